@@ -1,0 +1,58 @@
+# Two commands do all the set-up on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: help demo test lint unit servers lock bench soak clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+demo: $(VENV)/runtime  ## break a region and watch the traffic move (about a minute)
+	$(BIN)/failoverd demo
+
+test: servers lint unit  ## everything: real servers, linters, types, import direction, tests
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/dev
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+servers:  ## install the real servers that the tests start (bind9, knot, ...)
+	./tests/install-servers
+
+bench: $(VENV)/dev servers  ## time from fault to changed answer, beside gdnsd; writes docs/performance.md
+	./tests/install-servers gdnsd
+	$(BIN)/python bench/failover.py --write docs/performance.md
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header
+
+lock:  ## resolve the dependencies again (needs uv)
+	$(LOCK) --group pyproject.toml:build -o requirements/build.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	./tests/install-servers python
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/runtime

@@ -1,0 +1,59 @@
+"""What can go wrong, said so that the person who is paged can act on it.
+
+Each error names what happened (`detail`), a stable reason code for logs, metrics and tests (`reason`), and what to do
+(`remedy`). A provider maps every failure of its API to exactly one of the four `ProviderError` kinds.
+"""
+
+
+class FailoverdError(Exception):
+    """Base of every error that failoverd raises on purpose.
+
+    Args:
+        detail: what happened and where, in one sentence, free of secrets.
+        reason: a stable code such as `connect_refused`; callers compare it, people search for it.
+        remedy: what to do about it, in one sentence; empty when there is nothing to do but wait.
+    """
+
+    def __init__(self, detail: str, *, reason: str, remedy: str = "") -> None:
+        super().__init__(f"{detail} ({reason})" + (f". {remedy}" if remedy else ""))
+        self.detail = detail
+        self.reason = reason
+        self.remedy = remedy
+
+
+class ProviderError(FailoverdError):
+    """A provider could not read or write. Traffic stays where it is; only this zone waits."""
+
+
+class Transient(ProviderError):  # noqa: N818 - the word of the field; the base class says Error
+    """May succeed if tried again later: a time-out, a refused connection, a server error."""
+
+
+class RateLimited(ProviderError):  # noqa: N818
+    """The provider asked for fewer requests.
+
+    `retry_after` is what it asked for, in seconds, or None when it did not say.
+    """
+
+    def __init__(self, detail: str, *, reason: str, remedy: str = "", retry_after: float | None = None) -> None:
+        super().__init__(detail, reason=reason, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class Permanent(ProviderError):  # noqa: N818
+    """Trying again will not help until a person changes something: credentials, permissions, a missing zone."""
+
+
+class Fenced(ProviderError):  # noqa: N818
+    """The provider refused the write because the record or its marker is no longer what the plan was made from.
+
+    Nothing was changed. Read again and decide again.
+    """
+
+
+class JournalError(FailoverdError):
+    """The journal could not be read or written. History may be lost; traffic is not affected."""
+
+
+class ConfigError(FailoverdError):
+    """The configuration cannot be used at all, so there is nothing to run."""

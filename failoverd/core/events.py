@@ -1,0 +1,464 @@
+"""What happened, as frozen facts. Logs, history, the live view and the demo's JSON are all rendered from these.
+
+An event is named `noun.past_participle` and is emitted on transitions only, never per probe and never sampled.
+`incident_id`, `decision_id` and `change_id` chain them, so that one incident can be told from its id alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import ClassVar
+
+from failoverd.core.records import WHOLE
+
+
+class Level(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. `at` is seconds since the epoch."""
+
+    name: ClassVar[str]
+    level: ClassVar[Level] = Level.INFO
+
+    at: float
+    policy: str = ""
+    incident_id: str = ""
+
+    def say(self) -> str:
+        """One plain sentence for the person who reads this at night."""
+        raise NotImplementedError
+
+    def facts(self) -> Iterator[tuple[str, object]]:
+        """Field names and values, empty ones left out, in declaration order."""
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value not in ("", None, ()):
+                yield spec.name, value
+
+
+# -- the daemon --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStarted(Event):
+    name: ClassVar[str] = "daemon.started"
+
+    version: str
+    policies: tuple[str, ...]
+    providers: tuple[str, ...]
+    pid: int
+
+    def say(self) -> str:
+        return f"failoverd {self.version} started with {len(self.policies)} policies: {', '.join(self.policies)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStopped(Event):
+    name: ClassVar[str] = "daemon.stopped"
+
+    cause: str
+
+    def say(self) -> str:
+        return f"stopped ({self.cause}); records stay exactly as they are"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLoaded(Event):
+    """A policy started to run, or a newer revision of it did."""
+
+    name: ClassVar[str] = "policy.loaded"
+
+    revision: str
+    file: str
+
+    def say(self) -> str:
+        return f"policy {self.policy} runs revision {self.revision} of {self.file}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyRemoved(Event):
+    name: ClassVar[str] = "policy.removed"
+
+    def say(self) -> str:
+        return f"the file of policy {self.policy} is gone: it is no longer managed, its records stay as they are"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigRejected(Event):
+    """A file does not load. What ran before goes on running."""
+
+    name: ClassVar[str] = "config.rejected"
+    level: ClassVar[Level] = Level.ERROR
+
+    file: str
+    errors: tuple[str, ...]
+    keeps: str = ""
+
+    def say(self) -> str:
+        goes_on = f"revision {self.keeps} goes on running" if self.keeps else "it does not run"
+        return f"{self.file} has {len(self.errors)} errors; {goes_on}. First: {self.errors[0]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCrashed(Event):
+    name: ClassVar[str] = "task.crashed"
+    level: ClassVar[Level] = Level.ERROR
+
+    task: str
+    error: str
+    restart_in: float
+
+    def say(self) -> str:
+        return f"{self.task} crashed and restarts in {self.restart_in:.1f}s; everything else goes on: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalFailed(Event):
+    name: ClassVar[str] = "journal.failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    reason: str
+    error: str
+
+    def say(self) -> str:
+        return f"the journal does not work: history may be lost, traffic is steered all the same: {self.error}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped(Event):
+    name: ClassVar[str] = "clock.jumped"
+    level: ClassVar[Level] = Level.WARNING
+
+    seconds: float
+
+    def say(self) -> str:
+        return (
+            f"the system clock jumped by {self.seconds:+.1f}s; schedules were laid out again, verdicts are unaffected"
+        )
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointEvent(Event):
+    """`evidence` is the probe that tipped the verdict, in words; `failures` and `passes` are the counts then."""
+
+    region: str
+    endpoint: str
+    check: str
+    was: str
+    reason: str
+    evidence: str
+    failures: int = 0
+    passes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFailed(EndpointEvent):
+    name: ClassVar[str] = "endpoint.failed"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return (
+            f"{self.endpoint} in {self.region} is down after {self.failures} failures of {self.check}: {self.evidence}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDegraded(EndpointEvent):
+    name: ClassVar[str] = "endpoint.degraded"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return f"{self.endpoint} in {self.region} is degraded by {self.check}: {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointRecovered(EndpointEvent):
+    name: ClassVar[str] = "endpoint.recovered"
+
+    def say(self) -> str:
+        return f"{self.endpoint} in {self.region} is up after {self.passes} passes of {self.check} in a row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSuppressed(EndpointEvent):
+    """It passes again, but it flapped so much that it has to stay well for longer."""
+
+    name: ClassVar[str] = "endpoint.suppressed"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return f"{self.endpoint} in {self.region} flaps and stays out although it passes: {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointLost(EndpointEvent):
+    """There is no fresh evidence: the prober is blind. The endpoint counts as UNKNOWN, which moves nothing."""
+
+    name: ClassVar[str] = "endpoint.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return f"no fresh verdict on {self.endpoint} in {self.region}: {self.evidence}; its share stays as it is"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionEvent(Event):
+    """`score` in basis points; `rule_at` is the file and line of the threshold that was crossed."""
+
+    region: str
+    record_type: str
+    was: str
+    score: int
+    evidence: str
+    rule_at: str
+
+    @property
+    def _score(self) -> str:
+        return f"{self.score * 100 / WHOLE:g}% of its {self.record_type} endpoints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionFailed(RegionEvent):
+    name: ClassVar[str] = "region.failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    def say(self) -> str:
+        return f"region {self.region} is down: {self._score} serve ({self.rule_at}). {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionDegraded(RegionEvent):
+    name: ClassVar[str] = "region.degraded"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return f"region {self.region} is degraded: {self._score} serve ({self.rule_at}). {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionRecovered(RegionEvent):
+    name: ClassVar[str] = "region.recovered"
+
+    def say(self) -> str:
+        return f"region {self.region} is healthy: {self._score} serve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionLost(RegionEvent):
+    name: ClassVar[str] = "region.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return f"no verdict on region {self.region}: {self.evidence}; its share stays as it is"
+
+
+# -- incidents ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentOpened(Event):
+    name: ClassVar[str] = "incident.opened"
+    level: ClassVar[Level] = Level.WARNING
+
+    cause: str
+    runbook: str = ""
+
+    def say(self) -> str:
+        return f"incident {self.incident_id} opened: {self.cause}" + (
+            f". Runbook: {self.runbook}" if self.runbook else ""
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentClosed(Event):
+    name: ClassVar[str] = "incident.closed"
+
+    lasted: float
+    changes: int
+
+    def say(self) -> str:
+        return f"incident {self.incident_id} closed after {self.lasted:.0f}s and {self.changes} changes"
+
+
+# -- decisions, plans, changes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEvent(Event):
+    """Something about one record at one provider."""
+
+    record: str
+    provider: str
+    zone: str
+    decision_id: str = ""
+
+    @property
+    def _where(self) -> str:
+        return f"{self.record} at {self.provider}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionMade(TargetEvent):
+    """`verdict` is the named reason of the decision; `reasons` let a person redo the sum. Shares in basis points."""
+
+    name: ClassVar[str] = "decision.made"
+
+    verdict: str
+    shares: Mapping[str, int]
+    reasons: tuple[str, ...]
+
+    def say(self) -> str:
+        return f"{self._where} wants {percentages(self.shares) or 'to stay as it is'} ({self.verdict})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanHeld(TargetEvent):
+    """A limit blocks the plan. `until` is when the window lets it pass by itself, if time alone can help."""
+
+    name: ClassVar[str] = "plan.held"
+    level: ClassVar[Level] = Level.ERROR
+
+    wanted: Mapping[str, int]
+    limits: tuple[str, ...]
+    rule_at: str
+    until: float | None = None
+    manual: str = ""
+
+    def say(self) -> str:
+        return (
+            f"{self._where} should be {percentages(self.wanted)} but a limit holds it ({self.rule_at}): "
+            + "; ".join(self.limits)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRefused(TargetEvent):
+    """The name is not ours to touch."""
+
+    name: ClassVar[str] = "plan.refused"
+    level: ClassVar[Level] = Level.ERROR
+
+    reason: str
+    detail: str
+    remedy: str
+
+    def say(self) -> str:
+        return f"{self._where} is not touched: {self.detail} ({self.reason}). {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftDetected(TargetEvent):
+    name: ClassVar[str] = "drift.detected"
+    level: ClassVar[Level] = Level.WARNING
+
+    found: str
+    expected: str
+    will: str
+
+    def say(self) -> str:
+        return f"somebody changed {self._where}: {self.found}; failoverd had published {self.expected}; it {self.will}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeApplied(TargetEvent):
+    """The one canonical line of a change: what moved, why, by which rule, and how to undo it."""
+
+    name: ClassVar[str] = "change.applied"
+
+    change_id: str
+    kind: str
+    generation: int
+    shares_from: Mapping[str, int]
+    shares_to: Mapping[str, int]
+    answers_from: Mapping[str, int]
+    answers_to: Mapping[str, int]
+    ttl: int
+    reasons: tuple[str, ...]
+    evidence: tuple[str, ...]
+    limits: tuple[str, ...]
+    rule_at: str
+    revision: str
+    actor: str
+    undo: str
+    took: float
+
+    def say(self) -> str:
+        before = percentages(self.shares_from) or "no answer"
+        why = f" Why: {self.evidence[0]}" if self.evidence else ""
+        return (
+            f"{self._where} moved from {before} to {percentages(self.shares_to)} (generation {self.generation}).{why}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeVerified(TargetEvent):
+    """The record was read back and holds what was written. Resolvers may use the old answer until `aged_out_at`."""
+
+    name: ClassVar[str] = "change.verified"
+
+    change_id: str
+    generation: int
+    took: float
+    aged_out_at: float
+
+    def say(self) -> str:
+        return f"{self._where} was read back as written {self.took * 1000:.0f} ms after the decision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFenced(TargetEvent):
+    """Another writer was there first. Nothing was changed; it is read and decided again."""
+
+    name: ClassVar[str] = "change.fenced"
+    level: ClassVar[Level] = Level.WARNING
+
+    change_id: str
+    generation: int
+    detail: str
+
+    def say(self) -> str:
+        return f"generation {self.generation} of {self._where} was refused by the provider: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetDelayed(TargetEvent):
+    """This zone cannot be read or written now. Others go on. `manual` does the intended change without failoverd."""
+
+    name: ClassVar[str] = "target.delayed"
+    level: ClassVar[Level] = Level.ERROR
+
+    reason: str
+    detail: str
+    remedy: str
+    retry_in: float
+    attempts: int
+    wanted: Mapping[str, int] = field(default_factory=dict)
+    manual: str = ""
+
+    def say(self) -> str:
+        return f"{self._where} waits {self.retry_in:.0f}s: {self.detail} ({self.reason})" + (
+            f". {self.remedy}" if self.remedy else ""
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetResumed(TargetEvent):
+    name: ClassVar[str] = "target.resumed"
+
+    attempts: int
+
+    def say(self) -> str:
+        return f"{self._where} works again after {self.attempts} attempts"
+
+
+def percentages(shares: Mapping[str, int]) -> str:
+    """Shares in basis points as people write them: `azure-eastus 70%, oci-ashburn 30%`."""
+    return ", ".join(f"{region} {share * 100 / WHOLE:g}%" for region, share in shares.items())

@@ -1,0 +1,246 @@
+"""The difference between what is published and what is wanted: inert, serialisable, and nothing but data.
+
+`diff` answers with one of three: `InSync` (nothing to do), `Refused` (the name is not ours to touch) or a `Plan`. A
+plan cannot be applied: only `guard.review` turns it into the `Approved` that a provider accepts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from failoverd.core.decide import Decision
+from failoverd.core.records import Marker, Observed, RecordSet, Target
+
+
+class PlanKind(StrEnum):
+    CREATE = "create"
+    CHANGE = "change"
+    RESTORE = "restore"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One conditional write: replace `before` by `after` and the marker, if `before` is still what stands there.
+
+    `shares_before` and `shares_after` are in basis points by region; the first is empty when nothing was answered.
+    `revision` is the policy revision that the plan was made from.
+    """
+
+    id: str
+    kind: PlanKind
+    target: Target
+    before: Observed
+    after: RecordSet
+    marker: Marker
+    shares_before: Mapping[str, int]
+    shares_after: Mapping[str, int]
+    decision: Decision
+    revision: str
+
+    @property
+    def generation(self) -> int:
+        return self.marker.generation
+
+    def undone(self) -> "Plan | None":
+        """The plan that would put the earlier answers back, or None when there were none."""
+        if self.before.records is None or not self.before.records.serving:
+            return None
+        now = replace(self.before, records=self.after, marker=self.marker, marker_text=self.marker.to_text(), token="")
+        return replace(
+            self,
+            id=f"undo-{self.id}",
+            kind=PlanKind.CHANGE,
+            before=now,
+            after=self.before.records,
+            marker=replace(self.marker, generation=self.generation + 1),
+            shares_before=self.shares_after,
+            shares_after=self.shares_before,
+        )
+
+
+class RefusalReason(StrEnum):
+    NO_MARKER = "no_marker"
+    OTHER_OWNER = "other_owner"
+    OTHER_POLICY = "other_policy"
+    FOREIGN_MARKER = "foreign_marker"
+    FOREIGN_TYPE = "foreign_type"
+    STALE_MARKER = "stale_marker"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The name is not ours to touch. Nothing is written until a person acts on `remedy`."""
+
+    target: Target
+    reason: RefusalReason
+    detail: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class InSync:
+    target: Target
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastGood:
+    """The answer that failoverd last verified at a target: what to put back, and the generation it belongs to."""
+
+    records: RecordSet
+    generation: int
+    shares: Mapping[str, int]
+    at: float
+
+
+def refusal(observed: Observed, owner: str) -> Refused | None:
+    """Why this name may not be written by this policy of this owner, or None when it may."""
+    target, marker, text = observed.target, observed.marker, observed.marker_text
+    if observed.foreign:
+        return Refused(
+            target,
+            RefusalReason.FOREIGN_TYPE,
+            f"{target.key.name} also holds {', '.join(observed.foreign)}, which cannot stand beside {target.key.type}",
+            "remove the other record, or change the record type in the policy",
+        )
+    if text is not None and marker is None:
+        return Refused(
+            target,
+            RefusalReason.FOREIGN_MARKER,
+            f"{target.key.marker_name} holds a TXT record that is no marker of this version: {text[:120]!r}",
+            "find out who wrote it; remove it if it is a leftover, then run failoverctl adopt",
+        )
+    if marker is not None and marker.owner != owner:
+        return Refused(
+            target,
+            RefusalReason.OTHER_OWNER,
+            f"{target.key.name} belongs to owner {marker.owner!r} (policy {marker.policy!r}), not to {owner!r}",
+            "let that owner give the name up first, or correct `owner` in the configuration",
+        )
+    if marker is not None and marker.policy != target.policy:
+        return Refused(
+            target,
+            RefusalReason.OTHER_POLICY,
+            f"{target.key.name} belongs to policy {marker.policy!r}, not to {target.policy!r}",
+            "let one policy own the name; if the policy was renamed, run failoverctl adopt",
+        )
+    if observed.records is not None and (marker is None or target.key.type not in marker.types):
+        return Refused(
+            target,
+            RefusalReason.NO_MARKER,
+            f"{target.key} exists and carries no marker of failoverd",
+            f"check that nothing else manages it, then run: failoverctl adopt {target.policy} {target.key.name}",
+        )
+    return None
+
+
+def diff(
+    observed: Observed,
+    desired: RecordSet,
+    decision: Decision,
+    *,
+    plan_id: str,
+    owner: str,
+    region_of: Mapping[str, str],
+    revision: str,
+    last_good: LastGood | None = None,
+) -> Plan | InSync | Refused:
+    """Compare what is published with what is wanted.
+
+    Args:
+        observed: what the provider holds.
+        desired: what it should hold, already normalised by that provider, so that it equals what will be read back.
+        decision: where `desired` came from; it travels with the plan as its explanation.
+        plan_id: becomes the change id if the plan is applied.
+        owner: the name under which this installation marks what it owns.
+        region_of: answer value to region, to say shares by region.
+        revision: the policy revision.
+        last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
+    """
+    refused = refusal(observed, owner)
+    if refused is not None:
+        return refused
+    target, marker = observed.target, observed.marker
+    if marker is not None and last_good is not None and marker.generation < last_good.generation:
+        return _stale(target, marker.generation, last_good.generation)
+    if marker is not None and target.key.type in marker.types and observed.records == desired:
+        return InSync(target, marker.generation)
+    floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
+    types = {target.key.type, *(marker.types if marker else ())}
+    return Plan(
+        id=plan_id,
+        kind=_kind(observed, last_good),
+        target=target,
+        before=observed,
+        after=desired,
+        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        shares_before=observed.records.shares(region_of) if observed.records else {},
+        shares_after=desired.shares(region_of),
+        decision=decision,
+        revision=revision,
+    )
+
+
+def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
+          revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
+    """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
+
+    A record of another owner is still refused; one of another policy of the same owner is taken over (a rename).
+    """
+    refused = refusal(observed, owner)
+    if refused is not None and refused.reason not in {RefusalReason.NO_MARKER, RefusalReason.OTHER_POLICY}:
+        return refused
+    target, marker = observed.target, observed.marker
+    if observed.records is None:
+        return Refused(
+            target,
+            RefusalReason.NO_MARKER,
+            f"{target.key} does not exist, so there is nothing to adopt",
+            "the daemon creates missing records by itself once its regions have verdicts",
+        )
+    if refused is None and marker is not None:
+        return InSync(target, marker.generation)
+    floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
+    types = {target.key.type, *(marker.types if marker else ())}
+    shares = observed.records.shares(region_of)
+    return Plan(
+        id=plan_id,
+        kind=PlanKind.ADOPT,
+        target=target,
+        before=observed,
+        after=observed.records,
+        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        shares_before=shares,
+        shares_after=shares,
+        decision=decision,
+        revision=revision,
+    )
+
+
+def drifted(observed: Observed, last_good: LastGood | None) -> bool:
+    """Whether somebody else changed the record since failoverd last verified it.
+
+    The generation has to be the same: a newer one means that another writer of ours was here, which is no drift.
+    """
+    if last_good is None or observed.marker is None or observed.marker.generation != last_good.generation:
+        return False
+    return observed.records != last_good.records
+
+
+def _stale(target: Target, found: int, known: int) -> Refused:
+    return Refused(
+        target,
+        RefusalReason.STALE_MARKER,
+        f"the marker of {target.key.name} says generation {found}, but generation {known} was verified before: "
+        f"this server lags behind, or a zone backup was restored",
+        "point the provider at the primary server; if the zone was restored on purpose, run failoverctl adopt",
+    )
+
+
+def _kind(observed: Observed, last_good: LastGood | None) -> PlanKind:
+    if observed.records is None and observed.marker is None and last_good is None:
+        return PlanKind.CREATE
+    if observed.records is None or drifted(observed, last_good):
+        return PlanKind.RESTORE
+    return PlanKind.CHANGE

@@ -1,0 +1,426 @@
+"""The nouns: what a policy says, what a probe found, what a DNS record holds.
+
+Shares are integers in basis points: 10,000 is all of the traffic. Times are seconds since the epoch, durations are
+seconds, both floats. Names are absolute, lower-case and without the trailing dot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from ipaddress import IPv4Address, ip_address
+from types import MappingProxyType
+from typing import Self
+
+WHOLE = 10_000
+"""All of the traffic, in basis points."""
+
+MARKER_LABEL = "_failoverd"
+"""The label below which the ownership marker of a name stands (a TXT record)."""
+
+ELSEWHERE = "elsewhere"
+"""The region of an answer that no region of the policy names: somebody else put it there."""
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+class RecordType(StrEnum):
+    A = "A"
+    AAAA = "AAAA"
+    CNAME = "CNAME"
+    SRV = "SRV"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordKey:
+    name: str
+    type: RecordType
+
+    @property
+    def marker_name(self) -> str:
+        return f"{MARKER_LABEL}.{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.type}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Answer:
+    """One value that a record may answer with.
+
+    `value` is an address (A, AAAA), a host name (CNAME), or `host:port` (SRV), in canonical text form.
+    `weight` is relative to the other answers of the set; 0 means "never".
+    """
+
+    value: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSet:
+    """Everything published at one name and type. Answers are sorted by value, so equal sets compare equal."""
+
+    key: RecordKey
+    ttl: int
+    answers: tuple[Answer, ...]
+
+    @classmethod
+    def of(cls, key: RecordKey, ttl: int, weights: Mapping[str, int]) -> Self:
+        return cls(key, ttl, tuple(Answer(value, weight) for value, weight in sorted(weights.items())))
+
+    @property
+    def serving(self) -> tuple[Answer, ...]:
+        return tuple(answer for answer in self.answers if answer.weight > 0)
+
+    def shares(self, region_of: Mapping[str, str]) -> dict[str, int]:
+        """The share of traffic that each region gets from this set, in basis points, summing to `WHOLE`.
+
+        Answers that `region_of` does not know are counted as `ELSEWHERE`. Empty when nothing serves.
+        """
+        total = sum(answer.weight for answer in self.serving)
+        exact: dict[str, Fraction] = {}
+        for answer in self.serving:
+            region = region_of.get(answer.value, ELSEWHERE)
+            exact[region] = exact.get(region, Fraction(0)) + Fraction(answer.weight, total)
+        return apportion(exact, WHOLE)
+
+
+def apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
+    """Integers proportional to `parts` that sum to exactly `total`: Hamilton's method, ties broken by name.
+
+    A part above zero never becomes zero while `total` has a unit to give it. Empty when all parts are zero.
+    """
+    whole = sum(parts.values(), Fraction(0))
+    if whole == 0:
+        return {}
+    ideal = {name: part / whole * total for name, part in parts.items() if part > 0}
+    given = {name: max(1, int(value)) for name, value in ideal.items()}
+    by_need = sorted(given, key=lambda name: (given[name] - ideal[name], name))
+    missing = total - sum(given.values())
+    for index in range(abs(missing)):
+        if missing > 0:
+            given[by_need[index % len(by_need)]] += 1
+        else:
+            largest = max(given, key=lambda name: (given[name], name))
+            given[largest] -= 1
+    return dict(sorted(given.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Who owns a name, and the generation that its records were last written by.
+
+    Stands as one TXT string beside the name: `v=1 owner=prod policy=inference-api gen=7 types=A,AAAA`. `types` says
+    which record types of the name are owned, so that an AAAA which somebody made by hand is not taken along with an A.
+    """
+
+    owner: str
+    policy: str
+    generation: int
+    types: tuple[RecordType, ...]
+
+    def to_text(self) -> str:
+        types = ",".join(sorted(self.types))
+        return f"v=1 owner={self.owner} policy={self.policy} gen={self.generation} types={types}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """The marker that `text` says, or None when it is not one of ours."""
+        parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
+        if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
+            return None
+        generation, types = parts.get("gen", ""), parts.get("types", "").split(",")
+        if not (generation.isascii() and generation.isdigit()) or not set(types) <= set(RecordType):
+            return None
+        return cls(parts["owner"], parts["policy"], int(generation), tuple(RecordType(t) for t in types))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One record in one zone of one provider: the unit that is read, planned, fenced and written."""
+
+    policy: str
+    key: RecordKey
+    provider: str
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.key} at {self.provider}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a provider holds at a target right now; everything that a later write is conditional on.
+
+    `records` is None when the name has no record of this type. `marker_text` is the raw marker, kept so that the
+    fence compares what stands there and not what we understood of it. `foreign` lists other record types at the name
+    that exclude ours (a CNAME beside an A). `token` is the provider's own version (an ETag), where it has one.
+    """
+
+    target: Target
+    records: RecordSet | None
+    marker: Marker | None = None
+    marker_text: str | None = None
+    foreign: tuple[str, ...] = ()
+    token: str = ""
+
+
+class Weights(StrEnum):
+    """How a provider, or a policy, says how much: real weights, or only in or out of the answer."""
+
+    NATIVE = "native"
+    MEMBERSHIP = "membership"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one kind of provider can say. A policy that needs more fails `failoverctl check`.
+
+    `weights` is per record type; a type that is missing cannot be managed. `single` lists the types that hold one
+    value at a time (a CNAME in plain DNS), so they can fail over but not split.
+    """
+
+    weights: Mapping[RecordType, Weights]
+    max_weight: int
+    single: frozenset[RecordType] = frozenset()
+    fence: str = ""
+    min_ttl: int = 1
+
+
+# -- policy ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """One address that serves traffic: an IPv4 or IPv6 address or a host name, in canonical text form.
+
+    `port` overrides the port of the checks and is the port of an SRV answer.
+    """
+
+    region: str
+    address: str
+    port: int | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.region}/{self.text}"
+
+    @property
+    def text(self) -> str:
+        if self.port is None:
+            return self.address
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    def answer(self, record_type: RecordType) -> str | None:
+        """What a record of this type answers with for this endpoint, or None when it has no place in it."""
+        family = self._family()
+        if family is not None:
+            return self.address if family is record_type else None
+        if record_type is RecordType.CNAME:
+            return self.address
+        if record_type is RecordType.SRV and self.port is not None:
+            return f"{self.address}:{self.port}"
+        return None
+
+    def _family(self) -> RecordType | None:
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return None
+        return RecordType.A if isinstance(address, IPv4Address) else RecordType.AAAA
+
+
+class Steering(StrEnum):
+    WEIGHTED = "weighted"
+    FAILOVER = "failover"
+
+
+class AllDown(StrEnum):
+    KEEP = "keep"
+    NORMAL = "normal"
+
+
+class OnDrift(StrEnum):
+    RESTORE = "restore"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSpec:
+    """A region's part in one policy. `share` in basis points; a lower `priority` number is preferred.
+
+    `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
+    """
+
+    name: str
+    share: int
+    endpoints: tuple[Endpoint, ...]
+    priority: int = 1
+    capacity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSpec:
+    key: RecordKey
+    ttl: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How to look at an endpoint. `settings` belongs to the probe kind and is opaque here."""
+
+    name: str
+    kind: str
+    every: float
+    timeout: float
+    settings: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRules:
+    """The numbers of health. Shares are in basis points, times in seconds; the meanings stand in `core/health.py`."""
+
+    fall: int = 3
+    rise: int = 5
+    recheck: float = 0.5
+    degraded_below: int = 7_500
+    down_below: int = 5_000
+    recover_margin: int = 1_000
+    degraded_window: int = 6
+    degraded_enter: int = 5_000
+    degraded_leave: int = 2_000
+    flap_penalty: float = 1_000.0
+    flap_half_life: float = 600.0
+    flap_suppress: float = 3_500.0
+    flap_reuse: float = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How fast a policy may move traffic. `max_shift` in basis points within `shift_window` seconds."""
+
+    min_regions: int = 1
+    max_shift: int = WHOLE
+    shift_window: float = 300.0
+    max_changes: int = 6
+    changes_window: float = 3_600.0
+
+    @property
+    def longest_window(self) -> float:
+        return max(self.shift_window, self.changes_window)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a policy was read from: the file, its revision (a digest of its text), and the line of each key."""
+
+    file: str = ""
+    revision: str = ""
+    lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def at(self, path: str) -> str:
+        """`file:line` of a dotted key such as `limits.max_shift`, or of its nearest parent that was written out."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return f"{self.file}:{self.lines.get(path, 1)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One service: its records, its regions, and how traffic moves between them.
+
+    `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
+    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity.
+    """
+
+    name: str
+    records: tuple[RecordSpec, ...]
+    regions: tuple[RegionSpec, ...]
+    checks: tuple[Check, ...]
+    health: HealthRules = HealthRules()
+    steering: Steering = Steering.WEIGHTED
+    weights: Weights = Weights.NATIVE
+    failback_after: float | None = 300.0
+    limits: Limits = Limits()
+    when_all_down: AllDown = AllDown.KEEP
+    on_drift: OnDrift = OnDrift.RESTORE
+    demand: float | None = None
+    owner: str = ""
+    runbook: str = ""
+    tier: str = ""
+    source: Source = Source()
+
+    def region_of(self, record_type: RecordType) -> dict[str, str]:
+        """Answer value to region name, for the endpoints that a record of this type can answer with."""
+        return {
+            value: region.name
+            for region in self.regions
+            for endpoint in region.endpoints
+            if (value := endpoint.answer(record_type)) is not None
+        }
+
+
+# -- probing -----------------------------------------------------------------------------------------------------------
+
+
+class Outcome(StrEnum):
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    DEGRADED = "degraded"
+    FAIL = "fail"
+    BLIND = "blind"
+
+
+class ProbeReason(StrEnum):
+    """Why a probe ended as it did. Stable: logs, metrics and runbooks use these words."""
+
+    OK = "ok"
+    OVERLOADED = "overloaded"  # DEGRADED: alive and full (HTTP 429)
+    SLOW = "slow"  # DEGRADED: right answer, later than the check's `slow`
+    RESOLVE_FAILED = "resolve_failed"  # FAIL: the name does not exist or has no address
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_RESET = "connect_reset"
+    CONNECT_UNREACHABLE = "connect_unreachable"  # FAIL: a router on the way says that there is no such host
+    TLS_TIMEOUT = "tls_timeout"
+    TLS_FAILED = "tls_failed"
+    TLS_CERTIFICATE = "tls_certificate"  # FAIL: expired, for another name, or not from a trusted authority
+    SEND_FAILED = "send_failed"
+    RESPONSE_TIMEOUT = "response_timeout"
+    RESPONSE_CLOSED = "response_closed"  # FAIL: the connection ended before the answer did
+    RESPONSE_INVALID = "response_invalid"  # FAIL: not HTTP
+    RESPONSE_TOO_LARGE = "response_too_large"  # FAIL: headers without end
+    STATUS_UNEXPECTED = "status_unexpected"
+    BODY_MISMATCH = "body_mismatch"
+    NO_ROUTE = "no_route"  # BLIND: this host has no route or no address of that family
+    NO_DESCRIPTORS = "no_descriptors"  # BLIND
+    RESOLVER_FAILED = "resolver_failed"  # BLIND: our own resolver does not answer
+    PROBER_ERROR = "prober_error"  # BLIND: a defect of ours; never held against the endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Seconds spent in each phase; None when the probe did not get that far or has no such phase."""
+
+    total: float
+    resolve: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One look at one endpoint. A failing target is data, not an exception.
+
+    `detail` is for people (`503 Service Unavailable`), bounded and printable. `at` is when the probe ended.
+    """
+
+    endpoint: Endpoint
+    check: str
+    outcome: Outcome
+    reason: ProbeReason
+    timings: Timings
+    at: float
+    detail: str = ""

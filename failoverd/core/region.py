@@ -1,0 +1,143 @@
+"""Region health: the roll-up of its endpoints.
+
+The score of a region is the share of its endpoints that serve, in basis points; a DEGRADED endpoint counts half: it is
+alive and wants less. Below `degraded_below` the region is DEGRADED, below `down_below` it is DOWN. Getting better takes
+`recover_margin` more than the threshold (never more than all), so that a score on the edge does not flutter.
+
+An endpoint without a verdict could be anything. So the score is taken twice, once with every unknown endpoint down and
+once with every one up: if both give the same state, that is the verdict; if not, the region is UNKNOWN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from failoverd.core.health import Health, Verdict
+from failoverd.core.records import WHOLE, HealthRules
+
+SERVING = frozenset({Health.HEALTHY, Health.DEGRADED})
+
+_SHOWN = 4
+"""How many endpoints a line of evidence names before it only counts them."""
+
+DEGRADED_WORTH = WHOLE // 2
+"""What a DEGRADED endpoint adds to the score of its region, where a HEALTHY one adds `WHOLE`."""
+
+
+class RegionState(StrEnum):
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionHealth:
+    """What is held to be true of a region, for one record type.
+
+    Attributes:
+        state: the verdict.
+        score: in basis points, counting unknown endpoints as down.
+        since: when `state` began.
+        well_since: since when it serves without a break (HEALTHY or DEGRADED); None while it does not.
+        serving: answer values that may be published (HEALTHY and DEGRADED endpoints).
+        unknown: answer values without a verdict: one that is published stays, one that is not stays out.
+        known: the last verdict before it was lost from sight; UNKNOWN while there never was one.
+        rule: the threshold that made the state, as a dotted policy key.
+        evidence: the endpoints that do not serve, in words.
+    """
+
+    name: str
+    state: RegionState
+    score: int
+    since: float
+    well_since: float | None
+    serving: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    rule: str = "health"
+    evidence: str = ""
+    known: RegionState = RegionState.UNKNOWN
+
+    @property
+    def seen(self) -> bool:
+        """Whether there ever was a verdict: a region that was never seen is not the same as one lost from sight."""
+        return self.last_verdict is not RegionState.UNKNOWN
+
+    @property
+    def last_verdict(self) -> RegionState:
+        return self.known if self.state is RegionState.UNKNOWN else self.state
+
+    @property
+    def serves(self) -> bool:
+        return self.state in {RegionState.HEALTHY, RegionState.DEGRADED}
+
+
+def roll_up(
+    name: str,
+    endpoints: Sequence[tuple[str, Verdict]],
+    before: RegionHealth | None,
+    rules: HealthRules,
+    now: float,
+) -> RegionHealth:
+    """The health of a region from the verdicts on its endpoints.
+
+    Args:
+        name: the region.
+        endpoints: answer value and verdict of each endpoint that the record type can answer with; at least one.
+        before: the last roll-up, for hysteresis and for `since`.
+        rules: thresholds.
+        now: seconds since the epoch.
+    """
+    was = before.last_verdict if before is not None else RegionState.UNKNOWN
+    low, high = _scores(endpoints)
+    pessimist, optimist = _state(low, was, rules), _state(high, was, rules)
+    state = pessimist if pessimist is optimist else RegionState.UNKNOWN
+    serves = state in {RegionState.HEALTHY, RegionState.DEGRADED}
+    well_since = None
+    if serves:
+        well_since = before.well_since if before is not None and before.well_since is not None else now
+    elif state is RegionState.UNKNOWN and before is not None:
+        well_since = before.well_since  # not knowing is no proof of having been away
+    return RegionHealth(
+        name=name,
+        state=state,
+        score=low,
+        since=before.since if before is not None and state is before.state else now,
+        well_since=well_since,
+        serving=tuple(sorted(value for value, found in endpoints if found.state in SERVING)),
+        unknown=tuple(sorted(value for value, found in endpoints if found.state is Health.UNKNOWN)),
+        rule=_rule(state),
+        evidence=_evidence(endpoints),
+        known=was if state is RegionState.UNKNOWN else state,
+    )
+
+
+def _scores(endpoints: Sequence[tuple[str, Verdict]]) -> tuple[int, int]:
+    worth = {Health.HEALTHY: WHOLE, Health.DEGRADED: DEGRADED_WORTH}
+    known = sum(worth.get(found.state, 0) for _, found in endpoints)
+    unknown = sum(WHOLE for _, found in endpoints if found.state is Health.UNKNOWN)
+    return known // len(endpoints), (known + unknown) // len(endpoints)
+
+
+def _state(score: int, was: RegionState, rules: HealthRules) -> RegionState:
+    down, degraded = rules.down_below, rules.degraded_below
+    if was is RegionState.DOWN:
+        down = min(WHOLE, down + rules.recover_margin)
+    if was in {RegionState.DOWN, RegionState.DEGRADED}:
+        degraded = min(WHOLE, degraded + rules.recover_margin)
+    if score < down or score == 0:
+        return RegionState.DOWN
+    return RegionState.DEGRADED if score < degraded else RegionState.HEALTHY
+
+
+def _rule(state: RegionState) -> str:
+    rules = {RegionState.DOWN: "health.down_below", RegionState.DEGRADED: "health.degraded_below"}
+    return rules.get(state, "health")
+
+
+def _evidence(endpoints: Sequence[tuple[str, Verdict]]) -> str:
+    lacking = [
+        f"{value} {found.state} ({found.evidence})" for value, found in endpoints if found.state is not Health.HEALTHY
+    ]
+    more = len(lacking) - _SHOWN
+    return "; ".join(lacking[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,134 @@
+"""The few interfaces that the shell is written against. Adapters implement them; tests put fakes behind them."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from failoverd.core.events import Event
+from failoverd.core.guard import Approved, PastChange
+from failoverd.core.plan import LastGood, Plan
+from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
+from failoverd.core.situations import Situation
+from failoverd.settings import CheckSettings, ProviderSettings
+
+Emit = Callable[[Event], None]
+"""Takes one domain event. Never blocks, never raises."""
+
+Clock = Callable[[], float]
+"""Seconds since the epoch, steady: anchored once, then monotonic, so that a clock jump moves no deadline."""
+
+
+Cancel = Callable[[], None]
+"""Takes a job off the timetable. Harmless when it is off already."""
+
+
+class Timetable(Protocol):
+    """Regular work. Jobs are few: a job starts a batch, never one endpoint."""
+
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0) -> Cancel:
+        """Run `work` every `seconds`, for the first time after `phase` seconds. A job of the same name is replaced."""
+
+
+class Access(StrEnum):
+    """What the client behind a provider is able to do. READ is how a dry run is enforced: it has no way to write."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class Provider(Protocol):
+    """One account or server that answers for zones.
+
+    Every failure is raised as Transient, RateLimited, Permanent or Fenced (`core/errors.py`); nothing else leaves.
+    """
+
+    async def read(self, target: Target) -> Observed:
+        """What stands at the target now: the record set, the marker, and whatever else a write is conditional on."""
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        """The set as this provider will read it back after writing it: weights scaled, rounded, or flattened to 1.
+
+        Raises Permanent when the provider cannot say it at all.
+        """
+
+    async def apply(self, approved: Approved) -> None:
+        """Replace `plan.before` by `plan.after` and the marker in one conditional write.
+
+        Raises Fenced, having changed nothing, when `plan.before` is no longer what stands there. Returning means that
+        the provider said yes, which proves nothing yet: the caller reads back.
+        """
+
+    def manual(self, plan: Plan) -> str:
+        """The exact command with which a person can do the same without failoverd. Holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKind:
+    """What `providers/<kind>.py` exports as `KIND`: enough to check a policy without opening a connection.
+
+    `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before.
+    """
+
+    name: str
+    settings: type[ProviderSettings]
+    capabilities: Capabilities
+    open: Callable[[str, Any, Access], AbstractAsyncContextManager[Provider]]
+
+
+class Prober(Protocol):
+    """One check, ready to look at any endpoint."""
+
+    async def probe(self, endpoint: Endpoint) -> ProbeResult:
+        """Look once. Ends within the check's time-out, never raises for what the target does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeKind:
+    """What `probes/<kind>.py` exports for each check kind it implements.
+
+    `name` is also the key that selects the kind in a policy's check (`https: /health`).
+    """
+
+    name: str
+    settings: type[CheckSettings]
+    open: Callable[[Check, Clock], Prober]
+
+
+class ChangeOutcome(StrEnum):
+    APPLIED = "applied"
+    FENCED = "fenced"
+    FAILED = "failed"
+    UNVERIFIED = "unverified"  # the provider said yes, the read-back said otherwise
+    INTERRUPTED = "interrupted"  # the process died between the intent and the outcome
+
+
+class Journal(Protocol):
+    """What happened, on disk. Losing it loses history, never traffic: callers go on when it raises JournalError."""
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Append events to the history."""
+
+    async def intend(self, plan: Plan, at: float) -> None:
+        """Say that this plan is about to be applied."""
+
+    async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
+        """Say how it went. APPLIED also makes `plan.after` the last known good answer of the target."""
+
+    async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
+        """The last known good answer, and the changes applied to the target after `since`."""
+
+    async def situate(self, situations: Sequence[Situation]) -> None:
+        """Replace what is said about where things stand, each under its own key."""
+
+    async def dismiss(self, policy: str) -> None:
+        """Forget where things stood with a policy that is no longer managed. Its history stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Everything that configuration may name, handed to the loader by the composition root."""
+
+    providers: Mapping[str, ProviderKind]
+    probes: Mapping[str, ProbeKind]

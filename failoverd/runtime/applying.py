@@ -1,0 +1,165 @@
+"""One approved plan, from intent to proof.
+
+Journal the intent, apply behind the fence, read back, journal the outcome. What the provider answered proves nothing;
+what is read back does. An answer that was lost on the way (a time-out after the request left) is resolved the same way:
+by reading, never by sending again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified
+from failoverd.core.guard import Approved
+from failoverd.core.plan import Plan
+from failoverd.core.records import Observed, Policy, RecordSet
+from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
+from failoverd.runtime.memory import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Applies approved plans on behalf of `actor`."""
+
+    memory: Memory
+    emit: Emit
+    clock: Clock
+    actor: str
+
+    async def apply(self, provider: Provider, approved: Approved, policy: Policy, incident_id: str) -> None:
+        """Write the plan and prove it.
+
+        Raises:
+            ProviderError: as the provider said, after the outcome was journalled. Fenced means that nothing changed.
+        """
+        plan = approved.plan
+        started = self.clock()
+        await self.memory.intend(plan, started)
+        try:
+            await self._write(provider, approved)
+            await self._read_back(provider, plan)
+        except Fenced as error:
+            await self.memory.settle(plan, ChangeOutcome.FENCED, str(error), self.clock())
+            self._tell_fenced(plan, error, incident_id)
+            raise
+        except ProviderError as error:
+            unverified = error.reason == "no_effect"
+            outcome = ChangeOutcome.UNVERIFIED if unverified else ChangeOutcome.FAILED
+            await self.memory.settle(plan, outcome, str(error), self.clock())
+            raise
+        now = self.clock()
+        await self.memory.settle(plan, ChangeOutcome.APPLIED, "", now)
+        self._tell_applied(provider, approved, policy, incident_id, started, now)
+
+    async def _write(self, provider: Provider, approved: Approved) -> None:
+        try:
+            await provider.apply(approved)
+        except Transient as error:
+            if not await self._took_effect(provider, approved.plan):
+                raise error from None
+
+    async def _took_effect(self, provider: Provider, plan: Plan) -> bool:
+        """Whether a write whose answer was lost is there all the same."""
+        try:
+            return holds(await provider.read(plan.target), plan)
+        except ProviderError:
+            return False  # cannot be known now: the next round reads again and decides again
+
+    async def _read_back(self, provider: Provider, plan: Plan) -> None:
+        observed = await provider.read(plan.target)
+        if holds(observed, plan):
+            return
+        if observed.marker is not None and observed.marker.generation > plan.generation:
+            raise Fenced(f"{plan.target} is at generation {observed.marker.generation} already", reason="overtaken")
+        raise Permanent(
+            f"{plan.target} was written and the provider said yes, but reading it back shows {_say(observed.records)}",
+            reason="no_effect",
+            remedy="look at the provider's own log; some servers answer success and ignore an update",
+        )
+
+    def _tell_fenced(self, plan: Plan, error: Fenced, incident_id: str) -> None:
+        self.emit(
+            ChangeFenced(
+                at=self.clock(),
+                policy=plan.target.policy,
+                incident_id=incident_id,
+                record=str(plan.target.key),
+                provider=plan.target.provider,
+                zone=plan.target.zone,
+                decision_id=plan.decision.id,
+                change_id=plan.id,
+                generation=plan.generation,
+                detail=error.detail,
+            )
+        )
+
+    def _tell_applied(
+        self, provider: Provider, approved: Approved, policy: Policy, incident_id: str, started: float, now: float
+    ) -> None:
+        plan = approved.plan
+        undone = plan.undone()
+        evidence = [reason for reason in plan.decision.reasons if reason.code == "region" and reason.rule != "health"]
+        self.emit(
+            ChangeApplied(
+                at=now,
+                policy=plan.target.policy,
+                incident_id=incident_id,
+                record=str(plan.target.key),
+                provider=plan.target.provider,
+                zone=plan.target.zone,
+                decision_id=plan.decision.id,
+                change_id=plan.id,
+                kind=plan.kind,
+                generation=plan.generation,
+                shares_from=plan.shares_before,
+                shares_to=plan.shares_after,
+                answers_from=_weights(plan.before.records),
+                answers_to=_weights(plan.after),
+                ttl=plan.after.ttl,
+                reasons=tuple(reason.text for reason in plan.decision.reasons),
+                evidence=tuple(reason.text for reason in evidence),
+                limits=tuple(str(check) for check in approved.checks),
+                rule_at=policy.source.at(rule_of(plan)),
+                revision=plan.revision,
+                actor=self.actor,
+                undo=provider.manual(undone) if undone is not None else "",
+                took=now - started,
+            )
+        )
+        self.emit(
+            ChangeVerified(
+                at=now,
+                policy=plan.target.policy,
+                incident_id=incident_id,
+                record=str(plan.target.key),
+                provider=plan.target.provider,
+                zone=plan.target.zone,
+                decision_id=plan.decision.id,
+                change_id=plan.id,
+                generation=plan.generation,
+                took=now - plan.decision.at,
+                aged_out_at=now + plan.after.ttl,
+            )
+        )
+
+
+def holds(observed: Observed, plan: Plan) -> bool:
+    """Whether what is read is exactly what the plan wrote."""
+    return observed.records == plan.after and observed.marker == plan.marker
+
+
+def rule_of(plan: Plan) -> str:
+    """The policy key that the plan rests on most: that of the first region in trouble, else of its last step."""
+    rules = [reason.rule for reason in plan.decision.reasons if reason.rule]
+    troubled = [rule for rule in rules if rule.startswith("health.")]
+    return (troubled or rules[-1:] or [""])[0]
+
+
+def _weights(records: RecordSet | None) -> Mapping[str, int]:
+    return {answer.value: answer.weight for answer in records.answers} if records is not None else {}
+
+
+def _say(records: RecordSet | None) -> str:
+    if records is None or not records.answers:
+        return "no answer"
+    return ", ".join(f"{answer.value} (weight {answer.weight})" for answer in records.answers[:8])

@@ -1,0 +1,211 @@
+"""What is said about one target: events on transitions only, and where things stand for `failoverctl status`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypedDict
+
+from failoverd.core.decide import Decision, Wish
+from failoverd.core.errors import FailoverdError
+from failoverd.core.events import DecisionMade, DriftDetected, PlanHeld, PlanRefused, TargetDelayed, TargetResumed
+from failoverd.core.guard import Held
+from failoverd.core.plan import LastGood, Plan, Refused
+from failoverd.core.records import Observed, Policy, RecordSet, Target
+from failoverd.core.situations import TargetSituation, TargetState
+from failoverd.ports import Clock, Emit, Provider
+from failoverd.runtime.incidents import Incidents
+
+
+class _Names(TypedDict):
+    at: float
+    policy: str
+    incident_id: str
+    record: str
+    provider: str
+    zone: str
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Remembers what was said last about its target, so that the same thing is not said twice."""
+
+    policy: Policy
+    target: Target
+    provider: Provider
+    incidents: Incidents
+    emit: Emit
+    clock: Clock
+    new_id: Callable[[str], str]
+    said: TargetSituation | None = None
+    failures: int = 0
+    _decision: Decision | None = field(default=None)
+
+    @property
+    def normal(self) -> bool:
+        """Whether the target holds what the file says for a day on which nothing is wrong."""
+        return self.said is not None and self.said.state is TargetState.IN_SYNC and self.said.wish == Wish.NORMAL
+
+    # -- the outcomes of a round ---------------------------------------------------------------------------------------
+
+    def decided(self, decision: Decision) -> Decision:
+        """The decision with its id. It is news when it wants something else than the last one, or why is named anew."""
+        last = self._decision
+        if last is not None and _essence(last) == _essence(decision):
+            self._decision = replace(decision, id=last.id)
+            return self._decision
+        self._decision = replace(decision, id=self.new_id("dec"))
+        self.emit(
+            DecisionMade(
+                **self._names(),
+                decision_id=self._decision.id,
+                verdict=decision.wish,
+                shares=decision.shares,
+                reasons=tuple(reason.text for reason in decision.reasons),
+            )
+        )
+        return self._decision
+
+    def holding(self, observed: Observed) -> TargetSituation:
+        return self._situation(TargetState.HOLDING, observed)
+
+    def in_sync(self, observed: Observed, generation: int) -> TargetSituation:
+        return replace(self._situation(TargetState.IN_SYNC, observed), generation=generation)
+
+    def applied(self, plan: Plan) -> TargetSituation:
+        situation = self._situation(TargetState.IN_SYNC, None)
+        return replace(situation, generation=plan.generation, published=plan.shares_after)
+
+    def refused(self, observed: Observed, refused: Refused) -> TargetSituation:
+        if self._news(TargetState.REFUSED, refused.detail):
+            self.emit(
+                PlanRefused(
+                    **self._names(),
+                    decision_id=self._decision_id,
+                    reason=refused.reason,
+                    detail=refused.detail,
+                    remedy=refused.remedy,
+                )
+            )
+        situation = self._situation(TargetState.REFUSED, observed)
+        return replace(situation, detail=refused.detail, remedy=refused.remedy)
+
+    def limited(self, observed: Observed, held: Held) -> TargetSituation:
+        limits = tuple(str(check) for check in held.blocking)
+        rule_at = self.policy.source.at(f"limits.{held.blocking[0].limit}")
+        manual, detail = self.provider.manual(held.plan), "; ".join(limits)
+        if self._news(TargetState.LIMITED, detail):
+            self.emit(
+                PlanHeld(
+                    **self._names(),
+                    decision_id=self._decision_id,
+                    wanted=held.plan.shares_after,
+                    limits=limits,
+                    rule_at=rule_at,
+                    until=held.until,
+                    manual=manual,
+                )
+            )
+        situation = self._situation(TargetState.LIMITED, observed)
+        return replace(
+            situation, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=manual, until=held.until
+        )
+
+    def drifted(self, plan: Plan, last_good: LastGood, *, report_only: bool) -> TargetSituation:
+        """Somebody else changed the record. It is said once while it is only reported, and each time it is restored."""
+        if not report_only or self._news(TargetState.DRIFTED, _values(plan.before.records)):
+            self.emit(
+                DriftDetected(
+                    **self._names(),
+                    decision_id=self._decision_id,
+                    found=_values(plan.before.records),
+                    expected=_values(last_good.records),
+                    will="only reports it (on_drift: report)" if report_only else "puts its own answer back",
+                )
+            )
+        return replace(
+            self._situation(TargetState.DRIFTED, plan.before),
+            detail=_values(plan.before.records),
+            remedy="on_drift is report: put it back by hand, or run failoverctl plan and apply",
+            manual=self.provider.manual(plan),
+        )
+
+    def delayed(self, error: FailoverdError, plan: Plan | None, delay: float) -> TargetSituation:
+        """The target cannot be read or written. Said when it begins and when the reason changes."""
+        self.failures += 1
+        detail = f"{error.detail} ({error.reason})"
+        manual = self.provider.manual(plan) if plan is not None else ""
+        wanted = dict(plan.shares_after) if plan is not None else {}
+        if self._news(TargetState.DELAYED, detail):
+            self.emit(
+                TargetDelayed(
+                    **self._names(),
+                    decision_id=self._decision_id,
+                    reason=error.reason,
+                    detail=error.detail,
+                    remedy=error.remedy,
+                    retry_in=delay,
+                    attempts=self.failures,
+                    wanted=wanted,
+                    manual=manual,
+                )
+            )
+        situation = self._situation(TargetState.DELAYED, None)
+        until = self.clock() + delay
+        return replace(situation, wanted=wanted, detail=detail, remedy=error.remedy, manual=manual, until=until)
+
+    def settled(self, situation: TargetSituation) -> bool:
+        """The round ended here. Whether that is any different from the round before."""
+        if situation.state is not TargetState.DELAYED and self.failures:
+            self.emit(TargetResumed(**self._names(), decision_id=self._decision_id, attempts=self.failures + 1))
+            self.failures = 0
+        before, self.said = self.said, situation
+        return before is None or replace(before, at=situation.at) != situation
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def _decision_id(self) -> str:
+        return self._decision.id if self._decision is not None else ""
+
+    def _news(self, state: TargetState, detail: str) -> bool:
+        return self.said is None or (self.said.state, self.said.detail) != (state, detail)
+
+    def _names(self) -> _Names:
+        return {
+            "at": self.clock(),
+            "policy": self.target.policy,
+            "incident_id": self.incidents.id_of(self.target.policy),
+            "record": str(self.target.key),
+            "provider": self.target.provider,
+            "zone": self.target.zone,
+        }
+
+    def _situation(self, state: TargetState, observed: Observed | None) -> TargetSituation:
+        """Where things stand now; without a fresh look, what was published when there was one."""
+        decision = self._decision
+        records = observed.records if observed is not None else None
+        published: Mapping[str, int] = {}
+        if records is not None:
+            published = records.shares(self.policy.region_of(self.target.key.type))
+        elif observed is None and self.said is not None:
+            published = self.said.published
+        generation = observed.marker.generation if observed is not None and observed.marker is not None else 0
+        return TargetSituation(
+            target=self.target,
+            at=self.clock(),
+            state=state,
+            wish=decision.wish if decision is not None else "",
+            generation=generation,
+            wanted=decision.shares if decision is not None else {},
+            published=published,
+            reasons=tuple(reason.text for reason in decision.reasons) if decision is not None else (),
+        )
+
+
+def _essence(decision: Decision) -> tuple[Wish, Mapping[str, int], RecordSet | None]:
+    return decision.wish, decision.shares, decision.records
+
+
+def _values(records: RecordSet | None) -> str:
+    if records is None or not records.answers:
+        return "no answer"
+    return ", ".join(f"{answer.value} (weight {answer.weight}, ttl {records.ttl})" for answer in records.answers)

@@ -1,0 +1,78 @@
+"""Regular work, driven by APScheduler: probe slots, ticks, configuration watching, retention.
+
+APScheduler 3 computes fire times from the wall clock. When somebody sets that clock, jobs would come late by the size
+of the jump, so `Timetable.relay` lays every job out again; `watch_clock` notices.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self
+
+from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from failoverd.core.events import ClockJumped
+from failoverd.ports import Cancel, Clock, Emit
+
+GRACE: Final = 3600
+"""Late is better than never: a job that missed its time runs once when the loop is free again."""
+
+JUMP: Final = 2.0
+"""Seconds by which wall clock and monotonic clock may part before the schedule is laid out again."""
+
+
+class ApTimetable:
+    """`ports.Timetable` over one AsyncIOScheduler. Use it as a context manager; leaving it stops every job."""
+
+    def __init__(self) -> None:
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        self._scheduler: Any = AsyncIOScheduler(
+            timezone=UTC,
+            executors={"default": AsyncIOExecutor()},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
+        )
+        self._jobs: dict[str, tuple[float, float]] = {}
+
+    def __enter__(self) -> Self:
+        self._scheduler.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scheduler.shutdown(wait=False)
+
+    def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0) -> Cancel:
+        """Run `work` every `seconds`, for the first time after `phase` seconds. `name` is unique."""
+        self._jobs[name] = (seconds, phase)
+        self._scheduler.add_job(work, self._trigger(seconds, phase), id=name, replace_existing=True)
+
+        def cancel() -> None:
+            self._jobs.pop(name, None)
+            if self._scheduler.get_job(name) is not None:
+                self._scheduler.remove_job(name)
+
+        return cancel
+
+    def relay(self) -> None:
+        """Lay every job out again from now."""
+        for name, (seconds, phase) in self._jobs.items():
+            self._scheduler.reschedule_job(name, trigger=self._trigger(seconds, phase))
+
+    def _trigger(self, seconds: float, phase: float) -> Any:  # noqa: ANN401 - APScheduler has no types
+        start = datetime.now(UTC) + timedelta(seconds=phase)
+        return IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC)
+
+
+async def watch_clock(timetable: ApTimetable, emit: Emit, clock: Clock) -> None:
+    """Notice that somebody set the wall clock, and keep the schedule true. Endless."""
+    offset = time.time() - time.monotonic()
+    while True:
+        await asyncio.sleep(1.0)
+        now = time.time() - time.monotonic()
+        if abs(now - offset) > JUMP:
+            timetable.relay()
+            emit(ClockJumped(at=clock(), seconds=now - offset))
+            offset = now

@@ -1,0 +1,49 @@
+"""Tasks that never end, kept alive. One that crashes is started again; all the others go on meanwhile."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from failoverd.core.events import TaskCrashed
+from failoverd.ports import Clock, Emit
+
+FIRST_DELAY: Final = 0.5
+LONGEST_DELAY: Final = 30.0
+CALM: Final = 60.0
+"""A task that ran this long before it crashed starts again from the first delay."""
+
+
+def backoff(attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
+    """Seconds before try number `attempt` (1 is the first repeat): doubling, capped, with half of it jittered."""
+    ceiling = min(longest, first * 2.0 ** min(attempt - 1, 16))
+    return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads load, keeps no secret
+
+
+async def supervise(
+    name: str, work: Callable[[], Awaitable[None]], emit: Emit, clock: Clock, *, policy: str = ""
+) -> None:
+    """Run `work` for ever. It is meant to be endless, so returning counts as a crash, too."""
+    attempt = 0
+    while True:
+        started = clock()
+        try:
+            await work()
+            error = "it returned, and it is meant to be endless"
+        except Exception as caught:  # noqa: BLE001 - the boundary that keeps a defect in one task out of the others
+            error = describe(caught)
+        attempt = 1 if clock() - started > CALM else attempt + 1
+        delay = backoff(attempt)
+        emit(TaskCrashed(at=clock(), policy=policy, task=name, error=error, restart_in=delay))
+        await asyncio.sleep(delay)
+
+
+def describe(error: BaseException) -> str:
+    """The type, the message and the innermost place of an error; of a group, its first member."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {error}{place}"[:500]
