@@ -122,6 +122,10 @@ class Board:
         found = self._entries[policy].regions
         return {name: health for (kind, name), health in found.items() if kind is record_type}
 
+    def undecided(self, policy: str) -> bool:
+        """Whether some endpoint of the policy has no verdict yet."""
+        return any(found.state is Health.UNKNOWN for found in self._entries[policy].verdicts.values())
+
     def calm(self, policy: str) -> bool:
         """Whether every endpoint of the policy is HEALTHY."""
         return all(found.state is Health.HEALTHY for found in self._entries[policy].verdicts.values())

@@ -5,8 +5,8 @@ even while the disk does not work; only history is lost.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Sequence
+from typing import Final, TypeVar
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
@@ -15,6 +15,8 @@ from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Target
 from failoverd.core.situations import Situation
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
+
+T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When a disk stalls for so long that there are more, the oldest are lost."""
@@ -51,35 +53,29 @@ class Memory:
         self._news.clear()
         batch, self._events = self._events, []
         if batch:
-            await self._try(lambda: self._journal.record(batch))
+            await self.protect(self._journal.record(batch))
 
     async def situate(self, situations: Sequence[Situation]) -> None:
-        await self._try(lambda: self._journal.situate(situations))
+        await self.protect(self._journal.situate(situations))
 
     async def dismiss(self, policy: str) -> None:
-        await self._try(lambda: self._journal.dismiss(policy))
+        await self.protect(self._journal.dismiss(policy))
 
     # -- changes -------------------------------------------------------------------------------------------------------
 
     async def intend(self, plan: Plan, at: float) -> None:
-        await self._try(lambda: self._journal.intend(plan, at))
+        await self.protect(self._journal.intend(plan, at))
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         if outcome is ChangeOutcome.APPLIED:
             self._last_good[plan.target] = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
             change = PastChange(plan.id, at, dict(plan.shares_before), dict(plan.shares_after))
             self._changes.setdefault(plan.target, []).append(change)
-        await self._try(lambda: self._journal.settle(plan, outcome, detail, at))
+        await self.protect(self._journal.settle(plan, outcome, detail, at))
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows, completed by what it could not be told."""
-        found: tuple[LastGood | None, tuple[PastChange, ...]] = (None, ())
-
-        async def ask() -> None:
-            nonlocal found
-            found = await self._journal.recall(target, since)
-
-        await self._try(ask)
+        found = await self.protect(self._journal.recall(target, since)) or (None, ())
         mine = [change for change in self._changes.get(target, []) if change.at > since]
         self._changes[target] = mine
         changes = {change.change_id: change for change in (*found[1], *mine)}
@@ -90,13 +86,14 @@ class Memory:
         )
         return newest, tuple(sorted(changes.values(), key=lambda change: change.at))
 
-    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Say once that the journal broke, and once more only after it worked in between."""
+    async def protect(self, work: Awaitable[T]) -> T | None:
+        """What the journal answers, or None when it is broken. Said once, and again only after it worked in between."""
         try:
-            await work()
+            answer = await work
         except JournalError as error:
             if not self._broken:
                 self._broken = True
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
-        else:
-            self._broken = False
+            return None
+        self._broken = False
+        return answer

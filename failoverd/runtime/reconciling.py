@@ -91,6 +91,10 @@ class Reconciler:
         for post in self._posts:
             post.woken.set()
 
+    def situations(self) -> list[TargetSituation]:
+        """Where each target stood after its last round."""
+        return [post.report.said for post in self._posts if post.report.said is not None]
+
     async def run(self) -> None:
         self.wake()
         async with asyncio.TaskGroup() as group:

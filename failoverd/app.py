@@ -1,0 +1,443 @@
+"""The composition root: the only place that knows every adapter. It builds them, starts them and stops them.
+
+`Daemon.run` is the life of the process. Policies come and go with their files; each runs on its own reconciler, so that
+what is wrong with one stays with it.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+from failoverd import __version__, probes, providers
+from failoverd.config.diagnostics import Diagnostic
+from failoverd.config.loader import PolicySet, fingerprint, load_config, load_policies
+from failoverd.config.schema import Config
+from failoverd.core.errors import ConfigError, ProviderError
+from failoverd.core.events import (
+    ConfigDeferred,
+    ConfigRejected,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    JournalFailed,
+    PolicyLoaded,
+    PolicyRemoved,
+)
+from failoverd.core.records import Marker, Policy, RecordSet, Target
+from failoverd.core.situations import Heartbeat, PolicySituation, Situation
+from failoverd.ports import Access, Clock, Emit, Kinds, Prober, Provider
+from failoverd.runtime.applying import Applier
+from failoverd.runtime.board import Board
+from failoverd.runtime.incidents import Incident, Incidents
+from failoverd.runtime.memory import Memory
+from failoverd.runtime.opening import Opening
+from failoverd.runtime.probing import Probing
+from failoverd.runtime.reconciling import Reconciler, Tools, Zones
+from failoverd.runtime.scheduling import ApTimetable, watch_clock
+from failoverd.runtime.supervising import supervise
+from failoverd.store.journal import open_journal
+from failoverd.telemetry.systemd import Notifier
+
+HEARTBEAT: Final = 5.0
+"""Seconds between signs of life: in the journal, and to the service manager's watchdog."""
+
+WATCH: Final = 2.0
+"""Seconds between looks at whether a configuration file changed."""
+
+PATIENCE: Final = 5.0
+"""Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
+
+RETENTION_EVERY: Final = 3_600.0
+
+
+def kinds() -> Kinds:
+    """Every provider and probe kind that configuration may name."""
+    return Kinds(providers=providers.kinds(), probes=probes.kinds())
+
+
+def steady_clock() -> Clock:
+    """Seconds since the epoch that never jump: the wall clock once, the monotonic clock ever after."""
+    anchor = time.time() - time.monotonic()
+    return lambda: anchor + time.monotonic()
+
+
+def new_id(prefix: str) -> str:
+    """An id that sorts by time and can be read over the phone: `inc-20261122t031205-9f3a1c`."""
+    return f"{prefix}-{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def probers(policy: Policy, known: Kinds, clock: Clock) -> dict[str, Prober]:
+    """A prober for each check of the policy, by the name of the check."""
+    return {check.name: known.probes[check.kind].open(check, clock) for check in policy.checks}
+
+
+def read_config(path: Path) -> Config:
+    """The daemon's configuration.
+
+    Raises:
+        ConfigError: it does not load; the message holds every diagnostic.
+    """
+    loaded = load_config(path, kinds())
+    if loaded.config is None:
+        raise ConfigError(
+            f"{path} does not load:\n" + "\n".join(found.render() for found in loaded.diagnostics),
+            reason="config_invalid",
+            remedy="correct the file; failoverctl check shows every error at once",
+        )
+    return loaded.config
+
+
+def provider_set(
+    config: Config, known: Kinds, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
+) -> dict[str, Opening]:
+    """Every configured provider, not opened yet; they close with the stack.
+
+    `beside_daemon` is for other processes: what lives in the daemon's memory can only be read from there.
+    """
+    opened = {}
+    for name, settings in config.providers.items():
+        kind = known.providers[settings.kind]
+        reachable = Access.READ if beside_daemon and kind.in_daemon else access
+        opened[name] = Opening(name, kind, settings, reachable, stack)
+    return opened
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A provider that lives in this process' memory, and has to be told at the start what it answered before."""
+
+    def seed(self, target: Target, records: RecordSet, marker: Marker) -> None:
+        """Answer with this again, if nothing stands there."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A policy at work."""
+
+    policy: Policy
+    reconciler: Reconciler
+    task: asyncio.Task[None]
+    rejected: str = ""
+
+
+class Daemon:
+    """failoverd, from start to stop.
+
+    Args:
+        path: the daemon's configuration file.
+        sinks: who is told of every event besides the journal: logs, a live view.
+    """
+
+    def __init__(self, path: Path, sinks: Sequence[Emit]) -> None:
+        self._path = path
+        self._sinks = list(sinks)
+        self._known = kinds()
+        self._clock = steady_clock()
+        self._started_at = self._clock()
+        self._notifier = Notifier.from_environment(os.environ)
+        self._running: dict[str, _Running] = {}
+        self._incidents = Incidents(self.emit, self._clock, new_id)
+        self._board = Board(self.emit, self._clock, self._incidents, self._wake)
+        self._stop = asyncio.Event()
+        self._cause = ""
+        self._reload = asyncio.Lock()
+        self._seen: object = None
+        self._told: dict[str, tuple[str, ...]] = {}
+        self.providers: Mapping[str, Opening] = {}
+
+    # -- the life of the process ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Start, work until a signal or `stop`, and leave every record exactly as it is.
+
+        Raises:
+            ConfigError: there is nothing to run: the daemon's own configuration does not load.
+        """
+        config = self._loaded = read_config(self._path)
+        async with AsyncExitStack() as stack:
+            self._journal = await stack.enter_async_context(open_journal(config.journal))
+            self._memory = Memory(self._journal, self.emit, self._clock)
+            self._sinks.append(self._memory.take)
+            if self._journal.notice:
+                self.emit(JournalFailed(at=self._clock(), reason="journal_corrupt", error=self._journal.notice))
+            self._timetable = stack.enter_context(ApTimetable())
+            self.providers = provider_set(config, self._known, Access.WRITE, stack)
+            self._tools = Tools(
+                board=self._board,
+                incidents=self._incidents,
+                memory=self._memory,
+                applier=Applier(self._memory, self.emit, self._clock, actor="failoverd"),
+                zones=Zones(),
+                emit=self.emit,
+                clock=self._clock,
+                new_id=new_id,
+                owner=config.owner,
+            )
+            self._probing = Probing(self._timetable, self._board, self._clock)
+            await self._resume()
+            await self._work(config)
+
+    async def _work(self, config: Config) -> None:
+        background = [
+            asyncio.create_task(supervise(name, work, self.emit, self._clock))
+            for name, work in (
+                ("journal writer", self._memory.run),
+                ("clock watch", partial(watch_clock, self._timetable, self.emit, self._clock)),
+            )
+        ]
+        with self._signals():
+            try:
+                await self._start(config)
+                await self._stop.wait()
+            finally:
+                await self._finish(background)
+
+    async def _start(self, config: Config) -> None:
+        await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
+        self._seen = fingerprint(self._path, config)
+        await self._load(config)
+        self._timetable.every("heartbeat", HEARTBEAT, self._beat)
+        self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
+        self._timetable.every("configuration watch", WATCH, self._watch_files, phase=WATCH)
+        self._timetable.every("retention", RETENTION_EVERY, partial(self._prune, config.retention), phase=60.0)
+        self.emit(
+            DaemonStarted(
+                at=self._clock(),
+                version=__version__,
+                policies=tuple(sorted(self._running)),
+                providers=tuple(sorted(self.providers)),
+                pid=os.getpid(),
+            )
+        )
+        self._notifier.ready(self._status())
+
+    async def _finish(self, background: Iterable[asyncio.Task[None]]) -> None:
+        """Stop looking, let writes under way finish, write the last events. Records stay as they are."""
+        self._notifier.stopping()
+        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
+        await self._probing.close()
+        self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._memory.flush()
+        await self._memory.situate([self._heartbeat("stopped")])
+
+    def stop(self, cause: str) -> None:
+        self._cause = self._cause or cause
+        self._stop.set()
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody. The order of sinks is the order in which they were given."""
+        for sink in self._sinks:
+            sink(event)
+
+    def snapshot(self) -> list[Situation]:
+        """Where every policy and region stands."""
+        now = self._clock()
+        situations: list[Situation] = []
+        for running in self._running.values():
+            situations.append(self._policy_situation(running, now))
+            situations.extend(self._board.situations(running.policy.name))
+            situations.extend(running.reconciler.situations())
+        return situations
+
+    # -- starting ------------------------------------------------------------------------------------------------------
+
+    async def _resume(self) -> None:
+        """Take up what an earlier process left: open incidents, and intents of which nobody knows the outcome."""
+        await self._memory.protect(self._journal.interrupted(self._clock()))
+        for row in await self._memory.protect(self._journal.open_incidents()) or ():
+            self._incidents.resume(row.policy, Incident(row.incident_id, row.opened_at))
+
+    async def _open(self, provider: Opening) -> None:
+        """Open early, so that an embedded server answers at once. One that fails is tried again when it is needed."""
+        with suppress(ProviderError):  # its targets say so, each in its own first round
+            await provider.open()
+
+    async def _seed(self, policy: Policy) -> None:
+        """Give a provider that only lives in memory its last good answers back, before any probe has run."""
+        for target in (target for record in policy.records for target in record.targets):
+            provider = await self._forgetful(target)
+            if provider is None:
+                continue
+            last_good, _ = await self._memory.recall(target, self._clock())
+            if last_good is not None:
+                types = (target.key.type,)
+                marker = Marker(self._tools.owner, policy.name, last_good.generation, types)
+                provider.seed(target, last_good.records, marker)
+
+    async def _forgetful(self, target: Target) -> Forgetful | None:
+        try:
+            provider: Provider = await self.providers[target.provider].open()
+        except ProviderError:
+            return None
+        return provider if isinstance(provider, Forgetful) else None
+
+    # -- policies come and go ------------------------------------------------------------------------------------------
+
+    async def _watch_files(self) -> None:
+        if fingerprint(self._path, self._loaded) != self._seen:
+            await self.reload()
+
+    async def reload(self) -> None:
+        """Read every file again. What does not load changes nothing, and is said loudly."""
+        async with self._reload:
+            self._notifier.reloading()
+            self._seen = fingerprint(self._path, self._loaded)
+            loaded = load_config(self._path, self._known)
+            if loaded.config is None:
+                self._reject(str(self._path), loaded.diagnostics, keeps="the configuration")
+            else:
+                self._told.pop(str(self._path), None)
+                self._defer(loaded.config)
+            await self._load(self._loaded)
+            self._notifier.ready(self._status())
+
+    def _defer(self, config: Config) -> None:
+        """The daemon's own settings are taken up at a restart; say which ones wait for it."""
+        waiting = tuple(
+            name for name in type(config).model_fields if getattr(config, name) != getattr(self._loaded, name)
+        )
+        if waiting and waiting != self._told.get("restart"):
+            self.emit(ConfigDeferred(at=self._clock(), file=str(self._path), settings=waiting))
+        self._told["restart"] = waiting
+
+    async def _load(self, config: Config) -> None:
+        running = {name: found.policy for name, found in self._running.items()}
+        found = load_policies(config, self._known, running=running)
+        kept = self._reject_files(found)
+        for name, policy in found.policies.items():
+            if name not in self._running or self._running[name].policy != policy:
+                await self._run_policy(policy)
+        for name in set(self._running) - set(found.policies) - kept:
+            await self._remove(name)
+        await self._memory.situate([self._policy_situation(each, self._clock()) for each in self._running.values()])
+
+    def _reject_files(self, found: PolicySet) -> set[str]:
+        """Say which files do not load. The policies that they held go on as they were."""
+        kept: set[str] = set()
+        for running in self._running.values():
+            running.rejected = ""
+        for rejected in found.rejected:
+            running_policy = self._running.get(rejected.policy or "")
+            keeps = ""
+            if running_policy is not None:
+                running_policy.rejected = str(rejected.diagnostics[0])
+                keeps = f"revision {running_policy.policy.source.revision} of policy {running_policy.policy.name}"
+                kept.add(running_policy.policy.name)
+            self._reject(rejected.file, rejected.diagnostics, keeps=keeps, policy=rejected.policy or "")
+        for file in set(self._told) - {rejected.file for rejected in found.rejected} - {str(self._path), "restart"}:
+            del self._told[file]
+        return kept
+
+    def _reject(self, file: str, diagnostics: Sequence[Diagnostic], *, keeps: str, policy: str = "") -> None:
+        errors = tuple(str(found) for found in diagnostics)
+        if self._told.get(file) != errors:
+            self._told[file] = errors
+            self.emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=errors, keeps=keeps))
+
+    async def _run_policy(self, policy: Policy) -> None:
+        """Start a policy, or replace its running revision."""
+        if policy.name in self._running:
+            await self._halt(self._running.pop(policy.name))
+        await self._seed(policy)
+        self._board.watch(policy)
+        reconciler = Reconciler(policy, self.providers, self._tools)
+        name = f"policy {policy.name}"
+        task = asyncio.create_task(supervise(name, reconciler.run, self.emit, self._clock, policy=policy.name))
+        self._running[policy.name] = _Running(policy, reconciler, task)
+        self._probing.watch(policy, probers(policy, self._known, self._clock))
+        source = policy.source
+        self.emit(PolicyLoaded(at=self._clock(), policy=policy.name, revision=source.revision, file=source.file))
+
+    async def _remove(self, name: str) -> None:
+        await self._halt(self._running.pop(name))
+        self._probing.forget(name)
+        self._board.forget(name)
+        await self._memory.dismiss(name)
+        self.emit(PolicyRemoved(at=self._clock(), policy=name))
+
+    async def _halt(self, running: _Running) -> None:
+        await running.reconciler.finish(PATIENCE)
+        running.task.cancel()
+        await asyncio.gather(running.task, return_exceptions=True)
+
+    # -- regular work --------------------------------------------------------------------------------------------------
+
+    def _wake(self, policy: str) -> None:
+        running = self._running.get(policy)
+        if running is not None:
+            running.reconciler.wake()
+
+    async def _tick(self) -> None:
+        """Level-triggered: look at everything again, whatever was or was not heard."""
+        self._board.settle()
+        for name in self._running:
+            self._wake(name)
+
+    async def _beat(self) -> None:
+        self._notifier.alive(self._status())
+        now = self._clock()
+        policies = [self._policy_situation(running, now) for running in self._running.values()]
+        await self._memory.situate([self._heartbeat("running"), *policies])
+
+    async def _prune(self, retention: float) -> None:
+        await self._memory.protect(self._journal.prune(self._clock() - retention))
+
+    def _heartbeat(self, state: str) -> Heartbeat:
+        return Heartbeat(self._clock(), os.getpid(), self._started_at, __version__, state)
+
+    def _policy_situation(self, running: _Running, now: float) -> PolicySituation:
+        policy, incident = running.policy, self._incidents.current(running.policy.name)
+        situation = PolicySituation(
+            policy=policy.name,
+            at=now,
+            file=policy.source.file,
+            revision=policy.source.revision,
+            runbook=policy.runbook,
+            rejected=running.rejected,
+        )
+        if incident is None:
+            return situation
+        return replace(situation, incident_id=incident.id, incident_since=incident.opened_at)
+
+    def _status(self) -> str:
+        troubled = [name for name in sorted(self._running) if self._incidents.current(name) is not None]
+        words = f"{len(self._running)} policies"
+        return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"
+
+    def _signals(self) -> "_Signals":
+        return _Signals(
+            {
+                signal.SIGTERM: partial(self.stop, "SIGTERM"),
+                signal.SIGINT: partial(self.stop, "SIGINT"),
+                signal.SIGHUP: self._reload_soon,
+            }
+        )
+
+    def _reload_soon(self) -> None:
+        self._reloading = asyncio.create_task(self.reload())
+
+
+class _Signals:
+    """Signal handlers for as long as the context lasts."""
+
+    def __init__(self, handlers: Mapping[signal.Signals, Callable[[], None]]) -> None:
+        self._handlers = handlers
+
+    def __enter__(self) -> None:
+        for number, handler in self._handlers.items():
+            asyncio.get_running_loop().add_signal_handler(number, handler)
+
+    def __exit__(self, *_: object) -> None:
+        for number in self._handlers:
+            asyncio.get_running_loop().remove_signal_handler(number)

@@ -1,0 +1,34 @@
+"""`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
+
+import sys
+from pathlib import Path
+
+from failoverd.app import kinds
+from failoverd.cli.options import Exit, Output, print_json
+from failoverd.config.loader import load_config, load_policies
+
+
+def check_files(config: Path, output: Output) -> Exit:
+    """Load everything as the daemon would, without opening a connection, and print every diagnostic."""
+    loaded = load_config(config, kinds())
+    diagnostics = list(loaded.diagnostics)
+    policies: list[str] = []
+    if loaded.config is not None:
+        found = load_policies(loaded.config, kinds(), running={})
+        diagnostics.extend(found.diagnostics)
+        policies = sorted(found.policies)
+    failed = any(diagnostic.severity == "error" for diagnostic in diagnostics)
+    if output is Output.JSON:
+        plain = [diagnostic.to_dict() for diagnostic in diagnostics]
+        print_json({"ok": not failed, "policies": policies, "diagnostics": plain})
+    else:
+        for diagnostic in diagnostics:
+            sys.stdout.write(diagnostic.render() + "\n")
+        sys.stdout.write(_verdict(policies, len(diagnostics), failed=failed))
+    return Exit.FAILED if failed else Exit.FINE
+
+
+def _verdict(policies: list[str], found: int, *, failed: bool) -> str:
+    if failed:
+        return f"{found} problems; {len(policies)} policies are sound: {', '.join(policies) or 'none'}\n"
+    return f"fine: {len(policies)} policies: {', '.join(policies) or 'none'}\n"

@@ -1,0 +1,151 @@
+"""The demo's script: watch, break a region, watch the traffic leave, heal it, watch it return, tell what happened."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from failoverd.app import Daemon
+from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DnsClient, Region, free_ports, write_files
+from failoverd.codec import plain
+from failoverd.core.events import ChangeApplied, Event, IncidentClosed
+
+VICTIM: Final = "127.86.0.1"
+ASK_EVERY: Final = 0.01
+MEASURE: Final = 4.0
+"""Seconds that the shares of one phase are measured for: some 300 queries."""
+
+LONGEST_STEP: Final = 20.0
+"""Seconds after which a step that does not come is a failure of the demo."""
+
+
+class Stage(Protocol):
+    """Who shows the demo: a live terminal view, or nobody."""
+
+    def say(self, text: str) -> None: ...
+
+    def take(self, event: Event) -> None: ...
+
+    def begin(self, world: "World") -> None: ...
+
+    def end(self) -> None: ...
+
+
+@dataclass(slots=True)
+class World:
+    """Everything that runs during the demo."""
+
+    daemon: Daemon
+    life: asyncio.Task[None]
+    dns: DnsClient
+    regions: dict[str, Region]
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def changes(self) -> list[ChangeApplied]:
+        return [event for event in self.events if isinstance(event, ChangeApplied)]
+
+
+async def play(
+    stage: Stage, show: Callable[[dict[str, Any]], None], *, dns_port: int | None, keep_running: bool
+) -> None:
+    """Play the demo and hand what it measured to `show`; then leave, or keep everything up until the daemon is stopped.
+
+    Raises:
+        TimeoutError: a step did not come in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="failoverd-demo-") as folder:
+        async with _world(Path(folder), stage, dns_port) as world:
+            result = await _script(world, stage)
+            stage.end()
+            show(result)
+            if keep_running:
+                await world.life
+
+
+@asynccontextmanager
+async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncIterator[World]:
+    dns_port, http_port = free_ports(dns_port)
+    regions = {address: Region(name, address, http_port) for address, name in REGIONS.items()}
+    for region in regions.values():
+        await region.start()
+    events: list[Event] = []
+    daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
+    world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
+    asking = asyncio.create_task(_ask(world.dns))
+    stage.begin(world)
+    try:
+        yield world
+    finally:
+        asking.cancel()
+        stage.end()
+        daemon.stop("the demo is over")
+        await world.life
+        for region in regions.values():
+            await region.stop()
+
+
+async def _script(world: World, stage: Stage) -> dict[str, Any]:
+    victim = world.regions[VICTIM]
+    stage.say("three regions start; nothing is published before their health is known")
+    await _until(lambda: _true(world.changes))
+    stage.say("all regions are healthy: this is how the traffic is shared on a good day")
+    before = await _measure(world)
+
+    stage.say(f"now {victim.name} breaks: its load balancer refuses every connection")
+    generation = await world.dns.generation()
+    fault_at, fault_clock = time.time(), time.perf_counter()
+    await victim.stop()
+    await _until(lambda: _newer(world.dns, generation))
+    took = time.perf_counter() - fault_clock
+    stage.say(f"{took:.2f}s later the authoritative answer has changed: {victim.name} is out")
+    during = await _measure(world)
+
+    stage.say(f"{victim.name} heals; it has to stay well for 5s before it gets traffic")
+    generation = await world.dns.generation()
+    await victim.start()
+    await _until(lambda: _newer(world.dns, generation))
+    await _until(lambda: _true(any(isinstance(event, IncidentClosed) for event in world.events)))
+    stage.say(f"{victim.name} is back; the incident is closed")
+    after = await _measure(world)
+    return {
+        "policy": POLICY,
+        "record": f"{RECORD} A",
+        "fault_at": fault_at,
+        "answer_changed_after_s": round(took, 3),
+        "shares": {"before": before, "during": during, "after": after},
+        "changes": [{"event": change.name, **plain(change)} for change in world.changes],
+        "dns": {"address": "127.0.0.1", "port": world.dns.port},
+    }
+
+
+async def _measure(world: World) -> dict[str, float]:
+    """The shares that real queries get from now on, over `MEASURE` seconds."""
+    world.dns.tally.clear()
+    await asyncio.sleep(MEASURE)
+    return world.dns.shares()
+
+
+async def _ask(client: DnsClient) -> None:
+    while True:
+        await client.region()
+        await asyncio.sleep(ASK_EVERY)
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is so. It is seen from outside, by DNS queries, so there is no event to be told by."""
+    async with asyncio.timeout(LONGEST_STEP):
+        while not await condition():  # noqa: ASYNC110 - the server under observation has no event to wait for
+            await asyncio.sleep(ASK_EVERY)
+
+
+async def _newer(client: DnsClient, generation: int) -> bool:
+    return await client.generation() > generation
+
+
+async def _true(value: object) -> bool:
+    return bool(value)

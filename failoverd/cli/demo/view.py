@@ -1,0 +1,132 @@
+"""The demo's live screen: health, weights, what real queries get, and the daemon's own words."""
+
+import time
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from failoverd.cli.demo.world import REGIONS
+from failoverd.core.events import Event, Level
+from failoverd.core.records import WHOLE
+from failoverd.core.situations import RegionSituation, TargetSituation
+
+if TYPE_CHECKING:
+    from failoverd.cli.demo.scenario import World
+
+BAR: Final = 24
+LINES: Final = 9
+
+_COLOURS: Final = {"healthy": "green", "degraded": "yellow", "down": "red", "unknown": "dim"}
+_LEVELS: Final = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "red"}
+
+
+class Screen:
+    """A stage on a terminal. Without one (a pipe) it prints the same lines, one after the other."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = time.monotonic()
+        self._phase = ""
+        self._lines: deque[Text] = deque(maxlen=LINES)
+        self._live: Live | None = None
+
+    def say(self, text: str) -> None:
+        self._phase = text
+        self._tell(Text(f"{self._elapsed()} » {text}", style="bold cyan"))
+
+    def take(self, event: Event) -> None:
+        self._tell(Text(f"{self._elapsed()} {event.name:<18} {event.say()}", style=_LEVELS[event.level]))
+
+    def begin(self, world: "World") -> None:
+        if self._console.is_terminal:
+            self._live = Live(get_renderable=partial(self._frame, world), console=self._console, refresh_per_second=5)
+            self._live.start()
+
+    def end(self) -> None:
+        """Leave the last picture standing."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _tell(self, line: Text) -> None:
+        self._lines.append(line)
+        if not self._console.is_terminal:
+            self._console.print(line, soft_wrap=True)
+
+    def _elapsed(self) -> str:
+        return f"{time.monotonic() - self._started:5.1f}s"
+
+    def _frame(self, world: "World") -> Group:
+        title = Text(f" {self._phase}", style="bold")
+        return Group(
+            title, self._table(world), Panel(Group(*self._lines), title="what failoverd says", height=LINES + 2)
+        )
+
+    def _table(self, world: "World") -> Table:
+        health, published = _standing(world)
+        measured = world.dns.shares()
+        table = Table(expand=True, title=None)
+        for column in ("region", "health", "published weight", "measured by DNS queries"):
+            table.add_column(column)
+        for name in REGIONS.values():
+            state = health.get(name, "unknown")
+            table.add_row(
+                name,
+                Text(state, style=_COLOURS[state]),
+                _bar(published.get(name, 0) / WHOLE),
+                _bar(measured[name]),
+            )
+        return table
+
+
+class Silence:
+    """A stage for `--output json`: shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing but the result belongs on standard output."""
+
+    def take(self, event: Event) -> None:
+        """The same."""
+
+    def begin(self, world: "World") -> None:
+        """The same."""
+
+    def end(self) -> None:
+        """The same."""
+
+
+def summarise(console: Console, result: dict[str, Any]) -> None:
+    """What the demo showed, in a few lines."""
+    shares, changes = result["shares"], result["changes"]
+    table = Table(title="share of real DNS answers")
+    for column in ("region", *shares):
+        table.add_column(column)
+    for name in REGIONS.values():
+        table.add_row(name, *(f"{phase[name]:.0%}" for phase in shares.values()))
+    console.print(table)
+    console.print(f"{result['answer_changed_after_s']}s from the fault to the changed authoritative answer.")
+    console.print(f"{len(changes)} changes, each with its reasons; this is why the second one was made:")
+    for reason in changes[1]["reasons"] if len(changes) > 1 else ():
+        console.print(Text(f"  - {reason}"), soft_wrap=True)
+
+
+def _standing(world: "World") -> tuple[dict[str, str], dict[str, int]]:
+    health: dict[str, str] = {}
+    published: dict[str, int] = {}
+    for situation in world.daemon.snapshot():
+        if isinstance(situation, RegionSituation):
+            health[situation.region] = situation.state
+        elif isinstance(situation, TargetSituation):
+            published |= situation.published
+    return health, published
+
+
+def _bar(share: float) -> Text:
+    filled = round(share * BAR)
+    return Text.assemble(("█" * filled, "cyan"), ("░" * (BAR - filled), "dim"), f" {share:4.0%}")

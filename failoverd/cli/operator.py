@@ -1,0 +1,212 @@
+"""`failoverctl`: what the operator can ask and do. Reading verbs need no daemon; writing ones are safe beside it."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+import failoverd
+from failoverd.app import kinds, read_config
+from failoverd.cli import operations, planning, telling
+from failoverd.cli.checking import check_files
+from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, Exit, Output, OutputOption, print_json, told
+from failoverd.codec import dump, load, plain
+from failoverd.config.schemas import Kind, json_schema
+from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.guard import Held
+from failoverd.core.plan import InSync, Plan
+from failoverd.ports import Access
+from failoverd.settings import parse_duration
+from failoverd.store.reading import Reading
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__doc__)
+console = Console(highlight=False)
+
+PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
+PLAN_VERSION = 1
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Print every error in every file at once; exit 1 if there is one."""
+    raise typer.Exit(check_files(config, output))
+
+
+@app.command()
+def schema(kind: Annotated[Kind, typer.Argument(help="which kind of file")] = Kind.POLICY) -> None:
+    """Print the JSON Schema of a kind of file, for editors."""
+    print_json(json_schema(kind, kinds()))
+
+
+@app.command()
+def plan(
+    policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="write what is pending to this file, for apply")] = None,
+    returning: Annotated[
+        list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
+    ] = None,
+) -> None:
+    """Probe now and show what would be changed, writing nothing. Exit 10: changes pending, 11: a limit blocks."""
+    with told():
+        findings = asyncio.run(_plan(config, policies or [], frozenset(returning or [])))
+    pending = tuple(finding.result for finding in findings if isinstance(finding.result, Plan))
+    if out is not None:
+        file = operations.PlanFile(PLAN_VERSION, time.time(), operations.actor(), pending)
+        out.write_text(dump(file, indent=2) + "\n")
+    if output is Output.JSON:
+        print_json([planning.as_json(finding) for finding in findings])
+    else:
+        planning.show(console, findings)
+    raise typer.Exit(planning.exit_code(findings))
+
+
+async def _plan(config: Path, names: list[str], returning: frozenset[str]) -> list[operations.Finding]:
+    async with operations.workshop(config, Access.READ) as shop:
+        chosen = [shop.policy(name) for name in names] or list(shop.policies.values())
+        unknown = returning - {region.name for policy in chosen for region in policy.regions}
+        if unknown:
+            raise ConfigError(f"no policy has a region {', '.join(sorted(unknown))}", reason="region_unknown")
+        planned = await asyncio.gather(*(operations.make_plan(shop, policy, returning) for policy in chosen))
+        return [finding for findings in planned for finding in findings]
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="what plan --out wrote")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Apply a plan exactly as it was reviewed; refuse if anything changed since. Exit 11: a limit blocks."""
+    with told():
+        results = asyncio.run(_apply(config, _read_plans(file)))
+    code = Exit.FINE
+    for done, result in results:
+        if isinstance(result, FailoverdError):
+            code = Exit.FAILED
+        elif isinstance(result, Held) and code is Exit.FINE:
+            code = Exit.LIMITED
+        if output is Output.TEXT:
+            sys.stdout.write(f"{done.target}: {_outcome(done, result)}\n")
+    if output is Output.JSON:
+        print_json([{"target": plain(done.target), "outcome": _outcome(done, result)} for done, result in results])
+    raise typer.Exit(code)
+
+
+def _read_plans(file: Path) -> tuple[Plan, ...]:
+    try:
+        found = load(operations.PlanFile, file.read_bytes())
+    except (OSError, ValidationError) as error:
+        words = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
+        raise ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make it again") from error
+    if found.version != PLAN_VERSION:
+        raise ConfigError(f"{file} is a plan of version {found.version}", reason="plan_version", remedy="make it again")
+    return found.plans
+
+
+async def _apply(config: Path, plans: tuple[Plan, ...]) -> list[tuple[Plan, Held | FailoverdError | None]]:
+    """Each plan on its own: one that is refused does not keep the others from being applied."""
+    results: list[tuple[Plan, Held | FailoverdError | None]] = []
+    async with operations.workshop(config, Access.WRITE) as shop:
+        for each in plans:
+            try:
+                results.append((each, await operations.apply_plan(shop, each)))
+            except FailoverdError as error:
+                results.append((each, error))
+    return results
+
+
+def _outcome(done: Plan, result: Held | FailoverdError | None) -> str:
+    if result is None:
+        return f"applied, generation {done.generation}, read back as written"
+    if isinstance(result, Held):
+        return "held: " + "; ".join(str(found) for found in result.blocking)
+    return f"refused, nothing was changed: {result}"
+
+
+@app.command()
+def adopt(
+    policy: Annotated[str, typer.Argument(help="the policy that is to own the name")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take over a record that exists without a marker. Its answers stay as they are until the next decision."""
+    with told():
+        for result in asyncio.run(_adopt(config, policy, name)):
+            words = "was owned already" if isinstance(result, InSync) else f"adopted, generation {result.generation}"
+            sys.stdout.write(f"{result.target}: {words}\n")
+
+
+async def _adopt(config: Path, policy: str, name: str) -> list[Plan | InSync]:
+    async with operations.workshop(config, Access.WRITE) as shop:
+        return await operations.adopt_record(shop, shop.policy(policy), name)
+
+
+@app.command()
+def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
+    with told(), Reading(read_config(config).journal) as reading:
+        if output is Output.JSON:
+            print_json(telling.status(reading, time.time()))
+        else:
+            telling.show_status(console, reading, time.time())
+
+
+@app.command()
+def why(
+    policy: PolicyOption = None,
+    at: Annotated[str | None, typer.Option("--at", help="at that time (UTC): 03:12, or 2026-11-22T03:12")] = None,
+    incident: Annotated[str | None, typer.Option("--incident", help="in this incident")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    with told(), Reading(read_config(config).journal) as reading:
+        found = telling.why(reading, policy=policy, at=_moment(at), incident=incident)
+        if found is None:
+            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+        if output is Output.JSON:
+            print_json(found)
+        else:
+            telling.show_why(console, found)
+
+
+@app.command()
+def history(
+    policy: PolicyOption = None,
+    since: Annotated[str, typer.Option("--since", help="how far back, such as 24h")] = "7d",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Every change, with how it ended."""
+    with told(), Reading(read_config(config).journal) as reading:
+        rows = reading.changes(policy=policy, since=time.time() - _duration(since), limit=limit)
+        if output is Output.JSON:
+            print_json(telling.history(rows))
+        else:
+            telling.show_history(console, rows)
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        return telling.moment(text, time.time()) if text is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

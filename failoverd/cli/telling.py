@@ -1,0 +1,252 @@
+"""`failoverctl status`, `why` and `history`: told from the journal alone, so they work with the daemon dead."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from failoverd.codec import plain
+from failoverd.core.events import percentages
+from failoverd.core.records import WHOLE
+from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.store.reading import ChangeRow, EventRow, Reading
+
+SILENT_AFTER: Final = 30.0
+"""Seconds without a heartbeat after which the daemon is called silent."""
+
+_TOLD_BY_WHY: Final = (
+    "incident.opened",
+    "endpoint.failed",
+    "endpoint.degraded",
+    "endpoint.lost",
+    "endpoint.recovered",
+    "region.failed",
+    "region.degraded",
+    "region.lost",
+    "region.recovered",
+    "decision.made",
+    "plan.held",
+    "plan.refused",
+    "drift.detected",
+    "change.applied",
+    "change.fenced",
+    "target.delayed",
+    "target.resumed",
+    "incident.closed",
+)
+
+
+# -- status ------------------------------------------------------------------------------------------------------------
+
+
+def status(reading: Reading, now: float) -> dict[str, Any]:
+    """Where everything stands, as plain data."""
+    beat = reading.heartbeat()
+    return {
+        "daemon": {"state": _daemon_state(beat, now), **(plain(beat) if beat is not None else {})},
+        "policies": [plain(each) for each in reading.policies()],
+        "regions": [plain(each) for each in reading.regions()],
+        "targets": [plain(each) for each in reading.targets()],
+    }
+
+
+def show_status(console: Console, reading: Reading, now: float) -> None:
+    """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
+    beat = reading.heartbeat()
+    console.print(f"daemon: [bold]{_daemon_state(beat, now)}[/bold]" + (_beat_words(beat, now) if beat else ""))
+    regions, targets = reading.regions(), reading.targets()
+    for policy in reading.policies():
+        _show_policy(console, policy, now)
+        _show_regions(console, [each for each in regions if each.policy == policy.policy], now)
+        for target in targets:
+            if target.target.policy == policy.policy:
+                _show_target(console, target)
+
+
+def _daemon_state(beat: Heartbeat | None, now: float) -> str:
+    if beat is None:
+        return "never ran with this journal"
+    if beat.state == "running" and now - beat.at > SILENT_AFTER:
+        return "silent"
+    return beat.state
+
+
+def _beat_words(beat: Heartbeat, now: float) -> str:
+    return f" (pid {beat.pid}, version {beat.version}, last seen {_ago(now - beat.at)} ago); records stay as they are"
+
+
+def _show_policy(console: Console, policy: PolicySituation, now: float) -> None:
+    console.print(f"\n[bold]{policy.policy}[/bold]  revision {policy.revision} of {escape(policy.file)}")
+    if policy.rejected:
+        console.print(f"  [red]a newer file does not load:[/red] {escape(policy.rejected)}")
+    if policy.incident_id:
+        since = f" for {_ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
+        runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
+        console.print(f"  [red]incident {policy.incident_id}[/red]{since}{escape(runbook)}")
+
+
+def _show_regions(console: Console, regions: Sequence[RegionSituation], now: float) -> None:
+    table = Table(box=None, padding=(0, 2))
+    for column in ("  region", "type", "health", "score", "for", "evidence"):
+        table.add_column(column)
+    for each in regions:
+        score = f"{each.score * 100 / WHOLE:g}%"
+        cells = (f"  {each.region}", each.record_type, each.state, score, _ago(now - each.since), each.evidence)
+        table.add_row(*(escape(cell) for cell in cells))
+    console.print(table)
+
+
+def _show_target(console: Console, target: TargetSituation) -> None:
+    colour = "green" if target.state is TargetState.IN_SYNC else "red"
+    published = percentages(target.published) or "no answer"
+    name = escape(str(target.target))
+    console.print(f"  {name}: [{colour}]{target.state}[/{colour}] generation {target.generation}: {escape(published)}")
+    if target.detail:
+        console.print(f"    {target.detail}", markup=False, soft_wrap=True)
+    if target.remedy:
+        console.print(f"    remedy: {target.remedy}", markup=False, soft_wrap=True)
+    if target.until is not None:
+        console.print(f"    next look at {_clock(target.until)}", markup=False)
+    if target.manual:
+        console.print("    the same by hand:", markup=False)
+        console.print(target.manual, markup=False, highlight=False, soft_wrap=True)
+
+
+# -- why ---------------------------------------------------------------------------------------------------------------
+
+
+def why(reading: Reading, *, policy: str | None, at: float | None, incident: str | None) -> dict[str, Any] | None:
+    """The last change (of a policy, until a moment, or in an incident), and everything that led to it."""
+    change = _change_asked_for(reading, policy=policy, at=at, incident=incident)
+    if change is None:
+        return None
+    told = reading.events(incident_id=change.incident_id, names=_TOLD_BY_WHY) if change.incident_id else ()
+    applied = next((row for row in reading.events(names=["change.applied"], policy=change.target.policy, limit=1_000)
+                    if row.change_id == change.change_id), None)  # fmt: skip
+    return {
+        "change": {
+            "id": change.change_id,
+            "at": change.settled_at,
+            "record": str(change.target.key),
+            "provider": change.target.provider,
+            "generation": change.generation,
+            "outcome": change.outcome,
+            "from": change.shares_before,
+            "to": change.shares_after,
+        },
+        "reasons": [reason.text for reason in change.plan.decision.reasons],
+        "rule_at": applied.facts.get("rule_at", "") if applied is not None else "",
+        "limits": applied.facts.get("limits", []) if applied is not None else [],
+        "actor": applied.facts.get("actor", "") if applied is not None else "",
+        "undo": applied.facts.get("undo", "") if applied is not None else "",
+        "incident": change.incident_id,
+        "events": [{"at": row.at, "event": row.name, "message": row.message} for row in told],
+    }
+
+
+def show_why(console: Console, told: dict[str, Any]) -> None:
+    change = told["change"]
+    before = percentages(change["from"]) or "no answer"
+    console.print(
+        f"[bold]{change['record']} at {change['provider']}[/bold], {_clock(change['at'])}, by {told['actor']}"
+    )
+    console.print(f"  {before} -> {percentages(change['to'])} (generation {change['generation']}, {change['outcome']})")
+    for reason in told["reasons"]:
+        console.print(f"  why    {reason}", markup=False, soft_wrap=True)
+    console.print(f"  rule   {told['rule_at']}", markup=False, soft_wrap=True)
+    for limit in told["limits"]:
+        console.print(f"  limit  {limit}", markup=False, soft_wrap=True)
+    if told["events"]:
+        console.print(f"what happened in incident {told['incident']}:")
+        for row in told["events"]:
+            console.print(f"  {_clock(row['at'])} {row['event']:<18} {row['message']}", markup=False, soft_wrap=True)
+    if told["undo"]:
+        console.print("to undo it by hand (a running daemon would decide again):")
+        console.print(told["undo"], markup=False, highlight=False, soft_wrap=True)
+
+
+def why_not(reading: Reading, policy: str | None) -> list[dict[str, Any]]:
+    """Why nothing moved: where each target stands and the reasons of its last decision."""
+    return [plain(each) for each in reading.targets() if policy is None or each.target.policy == policy]
+
+
+def _change_asked_for(
+    reading: Reading, *, policy: str | None, at: float | None, incident: str | None
+) -> ChangeRow | None:
+    if incident is not None:
+        rows = reading.events(incident_id=incident, names=["change.applied"])
+        return reading.change(rows[-1].change_id) if rows else None
+    if at is not None:
+        return next(reversed(reading.at(at, policy=policy)), None)
+    applied = [row for row in reading.changes(policy=policy) if row.outcome == "applied"]
+    return applied[-1] if applied else None
+
+
+# -- history -----------------------------------------------------------------------------------------------------------
+
+
+def history(rows: Sequence[ChangeRow]) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": row.settled_at if row.settled_at is not None else row.intended_at,
+            "change_id": row.change_id,
+            "incident_id": row.incident_id,
+            "policy": row.target.policy,
+            "record": str(row.target.key),
+            "provider": row.target.provider,
+            "kind": row.kind,
+            "generation": row.generation,
+            "from": row.shares_before,
+            "to": row.shares_after,
+            "outcome": row.outcome or "open",
+            "detail": row.detail,
+        }
+        for row in rows
+    ]
+
+
+def show_history(console: Console, rows: Sequence[ChangeRow]) -> None:
+    for told in history(rows):
+        before = percentages(told["from"]) or "no answer"
+        where = f"{told['record']} at {told['provider']}"
+        move = f"{before} -> {percentages(told['to'])}"
+        line = f"{_clock(told['at'])}  {where}  generation {told['generation']} {told['outcome']}: {move}"
+        console.print(line + (f"  ({told['detail']})" if told["detail"] else ""), markup=False, soft_wrap=True)
+
+
+def show_events(console: Console, rows: Sequence[EventRow]) -> None:
+    for row in rows:
+        console.print(f"{_clock(row.at)} {row.name:<18} {row.message}", markup=False, soft_wrap=True)
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+
+def moment(text: str, now: float) -> float:
+    """Seconds since the epoch of `03:12`, `03:12:30` (the last time it was so late), or an ISO 8601 time. UTC.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    today = datetime.fromtimestamp(now, UTC)
+    if len(text) <= len("03:12:30"):
+        parsed = datetime.strptime(text, "%H:%M:%S" if text.count(":") == 2 else "%H:%M").replace(tzinfo=UTC)  # noqa: PLR2004
+        exact = 0.0 if text.count(":") == 2 else 59.999  # noqa: PLR2004 - all of that minute
+        found = today.replace(hour=parsed.hour, minute=parsed.minute, second=parsed.second, microsecond=0).timestamp()
+        return (found if found <= now else found - 86_400.0) + exact
+    found_at = datetime.fromisoformat(text)
+    return (found_at if found_at.tzinfo else found_at.replace(tzinfo=UTC)).timestamp()
+
+
+def _clock(at: float | None) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at is not None else "-"
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"

@@ -1,0 +1,85 @@
+"""Providers that may be unreachable, or misconfigured, when the daemon starts: each opens when it can, alone."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from types import TracebackType
+from typing import Any
+
+from failoverd.core.errors import FailoverdError, Permanent, ProviderError
+from failoverd.core.guard import Approved
+from failoverd.core.plan import Plan
+from failoverd.core.records import Observed, RecordSet, Target
+from failoverd.ports import Access, Provider, ProviderKind
+
+
+class Opening:
+    """A provider that opens its kind on first use, and tries again on each use until it succeeds.
+
+    So a provider with a missing key file or an address in use makes its own targets wait, and nobody else.
+    """
+
+    def __init__(self, name: str, kind: ProviderKind, settings: Any, access: Access, stack: AsyncExitStack) -> None:  # noqa: ANN401 - each kind has its own settings
+        self._name = name
+        self._kind = kind
+        self._settings = settings
+        self._access = access
+        self._stack = stack
+        self._lock = asyncio.Lock()
+        self._provider: Provider | None = None
+
+    async def open(self) -> Provider:
+        """The provider behind this one.
+
+        Raises:
+            ProviderError: it cannot be opened now.
+        """
+        async with self._lock:
+            provider = self._provider
+            if provider is None:
+                provider = self._provider = await self._stack.enter_async_context(self._context())
+            return provider
+
+    def _context(self) -> "_Classified":
+        return _Classified(self._name, self._kind.open(self._name, self._settings, self._access))
+
+    async def read(self, target: Target) -> Observed:
+        return await (await self.open()).read(target)
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        return self._opened().normalise(desired)
+
+    async def apply(self, approved: Approved) -> None:
+        await (await self.open()).apply(approved)
+
+    def manual(self, plan: Plan) -> str:
+        return self._opened().manual(plan)
+
+    def _opened(self) -> Provider:
+        if self._provider is None:
+            raise Permanent(f"provider {self._name} is not open", reason="not_open")
+        return self._provider
+
+
+class _Classified:
+    """Gives every failure to open a provider one of the four kinds."""
+
+    def __init__(self, name: str, context: AbstractAsyncContextManager[Provider]) -> None:
+        self._name = name
+        self._context = context
+
+    async def __aenter__(self) -> Provider:
+        try:
+            return await self._context.__aenter__()
+        except ProviderError:
+            raise
+        except (OSError, FailoverdError, ImportError) as error:
+            raise Permanent(
+                f"provider {self._name} cannot be opened: {error}",
+                reason="provider_unopened",
+                remedy="correct its settings, or free what it needs; it is tried again by itself",
+            ) from error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return await self._context.__aexit__(kind, error, trace)
