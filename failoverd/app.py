@@ -20,7 +20,7 @@ from failoverd import __version__, probes, providers
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import PolicySet, fingerprint, load_config, load_policies
 from failoverd.config.schema import Config
-from failoverd.core.errors import ConfigError, ProviderError
+from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import (
     ConfigDeferred,
     ConfigRejected,
@@ -44,6 +44,7 @@ from failoverd.runtime.reconciling import Reconciler, Tools, Zones
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
 from failoverd.store.journal import open_journal
+from failoverd.store.reading import IncidentRow, Reading
 from failoverd.telemetry.systemd import Notifier
 
 HEARTBEAT: Final = 5.0
@@ -128,6 +129,11 @@ class _Running:
     rejected: str = ""
 
 
+def _open_incidents(journal: Path) -> tuple[IncidentRow, ...]:
+    with Reading(journal) as reading:
+        return reading.incidents(open_only=True)
+
+
 class Daemon:
     """failoverd, from start to stop.
 
@@ -142,7 +148,7 @@ class Daemon:
         self._known = kinds()
         self._clock = steady_clock()
         self._started_at = self._clock()
-        self._notifier = Notifier.from_environment(os.environ)
+        self._notifier = Notifier(os.environ)
         self._running: dict[str, _Running] = {}
         self._incidents = Incidents(self.emit, self._clock, new_id)
         self._board = Board(self.emit, self._clock, self._incidents, self._wake)
@@ -163,11 +169,9 @@ class Daemon:
         """
         config = self._loaded = read_config(self._path)
         async with AsyncExitStack() as stack:
-            self._journal = await stack.enter_async_context(open_journal(config.journal))
+            self._journal = await stack.enter_async_context(open_journal(config.journal, self._tell_journal))
             self._memory = Memory(self._journal, self.emit, self._clock)
             self._sinks.append(self._memory.take)
-            if self._journal.notice:
-                self.emit(JournalFailed(at=self._clock(), reason="journal_corrupt", error=self._journal.notice))
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, self._known, Access.WRITE, stack)
             self._tools = Tools(
@@ -182,7 +186,7 @@ class Daemon:
                 owner=config.owner,
             )
             self._probing = Probing(self._timetable, self._board, self._clock)
-            await self._resume()
+            await self._resume(config.journal)
             await self._work(config)
 
     async def _work(self, config: Config) -> None:
@@ -204,7 +208,9 @@ class Daemon:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         self._seen = fingerprint(self._path, config)
         await self._load(config)
-        self._timetable.every("heartbeat", HEARTBEAT, self._beat)
+        await self._memory.protect(self._journal.retain(set(self._running)))
+        watchdog = self._notifier.watchdog_interval
+        self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
         self._timetable.every("configuration watch", WATCH, self._watch_files, phase=WATCH)
         self._timetable.every("retention", RETENTION_EVERY, partial(self._prune, config.retention), phase=60.0)
@@ -252,11 +258,14 @@ class Daemon:
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
-    async def _resume(self) -> None:
+    async def _resume(self, journal: Path) -> None:
         """Take up what an earlier process left: open incidents, and intents of which nobody knows the outcome."""
-        await self._memory.protect(self._journal.interrupted(self._clock()))
-        for row in await self._memory.protect(self._journal.open_incidents()) or ():
-            self._incidents.resume(row.policy, Incident(row.incident_id, row.opened_at))
+        self._memory.doubt(await self._memory.protect(self._journal.interrupted(self._clock())) or ())
+        for row in await self._memory.protect(asyncio.to_thread(_open_incidents, journal)) or ():
+            self._incidents.resume(row.policy, Incident(row.incident_id, row.opened_at, row.changes))
+
+    def _tell_journal(self, error: JournalError) -> None:
+        self.emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
 
     async def _open(self, provider: Opening) -> None:
         """Open early, so that an embedded server answers at once. One that fails is tried again when it is needed."""
@@ -349,6 +358,7 @@ class Daemon:
         """Start a policy, or replace its running revision."""
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
+            await self._memory.dismiss(policy.name)
         await self._seed(policy)
         self._board.watch(policy)
         reconciler = Reconciler(policy, self.providers, self._tools)
@@ -385,7 +395,8 @@ class Daemon:
             self._wake(name)
 
     async def _beat(self) -> None:
-        self._notifier.alive(self._status())
+        self._notifier.watchdog()
+        self._notifier.status(self._status())
         now = self._clock()
         policies = [self._policy_situation(running, now) for running in self._running.values()]
         await self._memory.situate([self._heartbeat("running"), *policies])

@@ -13,7 +13,8 @@ from failoverd.app import Daemon, read_config
 from failoverd.cli.checking import check_files
 from failoverd.cli.demo import scenario, view
 from failoverd.cli.options import ConfigOption, Output, OutputOption, print_json, told
-from failoverd.telemetry.logs import configure_logs
+from failoverd.core.events import Level
+from failoverd.telemetry.logs import LogFormat, configure_logs
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__doc__)
 
@@ -47,8 +48,11 @@ def run(
         raise typer.Exit(check_files(config, Output.TEXT))
     with told():
         settings = read_config(config)
-        render = configure_logs(settings.log.format, settings.log.level, sys.stderr)
-        uvloop.run(Daemon(config, [render]).run())
+        logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)
+        try:
+            uvloop.run(Daemon(config, [logs.render]).run())
+        finally:
+            logs.close()
 
 
 @app.command()

@@ -1,0 +1,73 @@
+"""SQLite's and the file system's errors, as the one error that callers of the journal know."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from failoverd.core.errors import JournalError
+
+_REMEDIES = {
+    "journal_full": "free space on the file system of the journal, or shorten its retention",
+    "journal_locked": "another process holds the journal: find it with `fuser` and let it finish",
+    "journal_corrupt": "it is moved aside and begun anew at the next write; look for a failing disk",
+    "journal_unwritable": "give the user that failoverd runs as the right to write the file and its directory",
+    "journal_missing": "check the path; the daemon makes the file when it starts",
+    "journal_io": "look for a failing disk in the kernel log",
+    "journal_closed": "",
+    "journal_older": "start the daemon of this version once: it brings the file up to date",
+    "journal_failed": "run `sqlite3 FILE 'PRAGMA integrity_check'` on the journal",
+}
+
+_SQLITE = {
+    sqlite3.SQLITE_FULL: "journal_full",
+    sqlite3.SQLITE_TOOBIG: "journal_full",
+    sqlite3.SQLITE_BUSY: "journal_locked",
+    sqlite3.SQLITE_LOCKED: "journal_locked",
+    sqlite3.SQLITE_CORRUPT: "journal_corrupt",
+    sqlite3.SQLITE_NOTADB: "journal_corrupt",
+    sqlite3.SQLITE_READONLY: "journal_unwritable",
+    sqlite3.SQLITE_CANTOPEN: "journal_unwritable",
+    sqlite3.SQLITE_PERM: "journal_unwritable",
+    sqlite3.SQLITE_AUTH: "journal_unwritable",
+    sqlite3.SQLITE_IOERR: "journal_io",
+}
+
+_SYSTEM = {
+    errno.ENOSPC: "journal_full",
+    errno.EDQUOT: "journal_full",
+    errno.EACCES: "journal_unwritable",
+    errno.EPERM: "journal_unwritable",
+    errno.EROFS: "journal_unwritable",
+    errno.ENOTDIR: "journal_unwritable",
+    errno.EEXIST: "journal_unwritable",  # a file stands where its directory should be
+    errno.EISDIR: "journal_unwritable",
+    errno.ENOENT: "journal_missing",
+}
+
+_PRIMARY = 0xFF
+"""The low byte of an extended result code is its primary one (sqlite.org/rescode.html)."""
+
+
+def failure(path: Path, reason: str, words: str) -> JournalError:
+    return JournalError(f"{path}: {words}; traffic is not affected", reason=reason, remedy=_REMEDIES[reason])
+
+
+def reason_of(error: sqlite3.Error | OSError) -> str:
+    """The stable code for what SQLite or the system said."""
+    if isinstance(error, OSError):
+        return _SYSTEM.get(error.errno or 0, "journal_io")
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return "journal_closed" if isinstance(error, sqlite3.ProgrammingError) else "journal_failed"
+    return _SQLITE.get(code & _PRIMARY, "journal_failed")
+
+
+@contextmanager
+def journal_errors(path: Path) -> Iterator[None]:
+    """Everything that SQLite or the file system raises inside leaves as a JournalError."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise failure(path, reason_of(error), str(error) or type(error).__name__) from error

@@ -1,0 +1,263 @@
+"""The journal that the daemon and `failoverctl apply` write. Implements `ports.Journal`.
+
+All SQL runs in one thread of its own, so a slow disk never stalls the event loop. Every operation is one transaction,
+so a kill at any moment leaves a journal that says what was intended, without an outcome (`interrupted` finds those).
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from failoverd import codec
+from failoverd.core.errors import JournalError
+from failoverd.core.events import Event, IncidentClosed, IncidentOpened
+from failoverd.core.guard import PastChange
+from failoverd.core.plan import LastGood, Plan
+from failoverd.core.records import Target
+from failoverd.core.situations import Situation
+from failoverd.ports import ChangeOutcome
+from failoverd.store.database import Database, Kind, Notify
+from failoverd.store.failures import failure
+from failoverd.store.rows import change_row, event_row, load, situation_key, target_row
+
+T = TypeVar("T")
+
+_PRUNED_AT_ONCE: Final = 1_000
+"""Rows deleted per transaction, so that a change that has to be journalled waits for a few milliseconds at most."""
+
+_HAPPENED: Final = (ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED)
+"""What counts towards the limits. An interrupted change may have moved traffic: in doubt it is taken to have."""
+
+_TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
+
+
+@asynccontextmanager
+async def open_journal(path: Path, notify: Notify = lambda _: None) -> AsyncIterator["SqliteJournal"]:
+    """The journal at `path`, made if it is missing.
+
+    Never raises for a file that cannot be used, because traffic must be steered all the same: each call on the journal
+    raises JournalError until the file can be used, and tries again. `notify` gets, on the event loop, what was
+    survived: a corrupt file (kept beside as `NAME.corrupt-TIME`) or a deleted one, and why opening failed.
+    """
+    journal = SqliteJournal(path, notify)
+    try:
+        try:
+            await journal.touch()
+        except JournalError as error:
+            notify(error)
+        yield journal
+    finally:
+        await journal.close()
+
+
+class SqliteJournal:
+    """Make it with `open_journal`."""
+
+    def __init__(self, path: Path, notify: Notify) -> None:
+        self._path = path
+        self._notify = notify
+        self._notices: list[JournalError] = []
+        self._database = Database(path, self._notices.append)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+
+    # -- the port ------------------------------------------------------------------------------------------------------
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Append events to the history; opened and closed incidents are kept track of on the way."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "INSERT INTO events (at, name, level, message, policy, incident_id, decision_id, change_id, record,"
+                " provider, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [event_row(event) for event in events],
+            )
+            for event in events:
+                _follow_incident(connection, event)
+
+        await self._write(work)
+
+    async def intend(self, plan: Plan, at: float) -> None:
+        """Say that this plan is about to be applied. A plan that was applied stays applied."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET intended_at = excluded.intended_at,"
+                " settled_at = NULL, outcome = NULL, detail = '' WHERE outcome IS NOT 'applied'",
+                (*change_row(plan, at), None, None, ""),
+            )
+
+        await self._write(work)
+
+    async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
+        """Say how it went. An older generation never replaces a newer last known good answer."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET settled_at = excluded.settled_at,"
+                " outcome = excluded.outcome, detail = excluded.detail WHERE outcome IS NOT 'applied'",
+                (*change_row(plan, at), at, outcome.value, detail),
+            )
+            if outcome is ChangeOutcome.APPLIED:
+                good = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
+                connection.execute(
+                    "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                    " generation = excluded.generation, body = excluded.body"
+                    " WHERE excluded.generation >= generation",
+                    (*target_row(plan.target), plan.generation, codec.dump(good)),
+                )
+
+        await self._write(work)
+
+    async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
+        def work(connection: sqlite3.Connection) -> tuple[LastGood | None, tuple[PastChange, ...]]:
+            found = connection.execute(f"SELECT body FROM answers WHERE {_TARGET}", target_row(target)).fetchone()  # noqa: S608 - a constant
+            rows = connection.execute(
+                "SELECT change_id, settled_at, shares_before, shares_after FROM changes"  # noqa: S608 - a constant
+                f" WHERE {_TARGET} AND settled_at > ? AND outcome IN (?, ?) ORDER BY settled_at",
+                (*target_row(target), since, *_HAPPENED),
+            ).fetchall()
+            changes = (PastChange(name, at, json.loads(before), json.loads(after)) for name, at, before, after in rows)
+            return (load(self._path, LastGood, found[0]) if found else None), tuple(changes)
+
+        return await self._read(work)
+
+    async def situate(self, situations: Sequence[Situation]) -> None:
+        rows = [(*situation_key(situation), situation.at, codec.dump(situation)) for situation in situations]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO situations VALUES (?, ?, ?, ?, ?)", rows)
+
+        await self._write(work)
+
+    async def dismiss(self, policy: str) -> None:
+        await self._write(lambda connection: connection.execute("DELETE FROM situations WHERE policy = ?", (policy,)))
+
+    # -- beyond the port: start-up and retention -----------------------------------------------------------------------
+
+    async def touch(self) -> None:
+        """Open the file if that is still to be done. Raises JournalError when it cannot be used."""
+        await self._write(lambda _: None)
+
+    async def interrupted(self, at: float) -> tuple[Plan, ...]:
+        """At start-up: settle what was intended and has no outcome as INTERRUPTED, and return it, oldest first.
+
+        Nobody knows whether these were written; the next reconciliation reads the record and finds out. A change that
+        another process is applying right now is settled over by that process when it is done.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            query = "SELECT plan FROM changes WHERE outcome IS NULL ORDER BY intended_at"
+            texts = [text for (text,) in connection.execute(query).fetchall()]
+            connection.execute(
+                "UPDATE changes SET outcome = ?, settled_at = ?, detail = ? WHERE outcome IS NULL",
+                (ChangeOutcome.INTERRUPTED.value, at, "the process ended before the outcome was known"),
+            )
+            return texts
+
+        return tuple(load(self._path, Plan, text) for text in await self._write(work))
+
+    async def retain(self, policies: Collection[str]) -> None:
+        """At start-up: forget where things stood with policies that are not in the configuration any more."""
+        kept = json.dumps(sorted({*policies, ""}))
+
+        def work(connection: sqlite3.Connection) -> None:
+            query = "DELETE FROM situations WHERE policy NOT IN (SELECT value FROM json_each(?))"
+            connection.execute(query, (kept,))
+
+        await self._write(work)
+
+    async def prune(self, before: float) -> int:
+        """Delete history older than `before` (seconds since the epoch); returns how many rows.
+
+        Kept whatever their age: the last known good answers, and every event of an incident that is still open.
+        """
+        deleted = 0
+        for query in _PRUNING:
+            while count := await self._delete(query, before):
+                deleted += count
+        return deleted
+
+    async def close(self) -> None:
+        """Let what was begun end, then close. An unfinished journal is no failure: the file is always readable."""
+        try:
+            await asyncio.wrap_future(self._thread.submit(self._database.close))
+        except JournalError as error:
+            self._notify(error)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    async def _delete(self, query: str, before: float) -> int:
+        return await self._write(lambda connection: connection.execute(query, (before, _PRUNED_AT_ONCE)).rowcount)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` in the journal's thread, in one transaction."""
+        return await self._transact(work, "IMMEDIATE")
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The same without waiting for another process that writes."""
+        return await self._transact(work, "DEFERRED")
+
+    async def _transact(self, work: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
+        """A caller that is cancelled does not take its write back: it still happens, before the journal closes."""
+
+        def transact() -> T:
+            with self._database.transaction(kind) as connection:
+                return work(connection)
+
+        try:
+            running = self._thread.submit(transact)
+        except RuntimeError as error:  # the executor was shut down
+            raise failure(self._path, "journal_closed", "the journal is closed") from error
+        try:
+            return await asyncio.shield(asyncio.wrap_future(running))
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
+        notices, self._notices[:] = list(self._notices), []
+        for notice in notices:
+            self._notify(notice)
+
+
+_INSERT_CHANGE: Final = (
+    "INSERT INTO changes (policy, name, type, provider, zone, change_id, generation, kind, shares_before,"
+    " shares_after, plan, intended_at, settled_at, outcome, detail)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+_OPEN_INCIDENTS: Final = "(SELECT incident_id FROM incidents WHERE closed_at IS NULL)"
+
+_CHANGED_AT: Final = "coalesce(settled_at, intended_at)"
+
+_PRUNING: Final = tuple(
+    f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {old} LIMIT ?)"  # noqa: S608 - constants
+    for table, old in (
+        ("events", f"at < ? AND incident_id NOT IN {_OPEN_INCIDENTS}"),
+        ("changes", f"{_CHANGED_AT} < ?"),
+        ("incidents", "closed_at < ?"),
+    )
+)
+
+
+def _follow_incident(connection: sqlite3.Connection, event: Event) -> None:
+    match event:
+        case IncidentOpened():
+            connection.execute(
+                "INSERT OR IGNORE INTO incidents VALUES (?, ?, ?, NULL, ?)",
+                (event.incident_id, event.policy, event.at, event.cause),
+            )
+        case IncidentClosed():  # its opening may have been lost together with an earlier journal
+            connection.execute(
+                "INSERT INTO incidents VALUES (?, ?, ?, ?, '')"
+                " ON CONFLICT DO UPDATE SET closed_at = excluded.closed_at",
+                (event.incident_id, event.policy, event.at - event.lasted, event.at),
+            )
+        case _:
+            pass

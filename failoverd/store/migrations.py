@@ -1,0 +1,158 @@
+"""The schema of the journal, one migration per version. A released migration never changes: a new one is added.
+
+`PRAGMA user_version` is the number of migrations that a file has been through, `PRAGMA application_id` says that the
+file is a journal of failoverd at all. Each migration is one transaction, so a crash leaves the version before or after.
+
+Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump` makes of core's records.
+
+- changes: one row per plan that was going to be applied; `outcome` is NULL until it is known how that went.
+- answers: the last verified answer of each target. Never pruned: it is what a restart puts back.
+- events: the history, in the order in which it was told.
+- incidents: opened and closed, from their events.
+- situations: where things stand now, one row per key, replaced and never appended.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from failoverd.core.errors import JournalError
+
+APPLICATION_ID: Final = 0x666C7664
+"""`flvd`, in the header of the file at offset 68 (sqlite.org/fileformat.html)."""
+
+Migration = Sequence[str]
+
+_V1: Migration = (
+    """
+    CREATE TABLE changes (
+        change_id TEXT PRIMARY KEY,
+        policy TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        zone TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        shares_before TEXT NOT NULL,
+        shares_after TEXT NOT NULL,
+        plan TEXT NOT NULL,
+        intended_at REAL NOT NULL,
+        settled_at REAL,
+        outcome TEXT,
+        detail TEXT NOT NULL DEFAULT ''
+    ) STRICT
+    """,
+    "CREATE INDEX changes_by_target ON changes (policy, name, type, provider, zone, settled_at)",
+    "CREATE INDEX changes_by_time ON changes (coalesce(settled_at, intended_at))",
+    "CREATE INDEX changes_open ON changes (change_id) WHERE outcome IS NULL",
+    """
+    CREATE TABLE answers (
+        policy TEXT NOT NULL,
+        name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        zone TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (policy, name, type, provider, zone)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        name TEXT NOT NULL,
+        level TEXT NOT NULL,
+        message TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        incident_id TEXT NOT NULL,
+        decision_id TEXT NOT NULL,
+        change_id TEXT NOT NULL,
+        record TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        facts TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX events_by_time ON events (at)",
+    "CREATE INDEX events_by_policy ON events (policy, at)",
+    "CREATE INDEX events_by_incident ON events (incident_id, seq) WHERE incident_id <> ''",
+    "CREATE INDEX events_by_decision ON events (decision_id) WHERE decision_id <> ''",
+    "CREATE INDEX events_by_change ON events (change_id) WHERE change_id <> ''",
+    """
+    CREATE TABLE incidents (
+        incident_id TEXT PRIMARY KEY,
+        policy TEXT NOT NULL,
+        opened_at REAL NOT NULL,
+        closed_at REAL,
+        cause TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX incidents_by_time ON incidents (opened_at)",
+    """
+    CREATE TABLE situations (
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        policy TEXT NOT NULL,
+        at REAL NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (kind, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_V1,)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check(connection: sqlite3.Connection, path: Path, known: int = len(MIGRATIONS)) -> int:
+    """The version of the file.
+
+    Raises JournalError `journal_foreign` for another program's file and `journal_newer` for one of a later failoverd:
+    both are left alone, because writing could destroy what somebody else needs.
+    """
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    version = version_of(connection)
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if application != APPLICATION_ID and (application or version or tables):
+        raise JournalError(
+            f"{path} is an SQLite file of another program (application_id {application:#x})",
+            reason="journal_foreign",
+            remedy="give the journal a path of its own",
+        )
+    if version > known:
+        raise JournalError(
+            f"{path} has schema version {version}, this failoverd knows versions up to {known}",
+            reason="journal_newer",
+            remedy="run the newer failoverd again, or move the file away; only history would be lost",
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the file to the newest version, one transaction per step. Safe beside another process that does the same.
+
+    `connection` is in autocommit mode (`isolation_level=None`).
+    """
+    while check(connection, path, len(migrations)) < len(migrations):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _step(connection, migrations)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _step(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    version = version_of(connection)  # again, inside the transaction: the other process may have been first
+    if version >= len(migrations):
+        return
+    for statement in migrations[version]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version + 1}")

@@ -1,0 +1,275 @@
+"""The journal as `failoverctl` reads it: from another process, beside a running daemon or after it died.
+
+Nothing here writes to the journal. Rows come back as frozen dataclasses, times as seconds since the epoch, the oldest
+first; where there is a `limit`, it is the newest that are kept.
+"""
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+from failoverd.core.plan import LastGood, Plan
+from failoverd.core.records import Target
+from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation
+from failoverd.store.database import BUSY_SECONDS
+from failoverd.store.failures import failure, journal_errors, reason_of
+from failoverd.store.migrations import MIGRATIONS, check
+from failoverd.store.rows import load, target_row
+
+T = TypeVar("T")
+
+Clause = tuple[str, Sequence[object]]
+"""A condition in SQL with its parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event as it was told. `facts` are its fields by name; shares in basis points."""
+
+    seq: int
+    at: float
+    name: str
+    level: str
+    message: str
+    policy: str
+    incident_id: str
+    decision_id: str
+    change_id: str
+    record: str
+    provider: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One plan that was going to be applied. `outcome` is None while, or because, nobody said how it went.
+
+    `incident_id` and `decision_id` come from the events about it and are empty when there were none.
+    """
+
+    change_id: str
+    incident_id: str
+    decision_id: str
+    target: Target
+    kind: str
+    generation: int
+    shares_before: dict[str, int]
+    shares_after: dict[str, int]
+    intended_at: float
+    settled_at: float | None
+    outcome: str | None
+    detail: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """`closed_at` is None while it is open; `changes` counts the changes that were applied in it."""
+
+    incident_id: str
+    policy: str
+    opened_at: float
+    closed_at: float | None
+    cause: str
+    changes: int
+
+
+class Reading:
+    """Open it as a context manager. Raises JournalError when there is no journal, or none that can be read.
+
+    A journal in a directory that the caller may not write (a dead daemon leaves a write-ahead log that SQLite would
+    have to recover) is read from a private copy.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with journal_errors(path), ExitStack() as stack:
+            self._connection = self._opened(stack)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    # -- where things stand --------------------------------------------------------------------------------------------
+
+    def heartbeat(self) -> Heartbeat | None:
+        """When the daemon was last alive; None when it never was."""
+        return next(self._situations("heartbeat", Heartbeat), None)
+
+    def policies(self) -> tuple[PolicySituation, ...]:
+        return tuple(self._situations("policy", PolicySituation))
+
+    def targets(self) -> tuple[TargetSituation, ...]:
+        return tuple(self._situations("target", TargetSituation))
+
+    def regions(self) -> tuple[RegionSituation, ...]:
+        return tuple(self._situations("region", RegionSituation))
+
+    def last_good(self, target: Target) -> LastGood | None:
+        """The answer that was last verified at the target."""
+        condition = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
+        rows = self._rows(f"SELECT body FROM answers WHERE {condition}", target_row(target))  # noqa: S608 - a constant
+        return load(self._path, LastGood, rows[0]["body"]) if rows else None
+
+    # -- history -------------------------------------------------------------------------------------------------------
+
+    def incidents(self, *, limit: int = 20, open_only: bool = False) -> tuple[IncidentRow, ...]:
+        return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
+
+    def incident(self, incident_id: str) -> IncidentRow | None:
+        return next(iter(self._incidents([("incident_id = ?", [incident_id])], 1)), None)
+
+    def changes(
+        self,
+        *,
+        policy: str | None = None,
+        record: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 50,
+    ) -> tuple[ChangeRow, ...]:
+        """Changes by policy, record name and time (`since` <= settled or intended < `until`)."""
+        asked = [("policy = ?", policy), ("name = ?", record), (f"{_AT} >= ?", since), (f"{_AT} < ?", until)]
+        return self._changes(_given(asked), limit)
+
+    def change(self, change_id: str) -> ChangeRow | None:
+        return next(iter(self._changes([("change_id = ?", [change_id])], 1)), None)
+
+    def at(self, moment: float, *, policy: str | None = None) -> tuple[ChangeRow, ...]:
+        """The change in force at that moment, for each target: the last one applied until then."""
+        rows = self._rows(_IN_FORCE, {"moment": moment, "policy": policy})
+        return tuple(self._change(row) for row in rows)
+
+    def decision(self, decision_id: str) -> EventRow | None:
+        """The `decision.made` event: its facts hold the verdict, the shares, and the reasons to redo the sum."""
+        clauses = _given([("decision_id = ?", decision_id), ("name = ?", "decision.made")])
+        return next(iter(self._events(clauses, 1)), None)
+
+    def events(
+        self,
+        *,
+        incident_id: str | None = None,
+        policy: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        names: Iterable[str] = (),
+        limit: int = 200,
+    ) -> tuple[EventRow, ...]:
+        """Events by incident, policy, time (`since` <= at < `until`) and name."""
+        asked = [("incident_id = ?", incident_id), ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)]
+        clauses = _given(asked)
+        if wanted := list(names):
+            clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
+        return self._events(clauses, limit)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _opened(self, stack: ExitStack) -> sqlite3.Connection:
+        self._path.stat()
+        try:
+            return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
+        except sqlite3.OperationalError as error:
+            if reason_of(error) != "journal_unwritable":
+                raise
+            return self._connect(f"file:{quote(str(self._copied(stack)))}", stack)
+
+    def _connect(self, uri: str, stack: ExitStack) -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        stack.callback(connection.close)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only = ON")
+        if check(connection, self._path) < len(MIGRATIONS):
+            raise failure(self._path, "journal_older", "an older failoverd wrote it")
+        return connection
+
+    def _copied(self, stack: ExitStack) -> Path:
+        """A private copy with its write-ahead log. Only taken when nobody has the journal open for writing."""
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
+        for suffix in ("", "-wal"):
+            source = Path(f"{self._path}{suffix}")
+            if source.exists():
+                shutil.copyfile(source, directory / f"{self._path.name}{suffix}")
+        return directory / self._path.name
+
+    def _rows(self, query: str, parameters: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - what sqlite3 binds
+        with journal_errors(self._path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def _situations(self, kind: str, shape: type[T]) -> Iterator[T]:
+        rows = self._rows("SELECT body FROM situations WHERE kind = ? ORDER BY key", [kind])
+        return (load(self._path, shape, row["body"]) for row in rows)
+
+    def _newest(self, query: str, clauses: list[Clause], order: str, limit: int) -> list[sqlite3.Row]:
+        where = " AND ".join(condition for condition, _ in clauses) or "TRUE"
+        parameters = [value for _, values in clauses for value in values]
+        return self._rows(f"{query} WHERE {where} ORDER BY {order} DESC LIMIT ?", [*parameters, limit])[::-1]
+
+    def _events(self, clauses: list[Clause], limit: int) -> tuple[EventRow, ...]:
+        rows = self._newest("SELECT * FROM events", clauses, "seq", limit)
+        return tuple(EventRow(**{**dict(row), "facts": json.loads(row["facts"])}) for row in rows)
+
+    def _incidents(self, clauses: list[Clause], limit: int) -> tuple[IncidentRow, ...]:
+        rows = self._newest(_INCIDENTS, clauses, "opened_at", limit)
+        return tuple(IncidentRow(**dict(row)) for row in rows)
+
+    def _changes(self, clauses: list[Clause], limit: int) -> tuple[ChangeRow, ...]:
+        rows = self._newest(_CHANGES, clauses, f"{_AT} DESC, rowid", limit)
+        return tuple(self._change(row) for row in rows)
+
+    def _change(self, row: sqlite3.Row) -> ChangeRow:
+        plan = load(self._path, Plan, row["plan"])
+        return ChangeRow(
+            change_id=row["change_id"],
+            incident_id=row["incident_id"] or "",
+            decision_id=row["decision_id"] or "",
+            target=plan.target,
+            kind=row["kind"],
+            generation=row["generation"],
+            shares_before=json.loads(row["shares_before"]),
+            shares_after=json.loads(row["shares_after"]),
+            intended_at=row["intended_at"],
+            settled_at=row["settled_at"],
+            outcome=row["outcome"],
+            detail=row["detail"],
+            plan=plan,
+        )
+
+
+_AT = "coalesce(settled_at, intended_at)"
+
+_TOLD = "(SELECT max({0}) FROM events WHERE events.change_id = changes.change_id AND events.change_id <> '') AS {0}"
+
+_CHANGES = f"SELECT *, {_TOLD.format('incident_id')}, {_TOLD.format('decision_id')} FROM changes"  # noqa: S608 - constants
+
+_IN_FORCE = f"""
+    WITH latest AS (
+        SELECT *, row_number() OVER (
+            PARTITION BY policy, name, type, provider, zone ORDER BY settled_at DESC, rowid DESC
+        ) AS age
+        FROM changes
+        WHERE outcome = 'applied' AND settled_at <= :moment AND (:policy IS NULL OR policy = :policy)
+    )
+    {_CHANGES.replace("FROM changes", "FROM latest AS changes")} WHERE age = 1 ORDER BY settled_at
+"""  # noqa: S608 - constants
+
+_INCIDENTS = """
+    SELECT incident_id, policy, opened_at, closed_at, cause, (
+        SELECT count(*) FROM events
+        WHERE events.incident_id = incidents.incident_id AND events.incident_id <> '' AND name = 'change.applied'
+    ) AS changes
+    FROM incidents
+"""
+
+
+def _given(asked: Iterable[tuple[str, object | None]]) -> list[Clause]:
+    return [(condition, [value]) for condition, value in asked if value is not None]

@@ -1,0 +1,68 @@
+"""Core's records as rows, and back. Columns are described in `migrations.py`."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from failoverd import codec
+from failoverd.core.errors import JournalError
+from failoverd.core.events import Event
+from failoverd.core.plan import Plan
+from failoverd.core.records import Target
+from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, Situation, TargetSituation
+
+T = TypeVar("T")
+
+
+def load(path: Path, kind: type[T], text: str) -> T:
+    """Read back one stored value. Raises JournalError `journal_unreadable` when another version wrote it."""
+    try:
+        return codec.load(kind, text)
+    except ValueError as error:
+        raise JournalError(
+            f"{path} holds a {kind.__name__} that this version cannot read",
+            reason="journal_unreadable",
+            remedy="use the failoverctl of the version that the daemon runs",
+        ) from error
+
+
+def target_row(target: Target) -> tuple[str, str, str, str, str]:
+    return target.policy, target.key.name, target.key.type.value, target.provider, target.zone
+
+
+def situation_key(situation: Situation) -> tuple[str, str, str]:
+    """Kind, key and policy of a situation: what it replaces, and with which policy it goes."""
+    match situation:
+        case TargetSituation(target=target):
+            return "target", " ".join(target_row(target)), target.policy
+        case RegionSituation(policy=policy, record_type=record_type, region=region):
+            return "region", f"{policy} {record_type} {region}", policy
+        case PolicySituation(policy=policy):
+            return "policy", policy, policy
+        case Heartbeat():
+            return "heartbeat", "daemon", ""
+
+
+def change_row(plan: Plan, at: float) -> tuple[object, ...]:
+    shares = (json.dumps(dict(plan.shares_before)), json.dumps(dict(plan.shares_after)))
+    return (*target_row(plan.target), plan.id, plan.generation, plan.kind.value, *shares, codec.dump(plan), at)
+
+
+def event_row(event: Event) -> tuple[object, ...]:
+    facts = dict(event.facts())
+    named = (str(facts.get(name, "")) for name in ("policy", "incident_id", "decision_id", "change_id", "record"))
+    text = json.dumps(_finite(facts))
+    return event.at, event.name, event.level.value, event.say(), *named, str(facts.get("provider", "")), text
+
+
+def _finite(value: object) -> object:
+    """JSON has no infinity: such numbers become their words, so that every reader can read the row."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,266 @@
+"""Events as log lines: one line each, JSON for machines, a readable form for a terminal. `docs/logs.md` has the fields.
+
+Libraries that use the standard `logging` module come out of the same renderer, at WARNING and above, as
+`library.logged`. Values are bounded and control characters are escaped, so that nothing that an endpoint or a provider
+answers can forge a line or flood the disk.
+"""
+
+import atexit
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final, TextIO
+
+import structlog
+
+from failoverd.core.events import Event, Level, percentages
+from failoverd.telemetry.lines import LineWriter
+
+_LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
+
+_PRIORITIES: Final = {"info": "<6>", "warning": "<4>", "error": "<3>"}
+"""sd-daemon(3): journald takes the prefix off and keeps it as the PRIORITY field."""
+
+_LONGEST_LINE: Final = 40_000
+"""Characters. journald splits lines at 48 KiB (`LineMax=` in journald.conf), and half a JSON object is none."""
+
+_SHARES: Final = frozenset({"shares", "shares_from", "shares_to", "wanted"})
+
+_SHOWN: Final = ("rule_at", "undo", "remedy", "manual", "file", "incident_id", "decision_id", "change_id")
+"""Facts that a line on a terminal adds to its sentence; JSON has them all."""
+
+_RESET: Final = "\x1b[0m"
+_DIM: Final = "\x1b[2m"
+_COLOURS: Final = {"info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31;1m"}
+
+_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    0x2028: "\\u2028",
+    0x2029: "\\u2029",
+}
+
+Fields = MutableMapping[str, Any]
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"  # TERMINAL on a terminal, JSON elsewhere
+    JSON = "json"
+    TERMINAL = "terminal"
+
+
+class Logs:
+    """Make it with `configure_logs`."""
+
+    def __init__(self, writer: LineWriter, logger: Any) -> None:  # noqa: ANN401 - structlog's filtering logger
+        self._writer = writer
+        self._logger = logger
+        self._bridge: _Bridge | None = None
+
+    def render(self, event: Event) -> None:
+        """Write one event. An `Emit` sink: never blocks, never raises."""
+        try:
+            message, facts = event.say(), dict(event.facts())
+        except Exception as error:  # noqa: BLE001 - a defect in an event must not stop what the event tells of
+            message, facts = f"this event cannot be put into words: {error!r}", {}
+        self.write(event.level, event.name, event.at, message, facts)
+
+    def write(self, level: Level, name: str, at: float, message: str, facts: Mapping[str, object]) -> None:
+        if lost := self._writer.take_lost():
+            words = f"{lost} log lines were lost: the stream did not take them"
+            self._logger.warning("log.lost", at=at, message=words, facts={"lines": lost})
+        getattr(self._logger, level.value)(name, at=at, message=message, facts=facts)
+
+    def bridge(self, level: Level) -> None:
+        """Take over what libraries log, from WARNING up."""
+        self._bridge = _Bridge(self, max(_LEVELS[level], logging.WARNING))
+        logging.getLogger().addHandler(self._bridge)
+
+    def close(self) -> None:
+        """Write what waits and give the standard logging back. Safe to call twice."""
+        if self._bridge is not None:
+            logging.getLogger().removeHandler(self._bridge)
+        atexit.unregister(self.close)
+        self._writer.close()
+
+
+class _Bridge(logging.Handler):
+    """What libraries log, as `library.logged`."""
+
+    def __init__(self, logs: Logs, level: int) -> None:
+        super().__init__(level)
+        self._logs = logs
+        self._formatter = logging.Formatter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
+        facts: dict[str, object] = {"logger": record.name}
+        if record.exc_info:
+            facts["exception"] = self._formatter.formatException(record.exc_info)
+        self._logs.write(level, "library.logged", record.created, _message(record), facts)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # arguments that do not fit the format: the library's defect, its words count
+        return f"{record.msg} {record.args}"
+
+
+def configure_logs(form: LogFormat, level: Level, stream: TextIO) -> Logs:
+    """Start logging to `stream`; `Logs.render` is the sink for events. Closed at exit if nobody closes it before.
+
+    Under systemd each line begins with its sd-daemon priority, so that `journalctl -p warning` works; journald stores
+    the line without it.
+    """
+    writer = LineWriter(stream)
+    on_terminal = stream.isatty()
+    json_lines = form is LogFormat.JSON or (form is LogFormat.AUTO and not on_terminal)
+    render: Processor = structlog.processors.JSONRenderer(serializer=to_json) if json_lines else _Terminal(on_terminal)
+    logger = structlog.wrap_logger(
+        _Lines(writer),
+        processors=[structlog.processors.add_log_level, _lay_out, _Prefixed(render, _is_journal(stream))],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        context_class=dict,
+    )
+    logs = Logs(writer, logger.bind())
+    logs.bridge(level)
+    atexit.register(logs.close)
+    return logs
+
+
+# -- structlog's parts -------------------------------------------------------------------------------------------------
+
+Processor = Callable[[Any, str, Fields], Any]
+
+
+class _Lines:
+    """The logger at the end of structlog's chain."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        self._writer = writer
+
+    def info(self, line: str) -> None:
+        self._writer.write(line)
+
+    warning = error = info
+
+
+class _Prefixed:
+    """Put the sd-daemon priority before each rendered line when the reader is journald."""
+
+    def __init__(self, render: Processor, journal: bool) -> None:
+        self._render = render
+        self._journal = journal
+
+    def __call__(self, logger: object, method: str, fields: Fields) -> str:
+        priority = _PRIORITIES[fields["level"]] if self._journal else ""
+        return priority + str(self._render(logger, method, fields))
+
+
+def _lay_out(_: object, __: str, fields: Fields) -> Fields:
+    """`at`, `level`, `event`, `message`, then the facts in the order in which the event declares them."""
+    facts = {name: value for name, value in fields["facts"].items() if name not in {"at", "level", "event", "message"}}
+    return {name: fields[name] for name in ("at", "level", "event", "message")} | facts
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """Whether `stream` goes to journald: $JOURNAL_STREAM holds the device and inode of it (systemd.exec(5))."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file descriptor behind it
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    text: int
+    items: int
+
+
+_BOUNDS: Final = (_Bounds(4_000, 100), _Bounds(800, 25), _Bounds(200, 5))
+"""Tried in turn until the line is short enough."""
+
+
+def to_json(fields: Fields, **_: object) -> str:
+    """One line of ASCII. Times other than `at` stay seconds since the epoch, shares stay basis points."""
+    stamped = {**fields, "at": rfc3339(fields["at"])}
+    line = ""
+    for bounds in _BOUNDS:
+        line = json.dumps(_bounded(stamped, bounds))
+        if len(line) <= _LONGEST_LINE:
+            break
+    return line
+
+
+def rfc3339(at: float) -> str:
+    """UTC with milliseconds (RFC 3339, section 5.6)."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _bounded(value: object, bounds: _Bounds) -> object:
+    match value:
+        case str():
+            return _cut(value, bounds.text)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case bool() | int() | float() | None:
+            return value
+        case Mapping():
+            kept = {
+                _cut(str(key), bounds.text): _bounded(item, bounds) for key, item in islice(value.items(), bounds.items)
+            }
+            return kept | ({"...": f"{len(value) - bounds.items} more"} if len(value) > bounds.items else {})
+        case tuple() | list():
+            shown = [_bounded(item, bounds) for item in value[: bounds.items]]
+            return shown + ([f"... {len(value) - bounds.items} more"] if len(value) > bounds.items else [])
+        case _:
+            return _cut(str(value), bounds.text)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}... {len(text) - length} more characters"
+
+
+# -- terminal ----------------------------------------------------------------------------------------------------------
+
+
+class _Terminal:
+    """`2026-11-05 03:12:07.345  error  region.failed  the sentence  rule_at=... incident_id=...`, in local time."""
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+
+    def __call__(self, _: object, __: str, fields: Fields) -> str:
+        local = datetime.fromtimestamp(fields["at"], UTC).astimezone()
+        moment = local.isoformat(sep=" ", timespec="milliseconds")[:23]
+        level, message = fields["level"], _plain(fields["message"])
+        facts = " ".join(f"{name}={_plain(fields[name])}" for name in _SHOWN if fields.get(name))
+        shares = " ".join(
+            f"{name}=({_plain(percentages(fields[name]))})" for name in sorted(_SHARES) if fields.get(name)
+        )
+        details = " ".join(part for part in (shares, facts) if part)
+        parts = (
+            self._paint(moment, _DIM),
+            self._paint(f"{level:<7}", _COLOURS[level]),
+            f"{fields['event']:<18}",
+            message,
+            self._paint(details, _DIM) if details else "",
+        )
+        return "  ".join(part for part in parts if part)
+
+    def _paint(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_RESET}" if self._colours else text
+
+
+def _plain(value: object) -> str:
+    """Bounded, on one line, and without anything that a terminal would obey."""
+    return _cut(str(value), _BOUNDS[0].text).translate(_CONTROLS)

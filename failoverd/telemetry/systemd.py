@@ -1,0 +1,87 @@
+"""What the service manager is told, by the protocol of sd_notify(3): datagrams to the socket in $NOTIFY_SOCKET.
+
+Without that variable nothing is sent. Nothing here raises: a daemon that cannot talk to its manager steers traffic.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Final
+
+_SEND_TIMEOUT: Final = 1.0
+"""Seconds. The manager's queue may be full for a moment; a lost READY=1 would end the start."""
+
+_LONGEST_STATUS: Final = 200
+
+
+class Notifier:
+    """Speaks to the service manager. Each method says whether the datagram was sent."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self.watchdog_interval = _watchdog_interval(environ)
+        """Seconds within which `watchdog` has to be called, or None when nobody watches. Call it twice as often."""
+
+    @property
+    def enabled(self) -> bool:
+        return self._address is not None
+
+    def ready(self, status: str = "") -> bool:
+        """Starting or reloading is done."""
+        return self._send("READY=1", *_status(status))
+
+    def reloading(self) -> bool:
+        """Reloading begins; `ready` ends it. The time lets `Type=notify-reload` tell its own reload from others."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
+
+    def stopping(self, status: str = "") -> bool:
+        return self._send("STOPPING=1", *_status(status))
+
+    def status(self, text: str) -> bool:
+        """One line for `systemctl status`."""
+        return self._send(*(_status(text) or ["STATUS="]))
+
+    def watchdog(self) -> bool:
+        """Still alive. Call it from the loop that does the work, so that a stuck loop is noticed."""
+        return self._send("WATCHDOG=1")
+
+    def main_pid(self, pid: int) -> bool:
+        return self._send(f"MAINPID={pid}")
+
+    def _send(self, *assignments: str) -> bool:
+        if self._address is None:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.settimeout(_SEND_TIMEOUT)
+                sender.connect(self._address)
+                sender.send("\n".join(assignments).encode("utf-8", "replace"))
+        except (OSError, ValueError):  # the manager is gone, or the address cannot be one
+            return False
+        return True
+
+
+def _address(text: str) -> str | None:
+    """The socket's address: a path, or a name in the abstract namespace, written with `@` for its first, null byte."""
+    if text.startswith("@"):
+        return "\0" + text[1:]
+    return text if text.startswith("/") else None
+
+
+def _watchdog_interval(environ: Mapping[str, str]) -> float | None:
+    """As sd_watchdog_enabled(3) reads it: microseconds, meant for the process in $WATCHDOG_PID if that is set."""
+    interval, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    if pid and pid != str(os.getpid()):
+        return None
+    if not (interval.isascii() and interval.isdigit()) or int(interval) == 0:
+        return None
+    return int(interval) / 1_000_000
+
+
+def _status(text: str) -> list[str]:
+    """One assignment per line is the protocol, so a status has no line breaks."""
+    line = " ".join(text.split())[:_LONGEST_STATUS]
+    return [f"STATUS={line}"] if line else []

@@ -1,0 +1,235 @@
+import asyncio
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.journals import AFTER, BEFORE, OTHER, TARGET, closed, incident, plan
+
+from failoverd.core.errors import JournalError
+from failoverd.core.guard import PastChange
+from failoverd.core.plan import LastGood
+from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.ports import ChangeOutcome, Journal
+from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.reading import Reading
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.db"
+
+
+@pytest.fixture
+async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
+    async with open_journal(path) as opened:
+        yield opened
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def apply(journal: Journal, change_id: str, generation: int, at: float) -> None:
+    made = plan(change_id, generation=generation)
+    await journal.intend(made, at)
+    await journal.settle(made, ChangeOutcome.APPLIED, "", at + 1)
+
+
+async def test_a_new_journal_is_readable_by_its_group_and_by_nobody_else(journal: SqliteJournal, path: Path) -> None:
+    await journal.touch()
+    assert mode(path) == 0o640
+
+
+async def test_nothing_is_known_of_a_target_that_was_never_written(journal: SqliteJournal) -> None:
+    assert await journal.recall(TARGET, 0.0) == (None, ())
+
+
+async def test_an_applied_plan_becomes_the_last_known_good_answer_and_counts_as_a_change(
+    journal: SqliteJournal,
+) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    last_good, changes = await journal.recall(TARGET, since=0.0)
+    assert last_good == LastGood(AFTER, 8, {"oci-ashburn": 10_000}, 101.0)
+    assert changes == (
+        PastChange("chg-1", 101.0, {"azure-eastus": 7_000, "oci-ashburn": 3_000}, {"oci-ashburn": 10_000}),
+    )
+
+
+async def test_what_happened_at_another_target_is_not_recalled(journal: SqliteJournal) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    assert await journal.recall(OTHER, since=0.0) == (None, ())
+
+
+async def test_changes_are_recalled_oldest_first_and_only_after_the_moment_asked_for(journal: SqliteJournal) -> None:
+    for number in (1, 2, 3):
+        await apply(journal, f"chg-{number}", 7 + number, at=100.0 * number)
+    _, changes = await journal.recall(TARGET, since=101.0)
+    assert [change.change_id for change in changes] == ["chg-2", "chg-3"]
+
+
+@pytest.mark.parametrize("outcome", [ChangeOutcome.FENCED, ChangeOutcome.FAILED, ChangeOutcome.UNVERIFIED])
+async def test_a_plan_that_was_not_applied_changes_no_answer_and_counts_for_no_limit(
+    journal: SqliteJournal, outcome: ChangeOutcome
+) -> None:
+    made = plan()
+    await journal.intend(made, 100.0)
+    await journal.settle(made, outcome, "somebody was first", 101.0)
+    assert await journal.recall(TARGET, 0.0) == (None, ())
+
+
+async def test_an_older_generation_never_replaces_a_newer_last_known_good_answer(journal: SqliteJournal) -> None:
+    await apply(journal, "chg-new", 9, at=100.0)
+    late = plan("chg-late", generation=8, after=BEFORE)
+    await journal.settle(late, ChangeOutcome.APPLIED, "", 200.0)
+    last_good, _ = await journal.recall(TARGET, 0.0)
+    assert last_good is not None
+    assert (last_good.generation, last_good.records) == (9, AFTER)
+
+
+async def test_an_outcome_whose_intent_was_lost_is_kept_all_the_same(journal: SqliteJournal) -> None:
+    await journal.settle(plan(), ChangeOutcome.APPLIED, "", 101.0)
+    last_good, changes = await journal.recall(TARGET, 0.0)
+    assert last_good is not None
+    assert len(changes) == 1
+
+
+async def test_a_plan_that_is_tried_again_has_the_outcome_of_the_last_try(journal: SqliteJournal, path: Path) -> None:
+    made = plan()
+    await journal.intend(made, 100.0)
+    await journal.settle(made, ChangeOutcome.FAILED, "timeout", 101.0)
+    await journal.intend(made, 110.0)
+    await journal.settle(made, ChangeOutcome.APPLIED, "", 111.0)
+    with Reading(path) as reading:
+        row = reading.change("chg-1")
+    assert row is not None
+    assert (row.outcome, row.detail, row.intended_at, row.settled_at) == ("applied", "", 110.0, 111.0)
+
+
+async def test_a_plan_that_was_applied_stays_applied_when_somebody_tries_it_again(journal: SqliteJournal) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    await journal.intend(plan(), 200.0)
+    await journal.settle(plan(), ChangeOutcome.FENCED, "generation 8 stands there already", 201.0)
+    _, changes = await journal.recall(TARGET, 0.0)
+    assert [(change.change_id, change.at) for change in changes] == [("chg-1", 101.0)]
+
+
+async def test_an_intent_without_an_outcome_is_found_at_the_next_start_and_counts_as_a_change(
+    journal: SqliteJournal,
+) -> None:
+    await journal.intend(plan("chg-2", generation=9), 101.0)
+    await journal.intend(plan("chg-1"), 100.0)
+    found = await journal.interrupted(200.0)
+    assert found == (plan("chg-1"), plan("chg-2", generation=9))
+    assert await journal.interrupted(300.0) == ()
+    last_good, changes = await journal.recall(TARGET, 0.0)
+    assert last_good is None
+    assert {change.change_id for change in changes} == {"chg-1", "chg-2"}
+
+
+async def test_pruning_keeps_what_is_recent_the_answers_and_the_story_of_an_open_incident(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await apply(journal, "chg-old", 8, at=100.0)
+    await apply(journal, "chg-new", 9, at=5_000.0)
+    await journal.record([*incident(100.0, "inc-closed"), closed(400.0, "inc-closed")])
+    await journal.record(incident(200.0, "inc-open"))
+    await journal.record(incident(5_000.0, "inc-new"))
+    assert await journal.prune(before=1_000.0) > 0
+    assert await journal.prune(before=1_000.0) == 0
+    with Reading(path) as reading:
+        assert [row.change_id for row in reading.changes()] == ["chg-new"]
+        assert [row.incident_id for row in reading.incidents()] == ["inc-open", "inc-new"]
+        assert len(reading.events(incident_id="inc-open")) == 6
+        assert reading.events(incident_id="inc-closed") == ()
+        assert reading.last_good(TARGET) is not None
+
+
+async def test_pruning_more_than_one_batch_deletes_all_of_it(journal: SqliteJournal) -> None:
+    await journal.record([closed(float(number), f"inc-{number}") for number in range(1_500)])
+    assert await journal.prune(before=2_000.0) == 3_000
+
+
+async def test_the_newest_situation_of_each_key_is_what_stands(journal: SqliteJournal, path: Path) -> None:
+    held = TargetSituation(TARGET, 100.0, TargetState.LIMITED, wish="failover", wanted={"oci-ashburn": 10_000})
+    synced = TargetSituation(TARGET, 200.0, TargetState.IN_SYNC, generation=8, published={"oci-ashburn": 10_000})
+    other = TargetSituation(OTHER, 150.0, TargetState.DELAYED, detail="no answer", remedy="start it")
+    region = RegionSituation("inference-api", "A", "azure-eastus", 100.0, "down", 0, 90.0, None, "refused")
+    policy = PolicySituation("inference-api", 90.0, "policies/inference-api.yaml", "4f2a91")
+    heart = Heartbeat(210.0, 4711, 10.0, "0.1.0", "running")
+    await journal.situate([held, other, region, policy, Heartbeat(1.0, 1, 1.0, "0.1.0", "starting")])
+    await journal.situate([synced, heart])
+    with Reading(path) as reading:
+        assert reading.targets() == (synced, other)
+        assert reading.regions() == (region,)
+        assert reading.policies() == (policy,)
+        assert reading.heartbeat() == heart
+
+
+async def test_a_dismissed_policy_has_no_situation_and_keeps_its_history(journal: SqliteJournal, path: Path) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    await journal.situate([TargetSituation(TARGET, 100.0, TargetState.IN_SYNC), Heartbeat(1.0, 1, 1.0, "1", "running")])
+    await journal.dismiss("inference-api")
+    with Reading(path) as reading:
+        assert reading.targets() == ()
+        assert reading.heartbeat() is not None
+        assert len(reading.changes()) == 1
+
+
+async def test_only_the_situations_of_configured_policies_survive_a_start(journal: SqliteJournal, path: Path) -> None:
+    known = PolicySituation("inference-api", 1.0, "a.yaml", "r1")
+    await journal.situate([known, PolicySituation("gone", 1.0, "b.yaml", "r1"), Heartbeat(1.0, 1, 1.0, "1", "running")])
+    await journal.retain(["inference-api"])
+    with Reading(path) as reading:
+        assert reading.policies() == (known,)
+        assert reading.heartbeat() is not None
+
+
+async def test_a_caller_that_gives_up_does_not_take_its_outcome_back(path: Path) -> None:
+    async with open_journal(path) as journal:
+        task = asyncio.create_task(journal.settle(plan(), ChangeOutcome.APPLIED, "", 101.0))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    with Reading(path) as reading:
+        assert reading.last_good(TARGET) is not None
+
+
+async def test_a_closed_journal_says_so(path: Path) -> None:
+    async with open_journal(path) as journal:
+        pass
+    with pytest.raises(JournalError) as caught:
+        await journal.recall(TARGET, 0.0)
+    assert caught.value.reason == "journal_closed"
+
+
+async def test_two_processes_write_one_journal_at_the_same_time(path: Path) -> None:
+    async with open_journal(path) as daemon, open_journal(path) as operator:
+        await asyncio.gather(
+            *(apply(daemon, f"daemon-{number}", number, float(number)) for number in range(1, 30)),
+            *(apply(operator, f"operator-{number}", number, float(number)) for number in range(1, 30)),
+        )
+        _, changes = await daemon.recall(TARGET, 0.0)
+    assert len(changes) == 58
+
+
+async def test_a_reader_sees_whole_changes_while_the_daemon_writes(path: Path) -> None:
+    async with open_journal(path) as journal:
+        with Reading(path) as reading:
+            for number in range(1, 50):
+                writing = asyncio.create_task(apply(journal, f"chg-{number}", number, float(number)))
+                await asyncio.sleep(0)
+                seen = reading.changes(limit=100)
+                assert [row.change_id for row in seen][: number - 1] == [f"chg-{done}" for done in range(1, number)]
+                await writing
+            assert len(reading.changes(limit=100)) == 49
+
+
+async def test_rows_are_plain_enough_for_the_sqlite_shell(journal: SqliteJournal, path: Path) -> None:
+    await journal.record(incident(100.0))
+    with sqlite3.connect(path) as shell:
+        found = shell.execute("SELECT json_extract(facts, '$.shares_to.\"oci-ashburn\"') FROM events").fetchall()
+    shell.close()
+    assert (10_000,) in found

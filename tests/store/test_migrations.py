@@ -1,0 +1,94 @@
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.journals import AFTER, TARGET
+
+from failoverd.core.errors import JournalError
+from failoverd.store.journal import open_journal
+from failoverd.store.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
+from failoverd.store.reading import Reading
+
+OLD_FILES = Path(__file__).parent / "versions"
+"""One `vN.sql` for each released version: the dump of a journal that this version made. They are never edited."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    opened = sqlite3.connect(path, isolation_level=None)
+    yield opened
+    opened.close()
+
+
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def test_every_released_version_has_a_file_to_migrate_from() -> None:
+    assert sorted(file.name for file in OLD_FILES.iterdir()) == [f"v{n}.sql" for n in range(1, len(MIGRATIONS) + 1)]
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
+async def test_a_journal_of_every_earlier_version_is_read_and_written_after_the_migration(
+    path: Path, connection: sqlite3.Connection, version: int
+) -> None:
+    connection.executescript((OLD_FILES / f"v{version}.sql").read_text(encoding="utf-8"))
+    notices: list[JournalError] = []
+    async with open_journal(path, notices.append) as journal:
+        last_good, changes = await journal.recall(TARGET, 0.0)
+        assert last_good is not None
+        assert (last_good.generation, last_good.records) == (8, AFTER)
+        assert [change.change_id for change in changes] == ["chg-1"]
+    assert notices == []
+    with Reading(path) as reading:
+        assert len(reading.events(incident_id="inc-1")) == 6
+        assert len(reading.targets()) == 1
+    assert version_of(connection) == len(MIGRATIONS)
+
+
+def test_an_empty_file_becomes_a_journal(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path)
+    assert version_of(connection) == len(MIGRATIONS)
+    assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def test_migrating_twice_changes_nothing(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path)
+    before = connection.execute("SELECT sql FROM sqlite_master").fetchall()
+    migrate(connection, path)
+    assert connection.execute("SELECT sql FROM sqlite_master").fetchall() == before
+
+
+def test_a_later_version_adds_its_step_to_a_file_that_is_in_use(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path)
+    migrate(connection, path, [*MIGRATIONS, ["ALTER TABLE incidents ADD COLUMN severity TEXT"]])
+    assert version_of(connection) == len(MIGRATIONS) + 1
+    connection.execute("SELECT severity FROM incidents")
+
+
+def test_a_migration_that_fails_half_way_leaves_the_version_before(connection: sqlite3.Connection, path: Path) -> None:
+    migrate(connection, path)
+    broken = ["CREATE TABLE half (done)", "CREATE TABLE changes (again)"]
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, path, [*MIGRATIONS, broken])
+    assert version_of(connection) == len(MIGRATIONS)
+    assert connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'half'").fetchone() is None
+
+
+async def test_a_journal_of_a_newer_failoverd_is_refused_and_left_as_it_is(
+    connection: sqlite3.Connection, path: Path
+) -> None:
+    migrate(connection, path, [*MIGRATIONS, ["CREATE TABLE of_the_future (x)"]])
+    before = content_of(path)
+    async with open_journal(path) as journal:
+        with pytest.raises(JournalError, match="knows versions up to") as caught:
+            await journal.recall(TARGET, 0.0)
+    assert caught.value.reason == "journal_newer"
+    assert caught.value.remedy
+    assert content_of(path) == before

@@ -1,0 +1,81 @@
+"""Plans and events as a journal sees them."""
+
+from dataclasses import replace
+
+from failoverd.core.decide import Decision, Reason, Wish
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeVerified,
+    DecisionMade,
+    EndpointFailed,
+    Event,
+    IncidentClosed,
+    IncidentOpened,
+    PolicyLoaded,
+    RegionFailed,
+)
+from failoverd.core.plan import Plan, PlanKind
+from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, RecordType, Target
+
+KEY = RecordKey("api.example.com", RecordType.A)
+TARGET = Target("inference-api", KEY, "bind-main", "example.com")
+OTHER = replace(TARGET, provider="knot-second")
+
+BEFORE = RecordSet.of(KEY, 30, {"192.0.2.10": 7_000, "198.51.100.10": 3_000})
+AFTER = RecordSet.of(KEY, 30, {"198.51.100.10": 10_000})
+
+
+def plan(change_id: str = "chg-1", *, generation: int = 8, target: Target = TARGET, after: RecordSet = AFTER) -> Plan:
+    marker = Marker("prod", target.policy, generation - 1, (RecordType.A,))
+    shares = {"azure-eastus": 7_000, "oci-ashburn": 3_000}
+    reason = Reason("share", "oci-ashburn gets 100%", "regions.oci-ashburn")
+    return Plan(
+        id=change_id,
+        kind=PlanKind.CHANGE,
+        target=target,
+        before=Observed(target, BEFORE, marker, marker.to_text()),
+        after=after,
+        marker=replace(marker, generation=generation),
+        shares_before=shares,
+        shares_after={"oci-ashburn": 10_000},
+        decision=Decision(target, Wish.FAILOVER, {"oci-ashburn": 10_000}, after, (reason,), 100.0),
+        revision="4f2a91",
+    )
+
+
+def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") -> list[Event]:
+    """A region fails and its traffic moves: the events of it, as the daemon tells them."""
+    told = {"policy": "inference-api", "incident_id": incident_id}
+    where = {**told, "record": str(KEY), "provider": "bind-main", "zone": "example.com", "decision_id": "dec-1"}
+    evidence = "192.0.2.10 connect_refused three times in 1.0s"
+    return [
+        PolicyLoaded(at=at - 60, policy="inference-api", revision="4f2a91", file="policies/inference-api.yaml"),
+        EndpointFailed(
+            at=at, region="azure-eastus", endpoint="192.0.2.10", check="live", was="healthy", reason="connect_refused",
+            evidence=evidence, failures=3, passes=0, **told,
+        ),
+        RegionFailed(
+            at=at + 0.1, region="azure-eastus", record_type="A", was="healthy", score=0, evidence=evidence,
+            rule_at="policies/inference-api.yaml:24", **told,
+        ),
+        IncidentOpened(
+            at=at + 0.1, cause="region azure-eastus is down", runbook="https://runbooks.example.com/api", **told
+        ),
+        DecisionMade(
+            at=at + 0.2, verdict="failover", shares={"oci-ashburn": 10_000},
+            reasons=("azure-eastus is down (score 0%)", "oci-ashburn gets 100%"), **where,
+        ),
+        ChangeApplied(
+            at=at + 0.3, change_id=change_id, kind="change", generation=8,
+            shares_from={"azure-eastus": 7_000, "oci-ashburn": 3_000}, shares_to={"oci-ashburn": 10_000},
+            answers_from={"192.0.2.10": 7_000, "198.51.100.10": 3_000}, answers_to={"198.51.100.10": 10_000},
+            ttl=30, reasons=("azure-eastus is down (score 0%)", "oci-ashburn gets 100%"), evidence=(evidence,),
+            limits=("max_shift: 70%, within 70% per 300s",), rule_at="policies/inference-api.yaml:24",
+            revision="4f2a91", actor="failoverd", undo=f"failoverctl undo {change_id}", took=0.012, **where,
+        ),
+        ChangeVerified(at=at + 0.4, change_id=change_id, generation=8, took=0.1, aged_out_at=at + 30.3, **where),
+    ]  # fmt: skip
+
+
+def closed(at: float, incident_id: str = "inc-1") -> Event:
+    return IncidentClosed(at=at, policy="inference-api", incident_id=incident_id, lasted=300.0, changes=2)

@@ -1,0 +1,341 @@
+import io
+import json
+import logging
+import os
+import pty
+import re
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.journals import closed, incident
+
+from failoverd.core import events
+from failoverd.core.events import ConfigRejected, Event, Level, PlanHeld, PolicyRemoved, TaskCrashed
+from failoverd.telemetry.lines import LineWriter
+from failoverd.telemetry.logs import LogFormat, Logs, configure_logs
+
+DOC = Path(__file__).parents[2] / "docs" / "logs.md"
+
+AT = 1_793_848_327.345  # 2026-11-05T03:12:07.345Z
+
+
+@contextmanager
+def logs(stream: io.TextIOBase, form: LogFormat = LogFormat.AUTO, level: Level = Level.INFO) -> Iterator[Logs]:
+    opened = configure_logs(form, level, stream)  # type: ignore[arg-type]  # every text stream of io is a TextIO
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def lines(*told: Event, form: LogFormat = LogFormat.AUTO, level: Level = Level.INFO) -> list[str]:
+    stream = io.StringIO()
+    with logs(stream, form, level) as opened:
+        for event in told:
+            opened.render(event)
+    return stream.getvalue().splitlines()
+
+
+def parsed(*told: Event) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines(*told)]
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_is_the_time_the_level_the_name_the_sentence_and_the_facts_in_their_order() -> None:
+    (line,) = parsed(closed(AT))
+    assert list(line.items()) == [
+        ("at", "2026-11-05T03:12:07.345Z"),
+        ("level", "info"),
+        ("event", "incident.closed"),
+        ("message", "incident inc-1 closed after 300s and 2 changes"),
+        ("policy", "inference-api"),
+        ("incident_id", "inc-1"),
+        ("lasted", 300.0),
+        ("changes", 2),
+    ]
+
+
+def test_shares_stay_numbers_in_basis_points() -> None:
+    applied = next(line for line in parsed(*incident(AT)) if line["event"] == "change.applied")
+    assert applied["shares_from"] == {"azure-eastus": 7_000, "oci-ashburn": 3_000}
+    assert applied["shares_to"] == {"oci-ashburn": 10_000}
+
+
+def test_one_incident_can_be_told_from_its_id_alone() -> None:
+    told = parsed(*incident(AT), closed(AT + 300), *incident(AT + 900, "inc-2", "chg-2"))
+    story = [line["event"] for line in told if line.get("incident_id") == "inc-1"]
+    assert story == [
+        "endpoint.failed",
+        "region.failed",
+        "incident.opened",
+        "decision.made",
+        "change.applied",
+        "change.verified",
+        "incident.closed",
+    ]
+
+
+@given(st.text(max_size=50))
+def test_whatever_a_value_holds_it_stays_one_line_of_json(text: str) -> None:
+    (line,) = lines(PolicyRemoved(at=AT, policy=f"x{text}"))
+    assert line.isascii()
+    assert json.loads(line)["policy"] == f"x{text}"
+
+
+def test_a_flood_is_cut_so_that_the_line_stays_whole() -> None:
+    flood = tuple(f"{number}: " + "x" * 100_000 for number in range(1_000))
+    (line,) = lines(ConfigRejected(at=AT, file="p.yaml", errors=flood))
+    assert len(line) < 41_000
+    errors = json.loads(line)["errors"]
+    assert "more characters" in errors[0]
+    assert re.fullmatch(r"\.\.\. \d+ more", errors[-1])
+
+
+def test_a_manual_command_of_ordinary_length_is_not_cut() -> None:
+    manual = "nsupdate -k key <<'EOF'\n" + "update add api.example.com 30 A 192.0.2.10\n" * 50 + "EOF"
+    held = PlanHeld(
+        at=AT, record="api.example.com A", provider="bind", zone="example.com", wanted={"a": 10_000},
+        limits=("max_shift: 100%, over 70% per 300s",), rule_at="p.yaml:9", manual=manual,
+    )  # fmt: skip
+    assert parsed(held)[0]["manual"] == manual
+
+
+def test_a_number_that_json_cannot_say_is_said_in_words() -> None:
+    (line,) = lines(TaskCrashed(at=AT, task="t", error="e", restart_in=float("inf")))
+    assert json.loads(line)["restart_in"] == "inf"
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    told = [json.loads(line)["level"] for line in lines(*incident(AT), level=Level.WARNING)]
+    assert set(told) == {"warning", "error"}
+    assert [json.loads(line)["event"] for line in lines(*incident(AT), level=Level.ERROR)] == ["region.failed"]
+
+
+# -- never raises, never blocks ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wordless(Event):
+    name: ClassVar[str] = "defect.found"
+
+    def say(self) -> str:
+        raise LookupError("no words")
+
+
+def test_an_event_with_a_defect_is_still_a_line() -> None:
+    (line,) = parsed(_Wordless(at=AT))
+    assert line["event"] == "defect.found"
+    assert "no words" in line["message"]
+
+
+def test_a_stream_that_fails_raises_nothing_and_what_it_lost_is_counted() -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    writer = LineWriter(Broken())
+    writer.write("one")
+    writer.write("two")
+    writer.close()
+    assert writer.take_lost() == 2
+    assert writer.take_lost() == 0
+
+
+def test_lines_that_were_lost_are_said_before_the_next_one() -> None:
+    stream = io.StringIO()
+    with logs(stream) as opened:
+        opened._writer._lose()
+        opened.render(closed(AT))
+    said = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["event"], line.get("lines")) for line in said] == [("log.lost", 1), ("incident.closed", None)]
+
+
+def test_a_reader_that_stalls_stalls_nobody_else() -> None:
+    class Stalled(io.StringIO):
+        stalled, go = threading.Event(), threading.Event()
+
+        def write(self, text: str) -> int:
+            self.stalled.set()
+            self.go.wait(10)
+            return super().write(text)
+
+    stream = Stalled()
+    writer = LineWriter(stream, capacity=2)
+    writer.write("first")
+    assert stream.stalled.wait(5)
+    for line in ("second", "third", "too many", "far too many"):
+        writer.write(line)
+    stream.go.set()
+    writer.close()
+    assert stream.getvalue().split() == ["first", "second", "third"]
+    assert writer.take_lost() == 2
+
+
+# -- libraries ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_libraries_log_comes_out_of_the_same_renderer_from_warning_up() -> None:
+    stream = io.StringIO()
+    log = logging.getLogger("apscheduler.scheduler")
+    with logs(stream):
+        log.info("nothing to see")
+        log.warning("Run time of job %r was missed", "slot-3")
+        log.error("job failed", exc_info=LookupError("lost"))
+    log.warning("after closing")
+    missed, failed = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (missed["event"], missed["level"], missed["logger"]) == ("library.logged", "warning", log.name)
+    assert missed["message"] == "Run time of job 'slot-3' was missed"
+    assert failed["level"] == "error"
+    assert failed["exception"].endswith("LookupError: lost")
+
+
+def test_a_library_whose_arguments_do_not_fit_its_own_words_is_heard_all_the_same() -> None:
+    stream = io.StringIO()
+    record = logging.makeLogRecord({"levelno": logging.WARNING, "msg": "%d slots", "args": ("none",)})
+    with logs(stream) as opened:
+        assert opened._bridge is not None
+        opened._bridge.handle(record)
+    assert json.loads(stream.getvalue())["message"] == "%d slots ('none',)"
+
+
+# -- terminal and journald ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def central_europe() -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "CET-1"
+    time.tzset()
+    yield
+    del os.environ["TZ"]
+    if before is not None:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_a_terminal_gets_readable_lines_in_local_time_with_shares_in_percent() -> None:
+    told = lines(*incident(AT), form=LogFormat.TERMINAL)
+    assert told[5].startswith(
+        "2026-11-05 04:12:07.645  info     change.applied      api.example.com A at bind-main moved"
+    )
+    assert "shares_to=(oci-ashburn 100%)" in told[5]
+    assert "undo=failoverctl undo chg-1" in told[5]
+    assert "\x1b" not in "".join(told)
+
+
+def test_nothing_that_a_value_holds_reaches_the_terminal_as_a_command_or_as_a_second_line() -> None:
+    (line,) = lines(PolicyRemoved(at=AT, policy="x\x1b[2J\r\n2026 error\x9b\u2028"), form=LogFormat.TERMINAL)
+    assert r"x\x1b[2J\x0d\x0a2026 error\x9b\u2028" in line
+
+
+def test_a_terminal_is_recognised_and_coloured() -> None:
+    main, side = pty.openpty()
+    with os.fdopen(side, "w") as stream, logs(stream) as opened:
+        opened.render(closed(AT))
+        opened.close()
+        seen = os.read(main, 4096).decode()
+    os.close(main)
+    assert "incident.closed" in seen
+    assert "\x1b[32m" in seen
+
+
+def test_a_pipe_gets_json(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream, logs(stream) as opened:
+        opened.render(closed(AT))
+    assert json.loads((tmp_path / "log").read_text("utf-8"))["event"] == "incident.closed"
+
+
+def test_under_journald_each_line_begins_with_its_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        found = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        with logs(stream) as opened:
+            for event in incident(AT):
+                opened.render(event)
+    told = (tmp_path / "log").read_text("utf-8").splitlines()
+    assert [line[:3] for line in told] == ["<6>", "<4>", "<3>", "<4>", "<6>", "<6>", "<6>"]
+    assert all(json.loads(line[3:]) for line in told)
+
+
+def test_a_stream_that_does_not_go_to_journald_gets_no_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    assert lines(closed(AT))[0].startswith("{")
+
+
+# -- the manual --------------------------------------------------------------------------------------------------------
+
+
+def jq_lines() -> list[str]:
+    return re.findall(r"^journalctl -u failoverd -o cat \| (jq .*)$", DOC.read_text("utf-8"), re.MULTILINE)
+
+
+def answer(command: str, log: list[str]) -> list[str]:
+    noise = ["Starting failoverd.service - failoverd...", "42", "Started failoverd.service."]
+    done = subprocess.run(
+        shlex.split(command), input="\n".join([*noise, *log]), capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.splitlines()
+
+
+def test_the_documented_jq_line_says_why_traffic_moved_at_03_12() -> None:
+    log = lines(*incident(AT - 3_600, "inc-0", "chg-0"), *incident(AT), closed(AT + 300))
+    why = answer(jq_lines()[0], log)
+    assert why[0].startswith("2026-11-05T03:12:07.645Z api.example.com A at bind-main moved from azure-eastus 70%")
+    assert [line.strip() for line in why[1:]] == [
+        "192.0.2.10 connect_refused three times in 1.0s",
+        "azure-eastus is down (score 0%)",
+        "oci-ashburn gets 100%",
+        "max_shift: 70%, within 70% per 300s",
+        "rule: policies/inference-api.yaml:24 (revision 4f2a91)",
+        "undo: failoverctl undo chg-1",
+        "incident: inc-1",
+    ]
+
+
+def test_the_documented_jq_line_tells_an_incident() -> None:
+    log = lines(*incident(AT), *incident(AT + 900, "inc-2", "chg-2"))
+    told = answer(jq_lines()[1].replace("INCIDENT", "inc-2"), log)
+    assert [line.split()[1] for line in told] == [
+        "endpoint.failed",
+        "region.failed",
+        "incident.opened",
+        "decision.made",
+        "change.applied",
+        "change.verified",
+    ]
+
+
+def kinds() -> list[type[Event]]:
+    """The events that have a name of their own, in the order of the file."""
+    found = (kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event))
+    return [kind for kind in found if isinstance(vars(kind).get("name"), str)]
+
+
+def test_the_manual_lists_every_event_with_its_level_and_fields() -> None:
+    section = DOC.read_text("utf-8").partition("\n## Events\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z.]+)` \| (\w+) \| [^|]+ \|(.*)\|$", section, re.MULTILINE)
+    common = {spec.name for spec in fields(Event)}
+    assert {name: (level, re.findall(r"`(\w+)`", listed)) for name, level, listed in rows} == {
+        kind.name: (kind.level.value, [spec.name for spec in fields(kind) if spec.name not in common])
+        for kind in kinds()
+    }
+
+
+def test_the_manual_names_the_fields_that_every_line_may_have() -> None:
+    section = DOC.read_text("utf-8").partition("\n## Every line\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert listed == ["at", "level", "event", "message", "policy", "incident_id"]
+    assert {spec.name for spec in fields(Event)} <= set(listed)
