@@ -1,0 +1,287 @@
+"""The provider: what may be written into the embedded zones, and two ways to reach them.
+
+`EmbeddedWriter` lives in the daemon beside the server and changes its zones. `EmbeddedReader` is for any other process:
+it asks the running server by DNS and cannot write, for the zones are memory that is not its own.
+"""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import chain
+from random import Random
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.TXT import TXT
+
+from failoverd.core.errors import Fenced, Permanent, Transient
+from failoverd.core.guard import Approved
+from failoverd.core.plan import Plan
+from failoverd.core.records import (
+    MARKER_LABEL,
+    Capabilities,
+    Marker,
+    Observed,
+    RecordSet,
+    RecordType,
+    Target,
+    Weights,
+)
+from failoverd.ports import Access
+from failoverd.providers.embedded.answering import Transport, respond
+from failoverd.providers.embedded.place import MAX_TTL, MAX_WEIGHT, Place, absolute, rdata, weights_name
+from failoverd.providers.embedded.server import serve
+from failoverd.providers.embedded.settings import EmbeddedSettings, join
+from failoverd.providers.embedded.zone import Zone, Zones
+
+CAPABILITIES = Capabilities(
+    weights=dict.fromkeys(RecordType, Weights.NATIVE),
+    max_weight=MAX_WEIGHT,
+    fence="compare-and-swap in memory: the write names what it replaces, and replaces nothing else",
+)
+
+_READ_TIMEOUT = 3.0
+"""Seconds that the running daemon has to answer on its own machine."""
+
+
+class _Embedded:
+    """What both sides know: which names are theirs, and what can be said there."""
+
+    def __init__(self, name: str, settings: EmbeddedSettings, address: tuple[str, int]) -> None:
+        self.name = name
+        self.address = address
+        self._settings = settings
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        """Answers of weight 0 are left out; weights above `MAX_WEIGHT` are scaled down, none of them to nothing."""
+        serving = desired.serving
+        if not serving:
+            raise _empty(desired, self.name)
+        absolute(weights_name(desired.key.name))
+        top = max(answer.weight for answer in serving)
+        scaled = {answer.value: _scaled(answer.weight, top) for answer in serving}
+        normal = RecordSet.of(desired.key, min(max(desired.ttl, CAPABILITIES.min_ttl), MAX_TTL), scaled)
+        for answer in normal.answers:
+            rdata(normal.key, answer)
+        return normal
+
+    def manual(self, plan: Plan) -> str:
+        """There is no command: the zone is memory of the daemon. So say who writes it, what, and how to look."""
+        host, port = self.address
+        name = plan.target.key.name
+        wanted = Place(name, plan.marker.to_text(), {plan.after.key.type: plan.after})
+        lines = [
+            f"# {plan.target} is memory of the failoverd that listens at {join(host, port)}. No command writes it:",
+            "# that process does so by itself, within its limits. It wants:",
+            *(f"#   {text}" for text in wanted.texts()),
+            "# What it answers now, weights first, and why:",
+            f"dig @{host} -p {port} +tcp +short TXT {weights_name(name)}",
+            f"dig @{host} -p {port} {plan.target.key.type} {name}",
+            f"failoverctl why {plan.target.policy}",
+        ]
+        return "\n".join(lines)
+
+    def _check(self, target: Target) -> None:
+        """Raise Permanent unless the target is a name that may be published here."""
+        zones = [zone for zone in self._settings.zones if _is_in(target.key.name, zone)]
+        if target.zone not in self._settings.zones or target.zone != max(zones, key=len, default=None):
+            raise Permanent(
+                f"{target.key.name} cannot be served in zone {target.zone} by provider {self.name}, "
+                f"which has authority over {', '.join(self._settings.zones)}",
+                reason="zone_missing",
+                remedy="add the zone to the provider's `zones`, or name the zone that is closest to the record",
+            )
+        if MARKER_LABEL in target.key.name.split(".") or target.key.name == f"ns.{target.zone}":
+            raise Permanent(
+                f"{target.key.name} is a name that the embedded server speaks of itself under",
+                reason="name_reserved",
+                remedy="use another name in the policy",
+            )
+
+
+class EmbeddedWriter(_Embedded):
+    """The provider in the daemon. One assignment swaps a zone, so every query sees all of a change or nothing of it."""
+
+    def __init__(self, name: str, settings: EmbeddedSettings, address: tuple[str, int], zones: "ZoneStore") -> None:
+        super().__init__(name, settings, address)
+        self._zones = zones
+
+    async def read(self, target: Target) -> Observed:
+        self._check(target)
+        return self._zones.place(target).observed(target)
+
+    async def apply(self, approved: Approved) -> None:
+        plan = approved.plan
+        self._check(plan.target)
+        if not plan.after.serving:
+            raise _empty(plan.after, self.name)
+        place = self._zones.place(plan.target)
+        _fence(plan, place.observed(plan.target))
+        self._zones.put(plan.target, place.having(plan.after, plan.marker.to_text()))
+
+    def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
+        """Put a last known good answer back after a start, before anything is probed: memory forgets, answers may not.
+
+        Only into an empty place, so that it can undo nothing; whether it did is the result. The record types of one
+        name share a marker, which takes the greater generation and all types. Raises Permanent when there is nothing to
+        answer with, or nowhere to put it.
+        """
+        self._check(target)
+        if not records.serving:
+            raise _empty(records, self.name)
+        place = self._zones.place(target)
+        before = place.observed(target)
+        if before.records is not None or before.foreign:
+            return False
+        merged = _merged(before, marker)
+        if merged is None:
+            return False
+        self._zones.put(target, place.having(records, merged.to_text()))
+        return True
+
+
+class EmbeddedReader(_Embedded):
+    """The provider in any other process: reads what the daemon answers, writes nothing."""
+
+    async def read(self, target: Target) -> Observed:
+        self._check(target)
+        place = await self._ask(target)
+        return place.observed(target)
+
+    async def apply(self, approved: Approved) -> None:
+        raise Permanent(
+            f"{approved.plan.target} is memory of the daemon that listens at {join(*self.address)}; "
+            "another process cannot write it",
+            reason="embedded_elsewhere",
+            remedy="let the daemon apply the change, which it does by itself within its limits",
+        )
+
+    async def _ask(self, target: Target) -> Place:
+        """The place as the running server says it, in one answer over TCP, so that it is whole."""
+        query = dns.message.make_query(absolute(weights_name(target.key.name)), RdataType.TXT, flags=0)
+        response = await self._exchange(query)
+        rcode = response.rcode()
+        if rcode == dns.rcode.REFUSED:
+            raise Permanent(
+                f"the server at {join(*self.address)} has no zone {target.zone}",
+                reason="zone_missing",
+                remedy="make the daemon read the same configuration (reload it), or correct `listen`",
+            )
+        if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN} or not response.flags & dns.flags.AA:
+            detail = f"the server at {join(*self.address)} answered {dns.rcode.to_text(rcode)} without authority"
+            raise Permanent(detail, reason="not_embedded", remedy="correct `listen`: something else answers there")
+        return self._place(target, response)
+
+    async def _exchange(self, query: dns.message.Message) -> dns.message.Message:
+        host, port = self.address
+        where = join(host, port)
+        if port == 0:
+            detail = "`listen` has port 0, so only the daemon knows where its server is"
+            raise Permanent(detail, reason="port_unknown", remedy="give `listen` a fixed port")
+        try:
+            return await dns.asyncquery.tcp(query, host, _READ_TIMEOUT, port)
+        except dns.exception.Timeout as error:
+            detail = f"the DNS server at {where} said nothing for {_READ_TIMEOUT:g}s"
+            raise Transient(detail, reason="timeout", remedy="see whether the daemon is alive") from error
+        except (OSError, EOFError) as error:
+            detail = f"no DNS server answers at {where}: {error}"
+            raise Transient(detail, reason="connect_failed", remedy="start the daemon, or correct `listen`") from error
+        except dns.exception.DNSException as error:
+            detail = f"what answers at {where} sends no valid DNS: {error}"
+            remedy = "correct `listen`: something else answers there"
+            raise Permanent(detail, reason="not_embedded", remedy=remedy) from error
+
+    def _place(self, target: Target, response: dns.message.Message) -> Place:
+        try:
+            return Place.from_texts(target.key.name, _texts(response))
+        except ValueError as error:
+            detail = f"the server at {join(*self.address)} describes {target.key.name} in words unknown here: {error}"
+            remedy = "run failoverctl and the daemon in the same version"
+            raise Permanent(detail, reason="not_embedded", remedy=remedy) from error
+
+
+class ZoneStore:
+    """The zones that the server answers from, as one reference that is swapped."""
+
+    def __init__(self, settings: EmbeddedSettings, serial: int, random: Random) -> None:
+        fresh = [Zone.new(zone, serial, settings.glue) for zone in settings.zones]
+        self._zones: Zones = {zone.origin: zone for zone in fresh}
+        self._random = random
+
+    def answer(self, wire: bytes, transport: Transport) -> bytes | None:
+        return respond(wire, transport, self._zones, self._random)
+
+    def place(self, target: Target) -> Place:
+        return self._zones[absolute(target.zone)].place(target.key.name)
+
+    def put(self, target: Target, place: Place) -> None:
+        """Replace a place. Raises Permanent, having changed nothing, when it cannot be said in DNS."""
+        zone = self._zones[absolute(target.zone)].with_place(place)
+        self._zones = {**self._zones, zone.origin: zone}
+
+
+@asynccontextmanager
+async def open_embedded(
+    name: str, settings: EmbeddedSettings, access: Access
+) -> AsyncIterator[EmbeddedWriter | EmbeddedReader]:
+    """Serve the zones for as long as the context lasts (WRITE), or look at those of the daemon (READ).
+
+    The first serial is the time, so that it is greater than every one before a restart.
+    """
+    if access is Access.READ:
+        yield EmbeddedReader(name, settings, (settings.reachable_host, settings.port))
+        return
+    random = Random()  # noqa: S311 - spreads load; there is nothing to guess
+    zones = ZoneStore(settings, int(time.time()), random)
+    async with serve(settings.host, settings.port, zones.answer) as address:
+        yield EmbeddedWriter(name, settings, address, zones)
+
+
+def _fence(plan: Plan, current: Observed) -> None:
+    """Raise Fenced unless the plan was made from what stands there, and is newer than it."""
+    standing = current.marker.generation if current.marker is not None else 0
+    if plan.before.marker_text != current.marker_text or plan.generation <= standing:
+        raise Fenced(
+            f"{plan.target} stands at generation {standing}, "
+            f"which is not what generation {plan.generation} was planned from",
+            reason="stale_generation",
+        )
+    if plan.before != current:
+        raise Fenced(f"{plan.target} is not what the plan was made from", reason="record_changed")
+
+
+def _merged(before: Observed, marker: Marker) -> Marker | None:
+    """The marker for one more record type at a name, or None when the name is somebody else's."""
+    standing = before.marker
+    if standing is None:
+        return marker if before.marker_text is None else None
+    if (standing.owner, standing.policy) != (marker.owner, marker.policy):
+        return None
+    types = tuple(sorted({*standing.types, *marker.types}))
+    return Marker(marker.owner, marker.policy, max(standing.generation, marker.generation), types)
+
+
+def _texts(response: dns.message.Message) -> Iterator[str]:
+    for fact in chain.from_iterable(response.answer):
+        if isinstance(fact, TXT):
+            yield b"".join(fact.strings).decode(errors="replace")
+
+
+def _scaled(weight: int, top: int) -> int:
+    return weight if top <= MAX_WEIGHT else max(1, weight * MAX_WEIGHT // top)
+
+
+def _is_in(name: str, zone: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")
+
+
+def _empty(records: RecordSet, provider: str) -> Permanent:
+    return Permanent(
+        f"{records.key} would answer nothing at {provider}; an empty answer is never published",
+        reason="empty_answer",
+        remedy="give at least one endpoint a weight above 0",
+    )

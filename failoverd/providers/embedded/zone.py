@@ -1,0 +1,169 @@
+"""A zone as an immutable value, compiled for answering.
+
+`Zone.nodes` holds every name that exists, empty non-terminals included (RFC 8020), so that one look-up tells an answer,
+"no such data" and "no such name" apart. A change makes a new zone with a greater serial; whoever holds the old one goes
+on seeing all of it, so a query meets a change entirely or not at all. Places are never removed, only replaced: a name
+that was published once keeps existing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from random import Random
+from typing import Self
+
+import dns.name
+import dns.rdata
+import dns.rdataset
+from dns.rdataclass import IN
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.TXT import TXT
+
+from failoverd.core.records import RecordSet, RecordType
+from failoverd.providers.embedded.place import Place, absolute, marker_name, rdata, weights_name
+
+APEX_TTL = 300
+"""Seconds for the zone's own SOA, NS and name server address."""
+
+NEGATIVE_TTL = 5
+"""Seconds that a resolver may remember "no such name" (RFC 2308): a name that is created late is missed briefly."""
+
+META_TTL = 0
+"""Markers and weights are for looking at the present, so nobody may keep them."""
+
+_SERIALS = 2**32
+_MAX_STRING = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a name answers for one type: one of `options` for each query, drawn by weight. Mostly there is only one."""
+
+    options: tuple[dns.rdataset.Rdataset, ...]
+    cumulative: tuple[int, ...] = ()
+
+    def pick(self, random: Random) -> dns.rdataset.Rdataset:
+        if len(self.options) == 1:
+            return self.options[0]
+        return random.choices(self.options, cum_weights=self.cumulative)[0]
+
+
+Node = Mapping[RdataType, Choice]
+"""What stands at one name. Empty for a name that exists only because something stands below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One zone: its own data (SOA, NS, the name server's address) and the places published in it."""
+
+    origin: dns.name.Name
+    serial: int
+    own: Mapping[dns.name.Name, Node]
+    nodes: Mapping[dns.name.Name, Node]
+    places: Mapping[str, Place]
+
+    @classmethod
+    def new(cls, name: str, serial: int, nameserver: str | None) -> Self:
+        """A zone without places.
+
+        Args:
+            name: the zone.
+            serial: of its SOA record; it has to be greater than the one before a restart.
+            nameserver: the address of `ns.<zone>`, or None when it is not known.
+        """
+        origin = absolute(name)
+        host = absolute(f"ns.{name}")
+        own: dict[dns.name.Name, Node] = {origin: {RdataType.NS: _fixed(APEX_TTL, _ns(host))}}
+        if nameserver is not None:
+            own[host] = _address(nameserver)
+        nodes = {**own, origin: {**own[origin], RdataType.SOA: _soa(name, serial)}}
+        return cls(origin, serial % _SERIALS, own, nodes, {})
+
+    def with_place(self, place: Place) -> Self:
+        """This zone with one place replaced and the serial advanced. Raises Permanent when it cannot be said in DNS."""
+        place.check()
+        serial = (self.serial + 1) % _SERIALS
+        nodes = dict(self.nodes)
+        for name, node in _nodes(place):
+            nodes[name] = {**self.own.get(name, {}), **node}
+            for parent in self._above(name):
+                nodes.setdefault(parent, {})
+        soa = _soa(self.origin.to_text(omit_final_dot=True), serial)
+        nodes[self.origin] = {**nodes[self.origin], RdataType.SOA: soa}
+        return replace(self, serial=serial, nodes=nodes, places={**self.places, place.name: place})
+
+    def place(self, name: str) -> Place:
+        return self.places.get(name, Place(name))
+
+    def _above(self, name: dns.name.Name) -> Iterator[dns.name.Name]:
+        while name != self.origin:
+            yield name
+            name = name.parent()
+
+
+Zones = Mapping[dns.name.Name, Zone]
+"""Zones by origin."""
+
+
+def enclosing(zones: Zones, name: dns.name.Name) -> Zone | None:
+    """The zone that has authority over the name: the longest origin that it ends in."""
+    found = [zone for zone in zones.values() if name.is_subdomain(zone.origin)]
+    return max(found, key=lambda zone: len(zone.origin.labels), default=None)
+
+
+# -- compiling ---------------------------------------------------------------------------------------------------------
+
+
+def _nodes(place: Place) -> Iterator[tuple[dns.name.Name, Node]]:
+    yield absolute(place.name), {RdataType.make(kind.value): _choice(records) for kind, records in place.sets.items()}
+    marker = () if place.marker_text is None else (place.marker_text,)
+    yield absolute(marker_name(place.name)), _texts(marker)
+    yield absolute(weights_name(place.name)), _texts(place.texts())
+
+
+def _choice(records: RecordSet) -> Choice:
+    data = [(rdata(records.key, answer), answer.weight) for answer in records.serving]
+    if records.key.type is RecordType.SRV:
+        return _fixed(records.ttl, *(srv for srv, _ in data))  # the client weighs them (RFC 2782)
+    options = tuple(_rdataset(records.ttl, one) for one, _ in data)
+    cumulative, total = [], 0
+    for _, weight in data:
+        total += weight
+        cumulative.append(total)
+    return Choice(options, tuple(cumulative))
+
+
+def _texts(texts: tuple[str, ...]) -> Node:
+    if not texts:
+        return {}
+    return {RdataType.TXT: _fixed(META_TTL, *(TXT(IN, RdataType.TXT, _strings(text)) for text in texts))}
+
+
+def _strings(text: str) -> list[bytes]:
+    """A text as character strings of at most 255 bytes (RFC 1035, section 3.3)."""
+    encoded = text.encode()
+    return [encoded[start : start + _MAX_STRING] for start in range(0, len(encoded), _MAX_STRING)]
+
+
+def _ns(host: dns.name.Name) -> dns.rdata.Rdata:
+    return dns.rdata.from_text(IN, RdataType.NS, host.to_text())
+
+
+def _soa(zone: str, serial: int) -> Choice:
+    """Refresh, retry and expire are the usual numbers; nothing transfers the zone, so nothing reads them."""
+    absolute(f"hostmaster.{zone}")
+    text = f"ns.{zone}. hostmaster.{zone}. {serial} 3600 600 604800 {NEGATIVE_TTL}"
+    return _fixed(APEX_TTL, dns.rdata.from_text(IN, RdataType.SOA, text))
+
+
+def _address(address: str) -> Node:
+    kind = RdataType.A if ip_address(address).version == 4 else RdataType.AAAA  # noqa: PLR2004 - IP versions
+    return {kind: _fixed(APEX_TTL, dns.rdata.from_text(IN, kind, address))}
+
+
+def _fixed(ttl: int, *data: dns.rdata.Rdata) -> Choice:
+    return Choice((_rdataset(ttl, *data),))
+
+
+def _rdataset(ttl: int, *data: dns.rdata.Rdata) -> dns.rdataset.Rdataset:
+    return dns.rdataset.ImmutableRdataset(dns.rdataset.from_rdata_list(ttl, data))

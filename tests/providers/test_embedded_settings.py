@@ -1,0 +1,46 @@
+"""What a configuration file may say about the embedded server."""
+
+import pytest
+from pydantic import ValidationError
+from support.embedded_dns import settings
+
+from failoverd.providers.embedded import EmbeddedSettings
+
+
+def test_it_listens_on_loopback_unless_told_otherwise() -> None:
+    chosen = EmbeddedSettings(kind="embedded", zones=("example.com",))
+
+    assert (chosen.host, chosen.port, chosen.glue) == ("127.0.0.1", 5353, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port", "reachable", "glue"),
+    [
+        ("192.0.2.53:53", "192.0.2.53", 53, "192.0.2.53", "192.0.2.53"),
+        ("[2001:DB8::53]:53", "2001:db8::53", 53, "2001:db8::53", "2001:db8::53"),
+        ("0.0.0.0:53", "0.0.0.0", 53, "127.0.0.1", None),
+        ("[::]:53", "::", 53, "::1", None),
+        ("127.0.0.1:0", "127.0.0.1", 0, "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_an_address_is_understood(listen: str, host: str, port: int, reachable: str, glue: str | None) -> None:
+    chosen = settings(listen)
+
+    assert (chosen.host, chosen.port, chosen.reachable_host, chosen.glue) == (host, port, reachable, glue)
+
+
+@pytest.mark.parametrize(
+    "listen", ["", "5353", ":5353", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:53", "[127.0.0.1]:53", "dns:53"]
+)
+def test_an_address_that_is_none_is_refused(listen: str) -> None:
+    with pytest.raises(ValidationError, match="listen"):
+        settings(listen)
+
+
+def test_a_stated_name_server_address_is_the_glue() -> None:
+    assert settings("0.0.0.0:53", nameserver="192.0.2.53").glue == "192.0.2.53"
+
+
+def test_a_zone_leaves_room_for_the_names_below_it() -> None:
+    with pytest.raises(ValidationError, match="longer than 200"):
+        settings(zones=(".".join(["x" * 50] * 4),))
