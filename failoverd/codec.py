@@ -1,17 +1,12 @@
 """Frozen dataclasses to JSON and back, so that a plan in a file, a row in the journal and a test read the same."""
 
-from collections.abc import Hashable
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
-
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(cast("Any", kind))
+_ADAPTERS: Final[dict[object, TypeAdapter[Any]]] = {}
 
 
 def dump(value: object, *, indent: int | None = None) -> str:
@@ -27,3 +22,10 @@ def load(kind: type[T], text: str | bytes) -> T:
     """Raises ValueError (pydantic's ValidationError) when `text` is not a `kind`."""
     result: T = _adapter(kind).validate_json(text)
     return result
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    """Building one takes milliseconds, so each is built once."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

@@ -1,0 +1,31 @@
+"""Everything about probes holds on asyncio's own event loop and on uvloop, and leaves nothing behind on either."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import trustme
+import uvloop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def nothing_is_left_behind() -> AsyncIterator[None]:
+    """No task outlives a test, and nothing is reported to the event loop's handler of last resort."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    before = asyncio.all_tasks()
+    yield
+    assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority that only the tests trust."""
+    return trustme.CA()

@@ -1,0 +1,103 @@
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.probers import prober
+from support.targets import Connection, response, serve
+
+from failoverd.core.records import Outcome, ProbeReason
+from failoverd.probes.exchange import MAX_BODY, Body
+
+FUZZED = settings(max_examples=150, deadline=None)
+
+fragments = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.0 200\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"HTTP/1.1 204 No Content\r\n",
+        b"HTTP/1.1 429 Too Many Requests\r\n",
+        b"HTTP/1.1 999 ?\r\n",
+        b"HTTP/1.1 000 ?\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"Content-Length: -1\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: gzip\r\n",
+        b"Connection: keep-alive\r\n",
+        b"\r\n",
+        b"\n",
+        b" folded\r\n",
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"ffffffffffffffffffff\r\n",
+        b"hello",
+        b"\x00",
+        b"\xff\xfe",
+    ]
+)
+nearly_http = st.lists(st.one_of(fragments, st.binary(max_size=8)), max_size=12).map(b"".join)
+
+
+async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[Outcome, ProbeReason]:
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(sent[:cut], sent[cut:])
+
+    async with serve(behave) as target:
+        result = await prober("http", "/", **settings).probe(target.endpoint)
+    assert result.detail.isprintable()
+    assert len(result.detail) <= 200
+    return result.outcome, result.reason
+
+
+@FUZZED
+@given(sent=st.binary(max_size=200), cut=st.integers(0, 200))
+async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, cut: int) -> None:
+    outcome, reason = await outcome_of(sent, cut)
+    assert outcome is Outcome.FAIL
+    assert reason in {ProbeReason.RESPONSE_INVALID, ProbeReason.RESPONSE_CLOSED}
+
+
+@FUZZED
+@given(sent=nearly_http, cut=st.integers(0, 60))
+async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: int) -> None:
+    outcome, _ = await outcome_of(sent, cut, contains="hello")
+    assert outcome is not Outcome.BLIND
+    if outcome is Outcome.PASS:
+        assert sent.startswith(b"HTTP/1.")
+        assert b"hello" in sent
+
+
+@FUZZED
+@given(status=st.integers(200, 599), listed=st.frozensets(st.integers(200, 599), min_size=1, max_size=5))
+async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: frozenset[int]) -> None:
+    outcome, _ = await outcome_of(response(f"{status} Whatever"), 9, status=sorted(listed))
+    expected = Outcome.DEGRADED if status == 429 else Outcome.FAIL
+    assert outcome is (Outcome.PASS if status in listed else expected)
+
+
+@given(
+    parts=st.lists(st.text("ab", max_size=6).map(str.encode), max_size=12),
+    wanted=st.text("ab", min_size=1, max_size=5).map(str.encode),
+)
+def test_a_text_is_found_exactly_when_the_whole_body_contains_it(parts: list[bytes], wanted: bytes) -> None:
+    body = Body(wanted)
+    assert any(body.take(part) for part in parts) == (wanted in b"".join(parts))
+
+
+def test_a_body_keeps_no_more_than_it_needs() -> None:
+    body = Body(b"serving")
+    while not body.full:
+        assert not body.take(b"x" * 1_000)
+    assert (len(body._tail), body._size) == (6, MAX_BODY)
+    assert not body.take(b"serving")
+
+
+async def test_a_late_end_of_the_connection_changes_no_verdict() -> None:
+    async with serve(lambda connection: connection.send(b"SSH-2.0\r\n")) as target:
+        result = await prober("http", "/").probe(target.endpoint)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert result.reason is ProbeReason.RESPONSE_INVALID
