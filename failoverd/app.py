@@ -11,15 +11,14 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from failoverd import __version__, probes, providers
-from failoverd.config.diagnostics import Diagnostic
-from failoverd.config.loader import PolicySet, fingerprint, load_config, load_policies
-from failoverd.config.schema import Config
+from failoverd.config.files import fingerprint
+from failoverd.config.loader import Config, PolicySet, load_config, load_policies, watched
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import (
     ConfigDeferred,
@@ -97,17 +96,16 @@ def read_config(path: Path) -> Config:
 
 
 def provider_set(
-    config: Config, known: Kinds, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
+    config: Config, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
 ) -> dict[str, Opening]:
     """Every configured provider, not opened yet; they close with the stack.
 
     `beside_daemon` is for other processes: what lives in the daemon's memory can only be read from there.
     """
     opened = {}
-    for name, settings in config.providers.items():
-        kind = known.providers[settings.kind]
-        reachable = Access.READ if beside_daemon and kind.in_daemon else access
-        opened[name] = Opening(name, kind, settings, reachable, stack)
+    for name, entry in config.providers.items():
+        reachable = Access.READ if beside_daemon and entry.kind.in_daemon else access
+        opened[name] = Opening(name, entry.kind, entry.settings, reachable, stack)
     return opened
 
 
@@ -115,7 +113,7 @@ def provider_set(
 class Forgetful(Protocol):
     """A provider that lives in this process' memory, and has to be told at the start what it answered before."""
 
-    def seed(self, target: Target, records: RecordSet, marker: Marker) -> None:
+    def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
         """Answer with this again, if nothing stands there."""
 
 
@@ -173,7 +171,7 @@ class Daemon:
             self._memory = Memory(self._journal, self.emit, self._clock)
             self._sinks.append(self._memory.take)
             self._timetable = stack.enter_context(ApTimetable())
-            self.providers = provider_set(config, self._known, Access.WRITE, stack)
+            self.providers = provider_set(config, Access.WRITE, stack)
             self._tools = Tools(
                 board=self._board,
                 incidents=self._incidents,
@@ -206,7 +204,7 @@ class Daemon:
 
     async def _start(self, config: Config) -> None:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
-        self._seen = fingerprint(self._path, config)
+        self._seen = fingerprint(watched(config))
         await self._load(config)
         await self._memory.protect(self._journal.retain(set(self._running)))
         watchdog = self._notifier.watchdog_interval
@@ -282,7 +280,8 @@ class Daemon:
             if last_good is not None:
                 types = (target.key.type,)
                 marker = Marker(self._tools.owner, policy.name, last_good.generation, types)
-                provider.seed(target, last_good.records, marker)
+                with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
+                    provider.seed(target, last_good.records, marker)
 
     async def _forgetful(self, target: Target) -> Forgetful | None:
         try:
@@ -294,17 +293,17 @@ class Daemon:
     # -- policies come and go ------------------------------------------------------------------------------------------
 
     async def _watch_files(self) -> None:
-        if fingerprint(self._path, self._loaded) != self._seen:
+        if fingerprint(watched(self._loaded)) != self._seen:
             await self.reload()
 
     async def reload(self) -> None:
         """Read every file again. What does not load changes nothing, and is said loudly."""
         async with self._reload:
             self._notifier.reloading()
-            self._seen = fingerprint(self._path, self._loaded)
+            self._seen = fingerprint(watched(self._loaded))
             loaded = load_config(self._path, self._known)
             if loaded.config is None:
-                self._reject(str(self._path), loaded.diagnostics, keeps="the configuration")
+                self._reject(str(self._path), tuple(str(found) for found in loaded.diagnostics if found.is_error))
             else:
                 self._told.pop(str(self._path), None)
                 self._defer(loaded.config)
@@ -314,7 +313,7 @@ class Daemon:
     def _defer(self, config: Config) -> None:
         """The daemon's own settings are taken up at a restart; say which ones wait for it."""
         waiting = tuple(
-            name for name in type(config).model_fields if getattr(config, name) != getattr(self._loaded, name)
+            spec.name for spec in fields(config) if getattr(config, spec.name) != getattr(self._loaded, spec.name)
         )
         if waiting and waiting != self._told.get("restart"):
             self.emit(ConfigDeferred(at=self._clock(), file=str(self._path), settings=waiting))
@@ -323,38 +322,47 @@ class Daemon:
     async def _load(self, config: Config) -> None:
         running = {name: found.policy for name, found in self._running.items()}
         found = load_policies(config, self._known, running=running)
-        kept = self._reject_files(found)
+        self._reject_files(found)
         for name, policy in found.policies.items():
             if name not in self._running or self._running[name].policy != policy:
-                await self._run_policy(policy)
-        for name in set(self._running) - set(found.policies) - kept:
+                await self._take_up(policy)
+        for name in set(self._running) - set(found.policies) - found.kept:
             await self._remove(name)
         await self._memory.situate([self._policy_situation(each, self._clock()) for each in self._running.values()])
 
-    def _reject_files(self, found: PolicySet) -> set[str]:
+    def _reject_files(self, found: PolicySet) -> None:
         """Say which files do not load. The policies that they held go on as they were."""
-        kept: set[str] = set()
         for running in self._running.values():
             running.rejected = ""
-        for rejected in found.rejected:
-            running_policy = self._running.get(rejected.policy or "")
-            keeps = ""
-            if running_policy is not None:
-                running_policy.rejected = str(rejected.diagnostics[0])
-                keeps = f"revision {running_policy.policy.source.revision} of policy {running_policy.policy.name}"
-                kept.add(running_policy.policy.name)
-            self._reject(rejected.file, rejected.diagnostics, keeps=keeps, policy=rejected.policy or "")
-        for file in set(self._told) - {rejected.file for rejected in found.rejected} - {str(self._path), "restart"}:
+        for rejected in found.rejected.values():
+            errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
+            self._reject(rejected.file, errors, policy=rejected.policy or "")
+        for file in set(self._told) - set(found.rejected) - {str(self._path), "restart"}:
             del self._told[file]
-        return kept
 
-    def _reject(self, file: str, diagnostics: Sequence[Diagnostic], *, keeps: str, policy: str = "") -> None:
-        errors = tuple(str(found) for found in diagnostics)
+    def _reject(self, file: str, errors: tuple[str, ...], *, policy: str = "") -> None:
+        """Once for each set of errors: a file that is merely looked at again is no news."""
+        running = self._running.get(policy)
+        keeps = ""
+        if running is not None:
+            running.rejected = errors[0]
+            keeps = f"revision {running.policy.source.revision} of policy {policy}"
+        elif file == str(self._path):
+            keeps = "the configuration that was read at the start"
         if self._told.get(file) != errors:
             self._told[file] = errors
             self.emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=errors, keeps=keeps))
 
-    async def _run_policy(self, policy: Policy) -> None:
+    async def _take_up(self, policy: Policy) -> None:
+        """Run a policy, or its newer revision, unless its checks cannot be set up here (a missing CA file, say)."""
+        try:
+            built = probers(policy, self._known, self._clock)
+        except ConfigError as error:
+            self._reject(policy.source.file, (str(error),), policy=policy.name)
+            return
+        await self._run_policy(policy, built)
+
+    async def _run_policy(self, policy: Policy, built: Mapping[str, Prober]) -> None:
         """Start a policy, or replace its running revision."""
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
@@ -365,7 +373,7 @@ class Daemon:
         name = f"policy {policy.name}"
         task = asyncio.create_task(supervise(name, reconciler.run, self.emit, self._clock, policy=policy.name))
         self._running[policy.name] = _Running(policy, reconciler, task)
-        self._probing.watch(policy, probers(policy, self._known, self._clock))
+        self._probing.watch(policy, built)
         source = policy.source
         self.emit(PolicyLoaded(at=self._clock(), policy=policy.name, revision=source.revision, file=source.file))
 

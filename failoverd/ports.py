@@ -68,13 +68,15 @@ class Provider(Protocol):
 class ProviderKind:
     """What `providers/<kind>.py` exports as `KIND`: enough to check a policy without opening a connection.
 
-    `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before.
+    `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before. `in_daemon` says
+    that it lives in the daemon's own memory, so that other processes can only read it.
     """
 
     name: str
     settings: type[ProviderSettings]
     capabilities: Capabilities
     open: Callable[[str, Any, Access], AbstractAsyncContextManager[Provider]]
+    in_daemon: bool = False
 
 
 class Prober(Protocol):

@@ -1,11 +1,31 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from failoverd.app import kinds
 from failoverd.cli.options import Exit, Output, print_json
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import load_config, load_policies
+
+
+class FileKind(StrEnum):
+    POLICY = "policy"
+    REGIONS = "regions"
+    CONFIG = "config"
+
+
+def json_schema(kind: FileKind) -> dict[str, Any]:
+    """The JSON Schema of a kind of file."""
+    match kind:
+        case FileKind.POLICY:
+            return policy_schema(kinds())
+        case FileKind.REGIONS:
+            return inventory_schema()
+        case FileKind.CONFIG:
+            return config_schema(kinds())
 
 
 def check_files(config: Path, output: Output) -> Exit:
@@ -17,9 +37,9 @@ def check_files(config: Path, output: Output) -> Exit:
         found = load_policies(loaded.config, kinds(), running={})
         diagnostics.extend(found.diagnostics)
         policies = sorted(found.policies)
-    failed = any(diagnostic.severity == "error" for diagnostic in diagnostics)
+    failed = any(diagnostic.is_error for diagnostic in diagnostics)
     if output is Output.JSON:
-        plain = [diagnostic.to_dict() for diagnostic in diagnostics]
+        plain = [diagnostic.plain() for diagnostic in diagnostics]
         print_json({"ok": not failed, "policies": policies, "diagnostics": plain})
     else:
         for diagnostic in diagnostics:

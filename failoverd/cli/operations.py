@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.app import kinds, new_id, probers, provider_set, read_config, steady_clock
-from failoverd.config.loader import load_policies
-from failoverd.config.schema import Config
+from failoverd.config.loader import Config, load_policies
 from failoverd.core.decide import Decision, Reason, View, Wish, decide
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
 from failoverd.core.events import Event
@@ -92,7 +91,7 @@ async def workshop(path: Path, access: Access) -> AsyncIterator[Workshop]:
             yield Workshop(
                 config=config,
                 policies=load_policies(config, kinds(), running={}).policies,
-                providers=provider_set(config, kinds(), access, stack, beside_daemon=True),
+                providers=provider_set(config, access, stack, beside_daemon=True),
                 memory=memory,
                 clock=clock,
                 events=events,

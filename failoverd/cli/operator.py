@@ -11,12 +11,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 import failoverd
-from failoverd.app import kinds, read_config
+from failoverd.app import read_config
 from failoverd.cli import operations, planning, telling
-from failoverd.cli.checking import check_files
+from failoverd.cli.checking import FileKind, check_files, json_schema
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, Exit, Output, OutputOption, print_json, told
 from failoverd.codec import dump, load, plain
-from failoverd.config.schemas import Kind, json_schema
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.guard import Held
 from failoverd.core.plan import InSync, Plan
@@ -42,9 +41,9 @@ def check(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.T
 
 
 @app.command()
-def schema(kind: Annotated[Kind, typer.Argument(help="which kind of file")] = Kind.POLICY) -> None:
+def schema(kind: Annotated[FileKind, typer.Argument(help="which kind of file")] = FileKind.POLICY) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
-    print_json(json_schema(kind, kinds()))
+    print_json(json_schema(kind))
 
 
 @app.command()
@@ -210,3 +209,7 @@ def _duration(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

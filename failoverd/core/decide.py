@@ -5,20 +5,23 @@ step that shapes the sum leaves a reason with its numbers. Equal inputs give equ
 enough to redo the sum by hand.
 
 1. Regions without a verdict. Before a region had its first one, nothing is written at all. Later, a region that is lost
-   from sight keeps the share that it has, and the others are decided among themselves.
+   from sight keeps the share that it has, and the others are decided among themselves. It lets go of it only when every
+   endpoint that it answers with is known to be down.
 2. Everything down. `when_all_down: keep` moves nothing; `normal` publishes the shares as if all were well.
 3. Failback. A region that was withdrawn comes back after it has been well for `failback.after`, or when a person brings
    it back. This never costs service: if the other regions cannot carry the traffic, it is let in at once.
-4. Allocation. Tiers by `priority`, low numbers first. Inside a tier the traffic is split by share x score. No region
-   gets more than it can carry (score x capacity / demand); what does not fit goes to the others of the tier, then spills
-   to the next. If nothing fits any more, the rest is split by what each region can carry: overloaded beats shut.
+4. Allocation. Tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or while a
+   region is DEGRADED share x score. No region gets more than it can carry (score x capacity / demand); what does not
+   fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest is split by what each
+   region can carry: overloaded beats shut.
 5. Answers. A region's share is split evenly among its serving endpoints.
 
-Everything is computed in exact fractions and rounded once, at the end.
+Everything is computed in exact fractions and rounded once, at the end. The start is what is published now; of a record
+that was emptied or edited by somebody else it is what was last verified there, so that an edit ends no hold.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -89,6 +92,7 @@ class View:
         owned: whether our marker stands beside it. Owned and without an answer means that somebody emptied it.
         last_good: what failoverd last verified there, to put back when the record was emptied during a hold.
         returning: regions that a person brings back now, whatever `failback` says.
+        drifted: whether somebody else changed the record since it was verified.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -96,15 +100,23 @@ class View:
     owned: bool = False
     last_good: RecordSet | None = None
     returning: frozenset[str] = frozenset()
-
-    @property
-    def published(self) -> frozenset[str]:
-        """The values that are answered with now."""
-        return frozenset(answer.value for answer in self.current.serving) if self.current is not None else frozenset()
+    drifted: bool = False
 
     @property
     def emptied(self) -> bool:
-        return self.owned and not self.published
+        """Whether nothing is answered where failoverd answered before."""
+        answers = self.current is not None and bool(self.current.serving)
+        return not answers and (self.owned or self.last_good is not None)
+
+    @property
+    def standing(self) -> RecordSet | None:
+        """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
+        return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
+
+    @property
+    def published(self) -> frozenset[str]:
+        """The values that `standing` answers with."""
+        return frozenset(answer.value for answer in self.standing.serving) if self.standing is not None else frozenset()
 
 
 def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: float) -> Decision:
@@ -119,25 +131,24 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
     """
     specs = [spec for spec in policy.regions if spec.name in view.regions]
     unknown = [spec for spec in specs if view.regions[spec.name].state is RegionState.UNKNOWN]
-    unseen = [spec for spec in unknown if view.regions[spec.name].well_since is None]
+    unseen = [spec for spec in unknown if not view.regions[spec.name].seen]
     reasons = [_seen(view.regions[spec.name]) for spec in specs]
 
     if unseen:
-        names = _names(unseen)
-        reasons.append(
-            Reason("no_verdict", f"no verdict yet on {names}: nothing is written before it is known", "checks")
-        )
-        return _hold(Wish.HOLD_NO_VERDICT, target, view, reasons, now)
-    if len(unknown) == len(specs):
-        reasons.append(Reason("no_verdict", "every region is lost from sight: the prober is doubted, nothing moves"))
-        return _hold(Wish.HOLD_NO_VERDICT, target, view, reasons, now)
+        text = f"no verdict yet on {_names(unseen)}: nothing is written before it is known"
+        reasons.append(Reason("no_verdict", text, "checks"))
+        return _hold(Wish.HOLD_NO_VERDICT, policy, record, target, view, reasons, now)
 
+    published = view.standing.shares(policy.region_of(record.key.type)) if view.standing is not None else {}
+    frozen = _frozen(unknown, view, published, reasons)
     serving = [spec for spec in specs if view.regions[spec.name].serves]
+    if not serving and (frozen or len(unknown) == len(specs)):
+        text = "no region is known to serve, and not all are known to be down: the prober is doubted, nothing moves"
+        reasons.append(Reason("no_verdict", text, "checks"))
+        return _hold(Wish.HOLD_NO_VERDICT, policy, record, target, view, reasons, now)
     if not serving:
         return _all_down(policy, record, target, view, specs, reasons, now)
 
-    published = view.current.shares(policy.region_of(record.key.type)) if view.current is not None else {}
-    frozen = _frozen(unknown, published, reasons)
     shares = _with_failback(policy, view, published, serving, WHOLE - sum(frozen.values()), reasons, now)
     whole = dict(sorted({**frozen, **shares}.items()))
     wish = Wish.NORMAL if whole == _normal_shares(policy, specs) and not unknown else Wish.FAILOVER
@@ -148,21 +159,40 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
 # -- 1 and 2: reasons not to move --------------------------------------------------------------------------------------
 
 
-def _hold(wish: Wish, target: Target, view: View, reasons: list[Reason], now: float) -> Decision:
+def _hold(
+    wish: Wish, policy: Policy, record: RecordSpec, target: Target, view: View, reasons: list[Reason], now: float
+) -> Decision:
     """Leave the record as it is; but an emptied record gets its last good answer back, for holding is no outage."""
-    if view.emptied and view.last_good is not None:
+    good = _last_good(policy, record, view)
+    if view.emptied and good is not None:
         reasons.append(Reason("restore", "the record is empty: its last verified answer is put back"))
-        return Decision(target, Wish.RESTORE_LAST_GOOD, {}, view.last_good, tuple(reasons), now)
+        shares = good.shares(policy.region_of(record.key.type))
+        return Decision(target, Wish.RESTORE_LAST_GOOD, shares, good, tuple(reasons), now)
     return Decision(target, wish, {}, None, tuple(reasons), now)
 
 
+def _last_good(policy: Policy, record: RecordSpec, view: View) -> RecordSet | None:
+    """What was last verified, without the values that the policy gave up since: they may be somebody else's by now."""
+    if view.last_good is None:
+        return None
+    mine = policy.region_of(record.key.type)
+    kept = tuple(answer for answer in view.last_good.serving if answer.value in mine)
+    return replace(view.last_good, answers=kept) if kept else None
+
+
 def _all_down(
-    policy: Policy, record: RecordSpec, target: Target, view: View, specs: list[RegionSpec], reasons: list[Reason], now: float
-) -> Decision:  # fmt: skip
-    lost = view.emptied and view.last_good is None
+    policy: Policy,
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    specs: list[RegionSpec],
+    reasons: list[Reason],
+    now: float,
+) -> Decision:
+    lost = view.emptied and _last_good(policy, record, view) is None
     if policy.when_all_down is AllDown.KEEP and not lost:
         reasons.append(Reason("all_down", "every region is down: the answer is kept as it is", "when_all_down"))
-        return _hold(Wish.HOLD_ALL_DOWN, target, view, reasons, now)
+        return _hold(Wish.HOLD_ALL_DOWN, policy, record, target, view, reasons, now)
     why = "and the record is empty" if lost else "and when_all_down is normal"
     reasons.append(Reason("all_down", f"every region is down {why}: the normal shares are published", "when_all_down"))
     shares = _normal_shares(policy, specs)
@@ -170,11 +200,22 @@ def _all_down(
     return _decision(Wish.ALL_DOWN_NORMAL, target, record, shares, values, reasons, now)
 
 
-def _frozen(unknown: list[RegionSpec], published: Mapping[str, int], reasons: list[Reason]) -> dict[str, int]:
-    """The share that regions lost from sight keep."""
-    frozen = {spec.name: published[spec.name] for spec in unknown if published.get(spec.name, 0) > 0}
-    for name, share in frozen.items():
-        reasons.append(Reason("frozen", f"{name} is lost from sight and keeps its {_percent(share)}", "checks"))
+def _frozen(
+    unknown: list[RegionSpec], view: View, published: Mapping[str, int], reasons: list[Reason]
+) -> dict[str, int]:
+    """The share that regions lost from sight keep, as long as they have anything to answer with."""
+    frozen = {}
+    for spec in unknown:
+        share = published.get(spec.name, 0)
+        if share == 0:
+            continue
+        lost = f"{spec.name} is lost from sight"
+        if _answers(view.regions[spec.name], view):
+            reasons.append(Reason("frozen", f"{lost} and keeps its {_percent(share)}", "checks"))
+            frozen[spec.name] = share
+        else:
+            text = f"{lost}, and what it answers with is down: its {_percent(share)} goes to others"
+            reasons.append(Reason("released", text, "checks"))
     return frozen
 
 
@@ -197,12 +238,14 @@ def _with_failback(
         trial: list[Reason] = []
         shares, fits = _allocate(policy, view, others, budget, trial)
         if fits:
-            reasons.extend(reason for name, reason in held.items() if _would_get(policy, view, serving, budget, name))
+            without_hold, _ = _allocate(policy, view, serving, budget, [])
+            # a standby that would get nothing anyway is not worth a word
+            reasons.extend(reason for name, reason in held.items() if without_hold.get(name, 0) > 0)
             reasons.extend(trial)
             return shares
     if held:
         names = ", ".join(held)
-        text = f"{names} is let in before its failback is due: the other regions cannot carry the traffic"
+        text = f"{names} is let in before its failback is due: no other region can carry the traffic"
         reasons.append(Reason("failback_waived", text, "failback"))
     return _allocate(policy, view, serving, budget, reasons)[0]
 
@@ -221,16 +264,11 @@ def _held_back(
             text = f"{spec.name} serves again and waits for a person: failoverctl plan --return {spec.name}"
             held[spec.name] = Reason("failback_manual", text, "failback")
             continue
-        well = now - health.well_since if health.well_since is not None else 0.0
+        well = max(0.0, now - health.well_since) if health.well_since is not None else 0.0
         if well < policy.failback_after:
             text = f"{spec.name} has been well for {well:.0f}s of the {policy.failback_after:g}s before it gets traffic"
             held[spec.name] = Reason("failback_hold", text, "failback.after")
     return held
-
-
-def _would_get(policy: Policy, view: View, serving: list[RegionSpec], budget: int, name: str) -> bool:
-    """Whether the hold makes a difference: a standby that would get nothing anyway is not worth a word."""
-    return _allocate(policy, view, serving, budget, [])[0].get(name, 0) > 0
 
 
 # -- 4: allocation -----------------------------------------------------------------------------------------------------
@@ -246,17 +284,14 @@ def _allocate(
     for tier in _tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(tier, rooms, view, rest, reasons)
+        filled = _fill(policy, tier, rooms, view, rest, reasons)
         given |= filled
         rest -= sum(filled.values())
         if filled and rest > 0:
             text = f"{_names(tier)} can carry {_percent(sum(filled.values()))}: {_percent(rest)} spills over"
             reasons.append(Reason("spill", text, "steering"))
     if rest > 0:
-        total = sum(rooms.values())
-        text = f"{_percent(rest)} fits nowhere: it is split by what each region can carry; overloaded beats shut"
-        reasons.append(Reason("overload", text, "demand"))
-        given = {name: given.get(name, Fraction(0)) + rest * room / total for name, room in rooms.items()}
+        given = _overload(given, rooms, rest, reasons)
     shares = apportion(given, budget)
     reasons.extend(
         Reason("share", f"{name} gets {_percent(share)}", f"regions.{name}") for name, share in shares.items()
@@ -264,11 +299,30 @@ def _allocate(
     return shares, rest <= 0
 
 
-def _tiers(policy: Policy, specs: list[RegionSpec]) -> list[list[RegionSpec]]:
-    """Regions by priority. Under weighted steering a share of zero means standby: after everything with a share."""
+def _overload(
+    given: Mapping[str, Fraction], rooms: Mapping[str, Fraction], rest: Fraction, reasons: list[Reason]
+) -> dict[str, Fraction]:
+    """Split what fits nowhere by what each region can carry; evenly, when none of them can carry anything."""
+    loads = rooms if any(rooms.values()) else dict.fromkeys(rooms, Fraction(WHOLE))
+    total = sum(loads.values())
+    carries = ", ".join(f"{name} {_percent(load)}" for name, load in loads.items())
+    text = (
+        f"{_percent(rest)} fits nowhere: it is split by what each region can carry ({carries}); overloaded beats shut"
+    )
+    reasons.append(Reason("overload", text, "demand"))
+    return {name: given.get(name, Fraction(0)) + rest * load / total for name, load in loads.items()}
 
-    def rank(spec: RegionSpec) -> tuple[bool, int]:
-        return (policy.steering is Steering.WEIGHTED and spec.share == 0, spec.priority)
+
+def _tiers(policy: Policy, specs: list[RegionSpec]) -> list[list[RegionSpec]]:
+    """Regions by priority. A share of zero means standby.
+
+    Under weighted steering a standby comes after everything that has a share; under failover, where the priority is the
+    first word, after what has a share at the same priority.
+    """
+
+    def rank(spec: RegionSpec) -> tuple[int, int]:
+        standby = int(spec.share == 0)
+        return (standby, spec.priority) if policy.steering is Steering.WEIGHTED else (spec.priority, standby)
 
     return [[spec for spec in specs if rank(spec) == level] for level in sorted({rank(spec) for spec in specs})]
 
@@ -279,28 +333,33 @@ def _room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     A region whose capacity, or a policy whose demand, is not stated is taken to carry everything while it is HEALTHY,
     and its score of it while it is DEGRADED.
     """
-    if spec.capacity is None or policy.demand is None:
+    if spec.capacity is None or not policy.demand:
         return Fraction(health.score if health.state is RegionState.DEGRADED else WHOLE)
     return Fraction(health.score) * Fraction(spec.capacity) / Fraction(policy.demand)
 
 
 def _fill(
-    tier: list[RegionSpec], rooms: Mapping[str, Fraction], view: View, amount: Fraction, reasons: list[Reason]
+    policy: Policy,
+    tier: list[RegionSpec],
+    rooms: Mapping[str, Fraction],
+    view: View,
+    amount: Fraction,
+    reasons: list[Reason],
 ) -> dict[str, Fraction]:
-    """Split `amount` by share x score; a region that would overflow is filled to its room and the rest split again."""
-    pulls = {spec.name: _pull(tier, spec, view.regions[spec.name]) for spec in tier}
+    """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
+    open_pulls = {spec.name: _pull(spec, view.regions[spec.name], reasons) for spec in tier}
+    specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
-    open_pulls = dict(pulls)
     while open_pulls and rest > 0:
         total = sum(open_pulls.values())
         wants = {name: rest * pull / total for name, pull in open_pulls.items()}
         full = [name for name, want in wants.items() if want > rooms[name]]
         if not full:
-            filled |= wants
-            break
+            return filled | wants
         for name in full:
-            text = f"{name} would get {_percent(wants[name])} but can carry {_percent(rooms[name])}"
+            sum_of_room = _sum_of_room(policy, specs[name], view.regions[name])
+            text = f"{name} would get {_percent(wants[name])} but can carry {_percent(rooms[name])}{sum_of_room}"
             reasons.append(Reason("capacity", text, f"regions.{name}"))
             filled[name] = rooms[name]
             rest -= rooms[name]
@@ -308,11 +367,24 @@ def _fill(
     return filled
 
 
-def _pull(tier: list[RegionSpec], spec: RegionSpec, health: RegionHealth) -> Fraction:
-    """What draws traffic to a region inside its tier: its share, lowered by its score while it is DEGRADED."""
-    share = spec.share if any(other.share for other in tier) else 1
+def _pull(spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> Fraction:
+    """What draws traffic to a region inside its tier: its share, lowered by its score while it is DEGRADED.
+
+    A tier of standbys, where no region has a share, is split as if they all had the same.
+    """
+    share = spec.share or WHOLE
     score = health.score if health.state is RegionState.DEGRADED else WHOLE
-    return Fraction(max(share, 0) * score, WHOLE) or Fraction(1, WHOLE * WHOLE)
+    pull = Fraction(share * score, WHOLE)
+    factors = f"share {_percent(spec.share)}" if spec.share else "no shares here"
+    factors += f" x score {_percent(score)}" if score < WHOLE else ""
+    reasons.append(Reason("pull", f"{spec.name} pulls {_percent(pull)} ({factors})", f"regions.{spec.name}.share"))
+    return pull
+
+
+def _sum_of_room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> str:
+    if spec.capacity is None or not policy.demand:
+        return f" (score {_percent(health.score)})"
+    return f" (score {_percent(health.score)} x capacity {spec.capacity:.12g} / demand {policy.demand:.12g})"
 
 
 # -- 5: answers --------------------------------------------------------------------------------------------------------
@@ -329,7 +401,7 @@ def _decision(
 ) -> Decision:
     weights: dict[str, int] = {}
     for name, share in shares.items():
-        weights |= apportion({value: Fraction(1) for value in values[name]}, share) if share else {}
+        weights |= apportion({value: Fraction(1) for value in values[name]}, share)
     return Decision(target, wish, dict(shares), RecordSet.of(record.key, record.ttl, weights), tuple(reasons), now)
 
 

@@ -100,8 +100,22 @@ class ConfigRejected(Event):
     keeps: str = ""
 
     def say(self) -> str:
-        goes_on = f"revision {self.keeps} goes on running" if self.keeps else "it does not run"
+        goes_on = f"{self.keeps} goes on" if self.keeps else "it does not run"
         return f"{self.file} has {len(self.errors)} errors; {goes_on}. First: {self.errors[0]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDeferred(Event):
+    """The daemon's own file changed in a way that only a restart can take up."""
+
+    name: ClassVar[str] = "config.deferred"
+    level: ClassVar[Level] = Level.WARNING
+
+    file: str
+    settings: tuple[str, ...]
+
+    def say(self) -> str:
+        return f"{self.file} changed {', '.join(self.settings)}: this takes effect at the next restart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ went through here.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NoReturn, final
 
 from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits
@@ -30,7 +31,7 @@ class LimitCheck:
     note: str = ""
 
     def __str__(self) -> str:
-        verdict = "within" if self.passed else "over"
+        verdict = "within" if self.passed else "not within"
         return f"{self.limit}: {self.found}, {verdict} {self.allowed}" + (f" ({self.note})" if self.note else "")
 
 
@@ -47,16 +48,19 @@ class PastChange:
 _SEAL = object()
 
 
+@final
 class Approved:
-    """A plan that passed every limit. Only `review` can make one."""
+    """A plan that passed every limit. Only `review` can make one; it cannot be changed, copied, stored or inherited."""
 
     __slots__ = ("_checks", "_plan")
+    _plan: Plan
+    _checks: tuple[LimitCheck, ...]
 
     def __init__(self, plan: Plan, checks: tuple[LimitCheck, ...], *, seal: object) -> None:
         if seal is not _SEAL:
             raise TypeError("only guard.review() approves a plan")
-        self._plan = plan
-        self._checks = checks
+        object.__setattr__(self, "_plan", plan)
+        object.__setattr__(self, "_checks", checks)
 
     @property
     def plan(self) -> Plan:
@@ -65,6 +69,18 @@ class Approved:
     @property
     def checks(self) -> tuple[LimitCheck, ...]:
         return self._checks
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(f"an approval is not changed: {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise TypeError(f"an approval is not changed: {name}")
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("an approval has no other kinds")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an approval is neither copied nor stored: it holds for this moment; review the plan again")
 
     def __repr__(self) -> str:
         return f"Approved({self._plan.id})"
@@ -114,39 +130,61 @@ def _never_empty(plan: Plan) -> LimitCheck:
     return LimitCheck(Limit.NEVER_EMPTY, serving > 0, f"{serving} answers", "at least 1")
 
 
+def _answers_nothing(plan: Plan) -> bool:
+    """Whether the plan rebuilds an empty record: told from what the fence will compare, not from what is claimed."""
+    return plan.before.records is None or not plan.before.records.serving
+
+
+def _regions(shares: Mapping[str, int]) -> int:
+    return sum(1 for region, share in shares.items() if share > 0 and region != ELSEWHERE)
+
+
 def _min_regions(plan: Plan, limits: Limits) -> LimitCheck:
-    allowed = f"at least {limits.min_regions} regions"
-    regions = sum(1 for region, share in plan.shares_after.items() if share > 0 and region != ELSEWHERE)
-    if plan.kind is PlanKind.ADOPT:
-        return LimitCheck(Limit.MIN_REGIONS, True, f"{regions} regions", allowed, "answers stay as they are")
-    if regions < limits.min_regions and not plan.shares_before:
-        return LimitCheck(Limit.MIN_REGIONS, True, f"{regions} regions", allowed, "nothing is answered now")
-    return LimitCheck(Limit.MIN_REGIONS, regions >= limits.min_regions, f"{regions} regions", allowed)
+    """A record that is narrower than the limit already may move, but not become narrower still."""
+    before, after = _regions(plan.shares_before), _regions(plan.shares_after)
+    found, allowed = f"{after} regions", f"at least {limits.min_regions} regions"
+    if after >= limits.min_regions:
+        return LimitCheck(Limit.MIN_REGIONS, True, found, allowed)
+    if plan.kind is PlanKind.ADOPT and plan.after == plan.before.records:
+        return LimitCheck(Limit.MIN_REGIONS, True, found, allowed, "answers stay as they are")
+    if _answers_nothing(plan):
+        return LimitCheck(Limit.MIN_REGIONS, True, found, allowed, "nothing is answered now")
+    if plan.shares_before and after >= before:
+        return LimitCheck(Limit.MIN_REGIONS, True, found, allowed, f"{before} answer now: it gets no narrower")
+    return LimitCheck(Limit.MIN_REGIONS, False, found, allowed)
 
 
 def _max_shift(plan: Plan, limits: Limits, history: Sequence[PastChange], now: float) -> LimitCheck:
     allowed = f"{_percent(limits.max_shift)} per {limits.shift_window:g}s"
-    if not plan.shares_before:
+    if _answers_nothing(plan):
         return LimitCheck(Limit.MAX_SHIFT, True, "0%", allowed, "nothing is answered now: no traffic to move")
     largest = _largest_shift(plan, limits.shift_window, history, now)
-    return LimitCheck(Limit.MAX_SHIFT, largest <= limits.max_shift, _percent(largest), allowed)
+    note = "counted from before somebody else's edit" if plan.baseline is not None else ""
+    return LimitCheck(Limit.MAX_SHIFT, largest <= limits.max_shift, _percent(largest), allowed, note)
 
 
 def _largest_shift(plan: Plan, window: float, history: Sequence[PastChange], now: float) -> int:
-    """The largest distance between the new shares and any that stood within the window.
+    """The largest distance between the new shares and any that failoverd had published within the window.
 
-    Going out and coming back does not add up; a slow walk in small steps does.
+    Going out and coming back does not add up; a slow walk in small steps does. Somebody else's edit is no step of ours:
+    putting it back is not rationed, and it opens no door to a larger shift.
     """
-    stood = [change.shares_before for change in history if change.at > now - window and change.shares_before]
-    return max(shift(shares, plan.shares_after) for shares in [*stood, plan.shares_before])
+    start = plan.shares_before if plan.baseline is None else plan.baseline
+    stood = [change.shares_before for change in _within(window, history, now) if change.shares_before]
+    return max(shift(shares, plan.shares_after) for shares in [*stood, start])
 
 
 def _max_changes(plan: Plan, limits: Limits, history: Sequence[PastChange], now: float) -> LimitCheck:
-    done = sum(1 for change in history if change.at > now - limits.changes_window)
+    done = len(_within(limits.changes_window, history, now))
     found, allowed = f"change {done + 1}", f"{limits.max_changes} per {limits.changes_window:g}s"
-    if not plan.shares_before:
+    if _answers_nothing(plan):
         return LimitCheck(Limit.MAX_CHANGES, True, found, allowed, "rebuilding an empty record is not rationed")
     return LimitCheck(Limit.MAX_CHANGES, done < limits.max_changes, found, allowed)
+
+
+def _within(window: float, history: Sequence[PastChange], now: float) -> list[PastChange]:
+    """Changes that the window has not forgotten; it forgets one at the very moment that `_until` names."""
+    return [change for change in history if change.at + window > now]
 
 
 def _until(plan: Plan, limits: Limits, history: Sequence[PastChange], now: float) -> float | None:

@@ -45,9 +45,9 @@ SEVERITY = (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.UNHEALTHY)
 class CheckHealth:
     """What is known about one endpoint through one check.
 
-    `failures` and `passes` count towards the next verdict; while nothing is pending the run of passes stands at `rise`,
-    so that one more good probe of a healthy endpoint changes no count. `recent` holds the last outcomes, oldest first, True for a
-    DEGRADED one. `seen_at` is when the prober could last see, `since` when `state` began.
+    `failures` and `passes` count towards the next verdict; once nothing is pending the run of passes stands at `rise`.
+    `recent` holds the last outcomes, oldest first, True for a DEGRADED one. `seen_at` is when the prober could last
+    see, `since` when `state` began.
     """
 
     state: Health = Health.UNKNOWN

@@ -24,7 +24,8 @@ class Plan:
     """One conditional write: replace `before` by `after` and the marker, if `before` is still what stands there.
 
     `shares_before` and `shares_after` are in basis points by region; the first is empty when nothing was answered.
-    `revision` is the policy revision that the plan was made from.
+    `revision` is the policy revision that the plan was made from. `baseline` is set when somebody else edited the
+    record: the shares that failoverd had published before that, which is where the limits count from.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Plan:
     shares_after: Mapping[str, int]
     decision: Decision
     revision: str
+    baseline: Mapping[str, int] | None = None
 
     @property
     def generation(self) -> int:
@@ -56,6 +58,7 @@ class Plan:
             marker=replace(self.marker, generation=self.generation + 1),
             shares_before=self.shares_after,
             shares_after=self.shares_before,
+            baseline=None,
         )
 
 
@@ -179,6 +182,7 @@ def diff(
         shares_after=desired.shares(region_of),
         decision=decision,
         revision=revision,
+        baseline=last_good.shares if last_good is not None and drifted(observed, last_good) else None,
     )
 
 
@@ -186,7 +190,8 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
           revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
     """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
 
-    A record of another owner is still refused; one of another policy of the same owner is taken over (a rename).
+    A record of another owner is still refused; one of another policy of the same owner is taken over (a rename). One
+    whose marker is older than what was verified (a zone restored on purpose) is taken over above that generation.
     """
     refused = refusal(observed, owner)
     if refused is not None and refused.reason not in {RefusalReason.NO_MARKER, RefusalReason.OTHER_POLICY}:
@@ -199,7 +204,8 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
             f"{target.key} does not exist, so there is nothing to adopt",
             "the daemon creates missing records by itself once its regions have verdicts",
         )
-    if refused is None and marker is not None:
+    stale = marker is not None and last_good is not None and marker.generation < last_good.generation
+    if refused is None and marker is not None and not stale:
         return InSync(target, marker.generation)
     floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
@@ -239,7 +245,8 @@ def _stale(target: Target, found: int, known: int) -> Refused:
 
 
 def _kind(observed: Observed, last_good: LastGood | None) -> PlanKind:
-    if observed.records is None and observed.marker is None and last_good is None:
+    owned = observed.marker is not None and observed.target.key.type in observed.marker.types
+    if observed.records is None and not owned and last_good is None:
         return PlanKind.CREATE
     if observed.records is None or drifted(observed, last_good):
         return PlanKind.RESTORE

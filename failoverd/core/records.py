@@ -18,6 +18,9 @@ WHOLE = 10_000
 MARKER_LABEL = "_failoverd"
 """The label below which the ownership marker of a name stands (a TXT record)."""
 
+_MAX_DIGITS = 18
+"""Digits of a generation that is still believed: it fits into 64 bits, and nobody ever counted that far."""
+
 ELSEWHERE = "elsewhere"
 """The region of an answer that no region of the policy names: somebody else put it there."""
 
@@ -89,7 +92,8 @@ class RecordSet:
 def apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
     """Integers proportional to `parts` that sum to exactly `total`: Hamilton's method, ties broken by name.
 
-    A part above zero never becomes zero while `total` has a unit to give it. Empty when all parts are zero.
+    A part above zero never becomes zero while `total` has a unit to give it; parts that get nothing are left out. Empty
+    when all parts are zero.
     """
     whole = sum(parts.values(), Fraction(0))
     if whole == 0:
@@ -104,7 +108,7 @@ def apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
         else:
             largest = max(given, key=lambda name: (given[name], name))
             given[largest] -= 1
-    return dict(sorted(given.items()))
+    return {name: units for name, units in sorted(given.items()) if units > 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ class Marker:
         if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
             return None
         generation, types = parts.get("gen", ""), parts.get("types", "").split(",")
-        if not (generation.isascii() and generation.isdigit()) or not set(types) <= set(RecordType):
+        number = generation.isascii() and generation.isdigit() and len(generation) <= _MAX_DIGITS
+        if not number or not set(types) <= set(RecordType):
             return None
         return cls(parts["owner"], parts["policy"], int(generation), tuple(RecordType(t) for t in types))
 

@@ -12,7 +12,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood, Plan
-from failoverd.core.records import Target
+from failoverd.core.records import Observed, Target
 from failoverd.core.situations import Situation
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
 
@@ -34,6 +34,7 @@ class Memory:
         self._news = asyncio.Event()
         self._last_good: dict[Target, LastGood] = {}
         self._changes: dict[Target, list[PastChange]] = {}
+        self._doubted: dict[Target, Plan] = {}
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -72,6 +73,16 @@ class Memory:
             change = PastChange(plan.id, at, dict(plan.shares_before), dict(plan.shares_after))
             self._changes.setdefault(plan.target, []).append(change)
         await self.protect(self._journal.settle(plan, outcome, detail, at))
+
+    def doubt(self, plans: Sequence[Plan]) -> None:
+        """Plans that an earlier process began and did not end: the first look at each target tells how they went."""
+        self._doubted = {plan.target: plan for plan in plans}
+
+    async def resolve(self, observed: Observed, at: float) -> None:
+        """A doubted plan turns out to be in place: then it was applied, whatever became of the process."""
+        plan = self._doubted.pop(observed.target, None)
+        if plan is not None and observed.records == plan.after and observed.marker == plan.marker:
+            await self.settle(plan, ChangeOutcome.APPLIED, "found in place after a restart", at)
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows, completed by what it could not be told."""

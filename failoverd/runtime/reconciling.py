@@ -156,8 +156,9 @@ class Reconciler:
         policy, target, provider, report, tools = self._policy, post.target, post.provider, post.report, self._tools
         now = tools.clock()
 
-        last_good, history = await tools.memory.recall(target, now - policy.limits.longest_window)
         observed = await provider.read(target)
+        await tools.memory.resolve(observed, now)
+        last_good, history = await tools.memory.recall(target, now - policy.limits.longest_window)
         decision = report.decided(decide(policy, post.record, target, self._view(post, observed, last_good), now))
         if decision.records is None:
             return report.holding(observed)

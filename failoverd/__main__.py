@@ -1,0 +1,5 @@
+"""`python -m failoverd` is `failoverd`."""
+
+from failoverd.cli.daemon import main
+
+main()

@@ -1,0 +1,81 @@
+"""From a draft in which everything fits to the policy that the core works with."""
+
+from collections.abc import Mapping
+
+from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RecordEntry
+from failoverd.core.records import (
+    WHOLE,
+    HealthRules,
+    Limits,
+    Policy,
+    RecordKey,
+    RecordSpec,
+    RegionSpec,
+    Source,
+    Target,
+)
+
+
+def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, ProviderEntry], source: Source) -> Policy:
+    """The policy of a draft that has no errors."""
+    file = draft.policy
+    return Policy(
+        name=file.policy,
+        records=tuple(_record(file.policy, record, providers) for record in file.records),
+        regions=tuple(_region(draft, name, inventory) for name in file.regions),
+        checks=draft.checks,
+        health=_health(file.health),
+        steering=file.steering,
+        weights=file.weights,
+        failback_after=file.failback.after,
+        limits=_limits(file.limits),
+        when_all_down=file.when_all_down,
+        on_drift=file.on_drift,
+        demand=file.demand,
+        owner=file.owner,
+        runbook=file.runbook or "",
+        tier=file.tier,
+        source=source,
+    )
+
+
+def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEntry]) -> RecordSpec:
+    key = RecordKey(record.name, record.type)
+    zones = {name: providers[name].zone_of(record.name) for name in record.providers}
+    targets = tuple(Target(policy, key, name, zone) for name, zone in zones.items() if zone is not None)
+    return RecordSpec(key, record.ttl, targets)
+
+
+def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
+    entry = draft.policy.regions[name]
+    share = WHOLE // len(draft.policy.regions) if entry.share is None else entry.share  # no shares at all: evenly
+    return RegionSpec(name, share, draft.endpoints[name], entry.priority, inventory.regions[name].capacity)
+
+
+def _health(entry: HealthEntry) -> HealthRules:
+    return HealthRules(
+        fall=entry.fall,
+        rise=entry.rise,
+        recheck=entry.recheck,
+        degraded_below=entry.degraded_below,
+        down_below=entry.down_below,
+        recover_margin=entry.recover_margin,
+        degraded_window=entry.degraded.window,
+        degraded_enter=entry.degraded.enter,
+        degraded_leave=entry.degraded.leave,
+        flap_penalty=entry.flap.penalty,
+        flap_half_life=entry.flap.half_life,
+        flap_suppress=entry.flap.suppress,
+        flap_reuse=entry.flap.reuse,
+    )
+
+
+def _limits(entry: LimitsEntry) -> Limits:
+    return Limits(
+        min_regions=entry.min_regions,
+        max_shift=entry.max_shift.amount,
+        shift_window=entry.max_shift.window,
+        max_changes=entry.max_changes.amount,
+        changes_window=entry.max_changes.window,
+    )

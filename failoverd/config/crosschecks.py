@@ -1,0 +1,178 @@
+"""Whether the parts of a policy fit each other, the inventory, and what its providers can say.
+
+Each check is a small generator of diagnostics; `crosscheck` runs them all, so that everything is said at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from failoverd.config.diagnostics import Code, Diagnostic, shown
+from failoverd.config.documents import Place
+from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.numbers import numbers
+from failoverd.config.schema import InventoryFile, RecordEntry
+from failoverd.config.values import say_duration
+from failoverd.core.records import RecordType, Steering, Weights
+
+
+def crosscheck(draft: Draft, inventory: InventoryFile, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:
+    """Everything that does not fit. Names that do not exist are `references`' business and passed over here."""
+    yield from _endpoints(draft)
+    yield from _idle(draft)
+    yield from _records(draft)
+    for index, record in enumerate(draft.policy.records):
+        for position, name in enumerate(record.providers):
+            if name in providers:
+                place = ("records", index, "providers", position)
+                yield from _provider(draft, record, providers[name], place, index)
+    yield from numbers(draft, inventory)
+
+
+# -- endpoints ---------------------------------------------------------------------------------------------------------
+
+
+def _endpoints(draft: Draft) -> Iterator[Diagnostic]:
+    """Two endpoints that are one: the same text, or the same answer of a record."""
+    types = {record.type for record in draft.policy.records}
+    seen: dict[object, tuple[str, Place]] = {}
+    for region, endpoints in draft.endpoints.items():
+        for index, endpoint in enumerate(endpoints):
+            place: Place = ("regions", region, "endpoints", index)
+            answers = {(record_type, endpoint.answer(record_type)) for record_type in types}
+            identities = {endpoint.text, *(pair for pair in answers if pair[1] is not None)}
+            first = next((seen[identity] for identity in sorted(identities, key=str) if identity in seen), None)
+            if first is not None:
+                line = draft.document.mark(first[1]).line
+                where = "" if first[0] == region else f" in {first[0]}"
+                message = f"endpoint {shown(endpoint.text)} is the same as one{where} on line {line}"
+                yield draft.document.diagnose(
+                    Code.ENDPOINT_TWICE, place, message, "one endpoint, one region, one place"
+                )
+            seen |= {identity: (region, place) for identity in identities if identity not in seen}
+
+
+def _idle(draft: Draft) -> Iterator[Diagnostic]:
+    types = sorted({record.type for record in draft.policy.records})
+    for region in draft.policy.regions:
+        if not any(draft.answers(region, record_type) for record_type in types):
+            message = f"no endpoint of {region} can be the answer of a record of type {' or '.join(types)}"
+            at = ("regions", region, "endpoints")
+            yield draft.document.diagnose(Code.REGION_IDLE, at, message, _needs(types), key=True)
+    for index, record in enumerate(draft.policy.records):
+        if not draft.answering(record.type):
+            message = f"no region has an endpoint that {record.name} {record.type} can answer with"
+            written = ("records", index, "type")
+            yield draft.document.diagnose(Code.RECORD_IDLE, written, message, _needs([record.type]))
+
+
+def _needs(types: list[RecordType]) -> str:
+    wants = {
+        RecordType.A: "A needs IPv4 addresses",
+        RecordType.AAAA: "AAAA needs IPv6 addresses",
+        RecordType.CNAME: "CNAME needs host names",
+        RecordType.SRV: "SRV needs host names with a port, such as api.example.net:8443",
+    }
+    return "; ".join(wants[record_type] for record_type in types)
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+def _records(draft: Draft) -> Iterator[Diagnostic]:
+    by_name: dict[str, list[tuple[int, RecordType]]] = defaultdict(list)
+    for index, record in enumerate(draft.policy.records):
+        place = ("records", index)
+        earlier = by_name[record.name]
+        types = [record_type for _, record_type in earlier]
+        if record.type in types:
+            message = f"{record.name} {record.type} is written twice"
+            yield draft.document.diagnose(Code.RECORD_CONFLICT, (*place, "name"), message)
+        elif types and RecordType.CNAME in {record.type, *types}:
+            message = f"{record.name} cannot have a CNAME and {record.type if record.type != 'CNAME' else types[0]}"
+            hint = "a CNAME stands alone at its name (RFC 1034, 3.6.2)"
+            yield draft.document.diagnose(Code.RECORD_CONFLICT, (*place, "type"), message, hint)
+        if record.type is RecordType.CNAME:
+            yield from _loops(draft, record)
+        earlier.append((index, record.type))
+
+
+def _loops(draft: Draft, record: RecordEntry) -> Iterator[Diagnostic]:
+    for region, endpoints in draft.endpoints.items():
+        for index, endpoint in enumerate(endpoints):
+            if endpoint.answer(RecordType.CNAME) == record.name:
+                place = ("regions", region, "endpoints", index)
+                message = f"{record.name} would be a CNAME for itself"
+                yield draft.document.diagnose(Code.CNAME_PLACE, place, message)
+
+
+# -- providers ---------------------------------------------------------------------------------------------------------
+
+
+def _provider(
+    draft: Draft, record: RecordEntry, provider: ProviderEntry, place: Place, index: int
+) -> Iterator[Diagnostic]:
+    zone = provider.zone_of(record.name)
+    if zone is None:
+        message = f"{record.name} is in no zone of provider {provider.name}"
+        hint = f"its zones: {', '.join(sorted(provider.settings.zones))}"
+        yield draft.document.diagnose(Code.NO_ZONE, place, message, hint)
+    elif zone == record.name and record.type is RecordType.CNAME:
+        message = f"{record.name} is the top of its zone, where no CNAME can stand"
+        hint = "the top of a zone has SOA and NS (RFC 1034, 3.6.2); use A and AAAA"
+        yield draft.document.diagnose(Code.CNAME_PLACE, ("records", index, "type"), message, hint)
+    capabilities = provider.capabilities
+    if record.type not in capabilities.weights:
+        message = f"provider {provider.name} ({provider.kind.name}) cannot manage {record.type} records"
+        hint = f"it can: {', '.join(sorted(capabilities.weights))}"
+        yield draft.document.diagnose(Code.TYPE_UNMANAGED, ("records", index, "type"), message, hint)
+        return
+    if record.ttl < capabilities.min_ttl:
+        lowest = say_duration(capabilities.min_ttl)
+        message = f"provider {provider.name} takes no TTL lower than {lowest}"
+        yield draft.document.diagnose(Code.TTL_TOO_LOW, ("records", index, "ttl"), message, f"write ttl: {lowest}")
+    if record.type in capabilities.single:
+        yield from _single(draft, record, provider, index)
+    elif capabilities.weights[record.type] is Weights.MEMBERSHIP:
+        yield from _membership(draft, record, provider, place)
+
+
+def _single(draft: Draft, record: RecordEntry, provider: ProviderEntry, index: int) -> Iterator[Diagnostic]:
+    """One answer at a time: who gives it must be beyond doubt in every situation."""
+    reason = f"{record.name} {record.type} at {provider.name} ({provider.kind.name}) holds one answer at a time"
+    answering = draft.answering(record.type)
+    if draft.policy.steering is not Steering.FAILOVER and len(answering) > 1:
+        hint = "write steering: failover, and give each region a priority of its own"
+        message = f"{reason}, so traffic cannot be split by weight"
+        at: Place = ("steering",) if draft.document.knows(("steering",)) else ("records", index, "type")
+        yield draft.document.diagnose(Code.SINGLE_ANSWER, at, message, hint)
+    elif draft.policy.steering is Steering.FAILOVER:
+        yield from _equal_priorities(draft, answering, reason)
+    for region in answering:
+        if len(draft.answers(region, record.type)) > 1:
+            message = f"{reason}, and {region} has several"
+            place = ("regions", region, "endpoints")
+            yield draft.document.diagnose(Code.SINGLE_ANSWER, place, message, "give the region one endpoint for it")
+
+
+def _equal_priorities(draft: Draft, answering: list[str], reason: str) -> Iterator[Diagnostic]:
+    by_priority: dict[int, str] = {}
+    for region in answering:
+        priority = draft.policy.regions[region].priority
+        other = by_priority.setdefault(priority, region)
+        if other != region:
+            message = f"{reason}, and {other} and {region} have the same priority {priority}"
+            place = ("regions", region, "priority")
+            hint = "give each region a priority of its own"
+            yield draft.document.diagnose(Code.SINGLE_ANSWER, place, message, hint, key=True)
+
+
+def _membership(draft: Draft, record: RecordEntry, provider: ProviderEntry, place: Place) -> Iterator[Diagnostic]:
+    if draft.policy.weights is not Weights.NATIVE or len(draft.answering(record.type)) < 2:  # noqa: PLR2004 - a split
+        return
+    message = (
+        f"provider {provider.name} ({provider.kind.name}) has no weights for {record.type}: "
+        "an address is in the answer or not"
+    )
+    hint = "write weights: membership, which says that any share above zero means in the answer"
+    at = ("weights",) if draft.document.knows(("weights",)) else place
+    yield draft.document.diagnose(Code.NO_WEIGHTS, at, message, hint)

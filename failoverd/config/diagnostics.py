@@ -1,0 +1,201 @@
+"""What is wrong with a file, said so that the person who wrote it can put it right without asking.
+
+Every diagnostic has a stable code. `Code` is the only table of them; the manual lists the same.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Self
+
+_MAX_EXCERPT = 160
+_MAX_SHOWN = 60
+_MAX_KNOWN = 24
+MASK = "***"
+
+_SECRET_VALUE = re.compile(
+    r"""(?ix) ( (?:secret|passw(?:or)?d|token|credential|private|api_?key|key_content) [\w-]* (?<!_file) (?<!-file)
+    ["']? \s* [:=] \s* ) (?P<value> [^\s{\[] .* )"""
+)
+_KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/=]{32,}")
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """Stable names of what can be wrong: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    UNREADABLE = "FD101", "the file or directory cannot be read"
+    TOO_LARGE = "FD102", "the file is too large"
+    NOT_UTF8 = "FD103", "the file is not UTF-8"
+    NOT_YAML = "FD104", "the file is not YAML"
+    TOO_COMPLEX = "FD105", "the file is nested too deeply, or has too many values, or a line that is too long"
+    DUPLICATE_KEY = "FD106", "a key is written twice in one mapping"
+    KEY_NOT_TEXT = "FD107", "a key is not text"
+    ALIAS = "FD108", "the file uses anchors or aliases"
+    TAG = "FD109", "the file uses tags"
+    SEVERAL_DOCUMENTS = "FD110", "the file holds several documents"
+    NOT_A_MAPPING = "FD111", "the file is empty or is not a mapping"
+    NOT_PLAIN = "FD112", "a value is not finite, or holds half of a character"
+    WRONG_YAML = "FD113", "the file asks for another YAML version than 1.2"
+    NO_POLICIES = "FD114", "the directory holds no policy file"
+    MORE = "FD115", "the file has more problems than are shown"
+
+    UNKNOWN_KEY = "FD201", "a key is not known here"
+    MISSING_KEY = "FD202", "a key is missing"
+    WRONG_TYPE = "FD203", "a value is of the wrong type"
+    BAD_VALUE = "FD204", "a value cannot be used"
+    NOT_ONE_OF = "FD205", "a value is not one of those allowed"
+    NO_CHECK_KIND = "FD206", "a check does not say its kind"
+    SEVERAL_CHECK_KINDS = "FD207", "a check says several kinds"
+    UNKNOWN_PROVIDER_KIND = "FD208", "a provider kind is not known"
+
+    UNKNOWN_REGION = "FD301", "a region is not in the inventory"
+    UNKNOWN_PROVIDER = "FD302", "a provider is not in the daemon's configuration"
+    NO_ZONE = "FD303", "no zone of the provider holds the record"
+    NAME_TAKEN = "FD304", "another policy owns the record's name"
+    POLICY_TWICE = "FD305", "another file has a policy of the same name"
+    ENDPOINT_TWICE = "FD306", "an endpoint is written twice"
+    REGION_IDLE = "FD307", "no record can answer with any endpoint of a region"
+    RECORD_IDLE = "FD308", "no region has an endpoint that a record can answer with"
+    TYPE_UNMANAGED = "FD309", "a provider cannot manage records of this type"
+    NO_WEIGHTS = "FD310", "a provider has no weights for this record type"
+    SINGLE_ANSWER = "FD311", "a record type holds one answer at a time, and the policy needs more"
+    TTL_TOO_LOW = "FD312", "the TTL is lower than the provider's lowest"
+    SHARES = "FD313", "the shares say nothing that could be published"
+    RECORD_CONFLICT = "FD314", "two records of a policy exclude each other"
+    CNAME_PLACE = "FD315", "a CNAME cannot stand where it is written"
+    TOO_FEW_REGIONS = "FD316", "limits.min_regions is more than the normal answer has"
+    THRESHOLDS = "FD317", "thresholds contradict each other"
+    CHECK_TIMES = "FD318", "the times of a check are out of bounds or contradict each other"
+
+    SLOW_CHECK = "FD401", "a check may take longer than its interval"
+    SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
+    LIMIT_BLOCKS = "FD403", "a limit holds back the failover of a region"
+    NO_CAPACITY = "FD404", "a policy states its demand and a region no capacity"
+    TOO_LITTLE_CAPACITY = "FD405", "the regions together cannot carry the demand"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing that is wrong, at one place.
+
+    Attributes:
+        file: the file as it was named to us.
+        line: counted from 1; 0 when the whole file is meant (it cannot be read).
+        column: in characters, counted from 1; 0 like `line`.
+        message: what is wrong, in one sentence without a full stop.
+        excerpt: the line as it stands in the file, printable, shortened, with secrets masked; may be empty.
+        hint: what to do, in one line; may be empty.
+    """
+
+    code: Code
+    severity: Severity
+    file: str
+    line: int
+    column: int
+    message: str
+    excerpt: str = ""
+    hint: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity is Severity.ERROR
+
+    @property
+    def order(self) -> tuple[str, int, int, str, str]:
+        """Sorts by place, so that a person can go through the file once from top to bottom."""
+        return (self.file, self.line, self.column, self.code.value, self.message)
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.severity} {self.code}: {self.message}"
+
+    def render(self) -> str:
+        """The sentence, the line of the file with a caret below the place, and the hint."""
+        lines = [str(self)]
+        if self.excerpt:
+            number = f"{self.line:5d}"
+            lines.append(f"{number} | {self.excerpt}")
+            if self.column <= len(self.excerpt) + 1:
+                lines.append(f"{' ' * len(number)} | {' ' * (self.column - 1)}^")
+        if self.hint:
+            lines.append(f"      = {self.hint}")
+        return "\n".join(lines)
+
+    def plain(self) -> dict[str, str | int]:
+        """For `--output json`."""
+        return {
+            "code": self.code.value,
+            "meaning": self.code.meaning,
+            "severity": self.severity.value,
+            "file": self.file,
+            "line": self.line,
+            "column": self.column,
+            "message": self.message,
+            "excerpt": self.excerpt,
+            "hint": self.hint,
+        }
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """By place, each one once."""
+    return tuple(sorted(set(diagnostics), key=lambda diagnostic: diagnostic.order))
+
+
+def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnostic:
+    """A diagnostic that is about a file as a whole."""
+    return Diagnostic(code, Severity.ERROR, file, 0, 0, message, hint=hint)
+
+
+def shown(text: object) -> str:
+    """A value of somebody else's as it may stand in a message: quoted, printable, short."""
+    return f'"{printable(str(text), _MAX_SHOWN)}"'
+
+
+def printable(text: str, limit: int) -> str:
+    """`text` with a width of one for each character and nothing that could steer a terminal."""
+    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(character if character.isprintable() else " " for character in clipped)
+
+
+def excerpt_of(line: str) -> str:
+    """A line of a file as it may be shown: what looks like a secret is masked.
+
+    Secrets do not belong in these files, so the line that is wrong may well be wrong because it holds one.
+    """
+    masked = _SECRET_VALUE.sub(rf"\g<1>{MASK}", line)
+    return printable(_KEY_MATERIAL.sub(MASK, masked), _MAX_EXCERPT).rstrip()
+
+
+def nearest(wrong: str, known: Collection[str]) -> str | None:
+    """The known word that `wrong` was probably meant to be."""
+    close = get_close_matches(wrong.lower(), known, n=1) if len(wrong) <= _MAX_SHOWN else []
+    return close[0] if close else None
+
+
+def suggestion(wrong: str, known: Sequence[str]) -> str:
+    """`did you mean "weight"?`, or what there is to choose from when nothing is close; empty when there is nothing."""
+    close = nearest(wrong, known)
+    if close is not None:
+        return f'did you mean "{close}"?'
+    if not known:
+        return ""
+    more = ", ..." if len(known) > _MAX_KNOWN else ""
+    return f"known here: {', '.join(known[:_MAX_KNOWN])}{more}"

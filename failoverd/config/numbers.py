@@ -1,0 +1,162 @@
+"""Whether the numbers of a policy make sense together: shares, limits, thresholds, times, capacity."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from failoverd.config.diagnostics import Code, Diagnostic, Severity
+from failoverd.config.drafts import Draft
+from failoverd.config.schema import InventoryFile
+from failoverd.config.values import say_duration, say_percent
+from failoverd.core.records import WHOLE, Check, Steering
+from failoverd.settings import CheckSettings
+
+_SHORTEST_EVERY, _LONGEST_EVERY = 0.1, 86_400.0
+_SHORTEST_TIMEOUT, _LONGEST_TIMEOUT = 0.01, 60.0
+_ROUNDING = 50
+"""Shares that miss 100 by less than this many basis points were rounded, not mistyped."""
+
+
+def numbers(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
+    yield from _shares(draft)
+    yield from _min_regions(draft)
+    yield from _max_shift(draft)
+    yield from _thresholds(draft)
+    yield from _capacity(draft, inventory)
+    for check in draft.checks:
+        yield from _times(draft, check)
+
+
+# -- shares ------------------------------------------------------------------------------------------------------------
+
+
+def _shares(draft: Draft) -> Iterator[Diagnostic]:
+    regions = draft.policy.regions
+    stated = {name: entry.share for name, entry in regions.items() if entry.share is not None}
+    weighted = draft.policy.steering is Steering.WEIGHTED
+    for name in regions:
+        if stated and name not in stated:
+            message = f"{name} has no share, and other regions have one"
+            hint = "give it one; share: 0 makes it a standby"
+            yield draft.document.diagnose(Code.SHARES, ("regions", name), message, hint, key=True)
+    if weighted and stated and not any(stated.values()):
+        message = "every region has a share of 0, so nobody would get traffic"
+        yield draft.document.diagnose(Code.SHARES, ("regions",), message, "give a region a share", key=True)
+        return
+    if len(stated) == len(regions):
+        yield from _whole(draft, stated)
+
+
+def _whole(draft: Draft, stated: dict[str, int]) -> Iterator[Diagnostic]:
+    """Within a tier shares are proportions; a sum far from 100 is more often a slip than an intention."""
+    tiers: dict[int, list[str]] = defaultdict(list)
+    for name, share in stated.items():
+        if share > 0:
+            tiers[draft.policy.regions[name].priority].append(name)
+    for priority, names in sorted(tiers.items()):
+        total = sum(stated[name] for name in names)
+        if len(names) > 1 and abs(total - WHOLE) >= _ROUNDING:
+            tier = f" of priority {priority}" if len(tiers) > 1 else ""
+            gets = ", ".join(f"{name} {stated[name] / total:.1%}" for name in names)
+            message = f"the shares{tier} add up to {total / 100:g}, not 100; as proportions they mean {gets}"
+            place = ("regions", names[-1], "share")
+            yield draft.document.diagnose(Code.SHARES_NOT_WHOLE, place, message, severity=Severity.WARNING)
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def _min_regions(draft: Draft) -> Iterator[Diagnostic]:
+    wanted = draft.policy.limits.min_regions
+    place = ("limits", "min_regions")
+    for record in draft.policy.records:
+        answering = draft.answering(record.type)
+        normal = [name for name in draft.tier() if name in answering]
+        available = len(answering) if draft.policy.demand is not None else len(normal)
+        if answering and wanted > max(available, 1):
+            what = f"{record.name} {record.type}"
+            message = f"{what} is answered by {available} of the regions when all is well, fewer than min_regions"
+            yield draft.document.diagnose(Code.TOO_FEW_REGIONS, place, message, f"write min_regions: {available}")
+            return
+
+
+def _max_shift(draft: Draft) -> Iterator[Diagnostic]:
+    """A region whose loss moves more than `max_shift` would fail over only after its window, or never."""
+    regions, tier = draft.policy.regions, draft.tier()
+    limit = draft.policy.limits.max_shift
+    if len(regions) == 1 or draft.policy.demand is not None:
+        return
+    total = sum(regions[name].share or 0 for name in tier)
+    shares = {name: (regions[name].share or 0) * WHOLE // total if total else WHOLE // len(tier) for name in tier}
+    largest = max(shares, key=lambda name: shares[name])
+    if shares[largest] > limit.amount:
+        message = (
+            f"losing {largest} moves {say_percent(shares[largest])} of the traffic, more than the "
+            f"{say_percent(limit.amount)} that max_shift lets through: the failover would be held"
+        )
+        hint = f"write max_shift: {say_percent(shares[largest])} per {say_duration(limit.window)}, or more"
+        place = ("limits", "max_shift")
+        yield draft.document.diagnose(Code.LIMIT_BLOCKS, place, message, hint, severity=Severity.WARNING)
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+def _thresholds(draft: Draft) -> Iterator[Diagnostic]:
+    health = draft.policy.health
+    wrong = {
+        ("down_below",): health.down_below == 0 and "down_below is 0%: a region could never be down",
+        ("degraded_below",): health.down_below > health.degraded_below
+        and f"down_below ({say_percent(health.down_below)}) is above degraded_below "
+        f"({say_percent(health.degraded_below)})",
+        ("degraded", "leave"): health.degraded.leave >= health.degraded.enter
+        and f"degraded.leave ({say_percent(health.degraded.leave)}) is not below degraded.enter "
+        f"({say_percent(health.degraded.enter)})",
+        ("flap", "reuse"): health.flap.reuse >= health.flap.suppress
+        and f"flap.reuse ({health.flap.reuse:g}) is not below flap.suppress ({health.flap.suppress:g})",
+    }
+    for place, message in wrong.items():
+        if message:
+            yield draft.document.diagnose(Code.THRESHOLDS, ("health", *place), message)
+
+
+def _times(draft: Draft, check: Check) -> Iterator[Diagnostic]:
+    place = ("checks", check.name)
+    if not _SHORTEST_EVERY <= check.every <= _LONGEST_EVERY:
+        message = f"every {say_duration(check.every)} is not within 100ms and 1d"
+        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "every"), message)
+    if not _SHORTEST_TIMEOUT <= check.timeout <= _LONGEST_TIMEOUT:
+        message = f"a timeout of {say_duration(check.timeout)} is not within 10ms and 1m"
+        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "timeout"), message)
+    slow = check.settings.slow if isinstance(check.settings, CheckSettings) else None
+    if slow is not None and not 0 < slow < check.timeout:
+        message = f"slow ({say_duration(slow)}) is not between 0s and the timeout ({say_duration(check.timeout)})"
+        hint = "an answer after the timeout is a failure, so it can never be slow"
+        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "slow"), message, hint)
+    if check.timeout > check.every:
+        message = (
+            f"a probe may take {say_duration(check.timeout)}, longer than the {say_duration(check.every)} to the next"
+        )
+        hint = "an endpoint that hangs is then looked at less often than every says"
+        where = (*place, "timeout")
+        yield draft.document.diagnose(Code.SLOW_CHECK, where, message, hint, severity=Severity.WARNING)
+
+
+# -- capacity ----------------------------------------------------------------------------------------------------------
+
+
+def _capacity(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
+    demand = draft.policy.demand
+    known = {name: inventory.regions[name].capacity for name in draft.policy.regions if name in inventory.regions}
+    if demand is None or len(known) < len(draft.policy.regions):
+        return
+    for name, capacity in known.items():
+        if capacity is None:
+            message = f"{name} has no capacity in the inventory, so it is taken to carry the whole demand"
+            hint = "state its capacity in the inventory"
+            place = ("regions", name)
+            yield draft.document.diagnose(Code.NO_CAPACITY, place, message, hint, key=True, severity=Severity.WARNING)
+    total = sum(capacity for capacity in known.values() if capacity is not None)
+    if None not in known.values() and total < demand:
+        message = f"the regions together carry {total:.12g}, less than the demand of {demand:.12g}"
+        hint = "some regions will get more than they can carry even when all is well"
+        yield draft.document.diagnose(Code.TOO_LITTLE_CAPACITY, ("demand",), message, hint, severity=Severity.WARNING)

@@ -1,0 +1,285 @@
+"""What the three kinds of file can say: a policy, the inventory of regions, the daemon's own configuration.
+
+These models are the shape of the files, key by key; what the values mean to each other is `crosschecks`' business.
+A check and a provider are described by their own kinds, so here they are only mappings.
+"""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from failoverd.config.values import (
+    DURATION,
+    ChangeRate,
+    EndpointText,
+    Name,
+    Pause,
+    Percent,
+    Rate,
+    Share,
+    ShiftRate,
+    Ttl,
+    within,
+)
+from failoverd.core.records import (
+    ELSEWHERE,
+    MARKER_LABEL,
+    AllDown,
+    HealthRules,
+    Limits,
+    OnDrift,
+    RecordType,
+    Steering,
+    Weights,
+)
+from failoverd.settings import DnsName, Duration, Settings
+
+_HEALTH = HealthRules()
+_LIMITS = Limits()
+_MAX_RECORDS = 32
+_MAX_REGIONS = 64
+_MAX_ENDPOINTS = 256
+_MAX_CHECKS = 16
+_MAX_NAME = 253
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Version = Annotated[Literal[1], Field(description="version of the file format")]
+
+
+# -- policy ------------------------------------------------------------------------------------------------------------
+
+
+def _room_for_marker(name: str) -> str:
+    if name.startswith(f"{MARKER_LABEL}."):
+        raise ValueError(f"names below {MARKER_LABEL} are failoverd's own markers")
+    if len(name) + len(MARKER_LABEL) + 1 > _MAX_NAME:
+        raise ValueError(f"the name is too long to put the marker {MARKER_LABEL} before it")
+    return name
+
+
+class RecordEntry(Settings):
+    """One DNS record whose answers the policy owns."""
+
+    name: Annotated[DnsName, AfterValidator(_room_for_marker)] = Field(description="DNS name, fully qualified")
+    type: RecordType = Field(strict=False, description="record type")
+    ttl: Ttl = Field(default=30, description="how long resolvers may keep an answer: 1s to 1d, whole seconds")
+    providers: tuple[Name, ...] = Field(
+        min_length=1, max_length=8, strict=False, description="providers from the daemon's configuration to write it to"
+    )
+
+
+class RegionEntry(Settings):
+    """A region's part in this policy."""
+
+    share: Share | None = Field(
+        default=None,
+        description="percent of the traffic when all is well; 0 is a standby; without any share, regions share evenly",
+    )
+    priority: int = Field(default=1, ge=1, le=100, description="tier: the lowest number with room gets the traffic")
+    endpoints: tuple[EndpointText, ...] = Field(
+        min_length=1,
+        max_length=_MAX_ENDPOINTS,
+        strict=False,
+        description="addresses or host names, with or without port",
+    )
+
+
+class DegradedRules(Settings):
+    """When an endpoint that answers is DEGRADED: by the share of slow or overloaded outcomes among the last ones."""
+
+    window: int = Field(default=_HEALTH.degraded_window, ge=1, le=1_000, description="how many probes are looked at")
+    enter: Percent = Field(default=_HEALTH.degraded_enter, description="share that makes it DEGRADED")
+    leave: Percent = Field(default=_HEALTH.degraded_leave, description="share at which it is well again")
+
+
+class FlapRules(Settings):
+    """Flap damping in the terms of RFC 2439."""
+
+    penalty: float = Field(default=_HEALTH.flap_penalty, ge=0, le=1e6, description="added by each fall to UNHEALTHY")
+    half_life: Annotated[Duration, AfterValidator(within("1s", "1d"))] = Field(
+        default=_HEALTH.flap_half_life, description="time in which the penalty halves"
+    )
+    suppress: float = Field(default=_HEALTH.flap_suppress, gt=0, le=1e6, description="above this it stays UNHEALTHY")
+    reuse: float = Field(default=_HEALTH.flap_reuse, gt=0, le=1e6, description="below this it may come back")
+
+
+class HealthEntry(Settings):
+    """When an endpoint, and a region, counts as healthy."""
+
+    fall: int = Field(default=_HEALTH.fall, ge=1, le=100, description="failures that make an endpoint UNHEALTHY")
+    rise: int = Field(default=_HEALTH.rise, ge=1, le=100, description="passes in a row that make it HEALTHY")
+    recheck: Annotated[Duration, AfterValidator(within("50ms", "5m"))] = Field(
+        default=_HEALTH.recheck, description="time to the next probe while failures are being counted"
+    )
+    degraded_below: Percent = Field(
+        default=_HEALTH.degraded_below, description="a region with a lower score is DEGRADED"
+    )
+    down_below: Percent = Field(default=_HEALTH.down_below, description="a region with a lower score is DOWN")
+    recover_margin: Percent = Field(
+        default=_HEALTH.recover_margin, description="how far above a threshold the score must be to get better"
+    )
+    degraded: DegradedRules = Field(default=DegradedRules(), description="slow or overloaded endpoints")
+    flap: FlapRules = Field(default=FlapRules(), description="endpoints that come and go")
+
+
+class Failback(Settings):
+    """When a region that was withdrawn gets traffic again. `after` is None when a person decides."""
+
+    after: Pause | None = Field(description="how long the region must have been well")
+
+
+def _failback(value: object) -> object:
+    if value == "manual":
+        return Failback(after=None)
+    if isinstance(value, dict) and value.get("after", "") is not None:
+        return value
+    raise ValueError('write "manual", or how long to wait: {after: 5m}')
+
+
+_FAILBACK_SCHEMA = {
+    "anyOf": [
+        {"const": "manual"},
+        {
+            "type": "object",
+            "properties": {
+                "after": {
+                    "type": "string",
+                    "pattern": f"^{DURATION}$",
+                    "description": "how long the region must have been well",
+                }
+            },
+            "required": ["after"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+class LimitsEntry(Settings):
+    """How far and how fast the policy may move traffic, whatever it decides."""
+
+    min_regions: int = Field(
+        default=_LIMITS.min_regions, ge=1, le=_MAX_REGIONS, description="regions that must stay in the answer"
+    )
+    max_shift: ShiftRate = Field(
+        default=Rate(_LIMITS.max_shift, _LIMITS.shift_window), description="traffic that may move within a window"
+    )
+    max_changes: ChangeRate = Field(
+        default=Rate(_LIMITS.max_changes, _LIMITS.changes_window), description="changes within a window"
+    )
+
+
+class PolicyFile(Settings):
+    """One service: its records, its regions, and how traffic moves between them."""
+
+    version: Version
+    policy: Name = Field(description="name of the policy; stands in the ownership marker")
+    owner: Text = Field(default="", description="the team to ask")
+    runbook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=500)] | None = Field(
+        default=None, description="where the people on call read on"
+    )
+    tier: Literal["prod", "pilot", "dev"] = Field(default="prod", description="how important the service is")
+    records: tuple[RecordEntry, ...] = Field(
+        min_length=1, max_length=_MAX_RECORDS, strict=False, description="DNS records whose answers the policy owns"
+    )
+    regions: dict[Name, RegionEntry] = Field(
+        min_length=1, max_length=_MAX_REGIONS, description="regions of the inventory that serve, with their endpoints"
+    )
+    checks: dict[Name, dict[str, Any]] = Field(
+        min_length=1, max_length=_MAX_CHECKS, description="how to look at an endpoint; the worst of several counts"
+    )
+    health: HealthEntry = Field(default=HealthEntry(), description="when an endpoint, and a region, counts as healthy")
+    steering: Steering = Field(
+        default=Steering.WEIGHTED, strict=False, description="weighted by share, or failover by priority"
+    )
+    weights: Weights = Field(
+        default=Weights.NATIVE,
+        strict=False,
+        description="native: the provider says how much; membership: any share above zero means in the answer",
+    )
+    failback: Annotated[Failback, BeforeValidator(_failback), WithJsonSchema(_FAILBACK_SCHEMA)] = Field(
+        default=Failback.model_construct(after=300.0), description="when a region that was withdrawn gets traffic again"
+    )
+    limits: LimitsEntry = Field(default=LimitsEntry(), description="how far and how fast traffic may move")
+    when_all_down: AllDown = Field(
+        default=AllDown.KEEP, strict=False, description="keep the answer, or publish the normal one"
+    )
+    on_drift: OnDrift = Field(
+        default=OnDrift.RESTORE, strict=False, description="restore a record that somebody edited, or only report it"
+    )
+    demand: float | None = Field(
+        default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"
+    )
+
+
+# -- inventory ---------------------------------------------------------------------------------------------------------
+
+
+def _not_reserved(name: str) -> str:
+    if name == ELSEWHERE:
+        raise ValueError(f'"{ELSEWHERE}" means answers that belong to no region: choose another name')
+    return name
+
+
+class Region(Settings):
+    """A named place in one cloud."""
+
+    cloud: Name = Field(description="whose cloud it is: aws, azure, oci, or your own name")
+    capacity: float | None = Field(
+        default=None, gt=0, le=1e12, description="what it can carry, in the unit of the policies' demand"
+    )
+    jurisdiction: Text | None = Field(default=None, description="whose law applies, such as US or EU")
+    egress_cost_per_gb: float | None = Field(default=None, ge=0, le=1e6, description="list price in USD")
+
+
+class InventoryFile(Settings):
+    """The regions that policies may name."""
+
+    version: Version
+    regions: dict[Annotated[Name, AfterValidator(_not_reserved)], Region] = Field(
+        min_length=1, description="regions by name"
+    )
+
+
+# -- daemon ------------------------------------------------------------------------------------------------------------
+
+
+class LogEntry(Settings):
+    """Where events are told."""
+
+    format: Literal["auto", "json", "terminal"] = Field(
+        default="auto", description="auto: for people on a terminal, JSON lines elsewhere"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is told")
+
+
+def _file_name(value: str) -> str:
+    if PurePosixPath(value).name != value or value in {".", ".."}:
+        raise ValueError("it stands in the directory of the policies: write its name, without a directory")
+    return value
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]+$")]
+
+
+class ConfigFile(Settings):
+    """The daemon's own configuration. Secrets stand in files of their own, which providers name."""
+
+    version: Version
+    owner: Name = Field(description="who this daemon is in ownership markers; the same on every member of a cluster")
+    policies: PathText = Field(description="directory of policy files, relative to this file")
+    inventory: Annotated[str, AfterValidator(_file_name)] = Field(
+        default="regions.yaml", min_length=1, max_length=255, description="the inventory's name in that directory"
+    )
+    journal: PathText = Field(
+        default="/var/lib/failoverd/journal.db", description="history (SQLite), relative to this file"
+    )
+    providers: dict[Name, dict[str, Any]] = Field(min_length=1, description="DNS providers by name, each with its kind")
+    log: LogEntry = Field(default=LogEntry(), description="where events are told")
+    tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
+        default=30.0, description="how often records are read back and drift is healed"
+    )
+    retention: Annotated[Duration, AfterValidator(within("1h", "3650d"))] = Field(
+        default=7_776_000.0, description="how long the journal keeps history"
+    )

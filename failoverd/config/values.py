@@ -1,0 +1,235 @@
+"""How values are written in policy files, and what they become: `75%`, `70% per 5m`, `[2001:db8::1]:8443`."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from failoverd.core.records import WHOLE
+from failoverd.settings import Duration, parse_duration, parse_name
+
+DURATION = r"(\d+(\.\d+)?(ms|s|m|h|d))+"
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s*%")
+_RATE = re.compile(r"(\S+)\s+per\s+(\S+)")
+_COUNT = re.compile(r"\d{1,6}")
+_PORT = re.compile(r"\d{1,5}")
+_MAX_PORT = 65_535
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+# -- durations ---------------------------------------------------------------------------------------------------------
+
+
+def say_duration(seconds: float) -> str:
+    """`seconds` as a person would write them: 0.5 is 500ms, 90 is 1m30s."""
+    if seconds % 1:
+        return f"{seconds * 1000:g}ms"
+    rest, words = int(seconds), ""
+    for unit, size in _UNITS:
+        count, rest = divmod(rest, size)
+        words += f"{count}{unit}" if count else ""
+    return words or "0s"
+
+
+def within(shortest: str, longest: str) -> Callable[[float], float]:
+    """A validator for durations from `shortest` to `longest`."""
+    low, high = parse_duration(shortest), parse_duration(longest)
+
+    def check(seconds: float) -> float:
+        if not low <= seconds <= high:
+            raise ValueError(f"{say_duration(seconds)} is not within {shortest} and {longest}")
+        return seconds
+
+    return check
+
+
+def _whole_seconds(seconds: float) -> int:
+    if seconds % 1:
+        raise ValueError("DNS counts a TTL in whole seconds")
+    return int(seconds)
+
+
+Ttl = Annotated[
+    int,
+    PlainValidator(lambda value: _whole_seconds(within("1s", "1d")(parse_duration(value)))),
+    WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s", "5m"]}),
+]
+"""Whole seconds, written with a unit, from 1s to 1d."""
+
+Pause = Annotated[Duration, AfterValidator(within("0s", "7d"))]
+"""A time that people wait."""
+
+
+# -- shares ------------------------------------------------------------------------------------------------------------
+
+
+def parse_percent(value: object) -> int:
+    """Basis points in `75%` or `33.34%`."""
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('a percentage is written like "75%", with at most two decimals')
+    points = round(float(found.group(1)) * 100)
+    if points > WHOLE:
+        raise ValueError("a percentage is at most 100%")
+    return points
+
+
+def say_percent(points: int) -> str:
+    return f"{points / 100:g}%"
+
+
+Percent = Annotated[
+    int,
+    PlainValidator(parse_percent),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?\s*%$", "examples": ["75%"]}),
+]
+"""Basis points, written as a percentage with its sign."""
+
+
+def parse_share(value: object) -> int:
+    """Basis points in a share such as 70 or 33.34."""
+    if isinstance(value, str) and _PERCENT.fullmatch(value):
+        raise ValueError(f"a share is a number without a sign: write {value.rstrip(' %')}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a share is a number from 0 to 100")  # noqa: TRY004 - pydantic collects ValueErrors
+    points = round(value * 100)
+    if not 0 <= points <= WHOLE:
+        raise ValueError(f"a share is a number from 0 to 100, not {value:g}")
+    if abs(points - value * 100) > 1e-6:  # noqa: PLR2004 - what binary fractions lose of two decimals
+        raise ValueError("a share has at most two decimals")
+    return points
+
+
+Share = Annotated[
+    int, PlainValidator(parse_share), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "examples": [70]})
+]
+"""Basis points, written as a plain number of percent."""
+
+
+# -- rates -------------------------------------------------------------------------------------------------------------
+
+
+class Rate(NamedTuple):
+    """So much within a window of so many seconds."""
+
+    amount: int
+    window: float
+
+
+def _parse_rate(value: object, amount: Callable[[str], int], example: str) -> Rate:
+    found = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f'a limit is an amount per window: write it like "{example}"')
+    window = within("1s", "7d")(parse_duration(found.group(2)))
+    return Rate(amount(found.group(1)), window)
+
+
+def parse_shift(value: object) -> Rate:
+    """Basis points and seconds in `70% per 5m`."""
+    rate = _parse_rate(value, parse_percent, "70% per 5m")
+    if rate.amount == 0:
+        raise ValueError("0% would never let any traffic move; leave the policy out to freeze a record")
+    return rate
+
+
+def parse_changes(value: object) -> Rate:
+    """A number and seconds in `4 per 1h`."""
+    rate = _parse_rate(value, _count, "4 per 1h")
+    if rate.amount == 0:
+        raise ValueError("0 would never let any traffic move; leave the policy out to freeze a record")
+    return rate
+
+
+def _count(text: str) -> int:
+    if not _COUNT.fullmatch(text):
+        raise ValueError('a number of changes is written like "4 per 1h"')
+    return int(text)
+
+
+ShiftRate = Annotated[
+    Rate,
+    PlainValidator(parse_shift),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^\d{{1,3}}(\.\d{{1,2}})?%\s+per\s+{DURATION}$", "examples": ["70% per 5m"]}
+    ),
+]
+ChangeRate = Annotated[
+    Rate,
+    PlainValidator(parse_changes),
+    WithJsonSchema({"type": "string", "pattern": rf"^\d{{1,6}}\s+per\s+{DURATION}$", "examples": ["4 per 1h"]}),
+]
+
+
+# -- endpoints ---------------------------------------------------------------------------------------------------------
+
+
+class HostPort(NamedTuple):
+    """Where an endpoint is: an address or host name in canonical form, and a port where one was written."""
+
+    address: str
+    port: int | None
+
+
+def parse_endpoint(value: object) -> HostPort:
+    """Reads `192.0.2.10`, `192.0.2.10:8443`, `2001:db8::1`, `[2001:db8::1]:8443`, `api.example.net` and `host:8443`."""
+    if not isinstance(value, str):
+        raise ValueError("an endpoint is text")  # noqa: TRY004 - pydantic collects ValueErrors
+    host, port = _split(value)
+    return HostPort(_host(host, value), port)
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or ":" not in host or (rest and not rest.startswith(":")):
+            raise ValueError(f'"{text[:80]}" is not an endpoint: an IPv6 address with a port is [2001:db8::1]:8443')
+        return host, _port(rest[1:], text) if rest else None
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        return host, _port(port, text)
+    return text, None
+
+
+def _port(port: str, text: str) -> int:
+    if not (_PORT.fullmatch(port) and port.isascii() and 1 <= int(port) <= _MAX_PORT):
+        raise ValueError(f'"{text[:80]}" has no valid port: 1 to {_MAX_PORT}')
+    return int(port)
+
+
+def _host(host: str, text: str) -> str:
+    wrong = ValueError(f'"{text[:80]}" is neither an IP address nor a host name')
+    try:
+        address = ip_address(host)
+    except ValueError:
+        address = None
+    if address is not None:
+        if address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None):
+            raise ValueError(f'"{text[:80]}" is no address that clients could connect to')
+        return address.compressed
+    if "://" in text or "/" in text:
+        raise ValueError(f'"{text[:80]}" is no endpoint: write an address or a host name; paths belong to checks')
+    try:
+        name = parse_name(host)
+    except ValueError:
+        raise wrong from None
+    if name.rpartition(".")[2].isdigit():  # RFC 1123, 2.1: a host name never looks like an address
+        raise wrong
+    return name
+
+
+EndpointText = Annotated[
+    HostPort,
+    PlainValidator(parse_endpoint),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": 260,
+            "examples": ["192.0.2.10", "192.0.2.10:8443", "[2001:db8::1]:8443", "api.eu.example.net"],
+        }
+    ),
+]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+"""What people call a policy, region, check, provider or owner. Stands in markers, logs and commands as it is."""

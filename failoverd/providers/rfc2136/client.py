@@ -1,0 +1,141 @@
+"""Signed questions and updates over the wire.
+
+Questions go over UDP, and over TCP when the answer is truncated, lost or refused there. They are signed like updates:
+it proves that the answer comes from the server that will be written to (in BIND, keys also select the view), and a
+wrong key or clock is found by the first dry run instead of during the first failover.
+
+Updates go over TCP from the start. A lost datagram would make the outcome of an update unknown, and then it may not be
+sent again; TCP resends what is lost, and says whether the request ever left.
+
+What can write is a class of its own: a dry run holds a `Reader`, which has no way to send an update.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rrset
+import dns.tsig
+from dns.rdatatype import RdataType
+
+from failoverd.providers.rfc2136.change import Change
+from failoverd.providers.rfc2136.errors import Call, edge, not_authoritative, refusal, verified
+from failoverd.providers.rfc2136.settings import ServerAddress
+
+UDP_PAYLOAD = 1232
+"""Octets that pass without fragmentation nearly everywhere."""
+
+_MAX_DATAGRAM = 65_535
+_FLAGS, _TRUNCATED = 2, 0x02
+"""The octet of a DNS header with TC in it, and its bit (RFC 1035, 4.1.1)."""
+
+_UDP_PATIENCE = 0.25
+"""The part of the deadline after which a silent UDP exchange is given up for TCP."""
+
+
+class Conversation:
+    """Questions to one server within one deadline. Over TCP from the first one on that UDP could not answer."""
+
+    def __init__(self, server: ServerAddress, key: dns.tsig.Key, call: Call, udp_patience: float) -> None:
+        self._server = server
+        self._key = key
+        self._call = call
+        self._udp_patience = udp_patience
+        self._udp = True
+
+    async def ask(self, name: dns.name.Name, record_type: RdataType, *, whole: bool = False) -> list[dns.rrset.RRset]:
+        """The record sets that stand at the name itself, by the word of a server with authority over it.
+
+        `whole` asks over TCP at once, for what servers shorten over UDP (RFC 8482).
+        """
+        request = dns.message.make_query(name, record_type, use_edns=0, payload=UDP_PAYLOAD, flags=0)
+        request.use_tsig(self._key)
+        wire = request.to_wire()
+        received = await self._over_udp(wire) if self._udp and not whole else None
+        if received is None:
+            received = await over_tcp(self._server, wire, self._call)
+        answer = verified(received, request, self._call)
+        refused = refusal(answer, self._call)
+        if refused is not None:
+            raise refused
+        if not answer.flags & dns.flags.AA:
+            raise not_authoritative(self._call)
+        return [rrset for rrset in answer.answer if rrset.name == name]
+
+    async def _over_udp(self, wire: bytes) -> bytes | None:
+        """The answer, or None when TCP has to be asked: truncated, silent, or refused on the way."""
+        try:
+            async with asyncio.timeout(self._udp_patience):
+                received = await self._datagram(wire)
+        except OSError:  # a time-out is one
+            self._udp = False
+            return None
+        truncated = len(received) > _FLAGS and received[_FLAGS] & _TRUNCATED
+        return None if truncated else received
+
+    async def _datagram(self, wire: bytes) -> bytes:
+        """The first datagram from the server that carries this request's id."""
+        loop = asyncio.get_running_loop()
+        family = socket.AF_INET6 if ":" in self._server.address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+            sock.connect((self._server.address, self._server.port))
+            sock.send(wire)
+            while True:
+                received = await loop.sock_recv(sock, _MAX_DATAGRAM)
+                if received[:2] == wire[:2]:
+                    return received
+
+
+class Reader:
+    """Asks one server, signed. Every failure is one of the four kinds of provider error."""
+
+    def __init__(self, server: ServerAddress, key: Callable[[], dns.tsig.Key], timeout: float) -> None:
+        self._server = server
+        self._key = key
+        self._timeout = timeout
+
+    @asynccontextmanager
+    async def conversation(self, zone: str) -> AsyncIterator[Conversation]:
+        """For as long as the context lasts, but never longer than the deadline."""
+        key = self._key()
+        call = Call(str(self._server), zone, _text(key))
+        with edge(call):
+            async with asyncio.timeout(self._timeout):
+                yield Conversation(self._server, key, call, self._timeout * _UDP_PATIENCE)
+
+
+class Writer(Reader):
+    """Also sends updates."""
+
+    async def update(self, change: Change) -> None:
+        """Send it once. Returning means that the server acknowledged it, signed."""
+        key = self._key()
+        call = Call(str(self._server), change.zone, _text(key), update=True)
+        request = change.message(key)
+        with edge(call):
+            async with asyncio.timeout(self._timeout):
+                answer = verified(await over_tcp(self._server, request.to_wire(), call), request, call)
+        refused = refusal(answer, call)
+        if refused is not None:
+            raise refused
+
+
+async def over_tcp(server: ServerAddress, wire: bytes, call: Call) -> bytes:
+    """One exchange on a connection of its own (RFC 7766)."""
+    reader, writer = await asyncio.open_connection(server.address, server.port)
+    try:
+        call.sent = True
+        writer.write(len(wire).to_bytes(2, "big") + wire)
+        await writer.drain()
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        return await reader.readexactly(size)
+    finally:
+        writer.transport.abort()
+
+
+def _text(key: dns.tsig.Key) -> str:
+    return key.name.to_text(omit_final_dot=True)

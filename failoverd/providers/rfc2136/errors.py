@@ -1,0 +1,312 @@
+"""Everything that can go wrong between failoverd and a DNS server, each with its reason and what to do about it.
+
+Two things matter beyond the words. An UPDATE that was sent and not answered may have taken effect, so it ends as
+`outcome_unknown` and is resolved by reading, never by sending it again: the second one would fail on the first one's
+success. And an answer that is not signed proves nothing (anybody could have sent it), so it can only ever become an
+error, never a success and never "this record does not exist".
+"""
+
+import asyncio
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import dns.edns
+import dns.exception
+import dns.message
+import dns.rcode
+import dns.tsig
+from dns.rcode import Rcode
+
+from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+
+_UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
+_CHANGED = frozenset({Rcode.NXRRSET, Rcode.YXRRSET, Rcode.YXDOMAIN, Rcode.NXDOMAIN})
+_TIME_OCTETS = 6
+
+
+@dataclass(slots=True)
+class Call:
+    """One exchange with a server, as far as its failure has to tell about it. `sent` is set before the first octet."""
+
+    server: str
+    zone: str
+    key: str
+    update: bool = False
+    sent: bool = False
+
+    @property
+    def verb(self) -> str:
+        return "update" if self.update else "read"
+
+    def __str__(self) -> str:
+        return f"cannot {self.verb} zone {self.zone} at {self.server}"
+
+
+@contextmanager
+def edge(call: Call) -> Iterator[None]:
+    """Turns what the network raises into one of the four kinds of provider error."""
+    try:
+        yield
+    except TimeoutError:
+        raise _timed_out(call) from None
+    except (OSError, asyncio.IncompleteReadError) as error:
+        raise _broken(call, error) from error
+    except dns.exception.DNSException as error:
+        raise _garbled(call, error) from error
+
+
+def verified(wire: bytes, request: dns.message.Message, call: Call) -> dns.message.Message:
+    """The server's answer, once its signature is checked. Raises what the answer, or its lack of a signature, means."""
+    try:
+        answer = dns.message.from_wire(wire, keyring=request.keyring, request_mac=request.mac)
+    except (dns.tsig.PeerError, dns.tsig.BadTime) as error:
+        raise _refused_signature(error, _lenient(wire), call) from None
+    except (dns.tsig.BadSignature, dns.tsig.BadKey, dns.tsig.BadAlgorithm, dns.message.UnknownTSIGKey):
+        raise _unverified(call, "is signed with another key") from None
+    except dns.exception.DNSException:
+        raise _unsigned(_lenient(wire), call) from None
+    if not request.is_response(answer):
+        raise _garbled(call, "it answers another question")
+    return answer
+
+
+def refusal(answer: dns.message.Message, call: Call) -> ProviderError | None:
+    """What the response code means, or None when it is a success (for a query NXDOMAIN is one: there is no record)."""
+    rcode = answer.rcode()
+    if rcode == Rcode.NOERROR or (rcode == Rcode.NXDOMAIN and not call.update):
+        return None
+    if rcode in _CHANGED and call.update:
+        return Fenced(
+            f"{call.server} refused the update of {call.zone}: the record or its marker is no longer what was read "
+            f"({rcode.name}); nothing was changed",
+            reason="stale_generation",
+            remedy="nothing to do: it is read and decided again",
+        )
+    if rcode == Rcode.REFUSED and not call.update:
+        return _query_refused(answer, call)
+    return _by_rcode(rcode, call)
+
+
+def not_authoritative(call: Call) -> Permanent:
+    return Permanent(
+        f"{call}: it is not authoritative for the name that was asked for",
+        reason="not_authoritative",
+        remedy=f"point `server` at the primary server of {call.zone}; if the name is delegated, name its own zone",
+    )
+
+
+def read_only(where: str) -> Permanent:
+    return Permanent(
+        f"{where} was opened for reading only, and a write was asked of it",
+        reason="read_only",
+        remedy="nothing was sent; run without dry run to write",
+    )
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+def _timed_out(call: Call) -> ProviderError:
+    if call.update and call.sent:
+        return _unknown(call, "it did not answer in time")
+    return Transient(
+        f"{call}: it did not answer in time",
+        reason="timed_out",
+        remedy="see whether the server is overloaded, or a firewall drops UDP and TCP to its port",
+    )
+
+
+def _broken(call: Call, error: OSError | asyncio.IncompleteReadError) -> ProviderError:
+    if call.update and call.sent:
+        return _unknown(call, "the connection broke before the answer came")
+    if isinstance(error, ConnectionRefusedError):
+        return Transient(
+            f"{call}: connection refused",
+            reason="connect_refused",
+            remedy="start the DNS server, or correct the address and port in `server`",
+        )
+    if isinstance(error, ConnectionError | asyncio.IncompleteReadError):
+        return Transient(
+            f"{call}: it closed the connection without an answer",
+            reason="connection_lost",
+            remedy="look into the DNS server's log; it may be restarting, or limit its TCP clients",
+        )
+    if error.errno in _UNREACHABLE:
+        return Transient(
+            f"{call}: {error.strerror}",
+            reason="unreachable",
+            remedy="check the route from this host to the DNS server, and its address family",
+        )
+    return Transient(f"{call}: {error.strerror or error}", reason="network_error", remedy="look into this host's log")
+
+
+def _garbled(call: Call, error: dns.exception.DNSException | str) -> ProviderError:
+    what = error if isinstance(error, str) else type(error).__name__
+    if call.update and call.sent:
+        return _unknown(call, f"its answer makes no sense ({what})")
+    return Transient(
+        f"{call}: its answer makes no sense ({what})",
+        reason="answer_invalid",
+        remedy="check that a DNS server listens there, and that nothing in between rewrites DNS",
+    )
+
+
+def _unknown(call: Call, why: str) -> Transient:
+    return Transient(
+        f"the update of {call.zone} was sent to {call.server}, and {why}: it may or may not have taken effect",
+        reason="outcome_unknown",
+        remedy="nothing to do: the record is read again before anything else is written",
+    )
+
+
+# -- the signature -----------------------------------------------------------------------------------------------------
+
+
+def _refused_signature(
+    error: dns.tsig.PeerError | dns.tsig.BadTime, answer: dns.message.Message | None, call: Call
+) -> ProviderError:
+    match error:
+        case dns.tsig.PeerBadKey():
+            return Permanent(
+                f"{call}: it does not know the key {call.key}",
+                reason="tsig_bad_key",
+                remedy=f"add the key {call.key} to the server, and (Knot answers the same) to an acl of {call.zone}",
+            )
+        case dns.tsig.PeerBadSignature() | dns.tsig.PeerBadTruncation():
+            return Permanent(
+                f"{call}: it knows the key {call.key}, but with another secret or algorithm",
+                reason="tsig_bad_signature",
+                remedy="compare secret and algorithm on both sides; after a rotation, replace `secret_file`",
+            )
+        case dns.tsig.PeerBadTime() | dns.tsig.BadTime():
+            return Permanent(
+                f"{call}: the clocks of this host and of the server differ{_skew(answer)}; a signature holds for 300s",
+                reason="clock_skewed",
+                remedy="set both clocks by NTP (timedatectl timesync-status, chronyc tracking)",
+            )
+        case _:
+            return Permanent(
+                f"{call}: it rejects the signature of key {call.key} ({error})",
+                reason="tsig_rejected",
+                remedy="look into the DNS server's log",
+            )
+
+
+def _skew(answer: dns.message.Message | None) -> str:
+    """By how much, if the server said its own time, as RFC 8945, 5.2.3 asks of it. A hint: it is not verified."""
+    tsig = answer.tsig[0] if answer is not None and answer.tsig else None
+    if tsig is None or len(tsig.other) != _TIME_OCTETS:
+        return ""
+    ahead = int(tsig.time_signed) - int.from_bytes(tsig.other, "big")
+    return f" (this host is {abs(ahead)}s {'ahead' if ahead > 0 else 'behind'})"
+
+
+def _lenient(wire: bytes) -> dns.message.Message | None:
+    """The answer without a look at its signature, only to say what is wrong with it; None when it is no DNS message."""
+    try:
+        return dns.message.from_wire(wire, keyring=False)
+    except dns.exception.DNSException:
+        return None
+
+
+def _unsigned(answer: dns.message.Message | None, call: Call) -> ProviderError:
+    if answer is None:
+        return _garbled(call, "not a DNS message")
+    rcode = answer.rcode()
+    if answer.had_tsig or rcode in _CHANGED or rcode == Rcode.NOERROR:
+        return _unverified(call, "is not signed")
+    if rcode == Rcode.REFUSED and not call.update:
+        return _query_refused(answer, call)
+    if rcode in {Rcode.REFUSED, Rcode.NOTAUTH}:
+        return Permanent(
+            f"{call}: it answered {rcode.name} without a signature",
+            reason="unsigned_refusal",
+            remedy=f"check that the server knows the key {call.key} and that it is primary for {call.zone}",
+        )
+    return _by_rcode(rcode, call)
+
+
+def _unverified(call: Call, what: str) -> Permanent:
+    perhaps = "; the update may or may not have taken effect" if call.update else ""
+    return Permanent(
+        f"{call}: its answer {what}, so it proves nothing{perhaps}",
+        reason="answer_unverified",
+        remedy=f"check that {call.server} is the server that holds the key {call.key}, and nothing stands in between",
+    )
+
+
+# -- the response code -------------------------------------------------------------------------------------------------
+
+
+def _query_refused(answer: dns.message.Message, call: Call) -> Permanent:
+    """A server refuses zones that it does not have. Extended errors (RFC 8914) tell when it has it, and hides it."""
+    if any(said.code == dns.edns.EDECode.PROHIBITED for said in answer.extended_errors()):
+        return Permanent(
+            f"{call}: its policy does not let the key {call.key} query",
+            reason="query_refused",
+            remedy=f"let the key {call.key} query the zone (allow-query in BIND)",
+        )
+    return _zone_missing(call)
+
+
+def _zone_missing(call: Call) -> Permanent:
+    return Permanent(
+        f"{call}: it does not serve that zone",
+        reason="zone_missing",
+        remedy=f"add {call.zone} to that server as a primary zone, or correct `zones` and `server`",
+    )
+
+
+def _by_rcode(rcode: Rcode, call: Call) -> ProviderError:
+    if rcode == Rcode.NOTAUTH:
+        return _zone_missing(call)
+    meaning = _MEANINGS.get(rcode)
+    if meaning is None:
+        remedy = "look into the DNS server's log"
+        return Transient(f"{call}: it answered {dns.rcode.to_text(rcode)}", reason="unexpected_answer", remedy=remedy)
+    remedy = meaning.remedy.format(key=call.key)
+    return meaning.kind(f"{call}: {meaning.detail.format(key=call.key)}", reason=meaning.reason, remedy=remedy)
+
+
+class _Meaning(NamedTuple):
+    kind: type[Transient | Permanent]
+    reason: str
+    detail: str
+    remedy: str
+
+
+_MEANINGS = {
+    Rcode.REFUSED: _Meaning(
+        Permanent,
+        "update_refused",
+        "its policy does not let the key {key} change the zone",
+        "let the key {key} update the zone (allow-update or update-policy in BIND, acl in Knot)",
+    ),
+    Rcode.NOTZONE: _Meaning(
+        Permanent,
+        "not_in_zone",
+        "the name is not in that zone",
+        "correct `zones`: the record must be in the zone that is updated",
+    ),
+    Rcode.SERVFAIL: _Meaning(
+        Transient,
+        "server_failure",
+        "it failed (SERVFAIL)",
+        "look into the DNS server's log: a full disk or a broken journal are the usual causes",
+    ),
+    Rcode.FORMERR: _Meaning(
+        Permanent,
+        "format_error",
+        "it does not understand the request (FORMERR)",
+        "look into the DNS server's log, and report this: the request or the server is defective",
+    ),
+    Rcode.NOTIMP: _Meaning(
+        Permanent,
+        "not_implemented",
+        "it does not implement this (NOTIMP)",
+        "use a server that takes dynamic updates (RFC 2136), and switch them on",
+    ),
+}
