@@ -1,0 +1,59 @@
+"""kill -9 at every step of an apply: what is published stays, and the next start converges, a generation further."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import dns.asyncquery
+import dns.message
+import pytest
+from support.daemons import EAST, NAME, WEST, provider_block, site
+from support.dying import STEPS
+from support.servers import DnsServer
+
+
+@asynccontextmanager
+async def never_empty(server: DnsServer) -> AsyncIterator[list[frozenset[str]]]:
+    """Ask all the time; after the first answer there must never be none."""
+    seen: list[frozenset[str]] = []
+
+    async def ask() -> None:
+        while True:
+            query = dns.message.make_query(NAME, "A")
+            answer = await dns.asyncquery.udp(query, server.address, port=server.port, timeout=5)
+            found = frozenset(item.to_text() for rrset in answer.answer for item in rrset)
+            assert found or not seen, f"an empty answer after {seen[-1]}"
+            if found and (not seen or seen[-1] != found):
+                seen.append(found)
+
+    asking = asyncio.create_task(ask())
+    try:
+        yield seen
+    finally:
+        asking.cancel()
+        (ended,) = await asyncio.gather(asking, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError), ended
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_kill_at_any_step_heals_at_the_next_start(bind_server: DnsServer, tmp_path: Path, step: str) -> None:
+    providers = {"main": provider_block("main", bind_server)}
+    async with site(tmp_path, providers) as here, never_empty(bind_server) as seen:
+        async with here.daemon(sys.executable, "-m", "support.dying", step, "1") as daemon:
+            assert await daemon.process.wait() == -signal.SIGKILL
+        async with here.daemon(sys.executable, "-m", "support.dying", step, "2") as daemon:
+            await daemon.event("decision.made", verdict="normal")
+            await here.break_region("west")
+            assert await daemon.process.wait() == -signal.SIGKILL
+        async with here.daemon() as daemon:
+            await daemon.event("decision.made", verdict="failover")
+            await here.heal_region("west")
+            last = await daemon.event("change.verified", generation=3)
+            assert last["generation"] == 3
+            assert await daemon.stop() == 0
+        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+    both = frozenset({WEST, EAST})
+    assert seen == [both, frozenset({EAST}), both]

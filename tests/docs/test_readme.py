@@ -1,0 +1,103 @@
+"""The README keeps its word: its files load, its commands run, against a real BIND on loopback."""
+
+import asyncio
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.daemons import RunningDaemon
+from support.servers import DnsServer, bind
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PROGRAMS = {"failoverd": "failoverd", "failoverctl": "failoverd.cli.operator"}
+
+# Documentation addresses would be real traffic; on loopback every connection is refused at once.
+LOOPBACK = {"192.0.2.": "127.88.1.", "198.51.100.": "127.88.2.", "203.0.113.": "127.88.3."}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    """The words of each line of the shell examples that runs `program`, comments left out."""
+    lines = (line for block in blocks("sh") for line in block.splitlines())
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{program} ")]
+
+
+@pytest.fixture
+def server() -> Iterator[DnsServer]:
+    with bind() as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: DnsServer) -> Path:
+    """The README's files, as it names them, with the address of a server that is there."""
+    (tmp_path / "policies").mkdir()
+    for block in blocks("yaml"):
+        name = block.splitlines()[0].removeprefix("# ")
+        for address, local in LOOPBACK.items():
+            block = block.replace(address, local)  # noqa: PLW2901
+        block = block.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")  # noqa: PLW2901
+        (tmp_path / name).write_text(block)
+    inventory = (
+        "version: 1\nregions: {azure-eastus: {cloud: azure}, oci-ashburn: {cloud: oci}, aws-use1: {cloud: aws}}\n"
+    )
+    (tmp_path / "policies" / "regions.yaml").write_text(inventory)
+    (tmp_path / "tsig.key").write_text(server.key.clause())
+    return tmp_path
+
+
+async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", PROGRAMS[program], *words]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "FAILOVERD_CONFIG": str(folder / "failoverd.yaml")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, printed.decode()
+
+
+async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
+    (run_words,) = (words for words in commands("failoverd") if words[0] == "run")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
+    )
+    daemon = RunningDaemon(process)
+    following = asyncio.create_task(daemon.follow())
+    await daemon.event("daemon.started", policies=["shop"])
+    await daemon.event("decision.made", verdict="hold_all_down")
+    assert await daemon.stop() == 0
+    await following
+
+    verbs = commands("failoverctl")
+    assert {words[0] for words in verbs} == {"check", "plan", "status", "why", "history"}
+    for words in verbs:
+        code, printed = await run(folder, "failoverctl", *words)
+        nothing_moved_yet = words[0] == "why"
+        assert code == (1 if nothing_moved_yet else 0), (words, printed)
+
+
+def test_the_jq_line_is_the_one_that_the_manual_tests() -> None:
+    (line,) = (line for block in blocks("sh") for line in block.splitlines() if "jq " in line)
+    assert line in (ROOT / "docs" / "logs.md").read_text()
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / name).is_file(), name
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+    assert named <= targets

@@ -1,0 +1,188 @@
+"""What the contract suite needs from each provider, and the providers that are held against it.
+
+Adding a provider to the suite is one entry in `ENTRIES`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from support.proxies import Cut, cutting
+from support.servers import ZONE, DnsServer
+
+from failoverd.core import guard
+from failoverd.core.decide import Decision, Wish
+from failoverd.core.guard import Approved, review
+from failoverd.core.plan import InSync, Plan, Refused, diff
+from failoverd.core.records import WHOLE, Limits, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.providers import embedded, rfc2136
+
+OWNER = "prod"
+POLICY = "inference-api"
+GENEROUS = Limits(min_regions=0, max_shift=WHOLE, max_changes=1_000)
+
+VALUES: Mapping[RecordType, tuple[str, str, str]] = {
+    RecordType.A: ("192.0.2.1", "198.51.100.1", "203.0.113.1"),
+    RecordType.AAAA: ("2001:db8::1", "2001:db8:1::1", "2001:db8:2::1"),
+    RecordType.CNAME: ("east.example.net", "west.example.net", "north.example.net"),
+    RecordType.SRV: ("east.example.net:443", "west.example.net:443", "north.example.net:8443"),
+}
+"""Three values to publish, by type."""
+
+Edit = Callable[..., None]
+"""Changes the zone past failoverd, as a person would: `delete api.example.test. A`, `add api.example.test. 30 A ..`."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One provider with a zone to play in.
+
+    Attributes:
+        writer: opened for writing.
+        rival: another writer of the same zone, as a second daemon would have it.
+        reader: opened for reading only.
+        edit: how a person changes the zone; None where nobody but failoverd can.
+        cut: a writer whose connection breaks at the given moment; None where there is no connection.
+    """
+
+    zone: str
+    writer: Provider
+    rival: Provider
+    reader: Provider
+    edit: Edit | None = None
+    cut: Callable[[Cut], AbstractAsyncContextManager[Provider]] | None = None
+
+    def by_hand(self, *changes: str) -> None:
+        assert self.edit is not None
+        self.edit(*changes)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One provider in the suite. `editable` and `cuts` say which scenarios can happen to it at all."""
+
+    name: str
+    kind: ProviderKind
+    open: Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Site]]
+    editable: bool = True
+    cuts: tuple[Cut, ...] = ()
+
+
+# -- what a scenario is made of ----------------------------------------------------------------------------------------
+
+
+def target(name: str, record_type: RecordType = RecordType.A, zone: str = ZONE) -> Target:
+    return Target(POLICY, RecordKey(name, record_type), "dns-main", zone)
+
+
+def wish(provider: Provider, at: Target, *values: str, ttl: int = 30) -> RecordSet:
+    """The values with equal weights, as `provider` will read them back."""
+    return provider.normalise(RecordSet.of(at.key, ttl, dict.fromkeys(values, WHOLE // len(values))))
+
+
+def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER) -> Plan | InSync | Refused:
+    decision = Decision(observed.target, Wish.FAILOVER, {}, desired, (), 0.0)
+    return diff(observed, desired, decision, plan_id="c-1", owner=owner, region_of={}, revision="r1")
+
+
+def planned(observed: Observed, desired: RecordSet) -> Plan:
+    plan = compare(observed, desired)
+    assert isinstance(plan, Plan), plan
+    return plan
+
+
+def approved(plan: Plan) -> Approved:
+    verdict = review(plan, GENEROUS, (), 0.0)
+    assert isinstance(verdict, Approved), verdict
+    return verdict
+
+
+def smuggled(plan: Plan) -> Approved:
+    """A plan that never passed the guard, as a defect might make one."""
+    return Approved(plan, (), seal=guard._SEAL)
+
+
+async def publish(provider: Provider, at: Target, *values: str) -> Plan:
+    """One round of the reconciler: read, plan, apply."""
+    plan = planned(await provider.read(at), wish(provider, at, *values))
+    await provider.apply(approved(plan))
+    return plan
+
+
+def unseen(plan: Plan, at: Target) -> Plan:
+    """The plan, made by somebody who saw nothing at all at the target."""
+    return replace(plan, target=at, before=Observed(at, None))
+
+
+# -- the providers -----------------------------------------------------------------------------------------------------
+
+
+def rfc2136_settings(
+    server: DnsServer, *, port: int | None = None, address: str = "127.0.0.1", secret_file: Path | None = None,
+    timeout: str = "5s", key: str = "",
+) -> rfc2136.Rfc2136Settings:  # fmt: skip
+    """Settings for a real server, as a configuration file would say them."""
+    host = f"[{address}]" if ":" in address else address
+    return rfc2136.Rfc2136Settings.model_validate(
+        {
+            "kind": "rfc2136",
+            "zones": [ZONE],
+            "server": f"{host}:{port or server.port}",
+            "key": {"name": key or server.key.name, "secret_file": str(secret_file or server.key.bind_file)},
+            "timeout": timeout,
+        }
+    )
+
+
+def open_rfc2136(
+    settings: rfc2136.Rfc2136Settings, access: Access = Access.WRITE
+) -> AbstractAsyncContextManager[Provider]:
+    return rfc2136.KIND.open("dns-main", settings, access)
+
+
+def _rfc2136(fixture: str) -> Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Site]]:
+    @asynccontextmanager
+    async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+        server: DnsServer = request.getfixturevalue(fixture)
+        settings = rfc2136_settings(server)
+
+        @asynccontextmanager
+        async def cut(moment: Cut) -> AsyncIterator[Provider]:
+            async with (
+                cutting(server.port, moment) as port,
+                open_rfc2136(rfc2136_settings(server, port=port)) as provider,
+            ):
+                yield provider
+
+        async with (
+            open_rfc2136(settings) as writer,
+            open_rfc2136(settings) as rival,
+            open_rfc2136(settings, Access.READ) as reader,
+        ):
+            yield Site(ZONE, writer, rival, reader, server.edit, cut)
+
+    return site
+
+
+@asynccontextmanager
+async def _embedded(_: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    """One writer, for the zone is memory of one process; the reader asks it by DNS, as another process would."""
+
+    def settings(listen: str) -> embedded.EmbeddedSettings:
+        return embedded.EmbeddedSettings.model_validate({"kind": "embedded", "zones": [ZONE], "listen": listen})
+
+    async with embedded.KIND.open("dns-main", settings("127.0.0.1:0"), Access.WRITE) as writer:
+        assert isinstance(writer, embedded.EmbeddedWriter)
+        host, port = writer.address
+        async with embedded.KIND.open("dns-main", settings(f"{host}:{port}"), Access.READ) as reader:
+            yield Site(ZONE, writer, writer, reader)
+
+
+ENTRIES = (
+    Entry("embedded", embedded.KIND, _embedded, editable=False),
+    Entry("rfc2136 on BIND", rfc2136.KIND, _rfc2136("bind_server"), cuts=tuple(Cut)),
+    Entry("rfc2136 on Knot", rfc2136.KIND, _rfc2136("knot_server"), cuts=tuple(Cut)),
+)

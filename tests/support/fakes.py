@@ -1,0 +1,419 @@
+"""The world on paper: a provider, a journal and endpoints in memory, which do exactly what the script says.
+
+Each await point of the provider and the journal calls `Script.step`, so that a scenario can count them, and end the
+process at any one of them.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TypeVar
+
+from failoverd.core.errors import Fenced, JournalError, Permanent, Transient
+from failoverd.core.events import Event
+from failoverd.core.guard import Approved, PastChange
+from failoverd.core.plan import LastGood, Plan
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    Marker,
+    Observed,
+    Outcome,
+    ProbeReason,
+    ProbeResult,
+    RecordKey,
+    RecordSet,
+    Target,
+    Timings,
+)
+from failoverd.core.situations import Situation
+from failoverd.ports import ChangeOutcome, Clock
+
+T = TypeVar("T")
+
+
+class Script:
+    """Counts the await points, and kills whoever comes to number `kill_at` (the first one is 1)."""
+
+    def __init__(self, kill_at: int | None = None) -> None:
+        self.steps = 0
+        self.kill_at = kill_at
+        self.killed = asyncio.Event()
+
+    async def step(self) -> None:
+        """An await point. The killed one never gets beyond it: the scenario ends the tasks of that process."""
+        self.steps += 1
+        if self.steps == self.kill_at:
+            self.killed.set()
+        if self.kill_at is not None and self.steps >= self.kill_at:
+            await asyncio.get_running_loop().create_future()
+        await asyncio.sleep(0)
+
+
+# -- the provider ------------------------------------------------------------------------------------------------------
+
+
+class Moment(StrEnum):
+    """When a fault strikes, seen from the effect of the call."""
+
+    BEFORE = "before"
+    AFTER = "after"
+    INSTEAD = "instead"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong once. Without an error, INSTEAD is a lie: yes without any effect.
+
+    `hold` makes the call wait for that event first; one that is never set hangs it.
+    """
+
+    moment: Moment = Moment.BEFORE
+    error: BaseException | None = None
+    hold: asyncio.Event | None = None
+
+
+def lie() -> Fault:
+    return Fault(Moment.INSTEAD)
+
+
+def hang(moment: Moment = Moment.BEFORE) -> Fault:
+    return Fault(moment, hold=asyncio.Event())
+
+
+def lost_answer() -> Fault:
+    return Fault(Moment.AFTER, refused("the answer was lost", reason="timeout"))
+
+
+def refused(detail: str = "connection refused", *, reason: str = "connect_refused") -> Transient:
+    return Transient(detail, reason=reason, remedy="start the server")
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write that took effect."""
+
+    at: float
+    target: Target
+    records: RecordSet
+    marker: Marker
+    before: Observed
+
+
+@dataclass
+class Zonefile:
+    """What stands in DNS: shared by every provider that serves it, and by people who edit it."""
+
+    records: dict[tuple[str, RecordKey], RecordSet] = field(default_factory=dict)
+    markers: dict[tuple[str, str], str] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+
+    def observe(self, target: Target) -> Observed:
+        text = self.markers.get((target.zone, target.key.name))
+        marker = Marker.parse(text) if text is not None else None
+        return Observed(target, self.records.get((target.zone, target.key)), marker, text)
+
+    def put(self, target: Target, weights: Mapping[str, int] | None, *, ttl: int = 30) -> None:
+        """A person edits the record, past failoverd. None removes it."""
+        self.records.pop((target.zone, target.key), None)
+        if weights is not None:
+            self.records[target.zone, target.key] = RecordSet.of(target.key, ttl, weights)
+
+    def mark(self, target: Target, text: str | None) -> None:
+        """A person edits the marker. None removes it."""
+        self.markers.pop((target.zone, target.key.name), None)
+        if text is not None:
+            self.markers[target.zone, target.key.name] = text
+
+    def shares(self, target: Target, region_of: Mapping[str, str]) -> dict[str, int]:
+        found = self.records.get((target.zone, target.key))
+        return found.shares(region_of) if found is not None else {}
+
+    def generation(self, target: Target) -> int:
+        marker = self.observe(target).marker
+        return marker.generation if marker is not None else 0
+
+
+class PaperProvider:
+    """`ports.Provider` with an atomic compare-and-swap, as RFC 2136 has it.
+
+    Attributes:
+        down: raised by every call while it is set.
+        on_read, on_apply: faults, one for each coming call.
+        readonly: raised by every write while it is set.
+        most_in_zone, most_abreast: the most calls that were ever under way at once, by zone and in all.
+    """
+
+    def __init__(self, zonefile: Zonefile, clock: Clock, *, name: str = "dns-main", latency: float = 0.001) -> None:
+        self.zonefile = zonefile
+        self.name = name
+        self.latency = latency
+        self.script: Script | None = None
+        self.down: BaseException | None = None
+        self.readonly: BaseException | None = None
+        self.on_read: deque[Fault] = deque()
+        self.on_apply: deque[Fault] = deque()
+        self.reads: list[float] = []
+        self.applies: list[float] = []
+        self.in_zone: dict[str, int] = {}
+        self.most_in_zone: dict[str, int] = {}
+        self.most_abreast = 0
+        self._clock = clock
+
+    async def read(self, target: Target) -> Observed:
+        self.reads.append(self._clock())
+        zonefile, nothing = self.zonefile, Observed(target, None)
+        return await self._call(target, self.on_read, lambda: zonefile.observe(target), lambda: nothing)
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        if not desired.serving:
+            raise Permanent(f"{desired.key} would be empty", reason="empty")
+        return replace(desired, answers=desired.serving)
+
+    async def apply(self, approved: Approved) -> None:
+        self.applies.append(self._clock())
+        if self.readonly is not None:
+            raise self.readonly
+        plan = approved.plan
+        await self._call(plan.target, self.on_apply, lambda: self._swap(plan), lambda: None)
+
+    def manual(self, plan: Plan) -> str:
+        answers = ",".join(f"{answer.value}={answer.weight}" for answer in plan.after.answers)
+        return f"paper put {plan.target.key.name} {answers} gen={plan.generation}"
+
+    def _swap(self, plan: Plan) -> None:
+        found = self.zonefile.observe(plan.target)
+        if (found.records, found.marker_text) != (plan.before.records, plan.before.marker_text):
+            raise Fenced(f"{plan.target} is not what the plan was made from", reason="prerequisite_failed")
+        zone, key = plan.target.zone, plan.target.key
+        self.zonefile.records[zone, key] = plan.after
+        self.zonefile.markers[zone, key.name] = plan.marker.to_text()
+        self.zonefile.writes.append(Write(self._clock(), plan.target, plan.after, plan.marker, found))
+
+    async def _call(self, target: Target, faults: deque[Fault], effect: Callable[[], T], nothing: Callable[[], T]) -> T:
+        fault = faults.popleft() if faults else Fault()
+        self._count(target, 1)
+        try:
+            await self._pass_time()
+            if self.down is not None:
+                raise self.down
+            if fault.moment is not Moment.AFTER:
+                await _strike(fault)
+            answer = nothing() if fault.moment is Moment.INSTEAD else effect()
+            await self._pass_time()
+            if fault.moment is Moment.AFTER:
+                await _strike(fault)
+            return answer
+        finally:
+            self._count(target, -1)
+
+    async def _pass_time(self) -> None:
+        if self.script is not None:
+            await self.script.step()
+        await asyncio.sleep(self.latency / 2)
+
+    def _count(self, target: Target, change: int) -> None:
+        self.in_zone[target.zone] = self.in_zone.get(target.zone, 0) + change
+        self.most_abreast = max(self.most_abreast, sum(self.in_zone.values()))
+        self.most_in_zone[target.zone] = max(self.most_in_zone.get(target.zone, 0), self.in_zone[target.zone])
+
+
+async def _strike(fault: Fault) -> None:
+    if fault.hold is not None:
+        await fault.hold.wait()
+    if fault.error is not None:
+        raise fault.error
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Entry:
+    plan: Plan
+    intended_at: float
+    outcome: ChangeOutcome | None = None
+    detail: str = ""
+    settled_at: float | None = None
+
+
+@dataclass
+class PaperJournal:
+    """`ports.Journal` on paper. What it holds survives the process, like a file.
+
+    Attributes:
+        broken: raised by every call while it is set; `full` only by those that write.
+        stuck: makes every call wait for it.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    changes: dict[str, _Entry] = field(default_factory=dict)
+    answers: dict[Target, LastGood] = field(default_factory=dict)
+    situations: dict[object, Situation] = field(default_factory=dict)
+    broken: JournalError | None = None
+    full: JournalError | None = None
+    stuck: asyncio.Event | None = None
+    script: Script | None = None
+
+    async def record(self, events: Sequence[Event]) -> None:
+        await self._turn(writes=True, counted=False)
+        self.events.extend(events)
+
+    async def intend(self, plan: Plan, at: float) -> None:
+        await self._turn(writes=True)
+        self.changes[plan.id] = _Entry(plan, at)
+        await self._turn(writes=True)
+
+    async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
+        await self._turn(writes=True)
+        entry = self.changes.setdefault(plan.id, _Entry(plan, at))
+        entry.outcome, entry.detail, entry.settled_at = outcome, detail, at
+        old = self.answers.get(plan.target)
+        if outcome is ChangeOutcome.APPLIED and (old is None or old.generation <= plan.generation):
+            self.answers[plan.target] = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
+        await self._turn(writes=True)
+
+    async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
+        await self._turn()
+        happened = {ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED}
+        changes = tuple(
+            PastChange(entry.plan.id, entry.settled_at, entry.plan.shares_before, entry.plan.shares_after)
+            for entry in self.changes.values()
+            if entry.plan.target == target
+            and entry.outcome in happened
+            and entry.settled_at is not None
+            and entry.settled_at > since
+        )
+        return self.answers.get(target), changes
+
+    async def situate(self, situations: Sequence[Situation]) -> None:
+        await self._turn(writes=True)
+        for situation in situations:
+            self.situations[getattr(situation, "target", situation)] = situation
+
+    async def dismiss(self, policy: str) -> None:
+        await self._turn(writes=True)
+        for key in [key for key in self.situations if getattr(key, "policy", None) == policy]:
+            del self.situations[key]
+
+    def interrupted(self, at: float) -> list[Plan]:
+        """What an earlier process began and did not end."""
+        found = [entry for entry in self.changes.values() if entry.outcome is None]
+        for entry in found:
+            entry.outcome, entry.settled_at = ChangeOutcome.INTERRUPTED, at
+        return [entry.plan for entry in found]
+
+    def outcomes(self) -> list[ChangeOutcome | None]:
+        return [entry.outcome for entry in self.changes.values()]
+
+    async def _turn(self, *, writes: bool = False, counted: bool = True) -> None:
+        if self.script is not None and counted:
+            await self.script.step()
+        if self.stuck is not None:
+            await self.stuck.wait()
+        if self.broken is not None:
+            raise self.broken
+        if writes and self.full is not None:
+            raise self.full
+
+
+# -- endpoints ---------------------------------------------------------------------------------------------------------
+
+
+class Does(StrEnum):
+    """What an endpoint does when somebody looks at it."""
+
+    ANSWER = "answer"
+    REFUSE = "refuse"  # fails at once
+    DROP = "drop"  # fails after the whole time-out
+    OVERLOAD = "overload"
+    BLIND = "blind"  # the prober cannot look
+    CRASH = "crash"  # the prober has a defect
+    STUBBORN = "stubborn"  # the prober does not let itself be cancelled
+
+
+@dataclass(frozen=True)
+class Look:
+    """One probe: who was looked at, when it began, and how many were under way there then, itself included."""
+
+    endpoint: Endpoint
+    check: str
+    at: float
+    abreast: int
+
+
+class World:
+    """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise."""
+
+    def __init__(self, clock: Clock, *, latency: float = 0.001) -> None:
+        self.latency = latency
+        self.looks: list[Look] = []
+        self._clock = clock
+        self._does: dict[str, Does] = {}
+        self._slow: dict[str, float] = {}
+        self._abreast: dict[tuple[Endpoint, str], int] = {}
+
+    def let(self, does: Does, *addresses: str) -> None:
+        """From now on these endpoints do that. What is under way ends as it began."""
+        self._does.update(dict.fromkeys(addresses, does))
+
+    def slow(self, address: str, latency: float) -> None:
+        self._slow[address] = latency
+
+    def prober(self, check: Check) -> "PaperProber":
+        return PaperProber(self, check)
+
+    def at(self, address: str) -> list[float]:
+        """When this endpoint was looked at."""
+        return [look.at for look in self.looks if look.endpoint.address == address]
+
+    async def look(self, endpoint: Endpoint, check: Check) -> ProbeResult:
+        began, key = self._clock(), (endpoint, check.name)
+        self._abreast[key] = self._abreast.get(key, 0) + 1
+        self.looks.append(Look(endpoint, check.name, began, self._abreast[key]))
+        try:
+            outcome, reason = await self._answer(endpoint, check)
+        finally:
+            self._abreast[key] -= 1
+        now = self._clock()
+        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now)
+
+    async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[Outcome, ProbeReason]:
+        match self._does.get(endpoint.address, Does.ANSWER):
+            case Does.REFUSE:
+                return Outcome.FAIL, ProbeReason.CONNECT_REFUSED
+            case Does.DROP:
+                await asyncio.sleep(check.timeout)
+                return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+            case Does.BLIND:
+                return Outcome.BLIND, ProbeReason.NO_ROUTE
+            case Does.CRASH:
+                raise RuntimeError("a defect in the prober")
+            case Does.OVERLOAD:
+                await asyncio.sleep(self.latency)
+                return Outcome.DEGRADED, ProbeReason.OVERLOADED
+            case Does.STUBBORN:
+                return await self._hold_out(check)
+            case _:
+                await asyncio.sleep(self._slow.get(endpoint.address, self.latency))
+                return Outcome.PASS, ProbeReason.OK
+
+    async def _hold_out(self, check: Check) -> tuple[Outcome, ProbeReason]:
+        try:
+            await asyncio.sleep(check.timeout)
+        except asyncio.CancelledError:
+            return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+        return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+
+
+@dataclass(frozen=True)
+class PaperProber:
+    """`ports.Prober` that looks into the world on paper."""
+
+    world: World
+    check: Check
+
+    async def probe(self, endpoint: Endpoint) -> ProbeResult:
+        return await self.world.look(endpoint, self.check)

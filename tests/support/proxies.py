@@ -1,0 +1,111 @@
+"""A DNS server's worst moments: connections that end in the wrong place, and servers that never say a word."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from enum import StrEnum
+from typing import cast
+
+LOOPBACK = "127.0.0.1"
+
+
+class Cut(StrEnum):
+    """Where a TCP exchange breaks off."""
+
+    BEFORE_EFFECT = "the request never reaches the server"
+    AFTER_EFFECT = "the server acts, its answer is lost"
+    WITHIN_ANSWER = "the server acts, its answer breaks off"
+
+
+@asynccontextmanager
+async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
+    """A proxy to the DNS server on `port` whose every TCP exchange breaks off at `cut`. Yields its own port.
+
+    It has no UDP, as behind a firewall that drops it.
+    """
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await message(reader)
+        if cut is not Cut.BEFORE_EFFECT:
+            answer = await forward(request, port)
+            if cut is Cut.WITHIN_ANSWER:
+                writer.write(answer[: len(answer) // 2])
+
+    async with serving(handle) as own:
+        yield own
+
+
+@asynccontextmanager
+async def answering(udp: bytes | None, tcp: bytes | None) -> AsyncIterator[int]:
+    """A server that answers everything with the same octets after the request's id, on one port of UDP and TCP.
+
+    None means that it takes the request and says nothing.
+    """
+
+    class Udp(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast("asyncio.DatagramTransport", transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            if udp is not None:
+                self.transport.sendto(data[:2] + udp, addr)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await message(reader)
+        if tcp is not None:
+            answer = request[2:4] + tcp
+            writer.write(len(answer).to_bytes(2, "big") + answer)
+        await reader.read()
+
+    async with serving(handle) as port:
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Udp, local_addr=(LOOPBACK, port))
+        try:
+            yield port
+        finally:
+            transport.close()
+
+
+@asynccontextmanager
+async def serving(
+    handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    """A TCP server on loopback, which ends after the connections that it took. Yields its port."""
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handled(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await handle(reader, writer)
+        writer.close()
+
+    async with await asyncio.start_server(handled, LOOPBACK, 0) as server:
+        yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*handlers)
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port on which nobody listens for as long as the context lasts: it is bound, so that nobody else gets it."""
+    with socket.socket() as tcp:
+        tcp.bind((LOOPBACK, 0))
+        yield tcp.getsockname()[1]
+
+
+async def message(reader: asyncio.StreamReader) -> bytes:
+    """One DNS message with its length in front."""
+    size = await reader.readexactly(2)
+    return size + await reader.readexactly(int.from_bytes(size, "big"))
+
+
+async def forward(request: bytes, port: int) -> bytes:
+    """What the DNS server on `port` answers to a request over TCP, both with their lengths in front."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        writer.write(request)
+        return await message(reader)
+    finally:
+        writer.close()
+        await writer.wait_closed()

@@ -1,0 +1,221 @@
+"""The whole runtime on a virtual clock: what the composition root wires together, with the world on paper around it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import TypeVar
+
+from support import virtual
+from support.fakes import Does, PaperJournal, PaperProvider, World, Zonefile
+
+from failoverd.core.events import Event
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    HealthRules,
+    Limits,
+    Policy,
+    RecordKey,
+    RecordSpec,
+    RecordType,
+    RegionSpec,
+    Source,
+    Target,
+)
+from failoverd.ports import Provider
+from failoverd.runtime.applying import Applier
+from failoverd.runtime.board import Board
+from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.memory import Memory
+from failoverd.runtime.probing import Probing
+from failoverd.runtime.reconciling import Reconciler, Tools, Zones
+from failoverd.runtime.supervising import supervise
+
+OWNER = "prod"
+TICK = 5.0
+ZONE = "example.com"
+
+E = TypeVar("E", bound=Event)
+
+AZURE, OCI, AWS = "192.0.2.10", "198.51.100.10", "203.0.113.10"
+"""One endpoint in each region of the usual policy."""
+
+RULES = HealthRules(fall=3, rise=2, recheck=0.5)
+LIVE = Check("live", "https", every=10.0, timeout=2.0)
+
+
+def endpoints(region: str, *addresses: str) -> tuple[Endpoint, ...]:
+    return tuple(Endpoint(region, address) for address in addresses)
+
+
+def regions(**shares: tuple[float, str]) -> tuple[RegionSpec, ...]:
+    """`azure=(70, "192.0.2.10")`: share in percent, and addresses separated by blanks."""
+    return tuple(
+        RegionSpec(name, round(share * 100), endpoints(name, *addresses.split()))
+        for name, (share, addresses) in shares.items()
+    )
+
+
+def record(
+    policy: str, name: str, *providers: str, record_type: RecordType = RecordType.A, zone: str = ZONE
+) -> RecordSpec:
+    key = RecordKey(name, record_type)
+    return RecordSpec(key, 30, tuple(Target(policy, key, provider, zone) for provider in providers or ("dns-main",)))
+
+
+def policy(name: str = "api", *, provider: str = "dns-main", zone: str = ZONE, **changes: object) -> Policy:
+    """Two regions, 70 to 30, one record; anything can be said otherwise."""
+    settings: dict[str, object] = {
+        "records": (record(name, f"{name}.{zone}", provider, zone=zone),),
+        "regions": regions(azure=(70, AZURE), oci=(30, OCI)),
+        "checks": (LIVE,),
+        "health": RULES,
+        "failback_after": 60.0,
+        "limits": Limits(max_changes=50),
+        "source": Source(f"policies/{name}.yaml", "r1", {"limits.max_changes": 24, "health.down_below": 18}),
+    }
+    return Policy(name, **(settings | changes))  # type: ignore[arg-type]
+
+
+def target(of: Policy, number: int = 0) -> Target:
+    """One of the policy's targets, in the order of the file."""
+    return [found for spec in of.records for found in spec.targets][number]
+
+
+class Stage:
+    """One daemon at work. The zone file, the journal and the world outlive it, as they do in life."""
+
+    def __init__(
+        self,
+        *,
+        zonefile: Zonefile | None = None,
+        journal: PaperJournal | None = None,
+        world: World | None = None,
+        providers: Mapping[str, Provider] | None = None,
+        owner: str = OWNER,
+        prefix: str = "",
+    ) -> None:
+        clock = virtual.now
+        self.zonefile = zonefile or Zonefile()
+        self.journal = journal or PaperJournal()
+        self.world = world or World(clock)
+        self.dns = PaperProvider(self.zonefile, clock)
+        self.providers: Mapping[str, Provider] = providers or {"dns-main": self.dns}
+        self.events: list[Event] = []
+        self.timetable = virtual.VirtualTimetable()
+        numbers = count(1)
+
+        def new_id(kind: str) -> str:
+            return f"{kind}-{prefix}{next(numbers)}"
+
+        self.memory = Memory(self.journal, self.emit, clock)
+        self.incidents = Incidents(self.emit, clock, new_id)
+        self.board = Board(self.emit, clock, self.incidents, self.wake)
+        self.tools = Tools(
+            board=self.board,
+            incidents=self.incidents,
+            memory=self.memory,
+            applier=Applier(self.memory, self.emit, clock, actor="failoverd"),
+            zones=Zones(),
+            emit=self.emit,
+            clock=clock,
+            new_id=new_id,
+            owner=owner,
+        )
+        self.probing = Probing(self.timetable, self.board, clock)
+        self.reconcilers: dict[str, Reconciler] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def start(self, *policies: Policy) -> None:
+        self.memory.doubt(self.journal.interrupted(virtual.now()))
+        self.tasks[""] = asyncio.create_task(supervise("journal", self.memory.run, self.emit, virtual.now))
+        self.timetable.every("tick", TICK, self._tick, phase=TICK)
+        for found in policies:
+            self.run(found)
+
+    def run(self, found: Policy) -> None:
+        """Start a policy."""
+        self.board.watch(found)
+        reconciler = Reconciler(found, self.providers, self.tools)
+        self.reconcilers[found.name] = reconciler
+        work = supervise(f"policy {found.name}", reconciler.run, self.emit, virtual.now, policy=found.name)
+        self.tasks[found.name] = asyncio.create_task(work)
+        self.probing.watch(found, {check.name: self.world.prober(check) for check in found.checks})
+
+    async def replace(self, found: Policy) -> None:
+        """Run a newer revision of a policy."""
+        await self.reconcilers.pop(found.name).finish(5.0)
+        await end(self.tasks.pop(found.name))
+        self.run(found)
+
+    async def kill(self) -> None:
+        """It is gone, in the middle of whatever it did."""
+        await self.timetable.close()
+        await asyncio.gather(*(end(task) for task in self.tasks.values()))
+        await self.probing.close()
+
+    async def stop(self) -> None:
+        """It is told to stop, and does so in order."""
+        await asyncio.gather(*(reconciler.finish(5.0) for reconciler in self.reconcilers.values()))
+        await self.kill()
+        await self.memory.flush()
+
+    # -- what happened -------------------------------------------------------------------------------------------------
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        self.memory.take(event)
+
+    def told(self, kind: type[E]) -> list[E]:
+        """Every event of that kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+    def shares(self, of: Policy, number: int = 0) -> dict[str, float]:
+        """What the record answers now, in percent by region."""
+        at = target(of, number)
+        found = self.zonefile.shares(at, of.region_of(at.key.type))
+        return {name: share / 100 for name, share in found.items()}
+
+    def generation(self, of: Policy, number: int = 0) -> int:
+        return self.zonefile.generation(target(of, number))
+
+    def wake(self, name: str) -> None:
+        if name in self.reconcilers:
+            self.reconcilers[name].wake()
+
+    def steers(self, of: Policy, **shares: float) -> Callable[[], bool]:
+        """A condition to wait for."""
+        return lambda: self.shares(of) == shares
+
+    def fails(self, *addresses: str) -> None:
+        self.world.let(Does.REFUSE, *addresses)
+
+    def heals(self, *addresses: str) -> None:
+        self.world.let(Does.ANSWER, *addresses)
+
+    async def _tick(self) -> None:
+        self.board.settle()
+        for name in self.reconcilers:
+            self.wake(name)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def playing(*policies: Policy, stage: Stage | None = None) -> AsyncIterator[Stage]:
+    """A daemon that runs the policies until the scenario ends."""
+    stage = stage or Stage()
+    stage.start(*policies)
+    try:
+        yield stage
+    finally:
+        await stage.kill()

@@ -1,0 +1,139 @@
+"""The script that installs the real servers: it installs where it may, and otherwise says one line. It never skips.
+
+Every command that could change this machine is a fake of the test's own.
+"""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("install-servers")
+BASH = shutil.which("bash") or "/bin/bash"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A PATH with nothing on it but fakes, each of which writes down how it was called."""
+
+    directory: Path
+
+    @property
+    def calls(self) -> list[str]:
+        log = self.directory / "calls"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def has(self, command: str, does: str = "") -> None:
+        path = self.directory / command
+        path.write_text(f'#!{BASH}\necho "{command} $*" >> {self.directory}/calls\n{does}\n')
+        path.chmod(0o755)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [BASH, str(SCRIPT), *arguments],
+            env={"PATH": str(self.directory), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine without any of the servers' clients, used by an ordinary user."""
+    machine = Machine(tmp_path)
+    machine.has("id", "echo 1000")
+    return machine
+
+
+@pytest.fixture
+def owned(machine: Machine) -> Machine:
+    """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
+    clients = ("dig", "nsupdate", "kdig", "jq", "systemd-analyze", "named", "knotd", "gdnsd")
+    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in clients)
+    marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
+    machine.has("id", "echo 0")
+    machine.has("apt-get", f'[ "$1" = update ] || {{ {installs}; {marks}; }}')
+    for command in ("rm", "tee", "chmod"):
+        machine.has(command)
+    (machine.directory / "env").symlink_to(shutil.which("env") or "/usr/bin/env")
+    return machine
+
+
+def test_where_everything_is_installed_nothing_happens() -> None:
+    done = subprocess.run([SCRIPT], capture_output=True, text=True, check=False, timeout=60, env=dict(os.environ))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_where_nothing_may_be_installed_one_line_says_what_to_do(machine: Machine) -> None:
+    done = machine.run()
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("make test needs: sudo apt-get install -y ")
+    assert {"bind9-dnsutils", "knot-dnsutils", "jq", "systemd"} <= set(line.split())
+    assert line.count("bind9-dnsutils") == 1
+
+
+def test_without_a_passwordless_sudo_nothing_is_tried(machine: Machine) -> None:
+    machine.has("apt-get")
+    machine.has("sudo", "exit 1")
+    done = machine.run()
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert not [call for call in machine.calls if call.startswith("apt-get")]
+
+
+def test_root_installs_what_is_missing_and_starts_no_service(owned: Machine) -> None:
+    done = owned.run()
+    assert (done.returncode, done.stderr) == (0, "")
+    updates, installs = [call for call in owned.calls if call.startswith("apt-get")]
+    assert updates.startswith("apt-get update")
+    assert installs.startswith("apt-get install -y -q --no-install-recommends")
+    assert {"bind9-dnsutils", "knot-dnsutils", "jq", "systemd"} <= set(installs.split())
+    policy = "/usr/sbin/policy-rc.d"
+    ours = [call.split()[0] for call in owned.calls if policy in call]
+    assert ours == ([] if Path(policy).exists() else ["tee", "chmod", "rm"])
+
+
+def test_a_user_with_passwordless_sudo_installs_through_it(owned: Machine) -> None:
+    owned.has("id", "echo 1000")
+    owned.has("sudo", 'shift; [ "$1" = true ] || "$@"')
+    assert owned.run().returncode == 0
+    through_sudo = [
+        call for call in owned.calls if call.startswith("sudo -n env DEBIAN_FRONTEND=noninteractive apt-get")
+    ]
+    assert len(through_sudo) == 1
+
+
+def test_a_failing_apt_ends_with_the_command_to_run(owned: Machine) -> None:
+    owned.has("apt-get", 'echo "E: no network" >&2; exit 100')
+    done = owned.run()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("make test needs: sudo apt-get install -y ")
+    assert len([call for call in owned.calls if call.startswith("apt-get")]) == 1
+
+
+def test_an_installation_that_brings_nothing_is_a_failure(owned: Machine) -> None:
+    owned.has("apt-get")
+    done = owned.run()
+    assert done.returncode == 1
+    assert "did not bring the commands" in done.stderr
+
+
+def test_a_python_that_makes_no_environments_is_named(machine: Machine) -> None:
+    machine.has("broken", "exit 1")
+    done = machine.run("python", PYTHON="broken")
+    assert (done.returncode, done.stderr) == (1, "make needs: sudo apt-get install -y python3-venv\n")
+    machine.has("whole")
+    assert machine.run("python", PYTHON="whole").returncode == 0
+
+
+def test_an_unknown_argument_is_refused(machine: Machine) -> None:
+    done = machine.run("everything")
+    assert done.returncode == 1
+    assert done.stderr.startswith("usage: ")
