@@ -169,9 +169,8 @@ def _largest_shift(plan: Plan, window: float, history: Sequence[PastChange], now
     Going out and coming back does not add up; a slow walk in small steps does. Somebody else's edit is no step of ours:
     putting it back is not rationed, and it opens no door to a larger shift.
     """
-    start = plan.shares_before if plan.baseline is None else plan.baseline
     stood = [change.shares_before for change in _within(window, history, now) if change.shares_before]
-    return max(shift(shares, plan.shares_after) for shares in [*stood, start])
+    return max(shift(shares, plan.shares_after) for shares in [*stood, plan.start])
 
 
 def _max_changes(plan: Plan, limits: Limits, history: Sequence[PastChange], now: float) -> LimitCheck:

@@ -44,6 +44,11 @@ class Plan:
     def generation(self) -> int:
         return self.marker.generation
 
+    @property
+    def start(self) -> Mapping[str, int]:
+        """The shares that failoverd itself had published before: what limits are counted from."""
+        return self.shares_before if self.baseline is None else self.baseline
+
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none."""
         if self.before.records is None or not self.before.records.serving:

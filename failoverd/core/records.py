@@ -106,7 +106,7 @@ def apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
         if missing > 0:
             given[by_need[index % len(by_need)]] += 1
         else:
-            largest = max(given, key=lambda name: (given[name], name))
+            largest = max(given, key=lambda name: (given[name], -ideal[name], name))
             given[largest] -= 1
     return {name: units for name, units in sorted(given.items()) if units > 0}
 

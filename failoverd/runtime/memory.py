@@ -12,7 +12,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood, Plan
-from failoverd.core.records import Observed, Target
+from failoverd.core.records import Marker, Observed, RecordSet, Target
 from failoverd.core.situations import Situation
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
 
@@ -20,6 +20,17 @@ T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When a disk stalls for so long that there are more, the oldest are lost."""
+
+MOST_CHANGES: Final = 1_000
+"""Changes of one target that are kept in memory, for limits of any window."""
+
+PATIENCE: Final = 2.0
+"""Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
+
+HASTE: Final = 0.2
+"""The same, while the journal is known not to work."""
+
+Doubt = tuple[Target, Marker, RecordSet]
 
 
 class Memory:
@@ -29,12 +40,12 @@ class Memory:
         self._journal = journal
         self._emit = emit
         self._clock = clock
-        self._broken = False
+        self._broken: set[str] = set()
         self._events: list[Event] = []
         self._news = asyncio.Event()
         self._last_good: dict[Target, LastGood] = {}
         self._changes: dict[Target, list[PastChange]] = {}
-        self._doubted: dict[Target, Plan] = {}
+        self._doubted: dict[Doubt, Plan] = {}
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -54,57 +65,105 @@ class Memory:
         self._news.clear()
         batch, self._events = self._events, []
         if batch:
-            await self.protect(self._journal.record(batch))
+            await self._soon(self._journal.record(batch))
 
     async def situate(self, situations: Sequence[Situation]) -> None:
-        await self.protect(self._journal.situate(situations))
+        await self._soon(self._journal.situate(situations))
 
     async def dismiss(self, policy: str) -> None:
-        await self.protect(self._journal.dismiss(policy))
+        await self._soon(self._journal.dismiss(policy))
 
     # -- changes -------------------------------------------------------------------------------------------------------
 
     async def intend(self, plan: Plan, at: float) -> None:
-        await self.protect(self._journal.intend(plan, at))
+        """The plan is about to be applied. Until it is settled for certain, it is in doubt."""
+        self._doubted[_key(plan)] = plan
+        await self._soon(self._journal.intend(plan, at))
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
+        """How it went. A plan that failed stays in doubt: its write may have arrived although its answer did not."""
+        if outcome is ChangeOutcome.FENCED:
+            self._doubted.pop(_key(plan), None)
         if outcome is ChangeOutcome.APPLIED:
+            self._overtake(plan.target, plan.generation)
             self._last_good[plan.target] = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
-            change = PastChange(plan.id, at, dict(plan.shares_before), dict(plan.shares_after))
+            change = PastChange(plan.id, at, dict(plan.start), dict(plan.shares_after))
             self._changes.setdefault(plan.target, []).append(change)
-        await self.protect(self._journal.settle(plan, outcome, detail, at))
+            del self._changes[plan.target][:-MOST_CHANGES]
+        await self._soon(self._journal.settle(plan, outcome, detail, at))
 
     def doubt(self, plans: Sequence[Plan]) -> None:
         """Plans that an earlier process began and did not end: the first look at each target tells how they went."""
-        self._doubted = {plan.target: plan for plan in plans}
+        self._doubted.update({_key(plan): plan for plan in plans})
 
-    async def resolve(self, observed: Observed, at: float) -> None:
-        """A doubted plan turns out to be in place: then it was applied, whatever became of the process."""
-        plan = self._doubted.pop(observed.target, None)
-        if plan is not None and observed.records == plan.after and observed.marker == plan.marker:
-            await self.settle(plan, ChangeOutcome.APPLIED, "found in place after a restart", at)
+    def doubts(self, plan: Plan) -> bool:
+        """Whether the plan was begun, and nobody knows how it went."""
+        return _key(plan) in self._doubted
+
+    async def resolve(self, observed: Observed, at: float) -> Plan | None:
+        """The doubted plan that turns out to be in place: it was applied, whatever became of its answer."""
+        if observed.marker is None or observed.records is None:
+            return None
+        plan = self._doubted.get((observed.target, observed.marker, observed.records))
+        if plan is None:
+            self._overtake(observed.target, observed.marker.generation)
+            return None
+        await self.settle(plan, ChangeOutcome.APPLIED, "found in place later", at)
+        return plan
+
+    def verified(self, target: Target, good: LastGood) -> None:
+        """The target was found as it should be, at a generation that was written on behalf of somebody else."""
+        self._last_good[target] = good
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows, completed by what it could not be told."""
-        found = await self.protect(self._journal.recall(target, since)) or (None, ())
+        found = await self._soon(self._journal.recall(target, since), reads=True) or (None, ())
         mine = [change for change in self._changes.get(target, []) if change.at > since]
-        self._changes[target] = mine
         changes = {change.change_id: change for change in (*found[1], *mine)}
         newest = max(
-            (good for good in (found[0], self._last_good.get(target)) if good is not None),
+            (good for good in (self._last_good.get(target), found[0]) if good is not None),
             key=lambda good: good.generation,
             default=None,
         )
         return newest, tuple(sorted(changes.values(), key=lambda change: change.at))
 
-    async def protect(self, work: Awaitable[T]) -> T | None:
-        """What the journal answers, or None when it is broken. Said once, and again only after it worked in between."""
+    async def protect(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
+        """What the journal answers, or None when it is broken.
+
+        Said once, and again only after it worked in between; a full disk that can still be read has not.
+        """
+        kind = "read" if reads else "write"
         try:
             answer = await work
         except JournalError as error:
             if not self._broken:
-                self._broken = True
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
+            self._broken.add(kind)
             return None
-        self._broken = False
+        self._broken.discard(kind)
         return answer
+
+    async def _soon(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
+        """The same, for callers that cannot wait."""
+        return await self.protect(_hurry(work, HASTE if self._broken else PATIENCE), reads=reads)
+
+    def _overtake(self, target: Target, generation: int) -> None:
+        """The target is at this generation: plans up to it are decided, one way or the other."""
+        for key in [key for key in self._doubted if key[0] == target and key[1].generation <= generation]:
+            del self._doubted[key]
+
+
+def _key(plan: Plan) -> Doubt:
+    return plan.target, plan.marker, plan.after
+
+
+async def _hurry(work: Awaitable[T], patience: float) -> T:
+    try:
+        async with asyncio.timeout(patience) as deadline:
+            return await work
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise JournalError(
+            f"the journal did not answer within {patience:g}s", reason="journal_slow", remedy="look at its disk"
+        ) from error

@@ -46,7 +46,7 @@ def situation_key(situation: Situation) -> tuple[str, str, str]:
 
 
 def change_row(plan: Plan, at: float) -> tuple[object, ...]:
-    shares = (json.dumps(dict(plan.shares_before)), json.dumps(dict(plan.shares_after)))
+    shares = (json.dumps(dict(plan.start)), json.dumps(dict(plan.shares_after)))
     return (*target_row(plan.target), plan.id, plan.generation, plan.kind.value, *shares, codec.dump(plan), at)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.daemons import RunningDaemon
-from support.servers import DnsServer, bind
+from support.servers import ZONE, DnsServer, bind
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -43,6 +43,7 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
         name = block.splitlines()[0].removeprefix("# ")
         for address, local in LOOPBACK.items():
             block = block.replace(address, local)  # noqa: PLW2901
+        block = block.replace("shop.example.com", f"shop.{ZONE}").replace("[example.com]", f"[{ZONE}]")  # noqa: PLW2901
         block = block.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")  # noqa: PLW2901
         (tmp_path / name).write_text(block)
     inventory = (

@@ -21,6 +21,7 @@ from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import Region
 
+TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
 WEST, EAST = "127.87.0.1", "127.87.0.2"
@@ -127,7 +128,14 @@ class RunningDaemon:
     async def stop(self) -> int:
         if self.process.returncode is None:
             self.signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """How the process ended, by itself."""
+        try:
+            return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        except TimeoutError:
+            raise AssertionError(self._log("the daemon did not end")) from None
 
     def _log(self, words: str) -> str:
         return words + "; the log:\n" + "\n".join(json.dumps(found) for found in self.events[-30:])
@@ -153,7 +161,9 @@ class Site:
     async def daemon(self, *program: str) -> AsyncIterator[RunningDaemon]:
         """The daemon (or another program that takes its arguments), killed at the end if it still runs."""
         command = [*(program or (sys.executable, "-m", "failoverd")), "run", "--config", str(self.config)]
-        process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, limit=1 << 20)
+        process = await asyncio.create_subprocess_exec(
+            *command, stderr=asyncio.subprocess.PIPE, limit=1 << 20, env={**os.environ, "PYTHONPATH": str(TESTS)}
+        )
         daemon = RunningDaemon(process)
         following = asyncio.create_task(daemon.follow())
         try:

@@ -142,6 +142,7 @@ class PaperProvider:
     Attributes:
         down: raised by every call while it is set.
         on_read, on_apply: faults, one for each coming call.
+        audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
         most_in_zone, most_abreast: the most calls that were ever under way at once, by zone and in all.
     """
@@ -151,6 +152,7 @@ class PaperProvider:
         self.name = name
         self.latency = latency
         self.script: Script | None = None
+        self.audit: Callable[[Plan, Observed], None] = lambda plan, found: None  # noqa: ARG005 - what it is called with
         self.down: BaseException | None = None
         self.readonly: BaseException | None = None
         self.on_read: deque[Fault] = deque()
@@ -187,6 +189,7 @@ class PaperProvider:
         found = self.zonefile.observe(plan.target)
         if (found.records, found.marker_text) != (plan.before.records, plan.before.marker_text):
             raise Fenced(f"{plan.target} is not what the plan was made from", reason="prerequisite_failed")
+        self.audit(plan, found)
         zone, key = plan.target.zone, plan.target.key
         self.zonefile.records[zone, key] = plan.after
         self.zonefile.markers[zone, key.name] = plan.marker.to_text()

@@ -190,8 +190,8 @@ class Stage:
             self.reconcilers[name].wake()
 
     def steers(self, of: Policy, **shares: float) -> Callable[[], bool]:
-        """A condition to wait for."""
-        return lambda: self.shares(of) == shares
+        """A condition to wait for: the record answers that, and the round which made it so is over."""
+        return lambda: self.shares(of) == shares and not self.reconcilers[of.name]._busy
 
     def fails(self, *addresses: str) -> None:
         self.world.let(Does.REFUSE, *addresses)

@@ -41,7 +41,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def skip(self, horizon: float) -> None:
         """Go to the next timer, instead of waiting for it."""
-        due = min((handle.when() for handle in self._scheduled if not handle.cancelled()), default=None)  # type: ignore[attr-defined]
+        timers = self.timers()
+        due = timers[0].when() if timers else None
         if due is None:
             raise Deadlock(f"nothing is ready and nothing is scheduled, but these still wait: {self._waiting()}")
         if due > horizon:
@@ -63,8 +64,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return bool(came)
 
     def timers(self) -> list[asyncio.TimerHandle]:
-        """What is still scheduled."""
-        return [handle for handle in self._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+        """What is still scheduled, the next one first."""
+        heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        return [handle for handle in heap if not handle.cancelled()]
 
     def _waiting(self) -> list[str]:
         return sorted(describe(task) for task in asyncio.all_tasks(self))

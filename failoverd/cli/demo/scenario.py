@@ -76,12 +76,13 @@ async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncItera
     events: list[Event] = []
     daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
     world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
-    asking = asyncio.create_task(_ask(world.dns))
+    asking = asyncio.create_task(world.dns.ask_on(ASK_EVERY))
     stage.begin(world)
     try:
         yield world
     finally:
-        asking.cancel()
+        world.dns.over = True
+        await asking
         stage.end()
         daemon.stop("the demo is over")
         await world.life
@@ -128,12 +129,6 @@ async def _measure(world: World) -> dict[str, float]:
     world.dns.tally.clear()
     await asyncio.sleep(MEASURE)
     return world.dns.shares()
-
-
-async def _ask(client: DnsClient) -> None:
-    while True:
-        await client.region()
-        await asyncio.sleep(ASK_EVERY)
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:

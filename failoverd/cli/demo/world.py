@@ -64,6 +64,13 @@ class DnsClient:
     def __init__(self, port: int) -> None:
         self.port = port
         self.tally: Counter[str] = Counter()
+        self.over = False
+
+    async def ask_on(self, every: float) -> None:
+        """Keep asking, until it is over."""
+        while not self.over:
+            await self.region()
+            await asyncio.sleep(every)
 
     async def region(self) -> str | None:
         """The region that one query is sent to, counted; None when nothing is answered."""

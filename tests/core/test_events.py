@@ -1,0 +1,87 @@
+"""Events are facts with stable names, and each says one plain sentence."""
+
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_type_hints
+
+import pytest
+from support.scenes import NOW
+
+from failoverd.core import events
+from failoverd.core.events import ChangeApplied, Event, Level, PlanHeld, TargetDelayed, percentages
+
+ALL = [
+    kind
+    for kind in vars(events).values()
+    if isinstance(kind, type) and issubclass(kind, Event) and isinstance(getattr(kind, "name", None), str)
+]
+
+
+def sample(kind: type[Event]) -> Event:
+    """An event with something in each of its fields."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for spec in fields(kind):
+        hint = str(hints[spec.name])
+        plain = {"<class 'str'>": "word", "<class 'int'>": 3, "<class 'float'>": 1.5}
+        if hint in plain:
+            values[spec.name] = plain[hint]
+        elif hint.startswith("tuple"):
+            values[spec.name] = ("one", "two")
+        elif "Mapping" in hint:
+            values[spec.name] = {"azure": 7_000, "oci": 3_000}
+        elif spec.default is MISSING and spec.default_factory is MISSING:
+            values[spec.name] = None
+    return kind(**(values | {"at": NOW}))
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_each_event_is_named_noun_past_participle_after_its_class(kind: type[Event]) -> None:
+    assert re.fullmatch(r"[a-z]+\.[a-z]+", kind.name)
+    assert kind.name.replace(".", "") == kind.__name__.lower()
+    assert kind.level in Level
+    assert is_dataclass(kind)
+
+
+def test_names_are_unique() -> None:
+    assert len({kind.name for kind in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_each_event_says_one_line_and_lists_its_facts(kind: type[Event]) -> None:
+    event = sample(kind)
+    sentence = event.say()
+    assert sentence
+    assert "\n" not in sentence
+    names = [name for name, _ in event.facts()]
+    assert names[0] == "at"
+    assert names == [spec.name for spec in fields(kind) if spec.name in names]
+
+
+def test_facts_leave_out_what_is_empty_and_keep_what_is_zero() -> None:
+    event = TargetDelayed(
+        at=NOW, record="r", provider="p", zone="z", reason="x", detail="d", remedy="", retry_in=0.0, attempts=0
+    )
+    facts = dict(event.facts())
+    assert "remedy" not in facts
+    assert "policy" not in facts
+    assert (facts["retry_in"], facts["attempts"]) == (0.0, 0)
+
+
+def test_a_change_says_from_where_to_where_and_why() -> None:
+    event = sample(ChangeApplied)
+    assert event.say() == ("word at word moved from azure 70%, oci 30% to azure 70%, oci 30% (generation 3). Why: one")
+
+
+def test_a_held_plan_names_the_limit_and_its_line() -> None:
+    assert "a limit holds it (word): one; two" in sample(PlanHeld).say()
+
+
+def test_shares_are_written_as_people_write_them() -> None:
+    assert percentages({"azure": 7_000, "oci": 2_999, "aws": 1}) == "azure 70%, oci 29.99%, aws 0.01%"
+    assert percentages({}) == ""
+
+
+def test_a_bare_event_has_nothing_to_say() -> None:
+    with pytest.raises(NotImplementedError):
+        Event(at=NOW).say()
