@@ -233,7 +233,7 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self._memory.flush()
-        await self._memory.situate([self._heartbeat("stopped")])
+        await self._memory.situate(self._signs_of_life("stopped"))
 
     def stop(self, cause: str) -> None:
         self._cause = self._cause or cause
@@ -405,15 +405,15 @@ class Daemon:
     async def _beat(self) -> None:
         self._notifier.watchdog()
         self._notifier.status(self._status())
-        now = self._clock()
-        policies = [self._policy_situation(running, now) for running in self._running.values()]
-        await self._memory.situate([self._heartbeat("running"), *policies])
+        await self._memory.situate(self._signs_of_life("running"))
 
     async def _prune(self, retention: float) -> None:
         await self._memory.protect(self._journal.prune(self._clock() - retention))
 
-    def _heartbeat(self, state: str) -> Heartbeat:
-        return Heartbeat(self._clock(), os.getpid(), self._started_at, __version__, state)
+    def _signs_of_life(self, state: str) -> list[Situation]:
+        now = self._clock()
+        beat = Heartbeat(now, os.getpid(), self._started_at, __version__, state)
+        return [beat, *(self._policy_situation(running, now) for running in self._running.values())]
 
     def _policy_situation(self, running: _Running, now: float) -> PolicySituation:
         policy, incident = running.policy, self._incidents.current(running.policy.name)

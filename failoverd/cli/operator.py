@@ -170,8 +170,9 @@ def why(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    until = _moment(at)
     with told(), Reading(read_config(config).journal) as reading:
-        found = telling.why(reading, policy=policy, at=_moment(at), incident=incident)
+        found = telling.why(reading, policy=policy, at=until, incident=incident)
         if found is None:
             raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
         if output is Output.JSON:
@@ -189,8 +190,9 @@ def history(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Every change, with how it ended."""
+    begin = time.time() - _duration(since)
     with told(), Reading(read_config(config).journal) as reading:
-        rows = reading.changes(policy=policy, since=time.time() - _duration(since), limit=limit)
+        rows = reading.changes(policy=policy, since=begin, limit=limit)
         if output is Output.JSON:
             print_json(telling.history(rows))
         else:

@@ -29,7 +29,8 @@ def exit_code(findings: Sequence[Finding]) -> Exit:
 def show(console: Console, findings: Sequence[Finding]) -> None:
     """Each target: what would be done, why, and by which limits it was judged."""
     for finding in findings:
-        console.print(f"[bold]{finding.target}[/bold] (policy {finding.target.policy}): {escape(_headline(finding))}")
+        line = f"[bold]{finding.target}[/bold] (policy {finding.target.policy}): {escape(_headline(finding))}"
+        console.print(line, soft_wrap=True)
         for reason in finding.decision.reasons if finding.decision is not None else ():
             console.print(f"  why    {reason.text}", markup=False, soft_wrap=True)
         for check in finding.approval.checks if finding.approval is not None else ():

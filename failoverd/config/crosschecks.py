@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from failoverd.config.diagnostics import Code, Diagnostic, shown
-from failoverd.config.documents import Place
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
+from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
 from failoverd.core.records import RecordType, Steering, Weights
 
@@ -32,7 +32,7 @@ def crosscheck(draft: Draft, inventory: InventoryFile, providers: Mapping[str, P
 
 
 def _endpoints(draft: Draft) -> Iterator[Diagnostic]:
-    """Two endpoints that are one: the same text, or the same answer of a record."""
+    """Endpoints that a record cannot tell apart, so that an answer would belong to two of them."""
     types = {record.type for record in draft.policy.records}
     seen: dict[object, tuple[str, Place]] = {}
     for region, endpoints in draft.endpoints.items():
@@ -44,7 +44,7 @@ def _endpoints(draft: Draft) -> Iterator[Diagnostic]:
             if first is not None:
                 line = draft.document.mark(first[1]).line
                 where = "" if first[0] == region else f" in {first[0]}"
-                message = f"endpoint {shown(endpoint.text)} is the same as one{where} on line {line}"
+                message = f"endpoint {shown(endpoint.text)} is the same answer as one{where} on line {line}"
                 yield draft.document.diagnose(
                     Code.ENDPOINT_TWICE, place, message, "one endpoint, one region, one place"
                 )

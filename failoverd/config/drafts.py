@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from failoverd.config.diagnostics import Code, Diagnostic, nearest, shown, suggestion
-from failoverd.config.documents import Document, Place
+from failoverd.config.documents import Document
 from failoverd.config.schema import PolicyFile
 from failoverd.config.validation import say, validate
 from failoverd.core.records import Capabilities, Check, Endpoint, RecordType
@@ -92,7 +92,7 @@ def draft_of(document: Document, kinds: Mapping[str, ProbeKind]) -> tuple[Draft 
 def _check(
     name: str, entry: Mapping[str, object], document: Document, kinds: Mapping[str, ProbeKind]
 ) -> tuple[Check | None, Sequence[Diagnostic]]:
-    place: Place = ("checks", name)
+    place = ("checks", name)
     present = [kind for kind in entry if kind in kinds]
     if not present:
         message = f"check {shown(name)} does not say what to do"
@@ -138,7 +138,7 @@ def providers_of(
 def _provider(
     name: str, entry: Mapping[str, object], document: Document, kinds: Mapping[str, ProviderKind]
 ) -> tuple[ProviderEntry | None, Sequence[Diagnostic]]:
-    place: Place = ("providers", name)
+    place = ("providers", name)
     wanted = entry.get("kind")
     if not isinstance(wanted, str):
         code, hint = Code.MISSING_KEY, f"give it one of: {', '.join(sorted(kinds))}"

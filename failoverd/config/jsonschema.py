@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import WithDefaultSchema
 
 from failoverd.config.schema import ConfigFile, InventoryFile, PolicyFile
-from failoverd.config.values import DURATION, say_duration, say_percent
+from failoverd.config.values import DURATION, say_duration
 from failoverd.ports import Kinds
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -20,8 +21,7 @@ def policy_schema(kinds: Kinds) -> Schema:
     """What a policy file can say, with the check kinds that are installed."""
     models = {name: kinds.probes[name].settings for name in sorted(kinds.probes)}
     schema, refs = _schema(PolicyFile, list(models.values()))
-    schema["properties"]["checks"]["additionalProperties"] = {"anyOf": [refs[model] for model in models.values()]}
-    return schema
+    return _with_kinds(schema, "checks", [refs[model] for model in models.values()])
 
 
 def inventory_schema() -> Schema:
@@ -39,19 +39,57 @@ def config_schema(kinds: Kinds) -> Schema:
         title = refs[model]["$ref"].rpartition("/")[2]
         schema["$defs"][title]["properties"]["kind"] = {"const": name, "description": "kind of the provider"}
         branches.append(refs[model])
-    schema["properties"]["providers"]["additionalProperties"] = {"anyOf": branches}
+    return _with_kinds(schema, "providers", branches)
+
+
+def _with_kinds(schema: Schema, key: str, branches: list[Schema]) -> Schema:
+    """The values of the mapping at `key` are one of `branches`."""
+    patterns = schema["properties"][key]["patternProperties"]
+    for pattern in patterns:
+        patterns[pattern] = {"anyOf": branches}
     return schema
+
+
+class _AsWritten(GenerateJsonSchema):
+    """Shows defaults as they would be written: through the serializer of their type, where it has one."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        write = cast("Any", schema["schema"].get("serialization", {})).get("function")
+        if write is not None and "default" in found:
+            found["default"] = write(schema["default"])
+        return found
 
 
 def _schema(root: type[BaseModel], others: Sequence[type[BaseModel]]) -> tuple[Schema, dict[type[BaseModel], Schema]]:
     """The schema of `root` with everything else below `$defs`, and a reference to each of `others`."""
-    refs, found = models_json_schema([(model, "validation") for model in (root, *others)])
+    refs, found = models_json_schema([(model, "validation") for model in (root, *others)], schema_generator=_AsWritten)
     definitions = found["$defs"]
     own = definitions.pop(refs[root, "validation"]["$ref"].rpartition("/")[2])
     schema = {"$schema": DIALECT, **own}
-    if definitions:
-        schema["$defs"] = definitions
-    return _as_written(schema), {model: refs[model, "validation"] for model in others}
+    written = _as_written(schema)
+    wanted = {model: refs[model, "validation"] for model in others}
+    used = _reachable([written, *wanted.values()], definitions)
+    if used:
+        written["$defs"] = {name: _as_written(definitions[name]) for name in sorted(used)}
+    return written, wanted
+
+
+def _reachable(roots: Sequence[Any], definitions: Mapping[str, Schema]) -> set[str]:
+    """Names of the definitions that something refers to."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            name = str(part.get("$ref", "")).rpartition("/")[2]
+            if name in definitions and name not in found:
+                found.add(name)
+                waiting.append(definitions[name])
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return found
 
 
 def _as_written(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
@@ -63,29 +101,19 @@ def _as_written(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
     found = {name: _as_written(part) for name, part in schema.items()}
     if isinstance(found.get("properties"), dict) and isinstance(found.get("title"), str):
         found["title"] = _words(found["title"])
+    if "patternProperties" in found:
+        found["additionalProperties"] = False
     choices = [part for part in found.get("anyOf", ()) if part != {"type": "null"}]
     if len(choices) == 1:
         found = {**choices[0], **{name: part for name, part in found.items() if name != "anyOf"}}
-    if "default" in found:
-        found |= {"default": _default(found, found["default"])}
-        if not isinstance(found["default"], str | int | float):
-            del found["default"]
+    default = found.get("default")
+    if isinstance(default, int | float) and DURATION in str(found.get("pattern")):
+        found["default"] = say_duration(default)
+    elif not isinstance(default, str | int | float):
+        found.pop("default", None)  # null is never written, and the keys of a mapping have their own defaults
     return found
-
-
-def _default(schema: Schema, value: object) -> object:
-    pattern = str(schema.get("pattern", ""))
-    if " per " in str(schema.get("examples", "")) and isinstance(value, list | tuple):
-        amount, window = value
-        shown = say_percent(amount) if "%" in pattern else str(amount)
-        return f"{shown} per {say_duration(window)}"
-    if DURATION in pattern and isinstance(value, int | float):
-        return say_duration(value)
-    if "%" in pattern and isinstance(value, int):
-        return say_percent(value)
-    return value
 
 
 def _words(title: str) -> str:
     """RecordEntry is a name for programmers; people read "record entry"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", title).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", title).lower()

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from failoverd.config.diagnostics import Code, Diagnostic
-from failoverd.config.documents import Place
 from failoverd.config.drafts import Draft
+from failoverd.config.tree import Place
 from failoverd.core.records import Policy
 
 Claim = tuple[Code, str]

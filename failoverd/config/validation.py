@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from failoverd.config.diagnostics import Code, Diagnostic, nearest, shown, suggestion
-from failoverd.config.documents import Document, Place
+from failoverd.config.documents import Document
+from failoverd.config.tree import Place
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -169,6 +170,9 @@ def _wrong(details: ErrorDetails) -> tuple[Code, str, str]:
     if kind == "string_pattern_mismatch" and context["pattern"] == _NAME_PATTERN:
         text = "a name has 1 to 63 lower-case letters, digits and hyphens, and does not begin with a hyphen"
         return Code.BAD_VALUE, text, ""
+    if kind in {"too_short", "too_long"}:
+        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return Code.BAD_VALUE, f"it needs {bound}, and has {context['actual_length']}", ""
     text = details["msg"].replace("Input should", "it should").replace("String should", "it should")
     return Code.BAD_VALUE, text[0].lower() + text[1:], ""
 
@@ -186,10 +190,12 @@ def known_keys(model: type[BaseModel], place: Place) -> list[str]:
 
 
 def _description(model: type[BaseModel], place: Place) -> str:
-    if not place:
-        return ""
-    field = _field(_models_at(model, place[:-1]), place[-1])
-    return field.description or "" if field is not None else ""
+    """What the key at `place` means; for an item of a list or mapping, what the list or mapping means."""
+    for length in range(len(place), 0, -1):
+        field = _field(_models_at(model, place[: length - 1]), place[length - 1])
+        if field is not None:
+            return field.description or ""
+    return ""
 
 
 def _models_at(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:

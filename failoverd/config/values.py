@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from failoverd.core.records import WHOLE
 from failoverd.settings import Duration, parse_duration, parse_name
@@ -54,6 +54,7 @@ def _whole_seconds(seconds: float) -> int:
 Ttl = Annotated[
     int,
     PlainValidator(lambda value: _whole_seconds(within("1s", "1d")(parse_duration(value)))),
+    PlainSerializer(say_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{DURATION}$", "examples": ["30s", "5m"]}),
 ]
 """Whole seconds, written with a unit, from 1s to 1d."""
@@ -83,6 +84,7 @@ def say_percent(points: int) -> str:
 Percent = Annotated[
     int,
     PlainValidator(parse_percent),
+    PlainSerializer(say_percent, return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?\s*%$", "examples": ["75%"]}),
 ]
 """Basis points, written as a percentage with its sign."""
@@ -148,9 +150,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def say_shift(rate: Rate) -> str:
+    return f"{say_percent(rate.amount)} per {say_duration(rate.window)}"
+
+
+def say_changes(rate: Rate) -> str:
+    return f"{rate.amount} per {say_duration(rate.window)}"
+
+
 ShiftRate = Annotated[
     Rate,
     PlainValidator(parse_shift),
+    PlainSerializer(say_shift, return_type=str),
     WithJsonSchema(
         {"type": "string", "pattern": rf"^\d{{1,3}}(\.\d{{1,2}})?%\s+per\s+{DURATION}$", "examples": ["70% per 5m"]}
     ),
@@ -158,6 +169,7 @@ ShiftRate = Annotated[
 ChangeRate = Annotated[
     Rate,
     PlainValidator(parse_changes),
+    PlainSerializer(say_changes, return_type=str),
     WithJsonSchema({"type": "string", "pattern": rf"^\d{{1,6}}\s+per\s+{DURATION}$", "examples": ["4 per 1h"]}),
 ]
 

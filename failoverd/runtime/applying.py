@@ -48,8 +48,14 @@ class Applier:
             await self.memory.settle(plan, outcome, str(error), self.clock())
             raise
         now = self.clock()
+        limits = tuple(str(check) for check in approved.checks)
+        # told before it is settled: a process that dies here tells it twice, and not never
+        self._tell_applied(provider, plan, policy, incident_id, took=now - started, limits=limits)
         await self.memory.settle(plan, ChangeOutcome.APPLIED, "", now)
-        self._tell_applied(provider, approved, policy, incident_id, started, now)
+
+    def found(self, provider: Provider, plan: Plan, policy: Policy, incident_id: str) -> None:
+        """Say that a plan whose outcome was not known turned out to be in place."""
+        self._tell_applied(provider, plan, policy, incident_id, took=self.clock() - plan.decision.at, limits=())
 
     async def _write(self, provider: Provider, approved: Approved) -> None:
         try:
@@ -94,9 +100,16 @@ class Applier:
         )
 
     def _tell_applied(
-        self, provider: Provider, approved: Approved, policy: Policy, incident_id: str, started: float, now: float
+        self,
+        provider: Provider,
+        plan: Plan,
+        policy: Policy,
+        incident_id: str,
+        *,
+        took: float,
+        limits: tuple[str, ...],
     ) -> None:
-        plan = approved.plan
+        now = self.clock()
         undone = plan.undone()
         evidence = [reason for reason in plan.decision.reasons if reason.code == "region" and reason.rule != "health"]
         self.emit(
@@ -118,12 +131,12 @@ class Applier:
                 ttl=plan.after.ttl,
                 reasons=tuple(reason.text for reason in plan.decision.reasons),
                 evidence=tuple(reason.text for reason in evidence),
-                limits=tuple(str(check) for check in approved.checks),
+                limits=limits,
                 rule_at=policy.source.at(rule_of(plan)),
                 revision=plan.revision,
                 actor=self.actor,
                 undo=provider.manual(undone) if undone is not None else "",
-                took=now - started,
+                took=took,
             )
         )
         self.emit(

@@ -22,7 +22,7 @@ from failoverd.core.events import (
     RegionRecovered,
 )
 from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe, verdict
-from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType
+from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.region import RegionHealth, RegionState, roll_up
 from failoverd.core.situations import RegionSituation
 from failoverd.ports import Clock, Emit
@@ -83,7 +83,7 @@ class Board:
         verdicts = {endpoint: _verdict(policy.checks, checks, endpoint, now) for endpoint, _ in checks}
         entry = _Entry(policy, checks, verdicts, suppressed={key for key in checks if checks[key].suppressed})
         if old is not None:
-            entry.met = {endpoint for endpoint in old.met if endpoint in verdicts}
+            entry.met = {endpoint for endpoint in old.met if endpoint in verdicts} if known else set()
             names = {region.name for region in policy.regions}
             entry.regions = {key: health for key, health in old.regions.items() if key[1] in names}
         self._entries[policy.name] = entry
@@ -175,9 +175,13 @@ class Board:
             entry.regions[record_type, spec.name] = after
             if before is not None and before.state is after.state:
                 continue
-            if before is None and after.state is RegionState.UNKNOWN:
-                continue
+            if after.state is RegionState.UNKNOWN and (before is None or self._learning(entry, spec)):
+                continue  # not lost from sight: not seen yet, as at the start or after a new revision
             self._tell_region(entry, record_type, before, after)
+
+    def _learning(self, entry: _Entry, spec: RegionSpec) -> bool:
+        """Whether an endpoint of the region never had a verdict under the checks that it has now."""
+        return any(endpoint not in entry.met for endpoint in spec.endpoints)
 
     def _tell_endpoint(self, entry: _Entry, endpoint: Endpoint, before: Verdict, after: Verdict) -> None:
         policy = entry.policy

@@ -10,6 +10,7 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.runtime.supervising import describe
 
 
 class Opening:
@@ -72,9 +73,10 @@ class _Classified:
             return await self._context.__aenter__()
         except ProviderError:
             raise
-        except (OSError, FailoverdError, ImportError) as error:
+        except Exception as error:
+            words = str(error) if isinstance(error, OSError | FailoverdError | ImportError) else describe(error)
             raise Permanent(
-                f"provider {self._name} cannot be opened: {error}",
+                f"provider {self._name} cannot be opened: {words}",
                 reason="provider_unopened",
                 remedy="correct its settings, or free what it needs; it is tried again by itself",
             ) from error

@@ -122,11 +122,11 @@ class Probing:
     # -- one look ------------------------------------------------------------------------------------------------------
 
     def _look(self, lookout: _Lookout) -> None:
-        if not lookout.watched or len(lookout.flights) >= lookout.rules.fall:
-            return
         if lookout.timer is not None:
             lookout.timer.cancel()
             lookout.timer = None
+        if not lookout.watched or len(lookout.flights) >= lookout.rules.fall:
+            return
         flight = asyncio.get_running_loop().create_task(self._fly(lookout))
         for flights in (lookout.flights, self._flights):
             flights.add(flight)
@@ -151,17 +151,20 @@ class Probing:
 
     def _land(self, lookout: _Lookout, result: ProbeResult) -> None:
         """Fold the result in, and look again out of turn where health asks for it."""
+        if not lookout.watched:
+            return  # abandoned: it says nothing to a newer revision that looks at the same endpoint
         observation = self._board.observe(lookout.policy, result)
-        if observation is None or not lookout.watched:
+        if observation is None:
             return
-        alive = result.outcome in {Outcome.PASS, Outcome.DEGRADED}
-        lookout.usual = result.timings.total if alive else lookout.usual
+        if result.outcome in {Outcome.PASS, Outcome.DEGRADED}:
+            lookout.usual = result.timings.total
+        elif result.outcome is Outcome.FAIL and not observation.recheck:
+            lookout.usual = None  # it is down: there is no haste to see that again
         others_under_way = len(lookout.flights) > 1
         if not observation.recheck:
             if lookout.timer is not None and not others_under_way:
                 lookout.timer.cancel()
                 lookout.timer = None
-            lookout.usual = lookout.usual if alive else None
         elif not others_under_way:
             self._later(lookout, lookout.rules.recheck)
         if observation.siblings:
@@ -173,9 +176,12 @@ class Probing:
         lookout.timer = asyncio.get_running_loop().call_later(delay, self._look, lookout)
 
     def _look_at_siblings(self, failing: _Lookout) -> None:
+        now = asyncio.get_running_loop().time()
         for index, lookout in enumerate(self._siblings(failing), start=1):
-            if not lookout.flights:
-                self._later(lookout, index * STAGGER)
+            delay = index * STAGGER
+            sooner = lookout.timer is not None and lookout.timer.when() <= now + delay
+            if not lookout.flights and not sooner:
+                self._later(lookout, delay)
 
     def _siblings(self, failing: _Lookout) -> Iterable[_Lookout]:
         return (

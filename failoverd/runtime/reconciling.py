@@ -12,12 +12,12 @@ from functools import partial
 from typing import Final
 
 from failoverd.core.decide import View, decide
-from failoverd.core.errors import FailoverdError, Fenced, RateLimited, Transient
-from failoverd.core.guard import Held, review
+from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
+from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff, drifted
-from failoverd.core.records import Observed, OnDrift, Policy, RecordSpec, Target
+from failoverd.core.records import Marker, Observed, OnDrift, Policy, RecordSpec, Target
 from failoverd.core.situations import TargetSituation
-from failoverd.ports import Clock, Emit, Provider
+from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
@@ -67,7 +67,8 @@ class _Post:
     report: Reporter
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     fenced: int = 0
-    wanted: Plan | None = None
+    seen: Observed | None = None  # what the last look found
+    wanted: Plan | None = None  # what this round would write
 
 
 class Reconciler:
@@ -133,49 +134,40 @@ class Reconciler:
     async def _round(self, post: _Post) -> float | None:
         """One look at one target, whatever goes wrong. Seconds until the next try, or None to wait for a wake-up."""
         post.wanted = None
+        deadline = asyncio.timeout(DEADLINE)
         try:
-            async with self._tools.zones.lock(post.target), asyncio.timeout(DEADLINE):
+            async with self._tools.zones.lock(post.target), deadline:
                 situation = await self._reconcile(post)
         except Fenced as error:
             post.fenced += 1
             return 0.0 if post.fenced <= FENCED_TRIES else await self._wait_after(post, error)
-        except TimeoutError:
-            late = Transient(f"{post.target} took longer than {DEADLINE:g}s", reason="deadline")
-            return await self._wait_after(post, late)
         except FailoverdError as error:
             return await self._wait_after(post, error)
         except Exception as error:  # noqa: BLE001 - an unclassified error isolates this target, never the daemon
+            if deadline.expired():
+                return await self._wait_after(post, await self._give_up(post))
             defect = FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")
             return await self._wait_after(post, defect)
         post.fenced = 0
-        await self._settle(post, situation)
+        if situation is not None:
+            await self._settle(post, situation)
         return None
 
-    async def _reconcile(self, post: _Post) -> TargetSituation:
-        """The whole path from what is observed to what is proved, for one target."""
+    async def _reconcile(self, post: _Post) -> TargetSituation | None:
+        """The whole path from what is observed to what is proved, for one target. None when it was told to stop."""
         policy, target, provider, report, tools = self._policy, post.target, post.provider, post.report, self._tools
         now = tools.clock()
 
-        observed = await provider.read(target)
-        await tools.memory.resolve(observed, now)
+        observed = post.seen = await provider.read(target)
+        await self._resolve(post, observed, now)
         last_good, history = await tools.memory.recall(target, now - policy.limits.longest_window)
-        decision = report.decided(decide(policy, post.record, target, self._view(post, observed, last_good), now))
-        if decision.records is None:
+        plan = self._compare(post, observed, last_good, now)
+        if plan is None:
             return report.holding(observed)
-
-        plan = diff(
-            observed,
-            provider.normalise(decision.records),
-            decision,
-            plan_id=tools.new_id("chg"),
-            owner=tools.owner,
-            region_of=policy.region_of(target.key.type),
-            revision=policy.source.revision,
-            last_good=last_good,
-        )
         if isinstance(plan, Refused):
             return report.refused(observed, plan)
         if isinstance(plan, InSync):
+            self._verify(observed, last_good, now)
             return report.in_sync(observed, plan.generation)
         post.wanted = plan
         if last_good is not None and drifted(observed, last_good):
@@ -187,9 +179,52 @@ class Reconciler:
         approval = review(plan, policy.limits, history, now)
         if isinstance(approval, Held):
             return report.limited(observed, approval)
-        await tools.applier.apply(provider, approval, policy, tools.incidents.id_of(policy.name))
+        return await self._apply(post, approval)
+
+    async def _apply(self, post: _Post, approved: Approved) -> TargetSituation | None:
+        if self._stopping:
+            return None
+        tools, policy = self._tools, self._policy
+        await tools.applier.apply(post.provider, approved, policy, tools.incidents.id_of(policy.name))
         tools.incidents.count_change(policy.name)
-        return report.applied(plan)
+        return post.report.applied(approved.plan)
+
+    def _compare(
+        self, post: _Post, observed: Observed, last_good: LastGood | None, now: float
+    ) -> Plan | InSync | Refused | None:
+        """Decide, and say the difference. None when the decision is to leave it as it is."""
+        policy, target, tools = self._policy, post.target, self._tools
+        view = self._view(post, observed, last_good)
+        decision = post.report.decided(decide(policy, post.record, target, view, now))
+        if decision.records is None:
+            return None
+        return diff(
+            observed,
+            post.provider.normalise(decision.records),
+            decision,
+            plan_id=tools.new_id("chg"),
+            owner=tools.owner,
+            region_of=policy.region_of(target.key.type),
+            revision=policy.source.revision,
+            last_good=last_good,
+        )
+
+    async def _resolve(self, post: _Post, observed: Observed, now: float) -> None:
+        """A change whose answer was lost, or whose process died, may stand there: then it is told after all."""
+        tools, policy = self._tools, self._policy
+        found = await tools.memory.resolve(observed, now)
+        if found is not None:
+            tools.applier.found(post.provider, found, policy, tools.incidents.id_of(policy.name))
+            tools.incidents.count_change(policy.name)
+
+    def _verify(self, observed: Observed, last_good: LastGood | None, now: float) -> None:
+        """Another type of the name, or another process, wrote a newer generation: ours is verified at it, too."""
+        marker, records = observed.marker, observed.records
+        if marker is None or records is None:
+            return
+        if last_good is None or last_good.generation < marker.generation:
+            shares = records.shares(self._policy.region_of(observed.target.key.type))
+            self._tools.memory.verified(observed.target, LastGood(records, marker.generation, shares, now))
 
     def _view(self, post: _Post, observed: Observed, last_good: LastGood | None) -> View:
         record_type = post.target.key.type
@@ -198,15 +233,40 @@ class Reconciler:
             current=observed.records,
             owned=observed.marker is not None and record_type in observed.marker.types,
             last_good=last_good.records if last_good is not None else None,
+            drifted=drifted(observed, last_good),
         )
 
+    async def _give_up(self, post: _Post) -> Transient:
+        """The round took too long. A write that it had begun is in doubt until the next look."""
+        late = Transient(f"{post.target} took longer than {DEADLINE:g}s", reason="deadline")
+        memory, plan = self._tools.memory, post.wanted
+        if plan is not None and memory.doubts(plan):
+            await memory.settle(plan, ChangeOutcome.FAILED, str(late), self._tools.clock())
+        return late
+
     async def _wait_after(self, post: _Post, error: FailoverdError) -> float:
-        """This target has to wait, alone. Obeys a provider that says for how long."""
+        """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         delay = backoff(post.report.failures + 1)
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            delay = max(delay, error.retry_after)
+            delay += error.retry_after
+        if post.wanted is None and isinstance(error, ProviderError):
+            post.wanted = await self._foresee(post)
         await self._settle(post, post.report.delayed(error, post.wanted, delay))
         return delay
+
+    async def _foresee(self, post: _Post) -> Plan | None:
+        """What would be written if the target could be read, told from what stood there last, for a person to do."""
+        now, target = self._tools.clock(), post.target
+        last_good, _ = await self._tools.memory.recall(target, now)
+        if last_good is None:
+            return None
+        marker = Marker(self._tools.owner, target.policy, last_good.generation, (target.key.type,))
+        assumed = post.seen or Observed(target, last_good.records, marker, marker.to_text())
+        try:
+            plan = self._compare(post, assumed, last_good, now)
+        except ProviderError:
+            return None  # it cannot even say what it would write
+        return plan if isinstance(plan, Plan) else None
 
     async def _settle(self, post: _Post, situation: TargetSituation) -> None:
         """Remember where things stand, and close the incident when everything is normal again."""

@@ -38,6 +38,8 @@ class Reporter:
     said: TargetSituation | None = None
     failures: int = 0
     _decision: Decision | None = field(default=None)
+    _drift: str = field(default="")  # the edit that was told and still stands
+    _delay: tuple[str, dict[str, int]] | None = field(default=None)  # why it waits, and for what, as it was told
 
     @property
     def normal(self) -> bool:
@@ -68,9 +70,11 @@ class Reporter:
         return self._situation(TargetState.HOLDING, observed)
 
     def in_sync(self, observed: Observed, generation: int) -> TargetSituation:
+        self._drift = ""
         return replace(self._situation(TargetState.IN_SYNC, observed), generation=generation)
 
     def applied(self, plan: Plan) -> TargetSituation:
+        self._drift = ""
         situation = self._situation(TargetState.IN_SYNC, None)
         return replace(situation, generation=plan.generation, published=plan.shares_after)
 
@@ -110,31 +114,34 @@ class Reporter:
         )
 
     def drifted(self, plan: Plan, last_good: LastGood, *, report_only: bool) -> TargetSituation:
-        """Somebody else changed the record. It is said once while it is only reported, and each time it is restored."""
-        if not report_only or self._news(TargetState.DRIFTED, _values(plan.before.records)):
+        """Somebody else changed the record. It is said once for as long as that edit stands."""
+        found = _values(plan.before.records)
+        if found != self._drift:
+            self._drift = found
             self.emit(
                 DriftDetected(
                     **self._names(),
                     decision_id=self._decision_id,
-                    found=_values(plan.before.records),
+                    found=found,
                     expected=_values(last_good.records),
                     will="only reports it (on_drift: report)" if report_only else "puts its own answer back",
                 )
             )
         return replace(
             self._situation(TargetState.DRIFTED, plan.before),
-            detail=_values(plan.before.records),
+            detail=found,
             remedy="on_drift is report: put it back by hand, or run failoverctl plan and apply",
             manual=self.provider.manual(plan),
         )
 
     def delayed(self, error: FailoverdError, plan: Plan | None, delay: float) -> TargetSituation:
-        """The target cannot be read or written. Said when it begins and when the reason changes."""
+        """The target cannot be read or written. Said when it begins, and when the reason or what is wanted changes."""
         self.failures += 1
         detail = f"{error.detail} ({error.reason})"
         manual = self.provider.manual(plan) if plan is not None else ""
         wanted = dict(plan.shares_after) if plan is not None else {}
-        if self._news(TargetState.DELAYED, detail):
+        if self._delay != (error.reason, wanted):
+            self._delay = (error.reason, wanted)
             self.emit(
                 TargetDelayed(
                     **self._names(),
@@ -157,6 +164,8 @@ class Reporter:
         if situation.state is not TargetState.DELAYED and self.failures:
             self.emit(TargetResumed(**self._names(), decision_id=self._decision_id, attempts=self.failures + 1))
             self.failures = 0
+        if situation.state is not TargetState.DELAYED:
+            self._delay = None
         before, self.said = self.said, situation
         return before is None or replace(before, at=situation.at) != situation
 
@@ -189,6 +198,8 @@ class Reporter:
         elif observed is None and self.said is not None:
             published = self.said.published
         generation = observed.marker.generation if observed is not None and observed.marker is not None else 0
+        if observed is None and self.said is not None:
+            generation = self.said.generation
         return TargetSituation(
             target=self.target,
             at=self.clock(),

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -25,6 +26,14 @@ JUMP: Final = 2.0
 """Seconds by which wall clock and monotonic clock may part before the schedule is laid out again."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """How a job was asked for."""
+
+    seconds: float
+    phase: float
+
+
 class ApTimetable:
     """`ports.Timetable` over one AsyncIOScheduler. Use it as a context manager; leaving it stops every job."""
 
@@ -35,7 +44,7 @@ class ApTimetable:
             executors={"default": AsyncIOExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": GRACE},
         )
-        self._jobs: dict[str, tuple[float, float]] = {}
+        self._jobs: dict[str, _Job] = {}
 
     def __enter__(self) -> Self:
         self._scheduler.start()
@@ -46,11 +55,17 @@ class ApTimetable:
 
     def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0) -> Cancel:
         """Run `work` every `seconds`, for the first time after `phase` seconds. `name` is unique."""
-        self._jobs[name] = (seconds, phase)
-        self._scheduler.add_job(work, self._trigger(seconds, phase), id=name, replace_existing=True)
+        laid_out = self._jobs[name] = _Job(seconds, phase)
+
+        async def run() -> None:  # APScheduler awaits coroutine functions only, and `work` may be any callable
+            await work()
+
+        self._scheduler.add_job(run, id=name, replace_existing=True, **_layout(laid_out))
 
         def cancel() -> None:
-            self._jobs.pop(name, None)
+            if self._jobs.get(name) is not laid_out:
+                return  # it is off already, or another job has the name by now
+            del self._jobs[name]
             if self._scheduler.get_job(name) is not None:
                 self._scheduler.remove_job(name)
 
@@ -58,12 +73,15 @@ class ApTimetable:
 
     def relay(self) -> None:
         """Lay every job out again from now."""
-        for name, (seconds, phase) in self._jobs.items():
-            self._scheduler.reschedule_job(name, trigger=self._trigger(seconds, phase))
+        for name, job in self._jobs.items():
+            self._scheduler.modify_job(name, **_layout(job))
 
-    def _trigger(self, seconds: float, phase: float) -> Any:  # noqa: ANN401 - APScheduler has no types
-        start = datetime.now(UTC) + timedelta(seconds=phase)
-        return IntervalTrigger(seconds=seconds, start_date=start, timezone=UTC)
+
+def _layout(job: _Job) -> dict[str, Any]:
+    """The first run is said outright: a trigger whose start has just passed would wait for a whole interval."""
+    start = datetime.now(UTC) + timedelta(seconds=job.phase)
+    trigger = IntervalTrigger(seconds=job.seconds, start_date=start, timezone=UTC)
+    return {"trigger": trigger, "next_run_time": start}
 
 
 async def watch_clock(timetable: ApTimetable, emit: Emit, clock: Clock) -> None:

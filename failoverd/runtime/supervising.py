@@ -23,19 +23,31 @@ def backoff(attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGES
 async def supervise(
     name: str, work: Callable[[], Awaitable[None]], emit: Emit, clock: Clock, *, policy: str = ""
 ) -> None:
-    """Run `work` for ever. It is meant to be endless, so returning counts as a crash, too."""
+    """Run `work` for ever. It is meant to be endless, so returning counts as a crash, too.
+
+    So does a cancellation that did not come from whoever holds this task: a library may cancel its own futures.
+    """
     attempt = 0
     while True:
         started = clock()
         try:
             await work()
             error = "it returned, and it is meant to be endless"
+        except asyncio.CancelledError as caught:
+            if _asked_to_end():
+                raise
+            error = describe(caught)  # some future inside was cancelled, and nobody meant this task
         except Exception as caught:  # noqa: BLE001 - the boundary that keeps a defect in one task out of the others
             error = describe(caught)
         attempt = 1 if clock() - started > CALM else attempt + 1
         delay = backoff(attempt)
         emit(TaskCrashed(at=clock(), policy=policy, task=name, error=error, restart_in=delay))
         await asyncio.sleep(delay)
+
+
+def _asked_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def describe(error: BaseException) -> str:

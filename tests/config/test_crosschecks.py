@@ -1,0 +1,250 @@
+"""Whether the parts of a policy fit each other, its providers and the inventory."""
+
+import pytest
+from support.files import POLICY, Folder, policy, told
+
+CNAME = """\
+version: 1
+policy: www
+records:
+  - {name: www.example.com, type: CNAME, ttl: 30s, providers: [bind]}
+steering: failover
+regions:
+  east: {priority: 1, endpoints: [east.cdn.example.org]}
+  west: {priority: 2, endpoints: [west.cdn.example.org]}
+checks:
+  live: {look: /health}
+"""
+
+
+def regions(*lines: str) -> str:
+    """`POLICY` with other regions."""
+    head, _, tail = POLICY.partition("regions:\n")
+    checks = tail[tail.index("checks:") :]
+    return head + "regions:\n" + "".join(f"  {line}\n" for line in lines) + checks
+
+
+def test_a_policy_in_which_everything_fits_has_nothing_to_say(folder: Folder) -> None:
+    assert folder.only(POLICY) == []
+    assert folder.only(CNAME) == []
+
+
+# -- names that do not exist -------------------------------------------------------------------------------------------
+
+
+def test_names_that_do_not_exist_are_told_beside_other_errors(folder: Folder) -> None:
+    text = POLICY.replace("east:", "esat:").replace("[cloud]", "[cluod, cluod]") + "health: {fall: x}\n"
+    assert told(folder.only(text)) == [("4:60", "FD302"), ("4:67", "FD302"), ("6:3", "FD301"), ("10:16", "FD203")]
+
+
+def test_a_provider_that_is_written_twice_is_told(folder: Folder) -> None:
+    assert told(folder.only(POLICY.replace("[cloud]", "[cloud, cloud]"))) == [("4:67", "FD314")]
+
+
+# -- endpoints ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_belongs_to_one_region(folder: Folder) -> None:
+    found = folder.only(POLICY.replace("198.51.100.1", "192.0.2.1"))
+    assert told(found) == [("7:33", "FD306")]
+    assert found[0].message == 'endpoint "192.0.2.1" is the same answer as one in east on line 6'
+
+
+def test_two_ports_of_an_address_are_one_answer_of_an_a_record(folder: Folder) -> None:
+    assert told(folder.only(POLICY.replace("[192.0.2.1]", '["192.0.2.1:1", "192.0.2.1:2"]'))) == [("6:48", "FD306")]
+
+
+def test_two_ports_of_a_host_are_two_answers_of_an_srv_record(folder: Folder) -> None:
+    text = policy(record="_x._tcp.example.com").replace("type: A", "type: SRV").replace("[cloud]", "[bind]")
+    text = text.replace("[192.0.2.1]", '["a.example.org:1", "a.example.org:2"]').replace(
+        "198.51.100.1", '"b.example.org:1"'
+    )
+    assert folder.only(text) == []
+
+
+def test_the_same_address_in_other_words_is_the_same(folder: Folder) -> None:
+    text = POLICY.replace("type: A", "type: AAAA").replace("[cloud]", "[bind]") + "weights: membership\n"
+    text = text.replace("api.example.net", "api.example.com")
+    text = text.replace("192.0.2.1", '"2001:db8::1"').replace("198.51.100.1", '"2001:DB8:0::1"')
+    assert told(folder.only(text)) == [("7:33", "FD306")]
+
+
+def test_a_region_must_have_an_answer_for_some_record(folder: Folder) -> None:
+    found = folder.only(POLICY.replace("198.51.100.1", '"2001:db8::1"'))
+    assert told(found) == [("7:21", "FD307")]
+    assert found[0].hint == "A needs IPv4 addresses"
+
+
+def test_a_record_must_have_an_answer_in_some_region(folder: Folder) -> None:
+    more = "type: A, ttl: 30s, providers: [bind]}\n  - {name: api.example.com, type: AAAA, ttl: 30s, providers: [bind]}"
+    text = policy(record="api.example.com", weights="membership").replace(
+        "type: A, ttl: 30s, providers: [cloud]}", more
+    )
+    assert told(folder.only(text)) == [("5:35", "FD308")]
+
+
+def test_regions_of_one_family_are_fine_in_a_policy_of_two(folder: Folder) -> None:
+    more = "type: A, ttl: 30s, providers: [bind]}\n  - {name: api.example.com, type: AAAA, ttl: 30s, providers: [bind]}"
+    text = policy(record="api.example.com", weights="membership").replace(
+        "type: A, ttl: 30s, providers: [cloud]}", more
+    )
+    assert folder.only(text.replace("198.51.100.1", '198.51.100.1, "2001:db8::1"')) == []
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_zone_of_the_provider_holds_the_name(folder: Folder) -> None:
+    found = folder.only(policy(record="api.badexample.net"))
+    assert told(found) == [("4:63", "FD303")]
+    assert found[0].hint == "its zones: example.net"
+
+
+def test_a_record_that_is_written_twice_is_told(folder: Folder) -> None:
+    line = "  - {name: api.example.net, type: A, ttl: 30s, providers: [cloud]}\n"
+    assert told(folder.only(POLICY.replace(line, line + line))) == [("5:12", "FD314")]
+
+
+def test_a_cname_stands_alone_not_at_the_top_of_its_zone_and_not_for_itself(folder: Folder) -> None:
+    beside = CNAME.replace("[bind]}\n", "[bind]}\n  - {name: www.example.com, type: A, ttl: 30s, providers: [bind]}\n")
+    assert ("5:35", "FD314") in told(folder.only(beside))
+    assert told(folder.only(CNAME.replace("www.example.com", "example.com"))) == [("4:31", "FD315")]
+    assert told(folder.only(CNAME.replace("west.cdn.example.org", "www.example.com"))) == [("8:35", "FD315")]
+
+
+# -- what providers can say --------------------------------------------------------------------------------------------
+
+
+def test_a_type_that_the_provider_cannot_manage(folder: Folder) -> None:
+    found = folder.only(CNAME.replace("www.example.com", "www.example.net").replace("[bind]", "[cloud]"))
+    assert told(found) == [("4:35", "FD309")]
+    assert found[0].hint == "it can: A"
+
+
+def test_weights_that_the_provider_does_not_have_name_the_alternative(folder: Folder) -> None:
+    text = policy(record="api.example.com").replace("[cloud]", "[bind]")
+    (found,) = folder.only(text)
+    assert (found.code.value, found.line, found.column) == ("FD310", 4, 60)
+    assert found.hint.startswith("write weights: membership")
+    assert told(folder.only(text + "weights: native\n")) == [("10:10", "FD310")]
+    assert folder.only(text + "weights: membership\n") == []
+
+
+def test_one_region_needs_no_weights(folder: Folder) -> None:
+    text = regions("east: {share: 100, endpoints: [192.0.2.1, 192.0.2.2]}").replace("[cloud]", "[bind]")
+    assert folder.only(text.replace("example.net", "example.com")) == []
+
+
+def test_a_cname_cannot_be_split_by_weight(folder: Folder) -> None:
+    weighted = CNAME.replace("steering: failover", "steering: weighted")
+    (found,) = folder.only(weighted)
+    assert (found.code.value, found.line) == ("FD311", 5)
+    assert "steering: failover" in found.hint
+
+
+def test_a_cname_needs_distinct_priorities_and_one_endpoint_in_each_region(folder: Folder) -> None:
+    assert told(folder.only(CNAME.replace("priority: 2", "priority: 1"))) == [("8:10", "FD311")]
+    two = CNAME.replace("[east.cdn.example.org]", "[east.cdn.example.org, e2.cdn.example.org]")
+    assert told(folder.only(two)) == [("7:34", "FD311")]
+
+
+def test_a_ttl_lower_than_the_provider_takes(folder: Folder) -> None:
+    found = folder.only(POLICY.replace("ttl: 30s", "ttl: 19s"))
+    assert told(found) == [("4:43", "FD312")]
+    assert found[0].hint == "write ttl: 20s"
+
+
+# -- shares ------------------------------------------------------------------------------------------------------------
+
+
+def test_shares_that_are_all_zero_would_send_traffic_nowhere(folder: Folder) -> None:
+    assert told(folder.only(POLICY.replace("70", "0").replace("share: 30", "share: 0"))) == [("5:1", "FD313")]
+
+
+def test_either_every_region_has_a_share_or_none(folder: Folder) -> None:
+    assert told(folder.only(POLICY.replace("share: 30, ", ""))) == [("7:3", "FD313")]
+    assert folder.only(POLICY.replace("share: 30, ", "").replace("share: 70, ", "")) == []
+
+
+def test_shares_that_do_not_add_up_are_a_warning_with_what_they_mean(folder: Folder) -> None:
+    (found,) = folder.only(POLICY.replace("share: 30", "share: 70"))
+    assert (str(found.severity), found.code.value) == ("warning", "FD402")
+    assert found.message == "the shares add up to 140, not 100; as proportions they mean east 50.0%, west 50.0%"
+    assert folder.running["api"].regions[0].share == 7000
+
+
+def test_thirds_may_be_rounded(folder: Folder) -> None:
+    lines = [
+        f"{name}: {{share: 33.3, endpoints: [192.0.2.{index}]}}" for index, name in enumerate(("east", "west", "north"))
+    ]
+    assert folder.only(regions(*lines)) == []
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+def test_more_regions_demanded_than_the_normal_answer_has(folder: Folder) -> None:
+    found = folder.only(POLICY + "limits: {min_regions: 3}\n")
+    assert told(found) == [("10:23", "FD316")]
+    assert found[0].hint == "write min_regions: 2"
+
+
+def test_a_standby_does_not_count_for_the_normal_answer(folder: Folder) -> None:
+    text = POLICY.replace("share: 70", "share: 100").replace("share: 30", "share: 0")
+    assert told(folder.only(text + "limits: {min_regions: 2}\n")) == [("10:23", "FD316")]
+
+
+def test_a_limit_that_would_hold_back_a_failover_is_a_warning(folder: Folder) -> None:
+    (found,) = folder.only(POLICY + "limits: {max_shift: 60% per 5m}\n")
+    assert (str(found.severity), found.code.value) == ("warning", "FD403")
+    assert found.message.startswith("losing east moves 70% of the traffic, more than the 60%")
+    assert folder.only(POLICY + "limits: {max_shift: 70% per 5m}\n") == []
+
+
+# -- health and times --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("health", "place"),
+    [
+        ("{down_below: 0%}", "10:22"),
+        ("{down_below: 80%}", "10:9"),
+        ("{degraded_below: 40%}", "10:26"),
+        ("{degraded: {enter: 20%, leave: 20%}}", "10:40"),
+        ("{flap: {reuse: 5000}}", "10:24"),
+        ("{flap: {suppress: 500}}", "10:16"),
+    ],
+)
+def test_thresholds_that_contradict_each_other(folder: Folder, health: str, place: str) -> None:
+    assert told(folder.only(f"{POLICY}health: {health}\n")) == [(place, "FD317")]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ("every: 50ms, timeout: 20ms", ("9:32", "FD318")),
+        ("every: 2d", ("9:32", "FD318")),
+        ("timeout: 1ms", ("9:34", "FD318")),
+        ("every: 2m, timeout: 90s", ("9:45", "FD318")),
+        ("slow: 2s", ("9:31", "FD318")),
+        ("slow: 0s", ("9:31", "FD318")),
+        ("every: 1s", ("9:9", "FD401")),
+    ],
+)
+def test_times_of_a_check(folder: Folder, times: str, expected: tuple[str, str]) -> None:
+    assert told(folder.only(POLICY.replace("/health}", f"/health, {times}}}"))) == [expected]
+
+
+# -- capacity ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_demand_needs_the_capacity_of_every_region(folder: Folder) -> None:
+    text = regions("east: {share: 50, endpoints: [192.0.2.1]}", "north: {share: 50, endpoints: [192.0.2.2]}")
+    (found,) = folder.only(text + "demand: 50\n")
+    assert (str(found.severity), found.code.value, found.line) == ("warning", "FD404", 7)
+
+
+def test_regions_that_together_cannot_carry_the_demand_are_a_warning(folder: Folder) -> None:
+    (found,) = folder.only(POLICY + "demand: 201\n")
+    assert (str(found.severity), found.code.value) == ("warning", "FD405")
+    assert folder.only(POLICY + "demand: 200\n") == []

@@ -1,0 +1,87 @@
+"""The example files load as they are, and no mutilation of them makes loading raise."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.manual import CONFIG, REAL_KINDS, examples, installed
+
+from failoverd.config.loader import load_config, load_policies
+from failoverd.core.records import Policy, RecordType, Steering, Weights
+
+
+def loaded(path: Path) -> dict[str, Policy]:
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    return dict(load_policies(config, REAL_KINDS, running={}).policies)
+
+
+def test_the_examples_load_without_a_word(tmp_path: Path) -> None:
+    found = load_config(installed(tmp_path / "etc"), REAL_KINDS)
+    assert found.diagnostics == ()
+    assert found.config is not None
+    policies = load_policies(found.config, REAL_KINDS, running={})
+    assert policies.diagnostics == ()
+    assert list(policies.policies) == ["console", "embeddings", "grpc-stream", "inference-api"]
+
+
+def test_the_examples_show_what_policies_can_be(tmp_path: Path) -> None:
+    found = loaded(installed(tmp_path / "etc")).values()
+    assert {record.key.type for policy in found for record in policy.records} == set(RecordType)
+    assert {policy.steering for policy in found} == set(Steering)
+    assert {policy.weights for policy in found} == set(Weights)
+    assert {policy.failback_after is None for policy in found} == {True, False}
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: str(path.name))
+def test_an_example_names_a_schema_that_exists(path: Path) -> None:
+    found = re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text())
+    assert found is not None
+    assert (path.parent / found.group(1)).is_file()
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: str(path.name))
+def test_an_example_has_only_addresses_that_are_kept_for_documentation(path: Path) -> None:
+    for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", path.read_text()):
+        assert address.startswith(("192.0.2.", "198.51.100.", "203.0.113.", "127.0.0.1"))
+
+
+# -- mutilation --------------------------------------------------------------------------------------------------------
+
+TEXTS = {path.name: path.read_text() for path in examples()}
+PIECES = st.sampled_from(
+    ["", "", *':-{}[]"#\t\n%0é', "&a ", "*a", "!x ", "null", "-1", ".inf", "9d", "400%", "on", "x: y\n"]
+)
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> tuple[str, str]:
+    """The name and text of an example in which some places were cut out or overwritten."""
+    name = draw(st.sampled_from(sorted(TEXTS)))
+    text = TEXTS[name]
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        text = text[:start] + draw(PIECES) + text[start + draw(st.integers(0, 12)) :]
+    return name, text
+
+
+@given(mutilated())
+@settings(max_examples=60, deadline=3_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_mutilated_example_is_loaded_or_rejected_and_leaves_the_others_alone(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple[str, str]
+) -> None:
+    name, text = case
+    config = installed(tmp_path_factory.mktemp("mutilated") / "etc")
+    running = loaded(config)
+    (config if name == CONFIG.name else config.parent / "policies" / name).write_text(text)
+    reread = load_config(config, REAL_KINDS)
+    assert (reread.config is not None) == (not any(found.is_error for found in reread.diagnostics))
+    if reread.config is None:
+        return
+    found = load_policies(reread.config, REAL_KINDS, running=running)
+    assert all(diagnostic.render() for diagnostic in found.diagnostics)
+    if name != CONFIG.name:  # other providers may make any policy unsound
+        others = {policy for policy, was in running.items() if Path(was.source.file).name != name}
+        assert others <= set(found.policies) | found.kept

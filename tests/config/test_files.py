@@ -1,0 +1,78 @@
+import os
+from pathlib import Path
+
+from support.files import INVENTORY, Folder, policy
+
+from failoverd.config.loader import fingerprint, watched
+
+
+def seen(folder: Folder) -> object:
+    return fingerprint(watched(folder.config))
+
+
+def test_it_is_the_same_while_nothing_changes(folder: Folder) -> None:
+    folder.write("a.yaml", policy())
+    assert seen(folder) == seen(folder)
+
+
+def test_it_can_be_compared_and_hashed(folder: Folder) -> None:
+    assert hash(fingerprint([folder.root, folder.root / "none"])) is not None
+
+
+def test_an_edit_a_new_file_and_a_removed_one_change_it(folder: Folder) -> None:
+    states = [seen(folder)]
+    path = folder.write("a.yaml", policy())
+    states.append(seen(folder))
+    folder.write("a.yaml", policy("other"))
+    states.append(seen(folder))
+    folder.write("regions.yaml", INVENTORY + "# edited\n")
+    states.append(seen(folder))
+    path.unlink()
+    states.append(seen(folder))
+    assert len(set(map(repr, states))) == len(states)
+
+
+def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_changes_it(folder: Folder) -> None:
+    path = folder.write("a.yaml", policy("one"))
+    before, times = seen(folder), path.stat()
+    other = folder.root / "other"
+    other.write_text(policy("two"))
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(path)
+    assert seen(folder) != before
+
+
+def test_hidden_files_and_others_that_are_not_read_do_not_change_it(folder: Folder) -> None:
+    before = seen(folder)
+    folder.write(".a.yaml.swp", "editing")
+    folder.write("notes.txt", "hello")
+    assert seen(folder) == before
+
+
+def test_what_is_not_there_changes_it_when_it_appears(tmp_path: Path) -> None:
+    before = fingerprint([tmp_path / "regions.yaml"])
+    (tmp_path / "regions.yaml").write_text("")
+    assert fingerprint([tmp_path / "regions.yaml"]) != before
+
+
+def mount(folder: Folder, version: str, **files: str) -> None:
+    """A ConfigMap's directory as the kubelet makes it: versions in hidden directories, swapped by renaming a link."""
+    directory = folder.root / "policies"
+    (directory / f"..{version}").mkdir()
+    for name, text in files.items():
+        (directory / f"..{version}" / f"{name}.yaml").write_text(text)
+        link = directory / f"{name}.yaml"
+        if not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(f"..data/{name}.yaml")
+    (directory / "..data_tmp").symlink_to(f"..{version}")
+    (directory / "..data_tmp").replace(directory / "..data")
+
+
+def test_a_config_map_is_read_through_its_links_and_its_swap_is_seen(folder: Folder) -> None:
+    mount(folder, "2026_11_22", regions=INVENTORY, api=policy())
+    before = seen(folder)
+    assert list(folder.load().policies) == ["api"]
+    mount(folder, "2026_11_23", regions=INVENTORY, api=policy(health="{fall: 9}"))
+    assert seen(folder) != before
+    assert folder.load().policies["api"].health.fall == 9

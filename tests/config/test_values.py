@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failoverd.config.values import (
+    HostPort,
+    Rate,
+    parse_changes,
+    parse_endpoint,
+    parse_percent,
+    parse_share,
+    parse_shift,
+    say_duration,
+    within,
+)
+from failoverd.settings import parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("192.0.2.10", "192.0.2.10", None),
+        ("192.0.2.10:8443", "192.0.2.10", 8443),
+        ("2001:DB8:0:0::1", "2001:db8::1", None),
+        ("[2001:db8::1]:8443", "2001:db8::1", 8443),
+        ("[2001:db8::1]", "2001:db8::1", None),
+        ("API.eu.example.net.", "api.eu.example.net", None),
+        ("api.example.net:443", "api.example.net", 443),
+        ("localhost:1", "localhost", 1),
+    ],
+)
+def test_an_endpoint_is_read_into_its_canonical_form(text: str, host: str, port: int | None) -> None:
+    assert parse_endpoint(text) == HostPort(host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":", ":80", "192.0.2.300", "192.0.2", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:x", "a..b"),
+        *("[2001:db8::1", "[192.0.2.1]:80", "[2001:db8::1]x", "[]:80", "2001:db8::g", "fe80::1%eth0", "0.0.0.0", "::"),
+        *("224.0.0.1", "https://api.example.net", "api.example.net/health", "-a.example.net", "a b", "x" * 300),
+    ],
+)
+def test_what_is_no_endpoint_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"endpoint|address|port"):
+        parse_endpoint(text)
+
+
+@given(st.text(max_size=60))
+def test_an_endpoint_is_read_or_refused_and_nothing_else(text: str) -> None:
+    try:
+        host, port = parse_endpoint(text)
+    except ValueError:
+        return
+    written = f"[{host}]" if ":" in host else host
+    assert parse_endpoint(written if port is None else f"{written}:{port}") == (host, port)
+
+
+@pytest.mark.parametrize(("text", "points"), [("75%", 7500), ("0%", 0), ("100 %", 10_000), ("33.34%", 3334)])
+def test_a_percentage_is_basis_points(text: str, points: int) -> None:
+    assert parse_percent(text) == points
+
+
+@pytest.mark.parametrize("value", ["75", "101%", "-1%", "1.234%", "%", 75, None, True])
+def test_what_is_no_percentage_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="percentage"):
+        parse_percent(value)
+
+
+@pytest.mark.parametrize(("value", "points"), [(70, 7000), (33.34, 3334), (0, 0), (100, 10_000), (0.01, 1)])
+def test_a_share_is_a_plain_number(value: object, points: int) -> None:
+    assert parse_share(value) == points
+
+
+@pytest.mark.parametrize("value", [-1, 100.01, 33.333, "70", "70%", True, None])
+def test_what_is_no_share_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="share"):
+        parse_share(value)
+
+
+def test_rates_are_an_amount_within_a_window() -> None:
+    assert parse_shift("70% per 5m") == Rate(7000, 300.0)
+    assert parse_changes("4 per 1h") == Rate(4, 3600.0)
+
+
+@pytest.mark.parametrize("value", ["70%", "70 per 5m", "0% per 5m", "70% per 5", "70% per 0s", "70% per 8d", 7, None])
+def test_what_is_no_rate_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_shift(value)
+
+
+@pytest.mark.parametrize("value", ["many per 1h", "0 per 1h", "-1 per 1h", "1.5 per 1h"])
+def test_what_is_no_count_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_changes(value)
+
+
+@pytest.mark.parametrize("text", ["500ms", "1s", "1m30s", "2h", "7d", "1d1h1m1s"])
+def test_durations_are_said_as_they_are_written(text: str) -> None:
+    assert say_duration(parse_duration(text)) == text
+
+
+def test_a_duration_out_of_bounds_says_the_bounds() -> None:
+    with pytest.raises(ValueError, match="2h is not within 1s and 1h"):
+        within("1s", "1h")(7200.0)
+    with pytest.raises(ValueError, match="is not within"):
+        within("1s", "1h")(float("inf"))
