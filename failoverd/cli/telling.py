@@ -226,19 +226,19 @@ def show_events(console: Console, rows: Sequence[EventRow]) -> None:
 
 
 def moment(text: str, now: float) -> float:
-    """Seconds since the epoch of `03:12`, `03:12:30` (the last time it was so late), or an ISO 8601 time. UTC.
+    """The end of what people mean by `03:12`, `03:12:30` (the last time it was so late) or an ISO 8601 time, in UTC.
+
+    Seconds since the epoch. The end, because a change at 03:12:07 happened "at 03:12".
 
     Raises:
         ValueError: it is none of these.
     """
-    today = datetime.fromtimestamp(now, UTC)
-    if len(text) <= len("03:12:30"):
-        parsed = datetime.strptime(text, "%H:%M:%S" if text.count(":") == 2 else "%H:%M").replace(tzinfo=UTC)  # noqa: PLR2004
-        exact = 0.0 if text.count(":") == 2 else 59.999  # noqa: PLR2004 - all of that minute
-        found = today.replace(hour=parsed.hour, minute=parsed.minute, second=parsed.second, microsecond=0).timestamp()
-        return (found if found <= now else found - 86_400.0) + exact
-    found_at = datetime.fromisoformat(text)
-    return (found_at if found_at.tzinfo else found_at.replace(tzinfo=UTC)).timestamp()
+    today = datetime.fromtimestamp(now, UTC).date()
+    clock_only = "-" not in text and "T" not in text
+    found = datetime.fromisoformat(f"{today}T{text}" if clock_only else text)
+    at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    at += 59.999 if text.count(":") == 1 else 0.999 if not found.microsecond else 0.0
+    return at - 86_400.0 if clock_only and at - 59.999 > now else at
 
 
 def _clock(at: float | None) -> str:

@@ -38,7 +38,7 @@ class Reporter:
     said: TargetSituation | None = None
     failures: int = 0
     _decision: Decision | None = field(default=None)
-    _drift: str = field(default="")  # the edit that was told and still stands
+    _drift: tuple[str, str] = field(default=("", ""))  # the edit that was told and still stands
     _delay: tuple[str, dict[str, int]] | None = field(default=None)  # why it waits, and for what, as it was told
 
     @property
@@ -70,11 +70,11 @@ class Reporter:
         return self._situation(TargetState.HOLDING, observed)
 
     def in_sync(self, observed: Observed, generation: int) -> TargetSituation:
-        self._drift = ""
+        self._drift = ("", "")
         return replace(self._situation(TargetState.IN_SYNC, observed), generation=generation)
 
     def applied(self, plan: Plan) -> TargetSituation:
-        self._drift = ""
+        self._drift = ("", "")
         situation = self._situation(TargetState.IN_SYNC, None)
         return replace(situation, generation=plan.generation, published=plan.shares_after)
 
@@ -114,17 +114,18 @@ class Reporter:
         )
 
     def drifted(self, plan: Plan, last_good: LastGood, *, report_only: bool) -> TargetSituation:
-        """Somebody else changed the record. It is said once for as long as that edit stands."""
+        """Somebody else changed the record. Said once while that edit stands, and when something is done to it."""
         found = _values(plan.before.records)
-        if found != self._drift:
-            self._drift = found
+        will = "only reports it (on_drift: report)" if report_only else "puts its own answer back"
+        if (found, will) != self._drift:
+            self._drift = found, will
             self.emit(
                 DriftDetected(
                     **self._names(),
                     decision_id=self._decision_id,
                     found=found,
                     expected=_values(last_good.records),
-                    will="only reports it (on_drift: report)" if report_only else "puts its own answer back",
+                    will=will,
                 )
             )
         return replace(

@@ -8,11 +8,13 @@ NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
 @pytest.mark.parametrize(
     ("text", "at"),
     [
-        ("02:12", NOW - 20.001),  # the whole of that minute: 02:12:59.999
-        ("02:12:30", NOW - 50),
+        ("02:12", NOW - 20.001),  # the whole of that minute: until 02:12:59.999
+        ("02:12:30", NOW - 49.001),
         ("03:12", NOW - 86_400 + 3_579.999),  # that is later than now, so it was yesterday
-        ("2026-11-23T02:12:30", NOW - 50),
-        ("2026-11-23T03:12:30+01:00", NOW - 50),
+        ("2026-11-23T02:12", NOW - 20.001),
+        ("2026-11-23T02:12:30", NOW - 49.001),
+        ("2026-11-23T02:12:30.500", NOW - 49.5),
+        ("2026-11-23T03:12:30+01:00", NOW - 49.001),
     ],
 )
 def test_a_moment_is_understood_the_way_people_say_it(text: str, at: float) -> None:
