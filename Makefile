@@ -28,7 +28,7 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
 soak: $(VENV)/dev  ## the property tests and the simulation, twenty times as long (about half an hour)
-	FAILOVERD_SOAK=20 $(BIN)/pytest tests/core tests/runtime/test_simulation.py
+	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=300 $(BIN)/pytest tests/core tests/runtime/test_simulation.py
 
 bench: $(VENV)/dev servers  ## time from fault to changed answer, beside gdnsd; writes docs/performance.md
 	./tests/install-servers gdnsd

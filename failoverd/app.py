@@ -267,8 +267,9 @@ class Daemon:
 
     async def _open(self, provider: Opening) -> None:
         """Open early, so that an embedded server answers at once. One that fails is tried again when it is needed."""
-        with suppress(ProviderError):  # its targets say so, each in its own first round
-            await provider.open()
+        with suppress(ProviderError, TimeoutError):  # its targets say so, each in its own first round
+            async with asyncio.timeout(PATIENCE):
+                await provider.open()
 
     async def _seed(self, policy: Policy) -> None:
         """Give a provider that only lives in memory its last good answers back, before any probe has run."""
@@ -381,6 +382,7 @@ class Daemon:
         await self._halt(self._running.pop(name))
         self._probing.forget(name)
         self._board.forget(name)
+        self._incidents.close(name)
         await self._memory.dismiss(name)
         self.emit(PolicyRemoved(at=self._clock(), policy=name))
 

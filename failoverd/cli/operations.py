@@ -16,16 +16,17 @@ from typing import Final
 
 from failoverd.app import kinds, new_id, probers, provider_set, read_config, steady_clock
 from failoverd.config.loader import Config, load_policies
-from failoverd.core.decide import Decision, Reason, View, Wish, decide
+from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
 from failoverd.core.events import Event
 from failoverd.core.guard import Approved, Held, review
-from failoverd.core.plan import InSync, Plan, Refused, adopt, diff
+from failoverd.core.plan import InSync, Plan, Refused, adopt
 from failoverd.core.records import Policy, RecordSpec, Target
 from failoverd.core.region import RegionHealth, RegionState
 from failoverd.ports import Access, Clock, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
+from failoverd.runtime.comparing import compare, decide_on
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.probing import Probing
@@ -137,21 +138,10 @@ async def _plan_target(
     provider, now = shop.providers[target.provider], shop.clock()
     last_good, history = await shop.memory.recall(target, now - policy.limits.longest_window)
     observed = await provider.read(target)
-    owned = observed.marker is not None and record.key.type in observed.marker.types
-    view = View(regions, observed.records, owned, last_good.records if last_good else None, returning)
-    decision = replace(decide(policy, record, target, view, now), id=new_id("dec"))
-    if decision.records is None:
-        return Finding(target, decision, None)
-    plan = diff(
-        observed,
-        provider.normalise(decision.records),
-        decision,
-        plan_id=new_id("chg"),
-        owner=shop.config.owner,
-        region_of=policy.region_of(record.key.type),
-        revision=policy.source.revision,
-        last_good=last_good,
-    )
+    wanted = decide_on(observed, policy, record, regions, last_good, now, returning=returning)
+    decision = replace(wanted, id=new_id("dec"))
+    owner = shop.config.owner
+    plan = compare(observed, decision, policy, provider, last_good, plan_id=new_id("chg"), owner=owner)
     if not isinstance(plan, Plan):
         return Finding(target, decision, plan)
     return Finding(target, decision, plan, review(plan, policy.limits, history, now), provider.manual(plan))

@@ -11,7 +11,8 @@ numbers are the policy's (`HealthRules`).
 - `fall` counted failures make the endpoint UNHEALTHY; `rise` passes in a row make it HEALTHY.
 - A DEGRADED outcome is alive: it counts as a pass for up and down. When its share of the last `degraded_window`
   outcomes reaches `degraded_enter` the endpoint is DEGRADED, and it stays so until the share falls to `degraded_leave`.
-- A BLIND outcome says nothing about the endpoint and changes nothing.
+- A BLIND outcome says nothing about the endpoint and changes nothing. While failures are being counted it is looked
+  again after `recheck`, at most `fall` times, because the question is still open.
 - Flap damping uses the terms of RFC 2439 (section 4.2): each fall to UNHEALTHY adds `flap_penalty`; the penalty halves
   every `flap_half_life` seconds; above `flap_suppress` the endpoint is suppressed: it stays UNHEALTHY although it
   passes, until the penalty has decayed below `flap_reuse`.
@@ -81,7 +82,8 @@ def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules) -> Obs
     """Fold one probe outcome into what is known."""
     if result.outcome is Outcome.BLIND:
         told = _evidence(result) if health.state is Health.UNKNOWN else health.evidence
-        return Observation(replace(health, blind=health.blind + 1, evidence=told))
+        counting = health.failures > 0 and health.state is not Health.UNHEALTHY and health.blind < rules.fall
+        return Observation(replace(health, blind=health.blind + 1, evidence=told), recheck=counting)
     alive = result.outcome is not Outcome.FAIL
     seen = replace(
         health,

@@ -30,6 +30,9 @@ PATIENCE: Final = 2.0
 HASTE: Final = 0.2
 """The same, while the journal is known not to work."""
 
+BATCH: Final = 0.1
+"""Seconds that events wait for others to be written with. A kill loses that much of the history, and no change."""
+
 Doubt = tuple[Target, Marker, RecordSet]
 
 
@@ -56,8 +59,10 @@ class Memory:
         self._news.set()
 
     async def run(self) -> None:
+        """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
             await self._news.wait()
+            await asyncio.sleep(BATCH)
             await self.flush()
 
     async def flush(self) -> None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from failoverd.core.decide import View, decide
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
 from failoverd.core.guard import Approved, Held, review
-from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff, drifted
+from failoverd.core.plan import InSync, LastGood, Plan, Refused, drifted
 from failoverd.core.records import Marker, Observed, OnDrift, Policy, RecordSpec, Target
 from failoverd.core.situations import TargetSituation
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
+from failoverd.runtime.comparing import compare, decide_on
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.reporting import Reporter
@@ -27,6 +27,9 @@ from failoverd.runtime.supervising import backoff, describe, supervise
 
 DEADLINE: Final = 30.0
 """Seconds that one round at one target may take before its zone is given up for now."""
+
+LONGEST_RETRY_AFTER: Final = 3_600.0
+"""Seconds. Throttling is obeyed, but a broken header does not park a zone for days."""
 
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
@@ -193,21 +196,11 @@ class Reconciler:
         self, post: _Post, observed: Observed, last_good: LastGood | None, now: float
     ) -> Plan | InSync | Refused | None:
         """Decide, and say the difference. None when the decision is to leave it as it is."""
-        policy, target, tools = self._policy, post.target, self._tools
-        view = self._view(post, observed, last_good)
-        decision = post.report.decided(decide(policy, post.record, target, view, now))
-        if decision.records is None:
-            return None
-        return diff(
-            observed,
-            post.provider.normalise(decision.records),
-            decision,
-            plan_id=tools.new_id("chg"),
-            owner=tools.owner,
-            region_of=policy.region_of(target.key.type),
-            revision=policy.source.revision,
-            last_good=last_good,
-        )
+        policy, tools = self._policy, self._tools
+        regions = tools.board.regions(policy.name, post.target.key.type)
+        decision = post.report.decided(decide_on(observed, policy, post.record, regions, last_good, now))
+        plan_id = tools.new_id("chg")
+        return compare(observed, decision, policy, post.provider, last_good, plan_id=plan_id, owner=tools.owner)
 
     async def _resolve(self, post: _Post, observed: Observed, now: float) -> None:
         """A change whose answer was lost, or whose process died, may stand there: then it is told after all."""
@@ -226,16 +219,6 @@ class Reconciler:
             shares = records.shares(self._policy.region_of(observed.target.key.type))
             self._tools.memory.verified(observed.target, LastGood(records, marker.generation, shares, now))
 
-    def _view(self, post: _Post, observed: Observed, last_good: LastGood | None) -> View:
-        record_type = post.target.key.type
-        return View(
-            regions=self._tools.board.regions(self._policy.name, record_type),
-            current=observed.records,
-            owned=observed.marker is not None and record_type in observed.marker.types,
-            last_good=last_good.records if last_good is not None else None,
-            drifted=drifted(observed, last_good),
-        )
-
     async def _give_up(self, post: _Post) -> Transient:
         """The round took too long. A write that it had begun is in doubt until the next look."""
         late = Transient(f"{post.target} took longer than {DEADLINE:g}s", reason="deadline")
@@ -248,7 +231,7 @@ class Reconciler:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         delay = backoff(post.report.failures + 1)
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            delay += error.retry_after
+            delay += min(error.retry_after, LONGEST_RETRY_AFTER)
         if post.wanted is None and isinstance(error, ProviderError):
             post.wanted = await self._foresee(post)
         await self._settle(post, post.report.delayed(error, post.wanted, delay))

@@ -117,11 +117,14 @@ def test_blind_probes_change_neither_state_nor_counts_nor_the_age_of_the_evidenc
     assert probed("F", RULES, blinded).state is UNHEALTHY
 
 
-def test_blind_probes_ask_for_nothing() -> None:
+def test_a_blind_probe_asks_for_another_look_only_while_failures_are_counted_and_not_for_ever() -> None:
     failing = probed("PPPPF", RULES)
-    (seen,) = observations("B", RULES, failing)
-    assert not seen.recheck
-    assert not seen.siblings
+    seen = observations("B" * (RULES.fall + 2), RULES, failing)
+    assert [each.recheck for each in seen] == [True] * RULES.fall + [False] * 2
+    assert not any(each.siblings for each in seen)
+    for calm in (probed("", RULES), probed("PPPPP", RULES), probed("F" * RULES.fall, RULES)):
+        (seen_once,) = observations("B", RULES, calm)
+        assert not seen_once.recheck
 
 
 def test_before_any_verdict_a_blind_prober_says_why_it_cannot_see() -> None:

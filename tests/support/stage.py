@@ -23,6 +23,7 @@ from failoverd.core.records import (
     Source,
     Target,
 )
+from failoverd.core.situations import TargetSituation
 from failoverd.ports import Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
@@ -219,3 +220,23 @@ async def playing(*policies: Policy, stage: Stage | None = None) -> AsyncIterato
         yield stage
     finally:
         await stage.kill()
+
+
+# -- the usual scene ---------------------------------------------------------------------------------------------------
+
+API = policy()
+AT = target(API)
+NORMAL = {"azure": 70.0, "oci": 30.0}
+SECOND = "192.0.2.11"
+
+
+def situation(stage: Stage, number: int = 0, name: str = "api") -> TargetSituation:
+    """Where the target stood after its last round."""
+    return stage.reconcilers[name].situations()[number]
+
+
+async def normal(stage: Stage) -> None:
+    """Everything is published as the file says, and the first excitement is over."""
+    await virtual.until(lambda: all(len(found.situations()) for found in stage.reconcilers.values()))
+    await virtual.until(stage.steers(API, **NORMAL))
+    await asyncio.sleep(2 * TICK)

@@ -38,10 +38,10 @@ class Screen:
 
     def say(self, text: str) -> None:
         self._phase = text
-        self._tell(Text(f"{self._elapsed()} » {text}", style="bold cyan"))
+        self._tell(f"{self._elapsed()} » {text}", "bold cyan")
 
     def take(self, event: Event) -> None:
-        self._tell(Text(f"{self._elapsed()} {event.name:<18} {event.say()}", style=_LEVELS[event.level]))
+        self._tell(f"{self._elapsed()} {event.name:<18} {event.say()}", _LEVELS[event.level])
 
     def begin(self, world: "World") -> None:
         if self._console.is_terminal:
@@ -54,10 +54,10 @@ class Screen:
             self._live.stop()
             self._live = None
 
-    def _tell(self, line: Text) -> None:
-        self._lines.append(line)
+    def _tell(self, words: str, style: str) -> None:
+        self._lines.append(Text(words, style=style, no_wrap=True, overflow="ellipsis"))
         if not self._console.is_terminal:
-            self._console.print(line, soft_wrap=True)
+            self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._started:5.1f}s"

@@ -1,0 +1,252 @@
+"""What the board says, and what it keeps to itself."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from support.stage import AZURE, OCI, endpoints, policy, regions
+
+from failoverd.core.events import Event, IncidentOpened
+from failoverd.core.health import Health
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    HealthRules,
+    Outcome,
+    Policy,
+    ProbeReason,
+    ProbeResult,
+    RecordType,
+    Timings,
+)
+from failoverd.core.region import RegionState
+from failoverd.runtime.board import STALE_AFTER, Board
+from failoverd.runtime.incidents import Incidents
+
+OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
+REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
+SECOND = "192.0.2.11"
+
+
+class Scene:
+    """A board, and a script of outcomes for it: one letter a look, one second a step."""
+
+    def __init__(self, found: Policy) -> None:
+        self.now = 1_000.0
+        self.events: list[Event] = []
+        self.woken: list[str] = []
+        self.policy = found
+        self.incidents = Incidents(self.events.append, lambda: self.now, lambda kind: f"{kind}-1")
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.woken.append)
+        self.board.watch(found)
+
+    def looks(self, script: str, *addresses: str, check: str = "live") -> list[str]:
+        """Feed it; returns the names of the events that came of it."""
+        told = len(self.events)
+        for letter in script:
+            self.now += 1.0
+            for endpoint in self._endpoints(addresses):
+                outcome, reason = OUTCOMES[letter], REASONS[letter]
+                self.board.observe(
+                    self.policy.name, ProbeResult(endpoint, check, outcome, reason, Timings(0.01), self.now)
+                )
+        return [event.name for event in self.events[told:]]
+
+    def all_well(self) -> None:
+        self.looks("PP")
+        self.events.clear()
+        self.woken.clear()
+
+    def health(self, address: str) -> Health:
+        entry = self.board._entries[self.policy.name]
+        return next(found.state for end, found in entry.verdicts.items() if end.address == address)
+
+    def region(self, name: str) -> RegionState:
+        return self.board.regions(self.policy.name, RecordType.A)[name].state
+
+    def _endpoints(self, addresses: Iterable[str]) -> list[Endpoint]:
+        every = [endpoint for spec in self.policy.regions for endpoint in spec.endpoints]
+        return [endpoint for endpoint in every if not addresses or endpoint.address in addresses]
+
+
+def test_a_first_healthy_verdict_says_nothing_of_the_endpoint_and_once_that_the_region_is_well() -> None:
+    scene = Scene(policy())
+    assert scene.looks("P") == []
+    assert scene.looks("P") == ["region.recovered", "region.recovered"]
+    assert scene.looks("PPPP") == []
+    assert scene.incidents.current("api") is None
+
+
+def test_a_failing_endpoint_opens_the_incident_before_its_first_symptom_which_carries_it() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    assert scene.looks("FF", AZURE) == []
+    assert scene.looks("F", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
+    assert {event.incident_id for event in scene.events} == {"inc-1"}
+    opened, failed, region = scene.events
+    assert isinstance(opened, IncidentOpened)
+    assert AZURE in opened.cause
+    assert dict(failed.facts()) == {
+        "at": scene.now,
+        "policy": "api",
+        "incident_id": "inc-1",
+        "region": "azure",
+        "endpoint": AZURE,
+        "check": "live",
+        "was": "healthy",
+        "reason": "connect_refused",
+        "evidence": "live connect_refused after 10 ms",
+        "failures": 3,
+        "passes": 0,
+    }
+    assert dict(region.facts())["rule_at"] == "policies/api.yaml:18"
+    assert scene.woken == ["api"]
+
+
+def test_only_transitions_are_told() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.looks("FFF", AZURE)
+    assert scene.looks("FFFFFPFPFPFP", AZURE) == []
+    assert scene.looks("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
+    assert scene.looks("PPPPFP", AZURE) == []
+
+
+def test_an_endpoint_that_fails_from_the_start_is_told() -> None:
+    scene = Scene(policy())
+    assert scene.looks("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
+
+
+def test_degraded_is_told_apart_from_down() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    assert scene.looks("DDD", AZURE) == ["incident.opened", "endpoint.degraded", "region.degraded"]
+    assert scene.looks("FFF", AZURE) == ["endpoint.failed", "region.failed"]
+
+
+def test_half_of_a_region_down_degrades_it() -> None:
+    scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND}"), oci=(30, OCI))))
+    scene.all_well()
+    assert scene.looks("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.degraded"]
+    assert scene.looks("FFF", SECOND) == ["endpoint.failed", "region.failed"]
+
+
+def test_evidence_that_grows_too_old_turns_into_not_knowing_and_moves_the_region_with_it() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.looks("BBB", AZURE)
+    scene.looks("P", OCI)
+    check = scene.policy.checks[0]
+    scene.now += STALE_AFTER * check.every + check.timeout - 5.0
+    scene.board.settle()
+    assert scene.events == []
+    scene.now += 2.0
+    scene.board.settle()
+    assert [event.name for event in scene.events] == ["incident.opened", "endpoint.lost", "region.lost"]
+    assert (scene.region("azure"), scene.region("oci")) == (RegionState.UNKNOWN, RegionState.HEALTHY)
+    assert scene.woken == ["api"]
+    scene.board.settle()
+    assert len(scene.events) == 3
+
+
+def test_one_look_brings_a_lost_endpoint_back() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.now += 100.0
+    scene.board.settle()
+    scene.events.clear()
+    assert scene.looks("P", AZURE) == ["endpoint.recovered", "region.recovered"]
+
+
+def test_a_flapping_endpoint_is_said_to_be_kept_out_once() -> None:
+    rules = HealthRules(fall=1, rise=2, flap_penalty=1_000.0, flap_suppress=2_500.0, flap_half_life=300.0)
+    scene = Scene(policy(health=rules))
+    scene.all_well()
+    scene.looks("FPPFPPF", AZURE)
+    assert scene.looks("PP", AZURE) == ["endpoint.suppressed"]
+    assert scene.looks("PPPPPP", AZURE) == []
+    assert scene.health(AZURE) is Health.UNHEALTHY
+    assert scene.events[-1].incident_id == "inc-1"
+    scene.now += 900.0
+    assert scene.looks("P", AZURE) == ["endpoint.recovered", "region.recovered"]
+
+
+def test_an_endpoint_is_as_healthy_as_the_worst_of_its_checks() -> None:
+    checks = (Check("live", "https", 10.0, 2.0), Check("deep", "https", 60.0, 2.0))
+    scene = Scene(policy(checks=checks))
+    scene.looks("PP")
+    assert scene.health(AZURE) is Health.UNKNOWN
+    scene.looks("PP", check="deep")
+    assert scene.health(AZURE) is Health.HEALTHY
+    scene.looks("FFF", AZURE, check="deep")
+    scene.looks("PPP", AZURE)
+    assert scene.health(AZURE) is Health.UNHEALTHY
+
+
+# -- newer revisions ---------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_revision_keeps_the_health_of_what_did_not_change() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.looks("FFF", AZURE)
+    scene.board.watch(replace(scene.policy, owner="other"))
+    assert (scene.health(AZURE), scene.health(OCI)) == (Health.UNHEALTHY, Health.HEALTHY)
+    assert scene.looks("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
+
+
+def test_an_endpoint_that_is_added_is_no_incident() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.policy = replace(scene.policy, regions=regions(azure=(70, f"{AZURE} {SECOND}"), oci=(30, OCI)))
+    scene.board.watch(scene.policy)
+    scene.board.regions("api", RecordType.A)
+    scene.looks("P", AZURE)
+    scene.looks("PP", SECOND)
+    scene.board.regions("api", RecordType.A)
+    assert scene.region("azure") is RegionState.HEALTHY
+    assert {event.name for event in scene.events} <= {"region.recovered"}
+    assert scene.incidents.current("api") is None
+
+
+def test_a_check_that_is_changed_starts_over_and_is_no_incident() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.policy = replace(scene.policy, checks=(Check("live", "https", 5.0, 2.0),))
+    scene.board.watch(scene.policy)
+    scene.board.regions("api", RecordType.A)
+    assert scene.region("azure") is RegionState.UNKNOWN
+    scene.looks("PP")
+    assert scene.region("azure") is RegionState.HEALTHY
+    assert {event.name for event in scene.events} <= {"region.recovered"}
+
+
+def test_results_for_what_is_not_watched_any_more_are_dropped() -> None:
+    scene = Scene(policy())
+    stranger = endpoints("azure", "192.0.2.99")[0]
+    result = ProbeResult(stranger, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
+    assert scene.board.observe("api", result) is None
+    scene.board.forget("api")
+    assert scene.looks("FFF") == []
+
+
+# -- asked about it ----------------------------------------------------------------------------------------------------
+
+
+def test_the_board_says_where_its_regions_stand() -> None:
+    scene = Scene(policy())
+    scene.looks("PP")
+    scene.looks("FFF", AZURE)
+    by_region = {found.region: found for found in scene.board.situations("api")}
+    assert (by_region["azure"].state, by_region["oci"].state) == ("down", "healthy")
+    assert by_region["azure"].score == 0
+    assert AZURE in by_region["azure"].evidence
+
+
+@pytest.mark.parametrize(
+    ("script", "undecided", "calm"), [("P", True, False), ("PP", False, True), ("PPFFF", False, False)]
+)
+def test_it_knows_whether_all_is_decided_and_calm(script: str, undecided: bool, calm: bool) -> None:
+    scene = Scene(policy())
+    scene.looks(script)
+    assert (scene.board.undecided("api"), scene.board.calm("api")) == (undecided, calm)

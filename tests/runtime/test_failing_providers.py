@@ -1,0 +1,217 @@
+"""Providers that are down, slow, throttled, lying or broken: who waits, who does not, and what is said."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from support.fakes import Fault, Moment, PaperProvider, Zonefile, hang, lie, lost_answer, refused
+from support.stage import (
+    API,
+    AT,
+    AZURE,
+    NORMAL,
+    OCI,
+    TICK,
+    Stage,
+    normal,
+    playing,
+    policy,
+    record,
+    situation,
+)
+from support.virtual import now, until, virtually
+
+from failoverd.core.errors import Permanent, RateLimited
+from failoverd.core.events import (
+    ChangeApplied,
+    IncidentClosed,
+    IncidentOpened,
+    TargetDelayed,
+    TargetResumed,
+    TaskCrashed,
+)
+from failoverd.ports import ChangeOutcome
+from failoverd.runtime.reconciling import DEADLINE
+
+
+@virtually
+async def test_a_provider_that_is_down_is_said_once_for_each_reason_with_the_command_to_do_it_by_hand() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = refused()
+        stage.fails(AZURE)
+        await until(lambda: any(event.wanted == {"oci": 10_000} for event in stage.told(TargetDelayed)))
+        await asyncio.sleep(600.0)
+        delayed = stage.told(TargetDelayed)[-1]
+        assert (delayed.reason, delayed.remedy) == ("connect_refused", "start the server")
+        assert delayed.manual == f"paper put api.example.com {OCI}=10000 gen=2"
+        assert len(stage.told(TargetDelayed)) <= 2  # once before it knew of the region, once after
+        stage.dns.down = Permanent("the key is wrong", reason="bad_key")
+        await until(lambda: stage.told(TargetDelayed)[-1].reason == "bad_key")
+        assert situation(stage).generation == 1
+        stage.dns.down = None
+        await until(stage.steers(API, oci=100.0))
+        (resumed,) = stage.told(TargetResumed)
+        assert resumed.attempts > 10
+
+
+@virtually
+async def test_a_reason_whose_words_vary_is_still_said_once() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        for number in range(200):
+            stage.dns.on_read.append(Fault(error=refused(f"no answer from port {40_000 + number}")))
+        await asyncio.sleep(300.0)
+        assert len(stage.told(TargetDelayed)) == 1
+
+
+@virtually
+async def test_retries_back_off_with_a_cap_and_a_jitter() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = refused()
+        await asyncio.sleep(400.0)
+        tries = stage.dns.reads[-9:]
+        gaps = [later - earlier for earlier, later in pairwise(tries)]
+        assert all(15.0 <= gap <= 30.0 + TICK + 0.1 for gap in gaps)
+        assert len({round(gap, 3) for gap in gaps}) > 1
+
+
+@virtually
+async def test_one_dead_provider_of_a_record_does_not_hold_up_the_other() -> None:
+    zones = Zonefile(), Zonefile()
+    bind, knot = (PaperProvider(zone, now, name=name) for zone, name in zip(zones, ("bind", "knot"), strict=True))
+    found = policy(records=(record("api", "api.example.com", "bind", "knot"),))
+    stage = Stage(zonefile=zones[1], providers={"bind": bind, "knot": knot})
+    bind.down = refused()
+    async with playing(found, stage=stage):
+        await until(lambda: stage.shares(found, 1) == NORMAL)
+        stage.fails(AZURE)
+        await until(lambda: stage.shares(found, 1) == {"oci": 100.0})
+        assert now() < 1_030.0
+        assert zones[0].writes == []
+        bind.down = None
+        await until(lambda: zones[0].writes)
+        assert {event.provider for event in stage.told(TargetDelayed)} == {"bind"}
+
+
+@virtually
+async def test_throttling_is_obeyed_and_the_throttled_do_not_come_back_in_step() -> None:
+    names = [f"api{number}.example.com" for number in range(4)]
+    found = policy(records=tuple(record("api", name, zone=f"zone{i}") for i, name in enumerate(names)))
+    async with playing(found) as stage:
+        await until(lambda: len(stage.zonefile.writes) == 4)
+        await asyncio.sleep(2 * TICK)
+        stage.dns.down = RateLimited("slow down", reason="throttled", retry_after=60.0)
+        asked = len(stage.dns.reads)
+        await until(lambda: len(stage.told(TargetDelayed)) == 4)
+        stage.dns.down = None
+        throttled = stage.dns.reads[-1]
+        await asyncio.sleep(70.0)
+        back = stage.dns.reads[asked + 4 : asked + 8]
+        assert all(at >= throttled + 60.0 for at in back)
+        assert len(set(back)) == 4
+
+
+@pytest.mark.parametrize("verb", ["read", "apply"])
+def test_a_call_that_hangs_ends_at_the_deadline(verb: str) -> None:
+    @virtually
+    async def scenario() -> None:
+        async with playing(API) as stage:
+            await normal(stage)
+            (stage.dns.on_read if verb == "read" else stage.dns.on_apply).append(hang())
+            stage.fails(AZURE)
+            begun = now()
+            await until(lambda: stage.told(TargetDelayed))
+            (delayed,) = stage.told(TargetDelayed)
+            assert delayed.reason == "deadline"
+            assert now() - begun <= 12.0 + DEADLINE
+            await until(stage.steers(API, oci=100.0))
+            assert now() - begun <= 15.0 + DEADLINE
+
+    scenario()
+
+
+@virtually
+async def test_a_time_out_of_a_librarys_own_is_not_mistaken_for_the_deadline() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_read.append(Fault(error=TimeoutError("a socket of somebody's")))
+        await until(lambda: stage.told(TargetDelayed))
+        (delayed,) = stage.told(TargetDelayed)
+        assert delayed.reason == "internal_error"
+
+
+@virtually
+async def test_a_server_that_says_yes_and_does_nothing_is_caught_by_reading_back() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_apply.append(lie())
+        stage.fails(AZURE)
+        await until(lambda: stage.told(TargetDelayed))
+        (delayed,) = stage.told(TargetDelayed)
+        assert delayed.reason == "no_effect"
+        assert delayed.manual == f"paper put api.example.com {OCI}=10000 gen=2"
+        assert ChangeOutcome.UNVERIFIED in stage.journal.outcomes()
+        assert len(stage.told(ChangeApplied)) == 1
+        await until(stage.steers(API, oci=100.0))
+
+
+@virtually
+async def test_a_lost_answer_is_resolved_by_reading_and_not_by_writing_again() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_apply.append(lost_answer())
+        stage.fails(AZURE)
+        await until(lambda: len(stage.told(ChangeApplied)) == 2)
+        await asyncio.sleep(30.0)
+        assert (stage.generation(API), len(stage.dns.applies)) == (2, 2)
+        assert stage.told(TargetDelayed) == []
+
+
+@pytest.mark.parametrize("how", ["unreachable", "hanging"])
+def test_a_change_whose_outcome_could_not_be_known_is_told_and_counted_when_it_is_found(how: str) -> None:
+    @virtually
+    async def scenario() -> None:
+        async with playing(API) as stage:
+            await normal(stage)
+            stage.dns.on_apply.append(hang(Moment.AFTER) if how == "hanging" else lost_answer())
+            stage.fails(AZURE)
+            await until(lambda: len(stage.dns.applies) == 2)
+            if how == "unreachable":
+                stage.dns.on_read.append(Fault(error=refused()))
+            await until(lambda: len(stage.told(ChangeApplied)) == 2)
+            await asyncio.sleep(30.0)
+            assert (stage.shares(API), stage.generation(API)) == ({"oci": 100.0}, 2)
+            out = stage.told(ChangeApplied)[1]
+            assert (out.shares_to, out.incident_id) == ({"oci": 10_000}, stage.told(IncidentOpened)[0].incident_id)
+            assert stage.journal.outcomes() == [ChangeOutcome.APPLIED, ChangeOutcome.APPLIED]
+            last_good, history = await stage.memory.recall(AT, 0.0)
+            assert last_good is not None
+            assert (last_good.generation, len(history)) == (2, 2)
+            stage.heals(AZURE)
+            await until(lambda: stage.told(IncidentClosed))
+            assert stage.told(IncidentClosed)[0].changes == 2
+
+    scenario()
+
+
+@pytest.mark.parametrize("error", [KeyError("a defect"), asyncio.CancelledError()])
+def test_an_error_that_nobody_classified_isolates_its_target_and_no_other(error: BaseException) -> None:
+    found = policy(records=(record("api", "one.example.com", "bad"), record("api", "two.example.com")))
+
+    @virtually
+    async def scenario() -> None:
+        stage = Stage()
+        bad = PaperProvider(Zonefile(), now, name="bad")
+        stage.providers = {"bad": bad, "dns-main": stage.dns}
+        bad.down = error
+        async with playing(found, stage=stage):
+            await until(lambda: stage.shares(found, 1) == NORMAL)
+            await until(lambda: stage.told(TargetDelayed) or stage.told(TaskCrashed))
+            stage.fails(AZURE)
+            await until(lambda: stage.shares(found, 1) == {"oci": 100.0})
+            bad.down = None
+            await until(lambda: bad.zonefile.writes)
+
+    scenario()

@@ -1,0 +1,146 @@
+"""The process dies, at every single point at which it can, and what the next one makes of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.fakes import PaperJournal, Script, World, Zonefile
+from support.stage import AZURE, Stage, policy, target
+from support.virtual import now, run, until, virtually
+
+from failoverd.core.events import ChangeApplied
+from failoverd.ports import ChangeOutcome
+
+API = policy()
+AT = target(API)
+NORMAL = {"azure": 70.0, "oci": 30.0}
+
+Life = Callable[[Stage], Awaitable[None]]
+
+
+async def born(stage: Stage) -> None:
+    """A first start: the record is created."""
+    await until(stage.steers(API, **NORMAL))
+
+
+async def failing_over(stage: Stage) -> None:
+    await until(stage.steers(API, **NORMAL))
+    stage.fails(AZURE)
+    await until(stage.steers(API, oci=100.0))
+
+
+async def edited(stage: Stage) -> None:
+    await until(stage.steers(API, **NORMAL))
+    stage.zonefile.put(AT, None)
+    await until(stage.steers(API, **NORMAL))
+
+
+async def steps_of(life: Life) -> int:
+    """How many points there are in that life at which it can be killed."""
+    stage = Stage()
+    stage.dns.script = stage.journal.script = Script()
+    stage.start(API)
+    await life(stage)
+    steps = stage.dns.script.steps
+    await stage.kill()
+    return steps
+
+
+async def killed_at(step: int, life: Life) -> None:
+    zonefile, journal, world = Zonefile(), PaperJournal(), World(now)
+    first = Stage(zonefile=zonefile, journal=journal, world=world, prefix="first-")
+    script = first.dns.script = journal.script = Script(kill_at=step)
+    first.start(API)
+    living = asyncio.ensure_future(life(first))
+    await until(lambda: script.killed.is_set() or living.done())
+    living.cancel()
+    await asyncio.gather(living, return_exceptions=True)
+    await first.kill()
+    journal.script = None
+    written = len(zonefile.writes)
+
+    second = Stage(zonefile=zonefile, journal=journal, world=world, prefix="second-")
+    second.start(API)
+    await until(lambda: not second.board.undecided("api"))
+    expected = {"oci": 100.0} if life is failing_over and AZURE in failing(world) else NORMAL
+    await until(second.steers(API, **expected))
+    second.heals(AZURE)
+    await until(second.steers(API, **NORMAL))
+    await asyncio.sleep(60.0)
+
+    assert second.shares(API) == NORMAL
+    assert all(write.records.serving for write in zonefile.writes)
+    generations = [write.marker.generation for write in zonefile.writes]
+    assert generations == list(range(1, len(generations) + 1)), f"after {written} writes"
+    assert None not in journal.outcomes()
+    assert set(journal.outcomes()) <= {ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED}
+    told = [event.generation for stage in (first, second) for event in stage.told(ChangeApplied)]
+    assert sorted(set(told)) == generations, "every change explains itself"
+    assert journal.answers[AT].generation == generations[-1]
+    assert second.incidents.current("api") is None
+    await second.kill()
+
+
+def failing(world: World) -> set[str]:
+    return {address for address, does in world._does.items() if does == "refuse"}
+
+
+LIVES: dict[str, Life] = {"a first start": born, "a failover": failing_over, "a restored edit": edited}
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_killed_at_any_step_it_converges_with_a_growing_generation_and_never_an_empty_answer(life: str) -> None:
+    steps = run(steps_of(LIVES[life]))
+    assert steps > 10
+    for step in range(1, steps + 1):
+        run(killed_at(step, LIVES[life]))
+
+
+@virtually
+async def test_a_change_that_arrived_although_its_process_died_is_told_by_the_next_one_and_counts() -> None:
+    first = Stage(prefix="first-")
+    first.start(API)
+    await until(first.steers(API, **NORMAL))
+    script = first.dns.script = Script()
+    first.fails(AZURE)
+    await until(lambda: len(first.zonefile.writes) == 2)
+    script.kill_at = script.steps + 1
+    await first.kill()
+    assert first.journal.outcomes() == [ChangeOutcome.APPLIED, None]
+
+    second = Stage(zonefile=first.zonefile, journal=first.journal, world=first.world, prefix="second-")
+    second.start(API)
+    await until(lambda: second.told(ChangeApplied))
+    (found,) = second.told(ChangeApplied)
+    assert (found.generation, found.shares_to) == (2, {"oci": 10_000})
+    assert first.journal.outcomes() == [ChangeOutcome.APPLIED, ChangeOutcome.APPLIED]
+    assert len(first.zonefile.writes) == 2
+    await second.kill()
+
+
+@virtually
+async def test_an_orderly_stop_moves_no_traffic_and_leaves_nothing_in_doubt() -> None:
+    stage = Stage()
+    stage.start(API)
+    await until(stage.steers(API, **NORMAL))
+    await stage.stop()
+    assert (stage.shares(API), len(stage.zonefile.writes)) == (NORMAL, 1)
+    assert stage.journal.interrupted(now()) == []
+    assert [event.name for event in stage.journal.events] == stage.names()
+
+
+@virtually
+async def test_a_restart_of_a_daemon_that_knows_nothing_any_more_writes_nothing_new() -> None:
+    """The journal is lost: what stands in DNS, and its marker, are enough."""
+    first = Stage()
+    first.start(API)
+    await until(first.steers(API, **NORMAL))
+    await first.stop()
+    second = Stage(zonefile=first.zonefile, world=first.world)
+    second.start(API)
+    await asyncio.sleep(60.0)
+    assert len(second.zonefile.writes) == 1
+    second.fails(AZURE)
+    await until(second.steers(API, oci=100.0))
+    assert second.generation(API) == 2
+    await second.kill()

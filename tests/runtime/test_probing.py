@@ -1,0 +1,375 @@
+"""When endpoints are looked at, and how soon a fault is known. All times are exact: the clock is virtual."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from support.fakes import Does, World
+from support.stage import AZURE, OCI, endpoints, policy, regions
+from support.virtual import VirtualLoop, VirtualTimetable, now, until, virtually
+
+from failoverd.core.events import EndpointFailed, EndpointRecovered, Event, RegionLost
+from failoverd.core.health import Health
+from failoverd.core.records import Check, HealthRules, Policy, ProbeReason, RegionSpec
+from failoverd.runtime.board import Board
+from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.probing import STAGGER, Probing
+
+EXACT = 1e-6
+
+
+class Watch:
+    """Probing with its board, and nothing behind it."""
+
+    def __init__(self) -> None:
+        self.world = World(now)
+        self.events: list[Event] = []
+        self.timetable = VirtualTimetable()
+        incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
+        self.board = Board(self.events.append, now, incidents, lambda _: None)
+        self.probing = Probing(self.timetable, self.board, now)
+
+    def watch(self, found: Policy) -> None:
+        self.board.watch(found)
+        self.probing.watch(found, {check.name: self.world.prober(check) for check in found.checks})
+
+    def verdicts(self, found: Policy) -> dict[str, Health]:
+        entry = self.board._entries[found.name]
+        return {endpoint.address: verdict.state for endpoint, verdict in entry.verdicts.items()}
+
+    async def settled(self, found: Policy) -> float:
+        """Every endpoint has a verdict, and no haste is left."""
+        await until(lambda: not self.board.undecided(found.name))
+        await until(lambda: not self.probing._flights)
+        return now()
+
+    def failed(self) -> dict[str, float]:
+        return {event.endpoint: event.at for event in self.events if isinstance(event, EndpointFailed)}
+
+
+@asynccontextmanager
+async def watching(*policies: Policy) -> AsyncIterator[Watch]:
+    watch = Watch()
+    for found in policies:
+        watch.watch(found)
+    try:
+        yield watch
+    finally:
+        await watch.probing.close()
+        await watch.timetable.close()
+
+
+def one_region(*addresses: str) -> tuple[RegionSpec, ...]:
+    return (RegionSpec("azure", 10_000, endpoints("azure", *addresses)),)
+
+
+def many(number: int, name: str = "azure") -> RegionSpec:
+    return RegionSpec(
+        name, 5_000, endpoints(name, *(f"10.{name == 'oci':d}.{i // 250}.{i % 250 + 1}" for i in range(number)))
+    )
+
+
+async def next_look(watch: Watch, address: str) -> float:
+    """When the endpoint is looked at next."""
+    seen = len(watch.world.at(address))
+    await until(lambda: len(watch.world.at(address)) > seen)
+    return watch.world.at(address)[seen]
+
+
+async def broken(watch: Watch, does: Does, *addresses: str) -> float:
+    """Break the endpoints; returns when the first look after that began."""
+    fault = now()
+    watch.world.let(does, *addresses)
+    await until(lambda: any(at >= fault for address in addresses for at in watch.world.at(address)))
+    return min(at for address in addresses for at in watch.world.at(address) if at >= fault)
+
+
+# -- how soon ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fall", "recheck"), [(1, 0.5), (2, 0.5), (3, 0.5), (4, 0.2), (3, 1.5)])
+@pytest.mark.parametrize("after", [0.0, 1.7, 4.3, 9.9])
+def test_a_refusing_endpoint_is_known_after_the_phase_and_the_rechecks(fall: int, recheck: float, after: float) -> None:
+    found = policy(regions=one_region(AZURE), health=HealthRules(fall=fall, rise=2, recheck=recheck))
+
+    @virtually
+    async def scenario() -> None:
+        async with watching(found) as watch:
+            await watch.settled(found)
+            await asyncio.sleep(20 + after)
+            fault = now()
+            first = await broken(watch, Does.REFUSE, AZURE)
+            await until(watch.failed)
+            assert first - fault <= 10.0
+            assert watch.failed()[AZURE] == pytest.approx(first + (fall - 1) * recheck, abs=EXACT)
+
+    scenario()
+
+
+@pytest.mark.parametrize(
+    ("fall", "recheck", "timeout"), [(3, 0.5, 2.0), (3, 0.5, 0.7), (2, 0.5, 5.0), (5, 0.2, 0.9), (1, 0.5, 2.0)]
+)
+def test_a_silent_drop_costs_one_time_out_more_because_looks_overlap(fall: int, recheck: float, timeout: float) -> None:
+    found = policy(
+        regions=one_region(AZURE),
+        checks=(Check("live", "https", 10.0, timeout),),
+        health=HealthRules(fall=fall, rise=2, recheck=recheck),
+    )
+
+    @virtually
+    async def scenario() -> None:
+        async with watching(found) as watch:
+            await watch.settled(found)
+            await asyncio.sleep(23.0)
+            first = await broken(watch, Does.DROP, AZURE)
+            await until(watch.failed)
+            assert watch.failed()[AZURE] == pytest.approx(first + (fall - 1) * recheck + timeout, abs=EXACT)
+            assert max(look.abreast for look in watch.world.looks) <= fall
+
+    scenario()
+
+
+@virtually
+async def test_one_blind_look_does_not_cost_an_endpoint_its_fast_detection() -> None:
+    found = policy(regions=one_region(AZURE))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        watch.world.let(Does.BLIND, AZURE)
+        await next_look(watch, AZURE)
+        await asyncio.sleep(0.1)
+        first = await broken(watch, Does.DROP, AZURE)
+        await until(watch.failed)
+        assert watch.failed()[AZURE] == pytest.approx(first + 2 * 0.5 + 2.0, abs=EXACT)
+
+
+@virtually
+async def test_the_first_failure_looks_at_the_rest_of_the_region_at_once_one_after_the_other() -> None:
+    siblings = ["192.0.2.11", "192.0.2.12", "192.0.2.13"]
+    found = policy(regions=(*one_region(AZURE, *siblings), RegionSpec("oci", 0, endpoints("oci", OCI))))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await asyncio.sleep(20.0)
+        first = await broken(watch, Does.REFUSE, AZURE)
+        await asyncio.sleep(0.3)
+        looked = [at for address in siblings for at in watch.world.at(address) if at > first]
+        assert looked == pytest.approx([first + STAGGER, first + 2 * STAGGER, first + 3 * STAGGER], abs=0.021)
+        others = [at for at in watch.world.at(OCI) if first < at < first + 0.3]
+        assert len(others) <= 1  # only its own turn
+
+
+@virtually
+async def test_a_whole_region_that_fails_together_is_known_together() -> None:
+    found = policy(regions=one_region(AZURE, "192.0.2.11", "192.0.2.12"))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await asyncio.sleep(20.0)
+        first = await broken(watch, Does.REFUSE, AZURE, "192.0.2.11", "192.0.2.12")
+        await until(lambda: len(watch.failed()) == 3)
+        assert now() <= first + 2 * 0.5 + 2 * STAGGER + 0.05
+
+
+@virtually
+async def test_siblings_that_fail_one_after_the_other_never_put_off_each_others_recheck() -> None:
+    big = many(80)
+    found = policy(regions=(big,))
+    addresses = [endpoint.address for endpoint in big.endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await asyncio.sleep(20.0)
+        fault = now()
+        watch.world.let(Does.REFUSE, *addresses)
+        await until(lambda: len(watch.failed()) == 80)
+        for address in addresses:
+            first = min(at for at in watch.world.at(address) if at >= fault)
+            assert watch.failed()[address] <= first + 2 * 0.5 + EXACT
+
+
+@virtually
+async def test_endpoints_without_a_verdict_get_one_within_about_rise_rechecks_of_the_start() -> None:
+    found = policy(regions=(many(60), many(60, "oci")), health=HealthRules(rise=5, recheck=0.5))
+    async with watching(found) as watch:
+        start = now()
+        await until(lambda: not watch.board.undecided(found.name))
+        assert now() - start <= 5 * 0.5 + 0.1
+        assert set(watch.verdicts(found).values()) == {Health.HEALTHY}
+
+
+@virtually
+async def test_an_endpoint_that_is_slow_by_nature_is_never_looked_at_twice_at_once() -> None:
+    found = policy(regions=one_region(AZURE), checks=(Check("live", "https", 10.0, 2.0),))
+    async with watching(found) as watch:
+        watch.world.slow(AZURE, 0.8)
+        await asyncio.sleep(120.0)
+        assert max(look.abreast for look in watch.world.looks) == 1
+        assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
+
+
+@virtually
+async def test_an_endpoint_that_stays_down_goes_back_to_the_plain_interval() -> None:
+    found = policy(regions=one_region(AZURE))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await broken(watch, Does.DROP, AZURE)
+        await until(watch.failed)
+        down = now()
+        await asyncio.sleep(100.0)
+        looks = [at for at in watch.world.at(AZURE) if at > down]
+        assert 9 <= len(looks) <= 10
+        assert all(later - earlier == pytest.approx(10.0) for earlier, later in pairwise(looks))
+
+
+@virtually
+async def test_passes_between_failures_do_not_hide_a_service_that_fails_a_third_of_the_time() -> None:
+    found = policy(regions=one_region(AZURE), health=HealthRules(fall=3, rise=5, recheck=0.5))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await broken(watch, Does.REFUSE, AZURE)
+        while not watch.failed():
+            looks = len(watch.world.at(AZURE))
+            watch.world.let(Does.REFUSE if looks % 3 == 0 else Does.ANSWER, AZURE)
+            await next_look(watch, AZURE)
+        assert now() < 100_000
+
+
+# -- what goes wrong with the prober -----------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_prober_with_a_defect_blinds_itself_and_never_counts_against_the_endpoint() -> None:
+    found = policy(regions=one_region(AZURE))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        watch.world.let(Does.CRASH, AZURE)
+        await asyncio.sleep(25.0)
+        assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
+        assert watch.failed() == {}
+        health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
+        assert health.blind >= 2
+
+
+@virtually
+async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
+    found = policy(regions=one_region(AZURE))
+    async with watching(found) as watch:
+        watch.world.let(Does.CRASH, AZURE)
+        await asyncio.sleep(25.0)
+        assert watch.verdicts(found) == {AZURE: Health.UNKNOWN}
+        health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
+        assert ProbeReason.PROBER_ERROR in health.evidence
+        assert "a defect in the prober" in health.evidence
+
+
+# -- policies come and go ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("does", list(Does))
+def test_forgetting_a_policy_in_the_middle_of_everything_leaves_nothing_behind(does: Does) -> None:
+    found = policy(regions=(many(20), many(20, "oci")))
+    addresses = [endpoint.address for spec in found.regions for endpoint in spec.endpoints]
+
+    @virtually
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        for moment in (0.0, 0.01, 0.3, 1.0, 7.0, 12.5):
+            watch = Watch()
+            watch.watch(found)
+            await asyncio.sleep(moment / 2)
+            watch.world.let(does, *addresses)
+            await asyncio.sleep(moment / 2)
+            watch.probing.forget(found.name)
+            looks = len(watch.world.looks)
+            await watch.probing.close()
+            assert (watch.timetable.jobs, loop.timers()) == ({}, [])
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            await asyncio.sleep(30.0)
+            assert len(watch.world.looks) == looks
+
+    scenario()
+
+
+@virtually
+async def test_a_look_that_was_abandoned_is_not_held_against_the_newer_revision() -> None:
+    found = policy(regions=one_region(AZURE), health=HealthRules(fall=1, rise=2, recheck=0.5))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        watch.world.let(Does.STUBBORN, AZURE)
+        await next_look(watch, AZURE)
+        await asyncio.sleep(0.1)
+        watch.world.let(Does.ANSWER, AZURE)
+        watch.watch(replace(found, owner="somebody-else"))
+        await asyncio.sleep(5.0)
+        assert watch.failed() == {}
+
+
+@virtually
+async def test_a_newer_revision_keeps_what_is_known_and_does_not_look_twice_as_often() -> None:
+    found = policy()
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await asyncio.sleep(20.0)
+        watch.watch(replace(found, owner="somebody-else"))
+        assert set(watch.verdicts(found).values()) == {Health.HEALTHY}
+        begun = now()
+        await asyncio.sleep(100.0)
+        looks = [at for at in watch.world.at(AZURE) if at > begun]
+        assert 10 <= len(looks) <= 12
+        assert watch.events == [
+            event for event in watch.events if not isinstance(event, EndpointRecovered | RegionLost)
+        ]
+
+
+# -- slots -------------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_thousand_endpoints_share_few_jobs_and_are_spread_evenly() -> None:
+    checks = (Check("live", "https", every=1.0, timeout=0.5),)
+    found = policy(regions=(many(500), many(500, "oci")), checks=checks)
+    async with watching(found) as watch:
+        assert len(watch.timetable.jobs) <= 50
+        sizes = sorted(len(slot.lookouts) for slot in watch.probing._slots.values())
+        assert sum(sizes) == 1_000
+        assert sizes[0] >= 18
+        assert sizes[-1] <= 22
+
+
+@virtually
+async def test_the_endpoints_of_one_region_do_not_share_a_slot() -> None:
+    found = policy(regions=tuple(many(5, name) for name in ("azure", "oci")))
+    async with watching(found) as watch:
+        for slot in watch.probing._slots.values():
+            assert len({lookout.endpoint.region for lookout in slot.lookouts}) == len(slot.lookouts)
+        moments = sorted(number * 0.02 for _, number in watch.probing._slots)
+        gaps = [later - earlier for earlier, later in pairwise(moments)]
+        assert min(gaps) >= 0.3
+        assert max(gaps) <= 2.5
+
+
+@virtually
+async def test_each_endpoint_is_looked_at_once_in_each_interval() -> None:
+    found = policy(regions=(many(40),), checks=(Check("live", "https", every=2.0, timeout=0.5),))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        begun = now()
+        await asyncio.sleep(20.0)
+        for endpoint in found.regions[0].endpoints:
+            looks = [at for at in watch.world.at(endpoint.address) if at > begun]
+            assert len(looks) == 10
+
+
+@virtually
+async def test_two_checks_of_one_endpoint_are_looked_after_each_by_itself() -> None:
+    checks = (Check("live", "https", 10.0, 2.0), Check("deep", "https", 30.0, 2.0))
+    found = policy(regions=regions(azure=(100, AZURE)), checks=checks)
+    async with watching(found) as watch:
+        await watch.settled(found)
+        begun = now()
+        await asyncio.sleep(60.0)
+        by_check = [
+            sum(1 for look in watch.world.looks if look.check == name and look.at > begun) for name in ("live", "deep")
+        ]
+        assert by_check == [6, 2]

@@ -1,0 +1,266 @@
+"""The loop, as scripts: what happened, and what it did."""
+
+import asyncio
+
+import pytest
+from support.fakes import Fault, hang, refused
+from support.stage import (
+    API,
+    AT,
+    AWS,
+    AZURE,
+    NORMAL,
+    OCI,
+    SECOND,
+    TICK,
+    ZONE,
+    Stage,
+    normal,
+    playing,
+    policy,
+    regions,
+    situation,
+)
+from support.virtual import now, until, virtually
+
+from failoverd.core.errors import Permanent, ProviderError, RateLimited
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeVerified,
+    DecisionMade,
+    IncidentClosed,
+    IncidentOpened,
+    PlanHeld,
+    TargetDelayed,
+)
+from failoverd.core.records import Limits, Marker, RecordType
+from failoverd.core.situations import TargetState
+from failoverd.ports import ChangeOutcome
+
+# -- from the first look to the way back -------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_healthy_start_creates_the_record_and_its_marker() -> None:
+    async with playing(API) as stage:
+        await until(stage.steers(API, **NORMAL))
+        assert stage.zonefile.observe(AT).marker == Marker("prod", "api", 1, (RecordType.A,))
+        await asyncio.sleep(60.0)
+        assert len(stage.zonefile.writes) == 1
+        (applied,) = stage.told(ChangeApplied)
+        assert (applied.kind, applied.generation, applied.shares_to) == ("create", 1, {"azure": 7_000, "oci": 3_000})
+        assert (applied.actor, applied.revision, applied.undo) == ("failoverd", "r1", "")
+        assert [event.change_id for event in stage.told(ChangeVerified)] == [applied.change_id]
+        assert stage.told(IncidentOpened) == []
+
+
+@virtually
+async def test_nothing_is_written_before_every_region_has_a_verdict() -> None:
+    async with playing(API) as stage:
+        stage.world.let("blind", AZURE)  # type: ignore[arg-type]
+        await asyncio.sleep(120.0)
+        assert stage.zonefile.writes == []
+        assert [event.verdict for event in stage.told(DecisionMade)] == ["hold_no_verdict"]
+        assert situation(stage).state is TargetState.HOLDING
+        stage.heals(AZURE)
+        await until(stage.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_region_fails_and_heals_one_change_each_way_and_one_incident_around_it() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        fault = now()
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        assert now() - fault <= 10.0 + 2 * 0.5 + 0.1
+        assert stage.generation(API) == 2
+        (out,) = stage.told(ChangeApplied)[1:]
+        assert (out.shares_from, out.shares_to) == ({"azure": 7_000, "oci": 3_000}, {"oci": 10_000})
+        assert out.rule_at == "policies/api.yaml:18"
+        assert out.undo.startswith("paper put api.example.com 192.0.2.10=7000")
+        assert AZURE in out.evidence[0]
+
+        await asyncio.sleep(60.0)
+        stage.heals(AZURE)
+        await until(lambda: stage.board.calm("api"))
+        well = now()
+        await until(stage.steers(API, **NORMAL))
+        assert 60.0 <= now() - well <= 60.0 + TICK + 0.1
+        await until(lambda: stage.told(IncidentClosed))
+        assert (stage.generation(API), len(stage.zonefile.writes)) == (3, 3)
+
+        back = stage.told(ChangeApplied)[2]
+        (opened,), (closed,) = stage.told(IncidentOpened), stage.told(IncidentClosed)
+        assert {opened.incident_id, out.incident_id, back.incident_id} == {closed.incident_id}
+        assert closed.changes == 2
+        assert closed.lasted == pytest.approx(now() - opened.at, abs=0.1)
+
+
+@virtually
+async def test_every_region_down_moves_nothing() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.fails(OCI)
+        await asyncio.sleep(120.0)
+        assert stage.shares(API) == {"oci": 100.0}
+        assert situation(stage).wish == "hold_all_down"
+
+
+@virtually
+async def test_a_region_that_nobody_can_see_any_more_keeps_its_share() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.world.let("blind", AZURE, OCI)  # type: ignore[arg-type]
+        await asyncio.sleep(300.0)
+        assert stage.shares(API) == NORMAL
+        assert len(stage.zonefile.writes) == 1
+
+
+@virtually
+async def test_the_second_look_at_an_unchanged_world_says_nothing_and_writes_nothing() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        said, situated = len(stage.events), len(stage.journal.situations)
+        await asyncio.sleep(600.0)
+        assert (len(stage.events), len(stage.zonefile.writes)) == (said, 1)
+        assert len(stage.journal.situations) == situated
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_limit_holds_is_said_once_and_lets_go_by_itself() -> None:
+    found = policy(limits=Limits(max_changes=2, changes_window=600.0), failback_after=10.0)
+    async with playing(found) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(found, oci=100.0))
+        first = stage.told(ChangeApplied)[0].at
+        stage.heals(AZURE)
+        await until(lambda: situation(stage).state is TargetState.LIMITED)
+        (held,) = stage.told(PlanHeld)
+        assert held.rule_at == "policies/api.yaml:24"
+        assert held.until == pytest.approx(first + 600.0, abs=0.1)
+        assert situation(stage).until == held.until
+        assert held.manual.startswith("paper put")
+        await until(stage.steers(found, **NORMAL), within=700.0)
+        assert first + 600.0 <= now() <= first + 600.0 + TICK + 0.1
+        assert len(stage.told(PlanHeld)) == 1
+
+
+@virtually
+async def test_a_shift_that_is_too_large_waits_for_a_person() -> None:
+    found = policy(limits=Limits(max_shift=5_000))
+    async with playing(found) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(lambda: stage.told(PlanHeld))
+        await asyncio.sleep(900.0)
+        assert stage.shares(found) == NORMAL
+        (held,) = stage.told(PlanHeld)
+        assert (held.until, held.wanted) == (None, {"oci": 10_000})
+
+
+# -- one writer per zone, and the end ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("zones", "abreast"), [((ZONE, ZONE), 1), ((ZONE, "example.net"), 2)])
+def test_two_policies_write_one_zone_in_turn_and_two_zones_at_once(zones: tuple[str, str], abreast: int) -> None:
+    one, other = (policy(name, zone=zone) for name, zone in zip(("api", "web"), zones, strict=True))
+
+    @virtually
+    async def scenario() -> None:
+        stage = Stage()
+        stage.dns.latency = 0.4
+        async with playing(one, other, stage=stage):
+            await until(lambda: len(stage.zonefile.writes) == 2)
+            assert max(stage.dns.most_in_zone.values()) == 1
+            assert stage.dns.most_abreast == abreast
+
+    scenario()
+
+
+@virtually
+async def test_finish_waits_for_the_write_under_way() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        gate = asyncio.Event()
+        stage.dns.on_apply.append(Fault(hold=gate))
+        stage.fails(AZURE)
+        await until(lambda: len(stage.dns.applies) == 2)
+        finishing = asyncio.create_task(stage.reconcilers["api"].finish(5.0))
+        await asyncio.sleep(1.0)
+        assert not finishing.done()
+        gate.set()
+        await finishing
+        assert stage.shares(API) == {"oci": 100.0}
+        assert ChangeOutcome.APPLIED is stage.journal.outcomes()[-1]
+
+
+@virtually
+async def test_finish_does_not_wait_for_ever() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_apply.append(hang())
+        stage.fails(AZURE)
+        await until(lambda: len(stage.dns.applies) == 2)
+        begun = now()
+        await stage.reconcilers["api"].finish(5.0)
+        assert now() - begun == pytest.approx(5.0)
+
+
+@virtually
+async def test_after_finish_nothing_new_is_written_not_even_by_a_round_that_was_reading() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        gate = asyncio.Event()
+        stage.dns.on_read.append(Fault(hold=gate))
+        await until(lambda: not stage.dns.on_read)
+        stage.fails(AZURE)
+        await until(lambda: stage.names()[-1] == "region.failed")
+        finishing = asyncio.create_task(stage.reconcilers["api"].finish(5.0))
+        await asyncio.sleep(0.1)
+        gate.set()
+        await finishing
+        await asyncio.sleep(60.0)
+        assert (stage.shares(API), len(stage.dns.applies)) == (NORMAL, 1)
+
+
+@virtually
+async def test_a_newer_revision_takes_over_where_the_older_one_stood() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        await stage.replace(policy(regions=regions(azure=(50, AZURE), oci=(50, OCI))))
+        await until(lambda: stage.shares(API) == {"azure": 50.0, "oci": 50.0})
+        assert stage.generation(API) == 2
+        assert stage.told(IncidentOpened) == []
+
+
+@virtually
+async def test_a_standby_takes_over_and_gives_back() -> None:
+    found = policy(regions=regions(azure=(100, f"{AZURE} {SECOND}"), aws=(0, AWS)))
+    async with playing(found) as stage:
+        await until(stage.steers(found, azure=100.0))
+        stage.fails(AZURE)
+        await until(lambda: AZURE not in str(stage.zonefile.observe(AT).records))
+        stage.fails(SECOND)
+        await until(stage.steers(found, aws=100.0))
+        stage.heals(AZURE, SECOND)
+        await until(stage.steers(found, azure=100.0))
+        await until(lambda: stage.told(IncidentClosed))
+
+
+@virtually
+async def test_an_error_of_the_provider_is_one_of_four() -> None:
+    """Whatever the provider raises on purpose leaves its own reason in the words of the operator."""
+    errors: list[ProviderError] = [refused(), Permanent("no", reason="zone_missing"), RateLimited("no", reason="slow")]
+    for error in errors:
+        stage = Stage()
+        stage.dns.down = error
+        async with playing(API, stage=stage):
+            await until(lambda stage=stage: stage.told(TargetDelayed))  # type: ignore[misc]
+            assert stage.told(TargetDelayed)[0].reason == error.reason

@@ -1,0 +1,313 @@
+"""Whole clusters on a virtual clock: seeded bad luck of every kind, and the rules that never bend after each write.
+
+A failure names its seed. `FAILOVERD_SEED=17` plays that one, `FAILOVERD_SEEDS=2000 FAILOVERD_STEPS=300` a night full.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Iterable
+
+import pytest
+from support.fakes import (
+    Does,
+    Fault,
+    Moment,
+    PaperJournal,
+    PaperProvider,
+    World,
+    Zonefile,
+    hang,
+    lie,
+    lost_answer,
+    refused,
+)
+from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
+from support.virtual import now, run
+
+from failoverd.core.decide import Wish
+from failoverd.core.errors import JournalError, Permanent, RateLimited
+from failoverd.core.events import TargetDelayed, TaskCrashed
+from failoverd.core.plan import Plan
+from failoverd.core.records import HealthRules, Limits, Observed, RecordKey, RecordType, Target
+
+STEPS = int(os.environ.get("FAILOVERD_STEPS", "100"))
+ONE = os.environ.get("FAILOVERD_SEED")
+SEEDS = [int(ONE)] if ONE else range(int(os.environ.get("FAILOVERD_SEEDS", "16")))
+
+RULES = HealthRules(fall=3, rise=2, recheck=0.5, flap_half_life=60.0)
+V6 = ("2001:db8::10", "2001:db8:1::10")
+API = policy(
+    health=RULES,
+    failback_after=30.0,
+    records=(record("api", "api.example.com", "bind", "knot"),),
+    regions=regions(azure=(70, f"{AZURE} 192.0.2.11"), oci=(30, OCI), aws=(0, AWS)),
+    limits=Limits(max_changes=6, changes_window=240.0),
+)
+WEB = policy(
+    "web",
+    health=RULES,
+    failback_after=10.0,
+    records=tuple(
+        record("web", "www.example.com", "bind", record_type=kind) for kind in (RecordType.A, RecordType.AAAA)
+    ),
+    regions=regions(azure=(50, f"192.0.2.20 {V6[0]}"), oci=(50, f"198.51.100.20 {V6[1]}")),
+    limits=Limits(max_changes=1_000),
+)
+BATCH = policy(
+    "batch",
+    health=RULES,
+    failback_after=5.0,
+    records=(record("batch", "batch.example.net", "knot", zone="example.net"),),
+    regions=regions(azure=(60, "192.0.2.30"), oci=(40, "198.51.100.30")),
+    limits=Limits(max_changes=1_000),
+)
+POLICIES = (API, WEB, BATCH)
+TARGETS = [(found, at) for found in POLICIES for spec in found.records for at in spec.targets]
+ADDRESSES = [end.address for found in POLICIES for spec in found.regions for end in spec.endpoints]
+
+STRANGER = Target("", RecordKey("mail.example.com", RecordType.A), "bind", "example.com")
+"""A record in the same zone that nobody asked failoverd to look after."""
+
+
+def luck(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 - a script, no secret
+
+
+class Cluster:
+    """Two name servers, the endpoints, one daemon, and now and then a rival of it with a journal of its own."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = luck(seed)
+        self.zonefiles = {"bind": Zonefile(), "knot": Zonefile()}
+        self.world = World(now)
+        self.journal = PaperJournal()
+        self.violations: list[str] = []
+        self.story: list[str] = []
+        self.born = 0
+        for zonefile in self.zonefiles.values():
+            zonefile.put(STRANGER, {"203.0.113.99": 1})
+        self.daemon = self._daemon(self.journal)
+        self.rival: Stage | None = None
+        self.gone: list[Stage] = []
+
+    def _daemon(self, journal: PaperJournal) -> Stage:
+        self.born += 1
+        providers = {name: PaperProvider(zone, now, name=name) for name, zone in self.zonefiles.items()}
+        stage = Stage(journal=journal, world=self.world, providers=providers, prefix=f"{self.born}-")
+        for provider in providers.values():
+            provider.audit = lambda plan, found, stage=stage: self._audit(stage, plan, found)  # type: ignore[misc]
+        stage.start(*POLICIES)
+        return stage
+
+    # -- the rules that never bend -------------------------------------------------------------------------------------
+
+    def _audit(self, stage: Stage, plan: Plan, found: Observed) -> None:
+        generation = found.marker.generation if found.marker is not None else 0
+        unseen = [
+            region.name for region in stage.board.regions(plan.target.policy, plan.target.key.type).values()
+            if not region.seen
+        ]  # fmt: skip
+        self._must(bool(plan.after.serving), f"{plan.target} would be empty")
+        self._must(plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
+        self._must(plan.target in {at for _, at in TARGETS}, f"{plan.target} is not ours")
+        self._must(
+            not unseen or plan.decision.wish is Wish.RESTORE_LAST_GOOD,
+            f"{plan.target} is written before {unseen} is seen",
+        )
+
+    def _must(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.violations.append(f"at {now():.3f}: {otherwise}")
+
+    # -- bad luck ------------------------------------------------------------------------------------------------------
+
+    async def misfortune(self) -> None:
+        """One thing goes wrong, or right again."""
+        happening = self.random.choices(
+            [
+                self._endpoint,
+                self._heal,
+                self._fault,
+                self._server,
+                self._edit,
+                self._disk,
+                self._restart,
+                self._rivalry,
+            ],
+            weights=[8, 6, 8, 4, 4, 2, 2, 2],
+        )[0]
+        await happening()
+        await asyncio.sleep(self.random.choice([0.05, 0.6, 3.0, 11.0, 30.0]) * self.random.random())
+
+    async def _endpoint(self) -> None:
+        address = self.random.choice(ADDRESSES)
+        does = self.random.choice([Does.REFUSE, Does.REFUSE, Does.DROP, Does.OVERLOAD, Does.BLIND, Does.CRASH])
+        self.world.let(does, address)
+        self._tell(f"{address} does {does}")
+
+    async def _heal(self) -> None:
+        addresses = self.random.sample(ADDRESSES, 3)
+        self.world.let(Does.ANSWER, *addresses)
+        self._tell(f"{addresses} heal")
+
+    async def _fault(self) -> None:
+        provider = self.random.choice(self._providers())
+        throttled = RateLimited("slow down", reason="throttled", retry_after=7.0)
+        fault = self.random.choice(
+            [
+                lie(),
+                lost_answer(),
+                hang(),
+                hang(Moment.AFTER),
+                Fault(error=refused()),
+                Fault(error=throttled),
+                Fault(Moment.AFTER, Permanent("it says no and does it", reason="odd")),
+            ]
+        )
+        self.random.choice([provider.on_apply, provider.on_apply, provider.on_read]).append(fault)
+        self._tell(f"{provider.name} gets a fault: {fault.moment}")
+
+    async def _server(self) -> None:
+        provider = self.random.choice(self._providers())
+        provider.down = None if provider.down is not None else refused()
+        self._tell(f"{provider.name} is {'down' if provider.down else 'up'}")
+
+    async def _edit(self) -> None:
+        found, at = self.random.choice(TARGETS)
+        values = self.random.sample(sorted(found.region_of(at.key.type)), 1)
+        weights = self.random.choice([None, dict.fromkeys([*values, "203.0.113.66"], 5), dict.fromkeys(values, 1)])
+        if self.zonefiles[at.provider].observe(at).marker is not None:
+            self.zonefiles[at.provider].put(at, weights)
+            self._tell(f"somebody writes {weights} to {at}")
+
+    async def _disk(self) -> None:
+        state = self.random.choice(["works", "works", "broken", "full", "stuck"])
+        self.journal.broken = JournalError("gone", reason="journal_io") if state == "broken" else None
+        self.journal.full = JournalError("full", reason="journal_full") if state == "full" else None
+        self._unstick()
+        if state == "stuck":
+            self.journal.stuck = asyncio.Event()
+        self._tell(f"the journal is {state}")
+
+    async def _restart(self) -> None:
+        self._tell("the daemon is killed and started again")
+        await self.daemon.kill()
+        self.gone.append(self.daemon)
+        self.daemon = self._daemon(self.journal)
+
+    async def _rivalry(self) -> None:
+        self._tell("a rival goes" if self.rival else "a rival comes")
+        if self.rival is None:
+            self.rival = self._daemon(PaperJournal())
+        else:
+            await self.rival.kill()
+            self.gone.append(self.rival)
+            self.rival = None
+
+    def _providers(self) -> list[PaperProvider]:
+        stages = [stage for stage in (self.daemon, self.rival) if stage is not None]
+        return [found for stage in stages for found in stage.providers.values() if isinstance(found, PaperProvider)]
+
+    def _unstick(self) -> None:
+        if self.journal.stuck is not None:
+            self.journal.stuck.set()
+            self.journal.stuck = None
+
+    def _tell(self, what: str) -> None:
+        self.story.append(f"{now():10.3f} {what}")
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    async def calm(self) -> None:
+        """All bad luck ends."""
+        self._tell("calm")
+        self.world.let(Does.ANSWER, *ADDRESSES)
+        if self.rival is not None:
+            await self._rivalry()
+        for provider in self._providers():
+            provider.down = None
+            provider.on_read.clear()
+            provider.on_apply.clear()
+        self.journal.broken = self.journal.full = None
+        self._unstick()
+
+    def abnormal(self) -> list[str]:
+        """What is not as the files say for a day on which nothing is wrong."""
+        wrong = [
+            f"{found.name} has an open incident" for found in POLICIES if self.daemon.incidents.current(found.name)
+        ]
+        for found, at in TARGETS:
+            shares = self.zonefiles[at.provider].shares(at, found.region_of(at.key.type))
+            if shares != {spec.name: spec.share for spec in found.regions if spec.share}:
+                wrong.append(f"{at} answers {shares}")
+        return wrong
+
+    async def still_wrong(self) -> list[str]:
+        """What is abnormal an hour after the calm began; nothing, as soon as nothing is."""
+        for _ in range(720):
+            if self.abnormal():
+                await asyncio.sleep(5.0)
+        await asyncio.sleep(30.0)
+        return self.abnormal()
+
+    async def end(self) -> None:
+        for stage in (self.daemon, self.rival):
+            if stage is not None:
+                self.gone.append(stage)
+                await stage.kill()
+
+    def defects(self) -> Iterable[str]:
+        for stage in self.gone:
+            yield from (event.say() for event in stage.told(TaskCrashed))
+            yield from (event.say() for event in stage.told(TargetDelayed) if event.reason == "internal_error")
+
+
+async def play(seed: int) -> tuple[Cluster, list[str]]:
+    cluster = Cluster(seed)
+    for _ in range(STEPS):
+        await cluster.misfortune()
+        if cluster.violations:
+            break
+    await cluster.calm()
+    wrong = await cluster.still_wrong()
+    if wrong:
+        wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.situations()]
+    await cluster.end()
+    return cluster, [*cluster.violations, *cluster.defects(), *wrong]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_happens_the_rules_hold_and_calm_brings_everything_back(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.runtime.supervising.random.uniform", luck(seed).uniform)
+    cluster, wrong = run(play(seed))
+    assert not wrong, f"seed {seed}: " + "\n".join([*wrong, "what happened:", *cluster.story])
+    for zonefile in cluster.zonefiles.values():
+        found = zonefile.observe(STRANGER).records
+        assert found is not None
+        assert [answer.value for answer in found.answers] == ["203.0.113.99"]
+        assert _generations_grow(zonefile)
+    changed = sum(len(zonefile.writes) for zonefile in cluster.zonefiles.values())
+    assert changed > 10, "the scenario is too quiet to prove anything"
+
+
+def _generations_grow(zonefile: Zonefile) -> bool:
+    """No older generation ever came over a newer one, name by name."""
+    newest: dict[tuple[str, str], int] = {}
+    for write in zonefile.writes:
+        name = (write.target.zone, write.target.key.name)
+        if write.marker.generation <= newest.get(name, 0):
+            return False
+        newest[name] = write.marker.generation
+    return True
+
+
+def test_the_same_seed_plays_the_same_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(seed: int) -> list[str]:
+        monkeypatch.setattr("failoverd.runtime.supervising.random.uniform", luck(seed).uniform)
+        cluster, _ = run(play(seed))
+        return [f"{write.at} {write.records}" for zone in cluster.zonefiles.values() for write in zone.writes]
+
+    assert told(7) == told(7)
