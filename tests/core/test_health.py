@@ -122,7 +122,7 @@ def test_a_blind_probe_asks_for_another_look_only_while_failures_are_counted_and
     seen = observations("B" * (RULES.fall + 2), RULES, failing)
     assert [each.recheck for each in seen] == [True] * RULES.fall + [False] * 2
     assert not any(each.siblings for each in seen)
-    for calm in (probed("", RULES), probed("PPPPP", RULES), probed("F" * RULES.fall, RULES)):
+    for calm in (probed("P", RULES), probed("PPPPP", RULES), probed("F" * RULES.fall, RULES)):
         (seen_once,) = observations("B", RULES, calm)
         assert not seen_once.recheck
 
