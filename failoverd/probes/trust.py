@@ -58,6 +58,7 @@ def _read(ca_file: str | None) -> ssl.SSLContext:
             reason="no_trust_store",
             remedy="Install ca-certificates, or set ca_file in the check",
         )
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some distributions build Python with an older default
     context.set_alpn_protocols(["http/1.1"])
     return context
 
