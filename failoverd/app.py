@@ -11,10 +11,10 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from failoverd import __version__, probes, providers
 from failoverd.config.files import fingerprint
@@ -27,19 +27,18 @@ from failoverd.core.events import (
     DaemonStopped,
     Event,
     JournalFailed,
-    PolicyLoaded,
-    PolicyRemoved,
 )
-from failoverd.core.records import Marker, Policy, RecordSet, Target
-from failoverd.core.situations import Heartbeat, PolicySituation, Situation
-from failoverd.ports import Access, Clock, Emit, Kinds, Prober, Provider
+from failoverd.core.records import Policy
+from failoverd.core.situations import Heartbeat, Situation
+from failoverd.ports import Access, Clock, Emit, Kinds, Prober
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
+from failoverd.runtime.fleet import Fleet
 from failoverd.runtime.incidents import Incident, Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.opening import Opening
 from failoverd.runtime.probing import Probing
-from failoverd.runtime.reconciling import Reconciler, Tools, Zones
+from failoverd.runtime.reconciling import Tools, Zones
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
 from failoverd.store.journal import open_journal
@@ -53,7 +52,7 @@ WATCH: Final = 2.0
 """Seconds between looks at whether a configuration file changed."""
 
 PATIENCE: Final = 5.0
-"""Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
+"""Seconds that a provider gets to open before the daemon goes on without it."""
 
 RETENTION_EVERY: Final = 3_600.0
 
@@ -109,24 +108,6 @@ def provider_set(
     return opened
 
 
-@runtime_checkable
-class Forgetful(Protocol):
-    """A provider that lives in this process' memory, and has to be told at the start what it answered before."""
-
-    def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
-        """Answer with this again, if nothing stands there."""
-
-
-@dataclass(slots=True)
-class _Running:
-    """A policy at work."""
-
-    policy: Policy
-    reconciler: Reconciler
-    task: asyncio.Task[None]
-    rejected: str = ""
-
-
 def _open_incidents(journal: Path) -> tuple[IncidentRow, ...]:
     with Reading(journal) as reading:
         return reading.incidents(open_only=True)
@@ -147,9 +128,7 @@ class Daemon:
         self._clock = steady_clock()
         self._started_at = self._clock()
         self._notifier = Notifier(os.environ)
-        self._running: dict[str, _Running] = {}
         self._incidents = Incidents(self.emit, self._clock, new_id)
-        self._board = Board(self.emit, self._clock, self._incidents, self._wake)
         self._stop = asyncio.Event()
         self._cause = ""
         self._reload = asyncio.Lock()
@@ -172,8 +151,9 @@ class Daemon:
             self._sinks.append(self._memory.take)
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, Access.WRITE, stack)
-            self._tools = Tools(
-                board=self._board,
+            board = Board(self.emit, self._clock, self._incidents, self._wake)
+            tools = Tools(
+                board=board,
                 incidents=self._incidents,
                 memory=self._memory,
                 applier=Applier(self._memory, self.emit, self._clock, actor="failoverd"),
@@ -183,7 +163,7 @@ class Daemon:
                 new_id=new_id,
                 owner=config.owner,
             )
-            self._probing = Probing(self._timetable, self._board, self._clock)
+            self._fleet = Fleet(tools, Probing(self._timetable, board, self._clock), self.providers)
             await self._resume(config.journal)
             await self._work(config)
 
@@ -206,7 +186,7 @@ class Daemon:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         self._seen = fingerprint(watched(config))
         await self._load(config)
-        await self._memory.protect(self._journal.retain(set(self._running)))
+        await self._memory.protect(self._journal.retain(set(self._fleet.policies)))
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -216,7 +196,7 @@ class Daemon:
             DaemonStarted(
                 at=self._clock(),
                 version=__version__,
-                policies=tuple(sorted(self._running)),
+                policies=tuple(sorted(self._fleet.policies)),
                 providers=tuple(sorted(self.providers)),
                 pid=os.getpid(),
             )
@@ -226,8 +206,7 @@ class Daemon:
     async def _finish(self, background: Iterable[asyncio.Task[None]]) -> None:
         """Stop looking, let writes under way finish, write the last events. Records stay as they are."""
         self._notifier.stopping()
-        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
-        await self._probing.close()
+        await self._fleet.close()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         for task in background:
             task.cancel()
@@ -245,14 +224,8 @@ class Daemon:
             sink(event)
 
     def snapshot(self) -> list[Situation]:
-        """Where every policy and region stands."""
-        now = self._clock()
-        situations: list[Situation] = []
-        for running in self._running.values():
-            situations.append(self._policy_situation(running, now))
-            situations.extend(self._board.situations(running.policy.name))
-            situations.extend(running.reconciler.situations())
-        return situations
+        """Where every policy, region and target stands."""
+        return self._fleet.situations()
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -270,26 +243,6 @@ class Daemon:
         with suppress(ProviderError, TimeoutError):  # its targets say so, each in its own first round
             async with asyncio.timeout(PATIENCE):
                 await provider.open()
-
-    async def _seed(self, policy: Policy) -> None:
-        """Give a provider that only lives in memory its last good answers back, before any probe has run."""
-        for target in (target for record in policy.records for target in record.targets):
-            provider = await self._forgetful(target)
-            if provider is None:
-                continue
-            last_good, _ = await self._memory.recall(target, self._clock())
-            if last_good is not None:
-                types = (target.key.type,)
-                marker = Marker(self._tools.owner, policy.name, last_good.generation, types)
-                with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
-                    provider.seed(target, last_good.records, marker)
-
-    async def _forgetful(self, target: Target) -> Forgetful | None:
-        try:
-            provider: Provider = await self.providers[target.provider].open()
-        except ProviderError:
-            return None
-        return provider if isinstance(provider, Forgetful) else None
 
     # -- policies come and go ------------------------------------------------------------------------------------------
 
@@ -321,20 +274,20 @@ class Daemon:
         self._told["restart"] = waiting
 
     async def _load(self, config: Config) -> None:
-        running = {name: found.policy for name, found in self._running.items()}
+        running = self._fleet.policies
         found = load_policies(config, self._known, running=running)
         self._reject_files(found)
         for name, policy in found.policies.items():
-            if name not in self._running or self._running[name].policy != policy:
+            if running.get(name) != policy:
                 await self._take_up(policy)
-        for name in set(self._running) - set(found.policies) - found.kept:
-            await self._remove(name)
-        await self._memory.situate([self._policy_situation(each, self._clock()) for each in self._running.values()])
+        for name in set(running) - set(found.policies) - found.kept:
+            await self._fleet.remove(name)
+        await self._memory.situate(self._fleet.overview())
 
     def _reject_files(self, found: PolicySet) -> None:
         """Say which files do not load. The policies that they held go on as they were."""
-        for running in self._running.values():
-            running.rejected = ""
+        for name in self._fleet.policies:
+            self._fleet.reject(name, "")
         for rejected in found.rejected.values():
             errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
             self._reject(rejected.file, errors, policy=rejected.policy or "")
@@ -343,12 +296,10 @@ class Daemon:
 
     def _reject(self, file: str, errors: tuple[str, ...], *, policy: str = "") -> None:
         """Once for each set of errors: a file that is merely looked at again is no news."""
-        running = self._running.get(policy)
-        keeps = ""
-        if running is not None:
-            running.rejected = errors[0]
-            keeps = f"revision {running.policy.source.revision} of policy {policy}"
-        elif file == str(self._path):
+        running = self._fleet.policies.get(policy)
+        self._fleet.reject(policy, errors[0])
+        keeps = f"revision {running.source.revision} of policy {policy}" if running is not None else ""
+        if file == str(self._path):
             keeps = "the configuration that was read at the start"
         if self._told.get(file) != errors:
             self._told[file] = errors
@@ -361,48 +312,16 @@ class Daemon:
         except ConfigError as error:
             self._reject(policy.source.file, (str(error),), policy=policy.name)
             return
-        await self._run_policy(policy, built)
-
-    async def _run_policy(self, policy: Policy, built: Mapping[str, Prober]) -> None:
-        """Start a policy, or replace its running revision."""
-        if policy.name in self._running:
-            await self._halt(self._running.pop(policy.name))
-            await self._memory.dismiss(policy.name)
-        await self._seed(policy)
-        self._board.watch(policy)
-        reconciler = Reconciler(policy, self.providers, self._tools)
-        name = f"policy {policy.name}"
-        task = asyncio.create_task(supervise(name, reconciler.run, self.emit, self._clock, policy=policy.name))
-        self._running[policy.name] = _Running(policy, reconciler, task)
-        self._probing.watch(policy, built)
-        source = policy.source
-        self.emit(PolicyLoaded(at=self._clock(), policy=policy.name, revision=source.revision, file=source.file))
-
-    async def _remove(self, name: str) -> None:
-        await self._halt(self._running.pop(name))
-        self._probing.forget(name)
-        self._board.forget(name)
-        self._incidents.close(name)
-        await self._memory.dismiss(name)
-        self.emit(PolicyRemoved(at=self._clock(), policy=name))
-
-    async def _halt(self, running: _Running) -> None:
-        await running.reconciler.finish(PATIENCE)
-        running.task.cancel()
-        await asyncio.gather(running.task, return_exceptions=True)
+        await self._fleet.take_up(policy, built)
 
     # -- regular work --------------------------------------------------------------------------------------------------
 
     def _wake(self, policy: str) -> None:
-        running = self._running.get(policy)
-        if running is not None:
-            running.reconciler.wake()
+        """The board exists before the fleet that it wakes."""
+        self._fleet.wake(policy)
 
     async def _tick(self) -> None:
-        """Level-triggered: look at everything again, whatever was or was not heard."""
-        self._board.settle()
-        for name in self._running:
-            self._wake(name)
+        self._fleet.tick()
 
     async def _beat(self) -> None:
         self._notifier.watchdog()
@@ -413,27 +332,13 @@ class Daemon:
         await self._memory.protect(self._journal.prune(self._clock() - retention))
 
     def _signs_of_life(self, state: str) -> list[Situation]:
-        now = self._clock()
-        beat = Heartbeat(now, os.getpid(), self._started_at, __version__, state)
-        return [beat, *(self._policy_situation(running, now) for running in self._running.values())]
-
-    def _policy_situation(self, running: _Running, now: float) -> PolicySituation:
-        policy, incident = running.policy, self._incidents.current(running.policy.name)
-        situation = PolicySituation(
-            policy=policy.name,
-            at=now,
-            file=policy.source.file,
-            revision=policy.source.revision,
-            runbook=policy.runbook,
-            rejected=running.rejected,
-        )
-        if incident is None:
-            return situation
-        return replace(situation, incident_id=incident.id, incident_since=incident.opened_at)
+        beat = Heartbeat(self._clock(), os.getpid(), self._started_at, __version__, state)
+        return [beat, *self._fleet.overview()]
 
     def _status(self) -> str:
-        troubled = [name for name in sorted(self._running) if self._incidents.current(name) is not None]
-        words = f"{len(self._running)} policies"
+        names = sorted(self._fleet.policies)
+        troubled = [name for name in names if self._incidents.current(name) is not None]
+        words = f"{len(names)} policies"
         return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"
 
     def _signals(self) -> "_Signals":

@@ -15,6 +15,7 @@ from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
 from failoverd.runtime.memory import Memory
+from failoverd.runtime.naming import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,7 @@ class Applier:
     def _tell_fenced(self, plan: Plan, error: Fenced, incident_id: str) -> None:
         self.emit(
             ChangeFenced(
-                at=self.clock(),
-                policy=plan.target.policy,
-                incident_id=incident_id,
-                record=str(plan.target.key),
-                provider=plan.target.provider,
-                zone=plan.target.zone,
+                **names(plan.target, incident_id, self.clock()),
                 decision_id=plan.decision.id,
                 change_id=plan.id,
                 generation=plan.generation,
@@ -114,12 +110,7 @@ class Applier:
         evidence = [reason for reason in plan.decision.reasons if reason.code == "region" and reason.rule != "health"]
         self.emit(
             ChangeApplied(
-                at=now,
-                policy=plan.target.policy,
-                incident_id=incident_id,
-                record=str(plan.target.key),
-                provider=plan.target.provider,
-                zone=plan.target.zone,
+                **names(plan.target, incident_id, now),
                 decision_id=plan.decision.id,
                 change_id=plan.id,
                 kind=plan.kind,
@@ -141,12 +132,7 @@ class Applier:
         )
         self.emit(
             ChangeVerified(
-                at=now,
-                policy=plan.target.policy,
-                incident_id=incident_id,
-                record=str(plan.target.key),
-                provider=plan.target.provider,
-                zone=plan.target.zone,
+                **names(plan.target, incident_id, now),
                 decision_id=plan.decision.id,
                 change_id=plan.id,
                 generation=plan.generation,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
 
 from failoverd.core.decide import Decision, Wish
 from failoverd.core.errors import FailoverdError
@@ -13,15 +12,7 @@ from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.situations import TargetSituation, TargetState
 from failoverd.ports import Clock, Emit, Provider
 from failoverd.runtime.incidents import Incidents
-
-
-class _Names(TypedDict):
-    at: float
-    policy: str
-    incident_id: str
-    record: str
-    provider: str
-    zone: str
+from failoverd.runtime.naming import Names, names
 
 
 @dataclass(slots=True)
@@ -179,15 +170,8 @@ class Reporter:
     def _news(self, state: TargetState, detail: str) -> bool:
         return self.said is None or (self.said.state, self.said.detail) != (state, detail)
 
-    def _names(self) -> _Names:
-        return {
-            "at": self.clock(),
-            "policy": self.target.policy,
-            "incident_id": self.incidents.id_of(self.target.policy),
-            "record": str(self.target.key),
-            "provider": self.target.provider,
-            "zone": self.target.zone,
-        }
+    def _names(self) -> Names:
+        return names(self.target, self.incidents.id_of(self.target.policy), self.clock())
 
     def _situation(self, state: TargetState, observed: Observed | None) -> TargetSituation:
         """Where things stand now; without a fresh look, what was published when there was one."""

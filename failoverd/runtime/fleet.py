@@ -1,0 +1,153 @@
+"""The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, runtime_checkable
+
+from failoverd.core.errors import ProviderError
+from failoverd.core.events import PolicyLoaded, PolicyRemoved
+from failoverd.core.records import Marker, Policy, RecordSet, Target
+from failoverd.core.situations import PolicySituation, Situation
+from failoverd.ports import Prober
+from failoverd.runtime.opening import Opening
+from failoverd.runtime.probing import Probing
+from failoverd.runtime.reconciling import Reconciler, Tools
+from failoverd.runtime.supervising import supervise
+
+PATIENCE: Final = 5.0
+"""Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A provider that lives in this process' memory, and has to be told at the start what it answered before."""
+
+    def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
+        """Answer with this again, if nothing stands there."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A policy at work. `rejected` is what is wrong with a newer file of it."""
+
+    policy: Policy
+    reconciler: Reconciler
+    task: asyncio.Task[None]
+    rejected: str = ""
+
+
+class Fleet:
+    """Starts, replaces and removes policies; wakes them; says where they stand."""
+
+    def __init__(self, tools: Tools, probing: Probing, providers: Mapping[str, Opening]) -> None:
+        self._tools = tools
+        self._probing = probing
+        self._providers = providers
+        self._running: dict[str, _Running] = {}
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        """What runs, by name."""
+        return {name: running.policy for name, running in self._running.items()}
+
+    async def take_up(self, policy: Policy, probers: Mapping[str, Prober]) -> None:
+        """Start a policy, or replace its running revision. `probers` has one for each of its checks."""
+        tools = self._tools
+        if policy.name in self._running:
+            await self._halt(self._running.pop(policy.name))
+            await tools.memory.dismiss(policy.name)
+        await self._seed(policy)
+        tools.board.watch(policy)
+        reconciler = Reconciler(policy, self._providers, tools)
+        work = supervise(f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name)
+        self._running[policy.name] = _Running(policy, reconciler, asyncio.create_task(work))
+        self._probing.watch(policy, probers)
+        source = policy.source
+        loaded = PolicyLoaded(at=tools.clock(), policy=policy.name, revision=source.revision, file=source.file)
+        tools.emit(loaded)
+
+    async def remove(self, name: str) -> None:
+        """Manage a policy no longer. Its records stay exactly as they are."""
+        tools = self._tools
+        await self._halt(self._running.pop(name))
+        self._probing.forget(name)
+        tools.board.forget(name)
+        tools.incidents.close(name)
+        await tools.memory.dismiss(name)
+        tools.emit(PolicyRemoved(at=tools.clock(), policy=name))
+
+    async def close(self) -> None:
+        """Begin nothing more, let writes under way finish, stop looking."""
+        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
+        await self._probing.close()
+
+    def wake(self, policy: str) -> None:
+        running = self._running.get(policy)
+        if running is not None:
+            running.reconciler.wake()
+
+    def tick(self) -> None:
+        """Level-triggered: look at everything again, whatever was or was not heard."""
+        self._tools.board.settle()
+        for running in self._running.values():
+            running.reconciler.wake()
+
+    # -- where they stand ----------------------------------------------------------------------------------------------
+
+    def reject(self, policy: str, error: str) -> None:
+        """A newer file of the policy does not load; "" when it does again."""
+        if policy in self._running:
+            self._running[policy].rejected = error
+
+    def overview(self) -> list[PolicySituation]:
+        return [self._situation(running) for running in self._running.values()]
+
+    def situations(self) -> list[Situation]:
+        """Every policy, region and target."""
+        found: list[Situation] = []
+        for running in self._running.values():
+            regions = self._tools.board.situations(running.policy.name)
+            found += [self._situation(running), *regions, *running.reconciler.situations()]
+        return found
+
+    def _situation(self, running: _Running) -> PolicySituation:
+        policy, incident = running.policy, self._tools.incidents.current(running.policy.name)
+        situation = PolicySituation(
+            policy=policy.name,
+            at=self._tools.clock(),
+            file=policy.source.file,
+            revision=policy.source.revision,
+            runbook=policy.runbook,
+            rejected=running.rejected,
+        )
+        if incident is None:
+            return situation
+        return replace(situation, incident_id=incident.id, incident_since=incident.opened_at)
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    async def _halt(self, running: _Running) -> None:
+        await running.reconciler.finish(PATIENCE)
+        running.task.cancel()
+        await asyncio.gather(running.task, return_exceptions=True)
+
+    async def _seed(self, policy: Policy) -> None:
+        """Give a provider that only lives in memory its last good answers back, before any probe has run."""
+        for target in (target for record in policy.records for target in record.targets):
+            provider = await self._forgetful(target)
+            if provider is None:
+                continue
+            last_good, _ = await self._tools.memory.recall(target, self._tools.clock())
+            if last_good is not None:
+                marker = Marker(self._tools.owner, policy.name, last_good.generation, (target.key.type,))
+                with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
+                    provider.seed(target, last_good.records, marker)
+
+    async def _forgetful(self, target: Target) -> Forgetful | None:
+        with suppress(ProviderError, TimeoutError):  # the target says so in its own first round
+            async with asyncio.timeout(PATIENCE):
+                provider = await self._providers[target.provider].open()
+                return provider if isinstance(provider, Forgetful) else None
+        return None
