@@ -44,7 +44,8 @@ def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEn
     key = RecordKey(record.name, record.type)
     zones = {name: providers[name].zone_of(record.name) for name in record.providers}
     targets = tuple(Target(policy, key, name, zone) for name, zone in zones.items() if zone is not None)
-    return RecordSpec(key, record.ttl, targets)
+    single = any(record.type in providers[name].capabilities.single for name in record.providers)
+    return RecordSpec(key, record.ttl, targets, single)
 
 
 def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:

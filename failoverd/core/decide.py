@@ -10,10 +10,11 @@ enough to redo the sum by hand.
 2. Everything down. `when_all_down: keep` moves nothing; `normal` publishes the shares as if all were well.
 3. Failback. A region that was withdrawn comes back after it has been well for `failback.after`, or when a person brings
    it back. This never costs service: if the other regions cannot carry the traffic, it is let in at once.
-4. Allocation. Tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or while a
-   region is DEGRADED share x score. No region gets more than it can carry (score x capacity / demand); what does not
-   fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest is split by what each
-   region can carry: overloaded beats shut.
+4. Allocation. A record that holds one value at a time (a CNAME in plain DNS) gives everything to the first region that
+   serves. Otherwise: tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or
+   while a region is DEGRADED share x score. No region gets more than it can carry (score x capacity / demand); what does
+   not fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest is split by what
+   each region can carry: overloaded beats shut.
 5. Answers. A region's share is split evenly among its serving endpoints.
 
 Everything is computed in exact fractions and rounded once, at the end. The start is what is published now; of a record
@@ -21,7 +22,7 @@ that was emptied or edited by somebody else it is what was last verified there, 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -93,6 +94,7 @@ class View:
         last_good: what failoverd last verified there, to put back when the record was emptied during a hold.
         returning: regions that a person brings back now, whatever `failback` says.
         drifted: whether somebody else changed the record since it was verified.
+        last_shares: the shares by region that `last_good` was published for, in basis points.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -101,6 +103,7 @@ class View:
     last_good: RecordSet | None = None
     returning: frozenset[str] = frozenset()
     drifted: bool = False
+    last_shares: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def emptied(self) -> bool:
@@ -112,6 +115,13 @@ class View:
     def standing(self) -> RecordSet | None:
         """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
         return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
+
+    def shares(self, region_of: Mapping[str, str]) -> Mapping[str, int]:
+        """The shares by region that `standing` answers with; for our own answer, those that it was published for."""
+        if self.standing is None:
+            return {}
+        ours = self.standing == self.last_good and self.last_shares
+        return self.last_shares if ours else self.standing.shares(region_of)
 
     @property
     def published(self) -> frozenset[str]:
@@ -131,7 +141,9 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
     """
     specs = [spec for spec in policy.regions if spec.name in view.regions]
     unknown = [spec for spec in specs if view.regions[spec.name].state is RegionState.UNKNOWN]
-    unseen = [spec for spec in unknown if not view.regions[spec.name].seen]
+    published = view.shares(policy.region_of(record.key.type))
+    unseen = [spec for spec in unknown if not view.regions[spec.name].given_up(now) or not published]
+    unseen = [spec for spec in unseen if not view.regions[spec.name].seen]
     reasons = [_seen(view.regions[spec.name]) for spec in specs]
 
     if unseen:
@@ -139,7 +151,6 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
         reasons.append(Reason("no_verdict", text, "checks"))
         return _hold(Wish.HOLD_NO_VERDICT, policy, record, target, view, reasons, now)
 
-    published = view.standing.shares(policy.region_of(record.key.type)) if view.standing is not None else {}
     frozen = _frozen(unknown, view, published, reasons)
     serving = [spec for spec in specs if view.regions[spec.name].serves]
     if not serving and (frozen or len(unknown) == len(specs)):
@@ -149,9 +160,9 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
     if not serving:
         return _all_down(policy, record, target, view, specs, reasons, now)
 
-    shares = _with_failback(policy, view, published, serving, WHOLE - sum(frozen.values()), reasons, now)
+    shares = _with_failback(policy, record, view, published, serving, WHOLE - sum(frozen.values()), reasons, now)
     whole = dict(sorted({**frozen, **shares}.items()))
-    wish = Wish.NORMAL if whole == _normal_shares(policy, specs) and not unknown else Wish.FAILOVER
+    wish = Wish.NORMAL if whole == _normal_shares(policy, record, specs) and not unknown else Wish.FAILOVER
     values = {name: _answers(view.regions[name], view) for name in whole}
     return _decision(wish, target, record, whole, values, reasons, now)
 
@@ -195,7 +206,7 @@ def _all_down(
         return _hold(Wish.HOLD_ALL_DOWN, policy, record, target, view, reasons, now)
     why = "and the record is empty" if lost else "and when_all_down is normal"
     reasons.append(Reason("all_down", f"every region is down {why}: the normal shares are published", "when_all_down"))
-    shares = _normal_shares(policy, specs)
+    shares = _normal_shares(policy, record, specs)
     values = {spec.name: _all_values(spec, record) for spec in specs}
     return _decision(Wish.ALL_DOWN_NORMAL, target, record, shares, values, reasons, now)
 
@@ -224,6 +235,7 @@ def _frozen(
 
 def _with_failback(
     policy: Policy,
+    record: RecordSpec,
     view: View,
     published: Mapping[str, int],
     serving: list[RegionSpec],
@@ -236,9 +248,9 @@ def _with_failback(
     others = [spec for spec in serving if spec.name not in held]
     if held and others:
         trial: list[Reason] = []
-        shares, fits = _allocate(policy, view, others, budget, trial)
+        shares, fits = _allocate(policy, record, view, others, budget, trial)
         if fits:
-            without_hold, _ = _allocate(policy, view, serving, budget, [])
+            without_hold, _ = _allocate(policy, record, view, serving, budget, [])
             # a standby that would get nothing anyway is not worth a word
             reasons.extend(reason for name, reason in held.items() if without_hold.get(name, 0) > 0)
             reasons.extend(trial)
@@ -247,7 +259,7 @@ def _with_failback(
         names = ", ".join(held)
         text = f"{names} is let in before its failback is due: no other region can carry the traffic"
         reasons.append(Reason("failback_waived", text, "failback"))
-    return _allocate(policy, view, serving, budget, reasons)[0]
+    return _allocate(policy, record, view, serving, budget, reasons)[0]
 
 
 def _held_back(
@@ -275,9 +287,11 @@ def _held_back(
 
 
 def _allocate(
-    policy: Policy, view: View, specs: list[RegionSpec], budget: int, reasons: list[Reason]
+    policy: Policy, record: RecordSpec, view: View, specs: list[RegionSpec], budget: int, reasons: list[Reason]
 ) -> tuple[dict[str, int], bool]:
     """Shares in basis points summing to `budget`, and whether they fit into what the regions can carry."""
+    if record.single:
+        return _all_to_first(policy, specs, budget, reasons), True
     rest = Fraction(budget)
     given: dict[str, Fraction] = {}
     rooms = {spec.name: _room(policy, spec, view.regions[spec.name]) for spec in specs}
@@ -297,6 +311,18 @@ def _allocate(
         Reason("share", f"{name} gets {_percent(share)}", f"regions.{name}") for name, share in shares.items()
     )
     return shares, rest <= 0
+
+
+def _all_to_first(policy: Policy, specs: list[RegionSpec], budget: int, reasons: list[Reason]) -> dict[str, int]:
+    """One value at a time: it cannot be split, so nothing spills, however degraded or small the region is."""
+    if budget == 0:
+        return {}
+    first = min(_tiers(policy, specs)[0], key=lambda spec: spec.name)
+    text = (
+        f"{first.name} gets {_percent(budget)}: it is the first that serves, and the record holds one value at a time"
+    )
+    reasons.append(Reason("share", text, f"regions.{first.name}"))
+    return {first.name: budget}
 
 
 def _overload(
@@ -410,13 +436,13 @@ def _answers(health: RegionHealth, view: View) -> tuple[str, ...]:
     return (*health.serving, *(value for value in health.unknown if value in view.published))
 
 
-def _normal_shares(policy: Policy, specs: list[RegionSpec]) -> dict[str, int]:
+def _normal_shares(policy: Policy, record: RecordSpec, specs: list[RegionSpec]) -> dict[str, int]:
     """What the file says when all is well: the first tier by share, within the stated capacities."""
     well = {
         spec.name: RegionHealth(spec.name, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
         for spec in specs
     }
-    return _allocate(policy, View(well), specs, WHOLE, [])[0]
+    return _allocate(policy, record, View(well), specs, WHOLE, [])[0]
 
 
 def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def diff(
         before=observed,
         after=desired,
         marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
-        shares_before=observed.records.shares(region_of) if observed.records else {},
+        shares_before=shares_now(observed, last_good, region_of),
         shares_after=desired.shares(region_of),
         decision=decision,
         revision=revision,
@@ -227,6 +227,19 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
         decision=decision,
         revision=revision,
     )
+
+
+def shares_now(observed: Observed, last_good: LastGood | None, region_of: Mapping[str, str]) -> Mapping[str, int]:
+    """The shares by region that a target answers with, in basis points.
+
+    For the answer that failoverd itself verified these are the regions that it was published for. The policy file may
+    have moved on since: an address that a region gave up still carries that region's traffic.
+    """
+    if observed.records is None:
+        return {}
+    if last_good is not None and observed.records == last_good.records:
+        return last_good.shares
+    return observed.records.shares(region_of)
 
 
 def drifted(observed: Observed, last_good: LastGood | None) -> bool:

@@ -267,9 +267,12 @@ class RegionSpec:
 
 @dataclass(frozen=True, slots=True)
 class RecordSpec:
+    """A record that a policy owns. `single`: one of its providers can say only one value at a time for this type."""
+
     key: RecordKey
     ttl: int
     targets: tuple[Target, ...]
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)

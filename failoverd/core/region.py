@@ -17,6 +17,9 @@ from failoverd.core.records import WHOLE, HealthRules
 
 SERVING = frozenset({Health.HEALTHY, Health.DEGRADED})
 
+FIRST_SIGHT = 60.0
+"""Seconds that decisions wait for the first verdict on a region. After that it is like one that was lost from sight."""
+
 _SHOWN = 4
 """How many endpoints a line of evidence names before it only counts them."""
 
@@ -62,6 +65,10 @@ class RegionHealth:
     def seen(self) -> bool:
         """Whether there ever was a verdict: a region that was never seen is not the same as one lost from sight."""
         return self.last_verdict is not RegionState.UNKNOWN
+
+    def given_up(self, now: float) -> bool:
+        """Whether nobody waits for the first verdict any more: the prober cannot see this region."""
+        return not self.seen and now - self.since > FIRST_SIGHT
 
     @property
     def last_verdict(self) -> RegionState:

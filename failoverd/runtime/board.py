@@ -23,7 +23,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe, verdict
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType, RegionSpec
-from failoverd.core.region import RegionHealth, RegionState, roll_up
+from failoverd.core.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
 from failoverd.core.situations import RegionSituation
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.incidents import Incidents
@@ -52,6 +52,7 @@ class _Entry:
     """One policy on the board."""
 
     policy: Policy
+    since: float
     checks: dict[tuple[Endpoint, str], CheckHealth]
     verdicts: dict[Endpoint, Verdict]
     regions: dict[RegionKey, RegionHealth] = field(default_factory=dict)
@@ -81,11 +82,11 @@ class Board:
             for check in policy.checks
         }
         verdicts = {endpoint: _verdict(policy.checks, checks, endpoint, now) for endpoint, _ in checks}
-        entry = _Entry(policy, checks, verdicts, suppressed={key for key in checks if checks[key].suppressed})
+        entry = _Entry(policy, now, checks, verdicts, suppressed={key for key in checks if checks[key].suppressed})
         if old is not None:
             entry.met = {endpoint for endpoint in old.met if endpoint in verdicts} if known else set()
-            names = {region.name for region in policy.regions}
-            entry.regions = {key: health for key, health in old.regions.items() if key[1] in names}
+            known_regions = _familiar(policy, old.verdicts)
+            entry.regions = {key: health for key, health in old.regions.items() if key in known_regions}
         self._entries[policy.name] = entry
 
     def forget(self, policy: str) -> None:
@@ -115,6 +116,10 @@ class Board:
                 after = _verdict(entry.policy.checks, entry.checks, endpoint, now)
                 if after.state is not before.state:
                     self._turn(entry, endpoint, before, after)
+                elif endpoint not in entry.met and now - entry.since > FIRST_SIGHT:
+                    entry.met.add(endpoint)  # said once: nobody waits for its first verdict any longer
+                    self._tell_endpoint(entry, endpoint, before, after)
+                    self._wake(entry.policy.name)
 
     def regions(self, policy: str, record_type: RecordType) -> dict[str, RegionHealth]:
         """The health of each region that a record of this type can answer with, as of now."""
@@ -250,6 +255,17 @@ class Board:
                 passes=health.passes,
             )
         )
+
+
+def _familiar(policy: Policy, known: Mapping[Endpoint, Verdict]) -> set[RegionKey]:
+    """Regions of which some endpoint was known before. One with new addresses only was never seen."""
+    return {
+        (record_type, spec.name)
+        for record_type in _record_types(policy)
+        for spec in policy.regions
+        for endpoint in spec.endpoints
+        if endpoint in known and endpoint.answer(record_type) is not None
+    }
 
 
 def _verdict(

@@ -27,6 +27,7 @@ def decide_on(
         last_good=last_good.records if last_good is not None else None,
         returning=returning,
         drifted=drifted(observed, last_good),
+        last_shares=last_good.shares if last_good is not None else {},
     )
     return decide(policy, record, observed.target, view, now)
 

@@ -100,7 +100,6 @@ class Reconciler:
         return [post.report.said for post in self._posts if post.report.said is not None]
 
     async def run(self) -> None:
-        self.wake()
         async with asyncio.TaskGroup() as group:
             for post in self._posts:
                 work = partial(self._follow, post)
@@ -117,6 +116,7 @@ class Reconciler:
             return  # the fence makes it safe to leave in the middle
 
     async def _follow(self, post: _Post) -> None:
+        post.woken.set()  # a start, or a restart after a crash that may have swallowed a wake-up call
         while True:
             await post.woken.wait()
             post.woken.clear()

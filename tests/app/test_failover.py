@@ -7,6 +7,8 @@ import pytest
 from support.daemons import EAST, NAME, WEST, provider_block, site
 from support.servers import ZONE, DnsServer
 
+from failoverd.cli.demo.world import Region
+
 MARKER = f"_failoverd.{NAME}"
 
 
@@ -260,3 +262,21 @@ async def test_a_policy_whose_file_is_gone_leaves_its_records(bind_server: DnsSe
         here.policy.unlink()
         await daemon.event("policy.removed", policy="api")
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
+
+
+async def test_an_address_that_is_replaced_in_the_file_takes_over_at_once(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("failback: {after: 500ms}", "failback: manual")
+        new = Region("west", "127.87.0.3", here.port)
+        await new.start()
+        async with here.daemon() as daemon:
+            await daemon.event("change.verified")
+            here.edit_policy(f"{WEST}:", "127.87.0.3:")
+            daemon.signal(signal.SIGHUP)
+            moved = await daemon.event("change.applied")
+            assert moved["shares_from"] == moved["shares_to"] == {"east": 5_000, "west": 5_000}
+            assert bind_server.dig(NAME, "A") == [EAST, "127.87.0.3"]
+            assert len(daemon.named("change.applied")) == 2
+        await new.stop()

@@ -33,6 +33,7 @@ from failoverd.core.records import (
     RecordType,
     Steering,
 )
+from failoverd.core.region import FIRST_SIGHT
 
 NORMAL = {"azure": 70, "oci": 30}
 A_DAY = 86_400.0
@@ -112,6 +113,63 @@ def test_a_policy_without_a_region_for_the_type_holds() -> None:
 def test_when_every_region_is_lost_from_sight_nothing_moves() -> None:
     decision = wanted(PAIR, {"azure": "?", "oci": "?"}, NORMAL)
     assert (decision.wish, decision.records) == (Wish.HOLD_NO_VERDICT, None)
+
+
+# -- never seen, edited, or one value at a time ------------------------------------------------------------------------
+
+
+def _blind_standby(watched_for: float) -> tuple[Policy, View]:
+    """Region a is down, b serves, and the standby c could never be seen since the start."""
+    of = policy(region("a", 50), region("b", 50), region("c", 0))
+    found = healths(of, {"a": "U"})
+    found["c"] = rolled("?", None, of.health, NOW - watched_for, name="c")
+    return of, View(found, published(of, {"a": 50, "b": 50}), owned=True)
+
+
+def test_a_region_that_was_never_seen_is_waited_for_and_then_keeps_nobody_from_failing_over() -> None:
+    assert seen(*_blind_standby(FIRST_SIGHT - 1)).wish is Wish.HOLD_NO_VERDICT
+    decision = seen(*_blind_standby(FIRST_SIGHT + 1))
+    assert decision.shares == {"b": 10_000}
+
+
+def test_a_published_region_that_was_never_seen_keeps_its_share() -> None:
+    of = policy(region("a", 50), region("b", 50))
+    found = healths(of)
+    found["a"] = rolled("?", None, of.health, NOW - FIRST_SIGHT - 1, name="a")
+    value = next(iter(published(of, {"a": 100}).answers)).value
+    found["a"] = replace(found["a"], unknown=(value,))
+    decision = seen(of, View(found, published(of, {"a": 50, "b": 50}), owned=True))
+    assert decision.shares == {"a": 5_000, "b": 5_000}
+
+
+def test_a_record_that_does_not_exist_is_not_created_before_every_region_was_seen() -> None:
+    of, view = _blind_standby(A_DAY)
+    assert seen(of, replace(view, current=None, owned=False)).wish is Wish.HOLD_NO_VERDICT
+
+
+def test_an_address_that_was_replaced_in_the_file_is_no_return_of_its_region() -> None:
+    """The old address still carries the region's traffic; the new one, once well, takes over its share at once."""
+    of = policy(region("a", 50), region("b", 50))
+    old = records({"203.0.113.77": 5_000} | {answer.value: 5_000 for answer in published(of, {"b": 100}).answers})
+    well = View(healths(of, well_for=1.0), old, owned=True, last_good=old, last_shares={"a": 5_000, "b": 5_000})
+    decision = seen(of, well)
+    assert decision.wish is Wish.NORMAL
+    assert decision.shares == {"a": 5_000, "b": 5_000}
+    assert "203.0.113.77" not in answers(decision)
+
+
+@pytest.mark.parametrize(
+    ("states", "goes_to"), [({}, "a"), ({"a": "D"}, "a"), ({"a": "U"}, "b"), ({"a": "U", "b": "U"}, "c")]
+)
+def test_a_record_of_one_value_gives_everything_to_the_first_region_that_serves(
+    states: dict[str, str], goes_to: str
+) -> None:
+    regions = (region("a", 0, priority=1), region("b", 0, priority=2), region("c", 0, priority=3))
+    of = replace(policy(*regions), steering=Steering.FAILOVER)
+    of = replace(of, records=(replace(of.records[0], single=True),))
+    decision = seen(of, View(healths(of, states), published(of, {"a": 100}), owned=True))
+    assert decision.shares == {goes_to: 10_000}
+    assert (decision.wish is Wish.NORMAL) == (goes_to == "a")
 
 
 # -- lost from sight ---------------------------------------------------------------------------------------------------

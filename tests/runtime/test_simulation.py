@@ -106,7 +106,7 @@ class Cluster:
         generation = found.marker.generation if found.marker is not None else 0
         unseen = [
             region.name for region in stage.board.regions(plan.target.policy, plan.target.key.type).values()
-            if not region.seen
+            if not region.seen and not region.given_up(now())
         ]  # fmt: skip
         self._must(bool(plan.after.serving), f"{plan.target} would be empty")
         self._must(plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
