@@ -12,9 +12,9 @@ enough to redo the sum by hand.
    it back. This never costs service: if the other regions cannot carry the traffic, it is let in at once.
 4. Allocation. A record that holds one value at a time (a CNAME in plain DNS) gives everything to the first region that
    serves. Otherwise: tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or
-   while a region is DEGRADED share x score. No region gets more than it can carry (score x capacity / demand); what does
-   not fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest is split by what
-   each region can carry: overloaded beats shut.
+   while a region is DEGRADED share x score. No region gets more than it can carry (score x capacity / demand); what
+   does not fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest is split by
+   what each region can carry: overloaded beats shut.
 5. Answers. A region's share is split evenly among its serving endpoints.
 
 Everything is computed in exact fractions and rounded once, at the end. The start is what is published now; of a record

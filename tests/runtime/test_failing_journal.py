@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from support.stage import API, AT, AZURE, NORMAL, Stage, normal, playing, policy
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import (
@@ -29,7 +29,7 @@ async def test_with_a_broken_journal_traffic_is_steered_and_limits_hold_from_mem
         await until(stage.steers(found, oci=100.0))
         stage.heals(AZURE)
         await until(lambda: stage.told(PlanHeld))
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert stage.shares(found) == {"oci": 100.0}
         assert [event.reason for event in stage.told(JournalFailed)] == ["journal_io"]
 
@@ -56,7 +56,7 @@ async def test_a_full_disk_is_said_once_although_reading_still_works() -> None:
         stage.journal.full = JournalError("no space left", reason="journal_full")
         stage.fails(AZURE)
         await until(stage.steers(API, oci=100.0))
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert len(stage.told(JournalFailed)) == 1
         stage.journal.full = None
         stage.heals(AZURE)
@@ -64,7 +64,7 @@ async def test_a_full_disk_is_said_once_although_reading_still_works() -> None:
         stage.journal.full = JournalError("no space left", reason="journal_full")
         stage.fails(AZURE)
         await until(stage.steers(API, oci=100.0))
-        await asyncio.sleep(30.0)
+        await elapse(30.0)
         assert len(stage.told(JournalFailed)) == 2
 
 
@@ -77,7 +77,7 @@ async def test_a_journal_that_stalls_delays_a_change_by_seconds_and_no_more() ->
         fault = now()
         await until(stage.steers(API, oci=100.0))
         assert now() - fault <= 11.0 + 10.0
-        await asyncio.sleep(120.0)
+        await elapse(120.0)
         assert len(stage.told(JournalFailed)) == 1
         assert stage.told(TargetDelayed) == []
         stage.journal.stuck.set()

@@ -19,7 +19,7 @@ from support.stage import (
     record,
     situation,
 )
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import Permanent, RateLimited
 from failoverd.core.events import (
@@ -41,7 +41,7 @@ async def test_a_provider_that_is_down_is_said_once_for_each_reason_with_the_com
         stage.dns.down = refused()
         stage.fails(AZURE)
         await until(lambda: any(event.wanted == {"oci": 10_000} for event in stage.told(TargetDelayed)))
-        await asyncio.sleep(600.0)
+        await elapse(600.0)
         delayed = stage.told(TargetDelayed)[-1]
         assert (delayed.reason, delayed.remedy) == ("connect_refused", "start the server")
         assert delayed.manual == f"paper put api.example.com {OCI}=10000 gen=2"
@@ -61,7 +61,7 @@ async def test_a_reason_whose_words_vary_is_still_said_once() -> None:
         await normal(stage)
         for number in range(200):
             stage.dns.on_read.append(Fault(error=refused(f"no answer from port {40_000 + number}")))
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert len(stage.told(TargetDelayed)) == 1
 
 
@@ -70,7 +70,7 @@ async def test_retries_back_off_with_a_cap_and_a_jitter() -> None:
     async with playing(API) as stage:
         await normal(stage)
         stage.dns.down = refused()
-        await asyncio.sleep(400.0)
+        await elapse(400.0)
         tries = stage.dns.reads[-9:]
         gaps = [later - earlier for earlier, later in pairwise(tries)]
         assert all(15.0 <= gap <= 30.0 + TICK + 0.1 for gap in gaps)
@@ -101,13 +101,13 @@ async def test_throttling_is_obeyed_and_the_throttled_do_not_come_back_in_step()
     found = policy(records=tuple(record("api", name, zone=f"zone{i}") for i, name in enumerate(names)))
     async with playing(found) as stage:
         await until(lambda: len(stage.zonefile.writes) == 4)
-        await asyncio.sleep(2 * TICK)
+        await elapse(2 * TICK)
         stage.dns.down = RateLimited("slow down", reason="throttled", retry_after=60.0)
         asked = len(stage.dns.reads)
         await until(lambda: len(stage.told(TargetDelayed)) == 4)
         stage.dns.down = None
         throttled = stage.dns.reads[-1]
-        await asyncio.sleep(70.0)
+        await elapse(70.0)
         back = stage.dns.reads[asked + 4 : asked + 8]
         assert all(at >= throttled + 60.0 for at in back)
         assert len(set(back)) == 4
@@ -164,7 +164,7 @@ async def test_a_lost_answer_is_resolved_by_reading_and_not_by_writing_again() -
         stage.dns.on_apply.append(lost_answer())
         stage.fails(AZURE)
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
-        await asyncio.sleep(30.0)
+        await elapse(30.0)
         assert (stage.generation(API), len(stage.dns.applies)) == (2, 2)
         assert stage.told(TargetDelayed) == []
 
@@ -181,7 +181,7 @@ def test_a_change_whose_outcome_could_not_be_known_is_told_and_counted_when_it_i
             if how == "unreachable":
                 stage.dns.on_read.append(Fault(error=refused()))
             await until(lambda: len(stage.told(ChangeApplied)) == 2)
-            await asyncio.sleep(30.0)
+            await elapse(30.0)
             assert (stage.shares(API), stage.generation(API)) == ({"oci": 100.0}, 2)
             out = stage.told(ChangeApplied)[1]
             assert (out.shares_to, out.incident_id) == ({"oci": 10_000}, stage.told(IncidentOpened)[0].incident_id)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from support.fakes import PaperJournal, Script, World, Zonefile
 from support.stage import AZURE, Stage, policy, target
-from support.virtual import now, run, until, virtually
+from support.virtual import elapse, now, run, until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.ports import ChangeOutcome
@@ -66,7 +66,7 @@ async def killed_at(step: int, life: Life) -> None:
     await until(second.steers(API, **expected))
     second.heals(AZURE)
     await until(second.steers(API, **NORMAL))
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
 
     assert second.shares(API) == NORMAL
     assert all(write.records.serving for write in zonefile.writes)
@@ -138,7 +138,7 @@ async def test_a_restart_of_a_daemon_that_knows_nothing_any_more_writes_nothing_
     await first.stop()
     second = Stage(zonefile=first.zonefile, world=first.world)
     second.start(API)
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
     assert len(second.zonefile.writes) == 1
     second.fails(AZURE)
     await until(second.steers(API, oci=100.0))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.fakes import PaperProvider, Zonefile
 from support.stage import AZURE, Stage, playing, policy, target
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import ConfigError, FailoverdError, Permanent, ProviderError
 from failoverd.core.events import TargetDelayed
@@ -32,7 +32,7 @@ class Server:
 
     @asynccontextmanager
     async def open(self, name: str, _: Any, __: Access) -> AsyncIterator[Provider]:  # noqa: ANN401 - each kind has its own
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
         if self.errors:
             raise self.errors.pop(0)
         self.opened += 1

@@ -20,7 +20,7 @@ from support.stage import (
     situation,
     target,
 )
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.events import (
@@ -60,7 +60,7 @@ async def test_the_same_hand_edit_twice_is_said_twice() -> None:
         for _ in range(2):
             stage.zonefile.put(AT, {"203.0.113.66": 1})
             await until(stage.steers(API, **NORMAL))
-            await asyncio.sleep(TICK)
+            await elapse(TICK)
         assert len(stage.told(DriftDetected)) == 2
 
 
@@ -70,7 +70,7 @@ async def test_with_on_drift_report_a_hand_edit_stays_and_is_said_once() -> None
     async with playing(found) as stage:
         await normal(stage)
         stage.zonefile.put(AT, {AZURE: 1, OCI: 1})
-        await asyncio.sleep(120.0)
+        await elapse(120.0)
         assert stage.shares(found) == {"azure": 50.0, "oci": 50.0}
         assert len(stage.told(DriftDetected)) == 1
         assert situation(stage).state is TargetState.DRIFTED
@@ -83,7 +83,7 @@ async def test_with_on_drift_report_a_failing_region_is_still_left() -> None:
     async with playing(found) as stage:
         await normal(stage)
         stage.zonefile.put(AT, {AZURE: 1, OCI: 1})
-        await asyncio.sleep(30.0)
+        await elapse(30.0)
         stage.fails(AZURE)
         await until(stage.steers(found, oci=100.0))
 
@@ -97,10 +97,10 @@ async def test_a_hand_edit_ends_no_hold() -> None:
         stage.fails(AZURE)
         await until(stage.steers(found, oci=100.0))
         stage.heals(AZURE)
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         stage.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
         await until(lambda: stage.told(DriftDetected))
-        await asyncio.sleep(2 * TICK)
+        await elapse(2 * TICK)
         assert stage.shares(found) == {"oci": 100.0}
 
 
@@ -110,7 +110,7 @@ async def test_a_restore_that_cannot_be_written_says_the_drift_once() -> None:
         await normal(stage)
         stage.dns.readonly = Permanent("updates are not allowed", reason="refused", remedy="allow them")
         stage.zonefile.put(AT, {"203.0.113.66": 1})
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert len(stage.told(DriftDetected)) == 1
 
 
@@ -127,7 +127,7 @@ async def test_an_edit_beside_another_type_of_the_same_name_is_still_an_edit() -
         assert stage.generation(found) == 2
         for number, edit in enumerate(({AZURE: 1, OCI: 1}, {"2001:db8::10": 1, "2001:db8:1::10": 1})):
             stage.zonefile.put(target(found, number), edit)
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         assert sorted(event.record for event in stage.told(DriftDetected)) == [
             "api.example.com A",
             "api.example.com AAAA",
@@ -179,9 +179,9 @@ def test_a_name_that_is_not_ours_is_refused_once_and_never_touched(text: str | N
         stage.zonefile.put(AT, {"203.0.113.66": 1})
         stage.zonefile.mark(AT, text)
         async with playing(API, stage=stage):
-            await asyncio.sleep(120.0)
+            await elapse(120.0)
             stage.fails(AZURE)
-            await asyncio.sleep(60.0)
+            await elapse(60.0)
             assert stage.zonefile.writes == []
             assert [event.reason for event in stage.told(PlanRefused)] == [reason]
             assert situation(stage).state is TargetState.REFUSED
@@ -233,7 +233,7 @@ async def test_a_provider_that_fences_for_ever_is_not_asked_in_a_tight_loop() ->
         stage.fails(AZURE)
         await until(lambda: stage.told(TargetDelayed))
         assert len(stage.dns.applies) - tried == FENCED_TRIES + 1
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert len(stage.dns.applies) - tried < 40
         stage.dns.readonly = None
         await until(stage.steers(API, oci=100.0))
@@ -248,10 +248,10 @@ async def test_two_daemons_at_one_record_converge_and_no_older_generation_ever_w
         for _ in range(5):
             one.fails(AZURE)
             await until(one.steers(API, oci=100.0))
-            await asyncio.sleep(30.0)
+            await elapse(30.0)
             one.heals(AZURE)
             await until(one.steers(API, **NORMAL))
-            await asyncio.sleep(30.0)
+            await elapse(30.0)
     generations = [write.marker.generation for write in one.zonefile.writes]
     assert generations == list(range(1, len(generations) + 1))
     assert all(write.records.serving for write in one.zonefile.writes)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from support.fakes import Does, World
 from support.stage import AZURE, OCI, endpoints, policy, regions
-from support.virtual import VirtualLoop, VirtualTimetable, now, until, virtually
+from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointRecovered, Event, RegionLost
 from failoverd.core.health import Health
@@ -99,7 +99,7 @@ def test_a_refusing_endpoint_is_known_after_the_phase_and_the_rechecks(fall: int
     async def scenario() -> None:
         async with watching(found) as watch:
             await watch.settled(found)
-            await asyncio.sleep(20 + after)
+            await elapse(20 + after)
             fault = now()
             first = await broken(watch, Does.REFUSE, AZURE)
             await until(watch.failed)
@@ -123,7 +123,7 @@ def test_a_silent_drop_costs_one_time_out_more_because_looks_overlap(fall: int, 
     async def scenario() -> None:
         async with watching(found) as watch:
             await watch.settled(found)
-            await asyncio.sleep(23.0)
+            await elapse(23.0)
             first = await broken(watch, Does.DROP, AZURE)
             await until(watch.failed)
             assert watch.failed()[AZURE] == pytest.approx(first + (fall - 1) * recheck + timeout, abs=EXACT)
@@ -139,7 +139,7 @@ async def test_one_blind_look_does_not_cost_an_endpoint_its_fast_detection() -> 
         await watch.settled(found)
         watch.world.let(Does.BLIND, AZURE)
         await next_look(watch, AZURE)
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
         first = await broken(watch, Does.DROP, AZURE)
         await until(watch.failed)
         assert watch.failed()[AZURE] == pytest.approx(first + 2 * 0.5 + 2.0, abs=EXACT)
@@ -151,9 +151,9 @@ async def test_the_first_failure_looks_at_the_rest_of_the_region_at_once_one_aft
     found = policy(regions=(*one_region(AZURE, *siblings), RegionSpec("oci", 0, endpoints("oci", OCI))))
     async with watching(found) as watch:
         await watch.settled(found)
-        await asyncio.sleep(20.0)
+        await elapse(20.0)
         first = await broken(watch, Does.REFUSE, AZURE)
-        await asyncio.sleep(0.3)
+        await elapse(0.3)
         looked = [at for address in siblings for at in watch.world.at(address) if at > first]
         assert looked == pytest.approx([first + STAGGER, first + 2 * STAGGER, first + 3 * STAGGER], abs=0.021)
         others = [at for at in watch.world.at(OCI) if first < at < first + 0.3]
@@ -165,7 +165,7 @@ async def test_a_whole_region_that_fails_together_is_known_together() -> None:
     found = policy(regions=one_region(AZURE, "192.0.2.11", "192.0.2.12"))
     async with watching(found) as watch:
         await watch.settled(found)
-        await asyncio.sleep(20.0)
+        await elapse(20.0)
         first = await broken(watch, Does.REFUSE, AZURE, "192.0.2.11", "192.0.2.12")
         await until(lambda: len(watch.failed()) == 3)
         assert now() <= first + 2 * 0.5 + 2 * STAGGER + 0.05
@@ -178,7 +178,7 @@ async def test_siblings_that_fail_one_after_the_other_never_put_off_each_others_
     addresses = [endpoint.address for endpoint in big.endpoints]
     async with watching(found) as watch:
         await watch.settled(found)
-        await asyncio.sleep(20.0)
+        await elapse(20.0)
         fault = now()
         watch.world.let(Does.REFUSE, *addresses)
         await until(lambda: len(watch.failed()) == 80)
@@ -202,7 +202,7 @@ async def test_an_endpoint_that_is_slow_by_nature_is_never_looked_at_twice_at_on
     found = policy(regions=one_region(AZURE), checks=(Check("live", "https", 10.0, 2.0),))
     async with watching(found) as watch:
         watch.world.slow(AZURE, 0.8)
-        await asyncio.sleep(120.0)
+        await elapse(120.0)
         assert max(look.abreast for look in watch.world.looks) == 1
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
 
@@ -215,7 +215,7 @@ async def test_an_endpoint_that_stays_down_goes_back_to_the_plain_interval() -> 
         await broken(watch, Does.DROP, AZURE)
         await until(watch.failed)
         down = now()
-        await asyncio.sleep(100.0)
+        await elapse(100.0)
         looks = [at for at in watch.world.at(AZURE) if at > down]
         assert 9 <= len(looks) <= 10
         assert all(later - earlier == pytest.approx(10.0) for earlier, later in pairwise(looks))
@@ -243,7 +243,7 @@ async def test_a_prober_with_a_defect_blinds_itself_and_never_counts_against_the
     async with watching(found) as watch:
         await watch.settled(found)
         watch.world.let(Does.CRASH, AZURE)
-        await asyncio.sleep(25.0)
+        await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
         assert watch.failed() == {}
         health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
@@ -255,7 +255,7 @@ async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
     found = policy(regions=one_region(AZURE))
     async with watching(found) as watch:
         watch.world.let(Does.CRASH, AZURE)
-        await asyncio.sleep(25.0)
+        await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.UNKNOWN}
         health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
         assert ProbeReason.PROBER_ERROR in health.evidence
@@ -277,15 +277,15 @@ def test_forgetting_a_policy_in_the_middle_of_everything_leaves_nothing_behind(d
         for moment in (0.0, 0.01, 0.3, 1.0, 7.0, 12.5):
             watch = Watch()
             watch.watch(found)
-            await asyncio.sleep(moment / 2)
+            await elapse(moment / 2)
             watch.world.let(does, *addresses)
-            await asyncio.sleep(moment / 2)
+            await elapse(moment / 2)
             watch.probing.forget(found.name)
             looks = len(watch.world.looks)
             await watch.probing.close()
             assert (watch.timetable.jobs, loop.timers()) == ({}, [])
             assert asyncio.all_tasks() == {asyncio.current_task()}
-            await asyncio.sleep(30.0)
+            await elapse(30.0)
             assert len(watch.world.looks) == looks
 
     scenario()
@@ -298,10 +298,10 @@ async def test_a_look_that_was_abandoned_is_not_held_against_the_newer_revision(
         await watch.settled(found)
         watch.world.let(Does.STUBBORN, AZURE)
         await next_look(watch, AZURE)
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
         watch.world.let(Does.ANSWER, AZURE)
         watch.watch(replace(found, owner="somebody-else"))
-        await asyncio.sleep(5.0)
+        await elapse(5.0)
         assert watch.failed() == {}
 
 
@@ -310,11 +310,11 @@ async def test_a_newer_revision_keeps_what_is_known_and_does_not_look_twice_as_o
     found = policy()
     async with watching(found) as watch:
         await watch.settled(found)
-        await asyncio.sleep(20.0)
+        await elapse(20.0)
         watch.watch(replace(found, owner="somebody-else"))
         assert set(watch.verdicts(found).values()) == {Health.HEALTHY}
         begun = now()
-        await asyncio.sleep(100.0)
+        await elapse(100.0)
         looks = [at for at in watch.world.at(AZURE) if at > begun]
         assert 10 <= len(looks) <= 12
         assert watch.events == [
@@ -355,7 +355,7 @@ async def test_each_endpoint_is_looked_at_once_in_each_interval() -> None:
     async with watching(found) as watch:
         await watch.settled(found)
         begun = now()
-        await asyncio.sleep(20.0)
+        await elapse(20.0)
         for endpoint in found.regions[0].endpoints:
             looks = [at for at in watch.world.at(endpoint.address) if at > begun]
             assert len(looks) == 10
@@ -368,7 +368,7 @@ async def test_two_checks_of_one_endpoint_are_looked_after_each_by_itself() -> N
     async with watching(found) as watch:
         await watch.settled(found)
         begun = now()
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         by_check = [
             sum(1 for look in watch.world.looks if look.check == name and look.at > begun) for name in ("live", "deep")
         ]

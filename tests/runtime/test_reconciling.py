@@ -21,7 +21,7 @@ from support.stage import (
     regions,
     situation,
 )
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited
 from failoverd.core.events import (
@@ -45,7 +45,7 @@ async def test_a_healthy_start_creates_the_record_and_its_marker() -> None:
     async with playing(API) as stage:
         await until(stage.steers(API, **NORMAL))
         assert stage.zonefile.observe(AT).marker == Marker("prod", "api", 1, (RecordType.A,))
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         assert len(stage.zonefile.writes) == 1
         (applied,) = stage.told(ChangeApplied)
         assert (applied.kind, applied.generation, applied.shares_to) == ("create", 1, {"azure": 7_000, "oci": 3_000})
@@ -58,7 +58,7 @@ async def test_a_healthy_start_creates_the_record_and_its_marker() -> None:
 async def test_nothing_is_written_before_every_region_has_a_verdict() -> None:
     async with playing(API) as stage:
         stage.world.let("blind", AZURE)  # type: ignore[arg-type]
-        await asyncio.sleep(120.0)
+        await elapse(120.0)
         assert stage.zonefile.writes == []
         assert [event.verdict for event in stage.told(DecisionMade)] == ["hold_no_verdict"]
         assert situation(stage).state is TargetState.HOLDING
@@ -81,7 +81,7 @@ async def test_a_region_fails_and_heals_one_change_each_way_and_one_incident_aro
         assert out.undo.startswith("paper put api.example.com 192.0.2.10=7000")
         assert AZURE in out.evidence[0]
 
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         stage.heals(AZURE)
         await until(lambda: stage.board.calm("api"))
         well = now()
@@ -104,7 +104,7 @@ async def test_every_region_down_moves_nothing() -> None:
         stage.fails(AZURE)
         await until(stage.steers(API, oci=100.0))
         stage.fails(OCI)
-        await asyncio.sleep(120.0)
+        await elapse(120.0)
         assert stage.shares(API) == {"oci": 100.0}
         assert situation(stage).wish == "hold_all_down"
 
@@ -114,7 +114,7 @@ async def test_a_region_that_nobody_can_see_any_more_keeps_its_share() -> None:
     async with playing(API) as stage:
         await normal(stage)
         stage.world.let("blind", AZURE, OCI)  # type: ignore[arg-type]
-        await asyncio.sleep(300.0)
+        await elapse(300.0)
         assert stage.shares(API) == NORMAL
         assert len(stage.zonefile.writes) == 1
 
@@ -124,7 +124,7 @@ async def test_the_second_look_at_an_unchanged_world_says_nothing_and_writes_not
     async with playing(API) as stage:
         await normal(stage)
         said, situated = len(stage.events), len(stage.journal.situations)
-        await asyncio.sleep(600.0)
+        await elapse(600.0)
         assert (len(stage.events), len(stage.zonefile.writes)) == (said, 1)
         assert len(stage.journal.situations) == situated
 
@@ -159,7 +159,7 @@ async def test_a_shift_that_is_too_large_waits_for_a_person() -> None:
         await normal(stage)
         stage.fails(AZURE)
         await until(lambda: stage.told(PlanHeld))
-        await asyncio.sleep(900.0)
+        await elapse(900.0)
         assert stage.shares(found) == NORMAL
         (held,) = stage.told(PlanHeld)
         assert (held.until, held.wanted) == (None, {"oci": 10_000})
@@ -193,7 +193,7 @@ async def test_finish_waits_for_the_write_under_way() -> None:
         stage.fails(AZURE)
         await until(lambda: len(stage.dns.applies) == 2)
         finishing = asyncio.create_task(stage.reconcilers["api"].finish(5.0))
-        await asyncio.sleep(1.0)
+        await elapse(1.0)
         assert not finishing.done()
         gate.set()
         await finishing
@@ -223,10 +223,10 @@ async def test_after_finish_nothing_new_is_written_not_even_by_a_round_that_was_
         stage.fails(AZURE)
         await until(lambda: stage.names()[-1] == "region.failed")
         finishing = asyncio.create_task(stage.reconcilers["api"].finish(5.0))
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
         gate.set()
         await finishing
-        await asyncio.sleep(60.0)
+        await elapse(60.0)
         assert (stage.shares(API), len(stage.dns.applies)) == (NORMAL, 1)
 
 

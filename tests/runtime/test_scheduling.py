@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.stage import end
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import ClockJumped, Event
 from failoverd.runtime import scheduling
@@ -198,14 +198,14 @@ def test_a_clock_that_jumps_is_noticed_within_a_second_and_said_once(
         events: list[Event] = []
         table = Recorder()
         task = asyncio.create_task(watch_clock(table, events.append, now))
-        await asyncio.sleep(100.5)
+        await elapse(100.5)
         assert events == []
         wall.ahead += jump
         jumped = now()
         await until(lambda: events)
         assert now() - jumped <= 1.0
         assert [event.seconds for event in events if isinstance(event, ClockJumped)] == [pytest.approx(jump, abs=0.01)]
-        await asyncio.sleep(100.0)
+        await elapse(100.0)
         assert (len(events), len(table.relaid)) == (1, 1)
         await end(task)
 
@@ -223,7 +223,7 @@ def test_a_clock_that_is_slewed_is_none_of_our_business(monkeypatch: pytest.Monk
         task = asyncio.create_task(watch_clock(table, events.append, now))
         for _ in range(30):
             wall.ahead += JUMP / 50
-            await asyncio.sleep(10.0)
+            await elapse(10.0)
         assert events == []
         await end(task)
 

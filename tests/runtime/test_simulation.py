@@ -23,7 +23,7 @@ from support.fakes import (
     refused,
 )
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
-from support.virtual import now, run
+from support.virtual import elapse, now, run
 
 from failoverd.core.decide import Wish
 from failoverd.core.errors import JournalError, Permanent, RateLimited
@@ -138,7 +138,7 @@ class Cluster:
             weights=[8, 6, 8, 4, 4, 2, 2, 2],
         )[0]
         await happening()
-        await asyncio.sleep(self.random.choice([0.05, 0.6, 3.0, 11.0, 30.0]) * self.random.random())
+        await elapse(self.random.choice([0.05, 0.6, 3.0, 11.0, 30.0]) * self.random.random())
 
     async def _endpoint(self) -> None:
         address = self.random.choice(ADDRESSES)
@@ -247,8 +247,8 @@ class Cluster:
         """What is abnormal an hour after the calm began; nothing, as soon as nothing is."""
         for _ in range(720):
             if self.abnormal():
-                await asyncio.sleep(5.0)
-        await asyncio.sleep(30.0)
+                await elapse(5.0)
+        await elapse(30.0)
         return self.abnormal()
 
     async def end(self) -> None:

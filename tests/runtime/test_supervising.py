@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from support.stage import end
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import Event, TaskCrashed
 from failoverd.runtime.supervising import CALM, FIRST_DELAY, LONGEST_DELAY, backoff, describe, supervise
@@ -86,7 +86,7 @@ async def test_restarts_slow_down_until_the_task_was_calm_for_a_while() -> None:
     runs = iter([0.0] * 12 + [CALM + 1.0])
 
     async def work() -> None:
-        await asyncio.sleep(next(runs, 0.0))
+        await elapse(next(runs, 0.0))
         raise RuntimeError("again")
 
     task = asyncio.create_task(supervise("probing", work, events.append, now))

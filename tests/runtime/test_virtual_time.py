@@ -4,12 +4,12 @@ import asyncio
 import time
 
 import pytest
-from support.virtual import START, Deadlock, VirtualTimetable, now, run, until, virtually
+from support.virtual import START, Deadlock, VirtualTimetable, elapse, now, run, until, virtually
 
 
 def test_an_hour_costs_nothing_and_is_exact() -> None:
     async def scenario() -> float:
-        await asyncio.gather(*(asyncio.sleep(seconds) for seconds in (0.1, 0.2, 3_600.0)))
+        await asyncio.gather(*(elapse(seconds) for seconds in (0.1, 0.2, 3_600.0)))
         return now()
 
     begun = time.monotonic()
@@ -39,7 +39,7 @@ def test_waiting_for_ever_beside_a_clock_that_ticks_is_one_too() -> None:
 
 def test_a_task_that_is_left_over_fails_the_scenario() -> None:
     async def scenario() -> None:
-        asyncio.get_running_loop().create_task(asyncio.sleep(10), name="forgotten")
+        asyncio.get_running_loop().create_task(elapse(10), name="forgotten")
         await asyncio.sleep(0)
 
     with pytest.raises(AssertionError, match="forgotten"):
@@ -52,7 +52,7 @@ def test_an_error_in_a_task_that_nobody_asked_fails_the_scenario() -> None:
 
     async def scenario() -> None:
         task = asyncio.get_running_loop().create_task(crash())
-        await asyncio.sleep(1.0)
+        await elapse(1.0)
         del task
 
     with pytest.raises(AssertionError, match="unheard"):
@@ -79,14 +79,14 @@ async def test_its_timetable_keeps_the_promises_of_the_real_one() -> None:
         runs[1] += 1
 
     cancel = table.every("tick", 10.0, one, phase=5.0)
-    await asyncio.sleep(24.9)
+    await elapse(24.9)
     assert runs == [2, 0]
     again = table.every("tick", 10.0, other)
     cancel()
-    await asyncio.sleep(10.1)
+    await elapse(10.1)
     assert runs == [2, 2]
     again()
     again()
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
     assert runs == [2, 2]
     await table.close()

@@ -192,3 +192,8 @@ class VirtualTimetable:
 
 async def _finish(work: Callable[[], Awaitable[None]]) -> None:
     await work()
+
+
+async def elapse(seconds: float) -> None:
+    """Let virtual time pass: whatever is due meanwhile happens, and nobody waits for real."""
+    await asyncio.sleep(seconds)
