@@ -130,10 +130,24 @@ def _provider(
         lowest = say_duration(capabilities.min_ttl)
         message = f"provider {provider.name} takes no TTL lower than {lowest}"
         yield draft.document.diagnose(Code.TTL_TOO_LOW, ("records", index, "ttl"), message, f"write ttl: {lowest}")
+    yield from _too_many(draft, record, provider, place)
     if record.type in capabilities.single:
         yield from _single(draft, record, provider, index)
     elif capabilities.weights[record.type] is Weights.MEMBERSHIP:
         yield from _membership(draft, record, provider, place)
+
+
+def _too_many(draft: Draft, record: RecordEntry, provider: ProviderEntry, place: Place) -> Iterator[Diagnostic]:
+    """All regions may serve at once, and a set that the provider refuses would hold every failover."""
+    most = provider.capabilities.max_answers
+    answers = sum(len(draft.answers(region, record.type)) for region in draft.answering(record.type))
+    if most is None or answers <= most:
+        return
+    message = (
+        f"{record.name} {record.type} could have {answers} answers; {provider.name} ({provider.kind.name}) holds {most}"
+    )
+    hint = "publish load balancers instead of single servers, or split the record"
+    yield draft.document.diagnose(Code.TOO_MANY_ANSWERS, place, message, hint)
 
 
 def _single(draft: Draft, record: RecordEntry, provider: ProviderEntry, index: int) -> Iterator[Diagnostic]:

@@ -81,6 +81,7 @@ class Code(StrEnum):
     TOO_FEW_REGIONS = "FD316", "limits.min_regions is more than the normal answer has"
     THRESHOLDS = "FD317", "thresholds contradict each other"
     CHECK_TIMES = "FD318", "the times of a check are out of bounds or contradict each other"
+    TOO_MANY_ANSWERS = "FD319", "a record could have more answers than a provider holds"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"

@@ -77,6 +77,12 @@ def _min_regions(draft: Draft) -> Iterator[Diagnostic]:
             message = f"{what} is answered by {available} of the regions when all is well, fewer than min_regions"
             yield draft.document.diagnose(Code.TOO_FEW_REGIONS, place, message, f"write min_regions: {available}")
             return
+        left = max(len(normal) - 1, 1)
+        if len(normal) > 1 and wanted > left and draft.policy.demand is None:
+            message = f"losing a region leaves {left}, fewer than min_regions: the failover would be held"
+            hint = f"write min_regions: {left}"
+            yield draft.document.diagnose(Code.LIMIT_BLOCKS, place, message, hint, severity=Severity.WARNING)
+            return
 
 
 def _max_shift(draft: Draft) -> Iterator[Diagnostic]:

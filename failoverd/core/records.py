@@ -183,12 +183,14 @@ class Capabilities:
     """What one kind of provider can say. A policy that needs more fails `failoverctl check`.
 
     `weights` is per record type; a type that is missing cannot be managed. `single` lists the types that hold one
-    value at a time (a CNAME in plain DNS), so they can fail over but not split.
+    value at a time (a CNAME in plain DNS), so they can fail over but not split. `max_answers` is how many values one
+    record set may hold, or None where there is no limit worth a word.
     """
 
     weights: Mapping[RecordType, Weights]
     max_weight: int
     single: frozenset[RecordType] = frozenset()
+    max_answers: int | None = None
     fence: str = ""
     min_ttl: int = 1
 

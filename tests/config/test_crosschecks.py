@@ -194,6 +194,21 @@ def test_a_standby_does_not_count_for_the_normal_answer(folder: Folder) -> None:
     assert told(folder.only(text + "limits: {min_regions: 2}\n")) == [("10:23", "FD316")]
 
 
+def test_as_many_regions_demanded_as_there_are_holds_every_failover_and_is_a_warning(folder: Folder) -> None:
+    found = folder.only(POLICY + "limits: {min_regions: 2}\n")
+    assert [each.code for each in found] == ["FD403"]
+    assert found[0].message == "losing a region leaves 1, fewer than min_regions: the failover would be held"
+
+
+def test_more_answers_than_the_provider_holds(folder: Folder) -> None:
+    many = ", ".join(f"192.0.2.{number}" for number in range(1, 101))
+    text = policy(record="api.example.com").replace("[192.0.2.1]", f"[{many}]").replace("[cloud]", "[bind]")
+    text += "weights: membership\n"
+    found = folder.only(text)
+    assert [each.code for each in found] == ["FD319"]
+    assert "could have 101 answers" in found[0].message
+
+
 def test_a_limit_that_would_hold_back_a_failover_is_a_warning(folder: Folder) -> None:
     (found,) = folder.only(POLICY + "limits: {max_shift: 60% per 5m}\n")
     assert (str(found.severity), found.code.value) == ("warning", "FD403")

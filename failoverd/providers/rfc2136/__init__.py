@@ -129,6 +129,7 @@ KIND = ProviderKind(
         ),
         max_weight=rdata.MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
+        max_answers=100,  # max-records-per-type, BIND's default since 9.18.28
         fence="value-dependent prerequisites on the marker and the record set, in the same UPDATE (RFC 2136, 2.4)",
     ),
     open=_open,

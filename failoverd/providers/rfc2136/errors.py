@@ -295,7 +295,7 @@ _MEANINGS = {
         Transient,
         "server_failure",
         "it failed (SERVFAIL)",
-        "look into the DNS server's log: a full disk or a broken journal are the usual causes",
+        "look into the DNS server's log: a full disk, a broken journal, or a limit such as BIND's max-records-per-type",
     ),
     Rcode.FORMERR: _Meaning(
         Permanent,
