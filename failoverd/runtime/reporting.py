@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from failoverd.core.decide import Decision, Wish
 from failoverd.core.errors import FailoverdError
@@ -13,6 +14,9 @@ from failoverd.core.situations import TargetSituation, TargetState
 from failoverd.ports import Clock, Emit, Provider
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.naming import Names, names
+
+WAITS: Final = frozenset({"failback_hold", "failback_manual", "frozen", "released", "overload", "no_verdict"})
+"""Codes of reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
 
 
 @dataclass(slots=True)
@@ -197,8 +201,10 @@ class Reporter:
         )
 
 
-def _essence(decision: Decision) -> tuple[Wish, Mapping[str, int], RecordSet | None]:
-    return decision.wish, decision.shares, decision.records
+def _essence(decision: Decision) -> tuple[Wish, Mapping[str, int], RecordSet | None, frozenset[str]]:
+    """What makes a decision news: another wish, other shares or answers, or another reason for standing still."""
+    waits = frozenset(reason.code for reason in decision.reasons if reason.code in WAITS)
+    return decision.wish, decision.shares, decision.records, waits
 
 
 def _values(records: RecordSet | None) -> str:

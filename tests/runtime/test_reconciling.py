@@ -85,6 +85,8 @@ async def test_a_region_fails_and_heals_one_change_each_way_and_one_incident_aro
         stage.heals(AZURE)
         await until(lambda: stage.board.calm("api"))
         well = now()
+        held = stage.told(DecisionMade)[-1]
+        assert "azure has been well for 0s of the 60s before it gets traffic" in held.reasons
         await until(stage.steers(API, **NORMAL))
         assert 60.0 <= now() - well <= 60.0 + TICK + 0.1
         await until(lambda: stage.told(IncidentClosed))
