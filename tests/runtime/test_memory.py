@@ -12,7 +12,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
 from failoverd.core.records import Observed
 from failoverd.ports import ChangeOutcome
-from failoverd.runtime.memory import MOST_EVENTS, PATIENCE, Memory
+from failoverd.runtime.memory import BATCH, CALM, MOST_EVENTS, PATIENCE, Memory
 
 BROKEN = JournalError("the disk is gone", reason="journal_io")
 
@@ -52,6 +52,92 @@ async def test_while_the_disk_stalls_the_newest_events_are_kept() -> None:
     await desk.memory.flush()
     assert len(desk.journal.events) == MOST_EVENTS
     assert desk.journal.events[-2:] == events[1:]
+
+
+@virtually
+async def test_events_wait_in_order_while_the_journal_is_broken_and_are_written_when_it_works_again() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.memory.run())
+    told = incident(now())
+    desk.journal.broken = BROKEN
+    for event in told[:3]:
+        desk.memory.take(event)
+    await asyncio.sleep(60.0)
+    for event in told[3:]:
+        desk.memory.take(event)
+    await asyncio.sleep(60.0)
+    assert desk.journal.events == []
+    assert desk.journal.tries <= 120.0 / CALM + 1
+    desk.journal.broken = None
+    await until(lambda: desk.journal.events == told, within=CALM + BATCH)
+    await asyncio.sleep(60.0)
+    assert desk.journal.events == told
+    await end(task)
+
+
+@virtually
+async def test_while_the_journal_is_broken_the_newest_events_are_kept() -> None:
+    desk = Desk()
+    desk.journal.broken = BROKEN
+    old, new = (incident(now(), f"inc-{number}")[0] for number in range(2))
+    for _ in range(MOST_EVENTS):
+        desk.memory.take(old)
+    await desk.memory.flush()
+    desk.memory.take(new)
+    desk.memory.take(new)
+    desk.journal.broken = None
+    await desk.memory.flush()
+    assert len(desk.journal.events) == MOST_EVENTS
+    assert desk.journal.events[-3:] == [old, new, new]
+
+
+@virtually
+async def test_a_write_that_takes_too_long_is_waited_for_and_not_written_twice() -> None:
+    desk = Desk()
+    desk.journal.stuck = asyncio.Event()
+    told = incident(now())
+    desk.memory.take(told[0])
+    begun = now()
+    await desk.memory.flush()
+    assert now() - begun == pytest.approx(PATIENCE)
+    desk.memory.take(told[1])
+    await desk.memory.flush()
+    assert desk.journal.tries == 1
+    desk.journal.stuck.set()
+    await desk.memory.flush()
+    assert desk.journal.events == told[:2]
+
+
+@virtually
+async def test_a_write_that_fails_after_everybody_gave_up_on_it_is_tried_again() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.memory.run())
+    stuck = desk.journal.stuck = asyncio.Event()
+    told = incident(now())
+    desk.memory.take(told[0])
+    await asyncio.sleep(PATIENCE + 1.0)
+    desk.memory.take(told[1])
+    desk.journal.broken = BROKEN
+    stuck.set()
+    await asyncio.sleep(1.0)
+    desk.journal.broken = None
+    await until(lambda: desk.journal.events == told[:2], within=2 * CALM)
+    await end(task)
+
+
+@virtually
+async def test_what_an_ending_process_was_writing_is_not_written_again_at_its_last_flush() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.memory.run())
+    stuck = desk.journal.stuck = asyncio.Event()
+    told = incident(now())
+    desk.memory.take(told[0])
+    await until(lambda: desk.journal.tries)
+    await end(task)
+    desk.memory.take(told[1])
+    stuck.set()
+    await desk.memory.flush()
+    assert desk.journal.events == told[:2]
 
 
 @virtually
