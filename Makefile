@@ -1,4 +1,4 @@
-# Two commands do all the set-up on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+# Two commands do all the set-up on a fresh machine (Debian 12, Ubuntu 24.04, or newer): `make demo` and `make test`.
 
 .DEFAULT_GOAL := help
 VENV := .venv
@@ -10,7 +10,7 @@ PYTHON ?= python3
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-demo: $(VENV)/runtime  ## break a region and watch the traffic move (about a minute)
+demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
 
 test: servers lint unit  ## everything: real servers, linters, types, import direction, tests
@@ -46,16 +46,18 @@ lock:  ## resolve the dependencies again (needs uv)
 clean:
 	rm -rf $(VENV)
 
-$(VENV)/bin/python:
+# A stamp, not bin/python: that is there already while the rest may still fail.
+$(VENV)/made:
 	./tests/install-servers python
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/made
 	$(BIN)/pip install --quiet --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/made
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/runtime

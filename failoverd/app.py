@@ -9,27 +9,19 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from failoverd import __version__, probes, providers
-from failoverd.config.files import fingerprint
-from failoverd.config.loader import Config, PolicySet, load_config, load_policies, watched
+from failoverd.config.loader import Config, load_config
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
-from failoverd.core.events import (
-    ConfigDeferred,
-    ConfigRejected,
-    DaemonStarted,
-    DaemonStopped,
-    Event,
-    JournalFailed,
-)
+from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed
 from failoverd.core.records import Policy
 from failoverd.core.situations import Heartbeat, Situation
+from failoverd.intake import Intake
 from failoverd.ports import Access, Clock, Emit, Kinds, Prober
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
@@ -52,7 +44,7 @@ WATCH: Final = 2.0
 """Seconds between looks at whether a configuration file changed."""
 
 PATIENCE: Final = 5.0
-"""Seconds that a provider gets to open before the daemon goes on without it."""
+"""Seconds that a provider gets to open before the daemon goes on without it, and a reload to end before it stops."""
 
 RETENTION_EVERY: Final = 3_600.0
 
@@ -131,9 +123,8 @@ class Daemon:
         self._incidents = Incidents(self.emit, self._clock, new_id)
         self._stop = asyncio.Event()
         self._cause = ""
-        self._reload = asyncio.Lock()
-        self._seen: object = None
-        self._told: dict[str, tuple[str, ...]] = {}
+        self._taking_in = asyncio.Lock()
+        self._jobs: set[asyncio.Task[None]] = set()
         self.providers: Mapping[str, Opening] = {}
 
     # -- the life of the process ---------------------------------------------------------------------------------------
@@ -144,7 +135,7 @@ class Daemon:
         Raises:
             ConfigError: there is nothing to run: the daemon's own configuration does not load.
         """
-        config = self._loaded = read_config(self._path)
+        config = read_config(self._path)
         async with AsyncExitStack() as stack:
             self._journal = await stack.enter_async_context(open_journal(config.journal, self._tell_journal))
             self._memory = Memory(self._journal, self.emit, self._clock)
@@ -164,6 +155,7 @@ class Daemon:
                 owner=config.owner,
             )
             self._fleet = Fleet(tools, Probing(self._timetable, board, self._clock), self.providers)
+            self._intake = Intake(self._path, config, self._known, self._fleet, self._equip, self.emit, self._clock)
             await self._resume(config.journal)
             await self._work(config)
 
@@ -184,9 +176,10 @@ class Daemon:
 
     async def _start(self, config: Config) -> None:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
-        self._seen = fingerprint(watched(config))
-        await self._load(config)
-        await self._memory.protect(self._journal.retain(set(self._fleet.policies)))
+        async with self._taking_in:
+            await self._intake.load()
+        await self._memory.situate(self._fleet.overview())
+        await self._memory.protect(self._journal.retain(set(self._fleet.policies), self._clock()))
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -205,7 +198,9 @@ class Daemon:
 
     async def _finish(self, background: Iterable[asyncio.Task[None]]) -> None:
         """Stop looking, let writes under way finish, write the last events. Records stay as they are."""
+        self._stop.set()
         self._notifier.stopping()
+        await self._end_jobs()
         await self._fleet.close()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         for task in background:
@@ -246,73 +241,46 @@ class Daemon:
 
     # -- policies come and go ------------------------------------------------------------------------------------------
 
-    async def _watch_files(self) -> None:
-        if fingerprint(watched(self._loaded)) != self._seen:
-            await self.reload()
-
     async def reload(self) -> None:
         """Read every file again. What does not load changes nothing, and is said loudly."""
-        async with self._reload:
+        async with self._taking_in:
+            if self._stop.is_set():
+                return
             self._notifier.reloading()
-            self._seen = fingerprint(watched(self._loaded))
-            loaded = load_config(self._path, self._known)
-            if loaded.config is None:
-                self._reject(str(self._path), tuple(str(found) for found in loaded.diagnostics if found.is_error))
-            else:
-                self._told.pop(str(self._path), None)
-                self._defer(loaded.config)
-            await self._load(self._loaded)
-            self._notifier.ready(self._status())
+            try:
+                await self._intake.reload()
+                await self._memory.situate(self._fleet.overview())
+            finally:
+                self._notifier.ready(self._status())
 
-    def _defer(self, config: Config) -> None:
-        """The daemon's own settings are taken up at a restart; say which ones wait for it."""
-        waiting = tuple(
-            spec.name for spec in fields(config) if getattr(config, spec.name) != getattr(self._loaded, spec.name)
-        )
-        if waiting and waiting != self._told.get("restart"):
-            self.emit(ConfigDeferred(at=self._clock(), file=str(self._path), settings=waiting))
-        self._told["restart"] = waiting
+    async def _retry(self) -> None:
+        async with self._taking_in:
+            if not self._stop.is_set():
+                await self._intake.retry()
 
-    async def _load(self, config: Config) -> None:
-        running = self._fleet.policies
-        found = load_policies(config, self._known, running=running)
-        self._reject_files(found)
-        for name, policy in found.policies.items():
-            if running.get(name) != policy:
-                await self._take_up(policy)
-        for name in set(running) - set(found.policies) - found.kept:
-            await self._fleet.remove(name)
-        await self._memory.situate(self._fleet.overview())
+    async def _watch_files(self) -> None:
+        if await self._intake.changed():
+            await self._soon(self.reload())
+        elif self._intake.waits():
+            await self._soon(self._retry())
 
-    def _reject_files(self, found: PolicySet) -> None:
-        """Say which files do not load. The policies that they held go on as they were."""
-        for name in self._fleet.policies:
-            self._fleet.reject(name, "")
-        for rejected in found.rejected.values():
-            errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
-            self._reject(rejected.file, errors, policy=rejected.policy or "")
-        for file in set(self._told) - set(found.rejected) - {str(self._path), "restart"}:
-            del self._told[file]
+    def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """In the background, and ended before the fleet is when the daemon stops."""
+        job = asyncio.create_task(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return job
 
-    def _reject(self, file: str, errors: tuple[str, ...], *, policy: str = "") -> None:
-        """Once for each set of errors: a file that is merely looked at again is no news."""
-        running = self._fleet.policies.get(policy)
-        self._fleet.reject(policy, errors[0])
-        keeps = f"revision {running.source.revision} of policy {policy}" if running is not None else ""
-        if file == str(self._path):
-            keeps = "the configuration that was read at the start"
-        if self._told.get(file) != errors:
-            self._told[file] = errors
-            self.emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=errors, keeps=keeps))
+    async def _end_jobs(self) -> None:
+        jobs = set(self._jobs)
+        if jobs:
+            await asyncio.wait(jobs, timeout=PATIENCE)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
 
-    async def _take_up(self, policy: Policy) -> None:
-        """Run a policy, or its newer revision, unless its checks cannot be set up here (a missing CA file, say)."""
-        try:
-            built = probers(policy, self._known, self._clock)
-        except ConfigError as error:
-            self._reject(policy.source.file, (str(error),), policy=policy.name)
-            return
-        await self._fleet.take_up(policy, built)
+    def _equip(self, policy: Policy) -> dict[str, Prober]:
+        return probers(policy, self._known, self._clock)
 
     # -- regular work --------------------------------------------------------------------------------------------------
 
@@ -351,7 +319,7 @@ class Daemon:
         )
 
     def _reload_soon(self) -> None:
-        self._reloading = asyncio.create_task(self.reload())
+        self._soon(self.reload())
 
 
 class _Signals:

@@ -53,7 +53,7 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def owned(machine: Machine) -> Machine:
     """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
-    clients = ("dig", "nsupdate", "kdig", "jq", "systemd-analyze", "named", "knotd", "gdnsd")
+    clients = ("dig", "nsupdate", "kdig", "jq", "systemd-analyze", "named", "knotd", "gdnsd", "python3")
     installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in clients)
     marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
     machine.has("id", "echo 0")
@@ -131,6 +131,60 @@ def test_a_python_that_makes_no_environments_is_named(machine: Machine) -> None:
     assert (done.returncode, done.stderr) == (1, "make needs: sudo apt-get install -y python3-venv\n")
     machine.has("whole")
     assert machine.run("python", PYTHON="whole").returncode == 0
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.9", "3.10"])
+def test_a_python_that_is_too_old_is_named_with_what_to_do(owned: Machine, version: str) -> None:
+    owned.has("python3", f"echo {version}")
+    done = owned.run("python")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("make needs Python 3.11 or newer (Debian 12, Ubuntu 24.04), and python3 is " + version)
+    assert not [call for call in owned.calls if call.startswith("apt-get")]
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.13", "4.0"])
+def test_a_python_that_is_new_enough_is_taken(machine: Machine, version: str) -> None:
+    machine.has("python3", f"echo {version}")
+    assert machine.run("python").returncode == 0
+
+
+def test_an_old_python_that_apt_brings_is_named_too(owned: Machine) -> None:
+    brings = f"printf '#!{BASH}\\necho 3.10\\n' > {owned.directory}/python3"
+    owned.has("apt-get", f"{brings}; {shutil.which('chmod')} 755 {owned.directory}/python3")
+    done = owned.run("python")
+    assert done.returncode == 1
+    assert "and python3 is 3.10" in done.stderr.splitlines()[-1]
+
+
+def test_without_an_ipv6_loopback_one_line_says_so_before_anything_is_installed(owned: Machine) -> None:
+    owned.has("python3", "exit 1")
+    done = owned.run()
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("make test needs the address ::1, which cannot be bound here: enable IPv6 on the loopback")
+    assert "  " not in line
+    assert not [call for call in owned.calls if call.startswith("apt-get")]
+    assert "::1" in next(call for call in owned.calls if call.startswith("python3 -c"))
+
+
+def test_the_python_that_make_was_given_is_asked_for_the_loopback(owned: Machine) -> None:
+    owned.has("mine", "exit 1")
+    assert "::1" in owned.run(PYTHON="mine").stderr
+
+
+def test_an_environment_that_broke_half_way_is_made_again(tmp_path: Path) -> None:
+    venv, python, log = tmp_path / "venv", tmp_path / "python", tmp_path / "log"
+    half = f'echo made >> {log}; mkdir -p {venv}/bin; touch {venv}/bin/python; [ "$(wc -l < {log})" -gt 1 ]'
+    python.write_text(f'#!{BASH}\n[ "$1 $2" != "-m venv" ] || {{ {half}; }}\n')
+    python.chmod(0o755)
+    make = ["make", "-C", str(SCRIPT.parents[1]), f"VENV={venv}", f"PYTHON={python}", f"{venv}/made"]
+
+    def run() -> tuple[bool, int]:
+        done = subprocess.run(make, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode == 0, len(log.read_text().splitlines())
+
+    assert [run(), run(), run()] == [(False, 1), (True, 2), (True, 2)]
 
 
 def test_an_unknown_argument_is_refused(machine: Machine) -> None:

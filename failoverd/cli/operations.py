@@ -5,8 +5,8 @@ plan shows what would be done on evidence that was just seen.
 """
 
 import asyncio
-import getpass
 import os
+import pwd
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.app import kinds, new_id, probers, provider_set, read_config, steady_clock
+from failoverd.cli.options import classified
+from failoverd.cli.rebuilding import rebuild, record_of
 from failoverd.config.loader import Config, load_policies
 from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
@@ -23,7 +25,7 @@ from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, Plan, Refused, adopt
 from failoverd.core.records import Policy, RecordSpec, Target
 from failoverd.core.region import RegionHealth, RegionState
-from failoverd.ports import Access, Clock, Provider
+from failoverd.ports import Access, ChangeOutcome, Clock, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.comparing import compare, decide_on
@@ -104,38 +106,44 @@ async def workshop(path: Path, access: Access) -> AsyncIterator[Workshop]:
 
 
 def actor() -> str:
-    """Who is at the keyboard, for the record: `alice@host`, with the person behind sudo."""
-    return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+    """Who is at the keyboard, for the record: `alice@host`, with the person behind sudo.
+
+    The system says who runs this. The environment, which anybody can set, is believed only of root: sudo made it.
+    """
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"uid:{uid}"  # a container often runs as a user that its passwd does not list
+    if uid == 0:
+        user = os.environ.get("SUDO_USER") or user
+    return f"{user}@{socket.gethostname()}"
 
 
 # -- plan --------------------------------------------------------------------------------------------------------------
 
 
 async def make_plan(shop: Workshop, policy: Policy, returning: frozenset[str]) -> list[Finding]:
-    """Probe now, decide, and compare with what is published, for each target of the policy."""
-    board = await assess(policy, shop.clock)
+    """Probe now, decide, and compare with what is published, for each target of the policy. What fails is a finding."""
+    pairs = [(record, target) for record in policy.records for target in record.targets]
+    try:
+        board = await assess(policy, shop.clock)
+    except Exception as error:  # noqa: BLE001 - classified, and told for this policy alone
+        return [Finding(target, None, classified(error)) for _, target in pairs]
     findings = []
-    for record in policy.records:
-        regions = _with_past(
-            board.regions(policy.name, record.key.type), policy, record, shop.config.journal, shop.clock
-        )
-        for target in record.targets:
-            try:
-                findings.append(await _plan_target(shop, policy, record, target, regions, returning))
-            except FailoverdError as error:
-                findings.append(Finding(target, None, error))
+    for record, target in pairs:
+        try:
+            findings.append(await _plan_target(shop, policy, record, target, board, returning))
+        except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
+            findings.append(Finding(target, None, classified(error)))
     return findings
 
 
 async def _plan_target(
-    shop: Workshop,
-    policy: Policy,
-    record: RecordSpec,
-    target: Target,
-    regions: Mapping[str, RegionHealth],
-    returning: frozenset[str],
+    shop: Workshop, policy: Policy, record: RecordSpec, target: Target, board: Board, returning: frozenset[str]
 ) -> Finding:
     provider, now = shop.providers[target.provider], shop.clock()
+    regions = _with_past(board.regions(policy.name, record.key.type), policy, record, shop.config.journal, shop.clock)
     last_good, history = await shop.memory.recall(target, now - policy.limits.longest_window)
     observed = await provider.read(target)
     wanted = decide_on(observed, policy, record, regions, last_good, now, returning=returning)
@@ -198,51 +206,95 @@ def _with_past(
 # -- apply and adopt ---------------------------------------------------------------------------------------------------
 
 
-async def apply_plan(shop: Workshop, plan: Plan) -> Held | None:
-    """Apply a plan that was made earlier, if nothing changed since.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How applying a plan went: None is success. `sent` says whether it was handed to the provider at all."""
 
-    Raises:
-        FailoverdError: something changed, or the provider failed. The record is as it was.
-    """
-    policy, provider, target = shop.policy(plan.target.policy), shop.providers.get(plan.target.provider), plan.target
-    if provider is None:
-        raise ConfigError(f"there is no provider {target.provider!r}", reason="provider_unknown")
+    plan: Plan
+    result: Held | FailoverdError | None
+    sent: bool = False
+
+
+async def apply_plan(shop: Workshop, plan: Plan) -> Attempt:
+    """Apply a plan that was made earlier, if nothing changed since and failoverd would still make the same one."""
+    sent = False
+    try:
+        policy, provider = _ours(shop, plan)
+        approval = await _approve(shop, plan, policy, provider)
+        if isinstance(approval, Held):
+            return Attempt(plan, approval)
+        incident_id = _incident_of(shop, plan)
+        applier = Applier(shop.memory, shop.events.append, shop.clock, actor())
+        sent = True
+        await applier.apply(provider, approval, policy, incident_id)
+    except Exception as error:  # noqa: BLE001 - classified, and told for this plan alone: the others are still applied
+        return Attempt(plan, classified(error), sent)
+    return Attempt(plan, None, sent)
+
+
+def _ours(shop: Workshop, plan: Plan) -> tuple[Policy, Provider]:
+    """The policy that the plan was made from, if it still is the same, and the provider of one of its own targets."""
+    policy = shop.policy(plan.target.policy)
+    record_of(policy, plan.target)
     if policy.source.revision != plan.revision:
         raise Fenced(
             f"policy {policy.name} is at revision {policy.source.revision}, the plan was made from {plan.revision}",
             reason="policy_changed",
             remedy="make the plan again",
         )
-    observed = await provider.read(target)
+    return policy, shop.providers[plan.target.provider]
+
+
+async def _approve(shop: Workshop, plan: Plan, policy: Policy, provider: Provider) -> Approved | Held:
+    """Review the plan as it is built again from what stands there: nothing in the file is believed unseen."""
+    now = shop.clock()
+    observed = await provider.read(plan.target)
     if observed != plan.before:
         raise Fenced(
-            f"{target} is not what the plan was made from",
+            f"{plan.target} is not what the plan was made from",
             reason="record_changed",
             remedy="make the plan again: failoverctl plan shows what stands there now",
         )
-    now = shop.clock()
-    _, history = await shop.memory.recall(target, now - policy.limits.longest_window)
-    approval = review(plan, policy.limits, history, now)
-    if isinstance(approval, Held):
-        return approval
+    last_good, history = await shop.memory.recall(plan.target, now - policy.limits.longest_window)
+    return review(rebuild(plan, observed, policy, provider, last_good, shop.config.owner), policy.limits, history, now)
+
+
+def _incident_of(shop: Workshop, plan: Plan) -> str:
+    """The open incident that the change belongs to, if there is one. An id is used once: limits count by it."""
     with Reading(shop.config.journal) as reading:
-        incidents = [row.incident_id for row in reading.incidents(open_only=True) if row.policy == policy.name]
-    applier = Applier(shop.memory, shop.events.append, shop.clock, actor())
-    await applier.apply(provider, approval, policy, incidents[0] if incidents else "")
-    return None
+        known = reading.change(plan.id)
+        open_now = reading.incidents(open_only=True)
+    if known is not None and known.outcome == ChangeOutcome.APPLIED:
+        words = f"change {plan.id} was applied already, as generation {known.generation}"
+        raise FailoverdError(words, reason="plan_used", remedy="make the plan again")
+    return next((row.incident_id for row in open_now if row.policy == plan.target.policy), "")
 
 
-async def adopt_record(shop: Workshop, policy: Policy, name: str) -> list[Plan | InSync]:
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """How taking over one target went."""
+
+    target: Target
+    result: Plan | InSync | FailoverdError
+
+
+async def adopt_record(shop: Workshop, policy: Policy, name: str) -> list[Adoption]:
     """Put our marker beside a record that exists without one, in every target of that name. Answers stay as they are.
 
     Raises:
-        FailoverdError: the policy has no such record, it does not exist, or it belongs to another owner.
+        ConfigError: the policy has no such record.
     """
     targets = [target for record in policy.records for target in record.targets if record.key.name == name]
     if not targets:
         names = ", ".join(sorted({record.key.name for record in policy.records}))
         raise ConfigError(f"policy {policy.name} has no record {name!r}; it has: {names}", reason="record_unknown")
-    return [await _adopt(shop, policy, target) for target in targets]
+    adoptions = []
+    for target in targets:
+        try:
+            adoptions.append(Adoption(target, await _adopt(shop, policy, target)))
+        except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
+            adoptions.append(Adoption(target, classified(error)))
+    return adoptions
 
 
 async def _adopt(shop: Workshop, policy: Policy, target: Target) -> Plan | InSync:

@@ -1,7 +1,6 @@
 """`failoverctl`: what the operator can ask and do. Reading verbs need no daemon; writing ones are safe beside it."""
 
 import asyncio
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +14,11 @@ from failoverd.app import read_config
 from failoverd.cli import operations, planning, telling
 from failoverd.cli.checking import FileKind, check_files, json_schema
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, Exit, Output, OutputOption, print_json, told
+from failoverd.cli.screen import say
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.guard import Held
-from failoverd.core.plan import InSync, Plan
+from failoverd.core.plan import Plan
 from failoverd.ports import Access
 from failoverd.settings import parse_duration
 from failoverd.store.reading import Reading
@@ -59,15 +59,26 @@ def plan(
     """Probe now and show what would be changed, writing nothing. Exit 10: changes pending, 11: a limit blocks."""
     with told():
         findings = asyncio.run(_plan(config, policies or [], frozenset(returning or [])))
-    pending = tuple(finding.result for finding in findings if isinstance(finding.result, Plan))
-    if out is not None:
-        file = operations.PlanFile(PLAN_VERSION, time.time(), operations.actor(), pending)
+        if output is Output.JSON:
+            print_json([planning.as_json(finding) for finding in findings])
+        else:
+            planning.show(console, findings)
+        if out is not None:
+            _write_plans(out, tuple(each.result for each in findings if isinstance(each.result, Plan)))
+    results = [each.approval if isinstance(each.approval, Held) else each.result for each in findings]
+    raise typer.Exit(planning.exit_code(results))
+
+
+def _write_plans(out: Path, pending: tuple[Plan, ...]) -> None:
+    file = operations.PlanFile(PLAN_VERSION, time.time(), operations.actor(), pending)
+    try:
         out.write_text(dump(file, indent=2) + "\n")
-    if output is Output.JSON:
-        print_json([planning.as_json(finding) for finding in findings])
-    else:
-        planning.show(console, findings)
-    raise typer.Exit(planning.exit_code(findings))
+    except OSError as error:
+        raise FailoverdError(
+            f"the plan cannot be written to {out}: {error.strerror}",
+            reason="plan_unwritable",
+            remedy="name a file in a directory that you may write",
+        ) from error
 
 
 async def _plan(config: Path, names: list[str], returning: frozenset[str]) -> list[operations.Finding]:
@@ -88,18 +99,13 @@ def apply(
 ) -> None:
     """Apply a plan exactly as it was reviewed; refuse if anything changed since. Exit 11: a limit blocks."""
     with told():
-        results = asyncio.run(_apply(config, _read_plans(file)))
-    code = Exit.FINE
-    for done, result in results:
-        if isinstance(result, FailoverdError):
-            code = Exit.FAILED
-        elif isinstance(result, Held) and code is Exit.FINE:
-            code = Exit.LIMITED
-        if output is Output.TEXT:
-            sys.stdout.write(f"{done.target}: {_outcome(done, result)}\n")
+        attempts = asyncio.run(_apply(config, _read_plans(file)))
     if output is Output.JSON:
-        print_json([{"target": plain(done.target), "outcome": _outcome(done, result)} for done, result in results])
-    raise typer.Exit(code)
+        print_json([{"target": plain(each.plan.target), "outcome": planning.outcome(each)} for each in attempts])
+    else:
+        for each in attempts:
+            say(console, f"{each.plan.target}: {planning.outcome(each)}")
+    raise typer.Exit(planning.exit_code([each.result for each in attempts]))
 
 
 def _read_plans(file: Path) -> tuple[Plan, ...]:
@@ -113,24 +119,10 @@ def _read_plans(file: Path) -> tuple[Plan, ...]:
     return found.plans
 
 
-async def _apply(config: Path, plans: tuple[Plan, ...]) -> list[tuple[Plan, Held | FailoverdError | None]]:
+async def _apply(config: Path, plans: tuple[Plan, ...]) -> list[operations.Attempt]:
     """Each plan on its own: one that is refused does not keep the others from being applied."""
-    results: list[tuple[Plan, Held | FailoverdError | None]] = []
     async with operations.workshop(config, Access.WRITE) as shop:
-        for each in plans:
-            try:
-                results.append((each, await operations.apply_plan(shop, each)))
-            except FailoverdError as error:
-                results.append((each, error))
-    return results
-
-
-def _outcome(done: Plan, result: Held | FailoverdError | None) -> str:
-    if result is None:
-        return f"applied, generation {done.generation}, read back as written"
-    if isinstance(result, Held):
-        return "held: " + "; ".join(str(found) for found in result.blocking)
-    return f"refused, nothing was changed: {result}"
+        return [await operations.apply_plan(shop, each) for each in plans]
 
 
 @app.command()
@@ -141,12 +133,13 @@ def adopt(
 ) -> None:
     """Take over a record that exists without a marker. Its answers stay as they are until the next decision."""
     with told():
-        for result in asyncio.run(_adopt(config, policy, name)):
-            words = "was owned already" if isinstance(result, InSync) else f"adopted, generation {result.generation}"
-            sys.stdout.write(f"{result.target}: {words}\n")
+        adoptions = asyncio.run(_adopt(config, policy, name))
+    for each in adoptions:
+        say(console, f"{each.target}: {planning.adopted(each)}")
+    raise typer.Exit(Exit.FAILED if any(isinstance(each.result, FailoverdError) for each in adoptions) else Exit.FINE)
 
 
-async def _adopt(config: Path, policy: str, name: str) -> list[Plan | InSync]:
+async def _adopt(config: Path, policy: str, name: str) -> list[operations.Adoption]:
     async with operations.workshop(config, Access.WRITE) as shop:
         return await operations.adopt_record(shop, shop.policy(policy), name)
 
@@ -164,7 +157,14 @@ def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.
 @app.command()
 def why(
     policy: PolicyOption = None,
-    at: Annotated[str | None, typer.Option("--at", help="at that time (UTC): 03:12, or 2026-11-22T03:12")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="at that time: 03:12, or 2026-11-22T03:12; UTC, as everything that is printed, unless it has an offset"
+            " such as +01:00",
+        ),
+    ] = None,
     incident: Annotated[str | None, typer.Option("--incident", help="in this incident")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from failoverd.cli.screen import shown, shown_json
 from failoverd.core.errors import FailoverdError
+from failoverd.runtime.supervising import describe
 
 
 class Exit(IntEnum):
@@ -20,6 +22,7 @@ class Exit(IntEnum):
     USAGE = 2
     PENDING = 10
     LIMITED = 11
+    INTERRUPTED = 130
 
 
 class Output(StrEnum):
@@ -36,16 +39,31 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for p
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(shown_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a failure that failoverd raised on purpose in its own words, and leave with `Exit.FAILED`."""
+    """Show a failure in its own words, and leave with `Exit.FAILED`; Ctrl-C leaves quietly."""
     try:
         yield
-    except FailoverdError as error:
-        sys.stderr.write(f"failed: {error.detail} ({error.reason})\n")
-        if error.remedy:
-            sys.stderr.write(f"remedy: {error.remedy}\n")
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        known = classified(error)
+        sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
+        if known.remedy:
+            sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))
         raise typer.Exit(Exit.FAILED) from error
+
+
+def classified(error: Exception) -> FailoverdError:
+    """What failoverd did not foresee, said like everything else: what happened, where, and what to do."""
+    if isinstance(error, FailoverdError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        words = f"{error.filename}: {error.strerror}"
+        return FailoverdError(words, reason="system_error", remedy="look at that file, and at who may read or write it")
+    return FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")

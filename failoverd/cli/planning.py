@@ -1,43 +1,80 @@
 """How plans are told: for people, and as JSON."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 
-from failoverd.cli.operations import Finding
+from failoverd.cli.operations import Adoption, Attempt, Finding
 from failoverd.cli.options import Exit
+from failoverd.cli.screen import say, say_block
 from failoverd.codec import plain
-from failoverd.core.errors import FailoverdError
+from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.events import percentages
 from failoverd.core.guard import Held
 from failoverd.core.plan import InSync, Plan, Refused
 
 
-def exit_code(findings: Sequence[Finding]) -> Exit:
+def exit_code(results: Sequence[Plan | InSync | Refused | Held | FailoverdError | None]) -> Exit:
     """The most serious of: failed, a limit blocks, changes pending, fine."""
-    if any(isinstance(finding.result, FailoverdError | Refused) for finding in findings):
-        return Exit.FAILED
-    if any(isinstance(finding.approval, Held) for finding in findings):
-        return Exit.LIMITED
-    if any(isinstance(finding.result, Plan) for finding in findings):
-        return Exit.PENDING
+    for kinds, code in (
+        ((FailoverdError, Refused), Exit.FAILED),
+        ((Held,), Exit.LIMITED),
+        ((Plan,), Exit.PENDING),
+    ):
+        if any(isinstance(result, kinds) for result in results):
+            return code
     return Exit.FINE
+
+
+def outcome(attempt: Attempt) -> str:
+    """How applying a plan went, in one line. Only what failed before or at the fence has changed nothing."""
+    plan, result = attempt.plan, attempt.result
+    if result is None:
+        return f"applied, generation {plan.generation}, read back as written"
+    if isinstance(result, Held):
+        return "held: " + "; ".join(str(found) for found in result.blocking)
+    if not attempt.sent:
+        return f"refused, nothing was changed: {result}"
+    if result.reason in _SENT:
+        return f"{_SENT[result.reason]}: {result}. failoverctl plan shows what stands there now"
+    if isinstance(result, Fenced):
+        return f"refused by the provider, nothing was changed: {result}"
+    return f"failed: {result}. failoverctl plan shows what stands there now"
+
+
+_SENT: Final = {
+    "outcome_unknown": "sent, and nobody knows whether it took effect",
+    "answer_unverified": "sent, and nobody knows whether it took effect",
+    "not_read_back": "accepted by the provider, but not proved by reading it back",
+    "no_effect": "accepted by the provider, and not in place all the same",
+    "overtaken": "applied, and replaced by another writer since",
+}
+"""What is true of a plan that was handed to the provider and ended for one of these reasons."""
+
+
+def adopted(adoption: Adoption) -> str:
+    """How taking over a record went, in one line."""
+    match adoption.result:
+        case InSync():
+            return "was owned already"
+        case Plan() as plan:
+            return f"adopted, generation {plan.generation}"
+        case FailoverdError() as error:
+            return f"not adopted: {error}"
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
     """Each target: what would be done, why, and by which limits it was judged."""
     for finding in findings:
-        line = f"[bold]{finding.target}[/bold] (policy {finding.target.policy}): {escape(_headline(finding))}"
-        console.print(line, soft_wrap=True)
+        say(console, (str(finding.target), "bold"), f" (policy {finding.target.policy}): {_headline(finding)}")
         for reason in finding.decision.reasons if finding.decision is not None else ():
-            console.print(f"  why    {reason.text}", markup=False, soft_wrap=True)
+            say(console, f"  why    {reason.text}")
         for check in finding.approval.checks if finding.approval is not None else ():
-            console.print(f"  limit  {check}", markup=False, soft_wrap=True)
+            say(console, f"  limit  {check}")
         if isinstance(finding.result, Plan):
-            console.print("  by hand:")
-            console.print(finding.manual, markup=False, highlight=False, soft_wrap=True)
+            say(console, "  by hand:")
+            say_block(console, finding.manual)
 
 
 def _headline(finding: Finding) -> str:

@@ -1,18 +1,21 @@
 """`failoverctl status`, `why` and `history`: told from the journal alone, so they work with the daemon dead."""
 
+import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from failoverd.cli.screen import joined, say, say_block
 from failoverd.codec import plain
 from failoverd.core.events import percentages
 from failoverd.core.records import WHOLE
 from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
-from failoverd.store.reading import ChangeRow, EventRow, Reading
+from failoverd.ports import ChangeOutcome
+from failoverd.store.reading import ChangeRow, Reading
 
 SILENT_AFTER: Final = 30.0
 """Seconds without a heartbeat after which the daemon is called silent."""
@@ -56,7 +59,7 @@ def status(reading: Reading, now: float) -> dict[str, Any]:
 def show_status(console: Console, reading: Reading, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
     beat = reading.heartbeat()
-    console.print(f"daemon: [bold]{_daemon_state(beat, now)}[/bold]" + (_beat_words(beat, now) if beat else ""))
+    say(console, "daemon: ", (_daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
     regions, targets = reading.regions(), reading.targets()
     for policy in reading.policies():
         _show_policy(console, policy, now)
@@ -79,13 +82,14 @@ def _beat_words(beat: Heartbeat, now: float) -> str:
 
 
 def _show_policy(console: Console, policy: PolicySituation, now: float) -> None:
-    console.print(f"\n[bold]{policy.policy}[/bold]  revision {policy.revision} of {escape(policy.file)}")
+    say(console)
+    say(console, (policy.policy, "bold"), f"  revision {policy.revision} of {policy.file}")
     if policy.rejected:
-        console.print(f"  [red]a newer file does not load:[/red] {escape(policy.rejected)}")
+        say(console, ("  a newer file does not load:", "red"), f" {policy.rejected}")
     if policy.incident_id:
         since = f" for {_ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
         runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
-        console.print(f"  [red]incident {policy.incident_id}[/red]{since}{escape(runbook)}")
+        say(console, (f"  incident {policy.incident_id}", "red"), since, runbook)
 
 
 def _show_regions(console: Console, regions: Sequence[RegionSituation], now: float) -> None:
@@ -95,24 +99,24 @@ def _show_regions(console: Console, regions: Sequence[RegionSituation], now: flo
     for each in regions:
         score = f"{each.score * 100 / WHOLE:g}%"
         cells = (f"  {each.region}", each.record_type, each.state, score, _ago(now - each.since), each.evidence)
-        table.add_row(*(escape(cell) for cell in cells))
+        table.add_row(*(joined(cell) for cell in cells))
     console.print(table)
 
 
 def _show_target(console: Console, target: TargetSituation) -> None:
     colour = "green" if target.state is TargetState.IN_SYNC else "red"
     published = percentages(target.published) or "no answer"
-    name = escape(str(target.target))
-    console.print(f"  {name}: [{colour}]{target.state}[/{colour}] generation {target.generation}: {escape(published)}")
+    stands = f" generation {target.generation}: {published}"
+    say(console, f"  {target.target}: ", (target.state, colour), stands)
     if target.detail:
-        console.print(f"    {target.detail}", markup=False, soft_wrap=True)
+        say(console, f"    {target.detail}")
     if target.remedy:
-        console.print(f"    remedy: {target.remedy}", markup=False, soft_wrap=True)
+        say(console, f"    remedy: {target.remedy}")
     if target.until is not None:
-        console.print(f"    next look at {_clock(target.until)}", markup=False)
+        say(console, f"    next look at {_clock(target.until)}")
     if target.manual:
-        console.print("    the same by hand:", markup=False)
-        console.print(target.manual, markup=False, highlight=False, soft_wrap=True)
+        say(console, "    the same by hand:")
+        say_block(console, target.manual)
 
 
 # -- why ---------------------------------------------------------------------------------------------------------------
@@ -124,8 +128,7 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
     if change is None:
         return None
     told = reading.events(incident_id=change.incident_id, names=_TOLD_BY_WHY) if change.incident_id else ()
-    applied = next((row for row in reading.events(names=["change.applied"], policy=change.target.policy, limit=1_000)
-                    if row.change_id == change.change_id), None)  # fmt: skip
+    applied = next(iter(reading.events(change_id=change.change_id, names=["change.applied"])), None)
     return {
         "change": {
             "id": change.change_id,
@@ -150,27 +153,21 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
 def show_why(console: Console, told: dict[str, Any]) -> None:
     change = told["change"]
     before = percentages(change["from"]) or "no answer"
-    console.print(
-        f"[bold]{change['record']} at {change['provider']}[/bold], {_clock(change['at'])}, by {told['actor']}"
-    )
-    console.print(f"  {before} -> {percentages(change['to'])} (generation {change['generation']}, {change['outcome']})")
+    where = f"{change['record']} at {change['provider']}"
+    say(console, (where, "bold"), f", {_clock(change['at'])}, by {told['actor']}")
+    say(console, f"  {before} -> {percentages(change['to'])} (generation {change['generation']}, {change['outcome']})")
     for reason in told["reasons"]:
-        console.print(f"  why    {reason}", markup=False, soft_wrap=True)
-    console.print(f"  rule   {told['rule_at']}", markup=False, soft_wrap=True)
+        say(console, f"  why    {reason}")
+    say(console, f"  rule   {told['rule_at']}")
     for limit in told["limits"]:
-        console.print(f"  limit  {limit}", markup=False, soft_wrap=True)
+        say(console, f"  limit  {limit}")
     if told["events"]:
-        console.print(f"what happened in incident {told['incident']}:")
+        say(console, f"what happened in incident {told['incident']}:")
         for row in told["events"]:
-            console.print(f"  {_clock(row['at'])} {row['event']:<18} {row['message']}", markup=False, soft_wrap=True)
+            say(console, f"  {_clock(row['at'])} {row['event']:<18} {row['message']}")
     if told["undo"]:
-        console.print("to undo it by hand (a running daemon would decide again):")
-        console.print(told["undo"], markup=False, highlight=False, soft_wrap=True)
-
-
-def why_not(reading: Reading, policy: str | None) -> list[dict[str, Any]]:
-    """Why nothing moved: where each target stands and the reasons of its last decision."""
-    return [plain(each) for each in reading.targets() if policy is None or each.target.policy == policy]
+        say(console, "to undo it by hand (a running daemon would decide again):")
+        say_block(console, told["undo"])
 
 
 def _change_asked_for(
@@ -181,8 +178,7 @@ def _change_asked_for(
         return reading.change(rows[-1].change_id) if rows else None
     if at is not None:
         return next(reversed(reading.at(at, policy=policy)), None)
-    applied = [row for row in reading.changes(policy=policy) if row.outcome == "applied"]
-    return applied[-1] if applied else None
+    return next(iter(reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=1)), None)
 
 
 # -- history -----------------------------------------------------------------------------------------------------------
@@ -203,6 +199,7 @@ def history(rows: Sequence[ChangeRow]) -> list[dict[str, Any]]:
             "to": row.shares_after,
             "outcome": row.outcome or "open",
             "detail": row.detail,
+            "attempts": row.attempts,
         }
         for row in rows
     ]
@@ -213,13 +210,9 @@ def show_history(console: Console, rows: Sequence[ChangeRow]) -> None:
         before = percentages(told["from"]) or "no answer"
         where = f"{told['record']} at {told['provider']}"
         move = f"{before} -> {percentages(told['to'])}"
-        line = f"{_clock(told['at'])}  {where}  generation {told['generation']} {told['outcome']}: {move}"
-        console.print(line + (f"  ({told['detail']})" if told["detail"] else ""), markup=False, soft_wrap=True)
-
-
-def show_events(console: Console, rows: Sequence[EventRow]) -> None:
-    for row in rows:
-        console.print(f"{_clock(row.at)} {row.name:<18} {row.message}", markup=False, soft_wrap=True)
+        ended = told["outcome"] + (f" after {told['attempts']} attempts" if told["attempts"] > 1 else "")
+        line = f"{_clock(told['at'])}  {where}  generation {told['generation']} {ended}: {move}"
+        say(console, line, f"  ({told['detail']})" if told["detail"] else "")
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
@@ -228,17 +221,30 @@ def show_events(console: Console, rows: Sequence[EventRow]) -> None:
 def moment(text: str, now: float) -> float:
     """The end of what people mean by `03:12`, `03:12:30` (the last time it was so late) or an ISO 8601 time, in UTC.
 
-    Seconds since the epoch. The end, because a change at 03:12:07 happened "at 03:12".
+    Seconds since the epoch; a time with an offset is understood as it says. The end, because a change at 03:12:07
+    happened "at 03:12".
 
     Raises:
         ValueError: it is none of these.
     """
+    written = _MOMENT.fullmatch(text)
+    if written is None:
+        raise ValueError(f"{text!r} is not a time")
     today = datetime.fromtimestamp(now, UTC).date()
-    clock_only = "-" not in text and "T" not in text
-    found = datetime.fromisoformat(f"{today}T{text}" if clock_only else text)
-    at = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    at += 59.999 if text.count(":") == 1 else 0.999 if not found.microsecond else 0.0
-    return at - 86_400.0 if clock_only and at - 59.999 > now else at
+    found = datetime.fromisoformat(text if written["date"] else f"{today}T{text}")
+    begin = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    if not written["date"]:
+        begin -= _DAY * math.ceil((begin - now) / _DAY)
+    if not written["seconds"]:
+        return begin + 59.999
+    return begin if written["fraction"] else begin + 0.999
+
+
+_DAY: Final = 86_400.0
+
+_MOMENT: Final = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d[T ])?\d\d:\d\d(?P<seconds>:\d\d(?P<fraction>\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
 
 
 def _clock(at: float | None) -> str:

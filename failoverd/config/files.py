@@ -31,6 +31,8 @@ def _is_yaml(path: Path) -> bool:
 def fingerprint(paths: Iterable[Path]) -> Hashable:
     """A value that changes when a file, or the YAML files of a directory, change. Cheap: no content is read.
 
+    Who may read a file counts, too: one that could not be read is worth another look after a chmod.
+
     Symlinks are followed, so a ConfigMap whose `..data` link was swapped has changed. A directory counts by its YAML
     files alone: its own time of change also moves with the hidden files of editors.
     """
@@ -50,4 +52,4 @@ def _stamp(path: Path) -> Hashable:
         found = path.stat()
     except OSError as error:
         return (str(path), error.errno)
-    return (str(path), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return (str(path), found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

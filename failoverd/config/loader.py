@@ -65,10 +65,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file that does not load. `policy` names the running policy that was loaded from it, if there is one."""
+    """A file, or a whole directory, that does not load. `policies` names what runs from it, and goes on."""
 
     file: str
-    policy: str | None
+    policies: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -78,7 +78,7 @@ class PolicySet:
 
     Attributes:
         policies: the sound ones, by name.
-        rejected: the files that do not load, by file; whatever runs from them should go on.
+        rejected: what does not load, by file or directory; whatever runs from it should go on.
         diagnostics: everything that was found, warnings about sound files included, in the order of the files.
     """
 
@@ -89,7 +89,7 @@ class PolicySet:
     @property
     def kept(self) -> frozenset[str]:
         """Names of running policies that go on as they are, because their file does not load."""
-        return frozenset(each.policy for each in self.rejected.values() if each.policy is not None)
+        return frozenset(name for each in self.rejected.values() for name in each.policies)
 
     @property
     def is_sound(self) -> bool:
@@ -212,12 +212,12 @@ def _source(draft: Draft, inventory: InventoryFile) -> Source:
 # -- what does not load ------------------------------------------------------------------------------------------------
 
 
-def _held(look: _Looked, running: Mapping[str, Policy], loaded: Iterable[str]) -> str | None:
+def _held(look: _Looked, running: Mapping[str, Policy], loaded: Iterable[str]) -> tuple[str, ...]:
     """The running policy that this file stands for: by the file, or, when it was renamed, by the name it says."""
     by_file = [name for name, policy in sorted(running.items()) if policy.source.file == look.file]
     named = look.document.find(("policy",)) if look.document is not None else None
     by_name = [named] if isinstance(named, str) and named in running else []
-    return next((name for name in (*by_file, *by_name) if name not in loaded), None)
+    return tuple(name for name in (*by_file, *by_name) if name not in loaded)[:1]
 
 
 def _all_rejected(
@@ -234,9 +234,7 @@ def _all_rejected(
 
 def _nothing(why: Diagnostic, running: Mapping[str, Policy]) -> PolicySet:
     """A directory that is empty or gone is more likely a mount that is missing than a wish to stop everything."""
-    rejected = {
-        policy.source.file: Rejected(policy.source.file, name, (why,)) for name, policy in sorted(running.items())
-    }
+    rejected = {why.file: Rejected(why.file, tuple(sorted(running)), (why,))}
     return PolicySet(MappingProxyType({}), MappingProxyType(rejected), (why,))
 
 

@@ -22,6 +22,7 @@ from failoverd.config.values import (
     Ttl,
     within,
 )
+from failoverd.core.events import Level
 from failoverd.core.records import (
     ELSEWHERE,
     MARKER_LABEL,
@@ -176,7 +177,7 @@ class PolicyFile(Settings):
     version: Version
     policy: Name = Field(description="name of the policy; stands in the ownership marker")
     owner: Text = Field(default="", description="the team to ask")
-    runbook: Annotated[str, Field(pattern=r"^https?://\S+$", max_length=500)] | None = Field(
+    runbook: Annotated[str, Field(pattern="^https?://[!-~]+$", max_length=500)] | None = Field(
         default=None, description="where the people on call read on"
     )
     tier: Literal["prod", "pilot", "dev"] = Field(default="prod", description="how important the service is")
@@ -251,7 +252,7 @@ class LogEntry(Settings):
     format: Literal["auto", "json", "terminal"] = Field(
         default="auto", description="auto: for people on a terminal, JSON lines elsewhere"
     )
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="the least that is told")
+    level: Level = Field(default=Level.INFO, strict=False, description="the least that is told")
 
 
 def _file_name(value: str) -> str:

@@ -47,7 +47,8 @@ class Permanent(ProviderError):  # noqa: N818
 class Fenced(ProviderError):  # noqa: N818
     """The provider refused the write because the record or its marker is no longer what the plan was made from.
 
-    Nothing was changed. Read again and decide again.
+    Nothing was changed; or, when the reason is `overtaken`, it was, and another writer has replaced it already. Read
+    again and decide again.
     """
 
 

@@ -225,7 +225,10 @@ class EndpointLost(EndpointEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionEvent(Event):
-    """`score` in basis points; `rule_at` is the file and line of the threshold that was crossed."""
+    """`score` in basis points; `rule_at` is the file and line of the threshold that was crossed.
+
+    The score is said as it is: two endpoints that serve slowly score what one good and one dead endpoint score.
+    """
 
     region: str
     record_type: str
@@ -236,7 +239,7 @@ class RegionEvent(Event):
 
     @property
     def _score(self) -> str:
-        return f"{self.score * 100 / WHOLE:g}% of its {self.record_type} endpoints"
+        return f"its {self.record_type} endpoints score {self.score * 100 / WHOLE:g}%"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +248,7 @@ class RegionFailed(RegionEvent):
     level: ClassVar[Level] = Level.ERROR
 
     def say(self) -> str:
-        return f"region {self.region} is down: {self._score} serve ({self.rule_at}). {self.evidence}"
+        return f"region {self.region} is down: {self._score} ({self.rule_at}). {self.evidence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +257,7 @@ class RegionDegraded(RegionEvent):
     level: ClassVar[Level] = Level.WARNING
 
     def say(self) -> str:
-        return f"region {self.region} is degraded: {self._score} serve ({self.rule_at}). {self.evidence}"
+        return f"region {self.region} is degraded: {self._score} ({self.rule_at}). {self.evidence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +265,7 @@ class RegionRecovered(RegionEvent):
     name: ClassVar[str] = "region.recovered"
 
     def say(self) -> str:
-        return f"region {self.region} is healthy: {self._score} serve"
+        return f"region {self.region} is healthy: {self._score}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ by reading, never by sending again.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
@@ -31,14 +31,15 @@ class Applier:
         """Write the plan and prove it.
 
         Raises:
-            ProviderError: as the provider said, after the outcome was journalled. Fenced means that nothing changed.
+            ProviderError: as the provider said, after the outcome was journalled. Fenced means that nothing changed, or
+                (`overtaken`) that it changed and another writer has replaced it since: read and decide again.
         """
         plan = approved.plan
         started = self.clock()
         await self.memory.intend(plan, started)
         try:
             await self._write(provider, approved)
-            await self._read_back(provider, plan)
+            overtaken = await self._read_back(provider, plan)
         except Fenced as error:
             await self.memory.settle(plan, ChangeOutcome.FENCED, str(error), self.clock())
             self._tell_fenced(plan, error, incident_id)
@@ -52,11 +53,16 @@ class Applier:
         limits = tuple(str(check) for check in approved.checks)
         # told before it is settled: a process that dies here tells it twice, and not never
         self._tell_applied(provider, plan, policy, incident_id, took=now - started, limits=limits)
-        await self.memory.settle(plan, ChangeOutcome.APPLIED, "", now)
+        if overtaken is None:
+            self._tell_verified(plan, incident_id, now)
+        await self.memory.settle(plan, ChangeOutcome.APPLIED, overtaken.detail if overtaken is not None else "", now)
+        if overtaken is not None:
+            raise overtaken
 
     def found(self, provider: Provider, plan: Plan, policy: Policy, incident_id: str) -> None:
         """Say that a plan whose outcome was not known turned out to be in place."""
         self._tell_applied(provider, plan, policy, incident_id, took=self.clock() - plan.decision.at, limits=())
+        self._tell_verified(plan, incident_id, self.clock())
 
     async def _write(self, provider: Provider, approved: Approved) -> None:
         try:
@@ -72,12 +78,22 @@ class Applier:
         except ProviderError:
             return False  # cannot be known now: the next round reads again and decides again
 
-    async def _read_back(self, provider: Provider, plan: Plan) -> None:
-        observed = await provider.read(plan.target)
+    async def _read_back(self, provider: Provider, plan: Plan) -> Fenced | None:
+        """None when it stands there as written. The provider said yes: a newer generation was written after ours."""
+        try:
+            observed = await provider.read(plan.target)
+        except ProviderError as error:
+            raise _not_read_back(plan, error) from error
         if holds(observed, plan):
-            return
+            return None
         if observed.marker is not None and observed.marker.generation > plan.generation:
-            raise Fenced(f"{plan.target} is at generation {observed.marker.generation} already", reason="overtaken")
+            newer = f"generation {observed.marker.generation} of {observed.marker.owner}/{observed.marker.policy}"
+            return Fenced(
+                f"generation {plan.generation} of {plan.target} was written, and {newer} had replaced it when it was "
+                f"read back",
+                reason="overtaken",
+                remedy="nothing to do: it is read and decided again",
+            )
         raise Permanent(
             f"{plan.target} was written and the provider said yes, but reading it back shows {_say(observed.records)}",
             reason="no_effect",
@@ -130,6 +146,8 @@ class Applier:
                 took=took,
             )
         )
+
+    def _tell_verified(self, plan: Plan, incident_id: str, now: float) -> None:
         self.emit(
             ChangeVerified(
                 **names(plan.target, incident_id, now),
@@ -140,6 +158,15 @@ class Applier:
                 aged_out_at=now + plan.after.ttl,
             )
         )
+
+
+def _not_read_back(plan: Plan, error: ProviderError) -> ProviderError:
+    """The same failure, without hiding that the write before it was accepted."""
+    words = f"{plan.target} was written and the provider said yes, but it could not be read back: {error.detail}"
+    told = type(error)(words, reason="not_read_back", remedy=error.remedy)
+    if isinstance(told, RateLimited) and isinstance(error, RateLimited):
+        told.retry_after = error.retry_after
+    return told
 
 
 def holds(observed: Observed, plan: Plan) -> bool:

@@ -8,6 +8,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
+from failoverd.core.plan import LastGood
 from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.situations import PolicySituation, Situation
 from failoverd.ports import Prober
@@ -53,17 +54,20 @@ class Fleet:
         return {name: running.policy for name, running in self._running.items()}
 
     async def take_up(self, policy: Policy, probers: Mapping[str, Prober]) -> None:
-        """Start a policy, or replace its running revision. `probers` has one for each of its checks."""
+        """Start a policy, or replace its running revision. `probers` has one for each of its checks.
+
+        Whatever may be wrong with the new revision shows before the old one is halted.
+        """
         tools = self._tools
+        reconciler = Reconciler(policy, self._providers, tools)
+        await self._seed(policy)
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
             await tools.memory.dismiss(policy.name)
-        await self._seed(policy)
         tools.board.watch(policy)
-        reconciler = Reconciler(policy, self._providers, tools)
+        self._probing.watch(policy, probers)
         work = supervise(f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name)
         self._running[policy.name] = _Running(policy, reconciler, asyncio.create_task(work))
-        self._probing.watch(policy, probers)
         source = policy.source
         loaded = PolicyLoaded(at=tools.clock(), policy=policy.name, revision=source.revision, file=source.file)
         tools.emit(loaded)
@@ -137,17 +141,32 @@ class Fleet:
         """Give a provider that only lives in memory its last good answers back, before any probe has run."""
         for target in (target for record in policy.records for target in record.targets):
             provider = await self._forgetful(target)
-            if provider is None:
+            last_good = await self._last_good(policy, target) if provider is not None else None
+            if provider is None or last_good is None:
                 continue
-            last_good, _ = await self._tools.memory.recall(target, self._tools.clock())
-            if last_good is not None:
-                marker = Marker(self._tools.owner, policy.name, last_good.generation, (target.key.type,))
-                with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
-                    provider.seed(target, last_good.records, marker)
+            marker = Marker(self._tools.owner, policy.name, last_good.generation, (target.key.type,))
+            with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
+                if provider.seed(target, last_good.records, marker):
+                    self._tools.memory.verified(target, last_good)
+
+    async def _last_good(self, policy: Policy, target: Target) -> LastGood | None:
+        """What was answered last, without addresses that the policy gave up since; None when nothing is left."""
+        known, _ = await self._tools.memory.recall(target, self._tools.clock())
+        if known is None:
+            return None
+        region_of = policy.region_of(target.key.type)
+        kept = {answer.value: answer.weight for answer in known.records.answers if answer.value in region_of}
+        records = RecordSet.of(target.key, known.records.ttl, kept)
+        if records == known.records:
+            return known
+        return LastGood(records, known.generation, records.shares(region_of), known.at) if records.serving else None
 
     async def _forgetful(self, target: Target) -> Forgetful | None:
+        opening = self._providers[target.provider]
+        if not opening.in_daemon:
+            return None
         with suppress(ProviderError, TimeoutError):  # the target says so in its own first round
             async with asyncio.timeout(PATIENCE):
-                provider = await self._providers[target.provider].open()
+                provider = await opening.open()
                 return provider if isinstance(provider, Forgetful) else None
         return None

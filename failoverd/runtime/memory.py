@@ -19,7 +19,7 @@ from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
 T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
-"""Events waiting for the disk. When a disk stalls for so long that there are more, the oldest are lost."""
+"""Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
 
 MOST_CHANGES: Final = 1_000
 """Changes of one target that are kept in memory, for limits of any window."""
@@ -33,6 +33,9 @@ HASTE: Final = 0.2
 BATCH: Final = 0.1
 """Seconds that events wait for others to be written with. A kill loses that much of the history, and no change."""
 
+CALM: Final = 5.0
+"""The same, while the journal cannot be written."""
+
 Doubt = tuple[Target, Marker, RecordSet]
 
 
@@ -45,6 +48,7 @@ class Memory:
         self._clock = clock
         self._broken: set[str] = set()
         self._events: list[Event] = []
+        self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
         self._last_good: dict[Target, LastGood] = {}
         self._changes: dict[Target, list[PastChange]] = {}
@@ -62,15 +66,33 @@ class Memory:
         """Write events in batches, and not at the moment when a decision that they led to needs the journal."""
         while True:
             await self._news.wait()
-            await asyncio.sleep(BATCH)
+            await asyncio.sleep(CALM if "write" in self._broken else BATCH)
             await self.flush()
 
     async def flush(self) -> None:
-        """Write all events that wait."""
+        """Write all events that wait. What cannot be written now waits on, for the next flush.
+
+        A write that takes too long goes on by itself, and nothing is written beside it: so none is written twice.
+        """
         self._news.clear()
+        while self._writing is not None or self._events:
+            if self._writing is None:
+                self._writing = asyncio.create_task(self._write())
+            if not await self._soon(_done(self._writing)):
+                self._news.set()
+                return
+
+    async def _write(self) -> JournalError | None:
+        """Write one batch, or put it back in front of what came since, and say why: nobody may wait for it any more."""
         batch, self._events = self._events, []
-        if batch:
-            await self._soon(self._journal.record(batch))
+        try:
+            await self._journal.record(batch)
+        except JournalError as error:
+            self._events = [*batch, *self._events][-MOST_EVENTS:]
+            return error
+        finally:
+            self._writing = None
+        return None
 
     async def situate(self, situations: Sequence[Situation]) -> None:
         await self._soon(self._journal.situate(situations))
@@ -160,6 +182,14 @@ class Memory:
 
 def _key(plan: Plan) -> Doubt:
     return plan.target, plan.marker, plan.after
+
+
+async def _done(work: asyncio.Task[JournalError | None]) -> bool:
+    """Wait for a write. Who gives up waiting does not end it."""
+    error = await asyncio.shield(work)
+    if error is not None:
+        raise error
+    return True
 
 
 async def _hurry(work: Awaitable[T], patience: float) -> T:

@@ -28,6 +28,11 @@ class Opening:
         self._lock = asyncio.Lock()
         self._provider: Provider | None = None
 
+    @property
+    def in_daemon(self) -> bool:
+        """Whether it lives in the daemon's own memory, and forgets when the daemon stops."""
+        return self._kind.in_daemon
+
     async def open(self) -> Provider:
         """The provider behind this one.
 

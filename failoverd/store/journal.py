@@ -33,6 +33,9 @@ _PRUNED_AT_ONCE: Final = 1_000
 _HAPPENED: Final = (ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED)
 """What counts towards the limits. An interrupted change may have moved traffic: in doubt it is taken to have."""
 
+_CAME_TO_NOTHING: Final = (ChangeOutcome.FAILED, ChangeOutcome.FENCED, ChangeOutcome.UNVERIFIED)
+"""What is tried again for as long as it is wanted: days, at a server that refuses."""
+
 _TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
 
 
@@ -82,13 +85,18 @@ class SqliteJournal:
         await self._write(work)
 
     async def intend(self, plan: Plan, at: float) -> None:
-        """Say that this plan is about to be applied. A plan that was applied stays applied."""
+        """Say that this plan is about to be applied. A plan that was applied stays applied.
+
+        A retry of what did not come about replaces the row of the try before, and counts.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
+            attempts = _take_back(connection, plan) + 1
             connection.execute(
                 f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET intended_at = excluded.intended_at,"
-                " settled_at = NULL, outcome = NULL, detail = '' WHERE outcome IS NOT 'applied'",
-                (*change_row(plan, at), None, None, ""),
+                " settled_at = NULL, outcome = NULL, detail = '', attempts = attempts + 1"
+                " WHERE outcome IS NOT 'applied'",
+                (*change_row(plan, at), None, None, "", attempts),
             )
 
         await self._write(work)
@@ -100,7 +108,7 @@ class SqliteJournal:
             connection.execute(
                 f"{_INSERT_CHANGE} ON CONFLICT (change_id) DO UPDATE SET settled_at = excluded.settled_at,"
                 " outcome = excluded.outcome, detail = excluded.detail WHERE outcome IS NOT 'applied'",
-                (*change_row(plan, at), at, outcome.value, detail),
+                (*change_row(plan, at), at, outcome.value, detail, 1),
             )
             if outcome is ChangeOutcome.APPLIED:
                 good = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
@@ -161,13 +169,18 @@ class SqliteJournal:
 
         return tuple(load(self._path, Plan, text) for text in await self._write(work))
 
-    async def retain(self, policies: Collection[str]) -> None:
-        """At start-up: forget where things stood with policies that are not in the configuration any more."""
+    async def retain(self, policies: Collection[str], at: float) -> None:
+        """At start-up: forget where things stood with policies that do not run any more, and close their incidents.
+
+        Nobody would ever end those, and what belongs to an open incident is never pruned.
+        """
         kept = json.dumps(sorted({*policies, ""}))
+        gone = "policy NOT IN (SELECT value FROM json_each(?))"
 
         def work(connection: sqlite3.Connection) -> None:
-            query = "DELETE FROM situations WHERE policy NOT IN (SELECT value FROM json_each(?))"
-            connection.execute(query, (kept,))
+            connection.execute(f"DELETE FROM situations WHERE {gone}", (kept,))  # noqa: S608 - a constant
+            query = f"UPDATE incidents SET closed_at = ? WHERE closed_at IS NULL AND {gone}"  # noqa: S608 - a constant
+            connection.execute(query, (at, kept))
 
         await self._write(work)
 
@@ -228,8 +241,8 @@ class SqliteJournal:
 
 _INSERT_CHANGE: Final = (
     "INSERT INTO changes (policy, name, type, provider, zone, change_id, generation, kind, shares_before,"
-    " shares_after, plan, intended_at, settled_at, outcome, detail)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " shares_after, plan, intended_at, settled_at, outcome, detail, attempts)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 _OPEN_INCIDENTS: Final = "(SELECT incident_id FROM incidents WHERE closed_at IS NULL)"
@@ -244,6 +257,22 @@ _PRUNING: Final = tuple(
         ("incidents", "closed_at < ?"),
     )
 )
+
+
+def _take_back(connection: sqlite3.Connection, plan: Plan) -> int:
+    """Remove the row of the try before, if this plan is the same again; returns how many tries it stood for."""
+    newest = connection.execute(
+        "SELECT change_id, attempts, generation, outcome, json_extract(plan, '$.after') = json_extract(?, '$.after')"  # noqa: S608 - a constant
+        f" FROM changes WHERE {_TARGET} ORDER BY settled_at DESC, rowid DESC LIMIT 1",
+        (codec.dump(plan), *target_row(plan.target)),
+    ).fetchone()
+    if newest is None:
+        return 0
+    change_id, attempts, generation, outcome, same = newest
+    if change_id == plan.id or outcome not in _CAME_TO_NOTHING or generation != plan.generation or not same:
+        return 0
+    connection.execute("DELETE FROM changes WHERE change_id = ?", (change_id,))
+    return int(attempts)
 
 
 def _follow_incident(connection: sqlite3.Connection, event: Event) -> None:

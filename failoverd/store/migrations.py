@@ -5,7 +5,8 @@ file is a journal of failoverd at all. Each migration is one transaction, so a c
 
 Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump` makes of core's records.
 
-- changes: one row per plan that was going to be applied; `outcome` is NULL until it is known how that went.
+- changes: one row per plan that was going to be applied; `outcome` is NULL until it is known how that went. A retry of
+  what did not come about replaces its row: `attempts` counts them.
 - answers: the last verified answer of each target. Never pruned: it is what a restart puts back.
 - events: the history, in the order in which it was told.
 - incidents: opened and closed, from their events.
@@ -41,7 +42,8 @@ _V1: Migration = (
         intended_at REAL NOT NULL,
         settled_at REAL,
         outcome TEXT,
-        detail TEXT NOT NULL DEFAULT ''
+        detail TEXT NOT NULL DEFAULT '',
+        attempts INTEGER NOT NULL DEFAULT 1
     ) STRICT
     """,
     "CREATE INDEX changes_by_target ON changes (policy, name, type, provider, zone, settled_at)",

@@ -1,7 +1,7 @@
 """The journal as `failoverctl` reads it: from another process, beside a running daemon or after it died.
 
 Nothing here writes to the journal. Rows come back as frozen dataclasses, times as seconds since the epoch, the oldest
-first; where there is a `limit`, it is the newest that are kept.
+first; where there is a `limit`, it is the newest that are kept, and None keeps all.
 """
 
 import json
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from failoverd.core.plan import LastGood, Plan
@@ -24,6 +24,9 @@ from failoverd.store.migrations import MIGRATIONS, check
 from failoverd.store.rows import load, target_row
 
 T = TypeVar("T")
+
+_ALL: Final = -1
+"""A negative LIMIT is none (sqlite.org/lang_select)."""
 
 Clause = tuple[str, Sequence[object]]
 """A condition in SQL with its parameters."""
@@ -51,7 +54,8 @@ class EventRow:
 class ChangeRow:
     """One plan that was going to be applied. `outcome` is None while, or because, nobody said how it went.
 
-    `incident_id` and `decision_id` come from the events about it and are empty when there were none.
+    `incident_id` and `decision_id` come from the events about it and are empty when there were none. `attempts` counts
+    the tries at the same generation with the same answer, of which only the last one is kept.
     """
 
     change_id: str
@@ -66,6 +70,7 @@ class ChangeRow:
     settled_at: float | None
     outcome: str | None
     detail: str
+    attempts: int
     plan: Plan
 
 
@@ -123,7 +128,7 @@ class Reading:
 
     # -- history -------------------------------------------------------------------------------------------------------
 
-    def incidents(self, *, limit: int = 20, open_only: bool = False) -> tuple[IncidentRow, ...]:
+    def incidents(self, *, limit: int | None = None, open_only: bool = False) -> tuple[IncidentRow, ...]:
         return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
 
     def incident(self, incident_id: str) -> IncidentRow | None:
@@ -134,13 +139,15 @@ class Reading:
         *,
         policy: str | None = None,
         record: str | None = None,
+        outcome: str | None = None,
         since: float | None = None,
         until: float | None = None,
-        limit: int = 50,
+        limit: int | None = 50,
     ) -> tuple[ChangeRow, ...]:
-        """Changes by policy, record name and time (`since` <= settled or intended < `until`)."""
-        asked = [("policy = ?", policy), ("name = ?", record), (f"{_AT} >= ?", since), (f"{_AT} < ?", until)]
-        return self._changes(_given(asked), limit)
+        """Changes by policy, record name, outcome and time (`since` <= settled or intended < `until`)."""
+        where = [("policy = ?", policy), ("name = ?", record), ("outcome = ?", outcome)]
+        when = [(f"{_AT} >= ?", since), (f"{_AT} < ?", until)]
+        return self._changes(_given([*where, *when]), limit)
 
     def change(self, change_id: str) -> ChangeRow | None:
         return next(iter(self._changes([("change_id = ?", [change_id])], 1)), None)
@@ -159,15 +166,16 @@ class Reading:
         self,
         *,
         incident_id: str | None = None,
+        change_id: str | None = None,
         policy: str | None = None,
         since: float | None = None,
         until: float | None = None,
         names: Iterable[str] = (),
-        limit: int = 200,
+        limit: int | None = 200,
     ) -> tuple[EventRow, ...]:
-        """Events by incident, policy, time (`since` <= at < `until`) and name."""
-        asked = [("incident_id = ?", incident_id), ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)]
-        clauses = _given(asked)
+        """Events by incident, change, policy, time (`since` <= at < `until`) and name."""
+        chain = [(_CHAINED.format("incident_id"), incident_id), (_CHAINED.format("change_id"), change_id)]
+        clauses = _given([*chain, ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)])
         if wanted := list(names):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
@@ -209,20 +217,21 @@ class Reading:
         rows = self._rows("SELECT body FROM situations WHERE kind = ? ORDER BY key", [kind])
         return (load(self._path, shape, row["body"]) for row in rows)
 
-    def _newest(self, query: str, clauses: list[Clause], order: str, limit: int) -> list[sqlite3.Row]:
+    def _newest(self, query: str, clauses: list[Clause], order: str, limit: int | None) -> list[sqlite3.Row]:
         where = " AND ".join(condition for condition, _ in clauses) or "TRUE"
         parameters = [value for _, values in clauses for value in values]
-        return self._rows(f"{query} WHERE {where} ORDER BY {order} DESC LIMIT ?", [*parameters, limit])[::-1]
+        parameters.append(_ALL if limit is None else limit)
+        return self._rows(f"{query} WHERE {where} ORDER BY {order} DESC LIMIT ?", parameters)[::-1]
 
-    def _events(self, clauses: list[Clause], limit: int) -> tuple[EventRow, ...]:
+    def _events(self, clauses: list[Clause], limit: int | None) -> tuple[EventRow, ...]:
         rows = self._newest("SELECT * FROM events", clauses, "seq", limit)
         return tuple(EventRow(**{**dict(row), "facts": json.loads(row["facts"])}) for row in rows)
 
-    def _incidents(self, clauses: list[Clause], limit: int) -> tuple[IncidentRow, ...]:
+    def _incidents(self, clauses: list[Clause], limit: int | None) -> tuple[IncidentRow, ...]:
         rows = self._newest(_INCIDENTS, clauses, "opened_at", limit)
         return tuple(IncidentRow(**dict(row)) for row in rows)
 
-    def _changes(self, clauses: list[Clause], limit: int) -> tuple[ChangeRow, ...]:
+    def _changes(self, clauses: list[Clause], limit: int | None) -> tuple[ChangeRow, ...]:
         rows = self._newest(_CHANGES, clauses, f"{_AT} DESC, rowid", limit)
         return tuple(self._change(row) for row in rows)
 
@@ -241,11 +250,15 @@ class Reading:
             settled_at=row["settled_at"],
             outcome=row["outcome"],
             detail=row["detail"],
+            attempts=row["attempts"],
             plan=plan,
         )
 
 
 _AT = "coalesce(settled_at, intended_at)"
+
+_CHAINED = "({0} = ? AND {0} <> '')"
+"""Said so, the partial index on that column serves."""
 
 _TOLD = "(SELECT max({0}) FROM events WHERE events.change_id = changes.change_id AND events.change_id <> '') AS {0}"
 

@@ -1,16 +1,18 @@
 """What the service manager is told, by the protocol of sd_notify(3): datagrams to the socket in $NOTIFY_SOCKET.
 
-Without that variable nothing is sent. Nothing here raises: a daemon that cannot talk to its manager steers traffic.
+Without that variable nothing is sent. Nothing here raises or waits: a daemon that cannot talk to its manager steers
+traffic. Where the manager's queue is full, what it must not miss (READY=1 above all, for which it waits) is sent again
+before whatever is sent next; a sign of life or a status is only left out.
 """
 
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-_SEND_TIMEOUT: Final = 1.0
-"""Seconds. The manager's queue may be full for a moment; a lost READY=1 would end the start."""
+_MOST_OWED: Final = 4
+"""Messages that wait for room in the manager's queue: a reload's two, and those of one before or after it."""
 
 _LONGEST_STATUS: Final = 200
 
@@ -21,6 +23,7 @@ class Notifier:
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         environ = os.environ if environ is None else environ
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self._owed: list[bytes] = []
         self.watchdog_interval = _watchdog_interval(environ)
         """Seconds within which `watchdog` has to be called, or None when nobody watches. Call it twice as often."""
 
@@ -30,15 +33,15 @@ class Notifier:
 
     def ready(self, status: str = "") -> bool:
         """Starting or reloading is done."""
-        return self._send("READY=1", *_status(status))
+        return self._announce("READY=1", *_status(status))
 
     def reloading(self) -> bool:
         """Reloading begins; `ready` ends it. The time lets `Type=notify-reload` tell its own reload from others."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
-        return self._send("RELOADING=1", f"MONOTONIC_USEC={now}")
+        return self._announce("RELOADING=1", f"MONOTONIC_USEC={now}")
 
     def stopping(self, status: str = "") -> bool:
-        return self._send("STOPPING=1", *_status(status))
+        return self._announce("STOPPING=1", *_status(status))
 
     def status(self, text: str) -> bool:
         """One line for `systemctl status`."""
@@ -51,17 +54,36 @@ class Notifier:
     def main_pid(self, pid: int) -> bool:
         return self._send(f"MAINPID={pid}")
 
+    def _announce(self, *assignments: str) -> bool:
+        """Send what must not be missed: now, or with the next message."""
+        self._owed.append(_encoded(assignments))
+        del self._owed[:-_MOST_OWED]
+        return self._send()
+
     def _send(self, *assignments: str) -> bool:
+        """First what is owed, in its order, then this."""
         if self._address is None:
+            self._owed.clear()
             return False
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-                sender.settimeout(_SEND_TIMEOUT)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+                sender.setblocking(False)
                 sender.connect(self._address)
-                sender.send("\n".join(assignments).encode("utf-8", "replace"))
+                while self._owed:
+                    sender.send(self._owed[0])
+                    del self._owed[0]
+                if assignments:
+                    sender.send(_encoded(assignments))
+        except BlockingIOError:  # its queue is full
+            return False
         except (OSError, ValueError):  # the manager is gone, or the address cannot be one
+            self._owed.clear()
             return False
         return True
+
+
+def _encoded(assignments: Iterable[str]) -> bytes:
+    return "\n".join(assignments).encode("utf-8", "replace")
 
 
 def _address(text: str) -> str | None:

@@ -1,6 +1,27 @@
-import pytest
+"""What status, why and history tell from a journal, whatever stands in it."""
 
-from failoverd.cli.telling import moment
+import io
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.journals import TARGET, incident, plan
+
+from failoverd.cli.operations import Finding
+from failoverd.cli.planning import show
+from failoverd.cli.telling import history, moment, show_history, show_status, show_why, why
+from failoverd.core.decide import Reason
+from failoverd.core.errors import Permanent
+from failoverd.core.events import ChangeApplied, EndpointFailed
+from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.ports import ChangeOutcome
+from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.reading import Reading
+
+EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
+SHOWN = "503 \\x1b]0;owned\\x07\\x9b2J\\r[bold]x[/bold]"
 
 NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
 
@@ -15,13 +36,134 @@ NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
         ("2026-11-23T02:12:30", NOW - 49.001),
         ("2026-11-23T02:12:30.500", NOW - 49.5),
         ("2026-11-23T03:12:30+01:00", NOW - 49.001),
+        ("2026-11-23T02:12+00:00", NOW - 20.001),
+        ("2026-11-23T02:12Z", NOW - 20.001),
+        ("2026-11-23 02:12", NOW - 20.001),
+        ("2026-11-22T18:12-08:00", NOW - 20.001),
+        ("02:12Z", NOW - 20.001),
+        ("03:12+01:00", NOW - 20.001),
+        ("18:12-08:00", NOW - 20.001),
+        ("18:14-08:00", NOW - 86_400 + 99.999),
+        ("02:13:30", NOW - 86_400 + 10.999),
     ],
 )
 def test_a_moment_is_understood_the_way_people_say_it(text: str, at: float) -> None:
     assert moment(text, NOW) == pytest.approx(at)
 
 
-@pytest.mark.parametrize("text", ["noon", "25:00", "", "3", "2026-13-01"])
+@pytest.mark.parametrize("text", ["noon", "25:00", "", "3", "2026-13-01", "2026-13-01T03:12", "03:12+"])
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         moment(text, NOW)
+
+
+# -- from a journal ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
+    async with open_journal(path) as opened:
+        yield opened
+
+
+async def attempt(journal: SqliteJournal, change_id: str, generation: int, at: float, outcome: ChangeOutcome) -> None:
+    made = plan(change_id, generation=generation)
+    await journal.intend(made, at)
+    await journal.settle(made, outcome, "refused" if outcome is ChangeOutcome.FAILED else "", at + 0.1)
+
+
+def screen() -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, width=200, highlight=False), written
+
+
+async def test_why_finds_the_last_change_behind_any_number_of_failed_ones(journal: SqliteJournal, path: Path) -> None:
+    await attempt(journal, "chg-good", 8, 100.0, ChangeOutcome.APPLIED)
+    for number in range(200):
+        await attempt(journal, f"chg-{number}", 9 + number, 200.0 + number, ChangeOutcome.FAILED)
+    with Reading(path) as reading:
+        told = why(reading, policy=None, at=None, incident=None)
+        assert told is not None
+        assert told["change"]["id"] == "chg-good"
+        assert why(reading, policy="other-api", at=None, incident=None) is None
+
+
+async def test_why_knows_the_rule_of_a_change_behind_any_number_of_later_ones(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await attempt(journal, "chg-1", 8, 100.0, ChangeOutcome.APPLIED)
+    (applied,) = (event for event in incident(100.0) if isinstance(event, ChangeApplied))
+    await journal.record([applied, *(replace(applied, at=200.0 + n, change_id=f"later-{n}") for n in range(1_500))])
+    with Reading(path) as reading:
+        told = why(reading, policy=None, at=150.0, incident=None)
+    assert told is not None
+    assert (told["rule_at"], told["actor"]) == ("policies/inference-api.yaml:24", "failoverd")
+
+
+async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal, path: Path) -> None:
+    for number in range(1, 31):
+        await attempt(journal, f"chg-{number}", 8, 100.0 + number, ChangeOutcome.FAILED)
+    console, written = screen()
+    with Reading(path) as reading:
+        rows = reading.changes()
+        show_history(console, rows)
+    assert [row["attempts"] for row in history(rows)] == [30]
+    assert written.getvalue() == (
+        "1970-01-01 00:02:10Z  api.example.com A at bind-main  generation 8 failed after 30 attempts:"
+        " azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%  (refused)\n"
+    )
+
+
+# -- what servers said is not obeyed -----------------------------------------------------------------------------------
+
+
+async def test_status_shows_what_servers_said_and_never_obeys_it(journal: SqliteJournal, path: Path) -> None:
+    await journal.situate(
+        [
+            Heartbeat(NOW, 4711, NOW, EVIL, "running"),
+            PolicySituation(TARGET.policy, NOW, EVIL, EVIL, runbook=EVIL, rejected=EVIL, incident_id="inc-1"),
+            RegionSituation(TARGET.policy, "A", "azure-eastus", NOW, "down", 0, NOW, None, EVIL),
+            TargetSituation(TARGET, NOW, TargetState.DELAYED, detail=EVIL, remedy=EVIL, manual=f"nsupdate\n{EVIL}"),
+        ]
+    )
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, reading, NOW)
+    assert_harmless(written, times=9)
+
+
+async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal: SqliteJournal, path: Path) -> None:
+    made = plan()
+    made = replace(made, decision=replace(made.decision, reasons=(Reason("region", EVIL),)))
+    await journal.settle(made, ChangeOutcome.APPLIED, EVIL, 101.0)
+    (applied,) = (event for event in incident(100.0) if isinstance(event, ChangeApplied))
+    (failed,) = (event for event in incident(100.0) if isinstance(event, EndpointFailed))
+    said = replace(applied, evidence=(EVIL,), limits=(EVIL,), rule_at=EVIL, actor=EVIL, undo=f"nsupdate\n{EVIL}")
+    await journal.record([replace(failed, evidence=EVIL), said])
+    console, written = screen()
+    with Reading(path) as reading:
+        told = why(reading, policy=None, at=None, incident=None)
+        assert told is not None
+        show_why(console, told)
+        show_history(console, reading.changes())
+    assert_harmless(written, times=8)
+
+
+def test_a_plan_shows_what_servers_said_and_never_obeys_it() -> None:
+    made = plan()
+    decision = replace(made.decision, reasons=(Reason("region", EVIL),))
+    console, written = screen()
+    show(console, [Finding(TARGET, decision, made, manual=f"nsupdate\n{EVIL}")])
+    show(console, [Finding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))])
+    assert_harmless(written, times=4)
+
+
+def assert_harmless(written: io.StringIO, *, times: int) -> None:
+    text = written.getvalue()
+    assert text.count(SHOWN) == times, text
+    assert all(char.isprintable() or char == "\n" for char in text)

@@ -42,6 +42,14 @@ def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_changes_it(fol
     assert seen(folder) != before
 
 
+def test_a_file_that_may_be_read_again_changes_it(folder: Folder) -> None:
+    path = folder.write("a.yaml", policy())
+    path.chmod(0o000)
+    before = seen(folder)
+    path.chmod(0o644)
+    assert seen(folder) != before
+
+
 def test_hidden_files_and_others_that_are_not_read_do_not_change_it(folder: Folder) -> None:
     before = seen(folder)
     folder.write(".a.yaml.swp", "editing")

@@ -5,7 +5,9 @@ import pytest
 from support.files import CONFIG, INVENTORY, KINDS, POLICY, Folder, policy, told
 
 from failoverd.config.loader import load_config
+from failoverd.core.events import Level
 from failoverd.core.records import Check, Endpoint, RecordKey, RecordSpec, RecordType, RegionSpec, Target
+from failoverd.telemetry.logs import LogFormat
 
 BROKEN = POLICY + "helth: {}\n"
 
@@ -46,6 +48,21 @@ def test_every_error_of_the_configuration_is_told(folder: Folder) -> None:
         ("8:7", "FD204"),
         ("9:14", "FD205"),
     ]
+
+
+@pytest.mark.parametrize("level", [level.value for level in Level])
+def test_the_levels_of_the_log_are_those_of_events(folder: Folder, level: str) -> None:
+    assert config_with(folder, CONFIG + f"log: {{level: {level}}}\n") == []
+    assert folder.config.log.level is Level(level)
+
+
+@pytest.mark.parametrize("form", [form.value for form in LogFormat])
+def test_the_formats_of_the_log_are_those_that_it_can_be_written_in(folder: Folder, form: str) -> None:
+    assert config_with(folder, CONFIG + f"log: {{format: {form}}}\n") == []
+
+
+def test_a_level_that_no_event_has_is_told(folder: Folder) -> None:
+    assert config_with(folder, CONFIG + "log: {level: debug}\n") == [("8:14", "FD205")]
 
 
 def test_a_provider_without_a_kind_is_told(folder: Folder) -> None:
@@ -125,7 +142,7 @@ def test_a_file_that_does_not_load_is_rejected_alone(folder: Folder) -> None:
     found = folder.load()
     assert list(found.policies) == ["a", "c"]
     assert list(found.rejected) == [str(bad)]
-    assert found.rejected[str(bad)].policy is None
+    assert found.rejected[str(bad)].policies == ()
     assert told(list(found.diagnostics)) == [("10:1", "FD201")]
 
 
@@ -135,7 +152,7 @@ def test_a_bad_edit_keeps_the_version_that_runs(folder: Folder) -> None:
     running = folder.running["api"]
     folder.write("api.yaml", BROKEN)
     found = folder.load()
-    assert found.rejected[str(path)].policy == "api"
+    assert found.rejected[str(path)].policies == ("api",)
     assert found.kept == {"api"}
     assert folder.running["api"] is running
 
@@ -240,6 +257,18 @@ def test_a_directory_that_is_gone_or_empty_keeps_every_policy(folder: Folder) ->
     found = folder.load()
     assert found.kept == {"a"}
     assert [each.code.value for each in found.diagnostics] == ["FD101"]
+
+
+def test_a_directory_that_is_gone_or_empty_is_rejected_once_under_its_own_name(folder: Folder) -> None:
+    directory = str(folder.root / "policies")
+    assert {file: each.policies for file, each in folder.load().rejected.items()} == {directory: ()}
+    paths = [folder.write(f"{name}.yaml", policy(name, f"{name}.example.net")) for name in "ab"]
+    folder.load()
+    for path in paths:
+        path.unlink()
+    found = folder.load()
+    assert {file: each.policies for file, each in found.rejected.items()} == {directory: ("a", "b")}
+    assert found.rejected[directory].diagnostics == found.diagnostics
 
 
 def test_other_files_in_the_directory_are_passed_over(folder: Folder) -> None:

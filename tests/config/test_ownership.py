@@ -42,7 +42,7 @@ def test_a_policy_name_is_in_one_file(folder: Folder) -> None:
     found = folder.load()
     assert sources(folder) == {"api": "z.yaml"}
     assert [each.code.value for each in found.rejected[str(copy)].diagnostics] == ["FD305"]
-    assert found.rejected[str(copy)].policy is None
+    assert found.rejected[str(copy)].policies == ()
 
 
 def test_a_running_policy_does_not_take_the_record_of_another_by_an_edit(folder: Folder) -> None:

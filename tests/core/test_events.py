@@ -8,7 +8,7 @@ import pytest
 from support.scenes import NOW
 
 from failoverd.core import events
-from failoverd.core.events import ChangeApplied, Event, Level, PlanHeld, TargetDelayed, percentages
+from failoverd.core.events import ChangeApplied, Event, Level, PlanHeld, RegionDegraded, TargetDelayed, percentages
 
 ALL = [
     kind
@@ -75,6 +75,12 @@ def test_a_change_says_from_where_to_where_and_why() -> None:
 
 def test_a_held_plan_names_the_limit_and_its_line() -> None:
     assert "a limit holds it (word): one; two" in sample(PlanHeld).say()
+
+
+def test_two_degraded_endpoints_are_not_said_to_be_one_that_serves_and_one_that_does_not() -> None:
+    told = {"region": "azure", "record_type": "A", "evidence": "both are slow", "rule_at": "api.yaml:9"}
+    event = RegionDegraded(at=NOW, was="healthy", score=5_000, **told)
+    assert event.say() == "region azure is degraded: its A endpoints score 50% (api.yaml:9). both are slow"
 
 
 def test_shares_are_written_as_people_write_them() -> None:

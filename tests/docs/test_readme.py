@@ -46,10 +46,6 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
         block = block.replace("shop.example.com", f"shop.{ZONE}").replace("[example.com]", f"[{ZONE}]")  # noqa: PLW2901
         block = block.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")  # noqa: PLW2901
         (tmp_path / name).write_text(block)
-    inventory = (
-        "version: 1\nregions: {azure-eastus: {cloud: azure}, oci-ashburn: {cloud: oci}, aws-use1: {cloud: aws}}\n"
-    )
-    (tmp_path / "policies" / "regions.yaml").write_text(inventory)
     (tmp_path / "tsig.key").write_text(server.key.clause())
     return tmp_path
 

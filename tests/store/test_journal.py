@@ -8,6 +8,7 @@ import pytest
 from support.journals import AFTER, BEFORE, OTHER, TARGET, closed, incident, plan
 
 from failoverd.core.errors import JournalError
+from failoverd.core.events import IncidentOpened
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood
 from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
@@ -105,6 +106,57 @@ async def test_a_plan_that_is_tried_again_has_the_outcome_of_the_last_try(journa
         row = reading.change("chg-1")
     assert row is not None
     assert (row.outcome, row.detail, row.intended_at, row.settled_at) == ("applied", "", 110.0, 111.0)
+    assert row.attempts == 2
+
+
+@pytest.mark.parametrize("outcome", [ChangeOutcome.FAILED, ChangeOutcome.FENCED, ChangeOutcome.UNVERIFIED])
+async def test_a_day_of_retries_of_one_change_is_one_row_that_counts_them(
+    journal: SqliteJournal, path: Path, outcome: ChangeOutcome
+) -> None:
+    await apply(journal, "chg-0", 7, at=50.0)
+    for number in range(1, 101):
+        retry = plan(f"chg-{number}")
+        await journal.intend(retry, 100.0 + number)
+        await journal.settle(retry, outcome, f"refused {number}", 100.5 + number)
+    with Reading(path) as reading:
+        kept = [(row.change_id, row.outcome, row.detail, row.attempts) for row in reading.changes()]
+    assert kept == [("chg-0", "applied", "", 1), ("chg-100", outcome.value, "refused 100", 100)]
+
+
+async def test_what_comes_about_at_last_says_how_many_tries_it_took(journal: SqliteJournal, path: Path) -> None:
+    await journal.intend(plan("chg-1"), 100.0)
+    await journal.settle(plan("chg-1"), ChangeOutcome.FAILED, "timeout", 101.0)
+    await apply(journal, "chg-2", 8, at=110.0)
+    with Reading(path) as reading:
+        assert [(row.change_id, row.outcome, row.attempts) for row in reading.changes()] == [("chg-2", "applied", 2)]
+
+
+async def test_only_the_same_answer_at_the_same_generation_and_target_is_a_retry(
+    journal: SqliteJournal, path: Path
+) -> None:
+    different = [
+        plan("chg-1"),
+        plan("chg-2", after=BEFORE),
+        plan("chg-3", generation=9, after=BEFORE),
+        plan("chg-4", generation=9, after=BEFORE, target=OTHER),
+    ]
+    for number, made in enumerate(different):
+        await journal.intend(made, 100.0 + number)
+        await journal.settle(made, ChangeOutcome.FAILED, "timeout", 100.5 + number)
+    with Reading(path) as reading:
+        assert [row.attempts for row in reading.changes()] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("outcome", [ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED, None])
+async def test_what_moved_traffic_or_may_have_is_never_replaced(
+    journal: SqliteJournal, path: Path, outcome: ChangeOutcome | None
+) -> None:
+    await journal.intend(plan("chg-1"), 100.0)
+    if outcome is not None:
+        await journal.settle(plan("chg-1"), outcome, "", 101.0)
+    await journal.intend(plan("chg-2"), 110.0)
+    with Reading(path) as reading:
+        assert sorted(row.change_id for row in reading.changes()) == ["chg-1", "chg-2"]
 
 
 async def test_a_plan_that_was_applied_stays_applied_when_somebody_tries_it_again(journal: SqliteJournal) -> None:
@@ -180,10 +232,28 @@ async def test_a_dismissed_policy_has_no_situation_and_keeps_its_history(journal
 async def test_only_the_situations_of_configured_policies_survive_a_start(journal: SqliteJournal, path: Path) -> None:
     known = PolicySituation("inference-api", 1.0, "a.yaml", "r1")
     await journal.situate([known, PolicySituation("gone", 1.0, "b.yaml", "r1"), Heartbeat(1.0, 1, 1.0, "1", "running")])
-    await journal.retain(["inference-api"])
+    await journal.retain(["inference-api"], 2.0)
     with Reading(path) as reading:
         assert reading.policies() == (known,)
         assert reading.heartbeat() is not None
+
+
+async def test_an_incident_of_a_policy_that_does_not_run_any_more_is_closed_at_the_start_and_pruned_in_time(
+    journal: SqliteJournal, path: Path
+) -> None:
+    opened = IncidentOpened(at=100.0, policy="gone", incident_id="inc-gone", cause="region azure-eastus is down")
+    await journal.record([*incident(200.0, "inc-open"), opened])
+    await journal.retain(["inference-api"], 1_000.0)
+    with Reading(path) as reading:
+        assert [row.incident_id for row in reading.incidents(open_only=True)] == ["inc-open"]
+        row = reading.incident("inc-gone")
+        assert row is not None
+        assert row.closed_at == 1_000.0
+    await journal.prune(before=1_001.0)
+    with Reading(path) as reading:
+        assert reading.incident("inc-gone") is None
+        assert reading.events(incident_id="inc-gone") == ()
+        assert len(reading.events(incident_id="inc-open")) == 6
 
 
 async def test_a_caller_that_gives_up_does_not_take_its_outcome_back(path: Path) -> None:

@@ -15,6 +15,7 @@ from support.journals import KEY, OTHER, TARGET, closed, incident, plan
 from failoverd import codec
 from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import JournalError
+from failoverd.core.events import IncidentOpened
 from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import Answer, Marker, Observed, RecordSet, RecordType
 from failoverd.ports import ChangeOutcome
@@ -99,6 +100,8 @@ def test_changes_are_found_by_policy_record_and_time(reading: Reading) -> None:
     assert ids(reading.changes(since=1_001.0, until=2_000.0)) == ["chg-2"]
     assert ids(reading.changes(policy="other-api")) == []
     assert len(reading.changes(record="api.example.com")) == 4
+    assert ids(reading.changes(outcome="fenced")) == ["chg-4"]
+    assert ids(reading.changes(outcome="applied", limit=1)) == ["chg-3"]
 
 
 def test_a_change_carries_its_plan_and_the_ids_that_its_events_gave_it(reading: Reading) -> None:
@@ -128,6 +131,7 @@ def test_events_are_found_by_policy_time_and_name(reading: Reading) -> None:
     ]
     assert [row.name for row in reading.events(since=1_000.2, until=1_000.35)] == ["decision.made", "change.applied"]
     assert [row.name for row in reading.events(limit=1)] == ["change.verified"]
+    assert [row.name for row in reading.events(change_id="chg-1")] == ["change.applied", "change.verified"]
 
 
 def test_the_change_in_force_at_a_moment_is_the_last_one_applied_to_each_record(reading: Reading) -> None:
@@ -135,6 +139,19 @@ def test_the_change_in_force_at_a_moment_is_the_last_one_applied_to_each_record(
     assert ids(reading.at(1_500.0)) == ["chg-1", "chg-2"]
     assert ids(reading.at(9_999.0)) == ["chg-2", "chg-3"]
     assert ids(reading.at(9_999.0, policy="other-api")) == []
+
+
+def test_however_many_incidents_are_open_all_of_them_are_found(path: Path) -> None:
+    many = [IncidentOpened(at=float(n), policy=f"p{n}", incident_id=f"inc-{n}", cause="down") for n in range(300)]
+
+    async def tell() -> None:
+        async with open_journal(path) as journal:
+            await journal.record(many)
+
+    asyncio.run(tell())
+    with Reading(path) as reading:
+        assert ids(reading.incidents(open_only=True)) == [event.incident_id for event in many]
+        assert ids(reading.incidents(open_only=True, limit=2)) == ["inc-298", "inc-299"]
 
 
 def test_the_last_good_answer_of_each_target_is_its_own(reading: Reading) -> None:

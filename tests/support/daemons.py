@@ -77,10 +77,11 @@ def provider_block(name: str, server: DnsServer, /, **changes: object) -> str:
 
 @dataclass
 class RunningDaemon:
-    """`failoverd run`, and every event that it logged."""
+    """`failoverd run`, every event that it logged, and `log`, everything that it wrote there."""
 
     process: asyncio.subprocess.Process
     events: list[dict[str, Any]] = field(default_factory=list)
+    log: bytearray = field(default_factory=bytearray, repr=False)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _read: int = 0
 
@@ -89,6 +90,7 @@ class RunningDaemon:
         stream = self.process.stderr
         assert stream is not None
         while line := await stream.readline():
+            self.log += line
             with suppress(ValueError):
                 found = json.loads(line)
                 if isinstance(found, dict):
@@ -158,11 +160,12 @@ class Site:
         return self.folder / "policies" / "api.yaml"
 
     @asynccontextmanager
-    async def daemon(self, *program: str) -> AsyncIterator[RunningDaemon]:
+    async def daemon(self, *program: str, env: Mapping[str, str] | None = None) -> AsyncIterator[RunningDaemon]:
         """The daemon (or another program that takes its arguments), killed at the end if it still runs."""
         command = [*(program or (sys.executable, "-m", "failoverd")), "run", "--config", str(self.config)]
+        surroundings = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
         process = await asyncio.create_subprocess_exec(
-            *command, stderr=asyncio.subprocess.PIPE, limit=1 << 20, env={**os.environ, "PYTHONPATH": str(TESTS)}
+            *command, stderr=asyncio.subprocess.PIPE, limit=1 << 20, env=surroundings
         )
         daemon = RunningDaemon(process)
         following = asyncio.create_task(daemon.follow())

@@ -249,6 +249,7 @@ class PaperJournal:
     Attributes:
         broken: raised by every call while it is set; `full` only by those that write.
         stuck: makes every call wait for it.
+        tries: how often events were to be recorded.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -259,8 +260,10 @@ class PaperJournal:
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
     script: Script | None = None
+    tries: int = 0
 
     async def record(self, events: Sequence[Event]) -> None:
+        self.tries += 1
         await self._turn(writes=True, counted=False)
         self.events.extend(events)
 

@@ -22,6 +22,17 @@ class Manager:
     def hears(self) -> list[str]:
         return self._socket.recv(4096).decode().splitlines()
 
+    def is_flooded(self) -> int:
+        """Fill its queue; how many datagrams that took."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+            sender.connect(self._socket.getsockname())
+            for count in range(100_000):
+                try:
+                    sender.send(b"X=1")
+                except BlockingIOError:
+                    return count
+        raise AssertionError("its queue has no end")
+
     def close(self) -> None:
         self._socket.close()
 
@@ -82,6 +93,36 @@ def test_a_manager_that_went_away_is_no_error(manager: Manager) -> None:
     notifier = Notifier(manager.environ)
     manager.close()
     assert not notifier.watchdog()
+
+
+def test_a_manager_that_is_busy_is_not_waited_for_and_hears_what_matters_later(manager: Manager) -> None:
+    notifier = Notifier(manager.environ)
+    sent = manager.is_flooded()
+    began = time.monotonic()
+    told = [notifier.reloading(), notifier.watchdog(), notifier.status("busy"), notifier.ready("3 policies")]
+    assert not any(told)
+    assert time.monotonic() - began < 0.5
+    assert [manager.hears() for _ in range(sent)] == [["X=1"]] * sent
+
+    assert notifier.watchdog()
+    heard = [manager.hears() for _ in range(3)]
+    assert heard[0][0] == "RELOADING=1"
+    assert heard[1:] == [["READY=1", "STATUS=3 policies"], ["WATCHDOG=1"]]
+
+
+def test_what_is_owed_to_a_manager_does_not_pile_up(manager: Manager) -> None:
+    notifier = Notifier(manager.environ)
+    sent = manager.is_flooded()
+    for number in range(1_000):
+        notifier.ready(f"{number} policies")
+    for _ in range(sent):
+        manager.hears()
+    assert notifier.watchdog()
+    heard = [manager.hears()]
+    while heard[-1] != ["WATCHDOG=1"]:
+        heard.append(manager.hears())
+    assert len(heard) < 10
+    assert heard[-2] == ["READY=1", "STATUS=999 policies"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""What reaches the operator's terminal. Much of it was said by servers and files: it is shown, and never obeyed."""
+
+import json
+
+from rich.console import Console
+from rich.text import Text
+
+Part = str | tuple[str, str]
+"""Text, or text with a style."""
+
+
+def shown(text: str, *, lines: bool = False) -> str:
+    r"""The text with everything that a terminal acts upon, or hides, written as an escape: `\x1b` for ESC.
+
+    That is all that Unicode calls other than printable: control characters (C0, DEL, C1), marks that turn the direction
+    of writing, separators that are no plain space. With `lines`, line breaks stay.
+    """
+    return "".join(char if char.isprintable() or (lines and char == "\n") else _escaped(char) for char in text)
+
+
+def say(console: Console, *parts: Part) -> None:
+    """One line, however long, whatever is in it."""
+    console.print(joined(*parts), soft_wrap=True)
+
+
+def say_block(console: Console, text: str) -> None:
+    """Several lines just as they are, for a person to copy."""
+    console.print(Text(shown(text, lines=True)), soft_wrap=True)
+
+
+def joined(*parts: Part) -> Text:
+    """The parts as one text for rich: nothing in them is markup."""
+    return Text.assemble(*(shown(part) if isinstance(part, str) else (shown(part[0]), part[1]) for part in parts))
+
+
+def shown_json(text: str) -> str:
+    """The same for JSON, which keeps its meaning: JSON itself escapes C0 only, and terminals obey C1 as well."""
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,168 @@
+"""From files to policies at work: what changed is taken up, what does not load or cannot be set up changes nothing.
+
+Each policy is taken up by itself: whatever is wrong with one is said, and all the others go on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from failoverd.config.files import fingerprint
+from failoverd.config.loader import Config, PolicySet, load_config, load_policies, watched
+from failoverd.core.errors import ConfigError
+from failoverd.core.events import ConfigDeferred, ConfigRejected
+from failoverd.core.records import Policy
+from failoverd.ports import Clock, Emit, Kinds, Prober
+from failoverd.runtime.fleet import Fleet
+from failoverd.runtime.supervising import describe
+
+Equip = Callable[[Policy], Mapping[str, Prober]]
+"""The probers of a policy's checks. Reads files; raises ConfigError when a check cannot be set up here."""
+
+
+class Intake:
+    """Makes the fleet follow the files. One call at a time: its methods are not meant to overlap.
+
+    Args:
+        path: the daemon's configuration file.
+        config: what it said at the start, which holds until a restart.
+    """
+
+    def __init__(
+        self, path: Path, config: Config, known: Kinds, fleet: Fleet, equip: Equip, emit: Emit, clock: Clock
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._known = known
+        self._fleet = fleet
+        self._equip = equip
+        self._emit = emit
+        self._clock = clock
+        self._equipping = asyncio.Lock()  # checks share what they read, so they are set up one after the other
+        self._seen: Hashable = None
+        self._deferred: tuple[str, ...] = ()
+        self._told: dict[str, tuple[str, ...]] = {}
+        self._refused: dict[str, Policy] = {}
+
+    def waits(self) -> bool:
+        """Whether a policy loads and still could not be taken up, so that `retry` may help."""
+        return bool(self._refused)
+
+    async def changed(self) -> bool:
+        """Whether any file changed since the last `load` or `reload`."""
+        return await self._look() != self._seen
+
+    async def load(self) -> None:
+        """Read the policies, and let the fleet run what they say."""
+        self._seen = await self._look()
+        await self._follow()
+
+    async def reload(self) -> None:
+        """Read every file again. What does not load changes nothing, and is said loudly; so is a defect in here."""
+        self._seen = await self._look()
+        try:
+            sound = await self._reread_config()
+            await self._follow()
+        except Exception as error:  # noqa: BLE001 - what runs goes on, whatever goes wrong with reading files
+            self._reject(str(self._path), (describe(error),))
+        else:
+            if sound:
+                self._told.pop(str(self._path), None)
+
+    async def retry(self) -> None:
+        """Try again what could not be taken up. The same failure is not said again."""
+        await asyncio.gather(*(self._take_up(policy) for policy in list(self._refused.values())))
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> Hashable:
+        return await asyncio.to_thread(fingerprint, watched(self._config))
+
+    async def _reread_config(self) -> bool:
+        """Whether the daemon's own file loads. It is taken up at a restart alone."""
+        loaded = await asyncio.to_thread(load_config, self._path, self._known)
+        if loaded.config is None:
+            self._reject(str(self._path), tuple(str(found) for found in loaded.diagnostics if found.is_error))
+            return False
+        self._defer(loaded.config)
+        return True
+
+    def _defer(self, config: Config) -> None:
+        """The daemon's own settings are taken up at a restart; say which ones wait for it."""
+        waiting = tuple(
+            spec.name for spec in fields(config) if getattr(config, spec.name) != getattr(self._config, spec.name)
+        )
+        if waiting and waiting != self._deferred:
+            self._emit(ConfigDeferred(at=self._clock(), file=str(self._path), settings=waiting))
+        self._deferred = waiting
+
+    async def _follow(self) -> None:
+        running = self._fleet.policies
+        found = await asyncio.to_thread(load_policies, self._config, self._known, running=running)
+        wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
+        gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
+        self._refused = {}
+        self._reject_files(found, {policy.source.file for policy in wanted})
+        await asyncio.gather(*(self._remove(policy) for policy in gone), *(self._take_up(policy) for policy in wanted))
+
+    async def _take_up(self, policy: Policy) -> None:
+        """Run a policy, or its newer revision, unless it cannot be set up here (a missing CA file, say)."""
+        if await self._alone(policy, self._start(policy)):
+            self._refused.pop(policy.name, None)
+            self._told.pop(policy.source.file, None)
+        else:
+            self._refused[policy.name] = policy
+
+    async def _start(self, policy: Policy) -> None:
+        async with self._equipping:
+            probers = await asyncio.to_thread(self._equip, policy)
+        await self._fleet.take_up(policy, probers)
+
+    async def _remove(self, policy: Policy) -> None:
+        await self._alone(policy, self._fleet.remove(policy.name))
+
+    async def _alone(self, policy: Policy, work: Awaitable[None]) -> bool:
+        """Whether it went well. If not, it is said of this policy, and the others are none the wiser."""
+        try:
+            await work
+        except ConfigError as error:
+            self._reject(policy.source.file, (str(error),), (policy.name,))
+        except Exception as error:  # noqa: BLE001 - a defect that one policy brings to light stays with that policy
+            self._reject(policy.source.file, (describe(error),), (policy.name,))
+        else:
+            return True
+        return False
+
+    # -- what is wrong with files --------------------------------------------------------------------------------------
+
+    def _reject_files(self, found: PolicySet, wanted: set[str]) -> None:
+        """Say what does not load. The policies that it held go on as they were."""
+        for name in self._fleet.policies:
+            self._fleet.reject(name, "")
+        for rejected in found.rejected.values():
+            errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
+            self._reject(rejected.file, errors, rejected.policies)
+        for file in self._told.keys() - found.rejected.keys() - wanted - {str(self._path)}:
+            del self._told[file]
+
+    def _reject(self, file: str, errors: tuple[str, ...], policies: tuple[str, ...] = ()) -> None:
+        """Once for each set of errors: a file that is merely looked at again is no news."""
+        for name in policies:
+            self._fleet.reject(name, errors[0])
+        if self._told.get(file) == errors:
+            return
+        self._told[file] = errors
+        policy = policies[0] if len(policies) == 1 else ""
+        keeps = self._keeps(file, policies)
+        self._emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=errors, keeps=keeps))
+
+    def _keeps(self, file: str, policies: tuple[str, ...]) -> str:
+        """What goes on in spite of it."""
+        running = self._fleet.policies
+        if file == str(self._path):
+            return "the configuration that was read at the start"
+        if file == str(self._config.policies):
+            return "every policy that runs" if running else "a daemon without policies"
+        kept = [f"revision {running[name].source.revision} of policy {name}" for name in policies if name in running]
+        return ", ".join(kept)

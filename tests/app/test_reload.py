@@ -1,0 +1,329 @@
+"""Files that change while the daemon runs: whatever is wrong with one of them, everything else goes on."""
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from support.daemons import site
+from support.fakes import Fault, Moment
+from support.files import KINDS, LookSettings, policy
+from support.files import Folder as Files
+from support.servers import ZONE
+from support.stage import Stage
+from support.virtual import now
+
+from failoverd.app import Daemon
+from failoverd.core.errors import ConfigError
+from failoverd.core.events import ConfigRejected, DaemonStarted, DaemonStopped, Event, PolicyLoaded, PolicyRemoved
+from failoverd.core.records import Capabilities, Check, Policy
+from failoverd.intake import Intake
+from failoverd.ports import Access, Clock, Kinds, ProbeKind, Prober, Provider, ProviderKind
+from failoverd.runtime.fleet import Fleet
+from failoverd.runtime.opening import Opening
+from failoverd.settings import ProviderSettings
+
+PATIENCE = 10.0
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until the condition holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what it waits for has no event of its own
+            await asyncio.sleep(0)
+
+
+class Scene:
+    """Policy files, and a fleet that follows them. `broken` says what keeps a policy from being set up."""
+
+    def __init__(self, root: Path, stack: AsyncExitStack, kinds: Kinds = KINDS) -> None:
+        self.files = Files(root)
+        self.stage = Stage()
+        self.broken: dict[str, Exception] = {}
+        self.equipped_in: list[threading.Thread] = []
+        kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self._open)
+        providers = {"cloud": Opening("cloud", kind, None, Access.WRITE, stack)}
+        self.fleet = Fleet(self.stage.tools, self.stage.probing, providers)
+        path, emit = root / "failoverd.yaml", self.stage.emit
+        self.intake = Intake(path, self.files.config, kinds, self.fleet, self._equip, emit, now)
+
+    def write(self, *names: str, **changes: str) -> None:
+        for name in names:
+            self.files.write(f"{name}.yaml", policy(name, f"{name}.example.net", **changes))
+
+    def told(self, kind: type[Event]) -> list[str]:
+        return [event.policy for event in self.stage.told(kind)]
+
+    @asynccontextmanager
+    async def _open(self, *_: object) -> AsyncIterator[Provider]:
+        yield self.stage.dns
+
+    def _equip(self, wanted: Policy) -> Mapping[str, Prober]:
+        self.equipped_in.append(threading.current_thread())
+        if wanted.name in self.broken:
+            raise self.broken[wanted.name]
+        return {check.name: self.stage.world.prober(check) for check in wanted.checks}
+
+
+@asynccontextmanager
+async def playing(root: Path, kinds: Kinds = KINDS) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        scene = Scene(root, stack, kinds)
+        try:
+            yield scene
+        finally:
+            await scene.fleet.close()
+            await scene.stage.timetable.close()
+
+
+# -- one policy at a time ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [ConfigError("no such file", reason="ca_file_unusable"), ValueError("a defect")])
+async def test_what_keeps_one_policy_from_being_set_up_keeps_no_other(tmp_path: Path, error: Exception) -> None:
+    async with playing(tmp_path) as scene:
+        scene.write("a", "b", "c")
+        scene.broken["b"] = error
+        await scene.intake.load()
+        assert sorted(scene.fleet.policies) == ["a", "c"]
+        (rejected,) = scene.stage.told(ConfigRejected)
+        assert (rejected.policy, Path(rejected.file).name, rejected.keeps) == ("b", "b.yaml", "")
+        assert str(error) in rejected.errors[0]
+
+
+async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        scene.write("a", "b")
+        await scene.intake.load()
+        before = scene.fleet.policies["b"]
+        scene.broken["b"] = RuntimeError("a defect")
+        scene.write("a", "b", health="{fall: 5}")
+        await scene.intake.reload()
+        assert scene.fleet.policies["a"].health.fall == 5
+        assert scene.fleet.policies["b"] == before
+        (rejected,) = scene.stage.told(ConfigRejected)
+        assert rejected.keeps == f"revision {before.source.revision} of policy b"
+        assert {found.policy: found.rejected for found in scene.fleet.overview()} == {"a": "", "b": rejected.errors[0]}
+
+
+async def test_a_policy_that_could_not_be_set_up_is_tried_again_and_said_once(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        scene.write("a", "b")
+        scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
+        await scene.intake.load()
+        assert scene.intake.waits()
+        assert not await scene.intake.changed()
+        await scene.intake.retry()
+        await scene.intake.reload()
+        assert scene.told(ConfigRejected) == ["b"]
+
+        del scene.broken["b"]
+        await scene.intake.retry()
+        assert not scene.intake.waits()
+        assert sorted(scene.told(PolicyLoaded)) == ["a", "b"]
+
+        scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
+        scene.write("b", health="{fall: 5}")
+        await scene.intake.reload()
+        assert scene.told(ConfigRejected) == ["b", "b"]
+
+
+async def test_a_policy_that_could_not_be_set_up_and_is_gone_is_not_tried_again(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        scene.write("a", "b")
+        scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
+        await scene.intake.load()
+        (tmp_path / "policies" / "b.yaml").unlink()
+        await scene.intake.reload()
+        assert not scene.intake.waits()
+        assert scene.told(PolicyRemoved) == []
+
+
+async def test_several_policies_are_halted_at_the_same_time(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        release = asyncio.Event()
+        scene.stage.dns.on_read.extend([Fault(Moment.BEFORE, hold=release)] * 3)
+        scene.write("a", "b", "c")
+        await scene.intake.load()
+        await until(lambda: len(scene.stage.dns.reads) == 1)  # one writer per zone: the others wait for their turn
+        scene.write("a", "b", health="{fall: 5}")
+        (tmp_path / "policies" / "c.yaml").unlink()
+        reloading = asyncio.create_task(scene.intake.reload())
+        await until(lambda: not scene.fleet.policies)  # all three are told to end before any of them has
+        release.set()
+        await reloading
+        assert sorted(scene.fleet.policies) == ["a", "b"]
+        assert scene.told(PolicyRemoved) == ["c"]
+
+
+async def test_a_defect_in_reading_the_files_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    def explode(settings: LookSettings) -> None:
+        if settings.look == "/boom":
+            raise RecursionError("a defect")
+
+    async with playing(tmp_path, kinds_that(explode)) as scene:
+        scene.write("a")
+        await scene.intake.load()
+        scene.files.write("b.yaml", policy("b", "b.example.net").replace("/health", "/boom"))
+        await scene.intake.reload()
+        await scene.intake.reload()
+        (rejected,) = scene.stage.told(ConfigRejected)
+        assert "RecursionError: a defect" in rejected.errors[0]
+        assert list(scene.fleet.policies) == ["a"]
+
+
+async def test_files_are_read_beside_the_loop(tmp_path: Path) -> None:
+    read_in: list[threading.Thread] = []
+
+    def note(_: LookSettings) -> None:
+        read_in.append(threading.current_thread())
+
+    async with playing(tmp_path, kinds_that(note)) as scene:
+        scene.write("a", "b")
+        await scene.intake.load()
+        await scene.intake.reload()
+        assert len(read_in) == 4
+        assert threading.main_thread() not in [*read_in, *scene.equipped_in]
+
+
+def kinds_that(do: Callable[[LookSettings], None]) -> Kinds:
+    """The usual kinds, where `do` is called whenever a check is read."""
+
+    class Watched(LookSettings):
+        def model_post_init(self, _: Any, /) -> None:  # noqa: ANN401 - the signature of pydantic
+            do(self)
+
+    def never(check: Check, clock: Clock) -> Prober:
+        raise AssertionError(f"reading files opened {check} at {clock()}")
+
+    return replace(KINDS, probes={"look": ProbeKind("look", Watched, never)})
+
+
+# -- the directory -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_directory_without_policies_is_said_once_at_a_start_and_at_a_reload(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        directory = tmp_path / "policies"
+        await scene.intake.load()
+        await scene.intake.reload()
+        (rejected,) = scene.stage.told(ConfigRejected)
+        assert (rejected.file, rejected.policy) == (str(directory), "")
+        assert "there is no policy file" in rejected.say()
+
+        scene.write("a", "b")
+        await scene.intake.reload()
+        directory.rename(tmp_path / "away")
+        await scene.intake.reload()
+        await scene.intake.reload()
+        _, again = scene.stage.told(ConfigRejected)
+        assert (again.file, again.keeps) == (str(directory), "every policy that runs")
+        assert sorted(scene.fleet.policies) == ["a", "b"]
+        assert all(found.rejected == again.errors[0] for found in scene.fleet.overview())
+
+        (tmp_path / "away").rename(directory)
+        await scene.intake.reload()
+        assert {found.rejected for found in scene.fleet.overview()} == {""}
+
+
+async def test_a_first_start_without_policies_says_so_and_takes_them_up_when_they_come(tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here:
+        text = here.policy.read_text()
+        here.policy.unlink()
+        async with here.daemon() as daemon:
+            rejected = await daemon.event("config.rejected", file=str(here.policy.parent))
+            assert "FD114" in rejected["errors"][0]
+            await daemon.event("daemon.started")
+            here.policy.write_text(text)
+            await daemon.event("policy.loaded", policy="api")
+            assert len(daemon.named("config.rejected")) == 1
+
+
+# -- the daemon --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_authority_that_appears_lets_its_policy_run_though_no_policy_file_changed(tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here:
+        authority = tmp_path / "ca.pem"
+        here.edit_policy("{http: /health,", f"{{https: /health, ca_file: {authority},")
+        async with here.daemon() as daemon:
+            rejected = await daemon.event("config.rejected", policy="api")
+            assert "ca_file" in rejected["errors"][0]
+            trustme.CA().cert_pem.write_to_path(str(authority))
+            await daemon.event("policy.loaded", policy="api")
+            assert len(daemon.named("config.rejected")) == 1
+
+
+class Gated(Daemon):
+    """A daemon that sets no check up before the gate opens."""
+
+    gate = threading.Event()
+    waiting = 0
+
+    def _equip(self, policy: Policy) -> dict[str, Prober]:
+        self.waiting += 1
+        assert self.gate.wait(PATIENCE)
+        return super()._equip(policy)
+
+
+@asynccontextmanager
+async def gated(root: Path) -> AsyncIterator[tuple[Gated, list[Event], asyncio.Task[None]]]:
+    """It runs, with policy `api`; from now on the gate is shut."""
+    async with site(root, EMBEDDED) as here:
+        events: list[Event] = []
+        daemon = Gated(here.config, [events.append])
+        daemon.gate = threading.Event()
+        daemon.gate.set()
+        life = asyncio.create_task(daemon.run())
+        try:
+            await until(lambda: life.done() or any(isinstance(event, DaemonStarted) for event in events))
+            daemon.gate.clear()
+            daemon.waiting = 0
+            yield daemon, events, life
+        finally:
+            daemon.gate.set()
+            daemon.stop("the test is over")
+            await life
+
+
+def revise(root: Path, ttl: int) -> None:
+    path = root / "policies" / "api.yaml"
+    text = path.read_text()
+    assert "ttl: 5s" in text
+    path.write_text(text.replace("ttl: 5s", f"ttl: {ttl}s"))
+
+
+async def test_a_second_sighup_during_a_reload_loses_neither(tmp_path: Path) -> None:
+    async with gated(tmp_path) as (daemon, events, _):
+        revise(tmp_path, 7)
+        daemon._reload_soon()
+        await until(lambda: daemon.waiting)
+        daemon._reload_soon()
+        gc.collect()
+        first, second = list(daemon._jobs)
+        daemon.gate.set()
+        await asyncio.gather(first, second)
+        assert len([event for event in events if isinstance(event, PolicyLoaded)]) == 2
+        assert not daemon._jobs
+
+
+async def test_a_stop_during_a_reload_waits_for_its_end(tmp_path: Path) -> None:
+    async with gated(tmp_path) as (daemon, events, life):
+        revise(tmp_path, 7)
+        daemon._reload_soon()
+        await until(lambda: daemon.waiting)
+        daemon._reload_soon()
+        daemon.stop("SIGTERM")
+        daemon.gate.set()
+        await life
+        loaded, stopped = [event for event in events if isinstance(event, PolicyLoaded | DaemonStopped)][-2:]
+        assert isinstance(loaded, PolicyLoaded)
+        assert isinstance(stopped, DaemonStopped)
+        assert len([event for event in events if isinstance(event, PolicyLoaded)]) == 2

@@ -1,0 +1,74 @@
+"""What the daemon forgets: history that is older than `retention`, and where policies stood that are gone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from support.daemons import site
+from support.journals import incident, plan
+from support.servers import ZONE
+
+from failoverd.app import Daemon
+from failoverd.core.errors import JournalError
+from failoverd.core.events import DaemonStarted, Event
+from failoverd.core.situations import PolicySituation
+from failoverd.ports import ChangeOutcome
+from failoverd.store.journal import open_journal
+from failoverd.store.reading import Reading
+
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+DAY = 86_400.0
+
+
+def complain(error: JournalError) -> None:
+    raise error
+
+
+@asynccontextmanager
+async def running(config: Path) -> AsyncIterator[Daemon]:
+    """The daemon in this process, from its start on."""
+    started = asyncio.Event()
+
+    def take(event: Event) -> None:
+        if isinstance(event, DaemonStarted):
+            started.set()
+
+    daemon = Daemon(config, [take])
+    life = asyncio.create_task(daemon.run())
+    try:
+        await asyncio.wait([life, asyncio.create_task(started.wait())], return_when=asyncio.FIRST_COMPLETED)
+        yield daemon
+    finally:
+        daemon.stop("the test is over")
+        await life
+
+
+async def test_the_regular_job_deletes_history_that_is_older_than_the_retention(tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here:
+        here.config.write_text(here.config.read_text() + "retention: 2d\n")
+        now = time.time()
+        async with open_journal(tmp_path / "journal.db", complain) as journal:
+            for change, at in (("chg-old", now - 3 * DAY), ("chg-new", now - DAY)):
+                await journal.record([event for event in incident(at, change, change) if not event.incident_id])
+                await journal.settle(plan(change), ChangeOutcome.APPLIED, "", at)
+
+        async with running(here.config) as daemon:
+            job = daemon._timetable._scheduler.get_job("retention")
+            assert job.trigger.interval.total_seconds() <= 3_600
+            await job.func()
+            with Reading(tmp_path / "journal.db") as reading:
+                assert [change.change_id for change in reading.changes()] == ["chg-new"]
+                assert min(event.at for event in reading.events()) >= now - 2 * DAY
+                assert any(event.at < now - DAY / 2 for event in reading.events())
+
+
+async def test_a_start_forgets_where_policies_stood_that_are_gone(tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here:
+        gone = PolicySituation(policy="gone", at=time.time(), file="policies/gone.yaml", revision="r1")
+        async with open_journal(tmp_path / "journal.db", complain) as journal:
+            await journal.situate([gone])
+        async with running(here.config):
+            with Reading(tmp_path / "journal.db") as reading:
+                assert [policy.policy for policy in reading.policies()] == ["api"]

@@ -1,0 +1,124 @@
+"""The daemon under a service manager: what it says on $NOTIFY_SOCKET, heard on a real socket."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.daemons import site
+from support.servers import ZONE
+
+from failoverd.app import Daemon
+from failoverd.core.events import DaemonStarted, Event
+
+PATIENCE = 20.0
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+
+Said = dict[str, str]
+
+
+class Manager:
+    """What systemd does: a datagram socket, and a watchdog."""
+
+    def __init__(self, address: Path, watchdog: float) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(address))
+        self._socket.setblocking(False)
+        self.env = {
+            "NOTIFY_SOCKET": str(address),
+            "WATCHDOG_USEC": str(round(watchdog * 1_000_000)),
+            "WATCHDOG_PID": "",
+        }
+
+    async def hears(self, fits: Callable[[Said], bool]) -> Said:
+        """The next message that fits, whatever comes before it."""
+        async with asyncio.timeout(PATIENCE):
+            while not fits(said := await self._next()):
+                pass
+        return said
+
+    async def _next(self) -> Said:
+        text = (await asyncio.get_running_loop().sock_recv(self._socket, 4096)).decode()
+        return dict(line.split("=", 1) for line in text.splitlines())
+
+    async def next_transition(self) -> Said:
+        """The next message that is no sign of life and no mere status."""
+        return await self.hears(lambda said: bool(said.keys() - {"WATCHDOG", "STATUS"}))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    made = Manager(tmp_path / "notify", watchdog=0.6)
+    yield made
+    made.close()
+
+
+async def test_the_manager_hears_of_the_start_the_signs_of_life_a_reload_and_the_stop(
+    manager: Manager, tmp_path: Path
+) -> None:
+    async with site(tmp_path, EMBEDDED) as here, here.daemon(env=manager.env) as daemon:
+        ready = await manager.next_transition()
+        assert ready == {"READY": "1", "STATUS": "1 policies, all well"}
+        assert daemon.process.returncode is None
+
+        for _ in range(3):
+            await manager.hears(lambda said: said == {"WATCHDOG": "1"})
+            assert await manager.hears(lambda said: "STATUS" in said) == {"STATUS": "1 policies, all well"}
+
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
+        daemon.signal(signal.SIGHUP)
+        reloading = await manager.next_transition()
+        assert reloading.keys() == {"RELOADING", "MONOTONIC_USEC"}
+        assert before <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
+        assert await manager.next_transition() == ready
+
+        await here.break_region("west")
+        await manager.hears(lambda said: said.get("STATUS") == "1 policies, incidents: api")
+
+        daemon.signal(signal.SIGTERM)
+        assert (await manager.next_transition())["STOPPING"] == "1"
+        assert await daemon.ended() == 0
+
+
+async def test_a_reload_of_files_that_do_not_load_ends_for_the_manager_too(manager: Manager, tmp_path: Path) -> None:
+    async with site(tmp_path, EMBEDDED) as here, here.daemon(env=manager.env) as daemon:
+        assert "READY" in await manager.next_transition()
+        here.policy.write_text("[")
+        daemon.signal(signal.SIGHUP)
+        assert "RELOADING" in await manager.next_transition()
+        assert "READY" in await manager.next_transition()
+        await daemon.event("config.rejected")
+
+
+async def test_a_defect_in_a_reload_does_not_leave_the_manager_waiting(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a defect")
+
+    for name, value in manager.env.items():
+        monkeypatch.setenv(name, value)
+    started = asyncio.Event()
+
+    def take(event: Event) -> None:
+        if isinstance(event, DaemonStarted):
+            started.set()
+
+    async with site(tmp_path, EMBEDDED) as here:
+        daemon = Daemon(here.config, [take])
+        life = asyncio.create_task(daemon.run())
+        await started.wait()
+        assert "READY" in await manager.next_transition()
+        monkeypatch.setattr(daemon._intake, "reload", fail)
+        with pytest.raises(RuntimeError, match="a defect"):
+            await daemon.reload()
+        assert "RELOADING" in await manager.next_transition()
+        assert "READY" in await manager.next_transition()
+        daemon.stop("the test is over")
+        await life

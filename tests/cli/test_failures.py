@@ -1,0 +1,139 @@
+"""Whatever goes wrong for the operator is one line with a reason, never a traceback, and stays with what it belongs to."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.daemons import NAME, WEST, Site, provider_block, site
+from support.servers import DnsServer
+
+from failoverd.cli.operations import adopt_record, apply_plan, make_plan, workshop
+from failoverd.cli.planning import adopted, outcome
+from failoverd.core.errors import FailoverdError
+from failoverd.core.plan import Plan
+from failoverd.core.records import Observed, Target
+from failoverd.ports import Access, Provider
+
+FAILED, PENDING, INTERRUPTED = 1, 10, 130
+
+
+class Defective:
+    """A provider with a defect that nobody classified."""
+
+    def __init__(self, inner: Provider) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    async def read(self, target: Target) -> Observed:
+        raise KeyError(f"a defect at {target}")
+
+
+async def test_a_check_that_cannot_be_set_up_fails_its_own_policy_alone(bind_server: DnsServer, tmp_path: Path) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        other = here.policy.read_text().replace("policy: api", "policy: shop").replace(NAME, "shop.example.test")
+        (here.policy.parent / "shop.yaml").write_text(other)
+        here.edit_policy("{http: /health,", "{https: /health, ca_file: /nonexistent/ca.pem,")
+        code, printed = await here.control("plan", "--output", "json")
+        found = {told["target"]["policy"]: told for told in json.loads(printed)}
+        assert (code, found["api"]["result"], found["shop"]["result"]) == (FAILED, "failed", "plan")
+        assert found["api"]["reason"]
+        assert found["api"]["remedy"]
+        code, printed = await here.control("plan", "api")
+        assert ("FAILED" in printed, "/nonexistent/ca.pem" in printed, "Traceback" in printed) == (True, True, False)
+
+
+async def test_a_plan_that_cannot_be_written_to_its_file_is_shown_all_the_same(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        code, printed = await here.control("plan", "--out", str(tmp_path / "nosuch" / "change.plan"))
+        assert (code, "Traceback" in printed) == (FAILED, False), printed
+        assert "create: no answer -> east 50%, west 50%" in printed
+        assert "(plan_unwritable)" in printed
+        assert "remedy: name a file in a directory that you may write" in printed
+
+
+@pytest.mark.parametrize("words", [["plan"], ["status"], ["history"], ["why"]])
+async def test_a_journal_that_cannot_be_there_is_named(
+    bind_server: DnsServer, tmp_path: Path, words: list[str]
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.config.write_text(here.config.read_text().replace("journal.db", "policies/api.yaml/journal.db"))
+        code, printed = await here.control(*words)
+        assert (code, "Traceback" in printed, "(journal_" in printed) == (FAILED, False, True), printed
+        assert "give the user that failoverd runs as the right" in printed
+
+
+async def test_what_nobody_classified_stays_with_its_target_and_says_where_it_happened(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        async with workshop(here.config, Access.WRITE) as shop:
+            policy = shop.policy("api")
+            (sound,) = await make_plan(shop, policy, frozenset())
+            assert isinstance(sound.result, Plan)
+            broken = replace(shop, providers={"main": Defective(shop.providers["main"])})
+            (planned,) = await make_plan(broken, policy, frozenset())
+            (adoption,) = await adopt_record(broken, policy, NAME)
+            attempt = await apply_plan(broken, sound.result)
+        for result in (planned.result, adoption.result, attempt.result):
+            assert isinstance(result, FailoverdError)
+            assert result.reason == "internal_error"
+            assert "KeyError" in result.detail
+            assert "test_failures.py:" in result.detail
+            assert result.remedy
+        assert adopted(adoption).startswith("not adopted: KeyError")
+        assert outcome(attempt).startswith("refused, nothing was changed: KeyError")
+        assert bind_server.dig(NAME, "A") == []
+
+
+async def test_adopting_one_target_does_not_wait_for_another_that_is_out_of_reach(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    dead = provider_block("dead", bind_server, server="127.0.0.1:1")
+    async with site(tmp_path, {"dead": dead, "main": provider_block("main", bind_server)}) as here:
+        bind_server.edit("add api 60 A 192.0.2.66")
+        code, printed = await here.control("adopt", "api", NAME)
+        assert code == FAILED, printed
+        assert f"{NAME} A at dead: not adopted: " in printed
+        assert f"{NAME} A at main: adopted, generation 1" in printed
+
+
+async def test_ctrl_c_during_a_plan_ends_it_quietly(bind_server: DnsServer, tmp_path: Path) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("timeout: 1s", "timeout: 20s")
+        here.edit_policy("every: 300ms", "every: 30s")
+        await here.break_region("west")
+        assert await interrupted_while_it_probes(here, "plan") == (INTERRUPTED, "")
+
+
+async def interrupted_while_it_probes(here: Site, *words: str) -> tuple[int | None, str]:
+    """How it ends, and what it prints, when Ctrl-C comes while a region keeps it waiting."""
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def keep_waiting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(keep_waiting, WEST, here.port)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "failoverd.cli.operator", *words, "--config", str(here.config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(20):
+        await asked.wait()
+        os.kill(process.pid, signal.SIGINT)
+        printed, _ = await process.communicate()
+    over.set()
+    server.close()
+    await server.wait_closed()
+    return process.returncode, printed.decode()

@@ -1,0 +1,117 @@
+"""What is answered between a start and the first verdicts: memory is told what it forgot and what is still ours."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from support.fakes import PaperProvider, Zonefile
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage
+from support.virtual import now, until, virtually
+
+from failoverd.core.events import DriftDetected
+from failoverd.core.plan import LastGood
+from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
+from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.runtime.fleet import Fleet
+from failoverd.runtime.opening import Opening
+from failoverd.settings import ProviderSettings
+
+GIVEN_UP = "192.0.2.99"
+
+
+class InMemory(PaperProvider):
+    """Answers from memory, as the embedded server does: what was seeded stands until it is written."""
+
+    def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
+        self.zonefile.records[target.zone, target.key] = records
+        self.zonefile.markers[target.zone, target.key.name] = marker.to_text()
+        return True
+
+
+class Scene:
+    """A fleet on the usual stage, whose one provider is `in_daemon` or somewhere else."""
+
+    def __init__(self, stack: AsyncExitStack, *, in_daemon: bool) -> None:
+        self.stage = Stage()
+        self.opened = 0
+        kind = ProviderKind("memory", ProviderSettings, Capabilities({}, 255), self._open, in_daemon)
+        opening = Opening("dns-main", kind, None, Access.WRITE, stack)
+        self.fleet = Fleet(self.stage.tools, self.stage.probing, {"dns-main": opening})
+
+    @property
+    def zonefile(self) -> Zonefile:
+        return self.stage.zonefile
+
+    def answered(self, weights: Mapping[str, int]) -> None:
+        """What an earlier process published last."""
+        records = RecordSet.of(AT.key, 30, weights)
+        self.stage.memory.verified(AT, LastGood(records, 7, records.shares(API.region_of(AT.key.type)), now()))
+
+    async def start(self, policy: Policy) -> None:
+        """Up to the moment before the first look."""
+        await self.fleet.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
+        self.stage.reconcilers = {name: running.reconciler for name, running in self.fleet._running.items()}
+
+    def stands(self) -> dict[str, int]:
+        found = self.zonefile.observe(AT).records
+        return {} if found is None else {answer.value: answer.weight for answer in found.answers}
+
+    @asynccontextmanager
+    async def _open(self, *_: Any) -> AsyncIterator[Provider]:  # noqa: ANN401 - whatever it is opened with
+        self.opened += 1
+        yield InMemory(self.zonefile, now)
+
+
+@asynccontextmanager
+async def playing(*, in_daemon: bool = True) -> AsyncIterator[Scene]:
+    async with AsyncExitStack() as stack:
+        scene = Scene(stack, in_daemon=in_daemon)
+        try:
+            yield scene
+        finally:
+            await scene.fleet.close()
+            await scene.stage.timetable.close()
+
+
+@virtually
+async def test_a_provider_in_memory_answers_as_before_at_once() -> None:
+    async with playing() as scene:
+        scene.answered({AZURE: 30, OCI: 70})
+        await scene.start(API)
+        assert scene.stands() == {AZURE: 30, OCI: 70}
+        assert scene.zonefile.generation(AT) == 7
+
+
+@virtually
+async def test_a_provider_elsewhere_remembers_by_itself_and_is_not_opened_for_that() -> None:
+    async with playing(in_daemon=False) as scene:
+        scene.answered({AZURE: 30, OCI: 70})
+        await scene.start(API)
+        assert scene.opened == 0
+        assert scene.stands() == {}
+
+
+@virtually
+async def test_an_address_that_the_policy_gave_up_is_not_answered_again_and_is_no_drift() -> None:
+    async with playing() as scene:
+        scene.answered({AZURE: 30, GIVEN_UP: 40, OCI: 30})
+        await scene.start(API)
+        assert scene.stands() == {AZURE: 30, OCI: 30}
+        await until(lambda: scene.stage.shares(API) == NORMAL)
+        assert scene.stage.told(DriftDetected) == []
+
+
+@virtually
+async def test_where_the_policy_gave_up_every_address_nothing_is_answered_until_it_knows() -> None:
+    async with playing() as scene:
+        scene.answered({GIVEN_UP: 100})
+        await scene.start(API)
+        assert scene.stands() == {}
+
+
+@virtually
+async def test_an_address_without_weight_alone_is_nothing_to_answer_with() -> None:
+    async with playing() as scene:
+        scene.answered({GIVEN_UP: 100, OCI: 0})
+        await scene.start(API)
+        assert scene.stands() == {}
