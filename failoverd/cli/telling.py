@@ -11,6 +11,7 @@ from rich.table import Table
 
 from failoverd.cli.screen import joined, say, say_block
 from failoverd.codec import plain
+from failoverd.core.decide import Wish
 from failoverd.core.events import percentages
 from failoverd.core.records import WHOLE
 from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
@@ -105,9 +106,12 @@ def _show_regions(console: Console, regions: Sequence[RegionSituation], now: flo
 
 def _show_target(console: Console, target: TargetSituation) -> None:
     colour = "green" if target.state is TargetState.IN_SYNC else "red"
+    unread = target.state is TargetState.DELAYED and not target.generation and not target.published
     published = percentages(target.published) or "no answer"
-    stands = f" generation {target.generation}: {published}"
+    stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     say(console, f"  {target.target}: ", (target.state, colour), stands)
+    for reason in target.reasons if target.wish != Wish.NORMAL else ():
+        say(console, f"    why: {reason}")
     if target.detail:
         say(console, f"    {target.detail}")
     if target.remedy:

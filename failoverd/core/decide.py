@@ -54,11 +54,15 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One step of the sum, in words with its numbers; `rule` is the dotted policy key that it obeys."""
+    """One step of the sum, in words with its numbers; `rule` is the dotted policy key that it obeys.
+
+    `region` is set where the step tells the health of one region.
+    """
 
     code: str
     text: str
     rule: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +456,7 @@ def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:
 
 def _seen(health: RegionHealth) -> Reason:
     words = f"{health.name} is {health.state} (score {_percent(health.score)})"
-    return Reason("region", words + (f": {health.evidence}" if health.evidence else ""), health.rule)
+    return Reason("region", words + (f": {health.evidence}" if health.evidence else ""), health.rule, health.name)
 
 
 def _names(specs: Iterable[RegionSpec]) -> str:

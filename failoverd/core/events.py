@@ -408,11 +408,14 @@ class ChangeApplied(TargetEvent):
     took: float
 
     def say(self) -> str:
-        before = percentages(self.shares_from) or "no answer"
+        before, after = percentages(self.shares_from) or "no answer", percentages(self.shares_to)
         why = f" Why: {self.evidence[0]}" if self.evidence else ""
-        return (
-            f"{self._where} moved from {before} to {percentages(self.shares_to)} (generation {self.generation}).{why}"
-        )
+        if self.shares_from == self.shares_to:
+            what = f"{self.kind}: {', '.join(self.answers_to)} with ttl {self.ttl}s"
+            return (
+                f"{self._where} keeps {after} and changes what it answers ({what}, generation {self.generation}).{why}"
+            )
+        return f"{self._where} moved from {before} to {after} (generation {self.generation}).{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ what is read back does. An answer that was lost on the way (a time-out after the
 by reading, never by sending again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from failoverd.core.decide import Reason
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified
 from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
+from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
 from failoverd.runtime.memory import Memory
@@ -123,7 +124,7 @@ class Applier:
     ) -> None:
         now = self.clock()
         undone = plan.undone()
-        evidence = [reason for reason in plan.decision.reasons if reason.code == "region" and reason.rule != "health"]
+        evidence = evidence_of(plan, policy)
         self.emit(
             ChangeApplied(
                 **names(plan.target, incident_id, now),
@@ -139,7 +140,7 @@ class Applier:
                 reasons=tuple(reason.text for reason in plan.decision.reasons),
                 evidence=tuple(reason.text for reason in evidence),
                 limits=limits,
-                rule_at=policy.source.at(rule_of(plan)),
+                rule_at=policy.source.at(rule_of(plan, evidence)),
                 revision=plan.revision,
                 actor=self.actor,
                 undo=provider.manual(undone) if undone is not None else "",
@@ -174,11 +175,22 @@ def holds(observed: Observed, plan: Plan) -> bool:
     return observed.records == plan.after and observed.marker == plan.marker
 
 
-def rule_of(plan: Plan) -> str:
-    """The policy key that the plan rests on most: that of the first region in trouble, else of its last step."""
-    rules = [reason.rule for reason in plan.decision.reasons if reason.rule]
-    troubled = [rule for rule in rules if rule.startswith("health.")]
-    return (troubled or rules[-1:] or [""])[0]
+def evidence_of(plan: Plan, policy: Policy) -> list[Reason]:
+    """What is wrong with the regions that the plan touches. A region that is merely ill as well explains nothing."""
+    region_of = policy.region_of(plan.target.key.type)
+    before, after = _weights(plan.before.records), _weights(plan.after)
+    touched = {region_of.get(value) for value in {*before, *after} if (value in before) != (value in after)}
+    shares = plan.shares_before, plan.shares_after
+    touched |= {region for region in {*shares[0], *shares[1]} if shares[0].get(region) != shares[1].get(region)}
+    return [reason for reason in plan.decision.reasons if reason.region in touched and reason.rule != "health"]
+
+
+def rule_of(plan: Plan, evidence: Sequence[Reason]) -> str:
+    """The policy key that the plan rests on most: of what went wrong, else of its last step."""
+    if plan.kind is PlanKind.RESTORE:
+        return "on_drift"
+    rules = [reason.rule for reason in evidence] or [reason.rule for reason in plan.decision.reasons[-1:]]
+    return next(iter(rules), "")
 
 
 def _weights(records: RecordSet | None) -> Mapping[str, int]:

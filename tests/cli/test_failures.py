@@ -1,4 +1,4 @@
-"""Whatever goes wrong for the operator is one line with a reason, never a traceback, and stays with what it belongs to."""
+"""Whatever goes wrong for the operator is a line with a reason, no traceback, and stays with what it belongs to."""
 
 import asyncio
 import json
@@ -15,8 +15,9 @@ from support.servers import DnsServer
 from failoverd.cli.operations import adopt_record, apply_plan, make_plan, workshop
 from failoverd.cli.planning import adopted, outcome
 from failoverd.core.errors import FailoverdError
+from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
-from failoverd.core.records import Observed, Target
+from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Provider
 
 FAILED, PENDING, INTERRUPTED = 1, 10, 130
@@ -28,11 +29,17 @@ class Defective:
     def __init__(self, inner: Provider) -> None:
         self._inner = inner
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
     async def read(self, target: Target) -> Observed:
         raise KeyError(f"a defect at {target}")
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        return self._inner.normalise(desired)
+
+    async def apply(self, approved: Approved) -> None:
+        await self._inner.apply(approved)
+
+    def manual(self, plan: Plan) -> str:
+        return self._inner.manual(plan)
 
 
 async def test_a_check_that_cannot_be_set_up_fails_its_own_policy_alone(bind_server: DnsServer, tmp_path: Path) -> None:

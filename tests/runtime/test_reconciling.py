@@ -266,3 +266,18 @@ async def test_an_error_of_the_provider_is_one_of_four() -> None:
         async with playing(API, stage=stage):
             await until(lambda stage=stage: stage.told(TargetDelayed))  # type: ignore[misc]
             assert stage.told(TargetDelayed)[0].reason == error.reason
+
+
+@virtually
+async def test_a_region_that_is_ill_as_well_is_not_blamed_for_a_change_that_it_has_no_part_in() -> None:
+    standby = policy("api", regions=regions(azure=(70, AZURE), oci=(30, OCI), aws=(0, AWS)))
+    async with playing(standby) as stage:
+        stage.fails(AWS)
+        await until(stage.steers(standby, **NORMAL))
+        stage.fails(AZURE)
+        await until(stage.steers(standby, oci=100.0))
+        stage.heals(AZURE)
+        await until(stage.steers(standby, **NORMAL))
+        _, out, back = stage.told(ChangeApplied)
+        assert [AZURE in words for words in out.evidence] == [True]
+        assert back.evidence == ()
