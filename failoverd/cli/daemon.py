@@ -12,7 +12,7 @@ import failoverd
 from failoverd.app import Daemon, read_config
 from failoverd.cli.checking import check_files
 from failoverd.cli.demo import scenario, view
-from failoverd.cli.options import ConfigOption, Output, OutputOption, print_json, told
+from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption, print_json, told
 from failoverd.core.events import Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
 
@@ -71,7 +71,9 @@ def demo(
         show = partial(_summarise, console, keep_running=keep_running)
         play = scenario.play(view.Screen(console), show, dns_port=port, keep_running=keep_running)
     with told():
-        uvloop.run(play)
+        finished = uvloop.run(play)
+    if not finished:
+        raise typer.Exit(Exit.INTERRUPTED)
 
 
 def _summarise(console: Console, result: dict[str, Any], *, keep_running: bool) -> None:

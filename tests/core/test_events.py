@@ -1,7 +1,7 @@
 """Events are facts with stable names, and each says one plain sentence."""
 
 import re
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any, get_type_hints
 
 import pytest
@@ -69,8 +69,18 @@ def test_facts_leave_out_what_is_empty_and_keep_what_is_zero() -> None:
 
 
 def test_a_change_says_from_where_to_where_and_why() -> None:
-    event = sample(ChangeApplied)
-    assert event.say() == ("word at word moved from azure 70%, oci 30% to azure 70%, oci 30% (generation 3). Why: one")
+    event = replace(sample(ChangeApplied), shares_to={"oci": 10_000})
+    assert event.say() == "word at word moved from azure 70%, oci 30% to oci 100% (generation 3). Why: one"
+    assert replace(event, shares_from={}, evidence=()).say() == (
+        "word at word moved from no answer to oci 100% (generation 3)."
+    )
+
+
+def test_a_change_that_moves_no_traffic_between_regions_says_what_it_changes() -> None:
+    assert sample(ChangeApplied).say() == (
+        "word at word keeps azure 70%, oci 30% and changes what it answers "
+        "(word: azure, oci with ttl 3s, generation 3). Why: one"
+    )
 
 
 def test_a_held_plan_names_the_limit_and_its_line() -> None:

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from failoverd.app import Daemon
 from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DnsClient, Region, free_ports, write_files
 from failoverd.codec import plain
+from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
+
+E = TypeVar("E", bound=Event)
 
 VICTIM: Final = "127.86.0.1"
 ASK_EVERY: Final = 0.01
@@ -21,6 +24,10 @@ MEASURE: Final = 4.0
 
 LONGEST_STEP: Final = 20.0
 """Seconds after which a step that does not come is a failure of the demo."""
+
+
+LAST_EVENTS: Final = 8
+"""How many events are shown of a demo that failed."""
 
 
 class Stage(Protocol):
@@ -47,24 +54,36 @@ class World:
 
     @property
     def changes(self) -> list[ChangeApplied]:
-        return [event for event in self.events if isinstance(event, ChangeApplied)]
+        return self.told(ChangeApplied)
+
+    def told(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 async def play(
     stage: Stage, show: Callable[[dict[str, Any]], None], *, dns_port: int | None, keep_running: bool
-) -> None:
+) -> bool:
     """Play the demo and hand what it measured to `show`; then leave, or keep everything up until the daemon is stopped.
 
+    False when the daemon was told to stop (Ctrl-C) before the end of the script.
+
     Raises:
-        TimeoutError: a step did not come in time.
+        FailoverdError: a port is taken, a step did not come in time, or the daemon ended by itself.
     """
     with tempfile.TemporaryDirectory(prefix="failoverd-demo-") as folder:
         async with _world(Path(folder), stage, dns_port) as world:
-            result = await _script(world, stage)
+            script = asyncio.create_task(_script(world, stage))
+            await asyncio.wait({script, world.life}, return_when=asyncio.FIRST_COMPLETED)
+            if not script.done():
+                await _end(script)
+                await world.life  # whatever it died of is raised here
+                return False
+            result = await script
             stage.end()
             show(result)
             if keep_running:
                 await world.life
+            return True
 
 
 @asynccontextmanager
@@ -81,19 +100,23 @@ async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncItera
     try:
         yield world
     finally:
-        world.dns.over = True
-        await asking
+        await _end(asking)
         stage.end()
         daemon.stop("the demo is over")
-        await world.life
+        await asyncio.wait({world.life})
         for region in regions.values():
             await region.stop()
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _script(world: World, stage: Stage) -> dict[str, Any]:
     victim = world.regions[VICTIM]
     stage.say("three regions start; nothing is published before their health is known")
-    await _until(lambda: _true(world.changes))
+    await _until(world, "the first answer", lambda: _true(world.changes))
     stage.say("all regions are healthy: this is how the traffic is shared on a good day")
     before = await _measure(world)
 
@@ -101,7 +124,7 @@ async def _script(world: World, stage: Stage) -> dict[str, Any]:
     generation = await world.dns.generation()
     fault_at, fault_clock = time.time(), time.perf_counter()
     await victim.stop()
-    await _until(lambda: _newer(world.dns, generation))
+    await _until(world, f"an answer without {victim.name}", lambda: _newer(world.dns, generation))
     took = time.perf_counter() - fault_clock
     stage.say(f"{took:.2f}s later the authoritative answer has changed: {victim.name} is out")
     during = await _measure(world)
@@ -109,8 +132,8 @@ async def _script(world: World, stage: Stage) -> dict[str, Any]:
     stage.say(f"{victim.name} heals; it has to stay well for 5s before it gets traffic")
     generation = await world.dns.generation()
     await victim.start()
-    await _until(lambda: _newer(world.dns, generation))
-    await _until(lambda: _true(any(isinstance(event, IncidentClosed) for event in world.events)))
+    await _until(world, f"an answer with {victim.name} again", lambda: _newer(world.dns, generation))
+    await _until(world, "the end of the incident", lambda: _true(world.told(IncidentClosed)))
     stage.say(f"{victim.name} is back; the incident is closed")
     after = await _measure(world)
     return {
@@ -131,11 +154,19 @@ async def _measure(world: World) -> dict[str, float]:
     return world.dns.shares()
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+async def _until(world: World, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
     """Ask until it is so. It is seen from outside, by DNS queries, so there is no event to be told by."""
-    async with asyncio.timeout(LONGEST_STEP):
-        while not await condition():  # noqa: ASYNC110 - the server under observation has no event to wait for
-            await asyncio.sleep(ASK_EVERY)
+    try:
+        async with asyncio.timeout(LONGEST_STEP):
+            while not await condition():  # noqa: ASYNC110 - the server under observation has no event to wait for
+                await asyncio.sleep(ASK_EVERY)
+    except TimeoutError:
+        said = "".join(f"\n  {event.name}: {event.say()}" for event in world.events[-LAST_EVENTS:]) or " nothing"
+        raise FailoverdError(
+            f"{what} did not come within {LONGEST_STEP:g}s; the last that the daemon said:{said}",
+            reason="demo_stuck",
+            remedy="try again when this machine is less busy; if it stays, please report it with these lines",
+        ) from None
 
 
 async def _newer(client: DnsClient, generation: int) -> bool:

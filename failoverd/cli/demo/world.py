@@ -1,6 +1,7 @@
 """What the demo is made of: three "regions" that answer HTTP, configuration files, and a client that asks DNS."""
 
 import asyncio
+import errno
 import shutil
 import socket
 from collections import Counter
@@ -14,6 +15,8 @@ import dns.exception
 import dns.message
 import dns.rdatatype
 
+from failoverd.core.errors import FailoverdError
+
 FILES: Final = Path(__file__).parent / "files"
 
 DNS_PORT: Final = 5533
@@ -25,6 +28,9 @@ REGIONS: Final[Mapping[str, str]] = {
     "127.86.0.2": "oci-frankfurt",
     "127.86.0.3": "aws-use1",
 }
+
+_Places = tuple[tuple[str, socket.SocketKind], ...]
+_DNS: Final[_Places] = (("127.0.0.1", socket.SOCK_DGRAM), ("127.0.0.1", socket.SOCK_STREAM))
 
 _OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 _MOST_REQUEST: Final = 8_192
@@ -64,11 +70,10 @@ class DnsClient:
     def __init__(self, port: int) -> None:
         self.port = port
         self.tally: Counter[str] = Counter()
-        self.over = False
 
     async def ask_on(self, every: float) -> None:
-        """Keep asking, until it is over."""
-        while not self.over:
+        """Keep asking. Endless."""
+        while True:
             await self.region()
             await asyncio.sleep(every)
 
@@ -105,23 +110,44 @@ def free_ports(wanted_dns: int | None) -> tuple[int, int]:
     """A port for DNS (UDP and TCP) and one for HTTP on all three addresses; the usual ones where they are free.
 
     Raises:
-        OSError: a DNS port was asked for and is taken.
+        FailoverdError: a DNS port was asked for and cannot be had.
     """
-    dns_port = wanted_dns or _free(DNS_PORT, ("127.0.0.1",), (socket.SOCK_DGRAM, socket.SOCK_STREAM))
-    http_port = _free(HTTP_PORT, tuple(REGIONS), (socket.SOCK_STREAM,))
-    return dns_port, http_port
+    if wanted_dns is None:
+        dns_port = _free(DNS_PORT, _DNS)
+    else:
+        dns_port = wanted_dns
+        _require(wanted_dns)
+    return dns_port, _free(HTTP_PORT, tuple((address, socket.SOCK_STREAM) for address in REGIONS))
 
 
-def _free(usual: int, addresses: tuple[str, ...], kinds: tuple[socket.SocketKind, ...]) -> int:
+def _require(port: int) -> None:
+    try:
+        _try(port, _DNS)
+    except OSError as error:
+        raise FailoverdError(
+            f"port {port} of 127.0.0.1 cannot be used for DNS: {error.strerror}",
+            reason="port_taken" if error.errno == errno.EADDRINUSE else "port_unusable",
+            remedy="choose another one with --port; without it, the demo finds a free one by itself",
+        ) from None
+
+
+def _free(usual: int, places: _Places) -> int:
     for port in (usual, *(_any_port() for _ in range(20))):
         with suppress(OSError):
-            for address in addresses:
-                for kind in kinds:
-                    with socket.socket(socket.AF_INET, kind) as trial:
-                        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                        trial.bind((address, port))
+            _try(port, places)
             return port
-    raise OSError("found no free port on loopback")
+    raise FailoverdError(
+        "no port of loopback is free", reason="port_taken", remedy="see what holds them: ss --listening --numeric"
+    )
+
+
+def _try(port: int, places: _Places) -> None:
+    """Raises OSError when the port cannot be bound at one of the places."""
+    for address, kind in places:
+        with socket.socket(socket.AF_INET, kind) as trial:
+            if kind is socket.SOCK_STREAM:  # of connections that ended a moment ago; two UDP servers would share it
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((address, port))
 
 
 def _any_port() -> int:
