@@ -1,25 +1,89 @@
 """The demo as a newcomer, and a program, runs it."""
 
 import asyncio
+import fcntl
 import json
+import os
+import pty
+import re
 import signal
+import socket
+import struct
 import sys
+import termios
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from support.servers import program
 
+from failoverd.cli.demo import scenario
+from failoverd.cli.demo.view import Silence
+from failoverd.cli.demo.world import free_ports
+from failoverd.core.errors import FailoverdError
 
-async def demo(*words: str) -> asyncio.subprocess.Process:
+INTERRUPTED = 130
+ROWS, COLUMNS = 40, 120
+REGIONS = ("azure-eastus", "oci-frankfurt", "aws-use1")
+
+
+async def demo(*words: str, output: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "failoverd",
-        "demo",
-        *words,
-        stdout=asyncio.subprocess.PIPE,
+        *(sys.executable, "-m", "failoverd", "demo", *words),
+        stdout=output,
         stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm-256color"},
     )
+
+
+class Terminal:
+    """What a person sees: the bytes that a program wrote to a terminal of 120 columns and 40 rows."""
+
+    def __init__(self) -> None:
+        self._ours, self.theirs = pty.openpty()
+        fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._bytes = bytearray()
+        self._news = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._ours, self._read)
+
+    @property
+    def text(self) -> str:
+        """Everything that was drawn, one picture after the other, without colours and cursor movements."""
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._bytes.decode(errors="replace"))
+
+    async def shows(self, words: str, *, within: float) -> None:
+        try:
+            async with asyncio.timeout(within):
+                while words not in self.text:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(f"never saw {words!r}:\n{self.text[-5_000:]}") from None
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._ours)
+        os.close(self._ours)
+        os.close(self.theirs)
+
+    def _read(self) -> None:
+        self._bytes += os.read(self._ours, 65_536)
+        self._news.set()
+
+
+@asynccontextmanager
+async def on_a_terminal(*words: str) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
+    terminal = Terminal()
+    process = await demo(*words, output=terminal.theirs)
+    try:
+        yield terminal, process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        terminal.close()
 
 
 async def test_the_demo_prints_one_json_object_and_nothing_else() -> None:
@@ -39,23 +103,104 @@ async def test_the_demo_prints_one_json_object_and_nothing_else() -> None:
     assert 0 < told["answer_changed_after_s"] < 20
 
 
-async def test_the_demo_tells_its_story_to_a_pipe_and_stays_up_for_dig() -> None:
-    process = await demo("--keep-running")
+async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:
+    async with on_a_terminal("--keep-running") as (terminal, process):
+        await terminal.shows("(Ctrl-C ends it)", within=90)
+        drawn = terminal.text
+        for title in ("region", "health", "published weight", "measured by DNS queries", "what failoverd says"):
+            assert title in drawn, title
+        for name in REGIONS:
+            assert re.search(rf"{name}[ │]+healthy[ │]+█+░+ +\d+%[ │]+█+░+ +\d+%", drawn), f"{name} was never well"
+        assert re.search(r"azure-eastus[ │]+down[ │]+░{24} +0%[ │]+░{24} +0%", drawn), "it was never seen to be empty"
+        assert max(len(line) for line in drawn.splitlines()) <= COLUMNS
+        _, _, summary = drawn.rpartition("share of real DNS answers")
+        for name in REGIONS:
+            assert re.search(rf"{name}( *│ *\d+%){{3}}", summary), summary
+        assert "from the fault to the changed authoritative answer" in summary
+        assert "azure-eastus is down" in summary
+
+        port = summary.split("-p ")[1].split()[0]
+        dig = await asyncio.create_subprocess_exec(
+            program("dig"), "+short", "@127.0.0.1", "-p", port, "api.demo.test", "A", stdout=asyncio.subprocess.PIPE
+        )
+        answer, _ = await asyncio.wait_for(dig.communicate(), 10)
+        assert answer.startswith(b"127.86.0.")
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def test_ctrl_c_in_the_middle_ends_the_demo_at_once_and_quietly() -> None:
+    process = await demo()
     assert process.stdout is not None
-    told: list[str] = []
-    async with asyncio.timeout(90):
-        while not (told and "still running" in told[-1]):
+    assert process.stderr is not None
+    told = ""
+    async with asyncio.timeout(60):
+        while "region azure-eastus is down" not in told:  # the story, told to a pipe line by line
             line = await process.stdout.readline()
-            assert line, "\n".join(told)
-            told.append(line.decode())
-    story = "".join(told)
-    assert "region azure-eastus is down" in story
-    assert "incident" in story
-    port = told[-1].split("-p ")[1].split()[0]
-    dig = await asyncio.create_subprocess_exec(
-        program("dig"), "+short", "@127.0.0.1", "-p", port, "api.demo.test", "A", stdout=asyncio.subprocess.PIPE
-    )
-    answer, _ = await asyncio.wait_for(dig.communicate(), 10)
-    assert answer.startswith(b"127.86.0.")
+            assert line, told
+            told += line.decode()
     process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    asked = time.monotonic()
+    _, complaints = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, complaints) == (INTERRUPTED, b"")
+    assert time.monotonic() - asked < 5
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
+async def test_a_port_that_is_taken_is_said_at_once(kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a DNS server may have it
+        taken.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(FailoverdError, match=f"port {port} of 127.0.0.1") as caught:
+            free_ports(port)
+        assert (caught.value.reason, "--port" in caught.value.remedy) == ("port_taken", True)
+        if kind is socket.SOCK_DGRAM:
+            process = await demo("--port", str(port))
+            printed, complaints = await asyncio.wait_for(process.communicate(), 10)
+            assert (process.returncode, printed) == (1, b"")
+            assert b"(port_taken)" in complaints
+            assert b"Traceback" not in complaints
+
+
+async def play() -> bool:
+    return await scenario.play(Silence(), lambda _: None, dns_port=None, keep_running=False)
+
+
+async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def edit(old: str, new: str) -> None:
+        """Nothing is published before the health is known, and it takes so many passes to know it."""
+        rewrite(monkeypatch, "inference-api.yaml", lambda text: text.replace(old, new))
+
+    edit("rise: 2", "rise: 900")
+    monkeypatch.setattr(scenario, "LONGEST_STEP", 1.0)
+    with pytest.raises(FailoverdError, match="the first answer did not come within 1s") as caught:
+        await play()
+    assert caught.value.reason == "demo_stuck"
+    assert "daemon.started: " in caught.value.detail
+
+
+async def test_a_daemon_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(monkeypatch, "failoverd.yaml", lambda text: text.replace("tick: 1s", "tick: soon"))
+    with pytest.raises(FailoverdError, match="is not a duration") as caught:
+        await play()
+    assert caught.value.reason == "config_invalid"
+
+
+def rewrite(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]) -> None:
+    """The demo's files, with one of them changed."""
+    original = scenario.write_files
+
+    def write_files(folder: Path, dns_port: int, http_port: int) -> Path:
+        config = original(folder, dns_port, http_port)
+        (path,) = folder.rglob(name)
+        changed = change(path.read_text())
+        assert changed != path.read_text()
+        path.write_text(changed)
+        return config
+
+    monkeypatch.setattr(scenario, "write_files", write_files)

@@ -69,7 +69,9 @@ def test_facts_leave_out_what_is_empty_and_keep_what_is_zero() -> None:
 
 
 def test_a_change_says_from_where_to_where_and_why() -> None:
-    event = replace(sample(ChangeApplied), shares_to={"oci": 10_000})
+    event = sample(ChangeApplied)
+    assert isinstance(event, ChangeApplied)
+    event = replace(event, shares_to={"oci": 10_000})
     assert event.say() == "word at word moved from azure 70%, oci 30% to oci 100% (generation 3). Why: one"
     assert replace(event, shares_from={}, evidence=()).say() == (
         "word at word moved from no answer to oci 100% (generation 3)."

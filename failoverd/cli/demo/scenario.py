@@ -103,7 +103,7 @@ async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncItera
         await _end(asking)
         stage.end()
         daemon.stop("the demo is over")
-        await asyncio.wait({world.life})
+        await asyncio.gather(world.life, return_exceptions=True)
         for region in regions.values():
             await region.stop()
 
