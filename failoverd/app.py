@@ -125,6 +125,7 @@ class Daemon:
         self._cause = ""
         self._taking_in = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
+        self._situations: Callable[[], list[Situation]] = list
         self.providers: Mapping[str, Opening] = {}
 
     # -- the life of the process ---------------------------------------------------------------------------------------
@@ -155,6 +156,7 @@ class Daemon:
                 owner=config.owner,
             )
             self._fleet = Fleet(tools, Probing(self._timetable, board, self._clock), self.providers)
+            self._situations = self._fleet.situations
             self._intake = Intake(self._path, config, self._known, self._fleet, self._equip, self.emit, self._clock)
             await self._resume(config.journal)
             await self._work(config)
@@ -219,8 +221,8 @@ class Daemon:
             sink(event)
 
     def snapshot(self) -> list[Situation]:
-        """Where every policy, region and target stands."""
-        return self._fleet.situations()
+        """Where every policy, region and target stands. Empty before the daemon runs."""
+        return self._situations()
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -300,7 +302,9 @@ class Daemon:
         await self._memory.protect(self._journal.prune(self._clock() - retention))
 
     def _signs_of_life(self, state: str) -> list[Situation]:
-        beat = Heartbeat(self._clock(), os.getpid(), self._started_at, __version__, state)
+        # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
+        # clock was set, the steady one differs from theirs until a restart.
+        beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
         return [beat, *self._fleet.overview()]
 
     def _status(self) -> str:

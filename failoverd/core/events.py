@@ -152,7 +152,8 @@ class ClockJumped(Event):
 
     def say(self) -> str:
         return (
-            f"the system clock jumped by {self.seconds:+.1f}s; schedules were laid out again, verdicts are unaffected"
+            f"the system clock jumped by {self.seconds:+.1f}s; schedules were laid out again, verdicts are unaffected; "
+            f"times that are told go on by the clock as it was at the start, until a restart"
         )
 
 

@@ -68,7 +68,7 @@ class PolicySituation:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The daemon was alive at `at`."""
+    """The daemon was alive at `at`, by the wall clock: readers hold it against their own, which may have been set."""
 
     at: float
     pid: int

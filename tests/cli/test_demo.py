@@ -6,13 +6,14 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import struct
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 from support.servers import program
 
-from failoverd.cli.demo import scenario
+from failoverd.cli.demo import scenario, world
 from failoverd.cli.demo.view import Silence
 from failoverd.cli.demo.world import free_ports
 from failoverd.core.errors import FailoverdError
@@ -54,14 +55,20 @@ class Terminal:
         """Everything that was drawn, one picture after the other, without colours and cursor movements."""
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._bytes.decode(errors="replace"))
 
-    async def shows(self, words: str, *, within: float) -> None:
+    async def shows(self, words: str, process: asyncio.subprocess.Process, *, within: float) -> None:
+        """Wait until the program has drawn these words."""
+        gone = asyncio.create_task(process.wait())
+        gone.add_done_callback(lambda _: self._news.set())
         try:
             async with asyncio.timeout(within):
                 while words not in self.text:
+                    assert not gone.done(), f"it ended before it showed {words!r}:\n{self.text[-5_000:]}"
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             raise AssertionError(f"never saw {words!r}:\n{self.text[-5_000:]}") from None
+        finally:
+            gone.cancel()
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._ours)
@@ -105,7 +112,7 @@ async def test_the_demo_prints_one_json_object_and_nothing_else() -> None:
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:
     async with on_a_terminal("--keep-running") as (terminal, process):
-        await terminal.shows("(Ctrl-C ends it)", within=90)
+        await terminal.shows("(Ctrl-C ends it)", process, within=90)
         drawn = terminal.text
         for title in ("region", "health", "published weight", "measured by DNS queries", "what failoverd says"):
             assert title in drawn, title
@@ -170,13 +177,9 @@ async def play() -> bool:
 
 
 async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def edit(old: str, new: str) -> None:
-        """Nothing is published before the health is known, and it takes so many passes to know it."""
-        rewrite(monkeypatch, "inference-api.yaml", lambda text: text.replace(old, new))
-
-    edit("rise: 2", "rise: 900")
+    with_files(tmp_path, monkeypatch, "policies/inference-api.yaml", "rise: 3", "rise: 900")
     monkeypatch.setattr(scenario, "LONGEST_STEP", 1.0)
     with pytest.raises(FailoverdError, match="the first answer did not come within 1s") as caught:
         await play()
@@ -184,23 +187,17 @@ async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
     assert "daemon.started: " in caught.value.detail
 
 
-async def test_a_daemon_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite(monkeypatch, "failoverd.yaml", lambda text: text.replace("tick: 1s", "tick: soon"))
+async def test_a_daemon_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_files(tmp_path, monkeypatch, "failoverd.yaml", "tick: 1s", "tick: soon")
     with pytest.raises(FailoverdError, match="is not a duration") as caught:
         await play()
     assert caught.value.reason == "config_invalid"
 
 
-def rewrite(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]) -> None:
-    """The demo's files, with one of them changed."""
-    original = scenario.write_files
-
-    def write_files(folder: Path, dns_port: int, http_port: int) -> Path:
-        config = original(folder, dns_port, http_port)
-        (path,) = folder.rglob(name)
-        changed = change(path.read_text())
-        assert changed != path.read_text()
-        path.write_text(changed)
-        return config
-
-    monkeypatch.setattr(scenario, "write_files", write_files)
+def with_files(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
+    """Play with the demo's files, one of them changed."""
+    shutil.copytree(world.FILES, folder, dirs_exist_ok=True)
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new))
+    monkeypatch.setattr(world, "FILES", folder)

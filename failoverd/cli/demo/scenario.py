@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -90,22 +90,22 @@ async def play(
 async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncIterator[World]:
     dns_port, http_port = free_ports(dns_port)
     regions = {address: Region(name, address, http_port) for address, name in REGIONS.items()}
-    for region in regions.values():
-        await region.start()
-    events: list[Event] = []
-    daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
-    world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
-    asking = asyncio.create_task(world.dns.ask_on(ASK_EVERY))
-    stage.begin(world)
-    try:
-        yield world
-    finally:
-        await _end(asking)
-        stage.end()
-        daemon.stop("the demo is over")
-        await asyncio.gather(world.life, return_exceptions=True)
+    async with AsyncExitStack() as stack:
         for region in regions.values():
-            await region.stop()
+            await region.start()
+            stack.push_async_callback(region.stop)
+        events: list[Event] = []
+        daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
+        world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
+        asking = asyncio.create_task(world.dns.ask_on(ASK_EVERY))
+        try:
+            stage.begin(world)
+            yield world
+        finally:
+            await _end(asking)
+            stage.end()
+            daemon.stop("the demo is over")
+            await asyncio.gather(world.life, return_exceptions=True)
 
 
 async def _end(task: "asyncio.Task[Any]") -> None:

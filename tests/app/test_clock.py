@@ -1,0 +1,41 @@
+"""Somebody sets the wall clock while the daemon runs."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from support.daemons import provider_block, site
+from support.servers import DnsServer
+
+from failoverd import app
+from failoverd.cli.telling import status
+from failoverd.core.events import ClockJumped, DaemonStarted, Event
+from failoverd.store.reading import Reading
+
+
+@pytest.mark.parametrize("jump", [3_600.0, -3_600.0])
+async def test_a_living_daemon_is_not_called_silent_after_the_clock_was_set(
+    bind_server: DnsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    told: dict[type[Event], asyncio.Event] = {DaemonStarted: asyncio.Event(), ClockJumped: asyncio.Event()}
+
+    def take(event: Event) -> None:
+        if type(event) in told:
+            told[type(event)].set()
+
+    monkeypatch.setattr(app, "HEARTBEAT", 0.05)
+    wall_clock = time.time
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        daemon = app.Daemon(here.config, [take])
+        life = asyncio.create_task(daemon.run())
+        async with asyncio.timeout(20):
+            await told[DaemonStarted].wait()
+            monkeypatch.setattr(time, "time", lambda: wall_clock() + jump)
+            await told[ClockJumped].wait()
+        with Reading(tmp_path / "journal.db") as reading:
+            found = status(reading, time.time())["daemon"]
+        assert found["state"] == "running"
+        assert abs(time.time() - found["at"]) < 5.0
+        daemon.stop("the test is over")
+        await life
