@@ -91,10 +91,6 @@ class PolicySet:
         """Names of running policies that go on as they are, because their file does not load."""
         return frozenset(name for each in self.rejected.values() for name in each.policies)
 
-    @property
-    def is_sound(self) -> bool:
-        return not any(diagnostic.is_error for diagnostic in self.diagnostics)
-
 
 # -- the daemon's configuration ----------------------------------------------------------------------------------------
 

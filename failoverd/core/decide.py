@@ -146,8 +146,8 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
     specs = [spec for spec in policy.regions if spec.name in view.regions]
     unknown = [spec for spec in specs if view.regions[spec.name].state is RegionState.UNKNOWN]
     published = view.shares(policy.region_of(record.key.type))
-    unseen = [spec for spec in unknown if not view.regions[spec.name].given_up(now) or not published]
-    unseen = [spec for spec in unseen if not view.regions[spec.name].seen]
+    awaited = (spec for spec in unknown if not view.regions[spec.name].seen)
+    unseen = [spec for spec in awaited if not (published and view.regions[spec.name].given_up(now))]
     reasons = [_seen(view.regions[spec.name]) for spec in specs]
 
     if unseen:

@@ -4,7 +4,7 @@ import asyncio
 
 from support.fakes import Fault, Moment, refused
 from support.stage import API, AT, AZURE, OCI, normal, playing
-from support.virtual import until, virtually
+from support.virtual import elapse, until, virtually
 
 from failoverd.core.errors import RateLimited
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, TargetDelayed
@@ -26,7 +26,7 @@ async def test_a_write_that_another_writer_replaces_before_it_is_read_back_is_to
         stage.zonefile.mark(AT, Marker("lab", "api", 3, (RecordType.A,)).to_text())
         answer.set()
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
-        await asyncio.sleep(30.0)
+        await elapse(30.0)
         assert stage.told(ChangeFenced) == []
         assert [event.generation for event in stage.told(ChangeVerified)] == [1]
         assert stage.journal.outcomes()[1] is ChangeOutcome.APPLIED

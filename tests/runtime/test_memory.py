@@ -6,7 +6,7 @@ import pytest
 from support.fakes import PaperJournal
 from support.journals import TARGET, incident, plan
 from support.stage import end
-from support.virtual import now, until, virtually
+from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
@@ -62,15 +62,15 @@ async def test_events_wait_in_order_while_the_journal_is_broken_and_are_written_
     desk.journal.broken = BROKEN
     for event in told[:3]:
         desk.memory.take(event)
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
     for event in told[3:]:
         desk.memory.take(event)
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
     assert desk.journal.events == []
     assert desk.journal.tries <= 120.0 / CALM + 1
     desk.journal.broken = None
     await until(lambda: desk.journal.events == told, within=CALM + BATCH)
-    await asyncio.sleep(60.0)
+    await elapse(60.0)
     assert desk.journal.events == told
     await end(task)
 
@@ -115,11 +115,11 @@ async def test_a_write_that_fails_after_everybody_gave_up_on_it_is_tried_again()
     stuck = desk.journal.stuck = asyncio.Event()
     told = incident(now())
     desk.memory.take(told[0])
-    await asyncio.sleep(PATIENCE + 1.0)
+    await elapse(PATIENCE + 1.0)
     desk.memory.take(told[1])
     desk.journal.broken = BROKEN
     stuck.set()
-    await asyncio.sleep(1.0)
+    await elapse(1.0)
     desk.journal.broken = None
     await until(lambda: desk.journal.events == told[:2], within=2 * CALM)
     await end(task)
