@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.embedded_dns import serving
 from support.servers import program
 
 from failoverd.cli.demo import scenario, world
 from failoverd.cli.demo.view import Silence
-from failoverd.cli.demo.world import free_ports
+from failoverd.cli.demo.world import DnsClient, free_ports
 from failoverd.core.errors import FailoverdError
 
 INTERRUPTED = 130
@@ -192,6 +193,18 @@ async def test_a_daemon_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(FailoverdError, match="is not a duration") as caught:
         await play()
     assert caught.value.reason == "config_invalid"
+
+
+async def test_asking_ends_when_it_is_told_to_whatever_answer_comes_at_that_moment() -> None:
+    """A time-out of dnspython's own (`asyncio.wait_for`) swallows a cancellation that meets an answer (Python 3.11)."""
+    async with serving() as writer:
+        for steps in range(1, 200):
+            asking = asyncio.create_task(DnsClient(writer.address[1]).ask_on(every=0.0))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            done, _ = await asyncio.wait({asking}, timeout=5)
+            assert done, f"it goes on after a cancellation at step {steps}"
 
 
 def with_files(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:

@@ -93,7 +93,7 @@ async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncItera
     async with AsyncExitStack() as stack:
         for region in regions.values():
             await region.start()
-            stack.push_async_callback(region.stop)
+            stack.callback(region.stop)
         events: list[Event] = []
         daemon = Daemon(write_files(folder, dns_port, http_port), [events.append, stage.take])
         world = World(daemon, asyncio.create_task(daemon.run()), DnsClient(dns_port), regions, events)
@@ -123,7 +123,7 @@ async def _script(world: World, stage: Stage) -> dict[str, Any]:
     stage.say(f"now {victim.name} breaks: its load balancer refuses every connection")
     generation = await world.dns.generation()
     fault_at, fault_clock = time.time(), time.perf_counter()
-    await victim.stop()
+    victim.stop()
     await _until(world, f"an answer without {victim.name}", lambda: _newer(world.dns, generation))
     took = time.perf_counter() - fault_clock
     stage.say(f"{took:.2f}s later the authoritative answer has changed: {victim.name} is out")

@@ -34,6 +34,8 @@ _DNS: Final[_Places] = (("127.0.0.1", socket.SOCK_DGRAM), ("127.0.0.1", socket.S
 
 _OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 _MOST_REQUEST: Final = 8_192
+_PATIENCE: Final = 1.0
+"""Seconds that one DNS query may take."""
 
 
 class Region:
@@ -48,11 +50,10 @@ class Region:
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self.address, self._port, limit=_MOST_REQUEST)
 
-    async def stop(self) -> None:
-        """Break it: connections are refused from now on."""
+    def stop(self) -> None:
+        """Break it: connections are refused from now on. Those that stand end by themselves, within two seconds."""
         if self._server is not None:
             self._server.close()
-            await self._server.wait_closed()
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,7 +101,8 @@ class DnsClient:
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[str]:
         query = dns.message.make_query(name, kind)
         try:
-            answer = await dns.asyncquery.udp(query, "127.0.0.1", port=self.port, timeout=1.0)
+            async with asyncio.timeout(_PATIENCE):  # a time-out of dnspython's own can swallow a cancellation
+                answer = await dns.asyncquery.udp(query, "127.0.0.1", port=self.port)
         except (dns.exception.DNSException, OSError):
             return []
         return [item.to_text() for rrset in answer.answer for item in rrset]

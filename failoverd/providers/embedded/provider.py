@@ -4,6 +4,7 @@
 it asks the running server by DNS and cannot write, for the zones are memory that is not its own.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -183,8 +184,9 @@ class EmbeddedReader(_Embedded):
             detail = "`listen` has port 0, so only the daemon knows where its server is"
             raise Permanent(detail, reason="port_unknown", remedy="give `listen` a fixed port")
         try:
-            return await dns.asyncquery.tcp(query, host, _READ_TIMEOUT, port)
-        except dns.exception.Timeout as error:
+            async with asyncio.timeout(_READ_TIMEOUT):  # one of dnspython's own can swallow a cancellation
+                return await dns.asyncquery.tcp(query, host, port=port)
+        except TimeoutError as error:
             detail = f"the DNS server at {where} said nothing for {_READ_TIMEOUT:g}s"
             raise Transient(detail, reason="timeout", remedy="see whether the daemon is alive") from error
         except (OSError, EOFError) as error:
