@@ -279,4 +279,4 @@ async def test_an_address_that_is_replaced_in_the_file_takes_over_at_once(
             assert moved["shares_from"] == moved["shares_to"] == {"east": 5_000, "west": 5_000}
             assert bind_server.dig(NAME, "A") == [EAST, "127.87.0.3"]
             assert len(daemon.named("change.applied")) == 2
-        await new.stop()
+        new.stop()

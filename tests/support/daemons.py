@@ -188,7 +188,7 @@ class Site:
         return process.returncode, printed.decode()
 
     async def break_region(self, name: str) -> None:
-        await self.regions[name].stop()
+        self.regions[name].stop()
 
     async def heal_region(self, name: str) -> None:
         await self.regions[name].start()
@@ -216,4 +216,4 @@ async def site(folder: Path, providers: Mapping[str, str]) -> AsyncIterator[Site
         yield here
     finally:
         for region in here.regions.values():
-            await region.stop()
+            region.stop()
