@@ -30,7 +30,7 @@ from failoverd.runtime.incidents import Incident, Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.opening import Opening
 from failoverd.runtime.probing import Probing
-from failoverd.runtime.reconciling import Tools, Zones
+from failoverd.runtime.reconciling import Names, Tools
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
 from failoverd.store.journal import open_journal
@@ -149,7 +149,7 @@ class Daemon:
                 incidents=self._incidents,
                 memory=self._memory,
                 applier=Applier(self._memory, self.emit, self._clock, actor="failoverd"),
-                zones=Zones(),
+                names=Names(),
                 emit=self.emit,
                 clock=self._clock,
                 new_id=new_id,

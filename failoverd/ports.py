@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Protocol
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol, runtime_checkable
 
 from failoverd.core.events import Event
 from failoverd.core.guard import Approved, PastChange
@@ -38,13 +38,25 @@ class Access(StrEnum):
     WRITE = "write"
 
 
+class Urgency(IntEnum):
+    """Who goes first when an account allows fewer requests than are wanted. The smaller, the more urgent."""
+
+    FAIL_OUT = 0  # traffic is on its way to a region that cannot serve it
+    CHANGE = 1  # any other change, and the proof of one
+    ROUTINE = 2  # looking whether everything is as it was left
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Urgency":
+        return cls.FAIL_OUT if plan.fails_out else cls.CHANGE
+
+
 class Provider(Protocol):
     """One account or server that answers for zones.
 
     Every failure is raised as Transient, RateLimited, Permanent or Fenced (`core/errors.py`); nothing else leaves.
     """
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """What stands at the target now: the record set, the marker, and whatever else a write is conditional on."""
 
     def normalise(self, desired: RecordSet) -> RecordSet:
@@ -62,6 +74,14 @@ class Provider(Protocol):
 
     def manual(self, plan: Plan) -> str:
         """The exact command with which a person can do the same without failoverd. Holds no secret."""
+
+
+@runtime_checkable
+class Propagating(Protocol):
+    """A provider that says by itself when all of its servers have a change."""
+
+    async def propagated(self, target: Target) -> None:
+        """Return once the provider says that all of its servers answer with what was last applied to the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from failoverd.core.decide import Decision
+from failoverd.core.decide import Decision, Wish
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
 
@@ -48,6 +48,11 @@ class Plan:
     def start(self) -> Mapping[str, int]:
         """The shares that failoverd itself had published before: what limits are counted from."""
         return self.shares_before if self.baseline is None else self.baseline
+
+    @property
+    def fails_out(self) -> bool:
+        """Whether it moves traffic away from a region that cannot serve it."""
+        return self.decision.wish is Wish.FAILOVER
 
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none."""

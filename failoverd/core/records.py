@@ -76,6 +76,16 @@ class RecordSet:
     def serving(self) -> tuple[Answer, ...]:
         return tuple(answer for answer in self.answers if answer.weight > 0)
 
+    def says(self, wanted: Self) -> bool:
+        """Whether this set, as it stands, gives each answer the very share that `wanted` gives it, in basis points.
+
+        A person may have written 3 to 1 where failoverd would write 255 to 85: there is nothing to correct.
+        """
+        return (self.key, self.ttl) == (wanted.key, wanted.ttl) and self._split() == wanted._split()
+
+    def _split(self) -> dict[str, int]:
+        return apportion({answer.value: Fraction(answer.weight) for answer in self.serving}, WHOLE)
+
     def shares(self, region_of: Mapping[str, str]) -> dict[str, int]:
         """The share of traffic that each region gets from this set, in basis points, summing to `WHOLE`.
 
@@ -178,13 +188,21 @@ class Weights(StrEnum):
     MEMBERSHIP = "membership"
 
 
+class Marking(StrEnum):
+    """Where a provider keeps the ownership marker."""
+
+    TXT = "txt"  # a TXT record beside the name, shared by all record types of the name
+    TAG = "tag"  # on the object that holds the answers (metadata, a tag), one for each record type
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What one kind of provider can say. A policy that needs more fails `failoverctl check`.
 
     `weights` is per record type; a type that is missing cannot be managed. `single` lists the types that hold one
     value at a time (a CNAME in plain DNS), so they can fail over but not split. `max_answers` is how many values one
-    record set may hold, or None where there is no limit worth a word.
+    record set may hold, or None where there is no limit worth a word. `aliases`: an A or AAAA record may answer with a
+    load balancer of the same cloud, by its name and hosted zone. `creates`: a name that does not exist can be created.
     """
 
     weights: Mapping[RecordType, Weights]
@@ -193,6 +211,9 @@ class Capabilities:
     max_answers: int | None = None
     fence: str = ""
     min_ttl: int = 1
+    marking: Marking = Marking.TXT
+    aliases: bool = False
+    creates: bool = True
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------
@@ -202,12 +223,14 @@ class Capabilities:
 class Endpoint:
     """One address that serves traffic: an IPv4 or IPv6 address or a host name, in canonical text form.
 
-    `port` overrides the port of the checks and is the port of an SRV answer.
+    `port` overrides the port of the checks and is the port of an SRV answer. `alias` is the hosted zone of a load
+    balancer that Route 53 knows as an alias target: then A and AAAA answer with `<hosted zone>/<host name>`.
     """
 
     region: str
     address: str
     port: int | None = None
+    alias: str | None = None
 
     @property
     def id(self) -> str:
@@ -226,6 +249,8 @@ class Endpoint:
             return self.address if family is record_type else None
         if record_type is RecordType.CNAME:
             return self.address
+        if self.alias is not None and record_type in {RecordType.A, RecordType.AAAA}:
+            return f"{self.alias}/{self.address}"
         if record_type is RecordType.SRV and self.port is not None:
             return f"{self.address}:{self.port}"
         return None

@@ -14,7 +14,7 @@ from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import Observed, Policy, RecordSet
-from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
+from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.naming import names
 
@@ -75,14 +75,14 @@ class Applier:
     async def _took_effect(self, provider: Provider, plan: Plan) -> bool:
         """Whether a write whose answer was lost is there all the same."""
         try:
-            return holds(await provider.read(plan.target), plan)
+            return holds(await provider.read(plan.target, urgency=Urgency.CHANGE), plan)
         except ProviderError:
             return False  # cannot be known now: the next round reads again and decides again
 
     async def _read_back(self, provider: Provider, plan: Plan) -> Fenced | None:
         """None when it stands there as written. The provider said yes: a newer generation was written after ours."""
         try:
-            observed = await provider.read(plan.target)
+            observed = await provider.read(plan.target, urgency=Urgency.CHANGE)
         except ProviderError as error:
             raise _not_read_back(plan, error) from error
         if holds(observed, plan):

@@ -49,9 +49,10 @@ def compare(
     """
     if decision.records is None:
         return None
+    says_so = observed.records is not None and observed.records.says(decision.records)
     return diff(
         observed,
-        provider.normalise(decision.records),
+        observed.records if observed.records is not None and says_so else provider.normalise(decision.records),
         decision,
         plan_id=plan_id,
         owner=owner,

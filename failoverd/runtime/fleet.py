@@ -11,7 +11,7 @@ from failoverd.core.events import PolicyLoaded, PolicyRemoved
 from failoverd.core.plan import LastGood
 from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.situations import PolicySituation, Situation
-from failoverd.ports import Prober
+from failoverd.ports import Prober, Urgency
 from failoverd.runtime.opening import Opening
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.reconciling import Reconciler, Tools
@@ -88,9 +88,10 @@ class Fleet:
         await self._probing.close()
 
     def wake(self, policy: str) -> None:
+        """A verdict of the policy changed."""
         running = self._running.get(policy)
         if running is not None:
-            running.reconciler.wake()
+            running.reconciler.wake(Urgency.FAIL_OUT)
 
     def tick(self) -> None:
         """Level-triggered: look at everything again, whatever was or was not heard."""

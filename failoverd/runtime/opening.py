@@ -9,7 +9,7 @@ from failoverd.core.errors import FailoverdError, Permanent, ProviderError
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
-from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
 from failoverd.runtime.supervising import describe
 
 
@@ -48,14 +48,20 @@ class Opening:
     def _context(self) -> "_Classified":
         return _Classified(self._name, self._kind.open(self._name, self._settings, self._access))
 
-    async def read(self, target: Target) -> Observed:
-        return await (await self.open()).read(target)
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
+        return await (await self.open()).read(target, urgency=urgency)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return self._opened().normalise(desired)
 
     async def apply(self, approved: Approved) -> None:
         await (await self.open()).apply(approved)
+
+    async def propagated(self, target: Target) -> None:
+        """Return at once for a provider that does not say when its servers have a change."""
+        provider = await self.open()
+        if isinstance(provider, Propagating):
+            await provider.propagated(target)
 
     def manual(self, plan: Plan) -> str:
         return self._opened().manual(plan)

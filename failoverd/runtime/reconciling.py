@@ -1,4 +1,4 @@
-"""The loop: read, decide, plan, review, apply. One reconciler per policy, one task per target, one writer per zone.
+"""The loop: read, decide, plan, review, apply. One reconciler per policy, one task per target, one writer per name.
 
 It is woken by a change of verdict and by a regular tick. The tick makes it level-triggered: a failed write, a hand edit
 and a lost wake-up all heal the same way, by looking again.
@@ -16,7 +16,7 @@ from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, drifted
 from failoverd.core.records import Marker, Observed, OnDrift, Policy, RecordSpec, Target
 from failoverd.core.situations import TargetSituation
-from failoverd.ports import ChangeOutcome, Clock, Emit, Provider
+from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.comparing import compare, decide_on
@@ -25,8 +25,12 @@ from failoverd.runtime.memory import Memory
 from failoverd.runtime.reporting import Reporter
 from failoverd.runtime.supervising import backoff, describe, supervise
 
-DEADLINE: Final = 30.0
-"""Seconds that one round at one target may take before its zone is given up for now."""
+DEADLINE: Final = 300.0
+"""Seconds that one round at one target may take before it is given up for now.
+
+A backstop against a defect: providers bound each of their calls, but a call may have to wait long for its turn where an
+account allows few a second and a region failed under a thousand records.
+"""
 
 LONGEST_RETRY_AFTER: Final = 3_600.0
 """Seconds. Throttling is obeyed, but a broken header does not park a zone for days."""
@@ -35,14 +39,18 @@ FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
 
-class Zones:
-    """One writer per zone: who reads in order to write holds the zone's lock until it is done."""
+class Names:
+    """One writer per name: who reads in order to write holds the name's lock, for its record types share a marker.
+
+    Whether the names of one zone can be written at the same time is known to their provider, which puts them into one
+    batch, or one after the other.
+    """
 
     def __init__(self) -> None:
-        self._locks: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def lock(self, target: Target) -> asyncio.Lock:
-        return self._locks[target.provider, target.zone]
+        return self._locks[target.provider, target.zone, target.key.name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Tools:
     incidents: Incidents
     memory: Memory
     applier: Applier
-    zones: Zones
+    names: Names
     emit: Emit
     clock: Clock
     new_id: Callable[[str], str]
@@ -69,6 +77,7 @@ class _Post:
     provider: Provider
     report: Reporter
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    urgency: Urgency = Urgency.ROUTINE
     fenced: int = 0
     seen: Observed | None = None  # what the last look found
     wanted: Plan | None = None  # what this round would write
@@ -90,9 +99,10 @@ class Reconciler:
         self._idle.set()
         self._stopping = False
 
-    def wake(self) -> None:
-        """Something changed: look at every target soon."""
+    def wake(self, urgency: Urgency = Urgency.ROUTINE) -> None:
+        """Something may have changed: look at every target soon."""
         for post in self._posts:
+            post.urgency = min(post.urgency, urgency)
             post.woken.set()
 
     def situations(self) -> list[TargetSituation]:
@@ -139,7 +149,7 @@ class Reconciler:
         post.wanted = None
         deadline = asyncio.timeout(DEADLINE)
         try:
-            async with self._tools.zones.lock(post.target), deadline:
+            async with self._tools.names.lock(post.target), deadline:
                 situation = await self._reconcile(post)
         except Fenced as error:
             post.fenced += 1
@@ -161,7 +171,8 @@ class Reconciler:
         policy, target, provider, report, tools = self._policy, post.target, post.provider, post.report, self._tools
         now = tools.clock()
 
-        observed = post.seen = await provider.read(target)
+        urgency, post.urgency = post.urgency, Urgency.ROUTINE
+        observed = post.seen = await provider.read(target, urgency=urgency)
         await self._resolve(post, observed, now)
         last_good, history = await tools.memory.recall(target, now - policy.limits.longest_window)
         plan = self._compare(post, observed, last_good, now)

@@ -18,7 +18,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
-from failoverd.ports import Access, Provider
+from failoverd.ports import Access, Provider, Urgency
 
 FAILED, PENDING, INTERRUPTED = 1, 10, 130
 
@@ -29,7 +29,7 @@ class Defective:
     def __init__(self, inner: Provider) -> None:
         self._inner = inner
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         raise KeyError(f"a defect at {target}")
 
     def normalise(self, desired: RecordSet) -> RecordSet:

@@ -29,7 +29,7 @@ from failoverd.core.records import (
     Timings,
 )
 from failoverd.core.situations import Situation
-from failoverd.ports import ChangeOutcome, Clock
+from failoverd.ports import ChangeOutcome, Clock, Urgency
 
 T = TypeVar("T")
 
@@ -144,7 +144,7 @@ class PaperProvider:
         on_read, on_apply: faults, one for each coming call.
         audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
-        most_in_zone, most_abreast: the most calls that were ever under way at once, by zone and in all.
+        most_at_name, most_abreast: the most calls that were ever under way at once, by name and in all.
     """
 
     def __init__(self, zonefile: Zonefile, clock: Clock, *, name: str = "dns-main", latency: float = 0.001) -> None:
@@ -159,12 +159,12 @@ class PaperProvider:
         self.on_apply: deque[Fault] = deque()
         self.reads: list[float] = []
         self.applies: list[float] = []
-        self.in_zone: dict[str, int] = {}
-        self.most_in_zone: dict[str, int] = {}
+        self.at_name: dict[str, int] = {}
+        self.most_at_name: dict[str, int] = {}
         self.most_abreast = 0
         self._clock = clock
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         self.reads.append(self._clock())
         zonefile, nothing = self.zonefile, Observed(target, None)
         return await self._call(target, self.on_read, lambda: zonefile.observe(target), lambda: nothing)
@@ -218,9 +218,10 @@ class PaperProvider:
         await asyncio.sleep(self.latency / 2)
 
     def _count(self, target: Target, change: int) -> None:
-        self.in_zone[target.zone] = self.in_zone.get(target.zone, 0) + change
-        self.most_abreast = max(self.most_abreast, sum(self.in_zone.values()))
-        self.most_in_zone[target.zone] = max(self.most_in_zone.get(target.zone, 0), self.in_zone[target.zone])
+        name = target.key.name
+        self.at_name[name] = self.at_name.get(name, 0) + change
+        self.most_abreast = max(self.most_abreast, sum(self.at_name.values()))
+        self.most_at_name[name] = max(self.most_at_name.get(name, 0), self.at_name[name])
 
 
 async def _strike(fault: Fault) -> None:

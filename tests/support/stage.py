@@ -30,7 +30,7 @@ from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.probing import Probing
-from failoverd.runtime.reconciling import Reconciler, Tools, Zones
+from failoverd.runtime.reconciling import Names, Reconciler, Tools
 from failoverd.runtime.supervising import supervise
 
 OWNER = "prod"
@@ -118,7 +118,7 @@ class Stage:
             incidents=self.incidents,
             memory=self.memory,
             applier=Applier(self.memory, self.emit, clock, actor="failoverd"),
-            zones=Zones(),
+            names=Names(),
             emit=self.emit,
             clock=clock,
             new_id=new_id,

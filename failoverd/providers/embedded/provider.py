@@ -32,7 +32,7 @@ from failoverd.core.records import (
     Target,
     Weights,
 )
-from failoverd.ports import Access
+from failoverd.ports import Access, Urgency
 from failoverd.providers.embedded.answering import Transport, respond
 from failoverd.providers.embedded.place import MAX_TTL, MAX_WEIGHT, Place, absolute, rdata, weights_name
 from failoverd.providers.embedded.server import serve
@@ -111,7 +111,7 @@ class EmbeddedWriter(_Embedded):
         super().__init__(name, settings, address)
         self._zones = zones
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         self._check(target)
         return self._zones.place(target).observed(target)
 
@@ -148,7 +148,7 @@ class EmbeddedWriter(_Embedded):
 class EmbeddedReader(_Embedded):
     """The provider in any other process: reads what the daemon answers, writes nothing."""
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         self._check(target)
         place = await self._ask(target)
         return place.observed(target)

@@ -16,7 +16,7 @@ from dns.rdatatype import RdataType
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Capabilities, Marker, Observed, RecordSet, RecordType, Target, Weights
-from failoverd.ports import Access, ProviderKind
+from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers.rfc2136 import rdata
 from failoverd.providers.rfc2136.change import change_of
 from failoverd.providers.rfc2136.client import Conversation, Reader, Writer
@@ -39,7 +39,7 @@ class Rfc2136:
         self._key = key
         self._client = client
 
-    async def read(self, target: Target) -> Observed:
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         async with self._client.conversation(target.zone) as talk:
             return await _snapshot(talk, target)
 
