@@ -168,7 +168,7 @@ async def test_a_shift_that_is_too_large_waits_for_a_person() -> None:
         assert (held.until, held.wanted) == (None, {"oci": 10_000})
 
 
-# -- one writer per name, and the end -----------------------------------------------------------------------------------
+# -- one writer per name, and the end ----------------------------------------------------------------------------------
 
 
 @virtually
