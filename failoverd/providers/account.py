@@ -15,7 +15,6 @@ Errors are turned into the four kinds by the provider, inside the call that it h
 import asyncio
 import heapq
 import random
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from itertools import count
 from typing import Final, TypeVar
 
 from failoverd.core.errors import ProviderError, RateLimited, Transient
-from failoverd.ports import Clock, Urgency
+from failoverd.ports import Urgency
 
 T = TypeVar("T")
 
@@ -52,13 +51,13 @@ class Rate:
 
 
 class Bucket:
-    """A token bucket whose waiting line is sorted by urgency, and by arrival within one."""
+    """A token bucket whose waiting line is sorted by urgency, and by arrival within one. Made inside a running loop."""
 
-    def __init__(self, rate: Rate, clock: Clock = time.monotonic) -> None:
+    def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._clock = clock
+        self._clock = asyncio.get_running_loop().time
         self._tokens = rate.burst
-        self._at = clock()
+        self._at = self._clock()
         self._paused_until = 0.0
         self._line: list[tuple[Urgency, int, Turn]] = []
         self._number = count()

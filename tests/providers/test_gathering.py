@@ -1,0 +1,166 @@
+"""Calls that are wanted at the same time, made as one."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+from support.virtual import now, until, virtually
+
+from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
+from failoverd.ports import Urgency
+from failoverd.providers.account import TRIES, Bucket, Rate
+from failoverd.providers.gathering import Gathering
+
+CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
+
+
+class Api:
+    """Takes a second for each request; some of its records are bad."""
+
+    def __init__(self, *bad: int) -> None:
+        self.requests: list[list[int]] = []
+        self.bad = set(bad)
+        self.answers: list[Callable[[], Exception]] = []
+        self.busy = 0
+
+    async def send(self, items: Sequence[int], urgency: Urgency) -> list[str]:  # noqa: ARG002 - what it is called with
+        self.requests.append(list(items))
+        self.busy += 1
+        assert self.busy == 1, "two requests of one gathering at once"
+        await asyncio.sleep(1.0)
+        self.busy -= 1
+        if self.answers:
+            answer = self.answers.pop(0)
+            raise answer()
+        if self.bad & set(items):
+            raise Fenced("one of them is not what was read", reason="stale_generation")
+        return [f"done {item}" for item in items]
+
+
+def gathering(api: Api, *, most: int = 1_000, rate: float = 1_000.0) -> Gathering[int, str]:
+    return Gathering(Bucket(Rate(rate)), api.send, lambda items: min(most, len(items)))
+
+
+@virtually
+async def test_what_comes_while_a_request_is_under_way_goes_with_the_next_one() -> None:
+    api = Api()
+    gathered = gathering(api)
+    first = asyncio.create_task(gathered(0, CHANGE))
+    await until(lambda: api.busy)
+    rest = [asyncio.create_task(gathered(item, CHANGE)) for item in range(1, 50)]
+    assert await first == "done 0"
+    assert await asyncio.gather(*rest) == [f"done {item}" for item in range(1, 50)]
+    assert api.requests == [[0], list(range(1, 50))]
+
+
+@virtually
+async def test_a_request_waits_for_its_turn_and_takes_along_all_that_came_meanwhile() -> None:
+    api, bucket = Api(), Bucket(Rate(per_second=0.1))
+    await bucket.take(CHANGE)
+    gathered = Gathering(bucket, api.send)
+    await asyncio.gather(*(gathered(item, CHANGE) for item in range(200)))
+    assert api.requests == [list(range(200))]
+
+
+@virtually
+async def test_no_request_carries_more_than_fits_and_the_most_urgent_go_first() -> None:
+    api = Api()
+    gathered = gathering(api, most=2)
+    jobs = [(1, ROUTINE), (2, CHANGE), (3, FAIL_OUT), (4, ROUTINE), (5, FAIL_OUT)]
+    await asyncio.gather(*(gathered(item, urgency) for item, urgency in jobs))
+    assert api.requests == [[3, 5], [2, 1], [4]]
+
+
+@virtually
+async def test_an_urgent_item_hurries_the_request_that_it_joins() -> None:
+    api, bucket = Api(), Bucket(Rate(per_second=1.0))
+    await bucket.take(ROUTINE)
+    gathered = Gathering(bucket, api.send)
+    look = asyncio.create_task(gathered(1, ROUTINE))
+    await asyncio.sleep(0)
+    other = asyncio.create_task(bucket.take(CHANGE))
+    await asyncio.sleep(0)
+    begun = now()
+    await gathered(2, FAIL_OUT)
+    assert api.requests == [[2, 1]]
+    assert now() - begun == pytest.approx(2.0, abs=0.01)
+    await asyncio.gather(look, other)
+
+
+@virtually
+@pytest.mark.parametrize("count", [2, 3, 200])
+async def test_one_bad_record_fails_alone(count: int) -> None:
+    api = Api(count - 1)
+    gathered = gathering(api)
+    results = await asyncio.gather(*(gathered(item, CHANGE) for item in range(count)), return_exceptions=True)
+    assert results[:-1] == [f"done {item}" for item in range(count - 1)]
+    assert isinstance(results[-1], Fenced)
+    assert len(api.requests) <= 2 * count.bit_length() + 1
+
+
+@virtually
+async def test_a_batch_whose_outcome_is_not_known_is_told_to_all_and_not_sent_again() -> None:
+    api = Api()
+    api.answers = [lambda: Transient("no answer", reason="outcome_unknown")]
+    gathered = gathering(api)
+    results = await asyncio.gather(*(gathered(item, CHANGE) for item in range(3)), return_exceptions=True)
+    assert [type(result) for result in results] == [Transient] * 3
+    assert len({id(result) for result in results}) == 3
+    assert api.requests == [[0, 1, 2]]
+
+
+@virtually
+async def test_a_throttled_batch_goes_again_with_what_came_meanwhile() -> None:
+    api = Api()
+    api.answers = [lambda: RateLimited("slowly", reason="throttled", retry_after=5.0)]
+    gathered = gathering(api)
+    first = [asyncio.create_task(gathered(item, CHANGE)) for item in (1, 2)]
+    await until(lambda: api.busy)
+    later = asyncio.create_task(gathered(3, CHANGE))
+    assert await asyncio.gather(*first, later) == ["done 1", "done 2", "done 3"]
+    assert api.requests == [[1, 2], [1, 2, 3]]
+    assert now() >= 1_007.0
+
+
+@virtually
+async def test_endless_throttling_ends_as_an_error_that_says_when_to_come_back() -> None:
+    api = Api()
+    api.answers = [lambda: RateLimited("slowly", reason="throttled", retry_after=2.0)] * 10
+    with pytest.raises(RateLimited) as caught:
+        await gathering(api)(1, CHANGE)
+    assert caught.value.retry_after == 2.0
+    assert len(api.requests) == TRIES
+
+
+@virtually
+async def test_who_gave_up_waiting_is_not_sent() -> None:
+    api = Api()
+    gathered = gathering(api)
+    first = asyncio.create_task(gathered(1, CHANGE))
+    await until(lambda: api.busy)
+    gone, stays = asyncio.create_task(gathered(2, CHANGE)), asyncio.create_task(gathered(3, CHANGE))
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(first, stays)
+    assert api.requests == [[1], [3]]
+
+
+@virtually
+async def test_a_defect_in_one_request_is_told_and_the_next_one_is_made() -> None:
+    api = Api()
+    api.answers = [lambda: KeyError("a defect"), lambda: Permanent("no", reason="zone_missing")]
+    gathered = gathering(api)
+    with pytest.raises(KeyError):
+        await gathered(1, CHANGE)
+    with pytest.raises(Permanent):
+        await gathered(2, CHANGE)
+    assert await gathered(3, CHANGE) == "done 3"
+
+
+@virtually
+async def test_a_defect_in_the_sizing_leaves_nobody_waiting() -> None:
+    api, sizes = Api(), {1: 0}
+    gathered = Gathering(Bucket(Rate(1_000.0)), api.send, lambda items: sizes[items[0]])
+    assert await gathered(1, CHANGE) == "done 1"
+    with pytest.raises(KeyError):
+        await gathered(2, CHANGE)
