@@ -374,12 +374,16 @@ class PlanRefused(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftDetected(TargetEvent):
+    """Somebody else changed the record. `kind` is lost, edited or intended; `until`, when an edit will be put back."""
+
     name: ClassVar[str] = "drift.detected"
     level: ClassVar[Level] = Level.WARNING
 
     found: str
     expected: str
     will: str
+    kind: str = ""
+    until: float | None = None
 
     def say(self) -> str:
         return f"somebody changed {self._where}: {self.found}; failoverd had published {self.expected}; it {self.will}"

@@ -135,6 +135,11 @@ def _answers_nothing(plan: Plan) -> bool:
     return plan.before.records is None or not plan.before.records.serving
 
 
+def _leaves_answers(plan: Plan) -> bool:
+    """Whether only the marker is written: told from what the fence will compare."""
+    return plan.kind is PlanKind.ADOPT and plan.after == plan.before.records
+
+
 def _regions(shares: Mapping[str, int]) -> int:
     return sum(1 for region, share in shares.items() if share > 0 and region != ELSEWHERE)
 
@@ -145,7 +150,7 @@ def _min_regions(plan: Plan, limits: Limits) -> LimitCheck:
     found, allowed = f"{after} regions", f"at least {limits.min_regions} regions"
     if after >= limits.min_regions:
         return LimitCheck(Limit.MIN_REGIONS, True, found, allowed)
-    if plan.kind is PlanKind.ADOPT and plan.after == plan.before.records:
+    if _leaves_answers(plan):
         return LimitCheck(Limit.MIN_REGIONS, True, found, allowed, "answers stay as they are")
     if _answers_nothing(plan):
         return LimitCheck(Limit.MIN_REGIONS, True, found, allowed, "nothing is answered now")
@@ -158,6 +163,8 @@ def _max_shift(plan: Plan, limits: Limits, history: Sequence[PastChange], now: f
     allowed = f"{_percent(limits.max_shift)} per {limits.shift_window:g}s"
     if _answers_nothing(plan):
         return LimitCheck(Limit.MAX_SHIFT, True, "0%", allowed, "nothing is answered now: no traffic to move")
+    if _leaves_answers(plan):
+        return LimitCheck(Limit.MAX_SHIFT, True, "0%", allowed, "answers stay as they are")
     largest = _largest_shift(plan, limits.shift_window, history, now)
     note = "counted from before somebody else's edit" if plan.baseline is not None else ""
     return LimitCheck(Limit.MAX_SHIFT, largest <= limits.max_shift, _percent(largest), allowed, note)

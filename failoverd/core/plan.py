@@ -25,7 +25,8 @@ class Plan:
 
     `shares_before` and `shares_after` are in basis points by region; the first is empty when nothing was answered.
     `revision` is the policy revision that the plan was made from. `baseline` is set when somebody else edited the
-    record: the shares that failoverd had published before that, which is where the limits count from.
+    record: the shares that failoverd had published before that, which is where the limits count from. `overruled` is
+    set when somebody's edit is accepted: what failoverd would have written instead.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Plan:
     decision: Decision
     revision: str
     baseline: Mapping[str, int] | None = None
+    overruled: RecordSet | None = None
 
     @property
     def generation(self) -> int:
@@ -69,11 +71,17 @@ class Plan:
             shares_before=self.shares_after,
             shares_after=self.shares_before,
             baseline=None,
+            overruled=None,
         )
+
+    def verified(self, at: float) -> "LastGood":
+        """What is known once the plan was applied."""
+        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled)
 
 
 class RefusalReason(StrEnum):
     NO_MARKER = "no_marker"
+    MARKER_LOST = "marker_lost"
     OTHER_OWNER = "other_owner"
     OTHER_POLICY = "other_policy"
     FOREIGN_MARKER = "foreign_marker"
@@ -99,12 +107,17 @@ class InSync:
 
 @dataclass(frozen=True, slots=True)
 class LastGood:
-    """The answer that failoverd last verified at a target: what to put back, and the generation it belongs to."""
+    """The answer that failoverd last verified at a target: what to put back, and the generation it belongs to.
+
+    `overruled`: this is somebody's edit that was accepted, and failoverd wanted that instead. It stays until failoverd
+    wants something else.
+    """
 
     records: RecordSet
     generation: int
     shares: Mapping[str, int]
     at: float
+    overruled: RecordSet | None = None
 
 
 def refusal(observed: Observed, owner: str) -> Refused | None:
@@ -173,11 +186,12 @@ def diff(
     """
     refused = refusal(observed, owner)
     if refused is not None:
-        return refused
+        return _marker_lost(refused, observed, last_good) or refused
     target, marker = observed.target, observed.marker
     if marker is not None and last_good is not None and marker.generation < last_good.generation:
         return _stale(target, marker.generation, last_good.generation)
-    if marker is not None and target.key.type in marker.types and observed.records == desired:
+    accepted = last_good is not None and last_good.overruled == desired and last_good.records == observed.records
+    if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
         return InSync(target, marker.generation)
     floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
@@ -255,6 +269,20 @@ def drifted(observed: Observed, last_good: LastGood | None) -> bool:
     if last_good is None or observed.marker is None or observed.marker.generation != last_good.generation:
         return False
     return observed.records != last_good.records
+
+
+def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | None) -> Refused | None:
+    """A name that was ours, with our answers and without our marker: somebody gave it up, or removed a stray TXT."""
+    if refused.reason is not RefusalReason.NO_MARKER or last_good is None or observed.records != last_good.records:
+        return None
+    target = observed.target
+    return Refused(
+        target,
+        RefusalReason.MARKER_LOST,
+        f"the marker of {target.key.name} is gone; the answers are those that failoverd left there",
+        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {target.key.name}; "
+        "otherwise remove the record from the policy",
+    )
 
 
 def _stale(target: Target, found: int, known: int) -> Refused:

@@ -276,6 +276,7 @@ class AllDown(StrEnum):
 class OnDrift(StrEnum):
     RESTORE = "restore"
     REPORT = "report"
+    ADOPT = "adopt"
 
 
 @dataclass(frozen=True, slots=True)

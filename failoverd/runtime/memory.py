@@ -113,7 +113,7 @@ class Memory:
             self._doubted.pop(_key(plan), None)
         if outcome is ChangeOutcome.APPLIED:
             self._overtake(plan.target, plan.generation)
-            self._last_good[plan.target] = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
+            self._last_good[plan.target] = plan.verified(at)
             change = PastChange(plan.id, at, dict(plan.start), dict(plan.shares_after))
             self._changes.setdefault(plan.target, []).append(change)
             del self._changes[plan.target][:-MOST_CHANGES]

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from failoverd.core.drift import DriftAction, DriftResponse, accepting, respond
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
 from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, drifted
-from failoverd.core.records import Marker, Observed, OnDrift, Policy, RecordSpec, Target
+from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec, Target
 from failoverd.core.situations import TargetSituation
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.applying import Applier
@@ -81,6 +82,7 @@ class _Post:
     fenced: int = 0
     seen: Observed | None = None  # what the last look found
     wanted: Plan | None = None  # what this round would write
+    edit: tuple[RecordSet | None, float] | None = None  # somebody's edit that stands, and since when
 
 
 class Reconciler:
@@ -181,19 +183,30 @@ class Reconciler:
         if isinstance(plan, Refused):
             return report.refused(observed, plan)
         if isinstance(plan, InSync):
+            post.edit = None
             self._verify(observed, last_good, now)
             return report.in_sync(observed, plan.generation)
         post.wanted = plan
         if last_good is not None and drifted(observed, last_good):
-            report_only = policy.on_drift is OnDrift.REPORT and plan.after == last_good.records
-            situation = report.drifted(plan, last_good, report_only=report_only)
-            if report_only:
+            response = self._respond(post, plan, last_good, now)
+            situation = report.drifted(plan, last_good, response)
+            if response.action in {DriftAction.REPORT, DriftAction.WAIT}:
                 return situation
+            if response.action is DriftAction.ADOPT:
+                plan = post.wanted = accepting(plan)
 
         approval = review(plan, policy.limits, history, now)
         if isinstance(approval, Held):
             return report.limited(observed, approval)
         return await self._apply(post, approval)
+
+    def _respond(self, post: _Post, plan: Plan, last_good: LastGood, now: float) -> DriftResponse:
+        """What becomes of somebody else's edit, counted from when it was first seen."""
+        if post.edit is None or post.edit[0] != plan.before.records:
+            post.edit = (plan.before.records, now)
+        in_incident = self._tools.incidents.current(self._policy.name) is not None
+        on_drift = self._policy.on_drift
+        return respond(plan, last_good, on_drift, in_incident=in_incident, since=post.edit[1], now=now)
 
     async def _apply(self, post: _Post, approved: Approved) -> TargetSituation | None:
         if self._stopping:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.decide import Decision, Wish
+from failoverd.core.drift import DriftAction, DriftResponse
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import DecisionMade, DriftDetected, PlanHeld, PlanRefused, TargetDelayed, TargetResumed
 from failoverd.core.guard import Held
@@ -17,6 +18,19 @@ from failoverd.runtime.naming import Names, names
 
 WAITS: Final = frozenset({"failback_hold", "failback_manual", "frozen", "released", "overload", "no_verdict"})
 """Codes of reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
+
+
+_WILL: Final = {
+    DriftAction.RESTORE: "puts its own answer back",
+    DriftAction.REPORT: "only reports it (on_drift: report)",
+    DriftAction.WAIT: "takes it as meant, for an incident is open, and puts its own answer back later",
+    DriftAction.ADOPT: "keeps it until health wants something else (on_drift: adopt)",
+}
+
+_REMEDIES: Final = {
+    DriftAction.REPORT: "on_drift is report: put it back by hand, or run failoverctl plan and apply",
+    DriftAction.WAIT: "to keep it, say on_drift: adopt in the policy; to end it now, put the answer back by hand",
+}
 
 
 @dataclass(slots=True)
@@ -108,10 +122,10 @@ class Reporter:
             situation, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=manual, until=held.until
         )
 
-    def drifted(self, plan: Plan, last_good: LastGood, *, report_only: bool) -> TargetSituation:
+    def drifted(self, plan: Plan, last_good: LastGood, response: DriftResponse) -> TargetSituation:
         """Somebody else changed the record. Said once while that edit stands, and when something is done to it."""
         found = _values(plan.before.records)
-        will = "only reports it (on_drift: report)" if report_only else "puts its own answer back"
+        will = _WILL[response.action]
         if (found, will) != self._drift:
             self._drift = found, will
             self.emit(
@@ -121,13 +135,16 @@ class Reporter:
                     found=found,
                     expected=_values(last_good.records),
                     will=will,
+                    kind=response.kind,
+                    until=response.until,
                 )
             )
         return replace(
             self._situation(TargetState.DRIFTED, plan.before),
             detail=found,
-            remedy="on_drift is report: put it back by hand, or run failoverctl plan and apply",
+            remedy=_REMEDIES.get(response.action, ""),
             manual=self.provider.manual(plan),
+            until=response.until,
         )
 
     def delayed(self, error: FailoverdError, plan: Plan | None, delay: float) -> TargetSituation:

@@ -111,7 +111,7 @@ class SqliteJournal:
                 (*change_row(plan, at), at, outcome.value, detail, 1),
             )
             if outcome is ChangeOutcome.APPLIED:
-                good = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
+                good = plan.verified(at)
                 connection.execute(
                     "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
                     " generation = excluded.generation, body = excluded.body"

@@ -22,6 +22,7 @@ from support.stage import (
 )
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.core.drift import INTENT
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.events import (
     ChangeApplied,
@@ -90,7 +91,7 @@ async def test_with_on_drift_report_a_failing_region_is_still_left() -> None:
 
 @virtually
 async def test_a_hand_edit_ends_no_hold() -> None:
-    """Somebody puts a region back that is being held back: that makes it no safer."""
+    """Somebody puts a region back that is being held back: it is taken as meant, and makes the region no safer."""
     found = policy(failback_after=None)
     async with playing(found) as stage:
         await normal(stage)
@@ -100,8 +101,86 @@ async def test_a_hand_edit_ends_no_hold() -> None:
         await elapse(60.0)
         stage.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
         await until(lambda: stage.told(DriftDetected))
+        told, edited = stage.told(DriftDetected)[0], now()
+        assert (told.kind, told.until) == ("intended", pytest.approx(edited + INTENT, abs=0.1))
+        await elapse(INTENT - TICK)
+        assert stage.shares(found) == {"azure": 70.0, "oci": 30.0}
+        assert situation(stage).state is TargetState.DRIFTED
+        assert situation(stage).until == told.until
         await elapse(2 * TICK)
         assert stage.shares(found) == {"oci": 100.0}
+        assert [event.will for event in stage.told(DriftDetected)][1:] == ["puts its own answer back"]
+
+
+@virtually
+async def test_an_edit_during_an_incident_gives_way_at_once_when_health_wants_something_new() -> None:
+    found = policy(failback_after=None)
+    async with playing(found) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(found, oci=100.0))
+        stage.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
+        await until(lambda: stage.told(DriftDetected))
+        stage.heals(AZURE)
+        stage.fails(OCI)
+        edited = now()
+        await until(stage.steers(found, azure=100.0))
+        assert now() - edited < INTENT / 2
+
+
+@virtually
+async def test_an_emptied_record_is_loss_and_is_rebuilt_whatever_on_drift_says() -> None:
+    for on_drift in OnDrift:
+        async with playing(policy(on_drift=on_drift)) as stage:
+            await normal(stage)
+            stage.zonefile.put(AT, None)
+            await until(stage.steers(API, **NORMAL))
+            assert stage.told(DriftDetected)[0].kind == "lost"
+
+
+@virtually
+async def test_with_on_drift_adopt_an_edit_becomes_the_answer_until_health_wants_something_else() -> None:
+    found = policy(on_drift=OnDrift.ADOPT)
+    async with playing(found) as stage:
+        await normal(stage)
+        stage.zonefile.put(AT, {AZURE: 1, OCI: 1})
+        await until(lambda: stage.generation(found) == 2)
+        await elapse(10 * TICK)
+        assert stage.shares(found) == {"azure": 50.0, "oci": 50.0}
+        assert stage.generation(found) == 2
+        assert situation(stage).state is TargetState.IN_SYNC
+        assert stage.told(ChangeApplied)[-1].kind == "adopt"
+        assert len(stage.told(DriftDetected)) == 1
+        stage.fails(AZURE)
+        await until(stage.steers(found, oci=100.0))
+        stage.heals(AZURE)
+        await until(stage.steers(found, **NORMAL))
+
+
+@virtually
+async def test_an_adopted_edit_outlives_a_restart() -> None:
+    found = policy(on_drift=OnDrift.ADOPT)
+    async with playing(found) as stage:
+        await normal(stage)
+        stage.zonefile.put(AT, {AZURE: 1, OCI: 1})
+        await until(lambda: stage.generation(found) == 2)
+    again = Stage(zonefile=stage.zonefile, journal=stage.journal, world=stage.world)
+    async with playing(found, stage=again):
+        await elapse(10 * TICK)
+        assert again.shares(found) == {"azure": 50.0, "oci": 50.0}
+        assert again.generation(found) == 2
+
+
+@virtually
+async def test_a_marker_that_somebody_deleted_is_a_reason_of_its_own_and_nothing_is_touched() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.zonefile.mark(AT, None)
+        await until(lambda: stage.told(PlanRefused))
+        assert [event.reason for event in stage.told(PlanRefused)] == ["marker_lost"]
+        stage.fails(AZURE)
+        await elapse(10 * TICK)
+        assert stage.shares(API) == {"azure": 70.0, "oci": 30.0}
 
 
 @virtually
