@@ -131,6 +131,7 @@ def _provider(
         message = f"provider {provider.name} takes no TTL lower than {lowest}"
         yield draft.document.diagnose(Code.TTL_TOO_LOW, ("records", index, "ttl"), message, f"write ttl: {lowest}")
     yield from _too_many(draft, record, provider, place)
+    yield from _aliases(draft, record, provider)
     if record.type in capabilities.single:
         yield from _single(draft, record, provider, index)
     elif capabilities.weights[record.type] is Weights.MEMBERSHIP:
@@ -148,6 +149,18 @@ def _too_many(draft: Draft, record: RecordEntry, provider: ProviderEntry, place:
     )
     hint = "publish load balancers instead of single servers, or split the record"
     yield draft.document.diagnose(Code.TOO_MANY_ANSWERS, place, message, hint)
+
+
+def _aliases(draft: Draft, record: RecordEntry, provider: ProviderEntry) -> Iterator[Diagnostic]:
+    """An alias has no address of its own that another DNS could answer with."""
+    if provider.capabilities.aliases or record.type not in {RecordType.A, RecordType.AAAA}:
+        return
+    for region, endpoints in draft.endpoints.items():
+        for index, endpoint in enumerate(endpoints):
+            if endpoint.alias is not None:
+                message = f"provider {provider.name} ({provider.kind.name}) cannot answer {record.type} with an alias"
+                hint = "write the load balancer's addresses, or its name under a CNAME record"
+                yield draft.document.diagnose(Code.NO_ALIASES, ("regions", region, "endpoints", index), message, hint)
 
 
 def _single(draft: Draft, record: RecordEntry, provider: ProviderEntry, index: int) -> Iterator[Diagnostic]:

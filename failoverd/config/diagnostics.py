@@ -19,6 +19,16 @@ _SECRET_VALUE = re.compile(
     r"""(?ix) ( (?:secret|passw(?:or)?d|token|credential|private|api_?key|key_content) [\w-]* (?<!_file) (?<!-file)
     ["']? \s* [:=] \s* ) (?P<value> [^\s{\[] .* )"""
 )
+_SECRET_KEY = re.compile(
+    r"(?i)^(?!.*[_-](?:file|path|dir|id|name)$).*"
+    r"(?:secret|passw(?:or)?d|passphrase|token|private_?key|api_?key|access_?key|key_content|credential)"
+)
+_SECRET_ITSELF = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # an access key of AWS
+    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}"  # a JSON Web Token (RFC 7519)
+    r"|://[^/\s:@]+:[^/\s@]+@"  # a password in a URL (RFC 3986, 3.2.1)
+)
 _KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/=]{32,}")
 
 
@@ -62,6 +72,7 @@ class Code(StrEnum):
     NO_CHECK_KIND = "FD206", "a check does not say its kind"
     SEVERAL_CHECK_KINDS = "FD207", "a check says several kinds"
     UNKNOWN_PROVIDER_KIND = "FD208", "a provider kind is not known"
+    INLINE_SECRET = "FD209", "a secret is written inline"
 
     UNKNOWN_REGION = "FD301", "a region is not in the inventory"
     UNKNOWN_PROVIDER = "FD302", "a provider is not in the daemon's configuration"
@@ -82,6 +93,7 @@ class Code(StrEnum):
     THRESHOLDS = "FD317", "thresholds contradict each other"
     CHECK_TIMES = "FD318", "the times of a check are out of bounds or contradict each other"
     TOO_MANY_ANSWERS = "FD319", "a record could have more answers than a provider holds"
+    NO_ALIASES = "FD320", "a provider cannot answer with an alias"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
@@ -181,8 +193,14 @@ def excerpt_of(line: str) -> str:
 
     Secrets do not belong in these files, so the line that is wrong may well be wrong because it holds one.
     """
-    masked = _SECRET_VALUE.sub(rf"\g<1>{MASK}", line)
+    masked = _SECRET_VALUE.sub(rf"\g<1>{MASK}", _SECRET_ITSELF.sub(MASK, line))
     return printable(_KEY_MATERIAL.sub(MASK, masked), _MAX_EXCERPT).rstrip()
+
+
+def holds_secret(key: str, value: str) -> bool:
+    """Whether a value looks like a secret: by the name of its key, or by itself."""
+    named = _SECRET_KEY.search(key) is not None and value.strip() != ""
+    return named or _SECRET_ITSELF.search(value) is not None
 
 
 def nearest(wrong: str, known: Collection[str]) -> str | None:

@@ -50,7 +50,7 @@ class Draft:
     def endpoints(self) -> Mapping[str, tuple[Endpoint, ...]]:
         """The endpoints of each region, in the order of the file."""
         return {
-            name: tuple(Endpoint(name, place.address, place.port) for place in entry.endpoints)
+            name: tuple(Endpoint(name, place.address, place.port, place.alias) for place in entry.endpoints)
             for name, entry in self.policy.regions.items()
         }
 

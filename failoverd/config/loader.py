@@ -18,6 +18,7 @@ from failoverd.config.diagnostics import Diagnostic, in_order
 from failoverd.config.documents import Document, read
 from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of
 from failoverd.config.files import fingerprint, policy_files
+from failoverd.config.inline import inline_secrets
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
 from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry
@@ -103,7 +104,7 @@ def load_config(path: Path, kinds: Kinds) -> Loaded:
         return Loaded(None, in_order(parsed.diagnostics))
     found = validate(ConfigFile, document)
     providers, wrong = providers_of(document, kinds.providers)
-    diagnostics = _apart(parsed.diagnostics, (*found.diagnostics, *wrong))
+    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), (*found.diagnostics, *wrong))
     if found.model is None or _has_error(diagnostics):
         return Loaded(None, diagnostics)
     return Loaded(_config(path, found.model, providers), diagnostics)
@@ -181,7 +182,7 @@ def load_inventory(path: Path) -> tuple[InventoryFile | None, tuple[Diagnostic, 
     if parsed.document is None:
         return None, in_order(parsed.diagnostics)
     found = validate(InventoryFile, parsed.document)
-    diagnostics = _apart(parsed.diagnostics, found.diagnostics)
+    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(parsed.document)), found.diagnostics)
     return (None if _has_error(diagnostics) else found.model), diagnostics
 
 
@@ -194,7 +195,7 @@ def _look(path: Path, kinds: Kinds, providers: Mapping[str, ProviderEntry], inve
     found = [*shape, *references(document, inventory.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:
         found.extend(crosscheck(draft, inventory, providers))
-    return _Looked(str(path), document, draft, _apart(parsed.diagnostics, found))
+    return _Looked(str(path), document, draft, _apart((*parsed.diagnostics, *inline_secrets(document)), found))
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:

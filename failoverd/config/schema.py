@@ -82,7 +82,7 @@ class RegionEntry(Settings):
         min_length=1,
         max_length=_MAX_ENDPOINTS,
         strict=False,
-        description="addresses or host names, with or without port",
+        description="addresses or host names, with or without port, or load balancers by alias",
     )
 
 
@@ -207,7 +207,9 @@ class PolicyFile(Settings):
         default=AllDown.KEEP, strict=False, description="keep the answer, or publish the normal one"
     )
     on_drift: OnDrift = Field(
-        default=OnDrift.RESTORE, strict=False, description="restore a record that somebody edited, or only report it"
+        default=OnDrift.RESTORE,
+        strict=False,
+        description="restore a record that somebody edited, only report it, or adopt the edit",
     )
     demand: float | None = Field(
         default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"

@@ -1,7 +1,7 @@
 """How values are written in policy files, and what they become: `75%`, `70% per 5m`, `[2001:db8::1]:8443`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Annotated, NamedTuple
 
@@ -15,6 +15,7 @@ _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,2})?)\s*%")
 _RATE = re.compile(r"(\S+)\s+per\s+(\S+)")
 _COUNT = re.compile(r"\d{1,6}")
 _PORT = re.compile(r"\d{1,5}")
+_HOSTED_ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _MAX_PORT = 65_535
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
@@ -178,18 +179,37 @@ ChangeRate = Annotated[
 
 
 class HostPort(NamedTuple):
-    """Where an endpoint is: an address or host name in canonical form, and a port where one was written."""
+    """Where an endpoint is: an address or host name in canonical form, and a port where one was written.
+
+    `alias` is the hosted zone of a load balancer that DNS answers for by alias.
+    """
 
     address: str
     port: int | None
+    alias: str | None = None
 
 
 def parse_endpoint(value: object) -> HostPort:
     """Reads `192.0.2.10`, `192.0.2.10:8443`, `2001:db8::1`, `[2001:db8::1]:8443`, `api.example.net` and `host:8443`."""
+    if isinstance(value, dict):
+        return _alias(value)
     if not isinstance(value, str):
-        raise ValueError("an endpoint is text")  # noqa: TRY004 - pydantic collects ValueErrors
+        raise ValueError("an endpoint is text, or an alias")  # noqa: TRY004 - pydantic collects ValueErrors
     host, port = _split(value)
     return HostPort(_host(host, value), port)
+
+
+def _alias(value: Mapping[str, object]) -> HostPort:
+    """Reads `{alias: lb-1.eu-west-1.elb.amazonaws.com, hosted_zone: Z32O12XQLNTSW2}`."""
+    host, zone = value.get("alias"), value.get("hosted_zone")
+    if set(value) != {"alias", "hosted_zone"} or not isinstance(host, str) or not isinstance(zone, str):
+        raise ValueError("an alias is written {alias: host name[:port], hosted_zone: the load balancer's zone id}")
+    if not _HOSTED_ZONE.fullmatch(zone):
+        raise ValueError(f'"{zone[:40]}" is no id of a hosted zone, such as Z32O12XQLNTSW2')
+    name, port = _split(host)
+    if not any(character.isalpha() for character in name) or ":" in name:
+        raise ValueError(f'"{host[:80]}" is an address: an alias is the host name of a load balancer')
+    return HostPort(_host(name, host), port, zone)
 
 
 def _split(text: str) -> tuple[str, int | None]:
@@ -236,9 +256,22 @@ EndpointText = Annotated[
     PlainValidator(parse_endpoint),
     WithJsonSchema(
         {
-            "type": "string",
-            "maxLength": 260,
-            "examples": ["192.0.2.10", "192.0.2.10:8443", "[2001:db8::1]:8443", "api.eu.example.net"],
+            "anyOf": [
+                {
+                    "type": "string",
+                    "maxLength": 260,
+                    "examples": ["192.0.2.10", "192.0.2.10:8443", "[2001:db8::1]:8443", "api.eu.example.net"],
+                },
+                {
+                    "type": "object",
+                    "properties": {
+                        "alias": {"type": "string", "description": "host name of a load balancer"},
+                        "hosted_zone": {"type": "string", "description": "its hosted zone"},
+                    },
+                    "required": ["alias", "hosted_zone"],
+                    "additionalProperties": False,
+                },
+            ]
         }
     ),
 ]

@@ -263,3 +263,18 @@ def test_regions_that_together_cannot_carry_the_demand_are_a_warning(folder: Fol
     (found,) = folder.only(POLICY + "demand: 201\n")
     assert (str(found.severity), found.code.value) == ("warning", "FD405")
     assert folder.only(POLICY + "demand: 200\n") == []
+
+
+# -- aliases -----------------------------------------------------------------------------------------------------------
+
+ALIAS = "{alias: lb-1.elb.example.org, hosted_zone: Z32O12XQLNTSW2}"
+
+
+def test_an_alias_needs_a_provider_that_can_answer_with_it(folder: Folder) -> None:
+    found = folder.only(POLICY.replace("[192.0.2.1]", f"[{ALIAS}]"))
+    assert told(found) == [("6:33", "FD320")]
+    assert "cannot answer A with an alias" in found[0].message
+
+
+def test_for_a_cname_an_alias_is_just_its_name(folder: Folder) -> None:
+    assert folder.only(CNAME.replace("east.cdn.example.org", ALIAS)) == []

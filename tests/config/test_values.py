@@ -49,11 +49,11 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
 @given(st.text(max_size=60))
 def test_an_endpoint_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
-        host, port = parse_endpoint(text)
+        host, port, _ = parse_endpoint(text)
     except ValueError:
         return
     written = f"[{host}]" if ":" in host else host
-    assert parse_endpoint(written if port is None else f"{written}:{port}") == (host, port)
+    assert parse_endpoint(written if port is None else f"{written}:{port}") == HostPort(host, port)
 
 
 @pytest.mark.parametrize(("text", "points"), [("75%", 7500), ("0%", 0), ("100 %", 10_000), ("33.34%", 3334)])
@@ -105,3 +105,25 @@ def test_a_duration_out_of_bounds_says_the_bounds() -> None:
         within("1s", "1h")(7200.0)
     with pytest.raises(ValueError, match="is not within"):
         within("1s", "1h")(float("inf"))
+
+
+def test_a_load_balancer_is_an_alias_in_its_hosted_zone() -> None:
+    alias = {"alias": "LB-1.eu-west-1.elb.amazonaws.com:443", "hosted_zone": "Z32O12XQLNTSW2"}
+    assert parse_endpoint(alias) == HostPort("lb-1.eu-west-1.elb.amazonaws.com", 443, "Z32O12XQLNTSW2")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"alias": "lb.example.net"},
+        {"alias": "lb.example.net", "hosted_zone": "nothing/else"},
+        {"alias": "192.0.2.1", "hosted_zone": "Z1"},
+        {"alias": "2001:db8::1", "hosted_zone": "Z1"},
+        {"alias": ["lb.example.net"], "hosted_zone": "Z1"},
+        {"alias": "lb.example.net", "hosted_zone": "Z1", "weight": 1},
+    ],
+)
+def test_what_is_no_alias_is_refused(value: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"alias|zone|endpoint"):
+        parse_endpoint(value)
