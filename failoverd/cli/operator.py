@@ -1,6 +1,7 @@
 """`failoverctl`: what the operator can ask and do. Reading verbs need no daemon; writing ones are safe beside it."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +12,17 @@ from rich.console import Console
 
 import failoverd
 from failoverd.app import read_config
-from failoverd.cli import operations, planning, telling
+from failoverd.cli import importing, operations, planning, telling
 from failoverd.cli.checking import FileKind, check_files, json_schema
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, Exit, Output, OutputOption, print_json, told
-from failoverd.cli.screen import say
+from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.guard import Held
 from failoverd.core.plan import Plan
+from failoverd.core.records import RecordType
 from failoverd.ports import Access
-from failoverd.settings import parse_duration
+from failoverd.settings import parse_duration, parse_name
 from failoverd.store.reading import Reading
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__doc__)
@@ -142,6 +144,84 @@ def adopt(
 async def _adopt(config: Path, policy: str, name: str) -> list[operations.Adoption]:
     async with operations.workshop(config, Access.WRITE) as shop:
         return await operations.adopt_record(shop, shop.policy(policy), name)
+
+
+@app.command("import")
+def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    provider: Annotated[str, typer.Argument(help="the provider's name in the configuration")],
+    zone: Annotated[str, typer.Argument(help="one of its zones")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    record_type: Annotated[
+        RecordType | None, typer.Option("--type", help="the record's type, if the name has several")
+    ] = None,
+    policy: Annotated[str, typer.Option("--policy", "-p", help="what to call the policy")] = "",
+    regions: Annotated[
+        list[str] | None, typer.Option("--region", help="which region an answer belongs to: 192.0.2.10=azure-eastus")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="where its check knocks")] = 443,
+    out: Annotated[Path | None, typer.Option("--out", help="write the policy to this new file")] = None,
+) -> None:
+    """Read what stands at a name and write a policy file that would leave it exactly as it is. Touches no DNS."""
+    with told():
+        answers = _regions_by_answer(regions or [])
+        wanted = importing.Wanted(provider, _name(zone), _name(name), record_type, policy, answers, port)
+        imported = asyncio.run(_import(config, wanted))
+        if out is not None:
+            _write_new(out, imported.text)
+        if output is Output.JSON:
+            print_json({"policy": imported.policy, "unlisted": list(imported.unlisted), "text": imported.text})
+            return
+        if out is None:
+            sys.stdout.write(shown(imported.text, lines=True))
+        _say_next(config, imported, out)
+
+
+async def _import(config: Path, wanted: importing.Wanted) -> importing.Imported:
+    async with operations.workshop(config, Access.READ) as shop:
+        return await importing.import_record(shop, wanted)
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_name(text)
+    except ValueError as error:
+        raise ConfigError(str(error), reason="name_invalid") from error
+
+
+def _regions_by_answer(pairs: list[str]) -> dict[str, str]:
+    found = dict(pair.rpartition("=")[::2] for pair in pairs)
+    if "" in found or "" in found.values():
+        raise typer.BadParameter("write --region ANSWER=REGION, such as 192.0.2.10=azure-eastus")
+    return found
+
+
+def _write_new(out: Path, text: str) -> None:
+    try:
+        with out.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        raise FailoverdError(
+            f"the policy cannot be written to {out}: {error.strerror}",
+            reason="policy_unwritable",
+            remedy="name a file that does not exist yet, in a directory that you may write",
+        ) from error
+
+
+def _say_next(config: Path, imported: importing.Imported, out: Path | None) -> None:
+    """What is left for a person to do, on standard error, so that the file alone is on standard output."""
+    notes = Console(stderr=True, highlight=False)
+    if out is not None:
+        say(notes, f"written: {out}")
+    if imported.unlisted:
+        say(notes, "name these regions in the inventory, or give them their names with --region:")
+        for region in imported.unlisted:
+            say(notes, f"  {region}: {{cloud: ...}}")
+    if imported.owner:
+        say(notes, f"the name is owned already: its marker says {imported.observed.marker_text}")
+    name = imported.observed.target.key.name
+    say(notes, f"then: failoverctl check -c {config}; failoverctl adopt {imported.policy} {name} -c {config}")
 
 
 @app.command()
