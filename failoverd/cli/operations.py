@@ -8,7 +8,7 @@ import asyncio
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
 from failoverd.core.events import Event
 from failoverd.core.guard import Approved, Held, review
-from failoverd.core.plan import InSync, Plan, Refused, adopt
-from failoverd.core.records import Policy, RecordSpec, Target
+from failoverd.core.plan import InSync, Plan, Refused, adopt, disown
+from failoverd.core.records import Observed, Policy, RecordSpec, Target
 from failoverd.core.region import RegionHealth, RegionState
 from failoverd.ports import Access, ChangeOutcome, Clock, Provider
 from failoverd.runtime.applying import Applier
@@ -272,7 +272,7 @@ def _incident_of(shop: Workshop, plan: Plan) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """How taking over one target went."""
+    """How taking over one target, or giving it back, went."""
 
     target: Target
     result: Plan | InSync | FailoverdError
@@ -284,6 +284,21 @@ async def adopt_record(shop: Workshop, policy: Policy, name: str) -> list[Adopti
     Raises:
         ConfigError: the policy has no such record.
     """
+    return await _each(shop, policy, name, _adopt)
+
+
+async def disown_record(shop: Workshop, policy: Policy, name: str) -> list[Adoption]:
+    """Take our marker away in every target of that name. Answers stay as they are, and nobody owns them.
+
+    Raises:
+        ConfigError: the policy has no such record.
+    """
+    return await _each(shop, policy, name, _disown)
+
+
+async def _each(
+    shop: Workshop, policy: Policy, name: str, work: Callable[[Workshop, Policy, Target], Awaitable[Plan | InSync]]
+) -> list[Adoption]:
     targets = [target for record in policy.records for target in record.targets if record.key.name == name]
     if not targets:
         names = ", ".join(sorted({record.key.name for record in policy.records}))
@@ -291,33 +306,56 @@ async def adopt_record(shop: Workshop, policy: Policy, name: str) -> list[Adopti
     adoptions = []
     for target in targets:
         try:
-            adoptions.append(Adoption(target, await _adopt(shop, policy, target)))
+            adoptions.append(Adoption(target, await work(shop, policy, target)))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             adoptions.append(Adoption(target, classified(error)))
     return adoptions
 
 
 async def _adopt(shop: Workshop, policy: Policy, target: Target) -> Plan | InSync:
-    provider, now, who = shop.providers[target.provider], shop.clock(), actor()
-    last_good, history = await shop.memory.recall(target, now - policy.limits.longest_window)
-    observed = await provider.read(target)
-    reasons = (Reason("adopt", f"{who} adopts {target.key}; its answers stay as they are"),)
-    decision = Decision(target, Wish.OPERATOR, {}, observed.records, reasons, now, new_id("dec"))
+    now = shop.clock()
+    last_good, _ = await shop.memory.recall(target, now)
+    observed = await shop.providers[target.provider].read(target)
     plan = adopt(
         observed,
-        decision,
+        _by_hand(observed, "adopt", f"{actor()} adopts {target.key}; its answers stay as they are", now),
         plan_id=new_id("chg"),
         owner=shop.config.owner,
         region_of=policy.region_of(target.key.type),
         revision=policy.source.revision,
         last_good=last_good,
     )
-    if isinstance(plan, InSync):
-        return plan
+    return plan if isinstance(plan, InSync) else await _carry_out(shop, policy, plan)
+
+
+async def _disown(shop: Workshop, policy: Policy, target: Target) -> Plan:
+    now = shop.clock()
+    observed = await shop.providers[target.provider].read(target)
+    plan = disown(
+        observed,
+        _by_hand(observed, "disown", f"{actor()} gives {target.key} back; its answers stay as they are", now),
+        plan_id=new_id("chg"),
+        owner=shop.config.owner,
+        region_of=policy.region_of(target.key.type),
+        revision=policy.source.revision,
+    )
+    return await _carry_out(shop, policy, plan)
+
+
+def _by_hand(observed: Observed, code: str, words: str, now: float) -> Decision:
+    target = observed.target
+    return Decision(target, Wish.OPERATOR, {}, observed.records, (Reason(code, words),), now, new_id("dec"))
+
+
+async def _carry_out(shop: Workshop, policy: Policy, plan: Plan | Refused) -> Plan:
+    """Write the marker alone. No number of changes per hour keeps an operator from it."""
     if isinstance(plan, Refused):
         raise Fenced(plan.detail, reason=plan.reason, remedy=plan.remedy)
+    now = shop.clock()
+    _, history = await shop.memory.recall(plan.target, now - policy.limits.longest_window)
     approval = review(plan, replace(policy.limits, max_changes=len(history) + 1), history, now)
     if isinstance(approval, Held):
         raise Fenced("; ".join(str(check) for check in approval.blocking), reason="limit")
-    await Applier(shop.memory, shop.events.append, shop.clock, who).apply(provider, approval, policy, "")
+    provider = shop.providers[plan.target.provider]
+    await Applier(shop.memory, shop.events.append, shop.clock, actor()).apply(provider, approval, policy, "")
     return plan

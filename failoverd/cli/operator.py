@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.guard import Held
 from failoverd.core.plan import Plan
-from failoverd.core.records import RecordType
+from failoverd.core.records import Policy, RecordType
 from failoverd.ports import Access
 from failoverd.settings import parse_duration, parse_name
 from failoverd.store.reading import Reading
@@ -134,16 +135,32 @@ def adopt(
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Take over a record that exists without a marker. Its answers stay as they are until the next decision."""
+    _own(config, policy, name, operations.adopt_record)
+
+
+@app.command()
+def disown(
+    policy: Annotated[str, typer.Argument(help="the policy that owns the name")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Give a record back: its marker is removed, its answers stay as they are, and failoverd touches it no more."""
+    _own(config, policy, name, operations.disown_record)
+
+
+_Owning = Callable[[operations.Workshop, Policy, str], Awaitable[list[operations.Adoption]]]
+
+
+def _own(config: Path, policy: str, name: str, work: _Owning) -> None:
+    async def run() -> list[operations.Adoption]:
+        async with operations.workshop(config, Access.WRITE) as shop:
+            return await work(shop, shop.policy(policy), name)
+
     with told():
-        adoptions = asyncio.run(_adopt(config, policy, name))
+        adoptions = asyncio.run(run())
     for each in adoptions:
         say(console, f"{each.target}: {planning.adopted(each)}")
     raise typer.Exit(Exit.FAILED if any(isinstance(each.result, FailoverdError) for each in adoptions) else Exit.FINE)
-
-
-async def _adopt(config: Path, policy: str, name: str) -> list[operations.Adoption]:
-    async with operations.workshop(config, Access.WRITE) as shop:
-        return await operations.adopt_record(shop, shop.policy(policy), name)
 
 
 @app.command("import")

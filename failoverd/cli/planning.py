@@ -12,7 +12,7 @@ from failoverd.codec import plain
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.events import percentages
 from failoverd.core.guard import Held
-from failoverd.core.plan import InSync, Plan, Refused
+from failoverd.core.plan import InSync, Plan, PlanKind, Refused
 
 
 def exit_code(results: Sequence[Plan | InSync | Refused | Held | FailoverdError | None]) -> Exit:
@@ -58,10 +58,12 @@ def adopted(adoption: Adoption) -> str:
     match adoption.result:
         case InSync():
             return "was owned already"
+        case Plan(kind=PlanKind.DISOWN):
+            return "given back: its marker is gone, its answers stay as they are"
         case Plan() as plan:
             return f"adopted, generation {plan.generation}"
         case FailoverdError() as error:
-            return f"not adopted: {error}"
+            return f"failed: {error}"
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:

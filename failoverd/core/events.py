@@ -425,17 +425,55 @@ class ChangeApplied(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeVerified(TargetEvent):
-    """The record was read back and holds what was written. Resolvers may use the old answer until `aged_out_at`."""
+    """Every authoritative server answers what was written; with `servers` 0, the provider says so and nobody was asked.
+
+    `took` counts from the decision. Resolvers may use the old answer until `aged_out_at`, by the TTL of that answer;
+    None when there was none. `unasked` names servers that this host cannot reach.
+    """
 
     name: ClassVar[str] = "change.verified"
 
     change_id: str
     generation: int
     took: float
-    aged_out_at: float
+    aged_out_at: float | None = None
+    servers: int = 0
+    unasked: tuple[str, ...] = ()
 
     def say(self) -> str:
-        return f"{self._where} was read back as written {self.took * 1000:.0f} ms after the decision"
+        after = f"{self.took * 1000:.0f} ms after the decision"
+        if not self.servers:
+            return f"{self._where} was read back as written {after}; no authoritative server was asked"
+        who = "the authoritative server" if self.servers == 1 else f"all {self.servers} authoritative servers"
+        ages = f"; the old answer ages out in {self.aged_out_at - self.at:.0f}s" if self.aged_out_at is not None else ""
+        return f"{self._where} is answered as written by {who} {after}{ages}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeDisputed(TargetEvent):
+    """It was written `waited` seconds ago, and not every authoritative server answers so yet. They are asked on.
+
+    Each server is named with what it says: `agreeing`, `disagreeing`, `silent` (no answer at all), `unasked` (this host
+    cannot reach it). `detail` tells why nobody could be asked.
+    """
+
+    name: ClassVar[str] = "change.disputed"
+    level: ClassVar[Level] = Level.ERROR
+
+    change_id: str
+    generation: int
+    waited: float
+    agreeing: tuple[str, ...] = ()
+    disagreeing: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+    detail: str = ""
+
+    def say(self) -> str:
+        silent = tuple(f"{server} is silent" for server in self.silent)
+        unasked = tuple(f"{server} cannot be asked from here" for server in self.unasked)
+        words = "; ".join((*self.disagreeing, *silent, *unasked, *([self.detail] if self.detail else [])))
+        return f"generation {self.generation} of {self._where} is not proved {self.waited:.0f}s after the write: {words}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

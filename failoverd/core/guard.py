@@ -137,7 +137,7 @@ def _answers_nothing(plan: Plan) -> bool:
 
 def _leaves_answers(plan: Plan) -> bool:
     """Whether only the marker is written: told from what the fence will compare."""
-    return plan.kind is PlanKind.ADOPT and plan.after == plan.before.records
+    return plan.kind in {PlanKind.ADOPT, PlanKind.DISOWN} and plan.after == plan.before.records
 
 
 def _regions(shares: Mapping[str, int]) -> int:

@@ -17,6 +17,7 @@ class PlanKind(StrEnum):
     CHANGE = "change"
     RESTORE = "restore"
     ADOPT = "adopt"
+    DISOWN = "disown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Plan:
     `shares_before` and `shares_after` are in basis points by region; the first is empty when nothing was answered.
     `revision` is the policy revision that the plan was made from. `baseline` is set when somebody else edited the
     record: the shares that failoverd had published before that, which is where the limits count from. `overruled` is
-    set when somebody's edit is accepted: what failoverd would have written instead.
+    set when somebody's edit is accepted: what failoverd would have written instead. A `marker` that owns no type is
+    not written: the one that stands there is removed (`marker_text` is None).
     """
 
     id: str
@@ -47,6 +49,11 @@ class Plan:
         return self.marker.generation
 
     @property
+    def marker_text(self) -> str | None:
+        """What is to stand at the marker's place; None when the marker is to go."""
+        return self.marker.to_text() if self.marker.types else None
+
+    @property
     def start(self) -> Mapping[str, int]:
         """The shares that failoverd itself had published before: what limits are counted from."""
         return self.shares_before if self.baseline is None else self.baseline
@@ -58,7 +65,7 @@ class Plan:
 
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none."""
-        if self.before.records is None or not self.before.records.serving:
+        if self.before.records is None or not self.before.records.serving or self.marker_text is None:
             return None
         now = replace(self.before, records=self.after, marker=self.marker, marker_text=self.marker.to_text(), token="")
         return replace(
@@ -241,6 +248,36 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
         before=observed,
         after=observed.records,
         marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        shares_before=shares,
+        shares_after=shares,
+        decision=decision,
+        revision=revision,
+    )
+
+
+def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
+           revision: str) -> Plan | Refused:  # fmt: skip
+    """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are."""
+    refused = refusal(observed, owner)
+    if refused is not None:
+        return refused
+    target, marker = observed.target, observed.marker
+    if observed.records is None or marker is None:
+        return Refused(
+            target,
+            RefusalReason.NO_MARKER,
+            f"{target.key} does not exist, so there is nothing to give back",
+            "remove the record from the policy",
+        )
+    kept = tuple(kind for kind in marker.types if kind is not target.key.type)
+    shares = observed.records.shares(region_of)
+    return Plan(
+        id=plan_id,
+        kind=PlanKind.DISOWN,
+        target=target,
+        before=observed,
+        after=observed.records,
+        marker=Marker(marker.owner, marker.policy, marker.generation + 1, kept),
         shares_before=shares,
         shares_after=shares,
         decision=decision,

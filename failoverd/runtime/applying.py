@@ -172,7 +172,7 @@ def _not_read_back(plan: Plan, error: ProviderError) -> ProviderError:
 
 def holds(observed: Observed, plan: Plan) -> bool:
     """Whether what is read is exactly what the plan wrote."""
-    return observed.records == plan.after and observed.marker == plan.marker
+    return observed.records == plan.after and observed.marker_text == plan.marker_text
 
 
 def evidence_of(plan: Plan, policy: Policy) -> list[Reason]:

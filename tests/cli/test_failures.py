@@ -96,7 +96,7 @@ async def test_what_nobody_classified_stays_with_its_target_and_says_where_it_ha
             assert "KeyError" in result.detail
             assert "test_failures.py:" in result.detail
             assert result.remedy
-        assert adopted(adoption).startswith("not adopted: KeyError")
+        assert adopted(adoption).startswith("failed: KeyError")
         assert outcome(attempt).startswith("refused, nothing was changed: KeyError")
         assert bind_server.dig(NAME, "A") == []
 
@@ -109,7 +109,7 @@ async def test_adopting_one_target_does_not_wait_for_another_that_is_out_of_reac
         bind_server.edit("add api 60 A 192.0.2.66")
         code, printed = await here.control("adopt", "api", NAME)
         assert code == FAILED, printed
-        assert f"{NAME} A at dead: not adopted: " in printed
+        assert f"{NAME} A at dead: failed: " in printed
         assert f"{NAME} A at main: adopted, generation 1" in printed
 
 

@@ -220,3 +220,21 @@ async def test_a_daemon_without_a_configuration_says_so(tmp_path: Path) -> None:
     here = Site(tmp_path, 1, {})
     async with here.daemon() as daemon:
         assert await daemon.ended() == FAILED
+
+
+async def test_a_record_that_was_given_back_is_left_alone_until_it_is_adopted_again(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        await here.control("plan", "--out", str(tmp_path / "change.plan"))
+        await here.control("apply", str(tmp_path / "change.plan"))
+        code, printed = await here.control("disown", "api", NAME)
+        assert (code, "given back" in printed) == (FINE, True), printed
+        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+        assert bind_server.dig(f"_failoverd.{NAME}", "TXT") == []
+        code, (found,) = await plan(here)
+        assert (code, found["result"], found["reason"]) == (FAILED, "refused", "marker_lost")
+        code, printed = await here.control("disown", "api", NAME)
+        assert (code, "(no_marker)" in printed) == (FAILED, True), printed
+        code, printed = await here.control("adopt", "api", NAME)
+        assert (code, "adopted, generation 3" in printed) == (FINE, True), printed

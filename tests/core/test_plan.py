@@ -1,5 +1,7 @@
 """The difference between what is published and what is wanted, and every reason to keep the hands off."""
 
+from dataclasses import replace
+
 import pytest
 from support.scenes import (
     KEY,
@@ -28,6 +30,7 @@ from failoverd.core.plan import (
     RefusalReason,
     Refused,
     adopt,
+    disown,
     drifted,
     refusal,
 )
@@ -277,3 +280,41 @@ def test_a_plan_that_was_tampered_with_in_its_types_does_not_load() -> None:
     text = dump(changed(observed(NORMAL))).replace('"change"', '"nonsense"')
     with pytest.raises(ValueError, match="kind"):
         load(Plan, text)
+
+
+# -- giving a name back ------------------------------------------------------------------------------------------------
+
+
+def given_back(seen: Observed) -> Plan | Refused:
+    region_of = PAIR.region_of(KEY.type)
+    found = decision({}, seen.records)
+    return disown(seen, found, plan_id="chg-1", owner=OWNER, region_of=region_of, revision="r1")
+
+
+def test_giving_back_removes_the_marker_and_leaves_the_answers() -> None:
+    plan = given_back(observed(NORMAL))
+    assert isinstance(plan, Plan)
+    assert (plan.kind, plan.after, plan.marker_text) == (PlanKind.DISOWN, NORMAL, None)
+    assert plan.generation == 8
+    assert plan.shares_before == plan.shares_after
+    assert plan.undone() is None
+
+
+def test_giving_one_type_back_leaves_the_marker_to_the_other() -> None:
+    both = observed(NORMAL)
+    assert both.marker is not None
+    marker = replace(both.marker, types=(RecordType.A, RecordType.AAAA))
+    plan = given_back(replace(both, marker=marker, marker_text=marker.to_text()))
+    assert isinstance(plan, Plan)
+    assert plan.marker == Marker(OWNER, TARGET.policy, 8, (RecordType.AAAA,))
+
+
+@pytest.mark.parametrize("seen", [observed(NORMAL, generation=None), observed(None), observed(NORMAL, owner="rival")])
+def test_what_is_not_ours_cannot_be_given_back(seen: Observed) -> None:
+    assert isinstance(given_back(seen), Refused)
+
+
+def test_what_was_given_back_is_not_touched_again() -> None:
+    left = compared(PAIR, observed(NORMAL, generation=None), MOVED, last_good=verified())
+    assert isinstance(left, Refused)
+    assert left.reason is RefusalReason.MARKER_LOST

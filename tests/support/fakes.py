@@ -192,7 +192,9 @@ class PaperProvider:
         self.audit(plan, found)
         zone, key = plan.target.zone, plan.target.key
         self.zonefile.records[zone, key] = plan.after
-        self.zonefile.markers[zone, key.name] = plan.marker.to_text()
+        self.zonefile.markers.pop((zone, key.name), None)
+        if plan.marker_text is not None:
+            self.zonefile.markers[zone, key.name] = plan.marker_text
         self.zonefile.writes.append(Write(self._clock(), plan.target, plan.after, plan.marker, found))
 
     async def _call(self, target: Target, faults: deque[Fault], effect: Callable[[], T], nothing: Callable[[], T]) -> T:

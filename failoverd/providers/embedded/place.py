@@ -52,7 +52,7 @@ class Place:
     marker_text: str | None = None
     sets: Mapping[RecordType, RecordSet] = field(default_factory=dict)
 
-    def having(self, records: RecordSet, marker_text: str) -> Self:
+    def having(self, records: RecordSet, marker_text: str | None) -> Self:
         """This place with one record set and the marker replaced."""
         return type(self)(self.name, marker_text, {**self.sets, records.key.type: records})
 

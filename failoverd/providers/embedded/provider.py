@@ -74,7 +74,7 @@ class _Embedded:
         """There is no command: the zone is memory of the daemon. So say who writes it, what, and how to look."""
         host, port = self.address
         name = plan.target.key.name
-        wanted = Place(name, plan.marker.to_text(), {plan.after.key.type: plan.after})
+        wanted = Place(name, plan.marker_text, {plan.after.key.type: plan.after})
         lines = [
             f"# {plan.target} is memory of the failoverd that listens at {join(host, port)}. No command writes it:",
             "# that process does so by itself, within its limits. It wants:",
@@ -122,7 +122,7 @@ class EmbeddedWriter(_Embedded):
             raise _empty(plan.after, self.name)
         place = self._zones.place(plan.target)
         _fence(plan, place.observed(plan.target))
-        self._zones.put(plan.target, place.having(plan.after, plan.marker.to_text()))
+        self._zones.put(plan.target, place.having(plan.after, plan.marker_text))
 
     def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
         """Put a last known good answer back after a start, before anything is probed: memory forgets, answers may not.
