@@ -1,20 +1,14 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from failoverd.app import kinds
-from failoverd.cli.options import Exit, Output, print_json
+from failoverd.cli.failing import print_json
+from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import load_config, load_policies
-
-
-class FileKind(StrEnum):
-    POLICY = "policy"
-    REGIONS = "regions"
-    CONFIG = "config"
 
 
 def json_schema(kind: FileKind) -> dict[str, Any]:

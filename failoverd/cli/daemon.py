@@ -12,7 +12,8 @@ import failoverd
 from failoverd.app import Daemon, read_config
 from failoverd.cli.checking import check_files
 from failoverd.cli.demo import scenario, view
-from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption, print_json, told
+from failoverd.cli.failing import print_json, told
+from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption
 from failoverd.core.events import Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
 

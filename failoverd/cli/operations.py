@@ -10,17 +10,17 @@ import pwd
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from failoverd.app import kinds, new_id, probers, provider_set, read_config, steady_clock
-from failoverd.cli.options import classified
+from failoverd.app import kinds, make_prover, new_id, probers, provider_set, read_config, steady_clock
+from failoverd.cli.failing import classified
 from failoverd.cli.rebuilding import rebuild, record_of
 from failoverd.config.loader import Config, load_policies
 from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
-from failoverd.core.events import Event
+from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, Plan, Refused, adopt, disown
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
@@ -32,12 +32,16 @@ from failoverd.runtime.comparing import compare, decide_on
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.probing import Probing
+from failoverd.runtime.proving import Prover
 from failoverd.runtime.scheduling import ApTimetable
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import Reading
 
 FRESH: Final = 60.0
 """Seconds for which what the daemon last said of a region's past is believed."""
+
+PROOF_PATIENCE: Final = 5.0
+"""Seconds that an operator waits for the authoritative servers to agree, for all changes of one command together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,13 @@ class Finding:
     manual: str = ""
 
 
+@dataclass(slots=True)
+class _Patience:
+    """Seconds that are left to wait for proofs."""
+
+    left: float = PROOF_PATIENCE
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """An operator's session: the same files, providers and journal that the daemon has."""
@@ -69,8 +80,10 @@ class Workshop:
     policies: Mapping[str, Policy]
     providers: Mapping[str, Provider]
     memory: Memory
+    prover: Prover
     clock: Clock
     events: list[Event]
+    patience: _Patience = field(default_factory=_Patience)
 
     def policy(self, name: str) -> Policy:
         if name not in self.policies:
@@ -82,6 +95,24 @@ class Workshop:
             )
         return self.policies[name]
 
+    def applier(self) -> Applier:
+        """Writes in the name of who is at the keyboard."""
+        return Applier(self.memory, self.prover, self.events.append, self.clock, actor())
+
+    async def proof(self, plan: Plan) -> str:
+        """What the authoritative servers say of a change, once they agree or patience ends.
+
+        The proof ends with the command. The change stands either way, and a daemon would find it in place.
+        """
+        began = self.clock()
+        await self.prover.settle(self.patience.left)
+        self.patience.left = max(0.0, self.patience.left - (self.clock() - began))
+        for event in self.events:
+            if isinstance(event, ChangeVerified) and event.change_id == plan.id:
+                return event.witnesses
+        standing = self.prover.standing(plan)
+        return f"not proved within {PROOF_PATIENCE:g}s: {standing}" if standing is not None else ""
+
 
 @asynccontextmanager
 async def workshop(path: Path, access: Access) -> AsyncIterator[Workshop]:
@@ -90,16 +121,19 @@ async def workshop(path: Path, access: Access) -> AsyncIterator[Workshop]:
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(open_journal(config.journal))
         memory = Memory(journal, events.append, clock)
+        prover = make_prover(config, events.append, clock)
         try:
             yield Workshop(
                 config=config,
                 policies=load_policies(config, kinds(), running={}).policies,
                 providers=provider_set(config, access, stack, beside_daemon=True),
                 memory=memory,
+                prover=prover,
                 clock=clock,
                 events=events,
             )
         finally:
+            await prover.close()
             for event in events:
                 memory.take(event)
             await memory.flush()
@@ -208,11 +242,15 @@ def _with_past(
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How applying a plan went: None is success. `sent` says whether it was handed to the provider at all."""
+    """How applying a plan went: None is success. `sent` says whether it was handed to the provider at all.
+
+    `proof` is what the authoritative servers say.
+    """
 
     plan: Plan
     result: Held | FailoverdError | None
     sent: bool = False
+    proof: str = ""
 
 
 async def apply_plan(shop: Workshop, plan: Plan) -> Attempt:
@@ -224,12 +262,12 @@ async def apply_plan(shop: Workshop, plan: Plan) -> Attempt:
         if isinstance(approval, Held):
             return Attempt(plan, approval)
         incident_id = _incident_of(shop, plan)
-        applier = Applier(shop.memory, shop.events.append, shop.clock, actor())
         sent = True
-        await applier.apply(provider, approval, policy, incident_id)
+        await shop.applier().apply(provider, approval, policy, incident_id)
+        proof = await shop.proof(plan)
     except Exception as error:  # noqa: BLE001 - classified, and told for this plan alone: the others are still applied
         return Attempt(plan, classified(error), sent)
-    return Attempt(plan, None, sent)
+    return Attempt(plan, None, sent, proof)
 
 
 def _ours(shop: Workshop, plan: Plan) -> tuple[Policy, Provider]:
@@ -272,10 +310,11 @@ def _incident_of(shop: Workshop, plan: Plan) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """How taking over one target, or giving it back, went."""
+    """How taking over one target, or giving it back, went. `proof` is what the authoritative servers say."""
 
     target: Target
     result: Plan | InSync | FailoverdError
+    proof: str = ""
 
 
 async def adopt_record(shop: Workshop, policy: Policy, name: str) -> list[Adoption]:
@@ -306,7 +345,9 @@ async def _each(
     adoptions = []
     for target in targets:
         try:
-            adoptions.append(Adoption(target, await work(shop, policy, target)))
+            result = await work(shop, policy, target)
+            proof = await shop.proof(result) if isinstance(result, Plan) else ""
+            adoptions.append(Adoption(target, result, proof))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             adoptions.append(Adoption(target, classified(error)))
     return adoptions
@@ -357,5 +398,5 @@ async def _carry_out(shop: Workshop, policy: Policy, plan: Plan | Refused) -> Pl
     if isinstance(approval, Held):
         raise Fenced("; ".join(str(check) for check in approval.blocking), reason="limit")
     provider = shop.providers[plan.target.provider]
-    await Applier(shop.memory, shop.events.append, shop.clock, actor()).apply(provider, approval, policy, "")
+    await shop.applier().apply(provider, approval, policy, "")
     return plan

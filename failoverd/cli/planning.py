@@ -31,7 +31,7 @@ def outcome(attempt: Attempt) -> str:
     """How applying a plan went, in one line. Only what failed before or at the fence has changed nothing."""
     plan, result = attempt.plan, attempt.result
     if result is None:
-        return f"applied, generation {plan.generation}, read back as written"
+        return _proved(f"applied, generation {plan.generation}, read back as written", attempt.proof)
     if isinstance(result, Held):
         return "held: " + "; ".join(str(found) for found in result.blocking)
     if not attempt.sent:
@@ -59,11 +59,15 @@ def adopted(adoption: Adoption) -> str:
         case InSync():
             return "was owned already"
         case Plan(kind=PlanKind.DISOWN):
-            return "given back: its marker is gone, its answers stay as they are"
+            return _proved("given back: its marker is gone, its answers stay as they are", adoption.proof)
         case Plan() as plan:
-            return f"adopted, generation {plan.generation}"
+            return _proved(f"adopted, generation {plan.generation}", adoption.proof)
         case FailoverdError() as error:
             return f"failed: {error}"
+
+
+def _proved(done: str, proof: str) -> str:
+    return f"{done}; {proof}" if proof else done
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:

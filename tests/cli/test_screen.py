@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from failoverd.cli.options import print_json
+from failoverd.cli.failing import print_json
 from failoverd.cli.screen import say, say_block, shown
 
 TITLE = "\x1b]0;owned\x07"

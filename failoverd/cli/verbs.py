@@ -1,0 +1,249 @@
+"""What the verbs of `failoverctl` do. `operator.py` says how they are asked, and imports this when one is chosen."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from failoverd.app import read_config
+from failoverd.cli import importing, operations, planning, telling
+from failoverd.cli.checking import check_files, json_schema
+from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.screen import say, shown
+from failoverd.codec import dump, load, plain
+from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.guard import Held
+from failoverd.core.plan import Plan
+from failoverd.core.records import Policy, RecordType
+from failoverd.ports import Access
+from failoverd.settings import parse_duration, parse_name
+from failoverd.store.reading import Reading
+
+PLAN_VERSION = 1
+console = Console(highlight=False)
+
+
+def check(config: Path, output: Output) -> Exit:
+    return check_files(config, output)
+
+
+def schema(kind: FileKind) -> None:
+    print_json(json_schema(kind))
+
+
+# -- plan and apply ----------------------------------------------------------------------------------------------------
+
+
+def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, returning: Sequence[str]) -> Exit:
+    with told():
+        findings = asyncio.run(_plan(config, names, frozenset(returning)))
+        if output is Output.JSON:
+            print_json([planning.as_json(finding) for finding in findings])
+        else:
+            planning.show(console, findings)
+        if out is not None:
+            _write_plans(out, tuple(each.result for each in findings if isinstance(each.result, Plan)))
+    results = [each.approval if isinstance(each.approval, Held) else each.result for each in findings]
+    return planning.exit_code(results)
+
+
+def _write_plans(out: Path, pending: tuple[Plan, ...]) -> None:
+    file = operations.PlanFile(PLAN_VERSION, time.time(), operations.actor(), pending)
+    try:
+        out.write_text(dump(file, indent=2) + "\n")
+    except OSError as error:
+        raise FailoverdError(
+            f"the plan cannot be written to {out}: {error.strerror}",
+            reason="plan_unwritable",
+            remedy="name a file in a directory that you may write",
+        ) from error
+
+
+async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[operations.Finding]:
+    async with operations.workshop(config, Access.READ) as shop:
+        chosen = [shop.policy(name) for name in names] or list(shop.policies.values())
+        unknown = returning - {region.name for policy in chosen for region in policy.regions}
+        if unknown:
+            raise ConfigError(f"no policy has a region {', '.join(sorted(unknown))}", reason="region_unknown")
+        planned = await asyncio.gather(*(operations.make_plan(shop, policy, returning) for policy in chosen))
+        return [finding for findings in planned for finding in findings]
+
+
+def apply(config: Path, output: Output, file: Path) -> Exit:
+    with told():
+        attempts = asyncio.run(_apply(config, _read_plans(file)))
+    if output is Output.JSON:
+        print_json([{"target": plain(each.plan.target), "outcome": planning.outcome(each)} for each in attempts])
+    else:
+        for each in attempts:
+            say(console, f"{each.plan.target}: {planning.outcome(each)}")
+    return planning.exit_code([each.result for each in attempts])
+
+
+def _read_plans(file: Path) -> tuple[Plan, ...]:
+    try:
+        found = load(operations.PlanFile, file.read_bytes())
+    except (OSError, ValidationError) as error:
+        words = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
+        raise ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make it again") from error
+    if found.version != PLAN_VERSION:
+        raise ConfigError(f"{file} is a plan of version {found.version}", reason="plan_version", remedy="make it again")
+    return found.plans
+
+
+async def _apply(config: Path, plans: tuple[Plan, ...]) -> list[operations.Attempt]:
+    """Each plan on its own: one that is refused does not keep the others from being applied."""
+    async with operations.workshop(config, Access.WRITE) as shop:
+        return [await operations.apply_plan(shop, each) for each in plans]
+
+
+# -- whose a name is ---------------------------------------------------------------------------------------------------
+
+
+def adopt(config: Path, policy: str, name: str) -> Exit:
+    return _own(config, policy, name, operations.adopt_record)
+
+
+def disown(config: Path, policy: str, name: str) -> Exit:
+    return _own(config, policy, name, operations.disown_record)
+
+
+_Owning = Callable[[operations.Workshop, Policy, str], Awaitable[list[operations.Adoption]]]
+
+
+def _own(config: Path, policy: str, name: str, work: _Owning) -> Exit:
+    async def run() -> list[operations.Adoption]:
+        async with operations.workshop(config, Access.WRITE) as shop:
+            return await work(shop, shop.policy(policy), name)
+
+    with told():
+        adoptions = asyncio.run(run())
+    for each in adoptions:
+        say(console, f"{each.target}: {planning.adopted(each)}")
+    return Exit.FAILED if any(isinstance(each.result, FailoverdError) for each in adoptions) else Exit.FINE
+
+
+def import_record(
+    config: Path,
+    output: Output,
+    place: tuple[str, str, str],
+    record_type: str | None,
+    policy: str,
+    regions: Sequence[str],
+    port: int,
+    out: Path | None,
+) -> Exit:
+    """`place` is provider, zone and name."""
+    with told():
+        provider, zone, name = place
+        kind = RecordType(record_type) if record_type is not None else None
+        answers = _regions_by_answer(regions)
+        wanted = importing.Wanted(provider, _name(zone), _name(name), kind, policy, answers, port)
+        imported = asyncio.run(_import(config, wanted))
+        if out is not None:
+            _write_new(out, imported.text)
+        if output is Output.JSON:
+            print_json({"policy": imported.policy, "unlisted": list(imported.unlisted), "text": imported.text})
+            return Exit.FINE
+        if out is None:
+            sys.stdout.write(shown(imported.text, lines=True))
+        _say_next(config, imported, out)
+    return Exit.FINE
+
+
+async def _import(config: Path, wanted: importing.Wanted) -> importing.Imported:
+    async with operations.workshop(config, Access.READ) as shop:
+        return await importing.import_record(shop, wanted)
+
+
+def _name(text: str) -> str:
+    try:
+        return parse_name(text)
+    except ValueError as error:
+        raise ConfigError(str(error), reason="name_invalid") from error
+
+
+def _regions_by_answer(pairs: Sequence[str]) -> dict[str, str]:
+    found = dict(pair.rpartition("=")[::2] for pair in pairs)
+    if "" in found or "" in found.values():
+        raise usage("write --region ANSWER=REGION, such as 192.0.2.10=azure-eastus")
+    return found
+
+
+def _write_new(out: Path, text: str) -> None:
+    try:
+        with out.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        raise FailoverdError(
+            f"the policy cannot be written to {out}: {error.strerror}",
+            reason="policy_unwritable",
+            remedy="name a file that does not exist yet, in a directory that you may write",
+        ) from error
+
+
+def _say_next(config: Path, imported: importing.Imported, out: Path | None) -> None:
+    """What is left for a person to do, on standard error, so that the file alone is on standard output."""
+    notes = Console(stderr=True, highlight=False)
+    if out is not None:
+        say(notes, f"written: {out}")
+    if imported.unlisted:
+        say(notes, "name these regions in the inventory, or give them their names with --region:")
+        for region in imported.unlisted:
+            say(notes, f"  {region}: {{cloud: ...}}")
+    if imported.owner:
+        say(notes, f"the name is owned already: its marker says {imported.observed.marker_text}")
+    name = imported.observed.target.key.name
+    say(notes, f"then: failoverctl check -c {config}; failoverctl adopt {imported.policy} {name} -c {config}")
+
+
+# -- what is known -----------------------------------------------------------------------------------------------------
+
+
+def status(config: Path, output: Output) -> None:
+    with told(), Reading(read_config(config).journal) as reading:
+        if output is Output.JSON:
+            print_json(telling.status(reading, time.time()))
+        else:
+            telling.show_status(console, reading, time.time())
+
+
+def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
+    until = _moment(at)
+    with told(), Reading(read_config(config).journal) as reading:
+        found = telling.why(reading, policy=policy, at=until, incident=incident)
+        if found is None:
+            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+        if output is Output.JSON:
+            print_json(found)
+        else:
+            telling.show_why(console, found)
+
+
+def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
+    begin = time.time() - _duration(since)
+    with told(), Reading(read_config(config).journal) as reading:
+        rows = reading.changes(policy=policy, since=begin, limit=limit)
+        if output is Output.JSON:
+            print_json(telling.history(rows))
+        else:
+            telling.show_history(console, rows)
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        return telling.moment(text, time.time()) if text is not None else None
+    except ValueError as error:
+        raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise usage(str(error)) from error
