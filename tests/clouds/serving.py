@@ -253,3 +253,8 @@ class Bucket:
             return False
         self._tokens -= 1.0
         return True
+
+    @property
+    def left(self) -> float:
+        """What was left at the last request."""
+        return self._tokens

@@ -1,0 +1,177 @@
+"""The only place that touches the AWS SDK. Its calls block, so they run in the account's threads.
+
+The SDK's own retries are off and its time-outs short: `providers/account.py` retries. One client serves all threads. It
+is built at the first call, and anew when a credentials file changes or a key stops working, so that a rotation needs no
+restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `credential_source`), by the SDK.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import boto3  # type: ignore[import-untyped] # boto3 and botocore ship no types
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.session import Session  # type: ignore[import-untyped]
+
+from failoverd.core.errors import Permanent
+from failoverd.providers.route53.errors import Call, edge
+from failoverd.providers.route53.names import absolute
+from failoverd.providers.route53.paging import Page, Start
+from failoverd.providers.route53.settings import Route53Settings
+
+THREADS: Final = 8
+PAGE: Final = 300
+"""Record sets in one page of a listing, which is the most that Route 53 gives."""
+
+_CONNECT_TIMEOUT = 2
+_STALE = frozenset({"credentials_invalid", "token_expired", "credentials_missing"})
+"""What a new client may cure: somebody may have put other credentials into place."""
+
+
+class Connection:
+    """The SDK's client, as the credentials are now."""
+
+    def __init__(self, provider: str, settings: Route53Settings) -> None:
+        self.provider = provider
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._files: tuple[Path, ...] = ()
+        self._versions: tuple[_Version | None, ...] = ()
+
+    def client(self) -> Any:  # noqa: ANN401 - the SDK has no types
+        with self._lock:
+            if self._client is None or self._versions != tuple(map(_version, self._files)):
+                self._drop()
+                self._client = self._build()
+            return self._client
+
+    def forget(self, client: Any) -> None:  # noqa: ANN401
+        """Build a new client at the next call, unless somebody did already."""
+        with self._lock:
+            if self._client is client:
+                self._drop()
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Calls that are under way keep their connections until they end."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _build(self) -> Any:  # noqa: ANN401
+        settings = self._settings
+        if settings.ca_file is not None and not settings.ca_file.is_file():
+            raise _no_ca_file(self.provider, settings.ca_file)
+        own_file = settings.credentials_file is not None  # then no key from the environment goes before it
+        session = Session(profile=settings.profile or ("default" if own_file else None))
+        if own_file:
+            session.set_config_variable("credentials_file", str(settings.credentials_file))
+        self._files = tuple(
+            Path(session.get_config_variable(name)).expanduser() for name in ("credentials_file", "config_file")
+        )
+        self._versions = tuple(map(_version, self._files))
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=_CONNECT_TIMEOUT,
+            read_timeout=settings.timeout,
+            max_pool_connections=THREADS,
+        )
+        session.set_default_client_config(config)  # the client that assumes a role takes it from here
+        return boto3.Session(botocore_session=session, region_name=settings.region).client(
+            "route53",
+            endpoint_url=settings.endpoint,
+            verify=str(settings.ca_file) if settings.ca_file is not None else None,
+        )
+
+
+class Reader:
+    """What may be asked. It has no way to change anything: a dry run gets this one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def zones(self, name: str) -> tuple[str, ...]:
+        """The ids of the public hosted zones of this name (ListHostedZonesByName). One page holds a hundred."""
+        answer = self._ask("find the hosted zone " + name, "list_hosted_zones_by_name", DNSName=absolute(name))
+        return tuple(
+            each["Id"].removeprefix("/hostedzone/")
+            for each in answer["HostedZones"]
+            if each["Name"] == absolute(name) and not each.get("Config", {}).get("PrivateZone")
+        )
+
+    def page(self, zone_id: str, start: Start) -> Page:
+        """Record sets from `start` on (ListResourceRecordSets)."""
+        options = {"StartRecordType": start.type, "StartRecordIdentifier": start.identifier}
+        answer = self._ask(
+            f"read hosted zone {zone_id}",
+            "list_resource_record_sets",
+            HostedZoneId=zone_id,
+            MaxItems=str(PAGE),
+            StartRecordName=start.name,
+            **{name: value for name, value in options.items() if value is not None},
+        )
+        return Page.of(start, answer)
+
+    def spread(self, change_id: str) -> bool:
+        """Whether all servers of Route 53 have this change (GetChange)."""
+        answer = self._ask(f"ask for change {change_id}", "get_change", Id=change_id)
+        return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+
+    def _ask(self, what: str, operation: str, **arguments: object) -> Mapping[str, Any]:
+        return self._call(Call(self._connection.provider, what), operation, arguments)
+
+    def _call(self, call: Call, operation: str, arguments: Mapping[str, object]) -> Mapping[str, Any]:
+        client = None
+        try:
+            with edge(replace(call, writes=False)):
+                client = self._connection.client()
+            with edge(call):
+                answer: Mapping[str, Any] = getattr(client, operation)(**arguments)
+                return answer
+        except Permanent as error:
+            if error.reason in _STALE:
+                self._connection.forget(client)
+            raise
+
+
+class Writer(Reader):
+    """A reader that may write, too."""
+
+    def change(self, zone_id: str, actions: Sequence[Mapping[str, Any]]) -> str:
+        """Do all of these actions or none (ChangeResourceRecordSets). Returns the id of the change."""
+        call = Call(self._connection.provider, f"change hosted zone {zone_id}", writes=True)
+        batch = {"Comment": f"failoverd, provider {self._connection.provider}"[:256], "Changes": list(actions)}
+        answer = self._call(call, "change_resource_record_sets", {"HostedZoneId": zone_id, "ChangeBatch": batch})
+        with edge(call):
+            return str(answer["ChangeInfo"]["Id"]).removeprefix("/change/")
+
+
+def _no_ca_file(provider: str, path: Path) -> Permanent:
+    return Permanent(
+        f"provider {provider} cannot use Route 53: there is no file {path}",
+        reason="ca_file_missing",
+        remedy="correct `ca_file`, or let the user that failoverd runs as read it",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+
+def _version(path: Path) -> _Version | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return _Version(stat.st_ino, stat.st_mtime_ns, stat.st_size)

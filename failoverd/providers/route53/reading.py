@@ -1,0 +1,70 @@
+"""Reads of one hosted zone, gathered: one page of its listing answers everybody whose name is in it.
+
+A name and its marker are read together, in one page, so that they belong to one moment. Who wants to be read lines up;
+each request lists one page, from the first name of the most urgent ones, and who was not in it stays in the line. So a
+thousand names cost as many calls as they fill pages, one name costs one, and routine never keeps urgent reads waiting.
+
+A name whose record sets and marker are further apart than a page is the exception: it takes several pages, which may
+show two generations. Then the fence refuses what is made of them.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from failoverd.core.errors import Permanent, Transient
+from failoverd.core.records import MARKER_LABEL
+from failoverd.ports import Urgency
+from failoverd.providers.account import Account
+from failoverd.providers.gathering import Gathering
+from failoverd.providers.route53.calls import asked, own
+from failoverd.providers.route53.names import absolute, order
+from failoverd.providers.route53.paging import Page, Standing, Start
+
+Wanted = tuple[str, Urgency]
+Found = Standing | Permanent | Transient | None
+
+
+class Reading:
+    """The reads of one hosted zone.
+
+    Args:
+        account: where calls are made.
+        list_page: lists one page; blocks.
+    """
+
+    def __init__(self, account: Account, list_page: Callable[[Start], Page]) -> None:
+        self._account = account
+        self._list_page = list_page
+        self._gathering: Gathering[Wanted, Found] = Gathering(account.reads, self._send)
+
+    async def __call__(self, name: str, urgency: Urgency) -> Standing:
+        """What stands at a name and its marker. Raises ProviderError."""
+        while True:
+            found = await self._gathering((name, urgency), urgency)
+            if isinstance(found, Standing):
+                return found
+            if found is not None:
+                raise own(found)
+
+    async def _send(self, wanted: Sequence[Wanted], urgency: Urgency) -> list[Found]:
+        """One page, and what it says to each. A failure concerns everybody: to ask in halves would only take longer."""
+        first = min((name for name, its in wanted if its == urgency), key=order)
+        try:
+            page = await asked(self._account, urgency, partial(self._list_page, Start(absolute(first))))
+            found = {first: page.standing(first) or await self._spread_out(first, page, urgency)}
+        except (Permanent, Transient) as error:
+            return [error for _ in wanted]
+        return [found.get(name) or page.standing(name) for name, _ in wanted]
+
+    async def _spread_out(self, name: str, page: Page, urgency: Urgency) -> Standing:
+        """A name that does not fit into a page with its marker: its own pages to the end, then those of the marker."""
+        marker = f"{MARKER_LABEL}.{name}"
+        whole = await self._until_passed(name, page, urgency)
+        listed = await self._account.read(urgency, partial(self._list_page, Start(absolute(marker))))
+        markers = await self._until_passed(marker, listed, urgency)
+        return Standing(whole.found.get(absolute(name), ()), markers.found.get(absolute(marker), ()))
+
+    async def _until_passed(self, name: str, page: Page, urgency: Urgency) -> Page:
+        while page.following is not None and not page.passed(name):
+            page = page.and_then(await self._account.read(urgency, partial(self._list_page, page.following)))
+        return page
