@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from failoverd import __version__, probes, providers
+from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_config
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed
@@ -30,6 +31,7 @@ from failoverd.runtime.incidents import Incident, Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.opening import Opening
 from failoverd.runtime.probing import Probing
+from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Tools
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
@@ -100,6 +102,15 @@ def provider_set(
     return opened
 
 
+def make_prover(config: Config, emit: Emit, clock: Clock) -> Prover:
+    """What proves changes at the authoritative servers of every configured provider."""
+    served = {
+        name: Served(entry.settings.authorities(), entry.capabilities) for name, entry in config.providers.items()
+    }
+    authorities = DnsAuthorities(served, Delegations(config.resolver, clock))
+    return Prover(authorities, emit, clock, dispute_after=config.dispute_after)
+
+
 def _open_incidents(journal: Path) -> tuple[IncidentRow, ...]:
     with Reading(journal) as reading:
         return reading.incidents(open_only=True)
@@ -143,12 +154,13 @@ class Daemon:
             self._sinks.append(self._memory.take)
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, Access.WRITE, stack)
+            self._prover = make_prover(config, self.emit, self._clock)
             board = Board(self.emit, self._clock, self._incidents, self._wake)
             tools = Tools(
                 board=board,
                 incidents=self._incidents,
                 memory=self._memory,
-                applier=Applier(self._memory, self.emit, self._clock, actor="failoverd"),
+                applier=Applier(self._memory, self._prover, self.emit, self._clock, actor="failoverd"),
                 names=Names(),
                 emit=self.emit,
                 clock=self._clock,
@@ -204,6 +216,7 @@ class Daemon:
         self._notifier.stopping()
         await self._end_jobs()
         await self._fleet.close()
+        await self._prover.close()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         for task in background:
             task.cancel()

@@ -9,7 +9,17 @@ from typing import Any, Protocol, runtime_checkable
 from failoverd.core.events import Event
 from failoverd.core.guard import Approved, PastChange
 from failoverd.core.plan import LastGood, Plan
-from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
+from failoverd.core.records import (
+    Capabilities,
+    Check,
+    Endpoint,
+    Marker,
+    Observed,
+    ProbeResult,
+    RecordKey,
+    RecordSet,
+    Target,
+)
 from failoverd.core.situations import Situation
 from failoverd.settings import CheckSettings, ProviderSettings
 
@@ -66,7 +76,9 @@ class Provider(Protocol):
         """
 
     async def apply(self, approved: Approved) -> None:
-        """Replace `plan.before` by `plan.after` and the marker in one conditional write.
+        """Replace `plan.before` by `plan.after`, and the marker by `plan.marker_text`, in one conditional write.
+
+        Without a `marker_text` the marker is removed.
 
         Raises Fenced, having changed nothing, when `plan.before` is no longer what stands there. Returning means that
         the provider said yes, which proves nothing yet: the caller reads back.
@@ -82,6 +94,72 @@ class Propagating(Protocol):
 
     async def propagated(self, target: Target) -> None:
         """Return once the provider says that all of its servers answer with what was last applied to the target."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Nameserver:
+    """One address of an authoritative server. `name` is its name in the delegation; empty where it was configured."""
+
+    address: str
+    port: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        where = f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return f"{self.name} ({where})" if self.name else where
+
+
+@dataclass(frozen=True, slots=True)
+class Nameservers:
+    """Who answers for a target, and how their answers are to be read.
+
+    `servers` is empty where nobody is to be asked. `marked`: the marker stands beside the name as TXT. `whole`: an
+    answer holds every value of the record, not one that is drawn by weight.
+    """
+
+    servers: tuple[Nameserver, ...]
+    marked: bool = True
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one server is asked: the record, `times` times, and before it the marker if it is `marked`."""
+
+    key: RecordKey
+    marked: bool
+    times: int
+
+
+class Hearing(StrEnum):
+    ANSWERED = "answered"
+    SILENT = "silent"  # nothing came back that could be an answer
+    UNREACHABLE = "unreachable"  # this host has no way there (no IPv6, say), which tells nothing about the server
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one server said. `answers` are the values that each answer held; `trouble`, what was wrong, in words."""
+
+    server: Nameserver
+    hearing: Hearing
+    answers: tuple[frozenset[str], ...] = ()
+    marker: Marker | None = None
+    trouble: str = ""
+
+
+class Authorities(Protocol):
+    """The authoritative servers of every zone, asked directly."""
+
+    async def of(self, target: Target) -> Nameservers:
+        """Who answers for a target.
+
+        Raises:
+            Transient: nobody can tell now: the delegation cannot be looked up.
+        """
+
+    async def ask(self, server: Nameserver, question: Question) -> Statement:
+        """Ask one server. Ends within seconds, never raises for what the server or the network does."""
 
 
 @dataclass(frozen=True, slots=True)

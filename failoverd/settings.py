@@ -4,8 +4,9 @@ A probe kind or provider kind describes its own options as a model derived from 
 """
 
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -14,6 +15,9 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 _MAX_NAME = 253
+_BRACKETED = re.compile(r"\[(?P<host>[^\]]*)\](?::(?P<port>.*))?")
+_MAX_PORT = 65_535
+DNS_PORT = 53
 
 
 def parse_duration(value: object) -> float:
@@ -40,6 +44,49 @@ def parse_address(value: str) -> str:
     return ip_address(value).compressed
 
 
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a DNS server listens, UDP and TCP alike."""
+
+    address: str
+    port: int = DNS_PORT
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` and `[2001:db8::1]:5353`."""
+        host, port = text, str(DNS_PORT)
+        if bracketed := _BRACKETED.fullmatch(text):
+            host, port = bracketed["host"], bracketed["port"] or port
+        elif text.count(":") == 1:
+            host, _, port = text.partition(":")
+        if not (port.isascii() and port.isdigit() and 1 <= int(port) <= _MAX_PORT):
+            raise ValueError(f"{text[:80]!r} has no valid port: write 192.0.2.1:53 or [2001:db8::1]:53")
+        try:
+            return cls(parse_address(host), int(port))
+        except ValueError:
+            raise ValueError(
+                f"{text[:80]!r} is not an IP address: a name would have to be resolved by the DNS that failoverd "
+                "steers, so write 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53"
+            ) from None
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def parse_server(value: object) -> object:
+    """A `ServerAddress` for a text; anything else is left to the type to refuse."""
+    return ServerAddress.parse(value) if isinstance(value, str) else value
+
+
+def parse_nameservers(value: object) -> object:
+    """`delegation`, `none`, or a list of addresses, each read by `parse_server`."""
+    if isinstance(value, list | tuple) and value and all(isinstance(each, str | ServerAddress) for each in value):
+        return tuple(parse_server(each) for each in value)
+    if value in ("delegation", "none"):
+        return value
+    raise ValueError("write a list such as [192.0.2.1, 198.51.100.1], or delegation, or none")
+
+
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
@@ -50,6 +97,20 @@ Duration = Annotated[
 DnsName = Annotated[str, AfterValidator(parse_name)]
 Address = Annotated[str, AfterValidator(parse_address)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+_SERVER_SCHEMA = {"type": "string", "examples": ["192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"]}
+
+Server = Annotated[ServerAddress, BeforeValidator(parse_server), WithJsonSchema(_SERVER_SCHEMA)]
+"""The address of a DNS server, and its port unless that is 53."""
+
+NameserverChoice = Annotated[
+    tuple[ServerAddress, ...] | Literal["delegation", "none"],
+    BeforeValidator(parse_nameservers),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["delegation", "none"]}, {"type": "array", "items": _SERVER_SCHEMA, "minItems": 1}]}
+    ),
+]
+"""The authoritative servers that are asked after a change: the zone's delegation, a list, or nobody."""
 
 
 class Settings(BaseModel):
@@ -71,3 +132,11 @@ class ProviderSettings(Settings):
 
     kind: str
     zones: tuple[DnsName, ...] = Field(min_length=1, strict=False, description="zones that this provider serves")
+    nameservers: NameserverChoice = Field(
+        default="delegation",
+        description="authoritative servers that must agree with each change: as the zone is delegated, a list, or none",
+    )
+
+    def authorities(self) -> NameserverChoice:
+        """Whom to ask after a change. A kind that serves its zones itself knows better than the delegation."""
+        return self.nameservers

@@ -34,7 +34,7 @@ class Machine:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [BASH, str(SCRIPT), *arguments],
-            env={"PATH": str(self.directory), **environment},
+            env={"PATH": str(self.directory), "POWERDNS_SCHEMA": str(self.directory / "schema.sql"), **environment},
             capture_output=True,
             text=True,
             check=False,
@@ -53,8 +53,9 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def owned(machine: Machine) -> Machine:
     """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
-    clients = ("dig", "nsupdate", "kdig", "jq", "systemd-analyze", "named", "knotd", "gdnsd", "python3")
-    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in clients)
+    clients = ("dig", "nsupdate", "kdig", "pdnsutil", "aws", "curl", "jq", "systemd-analyze", "python3")
+    servers = ("named", "knotd", "pdns_server", "gdnsd", "schema.sql")
+    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in (*clients, *servers))
     marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
     machine.has("id", "echo 0")
     machine.has("apt-get", f'[ "$1" = update ] || {{ {installs}; {marks}; }}')
@@ -76,7 +77,18 @@ def test_where_nothing_may_be_installed_one_line_says_what_to_do(machine: Machin
     (line,) = done.stderr.splitlines()
     assert line.startswith("make test needs: sudo apt-get install -y ")
     assert {"bind9-dnsutils", "knot-dnsutils", "jq", "systemd"} <= set(line.split())
+    assert {"pdns-server", "pdns-backend-sqlite3", "awscli", "curl"} <= set(line.split())
     assert line.count("bind9-dnsutils") == 1
+    assert line.count("pdns-server") == 1
+
+
+def test_a_powerdns_without_its_backend_is_not_enough(owned: Machine) -> None:
+    for command in ("pdns_server", "pdnsutil"):
+        owned.has(command)
+    assert owned.run().returncode == 0
+    installs = [call for call in owned.calls if call.startswith("apt-get install")]
+    assert ["pdns-backend-sqlite3" in call.split() for call in installs] == [True]
+    assert not any("pdns-server" in call.split() for call in installs)
 
 
 def test_without_a_passwordless_sudo_nothing_is_tried(machine: Machine) -> None:

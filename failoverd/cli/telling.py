@@ -36,6 +36,8 @@ _TOLD_BY_WHY: Final = (
     "plan.refused",
     "drift.detected",
     "change.applied",
+    "change.verified",
+    "change.disputed",
     "change.fenced",
     "target.delayed",
     "target.resumed",
@@ -141,6 +143,8 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
             "provider": change.target.provider,
             "generation": change.generation,
             "outcome": change.outcome,
+            "verified_after": change.verified_after,
+            "disputed": change.disputed,
             "from": change.shares_before,
             "to": change.shares_after,
         },
@@ -159,7 +163,8 @@ def show_why(console: Console, told: dict[str, Any]) -> None:
     before = percentages(change["from"]) or "no answer"
     where = f"{change['record']} at {change['provider']}"
     say(console, (where, "bold"), f", {_clock(change['at'])}, by {told['actor']}")
-    say(console, f"  {before} -> {percentages(change['to'])} (generation {change['generation']}, {change['outcome']})")
+    ended = f"generation {change['generation']}, {change['outcome']}{_proof(change)}"
+    say(console, f"  {before} -> {percentages(change['to'])} ({ended})")
     for reason in told["reasons"]:
         say(console, f"  why    {reason}")
     say(console, f"  rule   {told['rule_at']}")
@@ -204,6 +209,8 @@ def history(rows: Sequence[ChangeRow]) -> list[dict[str, Any]]:
             "outcome": row.outcome or "open",
             "detail": row.detail,
             "attempts": row.attempts,
+            "verified_after": row.verified_after,
+            "disputed": row.disputed,
         }
         for row in rows
     ]
@@ -215,8 +222,15 @@ def show_history(console: Console, rows: Sequence[ChangeRow]) -> None:
         where = f"{told['record']} at {told['provider']}"
         move = f"{before} -> {percentages(told['to'])}"
         ended = told["outcome"] + (f" after {told['attempts']} attempts" if told["attempts"] > 1 else "")
-        line = f"{_clock(told['at'])}  {where}  generation {told['generation']} {ended}: {move}"
+        line = f"{_clock(told['at'])}  {where}  generation {told['generation']} {ended}{_proof(told)}: {move}"
         say(console, line, f"  ({told['detail']})" if told["detail"] else "")
+
+
+def _proof(told: dict[str, Any]) -> str:
+    """Whether all authoritative servers answered with it, and how long after the decision."""
+    if told["verified_after"] is not None:
+        return f", verified after {told['verified_after']:.1f}s"
+    return ", disputed by its servers" if told["disputed"] else ""
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry
 from failoverd.config.validation import validate
 from failoverd.core.records import Policy, Source
 from failoverd.ports import Kinds
+from failoverd.settings import ServerAddress
 
 __all__ = [
     "Config",
@@ -54,6 +55,8 @@ class Config:
     log: LogEntry
     tick: float
     retention: float
+    resolver: tuple[ServerAddress, ...]
+    dispute_after: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ def _config(path: Path, file: ConfigFile, providers: Mapping[str, ProviderEntry]
         log=file.log,
         tick=file.tick,
         retention=file.retention,
+        resolver=file.resolver,
+        dispute_after=file.dispute_after,
     )
 
 

@@ -34,7 +34,7 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
-from failoverd.settings import DnsName, Duration, Settings
+from failoverd.settings import DnsName, Duration, Server, Settings
 
 _HEALTH = HealthRules()
 _LIMITS = Limits()
@@ -282,6 +282,12 @@ class ConfigFile(Settings):
     log: LogEntry = Field(default=LogEntry(), description="where events are told")
     tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
         default=30.0, description="how often records are read back and drift is healed"
+    )
+    resolver: tuple[Server, ...] = Field(
+        default=(), strict=False, max_length=8, description="servers that are asked for delegations; the system's"
+    )
+    dispute_after: Annotated[Duration, AfterValidator(within("1s", "1d"))] = Field(
+        default=60.0, description="how long authoritative servers may take to agree with a change before it is said"
     )
     retention: Annotated[Duration, AfterValidator(within("1h", "3650d"))] = Field(
         default=7_776_000.0, description="how long the journal keeps history"

@@ -440,13 +440,22 @@ class ChangeVerified(TargetEvent):
     servers: int = 0
     unasked: tuple[str, ...] = ()
 
+    @property
+    def witnesses(self) -> str:
+        """Who says so, in words."""
+        if not self.servers:
+            return "no authoritative server was asked"
+        who = (
+            "the authoritative server agrees"
+            if self.servers == 1
+            else f"all {self.servers} authoritative servers agree"
+        )
+        return f"{who}; not asked, for there is no way to them: {', '.join(self.unasked)}" if self.unasked else who
+
     def say(self) -> str:
         after = f"{self.took * 1000:.0f} ms after the decision"
-        if not self.servers:
-            return f"{self._where} was read back as written {after}; no authoritative server was asked"
-        who = "the authoritative server" if self.servers == 1 else f"all {self.servers} authoritative servers"
         ages = f"; the old answer ages out in {self.aged_out_at - self.at:.0f}s" if self.aged_out_at is not None else ""
-        return f"{self._where} is answered as written by {who} {after}{ages}"
+        return f"{self._where} is in place {after}: {self.witnesses}{ages}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,7 +482,9 @@ class ChangeDisputed(TargetEvent):
         silent = tuple(f"{server} is silent" for server in self.silent)
         unasked = tuple(f"{server} cannot be asked from here" for server in self.unasked)
         words = "; ".join((*self.disagreeing, *silent, *unasked, *([self.detail] if self.detail else [])))
-        return f"generation {self.generation} of {self._where} is not proved {self.waited:.0f}s after the write: {words}"
+        return (
+            f"generation {self.generation} of {self._where} is not proved {self.waited:.0f}s after the write: {words}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

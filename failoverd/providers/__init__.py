@@ -8,6 +8,12 @@ from failoverd.ports import ProviderKind
 _MODULES = {
     "embedded": "failoverd.providers.embedded",
     "rfc2136": "failoverd.providers.rfc2136",
+    "powerdns": "failoverd.providers.powerdns",
+    "route53": "failoverd.providers.route53",
+    "azure_dns": "failoverd.providers.azure_dns",
+    "azure_traffic_manager": "failoverd.providers.azure_traffic_manager",
+    "oci_dns": "failoverd.providers.oci_dns",
+    "oci_steering": "failoverd.providers.oci_steering",
 }
 """Kind to module. Adding a provider is one module that exports `KIND`, and one line here."""
 

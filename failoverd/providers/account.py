@@ -33,6 +33,9 @@ TRIES: Final = 3
 LONGEST_PAUSE: Final = 30.0
 """Seconds that a round waits for a throttled account; asked for more, it ends, and comes back that much later."""
 
+PLENTY: Final = 10.0
+"""Requests that may be sent at once; with fewer left, each one should carry as much as it can."""
+
 THROTTLED: Final = "throttled"
 """The reason of a RateLimited that concerns the whole account. Others concern one zone, and only their call waits."""
 
@@ -62,6 +65,17 @@ class Bucket:
         self._line: list[tuple[Urgency, int, Turn]] = []
         self._number = count()
         self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def interval(self) -> float:
+        """Seconds that one request takes of what is allowed on average."""
+        return 1.0 / self._rate.per_second
+
+    @property
+    def scarce(self) -> bool:
+        """Whether requests would soon have to wait for each other."""
+        earned = (self._clock() - self._at) * self._rate.per_second
+        return min(self._rate.burst, self._tokens + earned) < PLENTY
 
     async def take(self, urgency: Urgency) -> None:
         """Wait for the turn of one request."""

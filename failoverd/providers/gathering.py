@@ -1,8 +1,11 @@
 """Calls that are wanted at the same time, made as one: so a region's failure in a thousand records costs few requests.
 
-Nothing waits in order to be gathered. While a request waits for its turn, or is under way, what else is wanted lines up
-and goes with the next one, the most urgent first. At most one request of a gathering is under way, so it also is the
-one writer of its zone.
+While a request waits for its turn, or is under way, what else is wanted lines up and goes with the next one, the most
+urgent first. At most one request of a gathering is under way, so it also is the one writer of its zone.
+
+Where an account allows few requests, one that is half empty delays everything after it. So there, a request also waits
+while others keep lining up, for no longer than a few requests take: a failing region is seen by one policy after the
+other, and what is read in pages becomes writes page by page. One that is full waits for nobody.
 
 A batch that the cloud rejects as a whole is split in halves until the bad record stands alone, so that it fails alone.
 A batch whose outcome is not known is not sent again: each caller finds out by reading what became of its own part.
@@ -11,11 +14,17 @@ A batch whose outcome is not known is not sent again: each caller finds out by r
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited
 from failoverd.ports import Urgency
 from failoverd.providers.account import LONGEST_PAUSE, TRIES, Bucket, Turn, pause_after
+
+QUIET: Final = 1.5
+"""Nobody has lined up for as long as so many requests take: then nobody is about to."""
+
+LONGEST_LINGER: Final = 5.0
+"""A request waits for others no longer than so many requests take."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,6 +60,7 @@ class Gathering(Generic[Item, Result]):
         self._send = send
         self._most = most
         self._line: list[_Wanted[Item, Result]] = []
+        self._joined_at = 0.0
         self._turn: Turn | None = None
         self._worker: asyncio.Task[None] | None = None
 
@@ -62,6 +72,7 @@ class Gathering(Generic[Item, Result]):
         """
         wanted: _Wanted[Item, Result] = _Wanted(item, urgency)
         self._line.append(wanted)
+        self._joined_at = asyncio.get_running_loop().time()
         if self._turn is not None:
             self._bucket.hurry(self._turn, urgency)
         if self._worker is None or self._worker.done():
@@ -72,6 +83,7 @@ class Gathering(Generic[Item, Result]):
         """Make requests until nobody waits. Whatever goes wrong, nobody is left waiting."""
         try:
             while self._waiting():
+                await self._linger()
                 await self._wait_for_turn()
                 batch = self._next()
                 if batch:
@@ -83,6 +95,19 @@ class Gathering(Generic[Item, Result]):
         """Whether anybody is still interested. Who gave up is taken off the line."""
         self._line = [wanted for wanted in self._line if not wanted.result.done()]
         return bool(self._line)
+
+    async def _linger(self) -> None:
+        """Let others join while requests are scarce, until nobody does, the request is full, or it takes too long."""
+        clock, interval = asyncio.get_running_loop().time, self._bucket.interval
+        latest = clock() + LONGEST_LINGER * interval
+        while self._bucket.scarce and not self._full():
+            pause = min(latest, self._joined_at + QUIET * interval) - clock()
+            if pause <= 0.0:
+                return
+            await asyncio.sleep(min(pause, interval / 2))
+
+    def _full(self) -> bool:
+        return self._most([wanted.item for wanted in self._line]) < len(self._line)
 
     async def _wait_for_turn(self) -> None:
         self._turn = self._bucket.queue(min(wanted.urgency for wanted in self._line))

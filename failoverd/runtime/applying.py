@@ -1,8 +1,9 @@
-"""One approved plan, from intent to proof.
+"""One approved plan, from intent to what is read back.
 
 Journal the intent, apply behind the fence, read back, journal the outcome. What the provider answered proves nothing;
 what is read back does. An answer that was lost on the way (a time-out after the request left) is resolved the same way:
-by reading, never by sending again.
+by reading, never by sending again. What the provider itself holds is then proved at the authoritative servers, in the
+background (`proving.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,14 @@ from dataclasses import dataclass
 
 from failoverd.core.decide import Reason
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified
+from failoverd.core.events import ChangeApplied, ChangeFenced
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.naming import names
+from failoverd.runtime.proving import Prover
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,13 @@ class Applier:
     """Applies approved plans on behalf of `actor`."""
 
     memory: Memory
+    prover: Prover
     emit: Emit
     clock: Clock
     actor: str
 
     async def apply(self, provider: Provider, approved: Approved, policy: Policy, incident_id: str) -> None:
-        """Write the plan and prove it.
+        """Write the plan, read it back, and begin to prove it.
 
         Raises:
             ProviderError: as the provider said, after the outcome was journalled. Fenced means that nothing changed, or
@@ -55,7 +58,7 @@ class Applier:
         # told before it is settled: a process that dies here tells it twice, and not never
         self._tell_applied(provider, plan, policy, incident_id, took=now - started, limits=limits)
         if overtaken is None:
-            self._tell_verified(plan, incident_id, now)
+            self.prover.prove(provider, plan, incident_id)
         await self.memory.settle(plan, ChangeOutcome.APPLIED, overtaken.detail if overtaken is not None else "", now)
         if overtaken is not None:
             raise overtaken
@@ -63,7 +66,7 @@ class Applier:
     def found(self, provider: Provider, plan: Plan, policy: Policy, incident_id: str) -> None:
         """Say that a plan whose outcome was not known turned out to be in place."""
         self._tell_applied(provider, plan, policy, incident_id, took=self.clock() - plan.decision.at, limits=())
-        self._tell_verified(plan, incident_id, self.clock())
+        self.prover.prove(provider, plan, incident_id)
 
     async def _write(self, provider: Provider, approved: Approved) -> None:
         try:
@@ -145,18 +148,6 @@ class Applier:
                 actor=self.actor,
                 undo=provider.manual(undone) if undone is not None else "",
                 took=took,
-            )
-        )
-
-    def _tell_verified(self, plan: Plan, incident_id: str, now: float) -> None:
-        self.emit(
-            ChangeVerified(
-                **names(plan.target, incident_id, now),
-                decision_id=plan.decision.id,
-                change_id=plan.id,
-                generation=plan.generation,
-                took=now - plan.decision.at,
-                aged_out_at=now + plan.after.ttl,
             )
         )
 

@@ -55,7 +55,8 @@ class ChangeRow:
     """One plan that was going to be applied. `outcome` is None while, or because, nobody said how it went.
 
     `incident_id` and `decision_id` come from the events about it and are empty when there were none. `attempts` counts
-    the tries at the same generation with the same answer, of which only the last one is kept.
+    the tries at the same generation with the same answer, of which only the last one is kept. `verified_after` is in
+    seconds from the decision; None while it is not proved, and `disputed` if that was ever said.
     """
 
     change_id: str
@@ -71,6 +72,8 @@ class ChangeRow:
     outcome: str | None
     detail: str
     attempts: int
+    verified_after: float | None
+    disputed: bool
     plan: Plan
 
 
@@ -251,6 +254,8 @@ class Reading:
             outcome=row["outcome"],
             detail=row["detail"],
             attempts=row["attempts"],
+            verified_after=row["verified_after"],
+            disputed=bool(row["disputed"]),
             plan=plan,
         )
 
@@ -262,7 +267,18 @@ _CHAINED = "({0} = ? AND {0} <> '')"
 
 _TOLD = "(SELECT max({0}) FROM events WHERE events.change_id = changes.change_id AND events.change_id <> '') AS {0}"
 
-_CHANGES = f"SELECT *, {_TOLD.format('incident_id')}, {_TOLD.format('decision_id')} FROM changes"  # noqa: S608 - constants
+_PROOF = """
+    (
+        SELECT {what} FROM events
+        WHERE events.change_id = changes.change_id AND events.change_id <> '' AND events.name = '{name}'
+    ) AS {called}"""
+
+_VERIFIED = _PROOF.format(what="min(json_extract(facts, '$.took'))", name="change.verified", called="verified_after")
+_DISPUTED = _PROOF.format(what="count(*)", name="change.disputed", called="disputed")
+
+_CHANGES = f"""
+    SELECT *, {_TOLD.format("incident_id")}, {_TOLD.format("decision_id")}, {_VERIFIED}, {_DISPUTED} FROM changes
+"""  # noqa: S608 - constants
 
 _IN_FORCE = f"""
     WITH latest AS (

@@ -33,8 +33,8 @@ async def test_a_region_fails_and_returns_and_dig_sees_it_on_bind(bind_server: D
         assert moved["rule_at"].startswith(str(here.policy))
 
         await here.heal_region("west")
-        await daemon.event("change.verified")
-        await daemon.event("incident.closed", incident_id=failed["incident_id"])
+        await daemon.both("change.verified", "incident.closed")
+        assert [found["incident_id"] for found in daemon.named("incident.closed")] == [failed["incident_id"]]
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
         assert generation(bind_server) == 3
         assert await daemon.stop() == 0

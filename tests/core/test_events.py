@@ -8,7 +8,17 @@ import pytest
 from support.scenes import NOW
 
 from failoverd.core import events
-from failoverd.core.events import ChangeApplied, Event, Level, PlanHeld, RegionDegraded, TargetDelayed, percentages
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeDisputed,
+    ChangeVerified,
+    Event,
+    Level,
+    PlanHeld,
+    RegionDegraded,
+    TargetDelayed,
+    percentages,
+)
 
 ALL = [
     kind
@@ -66,6 +76,31 @@ def test_facts_leave_out_what_is_empty_and_keep_what_is_zero() -> None:
     assert "remedy" not in facts
     assert "policy" not in facts
     assert (facts["retry_in"], facts["attempts"]) == (0.0, 0)
+
+
+def test_a_proof_says_who_agrees_and_when_the_old_answer_is_gone() -> None:
+    event = ChangeVerified(
+        at=NOW, record="r", provider="p", zone="z", change_id="c", generation=3, took=0.25, aged_out_at=NOW + 30
+    )
+    assert event.say() == (
+        "r at p is in place 250 ms after the decision: no authoritative server was asked; "
+        "the old answer ages out in 30s"
+    )
+    alone = replace(event, servers=1, aged_out_at=None)
+    assert alone.say() == "r at p is in place 250 ms after the decision: the authoritative server agrees"
+    some = replace(event, servers=3, unasked=("ns (::1:53)",))
+    assert some.witnesses == "all 3 authoritative servers agree; not asked, for there is no way to them: ns (::1:53)"
+
+
+def test_a_dispute_names_each_server_with_what_it_says() -> None:
+    event = ChangeDisputed(
+        at=NOW, record="r", provider="p", zone="z", change_id="c", generation=3, waited=60.0,
+        agreeing=("ns1",), disagreeing=("ns2 says 192.0.2.1, generation 2",), silent=("ns3",), unasked=("ns4",),
+    )  # fmt: skip
+    assert event.say() == (
+        "generation 3 of r at p is not proved 60s after the write: ns2 says 192.0.2.1, generation 2; ns3 is silent; "
+        "ns4 cannot be asked from here"
+    )
 
 
 def test_a_change_says_from_where_to_where_and_why() -> None:

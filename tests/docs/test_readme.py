@@ -45,6 +45,7 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
             block = block.replace(address, local)  # noqa: PLW2901
         block = block.replace("shop.example.com", f"shop.{ZONE}").replace("[example.com]", f"[{ZONE}]")  # noqa: PLW2901
         block = block.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")  # noqa: PLW2901
+        block = block.replace("nameservers: [127.0.0.1]", f'nameservers: ["127.0.0.1:{server.port}"]')  # noqa: PLW2901
         (tmp_path / name).write_text(block)
     (tmp_path / "tsig.key").write_text(server.key.clause())
     return tmp_path

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
-from support.servers import ZONE, DnsServer, bind, knot
+from support.azure_site import LocalAzure, local_azure
+from support.servers import ZONE, DnsServer, PowerDns, bind, knot, powerdns
 
 _numbers = count(1)
 
@@ -21,7 +23,19 @@ def knot_server() -> Iterator[DnsServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def powerdns_server() -> Iterator[PowerDns]:
+    with powerdns() as server:
+        yield server
+
+
 @pytest.fixture
 def name() -> str:
     """A name in the writable zone that no other test uses."""
     return f"n{next(_numbers)}.{ZONE}"
+
+
+@pytest.fixture
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAzure]:
+    with local_azure(tmp_path, monkeypatch) as local:
+        yield local

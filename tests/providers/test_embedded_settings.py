@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from support.embedded_dns import settings
 
 from failoverd.providers.embedded import EmbeddedSettings
+from failoverd.settings import ServerAddress
 
 
 def test_it_listens_on_loopback_unless_told_otherwise() -> None:
@@ -44,3 +45,22 @@ def test_a_stated_name_server_address_is_the_glue() -> None:
 def test_a_zone_leaves_room_for_the_names_below_it() -> None:
     with pytest.raises(ValidationError, match="longer than 200"):
         settings(zones=(".".join(["x" * 50] * 4),))
+
+
+@pytest.mark.parametrize(
+    ("listen", "asked"),
+    [
+        ("127.0.0.1:5353", (ServerAddress("127.0.0.1", 5353),)),
+        ("0.0.0.0:53", (ServerAddress("127.0.0.1"),)),
+        ("[::]:53", (ServerAddress("::1"),)),
+        ("127.0.0.1:0", "none"),
+    ],
+)
+def test_it_is_its_own_witness_unless_nobody_knows_its_port(listen: str, asked: object) -> None:
+    assert settings(listen).authorities() == asked
+
+
+def test_others_are_asked_where_they_are_named() -> None:
+    named = (ServerAddress("192.0.2.53"),)
+    assert settings().model_copy(update={"nameservers": named}).authorities() == named
+    assert settings().model_copy(update={"nameservers": "none"}).authorities() == "none"

@@ -1,4 +1,4 @@
-"""The provider against real BIND and real Knot: what clients see, what servers do behind their answers, what fails."""
+"""The provider against real BIND, Knot and PowerDNS: what clients see, what servers really do, what fails."""
 
 import asyncio
 import subprocess
@@ -21,23 +21,29 @@ from support.contract import (
     wish,
 )
 from support.proxies import Cut, answering, closed_port, cutting, forward, message, serving
-from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key
+from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.plan import Plan
 from failoverd.core.records import WHOLE, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
+from failoverd.providers.dnsupdate.change import Change
+from failoverd.providers.dnsupdate.client import Reader, Writer
+from failoverd.providers.dnsupdate.rdata import absolute, encode
+from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136 import Rfc2136
-from failoverd.providers.rfc2136.change import Change
-from failoverd.providers.rfc2136.client import Reader, Writer
-from failoverd.providers.rfc2136.rdata import absolute, encode
-from failoverd.providers.rfc2136.secret import KeyFile
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 EAST, WEST, NORTH = VALUES[A]
 
 both_servers = pytest.mark.parametrize(
     ("server_fixture", "program"), [("bind_server", "dig"), ("knot_server", "kdig")], ids=["BIND", "Knot"]
+)
+
+every_server = pytest.mark.parametrize(
+    ("server_fixture", "program"),
+    [("bind_server", "dig"), ("knot_server", "kdig"), ("powerdns_server", "dig")],
+    ids=["BIND", "Knot", "PowerDNS"],
 )
 
 
@@ -65,7 +71,7 @@ async def failures(provider: Provider, plan: Plan) -> tuple[ProviderError, Provi
 # -- what clients see --------------------------------------------------------------------------------------------------
 
 
-@both_servers
+@every_server
 async def test_a_failover_is_seen_by_an_independent_client(server: DnsServer, program: str, name: str) -> None:
     at = target(name)
     async with open_rfc2136(rfc2136_settings(server)) as provider:
@@ -79,7 +85,7 @@ async def test_a_failover_is_seen_by_an_independent_client(server: DnsServer, pr
     assert server.dig(at.key.marker_name, "TXT", program=program) == [f'"{marker}"']
 
 
-@both_servers
+@every_server
 async def test_srv_weights_are_seen_by_an_independent_client(server: DnsServer, program: str, name: str) -> None:
     at = target(name, SRV)
     desired = RecordSet.of(at.key, 30, {"east.example.net:443": 7_000, "west.example.net:443": 3_000})
@@ -88,14 +94,14 @@ async def test_srv_weights_are_seen_by_an_independent_client(server: DnsServer, 
     assert server.dig(name, "SRV", program=program) == ["0 3000 443 west.example.net.", "0 7000 443 east.example.net."]
 
 
-@both_servers
+@every_server
 async def test_it_works_over_ipv6(server: DnsServer, program: str, name: str) -> None:
     async with open_rfc2136(rfc2136_settings(server, address="::1")) as provider:
         await publish(provider, target(name, AAAA), *VALUES[AAAA])
     assert server.dig(name, "AAAA", program=program) == sorted(VALUES[AAAA])
 
 
-@both_servers
+@every_server
 def test_it_works_on_the_event_loop_of_the_daemon(server: DnsServer, program: str, name: str) -> None:
     async def failover() -> None:
         async with open_rfc2136(rfc2136_settings(server)) as provider:
@@ -107,7 +113,7 @@ def test_it_works_on_the_event_loop_of_the_daemon(server: DnsServer, program: st
     assert server.dig(name, "A", program=program) == [WEST]
 
 
-@both_servers
+@every_server
 async def test_a_set_too_large_for_a_datagram_is_read_over_tcp(server: DnsServer, program: str, name: str) -> None:
     at = target(name, AAAA)
     many = [f"2001:db8::{number:x}" for number in range(1, 101)]
@@ -117,7 +123,7 @@ async def test_a_set_too_large_for_a_datagram_is_read_over_tcp(server: DnsServer
     assert len(server.dig(name, "AAAA", program=program)) == 100
 
 
-@both_servers
+@every_server
 async def test_where_udp_is_dropped_tcp_is_asked(server: DnsServer, program: str, name: str) -> None:
     del program
     at = target(name)
@@ -154,7 +160,7 @@ async def test_a_cname_put_over_an_a_is_acknowledged_and_ignored_and_reading_bac
     assert server.dig(name, "A", program=program) == [EAST]
 
 
-@both_servers
+@every_server
 @pytest.mark.parametrize("data", ["10 100 443 east.example.net.", "0 0 443 east.example.net."])
 async def test_an_srv_record_edited_by_hand_shows_and_is_put_back(
     server: DnsServer, program: str, name: str, data: str
@@ -173,7 +179,7 @@ async def test_an_srv_record_edited_by_hand_shows_and_is_put_back(
     assert server.dig(name, "SRV", program=program) == ["0 10000 443 east.example.net."]
 
 
-@both_servers
+@every_server
 async def test_a_delegated_name_is_not_ours(server: DnsServer, program: str) -> None:
     del program
     async with open_rfc2136(rfc2136_settings(server)) as provider:
@@ -182,7 +188,7 @@ async def test_a_delegated_name_is_not_ours(server: DnsServer, program: str) -> 
     assert caught.value.reason == "not_authoritative"
 
 
-@both_servers
+@every_server
 async def test_a_cname_is_seen_beside_its_own_marker_only(server: DnsServer, program: str, name: str) -> None:
     del program
     at = target(name, CNAME)
@@ -236,7 +242,24 @@ async def test_a_skewed_clock_has_its_own_reason_and_says_by_how_much(
     assert any(said in error.detail or f"{abs(skew) - 1}s" in error.detail for error in errors)
 
 
-@both_servers
+@pytest.mark.parametrize("mistake", ["unknown key", "wrong secret", "skewed clock"])
+async def test_powerdns_refuses_every_bad_signature_in_the_same_way_and_the_remedy_names_them_all(
+    powerdns_server: PowerDns, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    plan = await a_plan(powerdns_server, target(name), EAST)
+    key, real = Key.make(tmp_path, "stranger" if mistake == "unknown key" else "failoverd"), time.time
+    secret_file = powerdns_server.key.bind_file if mistake == "skewed clock" else key.bind_file
+    settings = rfc2136_settings(powerdns_server, key=key.name, secret_file=secret_file)
+    async with open_rfc2136(settings) as provider:
+        if mistake == "skewed clock":
+            monkeypatch.setattr("dns.message.time.time", lambda: real() + 4_000)
+        errors = await failures(provider, plan)
+    assert [(type(error), error.reason) for error in errors] == [(Permanent, "unsigned_refusal")] * 2
+    assert all("secret" in error.remedy and "clock" in error.remedy for error in errors)
+    assert all(key.secret not in f"{error} {error!r} {error.__context__!r}" for error in errors)
+
+
+@every_server
 async def test_a_zone_that_is_missing_has_its_own_reason(server: DnsServer, program: str) -> None:
     del program
     at = target("api.missing.test", zone="missing.test")
@@ -269,7 +292,7 @@ async def test_knot_says_of_a_zone_whose_acl_lacks_the_key_that_it_does_not_know
     assert all("acl" in error.remedy for error in errors)
 
 
-@both_servers
+@every_server
 async def test_a_name_outside_its_zone_is_refused(server: DnsServer, program: str) -> None:
     del program
     at = target(f"api.{LOCKED_ZONE}", zone=ZONE)
@@ -303,7 +326,7 @@ async def test_a_server_that_never_answers_times_out_and_the_outcome_of_a_write_
     assert (type(writing), writing.reason) == (Transient, "outcome_unknown")
 
 
-@both_servers
+@every_server
 async def test_a_frozen_server_may_still_act_later_and_the_next_read_tells(
     server: DnsServer, program: str, name: str
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.providers.rfc2136.errors import Call, edge, refusal, verified
+from failoverd.providers.dnsupdate.errors import Call, edge, refusal, verified
 
 KEY = dns.tsig.Key("failoverd", b"0123456789abcdef0123456789abcdef", "hmac-sha256")
 OTHER_KEY = dns.tsig.Key("failoverd", b"another secret of the same length", "hmac-sha256")

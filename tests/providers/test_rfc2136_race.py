@@ -1,79 +1,17 @@
-"""Two writers that read the same generation and both try to write the next one, over and over, on real servers."""
+"""Two writers of one record on each real server."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from functools import partial
 
-from support.contract import (
-    VALUES,
-    approved,
-    open_rfc2136,
-    planned,
-    publish,
-    rfc2136_settings,
-    target,
-    wish,
-)
-
-from failoverd.core.errors import Fenced
-from failoverd.core.plan import Plan
-from failoverd.core.records import Observed, RecordType, Target
-from failoverd.ports import Provider
-
-if TYPE_CHECKING:
-    from support.servers import DnsServer
-
-ROUNDS = 1_000
-VALUE = VALUES[RecordType.A]
+from support.contract import open_rfc2136, rfc2136_settings
+from support.races import races
+from support.servers import DnsServer, PowerDns
 
 
 async def test_in_a_thousand_races_one_writer_wins_and_no_older_generation_ever_does(
-    bind_server: "DnsServer", knot_server: "DnsServer", name: str
+    bind_server: DnsServer, knot_server: DnsServer, powerdns_server: PowerDns, name: str
 ) -> None:
-    """Both servers at once, for Knot mostly waits."""
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_races(bind_server, name))
-        both.create_task(_races(knot_server, name))
-
-
-async def _races(server: "DnsServer", name: str) -> None:
-    settings, at = rfc2136_settings(server), target(name)
-    async with open_rfc2136(settings) as one, open_rfc2136(settings) as other:
-        await publish(one, at, VALUE[2])
-        seen = await _seen_by_both(one, other, at)
-        wins = [0, 0]
-        for generation in range(2, ROUNDS + 2):
-            plans = _rivals(one, other, seen, generation)
-            winner = await _race((one, other), plans, first=generation % 3 == 0)
-            seen = await _seen_by_both(one, other, at)
-            assert (seen.records, seen.marker) == (plans[winner].after, plans[winner].marker)
-            wins[winner] += 1
-    assert sum(wins) == ROUNDS
-    assert min(wins) > 0, "one of the writers never won: that was no race"
-
-
-async def _seen_by_both(one: Provider, other: Provider, at: Target) -> Observed:
-    """What stands there, as both writers read it before they race."""
-    first, second = await asyncio.gather(one.read(at), other.read(at))
-    assert first == second
-    return first
-
-
-def _rivals(one: Provider, other: Provider, seen: Observed, generation: int) -> tuple[Plan, Plan]:
-    """Two plans from the same generation to the next, with different answers."""
-    at = seen.target
-    first, second = VALUE[generation % 2], VALUE[(generation + 1) % 2]
-    plans = (
-        planned(seen, wish(one, at, first, ttl=generation)),
-        planned(seen, wish(other, at, second, ttl=generation)),
-    )
-    assert [plan.generation for plan in plans] == [generation, generation]
-    return plans
-
-
-async def _race(writers: tuple[Provider, Provider], plans: tuple[Plan, Plan], *, first: bool) -> int:
-    """Which of the two won. Whoever sends first is likelier to, so each `first` gets its turns."""
-    order = (int(first), int(not first))
-    applying = (writers[index].apply(approved(plans[index])) for index in order)
-    results = await asyncio.gather(*applying, return_exceptions=True)
-    assert sorted(type(result).__name__ for result in results) == [Fenced.__name__, "NoneType"]
-    return order[results.index(None)]
+    """All servers at once, for Knot mostly waits."""
+    async with asyncio.TaskGroup() as everywhere:
+        for server in (bind_server, knot_server, powerdns_server):
+            everywhere.create_task(races(partial(open_rfc2136, rfc2136_settings(server)), name))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.rfc2136.secret import KeyFile
-from failoverd.providers.rfc2136.settings import TsigSettings
+from failoverd.providers.dnsupdate.secret import KeyFile
+from failoverd.providers.dnsupdate.settings import TsigSettings
 
 SECRET = "rWn4mOYGvwyVgR0J9//gQ1FQ5g0mXKf4r2ZsmGZqRZc="  # noqa: S105 - made up; base64 may look like a comment
 OTHER = "bm90IHRoZSBzZWNyZXQgdGhhdCB5b3UgYXJlIGFmdGVyISE="

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 from pydantic import ValidationError
 
-from failoverd.providers.rfc2136.settings import Rfc2136Settings, ServerAddress
+from failoverd.providers.rfc2136.settings import Rfc2136Settings
+from failoverd.settings import ServerAddress
 
 
 def said(**changes: object) -> dict[str, object]:

@@ -70,6 +70,7 @@ async def playing(*, in_daemon: bool = True) -> AsyncIterator[Scene]:
             yield scene
         finally:
             await scene.fleet.close()
+            await scene.stage.prover.close()
             await scene.stage.timetable.close()
 
 

@@ -114,6 +114,14 @@ def test_a_change_carries_its_plan_and_the_ids_that_its_events_gave_it(reading: 
     assert reading.change("chg-0") is None
 
 
+def test_a_change_says_whether_its_servers_were_heard_to_agree(reading: Reading) -> None:
+    proved, unproved = reading.change("chg-1"), reading.change("chg-2")
+    assert proved is not None
+    assert unproved is not None
+    assert (proved.verified_after, proved.disputed) == (0.1, False)
+    assert (unproved.verified_after, unproved.disputed) == (None, False)
+
+
 def test_a_decision_holds_the_reasons_to_redo_the_sum(reading: Reading) -> None:
     row = reading.decision("dec-1")
     assert row is not None

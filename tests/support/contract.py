@@ -9,8 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from support import azure_site
+from support.azure_site import LocalAzure, local_azure
+from support.oci_site import CUTS, local_oci
+from support.powerdns import by_api, by_both, by_update, open_powerdns, patches_cut
 from support.proxies import Cut, cutting
-from support.servers import ZONE, DnsServer
+from support.route53_site import local_route53
+from support.servers import ZONE, DnsServer, PowerDns
 
 from failoverd.core import guard
 from failoverd.core.decide import Decision, Wish
@@ -18,7 +23,16 @@ from failoverd.core.guard import Approved, review
 from failoverd.core.plan import InSync, Plan, Refused, diff
 from failoverd.core.records import WHOLE, Limits, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider, ProviderKind
-from failoverd.providers import embedded, rfc2136
+from failoverd.providers import (
+    azure_dns,
+    azure_traffic_manager,
+    embedded,
+    oci_dns,
+    oci_steering,
+    powerdns,
+    rfc2136,
+    route53,
+)
 
 OWNER = "prod"
 POLICY = "inference-api"
@@ -46,6 +60,7 @@ class Site:
         reader: opened for reading only.
         edit: how a person changes the zone; None where nobody but failoverd can.
         cut: a writer whose connection breaks at the given moment; None where there is no connection.
+        ready: makes a name fit to be written where it has to exist before, and returns what it is called there.
     """
 
     zone: str
@@ -54,6 +69,7 @@ class Site:
     reader: Provider
     edit: Edit | None = None
     cut: Callable[[Cut], AbstractAsyncContextManager[Provider]] | None = None
+    ready: Callable[[str], str] = str
 
     def by_hand(self, *changes: str) -> None:
         assert self.edit is not None
@@ -62,13 +78,18 @@ class Site:
 
 @dataclass(frozen=True)
 class Entry:
-    """One provider in the suite. `editable` and `cuts` say which scenarios can happen to it at all."""
+    """One provider in the suite. `editable` and `cuts` say which scenarios can happen to it at all.
+
+    `conditional`: its API compares in the moment of the write. Where it does not, two rivals in one moment may succeed.
+    """
 
     name: str
     kind: ProviderKind
     open: Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Site]]
     editable: bool = True
     cuts: tuple[Cut, ...] = ()
+    conditional: bool = True
+    whole: bool = True
 
 
 # -- what a scenario is made of ----------------------------------------------------------------------------------------
@@ -133,6 +154,7 @@ def rfc2136_settings(
             "server": f"{host}:{port or server.port}",
             "key": {"name": key or server.key.name, "secret_file": str(secret_file or server.key.bind_file)},
             "timeout": timeout,
+            "nameservers": [f"{host}:{port or server.port}"],
         }
     )
 
@@ -167,6 +189,31 @@ def _rfc2136(fixture: str) -> Callable[[pytest.FixtureRequest], AbstractAsyncCon
     return site
 
 
+def _powerdns(
+    configured: Callable[..., powerdns.PowerdnsSettings],
+    proxy: Callable[[int, Cut], AbstractAsyncContextManager[int]],
+) -> Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Site]]:
+    @asynccontextmanager
+    async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+        server: PowerDns = request.getfixturevalue("powerdns_server")
+        settings = configured(server)
+
+        @asynccontextmanager
+        async def cut(moment: Cut) -> AsyncIterator[Provider]:
+            port = server.api_port if configured is by_api else server.port
+            async with proxy(port, moment) as own, open_powerdns(configured(server, port=own)) as provider:
+                yield provider
+
+        async with (
+            open_powerdns(settings) as writer,
+            open_powerdns(settings) as rival,
+            open_powerdns(settings, Access.READ) as reader,
+        ):
+            yield Site(ZONE, writer, rival, reader, server.edit_lua, cut)
+
+    return site
+
+
 @asynccontextmanager
 async def _embedded(_: pytest.FixtureRequest) -> AsyncIterator[Site]:
     """One writer, for the zone is memory of one process; the reader asks it by DNS, as another process would."""
@@ -181,8 +228,88 @@ async def _embedded(_: pytest.FixtureRequest) -> AsyncIterator[Site]:
             yield Site(ZONE, writer, writer, reader)
 
 
+@asynccontextmanager
+async def _route53(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    with local_route53(request.getfixturevalue("tmp_path"), request.getfixturevalue("monkeypatch")) as local:
+
+        @asynccontextmanager
+        async def cut(moment: Cut) -> AsyncIterator[Provider]:
+            local.cut(moment)
+            async with local.open() as provider:
+                yield provider
+
+        async with local.open() as writer, local.open() as rival, local.open(Access.READ) as reader:
+            yield Site(ZONE, writer, rival, reader, local.edit, cut)
+
+
+def _oci(kind: ProviderKind) -> Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Site]]:
+    @asynccontextmanager
+    async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+        with local_oci(request.getfixturevalue("tmp_path"), request.getfixturevalue("monkeypatch")) as local:
+
+            @asynccontextmanager
+            async def cut(moment: Cut) -> AsyncIterator[Provider]:
+                local.cut(moment)
+                async with local.open(kind) as provider:
+                    yield provider
+                local.endpoint.relent()
+
+            edit = local.edit if kind is oci_dns.KIND else local.steer
+            async with (
+                local.open(kind) as writer,
+                local.open(kind) as rival,
+                local.open(kind, Access.READ) as reader,
+            ):
+                yield Site(ZONE, writer, rival, reader, edit, cut)
+
+    return site
+
+
+@asynccontextmanager
+async def _azure_dns(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    with local_azure(request.getfixturevalue("tmp_path"), request.getfixturevalue("monkeypatch")) as local:
+
+        @asynccontextmanager
+        async def cut(moment: Cut) -> AsyncIterator[Provider]:
+            local.cut(moment)
+            async with local.open(azure_dns.KIND) as provider:
+                yield provider
+
+        async with _azure(local, azure_dns.KIND) as (writer, rival, reader):
+            yield Site(ZONE, writer, rival, reader, local.edit_zone, cut)
+
+
+@asynccontextmanager
+async def _azure_traffic_manager(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+    with local_azure(request.getfixturevalue("tmp_path"), request.getfixturevalue("monkeypatch")) as local:
+        async with _azure(local, azure_traffic_manager.KIND) as (writer, rival, reader):
+            domain = azure_traffic_manager.DOMAIN
+            yield Site(domain, writer, rival, reader, local.edit_profile, ready=local.make_profile)
+
+
+@asynccontextmanager
+async def _azure(local: LocalAzure, kind: ProviderKind) -> AsyncIterator[tuple[Provider, Provider, Provider]]:
+    async with local.open(kind) as writer, local.open(kind) as rival, local.open(kind, Access.READ) as reader:
+        yield writer, rival, reader
+
+
 ENTRIES = (
     Entry("embedded", embedded.KIND, _embedded, editable=False),
     Entry("rfc2136 on BIND", rfc2136.KIND, _rfc2136("bind_server"), cuts=tuple(Cut)),
     Entry("rfc2136 on Knot", rfc2136.KIND, _rfc2136("knot_server"), cuts=tuple(Cut)),
+    Entry("rfc2136 on PowerDNS", rfc2136.KIND, _rfc2136("powerdns_server"), cuts=tuple(Cut)),
+    Entry("powerdns by RFC 2136", powerdns.KIND, _powerdns(by_update, cutting), cuts=tuple(Cut)),
+    Entry("powerdns by both", powerdns.KIND, _powerdns(by_both, cutting), cuts=tuple(Cut)),
+    Entry("powerdns by its API", powerdns.KIND, _powerdns(by_api, patches_cut), cuts=tuple(Cut), conditional=False),
+    Entry("route53", route53.KIND, _route53, cuts=(Cut.BEFORE_EFFECT, Cut.AFTER_EFFECT)),
+    Entry("oci_dns", oci_dns.KIND, _oci(oci_dns.KIND), cuts=CUTS),
+    Entry("oci_steering", oci_steering.KIND, _oci(oci_steering.KIND), cuts=CUTS),
+    Entry("azure_dns", azure_dns.KIND, _azure_dns, cuts=azure_site.CUTS),
+    Entry(
+        "azure_traffic_manager",
+        azure_traffic_manager.KIND,
+        _azure_traffic_manager,
+        conditional=False,
+        whole=False,
+    ),
 )

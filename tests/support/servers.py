@@ -1,4 +1,4 @@
-"""Real authoritative DNS servers on loopback: BIND 9 and Knot DNS, as ordinary processes in a directory of their own.
+"""Real authoritative DNS servers on loopback, as ordinary processes in a directory of their own: BIND, Knot, PowerDNS.
 
     with bind() as server:
         server.dig("api.example.test", "A")
@@ -12,11 +12,12 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ import dns.update
 ZONE = "example.test"
 LOCKED_ZONE = "locked.test"
 READY_WITHIN = 20.0
-"""Seconds. Both are ready in well under one on an idle machine."""
+"""Seconds. All are ready in well under one on an idle machine."""
 
 _STARTS = 5
 _ZONE_FILE = """\
@@ -127,6 +128,66 @@ def knot() -> AbstractContextManager[DnsServer]:
     return _running("Knot", "knotd", _knot_configuration)
 
 
+@dataclass(frozen=True)
+class PowerDns(DnsServer):
+    """A running PowerDNS with an sqlite database, which also has an HTTP API."""
+
+    api_port: int = 0
+    api_key: str = field(default="", repr=False)
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def api_key_file(self) -> Path:
+        return self.directory / "api.key"
+
+    def edit_lua(self, *changes: str) -> None:
+        """Like `edit`, but A, AAAA and CNAME are LUA records, as a person at PowerDNS would write them."""
+        self.edit(*(_as_lua(change) for change in changes))
+
+
+LUA = "TYPE65402"
+
+
+def lua(record_type: str, code: str) -> str:
+    """A LUA record as any DNS software can say it (RFC 3597): the type that it answers for, then its code."""
+    data = dns.rdatatype.from_text(record_type).to_bytes(2, "big")
+    for start in range(0, len(code), 255):
+        part = code[start : start + 255].encode()
+        data += bytes([len(part)]) + part
+    return f"\\# {len(data)} {data.hex()}"
+
+
+def _as_lua(change: str) -> str:
+    words = change.split(maxsplit=4)
+    if words[0] == "delete" and words[2] in _IN_LUA:
+        return f"delete {words[1]} {LUA}"
+    if words[0] == "add" and words[3] in _IN_LUA:
+        code = f"pickwrandom({{{{10000,'{words[4]}'}}}})"
+        return f"add {words[1]} {words[2]} {LUA} {lua(words[3], code)}"
+    return change
+
+
+_IN_LUA = {"A", "AAAA", "CNAME"}
+
+
+@contextmanager
+def powerdns() -> Iterator[PowerDns]:
+    """PowerDNS (`pdns_server`), for as long as the context lasts."""
+    api_key, api_ports = secrets.token_urlsafe(24), [0]
+
+    def configure(directory: Path, port: int, key: Key) -> list[str]:
+        api_ports[0] = free_port()
+        (directory / "api.key").write_text(f"{api_key}\n")
+        return _powerdns_configuration(directory, (port, api_ports[0]), key, api_key)
+
+    with _running("PowerDNS", "pdns_server", configure) as server:
+        common = (server.software, server.port, server.key, server.directory, server.process)
+        yield PowerDns(*common, api_port=api_ports[0], api_key=api_key)
+
+
 def program(name: str) -> str:
     """The path of a server program; /usr/sbin may be missing from an ordinary user's PATH."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
@@ -196,13 +257,13 @@ def _start(
         with log.open("wb") as output:
             arguments = configure(directory, port, key)
             process = subprocess.Popen([path, *arguments], stdout=output, stderr=output, cwd=directory)
-        if _ready(process, port):
+        if ready(process, port):
             return DnsServer(software, port, key, directory, process)
         _stop(process)
     raise RuntimeError(f"{software} did not start:\n{log.read_text()}")
 
 
-def _ready(process: subprocess.Popen[bytes], port: int) -> bool:
+def ready(process: subprocess.Popen[bytes], port: int) -> bool:
     """Whether it answers for the zone on both transports and both families, before it ends or time is up."""
     query = dns.message.make_query(ZONE, "SOA")
     for _ in range(int(READY_WITHIN / 0.05)):
@@ -289,3 +350,45 @@ zone:
 """
     )
     return ["-c", str(file)]
+
+
+def _powerdns_configuration(directory: Path, ports: tuple[int, int], key: Key, api_key: str) -> list[str]:
+    """Everything stays in the directory. Caches have their defaults, for what is written must be seen all the same."""
+    (directory / "pdns.conf").write_text(
+        f"""\
+launch=gsqlite3
+gsqlite3-database={directory}/pdns.sqlite3
+gsqlite3-pragma-synchronous=0
+local-address={",".join(loopback())}
+local-port={ports[0]}
+socket-dir={directory}
+write-pid=no
+dnsupdate=yes
+allow-dnsupdate-from=127.0.0.0/8,::1
+enable-lua-records=yes
+webserver=yes
+webserver-address=127.0.0.1
+webserver-port={ports[1]}
+api=yes
+api-key={api_key}
+"""
+    )
+    (directory / "pdns.sqlite3").unlink(missing_ok=True)
+    with closing(sqlite3.connect(directory / "pdns.sqlite3")) as database:
+        database.executescript(_powerdns_schema())
+    tool = [program("pdnsutil"), f"--config-dir={directory}"]
+    commands = [["import-tsig-key", key.name, key.algorithm, key.secret]]
+    commands += [["load-zone", zone, str(directory / f"{zone}.zone")] for zone in (ZONE, LOCKED_ZONE)]
+    commands += [["set-meta", ZONE, allowed, key.name] for allowed in ("TSIG-ALLOW-AXFR", "TSIG-ALLOW-DNSUPDATE")]
+    commands.append(["set-meta", LOCKED_ZONE, "TSIG-ALLOW-DNSUPDATE", "nobody"])  # none at all would let everybody
+    for command in commands:
+        subprocess.run([*tool, *command], check=True, capture_output=True, timeout=30)
+    return [f"--config-dir={directory}", "--daemon=no", "--guardian=no"]
+
+
+def _powerdns_schema() -> str:
+    """The tables of its sqlite backend, as its package has them."""
+    schema = Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql")
+    if not schema.exists():
+        raise FileNotFoundError("pdns-backend-sqlite3 is not installed: run tests/install-servers")
+    return schema.read_text()

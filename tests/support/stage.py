@@ -7,7 +7,7 @@ from itertools import count
 from typing import TypeVar
 
 from support import virtual
-from support.fakes import Does, PaperJournal, PaperProvider, World, Zonefile
+from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
 
 from failoverd.core.events import Event
 from failoverd.core.records import (
@@ -30,6 +30,7 @@ from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.probing import Probing
+from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Reconciler, Tools
 from failoverd.runtime.supervising import supervise
 
@@ -111,13 +112,16 @@ class Stage:
             return f"{kind}-{prefix}{next(numbers)}"
 
         self.memory = Memory(self.journal, self.emit, clock)
+        zonefiles = {name: found.zonefile for name, found in self.providers.items() if isinstance(found, PaperProvider)}
+        self.authorities = PaperAuthorities(self.zonefile, zonefiles)
+        self.prover = Prover(self.authorities, self.emit, clock)
         self.incidents = Incidents(self.emit, clock, new_id)
         self.board = Board(self.emit, clock, self.incidents, self.wake)
         self.tools = Tools(
             board=self.board,
             incidents=self.incidents,
             memory=self.memory,
-            applier=Applier(self.memory, self.emit, clock, actor="failoverd"),
+            applier=Applier(self.memory, self.prover, self.emit, clock, actor="failoverd"),
             names=Names(),
             emit=self.emit,
             clock=clock,
@@ -156,6 +160,7 @@ class Stage:
         """It is gone, in the middle of whatever it did."""
         await self.timetable.close()
         await asyncio.gather(*(end(task) for task in self.tasks.values()))
+        await self.prover.close()
         await self.probing.close()
 
     async def stop(self) -> None:

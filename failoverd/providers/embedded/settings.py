@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from failoverd.settings import Address, ProviderSettings, parse_address
+from failoverd.settings import Address, NameserverChoice, ProviderSettings, ServerAddress, parse_address
 
 _MAX_PORT = 65_535
 _MAX_ZONE = 200
@@ -64,3 +64,9 @@ class EmbeddedSettings(ProviderSettings):
         if not address.is_unspecified:
             return self.host
         return "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004 - IP versions
+
+    def authorities(self) -> NameserverChoice:
+        """The server itself, unless others were named: it may serve a zone that nobody delegated to it."""
+        if self.nameservers != "delegation":
+            return self.nameservers
+        return (ServerAddress(self.reachable_host, self.port),) if self.port else "none"

@@ -6,7 +6,6 @@ SRV has weights of its own (RFC 2782). A name has one CNAME at a time, so it can
 The server itself is the fence: see `change.py`.
 """
 
-import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -17,11 +16,12 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Capabilities, Marker, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
-from failoverd.providers.rfc2136 import rdata
+from failoverd.providers import sets
+from failoverd.providers.dnsupdate import rdata
+from failoverd.providers.dnsupdate.client import Conversation, Reader, Writer
+from failoverd.providers.dnsupdate.manual import nsupdate
+from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136.change import change_of
-from failoverd.providers.rfc2136.client import Conversation, Reader, Writer
-from failoverd.providers.rfc2136.errors import read_only
-from failoverd.providers.rfc2136.secret import KeyFile
 from failoverd.providers.rfc2136.settings import Rfc2136Settings
 
 __all__ = ["KIND", "Rfc2136", "Rfc2136Settings"]
@@ -33,8 +33,7 @@ _DNSSEC = frozenset({"RRSIG", "NSEC", "NSEC3"})
 class Rfc2136:
     """One server, reached with one key. What it may do depends on the client that it is given."""
 
-    def __init__(self, name: str, settings: Rfc2136Settings, key: KeyFile, client: Reader) -> None:
-        self._name = name
+    def __init__(self, settings: Rfc2136Settings, key: KeyFile, client: Reader) -> None:
         self._settings = settings
         self._key = key
         self._client = client
@@ -44,37 +43,27 @@ class Rfc2136:
             return await _snapshot(talk, target)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
-        return rdata.normalise(desired)
+        """Addresses in or out, SRV weights within 16 bits, nothing that never serves."""
+        if desired.key.type is RecordType.CNAME:
+            sets.refuse_several(desired)
+        said = sets.weighted(desired, rdata.MAX_WEIGHT)
+        return rdata.decode(said.key, said.ttl, rdata.encode(said))
 
     async def apply(self, approved: Approved) -> None:
         if not isinstance(self._client, Writer):
-            raise read_only(self._name)
+            raise sets.read_only(approved.plan)
         await self._client.update(change_of(approved.plan))
 
     def manual(self, plan: Plan) -> str:
-        """An nsupdate command for bash. It reads the secret from its file: none is printed, or seen in `ps`."""
-        server = self._settings.server
-        return (
-            f"nsupdate -v -k {self._nsupdate_key()} <<'END'\n"
-            f"server {server.address} {server.port}\n"
-            f"{change_of(plan).script()}\n"
-            "END"
-        )
-
-    def _nsupdate_key(self) -> str:
-        path, key = shlex.quote(str(self._key.path)), self._settings.key
-        if self._key.is_bind_clause():
-            return path
-        clause = f'key "{key.name}" {{ algorithm {key.algorithm}; secret "%s"; }};\\n'
-        return f"<(printf {shlex.quote(clause)} \"$(tr -d '[:space:]' < {path})\")"
+        return nsupdate(self._settings.server, self._settings.key, self._key, change_of(plan))
 
 
 @asynccontextmanager
-async def _open(name: str, settings: Rfc2136Settings, access: Access) -> AsyncIterator[Rfc2136]:
+async def _open(_: str, settings: Rfc2136Settings, access: Access) -> AsyncIterator[Rfc2136]:
     """Opening touches nothing: a missing secret stops each operation with its reason, and not the daemon."""
     key = KeyFile(settings.key)
     client = Writer if access is Access.WRITE else Reader
-    yield Rfc2136(name, settings, key, client(settings.server, key.load, settings.timeout))
+    yield Rfc2136(settings, key, client(settings.server, key.load, settings.timeout))
 
 
 async def _snapshot(talk: Conversation, target: Target) -> Observed:

@@ -58,19 +58,45 @@ def edge(call: Call) -> Iterator[None]:
         raise _garbled(call, error) from error
 
 
-def verified(wire: bytes, request: dns.message.Message, call: Call) -> dns.message.Message:
-    """The server's answer, once its signature is checked. Raises what the answer, or its lack of a signature, means."""
+@contextmanager
+def signed(wire: bytes, call: Call) -> Iterator[None]:
+    """Turns what checking the signature of an answer raises into what the answer, or its lack of one, means."""
     try:
-        answer = dns.message.from_wire(wire, keyring=request.keyring, request_mac=request.mac)
+        yield
     except (dns.tsig.PeerError, dns.tsig.BadTime) as error:
         raise _refused_signature(error, _lenient(wire), call) from None
     except (dns.tsig.BadSignature, dns.tsig.BadKey, dns.tsig.BadAlgorithm, dns.message.UnknownTSIGKey):
         raise _unverified(call, "is signed with another key") from None
     except dns.exception.DNSException:
         raise _unsigned(_lenient(wire), call) from None
+
+
+def verified(wire: bytes, request: dns.message.Message, call: Call) -> dns.message.Message:
+    """The server's answer, once its signature is checked. Raises what the answer, or its lack of a signature, means."""
+    with signed(wire, call):
+        answer = dns.message.from_wire(wire, keyring=request.keyring, request_mac=request.mac)
     if not request.is_response(answer):
         raise _garbled(call, "it answers another question")
     return answer
+
+
+def transfer_refusal(wire: bytes, call: Call) -> ProviderError | None:
+    """What the first answer to a transfer means, or None when it is the zone. Asked before its signature is checked."""
+    answer = _lenient(wire)
+    rcode = Rcode.NOERROR if answer is None else answer.rcode()
+    if rcode == Rcode.NOERROR:
+        return None
+    if rcode in {Rcode.NOTAUTH, Rcode.REFUSED}:
+        return Permanent(
+            f"{call}: it does not let the key {call.key} transfer the zone ({rcode.name})",
+            reason="transfer_refused",
+            remedy=f"let the key transfer {call.zone} (metadata TSIG-ALLOW-AXFR in PowerDNS), or read through `api`",
+        )
+    return _by_rcode(rcode, call)
+
+
+def transfer_broken(call: Call, what: str) -> ProviderError:
+    return _garbled(call, what)
 
 
 def refusal(answer: dns.message.Message, call: Call) -> ProviderError | None:
@@ -98,11 +124,12 @@ def not_authoritative(call: Call) -> Permanent:
     )
 
 
-def read_only(where: str) -> Permanent:
-    return Permanent(
-        f"{where} was opened for reading only, and a write was asked of it",
-        reason="read_only",
-        remedy="nothing was sent; run without dry run to write",
+def transfer_cut(call: Call) -> Transient:
+    return Transient(
+        f"{call}: it ended the connection in the middle of the transfer",
+        reason="transfer_cut",
+        remedy="look into the DNS server's log; PowerDNS does so when a hundred records in a row exceed 64 KiB "
+        "(`oversized chunk`): name its `api` as well, which reads one name at a time",
     )
 
 
@@ -224,7 +251,8 @@ def _unsigned(answer: dns.message.Message | None, call: Call) -> ProviderError:
         return Permanent(
             f"{call}: it answered {rcode.name} without a signature",
             reason="unsigned_refusal",
-            remedy=f"check that the server knows the key {call.key} and that it is primary for {call.zone}",
+            remedy=f"check that the server is primary for {call.zone} and knows the key {call.key}; PowerDNS answers "
+            "the same when the secret or the clocks differ",
         )
     return _by_rcode(rcode, call)
 
@@ -283,7 +311,8 @@ _MEANINGS = {
         Permanent,
         "update_refused",
         "its policy does not let the key {key} change the zone",
-        "let the key {key} update the zone (allow-update or update-policy in BIND, acl in Knot)",
+        "let the key {key} update the zone (allow-update or update-policy in BIND, acl in Knot, metadata "
+        "TSIG-ALLOW-DNSUPDATE in PowerDNS)",
     ),
     Rcode.NOTZONE: _Meaning(
         Permanent,

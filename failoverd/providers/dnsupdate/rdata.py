@@ -7,7 +7,6 @@ counts as an answer, and can still be compared exactly by the fence.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 import dns.exception
@@ -26,20 +25,12 @@ from failoverd.core.errors import Permanent
 from failoverd.core.records import Answer, RecordKey, RecordSet, RecordType
 
 MAX_WEIGHT = 65_535
+"""The largest weight of an SRV record (RFC 2782)."""
+
+MARKER_TTL = 60
+"""Seconds. Only the authoritative server is ever asked for a marker, so nothing depends on it."""
+
 _SRV = re.compile(r"(?P<host>\S+):(?P<port>\d+)(?: priority=(?P<priority>\d+))?(?P<unweighted> weight=0)?")
-
-
-def normalise(desired: RecordSet) -> RecordSet:
-    """The set as it will be read back: addresses in or out, SRV weights within 16 bits, nothing that never serves."""
-    serving = desired.serving
-    if desired.key.type is RecordType.CNAME and len(serving) > 1:
-        values = ", ".join(answer.value for answer in serving)
-        raise Permanent(
-            f"{desired.key} cannot answer with {len(serving)} values at once ({values}): a name has one CNAME",
-            reason="unsayable",
-            remedy="use `steering: failover` with one region in front, or A and AAAA records",
-        )
-    return decode(desired.key, desired.ttl, encode(replace(desired, answers=_scaled(serving))))
 
 
 def encode(records: RecordSet) -> tuple[dns.rdata.Rdata, ...]:
@@ -96,13 +87,6 @@ def absolute(name: str) -> dns.name.Name:
             reason="unsayable",
             remedy="use a shorter name; the ownership marker adds 11 octets to it",
         ) from None
-
-
-def _scaled(answers: Sequence[Answer]) -> tuple[Answer, ...]:
-    heaviest = max((answer.weight for answer in answers), default=0)
-    if heaviest <= MAX_WEIGHT:
-        return tuple(answers)
-    return tuple(replace(answer, weight=max(1, answer.weight * MAX_WEIGHT // heaviest)) for answer in answers)
 
 
 def _rdata(record_type: RecordType, answer: Answer) -> dns.rdata.Rdata:

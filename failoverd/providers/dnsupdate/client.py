@@ -22,9 +22,10 @@ import dns.rrset
 import dns.tsig
 from dns.rdatatype import RdataType
 
-from failoverd.providers.rfc2136.change import Change
-from failoverd.providers.rfc2136.errors import Call, edge, not_authoritative, refusal, verified
-from failoverd.providers.rfc2136.settings import ServerAddress
+from failoverd.providers.dnsupdate.change import Change
+from failoverd.providers.dnsupdate.errors import Call, edge, not_authoritative, refusal, verified
+from failoverd.providers.dnsupdate.transfer import transfer
+from failoverd.settings import ServerAddress
 
 UDP_PAYLOAD = 1232
 """Octets that pass without fragmentation nearly everywhere."""
@@ -65,6 +66,10 @@ class Conversation:
         if not answer.flags & dns.flags.AA:
             raise not_authoritative(self._call)
         return [rrset for rrset in answer.answer if rrset.name == name]
+
+    async def transfer(self) -> list[dns.rrset.RRset]:
+        """Every record of the zone at one moment, each in a set of its own."""
+        return await transfer(self._server, self._key, self._call)
 
     async def _over_udp(self, wire: bytes) -> bytes | None:
         """The answer, or None when TCP has to be asked: truncated, silent, or refused on the way."""

@@ -1,0 +1,3 @@
+from support.fixtures import bind_server, knot_server, shared_bind, shared_knot
+
+__all__ = ["bind_server", "knot_server", "shared_bind", "shared_knot"]

@@ -1,0 +1,60 @@
+"""Two writers that read the same generation and both try to write the next one, over and over."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from support.contract import VALUES, approved, planned, publish, target, wish
+
+from failoverd.core.errors import Fenced
+from failoverd.core.plan import Plan
+from failoverd.core.records import Observed, RecordType, Target
+from failoverd.ports import Provider
+
+ROUNDS = 1_000
+VALUE = VALUES[RecordType.A]
+
+
+async def races(opened: Callable[[], AbstractAsyncContextManager[Provider]], name: str) -> None:
+    """Race two providers for as many rounds. In each one of them wins, and what it wrote is what stands there."""
+    at = target(name)
+    async with opened() as one, opened() as other:
+        await publish(one, at, VALUE[2])
+        seen = await _seen_by_both(one, other, at)
+        wins = [0, 0]
+        for generation in range(2, ROUNDS + 2):
+            plans = _rivals(one, other, seen, generation)
+            winner = await _race((one, other), plans, first=generation % 3 == 0)
+            seen = await _seen_by_both(one, other, at)
+            assert (seen.records, seen.marker) == (plans[winner].after, plans[winner].marker)
+            wins[winner] += 1
+    assert sum(wins) == ROUNDS
+    assert min(wins) > 0, "one of the writers never won: that was no race"
+
+
+async def _seen_by_both(one: Provider, other: Provider, at: Target) -> Observed:
+    """What stands there, as both writers read it before they race."""
+    first, second = await asyncio.gather(one.read(at), other.read(at))
+    assert first == second
+    return first
+
+
+def _rivals(one: Provider, other: Provider, seen: Observed, generation: int) -> tuple[Plan, Plan]:
+    """Two plans from the same generation to the next, with different answers."""
+    at = seen.target
+    first, second = VALUE[generation % 2], VALUE[(generation + 1) % 2]
+    plans = (
+        planned(seen, wish(one, at, first, ttl=generation)),
+        planned(seen, wish(other, at, second, ttl=generation)),
+    )
+    assert [plan.generation for plan in plans] == [generation, generation]
+    return plans
+
+
+async def _race(writers: tuple[Provider, Provider], plans: tuple[Plan, Plan], *, first: bool) -> int:
+    """Which of the two won. Whoever sends first is likelier to, so each `first` gets its turns."""
+    order = (int(first), int(not first))
+    applying = (writers[index].apply(approved(plans[index])) for index in order)
+    results = await asyncio.gather(*applying, return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == [Fenced.__name__, "NoneType"]
+    return order[results.index(None)]
