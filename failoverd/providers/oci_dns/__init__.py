@@ -1,0 +1,40 @@
+"""OCI DNS: records of zones that Oracle serves, changed by one conditional PATCH.
+
+OCI DNS has no weights for A and AAAA: an address is in the answer or not, and resolvers spread evenly over the set. SRV
+has weights of its own (RFC 2782). A name has one CNAME at a time, so it can fail over and not split. Real weights are
+what `oci_steering` is for; where a steering policy is attached to a name, what stands here is not what is answered.
+
+OCI itself is the fence: see `change.py`.
+"""
+
+from types import MappingProxyType
+
+from failoverd.core.records import Capabilities, RecordType, Weights
+from failoverd.ports import ProviderKind
+from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
+from failoverd.providers.oci_cloud.opening import opening
+from failoverd.providers.oci_dns.records import MAX_ANSWERS
+from failoverd.providers.oci_dns.settings import OciDnsSettings
+
+__all__ = ["KIND", "OciDnsSettings"]
+
+
+KIND = ProviderKind(
+    name="oci_dns",
+    settings=OciDnsSettings,
+    capabilities=Capabilities(
+        weights=MappingProxyType(
+            {
+                RecordType.A: Weights.MEMBERSHIP,
+                RecordType.AAAA: Weights.MEMBERSHIP,
+                RecordType.CNAME: Weights.MEMBERSHIP,
+                RecordType.SRV: Weights.NATIVE,
+            }
+        ),
+        max_weight=MAX_WEIGHT,
+        single=frozenset({RecordType.CNAME}),
+        max_answers=MAX_ANSWERS,
+        fence="REQUIRE of the marker and of every record with its set's version, in the same PATCH (PatchZoneRecords)",
+    ),
+    open=opening("failoverd.providers.oci_dns.provider"),
+)

@@ -1,0 +1,119 @@
+"""Records of OCI DNS to answers and back, and what a name's records mean to a target.
+
+A record is told from the next by its rdata, in presentation format as OCI gives it back. Its `version` is that of the
+zone in which the record's set last became different (RecordDetails, `rrsetVersion`): the fence compares it, so that a
+record which somebody adds beside ours is noticed, too.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import dns.exception
+import dns.rdata
+from dns.rdataclass import RdataClass
+
+from failoverd.core.errors import Transient
+from failoverd.core.records import MARKER_LABEL, Marker, Observed, RecordSet, RecordType, Target
+from failoverd.providers import sets
+from failoverd.providers.dnsupdate import rdata
+from failoverd.providers.oci_cloud.beside import ALIASES, BESIDE_ANYTHING
+
+MAX_ANSWERS: Final = 100
+"""Values in one record set that failoverd writes. OCI names no limit; an answer has to fit into a DNS message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as OCI gives it. `domain` is lower case, without a final dot; `ttl` in seconds."""
+
+    domain: str
+    rtype: str
+    rdata: str
+    ttl: int
+    version: str
+    protected: bool = False
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any]) -> "Record":
+        return cls(
+            str(item["domain"]).rstrip(".").lower(),
+            str(item["rtype"]).upper(),
+            str(item["rdata"]),
+            int(item["ttl"]),
+            str(item.get("rrsetVersion") or ""),
+            bool(item.get("isProtected")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Exactly what was read: the records of the target's type, and the marker's."""
+
+    records: tuple[Record, ...]
+    markers: tuple[Record, ...]
+
+    def text(self) -> str:
+        """Canonical, so that equal tokens are equal texts; empty when nothing stands there."""
+        if not self.records and not self.markers:
+            return ""
+        said = {name: [asdict(record) for record in sorted(getattr(self, name), key=str)] for name in self.__slots__}
+        return json.dumps(said, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> "Token":
+        said = json.loads(text)
+        return cls(*(tuple(Record(**record) for record in said[name]) for name in ("records", "markers")))
+
+
+def normalise(desired: RecordSet) -> RecordSet:
+    """The set as it will be read back. Raises Permanent when it is empty, too large, or cannot be said."""
+    if desired.key.type is RecordType.CNAME:
+        sets.refuse_several(desired)
+    said = sets.weighted(desired, rdata.MAX_WEIGHT)
+    sets.refuse_more_than(said, MAX_ANSWERS)
+    return rdata.decode(said.key, said.ttl, rdata.encode(said))
+
+
+def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Record]) -> Observed:
+    """What the records at a name and at its marker's name mean to a target. Raises Transient when they are unreadable.
+
+    A marker is one plain string; anything else there is kept as text only, and in no token, so that no plan removes it.
+    """
+    kind = target.key.type
+    own = tuple(record for record in at_name if record.rtype == kind)
+    beside = {record.rtype for record in at_name} - {kind.value, *BESIDE_ANYTHING}
+    foreign = beside if kind is RecordType.CNAME else beside & ALIASES
+    markers = tuple(record for record in at_marker if record.rtype == "TXT")
+    text, plain = rdata.marker_text(_parsed(target, markers))
+    return Observed(
+        target,
+        rdata.decode(target.key, own[0].ttl, _parsed(target, own)) if own else None,
+        Marker.parse(text) if text is not None and plain else None,
+        text,
+        tuple(sorted(foreign)),
+        Token(own, markers if plain else ()).text(),
+    )
+
+
+def standing(target: Target, records: Iterable[Record]) -> Observed:
+    """The same, of records that may belong to any name."""
+    found = list(records)
+    at_name = [record for record in found if record.domain == target.key.name]
+    return observed(target, at_name, [record for record in found if record.domain == target.key.marker_name])
+
+
+def marker_name(name: str) -> str:
+    return f"{MARKER_LABEL}.{name}"
+
+
+def _parsed(target: Target, records: Iterable[Record]) -> list[dns.rdata.Rdata]:
+    try:
+        return [dns.rdata.from_text(RdataClass.IN, record.rtype, record.rdata) for record in records]
+    except dns.exception.DNSException as error:
+        raise Transient(
+            f"OCI gives records at {target.key.name} that make no sense: {error}",
+            reason="answer_invalid",
+            remedy="look at the name in the OCI console; please report it if it looks right there",
+        ) from error

@@ -1,0 +1,47 @@
+"""Writes of one zone, gathered: as many changes in one PATCH as it may hold operations."""
+
+from collections.abc import Callable, Sequence
+
+from failoverd.core.errors import Permanent
+from failoverd.ports import Urgency
+from failoverd.providers.account import Account
+from failoverd.providers.gathering import Gathering
+from failoverd.providers.oci_cloud.refusals import EVERYBODY
+from failoverd.providers.oci_dns.change import Change, Operation, fitting
+
+
+class Writing:
+    """The writes of one zone.
+
+    Args:
+        account: where requests are made.
+        send: does all of these operations or none; blocks.
+        most: operations in one request.
+    """
+
+    def __init__(self, account: Account, send: Callable[[Sequence[Operation]], None], most: int) -> None:
+        self._account = account
+        self._request = send
+        self._gathering: Gathering[Change, Permanent | None] = Gathering(
+            account.writes, self._send, lambda changes: fitting(changes, most)
+        )
+
+    async def __call__(self, change: Change, urgency: Urgency) -> None:
+        """Make this change, with whatever else goes into its request.
+
+        Raises:
+            ProviderError: as this change alone came to. Whoever is at fault for a rejected request fails alone.
+        """
+        error = await self._gathering(change, urgency)
+        if error is not None:
+            raise Permanent(error.detail, reason=error.reason, remedy=error.remedy) from error
+
+    async def _send(self, changes: Sequence[Change], _: Urgency) -> Sequence[Permanent | None]:
+        operations = [operation for change in changes for operation in change.operations]
+        try:
+            await self._account.call(self._account.writes, lambda: self._request(operations))
+        except Permanent as error:
+            if error.reason not in EVERYBODY:
+                raise
+            return [error for _ in changes]
+        return [None for _ in changes]
