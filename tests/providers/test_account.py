@@ -9,7 +9,7 @@ from support.virtual import elapse, now, virtually
 
 from failoverd.core.errors import Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import LONGEST_PAUSE, TRIES, Bucket, Rate, account
+from failoverd.providers.account import LONGEST_PAUSE, PLENTY, TRIES, Bucket, Rate, account
 
 FAST = Rate(per_second=10_000, burst=1_000)
 
@@ -38,6 +38,18 @@ async def test_an_idle_account_saves_no_more_than_a_burst() -> None:
     for _ in range(3):
         await bucket.take(Urgency.ROUTINE)
     assert now() - begun == pytest.approx(0.2, abs=0.002)
+
+
+@virtually
+async def test_requests_are_scarce_while_few_are_left_and_not_once_they_have_come_back() -> None:
+    few, many = Bucket(Rate(per_second=5)), Bucket(Rate(per_second=10, burst=PLENTY + 2))
+    assert (few.scarce, many.scarce) == (True, False)
+    for _ in range(3):
+        await many.take(Urgency.CHANGE)
+    assert many.scarce
+    await elapse(0.5)
+    assert not many.scarce
+    assert many.interval == pytest.approx(0.1)
 
 
 @virtually

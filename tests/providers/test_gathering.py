@@ -9,7 +9,7 @@ from support.virtual import now, until, virtually
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
 from failoverd.providers.account import TRIES, Bucket, Rate
-from failoverd.providers.gathering import Gathering
+from failoverd.providers.gathering import LONGEST_LINGER, QUIET, Gathering
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 
@@ -74,17 +74,74 @@ async def test_no_request_carries_more_than_fits_and_the_most_urgent_go_first() 
 @virtually
 async def test_an_urgent_item_hurries_the_request_that_it_joins() -> None:
     api, bucket = Api(), Bucket(Rate(per_second=1.0))
-    await bucket.take(ROUTINE)
+    others = [asyncio.create_task(bucket.take(CHANGE)) for _ in range(5)]
     gathered = Gathering(bucket, api.send)
     look = asyncio.create_task(gathered(1, ROUTINE))
-    await asyncio.sleep(0)
-    other = asyncio.create_task(bucket.take(CHANGE))
-    await asyncio.sleep(0)
+    await asyncio.sleep(2.5)  # it waits for its turn, behind what is more urgent
     begun = now()
     await gathered(2, FAIL_OUT)
     assert api.requests == [[2, 1]]
-    assert now() - begun == pytest.approx(2.0, abs=0.01)
-    await asyncio.gather(look, other)
+    assert now() - begun == pytest.approx(1.5, abs=0.01)
+    await asyncio.gather(look, *others)
+
+
+@virtually
+async def test_where_requests_are_scarce_those_who_come_one_by_one_go_together() -> None:
+    api = Api()
+    gathered = gathering(api, rate=5.0)
+    jobs = []
+    for item in range(10):
+        jobs.append(asyncio.create_task(gathered(item, FAIL_OUT)))
+        await asyncio.sleep(0.09)
+    await asyncio.gather(*jobs)
+    assert api.requests == [list(range(10))]
+
+
+@virtually
+async def test_nobody_waits_for_others_longer_than_a_few_requests_take() -> None:
+    api = Api()
+    gathered, begun = gathering(api, rate=5.0), now()
+    jobs: list[asyncio.Task[str]] = []
+    while not api.requests:
+        jobs.append(asyncio.create_task(gathered(len(jobs), FAIL_OUT)))
+        await asyncio.sleep(0.1)
+    assert now() - begun == pytest.approx(LONGEST_LINGER / 5.0, abs=0.11)
+    await asyncio.gather(*jobs)
+
+
+@virtually
+async def test_who_is_alone_waits_no_longer_than_two_requests_take() -> None:
+    api = Api()
+    begun = now()
+    await gathering(api, rate=5.0)(1, FAIL_OUT)
+    assert now() - begun == pytest.approx(1.0 + QUIET / 5.0, abs=0.01)
+
+
+@virtually
+async def test_a_full_request_waits_for_nobody() -> None:
+    api = Api()
+    gathered, begun = gathering(api, most=3, rate=1.0), now()
+    jobs = [asyncio.create_task(gathered(item, CHANGE)) for item in range(4)]
+    await until(lambda: api.busy)
+    assert now() == begun
+    await asyncio.gather(*jobs)
+    assert api.requests == [[0, 1, 2], [3]]
+
+
+@virtually
+async def test_what_is_left_over_waits_for_nobody_again() -> None:
+    api = Api()
+    gathered, begun = gathering(api, most=3, rate=1.0), now()
+    await asyncio.gather(*(gathered(item, CHANGE) for item in range(7)))
+    assert now() - begun == pytest.approx(3.0, abs=0.01)
+
+
+@virtually
+async def test_where_requests_are_plenty_nobody_waits_for_others() -> None:
+    api, bucket = Api(), Bucket(Rate(per_second=1.0, burst=200.0))
+    gathered, begun = Gathering(bucket, api.send), now()
+    await gathered(1, CHANGE)
+    assert now() - begun == pytest.approx(1.0, abs=0.01)
 
 
 @virtually

@@ -350,8 +350,14 @@ class PaperJournal:
         entry.outcome, entry.detail, entry.settled_at = outcome, detail, at
         old = self.answers.get(plan.target)
         if outcome is ChangeOutcome.APPLIED and (old is None or old.generation <= plan.generation):
-            self.answers[plan.target] = LastGood(plan.after, plan.generation, dict(plan.shares_after), at)
+            self.answers[plan.target] = plan.verified(at)
         await self._turn(writes=True)
+
+    async def confirm(self, target: Target, good: LastGood) -> None:
+        await self._turn(writes=True)
+        old = self.answers.get(target)
+        if old is None or old.generation <= good.generation:
+            self.answers[target] = good
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         await self._turn()

@@ -1,0 +1,59 @@
+"""Azure DNS: an address is in the answer or not; SRV records have weights of their own.
+
+Azure has no write that covers two record sets, so the marker does not stand in a TXT record beside the name: it stands
+in the metadata of the record set itself, under the key `failoverd`. Answers and generation so change in one write, on
+the condition of one ETag (`If-Match`), or that there is no such record set yet (`If-None-Match: *`). A and AAAA of a
+name are two record sets, each with a marker of its own. See `records.py`.
+
+A record set that follows an Azure resource (an alias) is somebody else's: reported, never written.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.providers.azure_dns.records import MAX_ANSWERS
+from failoverd.providers.azure_dns.settings import AzureDnsSettings
+from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+__all__ = ["KIND", "AzureDnsSettings"]
+
+
+@asynccontextmanager
+async def _open(_: str, settings: AzureDnsSettings, access: Access) -> AsyncIterator[Provider]:
+    """The import takes a fraction of a second, which the rest of the daemon does not wait for."""
+    module = await asyncio.to_thread(import_module, "failoverd.providers.azure_dns.provider")
+    opened = cast("Callable[[AzureDnsSettings, Access], AbstractAsyncContextManager[Provider]]", module.opened)
+    async with opened(settings, access) as provider:
+        yield provider
+
+
+KIND = ProviderKind(
+    name="azure_dns",
+    settings=AzureDnsSettings,
+    capabilities=Capabilities(
+        weights=MappingProxyType(
+            {
+                RecordType.A: Weights.MEMBERSHIP,
+                RecordType.AAAA: Weights.MEMBERSHIP,
+                RecordType.CNAME: Weights.MEMBERSHIP,
+                RecordType.SRV: Weights.NATIVE,
+            }
+        ),
+        max_weight=MAX_WEIGHT,
+        single=frozenset({RecordType.CNAME}),
+        max_answers=MAX_ANSWERS,
+        fence="If-Match with the ETag of the record set, which holds its answers and its marker",
+        marking=Marking.TAG,
+    ),
+    open=_open,
+)

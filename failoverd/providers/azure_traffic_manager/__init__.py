@@ -1,0 +1,56 @@
+"""Azure Traffic Manager: weighted profiles. A record is the profile's own name, such as `api-prod.trafficmanager.net`.
+
+A policy's endpoint is the profile's endpoint with that target. One that is missing is created (external); one that gets
+nothing is disabled, and none is ever deleted. A profile holds endpoints of one kind, so the record's type is theirs:
+A, AAAA, or CNAME for host names. The profile itself has to exist, with the routing method Weighted, and the
+probing that it does is its own: Azure leaves an endpoint that it finds ill out of the answers, whatever its weight.
+
+Weaker than the others: the API has no ETag, so Azure does not refuse a stale writer. What is done instead, and what can
+still happen, stands in `steering.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.providers.azure_traffic_manager.profile import MAX_ANSWERS, MAX_WEIGHT
+from failoverd.providers.azure_traffic_manager.settings import DOMAIN, AzureTrafficManagerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+__all__ = ["DOMAIN", "KIND", "AzureTrafficManagerSettings"]
+
+
+@asynccontextmanager
+async def _open(_: str, settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[Provider]:
+    """The import takes a fraction of a second, which the rest of the daemon does not wait for."""
+    module = await asyncio.to_thread(import_module, "failoverd.providers.azure_traffic_manager.provider")
+    opened = cast(
+        "Callable[[AzureTrafficManagerSettings, Access], AbstractAsyncContextManager[Provider]]", module.opened
+    )
+    async with opened(settings, access) as provider:
+        yield provider
+
+
+KIND = ProviderKind(
+    name="azure_traffic_manager",
+    settings=AzureTrafficManagerSettings,
+    capabilities=Capabilities(
+        weights=MappingProxyType(dict.fromkeys((RecordType.A, RecordType.AAAA, RecordType.CNAME), Weights.NATIVE)),
+        max_weight=MAX_WEIGHT,
+        max_answers=MAX_ANSWERS,
+        fence="weaker than the others: the API has no ETag. A claim in a tag of the profile is compared before each "
+        "write, and a rival's may pass between the comparison and the write; one writer at a time rests on the leader "
+        "lease",
+        marking=Marking.TAG,
+        creates=False,
+    ),
+    open=_open,
+)

@@ -1,0 +1,101 @@
+"""A resource group with Traffic Manager profiles as a provider. Importing this imports the Azure SDK."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+
+from failoverd.core.errors import Permanent
+from failoverd.core.guard import Approved
+from failoverd.core.plan import Plan
+from failoverd.core.records import Observed, RecordSet, Target
+from failoverd.ports import Access, Urgency
+from failoverd.providers import sets
+from failoverd.providers.account import Account, account
+from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure.session import READS, WRITES
+from failoverd.providers.azure_traffic_manager import profile as profiles
+from failoverd.providers.azure_traffic_manager.client import Reader, Writer, connection
+from failoverd.providers.azure_traffic_manager.manual import az
+from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile
+from failoverd.providers.azure_traffic_manager.reading import Reading
+from failoverd.providers.azure_traffic_manager.settings import AzureTrafficManagerSettings
+from failoverd.providers.azure_traffic_manager.steering import steer
+
+
+class AzureTrafficManager:
+    """Profiles of one resource group. What it may do depends on the client that it is given."""
+
+    def __init__(self, settings: AzureTrafficManagerSettings, client: Reader, rationed: Account) -> None:
+        self._zones = settings.zones
+        self._scope = Scope.of(settings)
+        self._client = client
+        self._account = rationed
+        self._reading = Reading(rationed, client, self._scope)
+
+    async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
+        return profiles.observe(target, await self._find(target, urgency))
+
+    def normalise(self, desired: RecordSet) -> RecordSet:
+        """Weights from 1 to 1000; what never serves is left out, for it is a disabled endpoint."""
+        said = sets.weighted(desired, profiles.MAX_WEIGHT)
+        sets.refuse_more_than(said, profiles.MAX_ANSWERS)
+        return said
+
+    async def apply(self, approved: Approved) -> None:
+        plan, client = approved.plan, self._client
+        if not isinstance(client, Writer):
+            raise sets.read_only(plan)
+        urgency = Urgency.of(plan)
+        known = self._reading.last_seen(plan.target.key.name) or await self._find(plan.target, urgency)
+        requests = _Requests(self._account, client, known.name, urgency)
+        await steer(plan, requests, writer=f"{plan.id}/{uuid.uuid4().hex}")
+
+    def manual(self, plan: Plan) -> str:
+        return az(self._scope, plan, self._reading.last_seen(plan.target.key.name))
+
+    async def _find(self, target: Target, urgency: Urgency) -> Profile:
+        if target.zone not in self._zones:
+            raise Permanent(
+                f"{target.zone} is no domain of the Traffic Manager profiles that provider {target.provider} steers",
+                reason="zone_missing",
+                remedy="correct `zones`: a record of Traffic Manager is the profile's own name",
+            )
+        return await self._reading(target, urgency)
+
+
+class _Requests:
+    """The requests of one write to the profile of this name."""
+
+    def __init__(self, rationed: Account, client: Writer, name: str, urgency: Urgency) -> None:
+        self._account = rationed
+        self._client = client
+        self._name = name
+        self._urgency = urgency
+
+    async def read(self) -> Profile:
+        found = await self._account.read(self._urgency, lambda: self._client.profile(self._name))
+        if found is None:
+            raise Permanent(
+                f"the Traffic Manager profile {self._name} was deleted while it was being written",
+                reason="profile_missing",
+                remedy="create the profile again (routing method Weighted); its endpoints are written then",
+            )
+        return found
+
+    async def claim(self, tags: Mapping[str, str], ttl: int | None) -> None:
+        await self._account.write(self._urgency, lambda: self._client.claim(self._name, tags, ttl))
+
+    async def create(self, endpoint: Endpoint) -> None:
+        await self._account.write(self._urgency, lambda: self._client.create(self._name, endpoint))
+
+    async def update(self, endpoint: Endpoint) -> None:
+        await self._account.write(self._urgency, lambda: self._client.update(self._name, endpoint))
+
+
+@asynccontextmanager
+async def opened(settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[AzureTrafficManager]:
+    """Opening asks nothing of Azure: missing credentials stop each operation with their reason, and not the daemon."""
+    scope, client = Scope.of(settings), Writer if access is Access.WRITE else Reader
+    with closing(connection(settings)) as session:
+        async with account(READS, WRITES) as rationed:
+            yield AzureTrafficManager(settings, client(session, scope), rationed)

@@ -1,0 +1,56 @@
+"""Reads of profiles that are wanted at the same time, in one request.
+
+A policy knows a profile by the name that it answers for; Azure knows it by the name of the resource, which may differ
+and is found in the listing of the resource group. One request brings all of them, with their endpoints. A single one
+whose resource name is known is asked for by itself.
+"""
+
+from collections.abc import Sequence
+
+from failoverd.core.errors import Permanent
+from failoverd.core.records import Target
+from failoverd.ports import Urgency
+from failoverd.providers.account import Account
+from failoverd.providers.azure.asking import Asking
+from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure_traffic_manager.client import Reader
+from failoverd.providers.azure_traffic_manager.profile import Profile
+from failoverd.providers.gathering import Gathering
+
+
+class Reading:
+    """Finds profiles of one resource group by the names that they answer for."""
+
+    def __init__(self, account: Account, client: Reader, scope: Scope) -> None:
+        self._account = account
+        self._client = client
+        self._scope = scope
+        self._seen: dict[str, Profile] = {}
+        self._gathered: Gathering[str, Profile | None] = Gathering(account.reads, self._read)
+
+    async def __call__(self, target: Target, urgency: Urgency) -> Profile:
+        """The profile of the target's name. Raises Permanent when the resource group has none."""
+        profile = await self._gathered(target.key.name, urgency)
+        if profile is None:
+            raise Permanent(
+                f"no Traffic Manager profile in {self._scope} answers for {target.key.name}",
+                reason="profile_missing",
+                remedy="create the profile (routing method Weighted), or correct the record's name, "
+                "`resource_group` or `subscription`; failoverd creates endpoints, and no profiles",
+            )
+        return profile
+
+    async def _read(self, wanted: Sequence[str], urgency: Urgency) -> Sequence[Profile | None]:
+        ask = Asking(self._account, urgency)
+        if len(set(wanted)) == 1 and wanted[0] in self._seen:
+            name = self._seen[wanted[0]].name
+            profile = await ask(lambda: self._client.profile(name))
+            if profile is not None and profile.fqdn == wanted[0]:
+                self._seen[profile.fqdn] = profile
+                return [profile] * len(wanted)
+        self._seen = {profile.fqdn: profile for profile in await ask(self._client.profiles)}
+        return [self._seen.get(fqdn) for fqdn in wanted]
+
+    def last_seen(self, fqdn: str) -> Profile | None:
+        """The profile as it was read last, if it ever was."""
+        return self._seen.get(fqdn)
