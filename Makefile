@@ -30,9 +30,10 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 soak: $(VENV)/dev  ## the property tests and the simulation, twenty times as long (about half an hour)
 	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=300 $(BIN)/pytest tests/core tests/runtime/test_simulation.py
 
-bench: $(VENV)/dev servers  ## time from fault to changed answer, beside gdnsd; writes docs/performance.md
+bench: $(VENV)/dev servers  ## time from fault to changed answer, and calls to every cloud; writes docs/performance.md
 	./tests/install-servers gdnsd
 	$(BIN)/python bench/failover.py --write docs/performance.md
+	$(BIN)/python bench/providers.py --write docs/performance.md
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header

@@ -141,6 +141,7 @@ providers:
   bind:
     kind: rfc2136
     server: {bind.address}:{bind.port}
+    nameservers: ["{bind.address}:{bind.port}"]
     zones: [{ZONE}]
     key: {{name: {bind.key.name}, algorithm: {bind.key.algorithm}, secret_file: "{bind.key.plain_file}"}}
 """

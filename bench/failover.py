@@ -1,7 +1,7 @@
 """Time from a fault to the changed answer: failoverd at its embedded server and at BIND, beside gdnsd.
 
     bench/failover.py                              30 faults, about 8 minutes; prints the table
-    bench/failover.py --write docs/performance.md  and writes the page
+    bench/failover.py --write docs/performance.md  and its part of the page
     bench/failover.py --faults 4 --output json     a short look, with the raw samples
 
 Needs BIND, gdnsd and nftables, which `make bench` installs. Everything runs in a network namespace of its own, so
@@ -11,11 +11,14 @@ Exit status: 0 every goal is reached, 1 one is missed or the experiment failed, 
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(_ROOT))
+
+from bench.isolation import isolated  # noqa: E402 - a script finds its neighbours only after the line above
+
 _DEFAULT_FAULTS = 30
 _FEWEST_FAULTS, _MOST_FAULTS = 2, 1_000
 
@@ -32,7 +35,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--faults", type=_faults, default=_DEFAULT_FAULTS, help="how many, half of each kind (30)")
     parser.add_argument("--seed", type=int, default=1, help="decides the order and the moments of the faults (1)")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="json prints every sample")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page, such as docs/performance.md")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write its part of docs/performance.md")
     return parser.parse_args(arguments)
 
 
@@ -45,13 +48,7 @@ def _faults(text: str) -> int:
 def main() -> None:
     """Check the command line, then go on as `bench.session` in a network namespace of its own."""
     options(sys.argv[1:])
-    namespace = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
-    path = os.pathsep.join([str(_ROOT), str(_ROOT / "tests")])
-    session = [sys.executable, "-m", "bench.session", *sys.argv[1:]]
-    try:
-        os.execvpe("unshare", ["unshare", *namespace, *session], {**os.environ, "PYTHONPATH": path})  # noqa: S606 - on purpose: signals reach the session itself
-    except FileNotFoundError:
-        sys.exit("bench/failover.py needs unshare(1), which util-linux brings")
+    isolated("bench.session", sys.argv[1:])
 
 
 if __name__ == "__main__":

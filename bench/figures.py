@@ -38,7 +38,7 @@ class Run:
             samples=tuple(samples),
             command=" ".join(command),
             date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)),
-            machine=_machine(),
+            machine=machine(),
             versions=versions(),
             load=(load, os.getloadavg()[0]),
         )
@@ -133,7 +133,7 @@ def as_json(run: Run) -> dict[str, Any]:
     }
 
 
-def _machine() -> str:
+def machine() -> str:
     described = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in described if line.startswith("model name")), "")
     return f"{model or platform.machine()}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}"

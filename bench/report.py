@@ -27,7 +27,7 @@ def _totals_table(run: Run) -> str:
             parts = _cells(found.over(theirs), lambda part: f"{part:.1%}") if system in OURS else [""] * 3
             rows.append([kind, str(len(samples)), system, *_cells(found, lambda total: f"{total:.3f}"), *parts])
     head = ["fault", "n", "server", "median, s", "p95, s", "p99, s", "median, of gdnsd's", "p95", "p99"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _overheads_table(run: Run) -> str:
@@ -36,12 +36,12 @@ def _overheads_table(run: Run) -> str:
         for kind, samples in run.kinds.items()
         for system in SYSTEMS
     ]
-    return _table(["fault", "n", "server", "median, ms", "p95, ms", "p99, ms"], rows)
+    return table(["fault", "n", "server", "median, ms", "p95, ms", "p99, ms"], rows)
 
 
 def _goals_table(run: Run) -> str:
     rows = [[goal.text, goal.found, "reached" if goal.reached else "**missed**"] for goal in goals(run)]
-    return _table(["goal", "measured", "goal reached?"], rows)
+    return table(["goal", "measured", "goal reached?"], rows)
 
 
 def _cells(spread: Spread, say: Callable[[float], str]) -> list[str]:
@@ -53,7 +53,7 @@ def _tenths(seconds: float) -> str:
     return f"{seconds * 1000:.1f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
@@ -70,9 +70,9 @@ def page(run: Run) -> str:
     return f"""\
 # How fast traffic leaves
 
-This page is written by `make bench`. A region breaks, and the time runs until the authoritative server gives another
-answer. One failoverd publishes to its embedded server and to a real BIND (RFC 2136) at once; gdnsd watches the same two
-HTTP servers beside it, in the same run.
+This page is written by `make bench`, this part by `bench/failover.py`. A region breaks, and the time runs until the
+authoritative server gives another answer. One failoverd publishes to its embedded server and to a real BIND (RFC 2136)
+at once; gdnsd watches the same two HTTP servers beside it, in the same run.
 
 ## What is measured
 
@@ -115,7 +115,8 @@ That is {ours / theirs:.1%}: with this setting the highest percentiles of the to
 ## Do it again
 
 `make bench` installs BIND, gdnsd and nftables where it may, runs for about {_DURATION} minutes in a network namespace
-of its own, and writes this page. It exits with status 1 when a goal is missed. `bench/failover.py --help` has more.
+of its own, and writes this part of the page. It exits with status 1 when a goal is missed. `bench/failover.py --help`
+has more.
 """
 
 

@@ -33,6 +33,9 @@ TRIES: Final = 3
 LONGEST_PAUSE: Final = 30.0
 """Seconds that a round waits for a throttled account; asked for more, it ends, and comes back that much later."""
 
+LONGEST_SILENCE: Final = 3_600.0
+"""Seconds for which an account is left alone, whatever it asks for: a broken header does not park it for days."""
+
 PLENTY: Final = 10.0
 """Requests that may be sent at once; with fewer left, each one should carry as much as it can."""
 
@@ -78,18 +81,22 @@ class Bucket:
         return min(self._rate.burst, self._tokens + earned) < PLENTY
 
     async def take(self, urgency: Urgency) -> None:
-        """Wait for the turn of one request."""
+        """Wait for the turn of one request.
+
+        Raises:
+            RateLimited: the cloud asked for a longer silence than a round waits for.
+        """
         turn = self.queue(urgency)
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # served in this very moment, and never used
-                self._tokens += 1.0
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._tokens += 1.0  # served in this very moment, and never used
                 self._serve()
             raise
 
     def queue(self, urgency: Urgency) -> Turn:
-        """A place in the line, to be awaited. `hurry` moves it forward."""
+        """A place in the line, to be awaited, as `take` does. `hurry` moves it forward."""
         turn: Turn = asyncio.get_running_loop().create_future()
         self.hurry(turn, urgency)
         return turn
@@ -100,15 +107,18 @@ class Bucket:
         self._serve()
 
     def pause(self, seconds: float) -> None:
-        """The cloud asked for silence: nobody is served for so long."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        """The cloud asked for silence: nobody is served for so long. Who would wait too long is sent away."""
+        self._paused_until = max(self._paused_until, self._clock() + min(seconds, LONGEST_SILENCE))
         self._tokens = min(self._tokens, 1.0)
+        self._serve()
 
     def _serve(self) -> None:
         """Serve whoever can be served now, and come back when the next one can."""
         now = self._clock()
         self._tokens = min(self._rate.burst, self._tokens + (now - self._at) * self._rate.per_second)
         self._at = now
+        if self._paused_until - now > LONGEST_PAUSE:
+            self._send_away(self._paused_until - now)
         while self._line and (self._line[0][2].done() or self._wait(now) <= 0.0):
             _, _, turn = heapq.heappop(self._line)
             if not turn.done():
@@ -119,6 +129,12 @@ class Bucket:
             self._alarm = None
         if self._line:
             self._alarm = asyncio.get_running_loop().call_later(max(self._wait(now), 0.001), self._serve)
+
+    def _send_away(self, silence: float) -> None:
+        for _, _, turn in self._line:
+            if not turn.done():
+                turn.set_exception(_silent(silence))
+        self._line.clear()
 
     def _wait(self, now: float) -> float:
         """Seconds until the next token may be taken."""
@@ -194,6 +210,15 @@ async def account(reads: Rate, writes: Rate | None = None, *, threads: int = 8) 
         yield opened
     finally:
         opened.close()
+
+
+def _silent(seconds: float) -> RateLimited:
+    return RateLimited(
+        f"the account is left alone for another {seconds:.0f}s, for it asked for that",
+        reason=THROTTLED,
+        remedy="nothing to do: it is tried again then; see which other tools use the account",
+        retry_after=seconds,
+    )
 
 
 def pause_after(error: ProviderError, tried: int) -> float:

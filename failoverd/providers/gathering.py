@@ -20,11 +20,14 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited
 from failoverd.ports import Urgency
 from failoverd.providers.account import LONGEST_PAUSE, TRIES, Bucket, Turn, pause_after
 
-QUIET: Final = 1.5
+QUIET: Final = 2.0
 """Nobody has lined up for as long as so many requests take: then nobody is about to."""
 
-LONGEST_LINGER: Final = 5.0
+LONGEST_LINGER: Final = 10.0
 """A request waits for others no longer than so many requests take."""
+
+SLOWEST: Final = 0.2
+"""Seconds that a request is taken to cost at most, however few are allowed: traffic off a failed region cannot wait."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,10 +35,11 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True, eq=False)
 class _Wanted(Generic[Item, Result]):
-    """One caller's part. `tried` counts requests that were throttled."""
+    """One caller's part, in line since `at`. `tried` counts requests that were throttled."""
 
     item: Item
     urgency: Urgency
+    at: float
     result: "asyncio.Future[Result]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     tried: int = 0
 
@@ -70,9 +74,9 @@ class Gathering(Generic[Item, Result]):
         Raises:
             ProviderError: what its request came to.
         """
-        wanted: _Wanted[Item, Result] = _Wanted(item, urgency)
-        self._line.append(wanted)
         self._joined_at = asyncio.get_running_loop().time()
+        wanted: _Wanted[Item, Result] = _Wanted(item, urgency, self._joined_at)
+        self._line.append(wanted)
         if self._turn is not None:
             self._bucket.hurry(self._turn, urgency)
         if self._worker is None or self._worker.done():
@@ -81,6 +85,7 @@ class Gathering(Generic[Item, Result]):
 
     async def _work(self) -> None:
         """Make requests until nobody waits. Whatever goes wrong, nobody is left waiting."""
+        batch: list[_Wanted[Item, Result]] = []
         try:
             while self._waiting():
                 await self._linger()
@@ -88,8 +93,8 @@ class Gathering(Generic[Item, Result]):
                 batch = self._next()
                 if batch:
                     await self._deliver(batch)
-        except Exception as error:  # noqa: BLE001 - a defect in `most`: told to everybody, and the next call starts anew
-            _fail(self._line, error)
+        except Exception as error:  # noqa: BLE001 - a silenced account, or a defect: all hear of it; the next call begins anew
+            _fail([*batch, *self._line], error)
 
     def _waiting(self) -> bool:
         """Whether anybody is still interested. Who gave up is taken off the line."""
@@ -98,8 +103,8 @@ class Gathering(Generic[Item, Result]):
 
     async def _linger(self) -> None:
         """Let others join while requests are scarce, until nobody does, the request is full, or it takes too long."""
-        clock, interval = asyncio.get_running_loop().time, self._bucket.interval
-        latest = clock() + LONGEST_LINGER * interval
+        clock, interval = asyncio.get_running_loop().time, min(self._bucket.interval, SLOWEST)
+        latest = min(wanted.at for wanted in self._line) + LONGEST_LINGER * interval
         while self._bucket.scarce and not self._full():
             pause = min(latest, self._joined_at + QUIET * interval) - clock()
             if pause <= 0.0:
@@ -148,14 +153,19 @@ class Gathering(Generic[Item, Result]):
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             await self._bucket.take(urgency)
-            await self._deliver(half)
+            still = [wanted for wanted in half if not wanted.result.done()]
+            if still:
+                await self._deliver(still)
 
     async def _again(self, batch: Sequence[_Wanted[Item, Result]], error: RateLimited) -> None:
         """A throttled request had no effect: its items line up again, in front, unless that would take too long."""
         for wanted in batch:
             wanted.tried += 1
         pause = pause_after(error, max(wanted.tried for wanted in batch))
-        tired = [wanted for wanted in batch if wanted.tried >= TRIES or pause > LONGEST_PAUSE]
+        if pause > LONGEST_PAUSE:
+            _fail([*batch, *self._line], error)
+            return
+        tired = [wanted for wanted in batch if wanted.tried >= TRIES]
         _fail(tired, error)
         self._line = [*(wanted for wanted in batch if wanted not in tired), *self._line]
         if self._line:

@@ -9,7 +9,7 @@ from support.virtual import elapse, now, virtually
 
 from failoverd.core.errors import Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import LONGEST_PAUSE, PLENTY, TRIES, Bucket, Rate, account
+from failoverd.providers.account import LONGEST_PAUSE, LONGEST_SILENCE, PLENTY, TRIES, Bucket, Rate, account
 
 FAST = Rate(per_second=10_000, burst=1_000)
 
@@ -43,12 +43,12 @@ async def test_an_idle_account_saves_no_more_than_a_burst() -> None:
 @virtually
 async def test_requests_are_scarce_while_few_are_left_and_not_once_they_have_come_back() -> None:
     few, many = Bucket(Rate(per_second=5)), Bucket(Rate(per_second=10, burst=PLENTY + 2))
-    assert (few.scarce, many.scarce) == (True, False)
+    seen = [few.scarce, many.scarce]
     for _ in range(3):
         await many.take(Urgency.CHANGE)
-    assert many.scarce
+    seen.append(many.scarce)
     await elapse(0.5)
-    assert not many.scarce
+    assert [*seen, many.scarce] == [True, False, True, False]
     assert many.interval == pytest.approx(0.1)
 
 
@@ -99,6 +99,34 @@ async def test_during_a_pause_nobody_is_served() -> None:
     begun = now()
     await bucket.take(Urgency.FAIL_OUT)
     assert now() - begun == pytest.approx(7.0, abs=0.002)
+
+
+@virtually
+async def test_during_a_long_silence_everybody_is_told_at_once_for_how_long() -> None:
+    bucket, begun = Bucket(Rate(per_second=1)), now()
+    await bucket.take(Urgency.CHANGE)
+    there = asyncio.create_task(bucket.take(Urgency.ROUTINE))
+    await asyncio.sleep(0)
+    bucket.pause(600.0)
+    with pytest.raises(RateLimited) as told:
+        await there
+    assert (told.value.reason, told.value.retry_after) == ("throttled", pytest.approx(600.0))
+    await elapse(60.0)
+    with pytest.raises(RateLimited) as told:
+        await bucket.take(Urgency.FAIL_OUT)
+    assert told.value.retry_after == pytest.approx(540.0)
+    assert now() - begun == pytest.approx(60.0, abs=0.01)
+    await elapse(540.0 - LONGEST_PAUSE)
+    await bucket.take(Urgency.FAIL_OUT)
+    assert now() - begun == pytest.approx(600.0, abs=0.01)
+
+
+@virtually
+async def test_a_broken_header_silences_an_account_for_an_hour_at_most() -> None:
+    bucket = Bucket(Rate(per_second=1))
+    bucket.pause(1e9)
+    await elapse(LONGEST_SILENCE)
+    await bucket.take(Urgency.FAIL_OUT)
 
 
 # -- the account -------------------------------------------------------------------------------------------------------

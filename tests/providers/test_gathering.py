@@ -203,6 +203,52 @@ async def test_who_gave_up_waiting_is_not_sent() -> None:
 
 
 @virtually
+async def test_who_gave_up_is_not_sent_with_the_half_of_a_rejected_batch() -> None:
+    api = Api(1)
+    gathered = gathering(api)
+    jobs = [asyncio.create_task(gathered(item, CHANGE)) for item in range(4)]
+    await until(lambda: api.busy)
+    jobs[2].cancel()
+    jobs[3].cancel()
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    assert results[0] == "done 0"
+    assert api.requests == [[0, 1, 2, 3], [0, 1], [0], [1]]
+
+
+@virtually
+async def test_a_cloud_that_asks_for_minutes_keeps_nobody_in_line() -> None:
+    api = Api()
+    api.answers = [lambda: RateLimited("slowly", reason="prior_request_not_complete", retry_after=600.0)]
+    gathered, begun = gathering(api), now()
+    first = asyncio.create_task(gathered(1, CHANGE))
+    await until(lambda: api.busy)
+    results = await asyncio.gather(first, gathered(2, CHANGE), return_exceptions=True)
+    assert [type(result) for result in results] == [RateLimited] * 2
+    assert now() - begun < 2.0
+
+
+@virtually
+async def test_an_account_that_is_silenced_in_the_middle_of_a_rejected_batch_leaves_nobody_waiting() -> None:
+    api, bucket = Api(0), Bucket(Rate(1_000.0))
+    gathered = Gathering(bucket, api.send)
+    jobs = [asyncio.create_task(gathered(item, CHANGE)) for item in range(4)]
+    await until(lambda: api.busy)
+    bucket.pause(600.0)
+    results = await asyncio.gather(*jobs, return_exceptions=True)
+    assert [type(result) for result in results] == [RateLimited] * 4
+
+
+@virtually
+async def test_a_defect_in_the_results_leaves_nobody_waiting() -> None:
+    async def send(items: Sequence[int], urgency: Urgency) -> list[str]:  # noqa: ARG001
+        return ["done"]
+
+    gathered = Gathering(Bucket(Rate(1_000.0)), send)
+    results = await asyncio.gather(gathered(1, CHANGE), gathered(2, CHANGE), return_exceptions=True)
+    assert isinstance(results[1], ValueError)
+
+
+@virtually
 async def test_a_defect_in_one_request_is_told_and_the_next_one_is_made() -> None:
     api = Api()
     api.answers = [lambda: KeyError("a defect"), lambda: Permanent("no", reason="zone_missing")]
