@@ -15,19 +15,18 @@ _MAX_SHOWN = 60
 _MAX_KNOWN = 24
 MASK = "***"
 
+_SENSITIVE = r"(?:secret|passw(?:or)?d|pass[_-]?phrase|token|credential|(?:private|api|access)[_-]?key|key[_-]?content)"
 _SECRET_VALUE = re.compile(
-    r"""(?ix) ( (?:secret|passw(?:or)?d|token|credential|private|api_?key|key_content) [\w-]* (?<!_file) (?<!-file)
-    ["']? \s* [:=] \s* ) (?P<value> [^\s{\[] .* )"""
+    rf"""(?ix) ( (?:{_SENSITIVE}|private) [\w-]* (?<!_file) (?<!-file) ["']? \s* [:=] \s* ) (?P<value> [^\s{{] .* )"""
 )
-_SECRET_KEY = re.compile(
-    r"(?i)^(?!.*[_-](?:file|path|dir|id|name)$).*"
-    r"(?:secret|passw(?:or)?d|passphrase|token|private_?key|api_?key|access_?key|key_content|credential)"
-)
+_SECRET_KEY = re.compile(rf"(?i)^(?!.*[_-](?:file|path|dir|id|name)$)[^.]*{_SENSITIVE}[^.]*$")
+"""No name of DNS, which a mapping may have for a key: `hosted_zones: {secret.example.com: Z1}`."""
+
 _SECRET_ITSELF = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # an access key of AWS
     r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}"  # a JSON Web Token (RFC 7519)
-    r"|://[^/\s:@]+:[^/\s@]+@"  # a password in a URL (RFC 3986, 3.2.1)
+    r"|://[^/\s:@]*:[^/\s@]+@"  # a password in a URL (RFC 3986, 3.2.1)
 )
 _KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/=]{32,}")
 

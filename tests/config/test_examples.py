@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.manual import CONFIG, REAL_KINDS, examples, installed
+from support.manual import CONFIG, REAL_KINDS, SEVERAL_CLOUDS, examples, installed, several_clouds
 
 from failoverd.config.loader import load_config, load_policies
 from failoverd.core.records import Policy, RecordType, Steering, Weights
@@ -35,14 +35,31 @@ def test_the_examples_show_what_policies_can_be(tmp_path: Path) -> None:
     assert {policy.failback_after is None for policy in found} == {True, False}
 
 
-@pytest.mark.parametrize("path", examples(), ids=lambda path: str(path.name))
+def test_the_example_with_several_clouds_loads_without_a_word() -> None:
+    found = load_config(SEVERAL_CLOUDS / "failoverd.yaml", REAL_KINDS)
+    assert found.diagnostics == ()
+    assert found.config is not None
+    policies = load_policies(found.config, REAL_KINDS, running={})
+    assert policies.diagnostics == ()
+    kinds = {name: provider.kind.name for name, provider in found.config.providers.items()}
+    assert {
+        name: {kinds[target.provider] for record in policy.records for target in record.targets}
+        for name, policy in policies.policies.items()
+    } == {
+        "checkout": {"route53", "oci_steering"},
+        "portal": {"azure_dns", "oci_dns"},
+        "shop": {"azure_traffic_manager"},
+    }
+
+
+@pytest.mark.parametrize("path", [*examples(), *several_clouds()], ids=lambda path: str(path.name))
 def test_an_example_names_a_schema_that_exists(path: Path) -> None:
     found = re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text())
     assert found is not None
     assert (path.parent / found.group(1)).is_file()
 
 
-@pytest.mark.parametrize("path", examples(), ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*examples(), *several_clouds()], ids=lambda path: str(path.name))
 def test_an_example_has_only_addresses_that_are_kept_for_documentation(path: Path) -> None:
     for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", path.read_text()):
         assert address.startswith(("192.0.2.", "198.51.100.", "203.0.113.", "127.0.0.1"))

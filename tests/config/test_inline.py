@@ -29,6 +29,11 @@ def about_config(folder: Folder, line: str) -> list[Diagnostic]:
         f"password: {VALUE}",
         f"api_key: {VALUE}",
         f"key_content: {KEY}",
+        f"passphrase: {VALUE}",
+        f"access_key: {VALUE}",
+        f"X-Api-Key: {VALUE}",
+        f"private-key: {VALUE}",
+        f"endpoint: redis://:{VALUE}@localhost/",
         f"security_token: {VALUE}",
         "access_key_id: AKIAIOSFODNN7EXAMPLE",
         f"endpoint: https://admin:{VALUE}@localhost/",
@@ -46,6 +51,17 @@ def test_a_secret_in_the_configuration_is_refused_once_with_its_place_and_not_sh
 @pytest.mark.parametrize("line", ["secret_file: /run/credentials/x", "token_path: /run/t", "credential_name: main"])
 def test_the_name_of_a_file_is_no_secret(folder: Folder, line: str) -> None:
     assert [code for _, code in told(about_config(folder, line))] == ["FD201"]
+
+
+def test_a_list_of_secrets_is_not_shown(folder: Folder) -> None:
+    found = about_config(folder, f"passwords: [{VALUE}]")
+    assert {code for _, code in told(found)} == {"FD201", "FD209"}
+    assert not any(VALUE in each.render() for each in found)
+
+
+def test_the_name_of_a_zone_is_no_secret(folder: Folder) -> None:
+    found = about_config(folder, "ids: {secret.example.com: Z1, tokens.example.org: Z2}")
+    assert [code for _, code in told(found)] == ["FD201"]
 
 
 def test_a_secret_in_a_policy_or_an_inventory_rejects_that_file(folder: Folder) -> None:

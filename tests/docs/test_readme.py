@@ -13,20 +13,37 @@ from support.servers import ZONE, DnsServer, bind
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+DOCS = (ROOT / "docs").glob("*.md")
 PROGRAMS = {"failoverd": "failoverd", "failoverctl": "failoverd.cli.operator"}
 
 # Documentation addresses would be real traffic; on loopback every connection is refused at once.
 LOOPBACK = {"192.0.2.": "127.88.1.", "198.51.100.": "127.88.2.", "203.0.113.": "127.88.3."}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+TAKING_OVER = "A record that exists already"
 
 
-def commands(program: str) -> list[list[str]]:
+def chapter(title: str) -> str:
+    """One chapter of the README."""
+    _, _, after = README.partition(f"\n## {title}\n")
+    assert after, title
+    return after.partition("\n## ")[0]
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(program: str, text: str) -> list[list[str]]:
     """The words of each line of the shell examples that runs `program`, comments left out."""
-    lines = (line for block in blocks("sh") for line in block.splitlines())
+    lines = (line for block in blocks("sh", text) for line in block.splitlines())
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{program} ")]
+
+
+def on_loopback(text: str) -> str:
+    for address, local in LOOPBACK.items():
+        text = text.replace(address, local)
+    return text
 
 
 @pytest.fixture
@@ -41,12 +58,10 @@ def folder(tmp_path: Path, server: DnsServer) -> Path:
     (tmp_path / "policies").mkdir()
     for block in blocks("yaml"):
         name = block.splitlines()[0].removeprefix("# ")
-        for address, local in LOOPBACK.items():
-            block = block.replace(address, local)  # noqa: PLW2901
-        block = block.replace("shop.example.com", f"shop.{ZONE}").replace("[example.com]", f"[{ZONE}]")  # noqa: PLW2901
-        block = block.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")  # noqa: PLW2901
-        block = block.replace("nameservers: [127.0.0.1]", f'nameservers: ["127.0.0.1:{server.port}"]')  # noqa: PLW2901
-        (tmp_path / name).write_text(block)
+        text = on_loopback(block).replace("shop.example.com", f"shop.{ZONE}").replace("[example.com]", f"[{ZONE}]")
+        text = text.replace("server: 127.0.0.1", f"server: 127.0.0.1:{server.port}")
+        text = text.replace("nameservers: [127.0.0.1]", f'nameservers: ["127.0.0.1:{server.port}"]')
+        (tmp_path / name).write_text(text)
     (tmp_path / "tsig.key").write_text(server.key.clause())
     return tmp_path
 
@@ -66,7 +81,8 @@ async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
 
 
 async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
-    (run_words,) = (words for words in commands("failoverd") if words[0] == "run")
+    others = README.replace(chapter(TAKING_OVER), "")
+    (run_words,) = (words for words in commands("failoverd", others) if words[0] == "run")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
     )
@@ -77,7 +93,7 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
     assert await daemon.stop() == 0
     await following
 
-    verbs = commands("failoverctl")
+    verbs = commands("failoverctl", others)
     assert {words[0] for words in verbs} == {"check", "plan", "status", "why", "history"}
     for words in verbs:
         code, printed = await run(folder, "failoverctl", *words)
@@ -85,14 +101,28 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
         assert code == (1 if nothing_moved_yet else 0), (words, printed)
 
 
+async def test_a_record_that_exists_is_brought_under_control_and_given_back(folder: Path, server: DnsServer) -> None:
+    name, answers = f"www.{ZONE}", ["127.88.1.20", "127.88.2.20"]
+    server.edit(*(f"add {name}. 60 A {answer}" for answer in answers))
+    steps = commands("failoverctl", on_loopback(chapter(TAKING_OVER)).replace("example.com", ZONE))
+    assert [words[0] for words in steps] == ["import", "check", "adopt", "plan", "disown"]
+    owned = {"adopt": True, "plan": True}
+    for words in steps:
+        code, printed = await run(folder, "failoverctl", *words)
+        assert code == 0, (words, printed)
+        assert sorted(server.dig(name, "A")) == answers
+        assert bool(server.dig(f"_failoverd.{name}", "TXT")) == owned.get(words[0], False)
+
+
 def test_the_jq_line_is_the_one_that_the_manual_tests() -> None:
     (line,) = (line for block in blocks("sh") for line in block.splitlines() if "jq " in line)
     assert line in (ROOT / "docs" / "logs.md").read_text()
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    for name in re.findall(r"\]\(([\w./-]+)\)", README):
-        assert (ROOT / name).is_file(), name
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{each.name}" for each in DOCS)])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    for name in re.findall(r"\]\(([\w./-]+)(?:#[\w-]+)?\)", (ROOT / page).read_text()):
+        assert ((ROOT / page).parent / name).exists(), name
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 CONFIG = ROOT / "systemd" / "failoverd.yaml"
 MANUAL = ROOT / "docs" / "policies.md"
+SEVERAL_CLOUDS = ROOT / "examples" / "several-clouds"
 
 REAL_KINDS = Kinds(providers=providers.kinds(), probes=probes.kinds())
 
@@ -18,6 +19,11 @@ REAL_KINDS = Kinds(providers=providers.kinds(), probes=probes.kinds())
 def examples() -> list[Path]:
     """Every example file: the inventory, the policies, the daemon's configuration."""
     return [*sorted(POLICIES.glob("*.yaml")), CONFIG]
+
+
+def several_clouds() -> list[Path]:
+    """The files of the other example, which is a configuration of its own."""
+    return sorted(SEVERAL_CLOUDS.rglob("*.yaml"))
 
 
 def installed(folder: Path) -> Path:
@@ -28,6 +34,7 @@ def installed(folder: Path) -> Path:
     return Path(shutil.copy(CONFIG, folder))
 
 
-def blocks(kind: str) -> list[str]:
-    """The manual's fenced blocks of `yaml <kind>`."""
-    return re.findall(rf"^```yaml {kind}\n(.*?)^```$", MANUAL.read_text(), re.DOTALL | re.MULTILINE)
+def blocks(kind: str, text: str | None = None) -> list[str]:
+    """The fenced blocks of `yaml <kind>` in a text, by default the manual's."""
+    where = MANUAL.read_text() if text is None else text
+    return re.findall(rf"^```yaml {kind}\n(.*?)^```$", where, re.DOTALL | re.MULTILINE)

@@ -47,9 +47,7 @@ class Checker:
     def _mapping(self, schema: Schema, value: dict[str, object], where: str) -> Iterator[str]:
         yield from (f"{where} lacks {key}" for key in schema.get("required", ()) if key not in value)
         for key, item in value.items():
-            patterns = schema.get("patternProperties", {}).items()
-            matching = [part for pattern, part in patterns if re.search(pattern, key)]
-            part = schema.get("properties", {}).get(key) or next(iter(matching), None)
+            part = _part(schema, key)
             if part is None:
                 yield f"{where}.{key} is unknown"
             else:
@@ -58,6 +56,14 @@ class Checker:
     def _list(self, schema: Schema, value: list[object], where: str) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from self._check(schema["items"], item, f"{where}[{index}]")
+
+
+def _part(schema: Schema, key: str) -> Schema | None:
+    """What the value of a key has to be: by its name, by a pattern that it matches, or as every other one."""
+    patterns = schema.get("patternProperties", {}).items()
+    matching = [part for pattern, part in patterns if re.search(pattern, key)]
+    named = schema.get("properties", {}).get(key) or next(iter(matching), None)
+    return named or schema.get("additionalProperties") or None
 
 
 def _scalar(schema: Schema, value: object, where: str) -> Iterator[str]:
