@@ -105,6 +105,16 @@ def test_a_record_that_is_written_twice_is_told(folder: Folder) -> None:
     assert told(folder.only(POLICY.replace(line, line + line))) == [("5:12", "FD314")]
 
 
+@pytest.mark.parametrize(("ttl", "expected"), [("60s", [("5:48", "FD314")]), ("30s", [])])
+def test_types_that_have_one_ttl_at_a_provider_are_given_the_same(
+    folder: Folder, ttl: str, expected: list[tuple[str, str]]
+) -> None:
+    line = "  - {name: api.example.com, type: A, ttl: 30s, providers: [bind]}\n"
+    other = line.replace("type: A", "type: AAAA").replace("30s", ttl)
+    written = policy(record="api.example.com", providers="[bind]").replace("ttl: 30s", "ttl: 30s")
+    assert told(folder.only(written.replace(line, line + other))) == expected
+
+
 def test_a_cname_stands_alone_not_at_the_top_of_its_zone_and_not_for_itself(folder: Folder) -> None:
     beside = CNAME.replace("[bind]}\n", "[bind]}\n  - {name: www.example.com, type: A, ttl: 30s, providers: [bind]}\n")
     assert ("5:35", "FD314") in told(folder.only(beside))

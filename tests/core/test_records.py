@@ -216,3 +216,25 @@ def test_a_rule_is_found_at_its_line_or_at_that_of_its_nearest_parent() -> None:
     assert source.at("limits.max_shift") == "policies/api.yaml:22"
     assert source.at("limits.max_changes") == "policies/api.yaml:20"
     assert source.at("demand") == "policies/api.yaml:1"
+
+
+# -- the same split ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weights", "wanted"),
+    [
+        ({"a": 3, "b": 1}, {"a": 7_500, "b": 2_500}),
+        ({"a": 1, "b": 1, "c": 1}, {"a": 3_333, "b": 3_333, "c": 3_334}),  # regions are sorted by other names
+        ({"a": 1, "b": 1, "c": 10}, {"a": 833, "b": 834, "c": 8_333}),
+        ({"a": 1, "b": 1, "c": 0}, {"a": 5_000, "b": 5_000}),
+    ],
+)
+def test_weights_that_a_person_wrote_may_say_what_is_wanted(weights: dict[str, int], wanted: dict[str, int]) -> None:
+    assert RecordSet.of(KEY, 30, weights).says(RecordSet.of(KEY, 30, wanted))
+
+
+@pytest.mark.parametrize("wanted", [{"a": 3, "b": 2}, {"a": 3}, {"a": 3, "c": 1}])
+def test_another_split_is_not_what_is_wanted(wanted: dict[str, int]) -> None:
+    assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 30, wanted))
+    assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 60, {"a": 3, "b": 1}))

@@ -1,6 +1,7 @@
 """The HTTP API at its worst: it lies, it rambles, it stops in the middle; and over TLS."""
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,6 +43,17 @@ async def answering(server: PowerDns, method: bytes, answer: bytes) -> AsyncIter
 
 def response(status: str, body: bytes = b"") -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("record_type", [RecordType.A, RecordType.CNAME])
+async def test_an_alias_of_powerdns_is_somebody_elses_record_and_no_nonsense(
+    powerdns_server: PowerDns, name: str, record_type: RecordType
+) -> None:
+    records = [{"content": "lb.example.net.", "disabled": False}]
+    body = json.dumps({"rrsets": [{"name": f"{name}.", "type": "ALIAS", "ttl": 60, "records": records}]})
+    async with answering(powerdns_server, b"GET", response("200 OK", body.encode())) as provider:
+        seen = await provider.read(target(name, record_type))
+    assert (seen.records, seen.foreign) == (None, ("ALIAS",))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The provider against real BIND, Knot and PowerDNS: what clients see, what servers really do, what fails."""
 
 import asyncio
+import resource
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +37,17 @@ from failoverd.providers.rfc2136 import Rfc2136
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 EAST, WEST, NORTH = VALUES[A]
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """No more than a hundred files and sockets beside those that are open."""
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(descriptor.name) for descriptor in Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
 
 both_servers = pytest.mark.parametrize(
     ("server_fixture", "program"), [("bind_server", "dig"), ("knot_server", "kdig")], ids=["BIND", "Knot"]
@@ -83,6 +96,13 @@ async def test_a_failover_is_seen_by_an_independent_client(server: DnsServer, pr
         assert server.dig(name, "A", program=program) == [EAST, WEST]
     marker = "v=1 owner=prod policy=inference-api gen=3 types=A"
     assert server.dig(at.key.marker_name, "TXT", program=program) == [f'"{marker}"']
+
+
+@pytest.mark.usefixtures("few_descriptors")
+async def test_a_thousand_records_at_once_take_no_thousand_sockets(bind_server: DnsServer, name: str) -> None:
+    async with open_rfc2136(rfc2136_settings(bind_server)) as provider:
+        seen = await asyncio.gather(*(provider.read(target(f"n{number}.{name}")) for number in range(1_000)))
+    assert {found.records for found in seen} == {None}
 
 
 @every_server

@@ -33,6 +33,27 @@ def said(change: Change) -> list[tuple[str, str, str | None]]:
     return [(action, each["Type"], each.get("SetIdentifier")) for action, each in sets]
 
 
+def test_what_a_person_made_is_adopted_and_given_back_whatever_its_weights() -> None:
+    """Two addresses in one weighted set share its weight, so in whole numbers the others weigh twice as much."""
+
+    def made(identifier: str, weight: int, *values: str) -> dict[str, Any]:
+        listed = [{"Value": value} for value in values]
+        common = {"Name": "api.example.test.", "Type": "A", "TTL": 77, "ResourceRecords": listed}
+        return {**common, "SetIdentifier": identifier, "Weight": weight}
+
+    sets = [made("one", 255, "192.0.2.1"), made("two", 100, "192.0.2.2", "192.0.2.3")]
+    before = observed(AT, sets, [records.marker(AT.key.marker_name, MARKER)])
+    assert before.records is not None
+    assert said(change_of(replace(plan(before, "192.0.2.1"), after=before.records))) == [
+        ("DELETE", "TXT", None),
+        ("DELETE", "A", "one"),
+        ("DELETE", "A", "two"),
+        ("CREATE", "A", "one"),
+        ("CREATE", "A", "two"),
+        ("CREATE", "TXT", None),
+    ]
+
+
 def test_a_creation_creates_and_nothing_else() -> None:
     assert said(change_of(plan(Observed(AT, None), "192.0.2.1"))) == [
         ("CREATE", "A", "192.0.2.1"),

@@ -30,7 +30,8 @@ from failoverd.core.events import (
     TargetResumed,
     TaskCrashed,
 )
-from failoverd.ports import ChangeOutcome
+from failoverd.core.records import Observed, Target
+from failoverd.ports import ChangeOutcome, Urgency
 from failoverd.runtime.reconciling import DEADLINE
 
 
@@ -53,6 +54,51 @@ async def test_a_provider_that_is_down_is_said_once_for_each_reason_with_the_com
         await until(stage.steers(API, oci=100.0))
         (resumed,) = stage.told(TargetResumed)
         assert resumed.attempts > 10
+
+
+@virtually
+async def test_a_provider_without_words_for_a_person_is_written_and_waited_for_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def speechless(_: object) -> str:
+        raise Permanent("a weight of 510", reason="unsayable")
+
+    async with playing(API) as stage:
+        await normal(stage)
+        monkeypatch.setattr(stage.dns, "manual", speechless)
+        stage.dns.down = refused()
+        stage.fails(AZURE)
+        await until(lambda: stage.told(TargetDelayed))
+        stage.dns.down = None
+        await until(stage.steers(API, oci=100.0))
+        await elapse(10 * TICK)
+        assert stage.told(TaskCrashed) == []
+        assert [event.undo for event in stage.told(ChangeApplied)][1:] == [""]
+        assert stage.journal.outcomes()[-1] is ChangeOutcome.APPLIED
+
+
+@virtually
+async def test_what_is_urgent_stays_urgent_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Urgency] = []
+
+    async def read(found: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
+        asked.append(urgency)
+        return await PaperProvider.read(stage.dns, found, urgency=urgency)
+
+    async with playing(API) as stage:
+        await normal(stage)
+        monkeypatch.setattr(stage.dns, "read", read)
+        stage.dns.readonly = refused()
+        stage.fails(AZURE)
+        await until(lambda: stage.told(TargetDelayed))
+        stage.dns.readonly = None
+        asked.clear()
+        await until(stage.steers(API, oci=100.0))
+        assert asked[0] is Urgency.FAIL_OUT
+        await elapse(TICK)
+        asked.clear()
+        await elapse(TICK)
+        assert set(asked) == {Urgency.ROUTINE}
 
 
 @virtually

@@ -28,6 +28,7 @@ from failoverd.core.events import (
     ChangeApplied,
     ChangeFenced,
     DriftDetected,
+    IncidentClosed,
     PlanRefused,
     TargetDelayed,
     TargetResumed,
@@ -170,6 +171,65 @@ async def test_an_adopted_edit_outlives_a_restart() -> None:
         await elapse(10 * TICK)
         assert again.shares(found) == {"azure": 50.0, "oci": 50.0}
         assert again.generation(found) == 2
+
+
+@virtually
+async def test_a_second_edit_is_adopted_like_the_first() -> None:
+    found = policy(on_drift=OnDrift.ADOPT)
+    async with playing(found) as stage:
+        await normal(stage)
+        for weight in (1, 3):
+            stage.zonefile.put(AT, {AZURE: 1, OCI: weight})
+            await elapse(10 * TICK)
+        assert stage.shares(found) == {"azure": 25.0, "oci": 75.0}
+        assert stage.generation(found) == 3
+
+
+@virtually
+async def test_an_adopted_edit_outlives_an_edit_of_another_type_of_the_same_name() -> None:
+    found = policy(
+        records=(record("api", "api.example.com"), record("api", "api.example.com", record_type=RecordType.AAAA)),
+        regions=regions(azure=(70, f"{AZURE} 2001:db8::10"), oci=(30, f"{OCI} 2001:db8:1::10")),
+        on_drift=OnDrift.ADOPT,
+    )
+    async with playing(found) as stage:
+        await normal(stage)
+        for number, edit in enumerate(({AZURE: 1, OCI: 1}, {"2001:db8::10": 1, "2001:db8:1::10": 1})):
+            stage.zonefile.put(target(found, number), edit)
+            await elapse(10 * TICK)
+        assert stage.shares(found) == stage.shares(found, 1) == {"azure": 50.0, "oci": 50.0}
+        assert stage.generation(found) == 4
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("on_drift", list(OnDrift))
+def test_an_edit_that_became_what_is_wanted_is_no_edit_any_more(on_drift: OnDrift, restarted: bool) -> None:
+    """Somebody puts a region back by hand a little early. When it fails again, it is left at once."""
+    found = policy(on_drift=on_drift)
+
+    @virtually
+    async def scenario() -> None:
+        async with playing(found) as stage:
+            await normal(stage)
+            stage.fails(AZURE)
+            await until(stage.steers(found, oci=100.0))
+            stage.heals(AZURE)
+            await elapse(30.0)
+            stage.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
+            await until(lambda: stage.told(DriftDetected))
+            await until(lambda: stage.told(IncidentClosed))
+            await elapse(2 * TICK)
+            stage.fails(AZURE)
+            if not restarted:
+                await elapse(30.0)
+                assert stage.shares(found) == {"oci": 100.0}
+                return
+        again = Stage(zonefile=stage.zonefile, journal=stage.journal, world=stage.world)
+        async with playing(found, stage=again):
+            await elapse(60.0)
+            assert again.shares(found) == {"oci": 100.0}
+
+    scenario()
 
 
 @virtually

@@ -53,6 +53,7 @@ PLAIN = Capabilities(
     max_weight=65_535,
     single=frozenset({RecordType.CNAME}),
     max_answers=100,
+    one_ttl=frozenset({RecordType.A, RecordType.AAAA}),
 )
 WEIGHTED = Capabilities(weights={RecordType.A: Weights.NATIVE}, max_weight=255, min_ttl=20)
 

@@ -15,20 +15,22 @@ ROUNDS = 1_000
 VALUE = VALUES[RecordType.A]
 
 
-async def races(opened: Callable[[], AbstractAsyncContextManager[Provider]], name: str) -> None:
+async def races(
+    opened: Callable[[], AbstractAsyncContextManager[Provider]], name: str, *, rounds: int = ROUNDS
+) -> None:
     """Race two providers for as many rounds. In each one of them wins, and what it wrote is what stands there."""
     at = target(name)
     async with opened() as one, opened() as other:
         await publish(one, at, VALUE[2])
         seen = await _seen_by_both(one, other, at)
         wins = [0, 0]
-        for generation in range(2, ROUNDS + 2):
+        for generation in range(2, rounds + 2):
             plans = _rivals(one, other, seen, generation)
             winner = await _race((one, other), plans, first=generation % 3 == 0)
             seen = await _seen_by_both(one, other, at)
             assert (seen.records, seen.marker) == (plans[winner].after, plans[winner].marker)
             wins[winner] += 1
-    assert sum(wins) == ROUNDS
+    assert sum(wins) == rounds
     assert min(wins) > 0, "one of the writers never won: that was no race"
 
 

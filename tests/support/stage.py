@@ -24,7 +24,7 @@ from failoverd.core.records import (
     Target,
 )
 from failoverd.core.situations import TargetSituation
-from failoverd.ports import Provider
+from failoverd.ports import Provider, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
@@ -191,9 +191,9 @@ class Stage:
     def generation(self, of: Policy, number: int = 0) -> int:
         return self.zonefile.generation(target(of, number))
 
-    def wake(self, name: str) -> None:
+    def wake(self, name: str, urgency: Urgency = Urgency.FAIL_OUT) -> None:
         if name in self.reconcilers:
-            self.reconcilers[name].wake()
+            self.reconcilers[name].wake(urgency)
 
     def steers(self, of: Policy, **shares: float) -> Callable[[], bool]:
         """A condition to wait for: the record answers that, and the round which made it so is over."""
@@ -208,7 +208,7 @@ class Stage:
     async def _tick(self) -> None:
         self.board.settle()
         for name in self.reconcilers:
-            self.wake(name)
+            self.wake(name, Urgency.ROUTINE)
 
 
 async def end(task: asyncio.Task[None]) -> None:
