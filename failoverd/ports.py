@@ -216,6 +216,9 @@ class Journal(Protocol):
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         """Say how it went. APPLIED also makes `plan.after` the last known good answer of the target."""
 
+    async def confirm(self, target: Target, good: LastGood) -> None:
+        """Say that the target was found at this answer, which is right, although no plan of ours wrote it."""
+
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """The last known good answer, and the changes applied to the target after `since`."""
 

@@ -105,6 +105,17 @@ def _loops(draft: Draft, record: RecordEntry) -> Iterator[Diagnostic]:
                 yield draft.document.diagnose(Code.CNAME_PLACE, place, message)
 
 
+def _one_ttl(draft: Draft, record: RecordEntry, provider: ProviderEntry, index: int) -> Iterator[Diagnostic]:
+    """Each type would write its own TTL over that of the other, again and again, until a limit ends it."""
+    together = provider.capabilities.one_ttl
+    for other in draft.policy.records[:index]:
+        beside = other.name == record.name and provider.name in other.providers
+        if beside and {record.type, other.type} <= together and other.ttl != record.ttl:
+            message = f"{record.name} has one TTL for {other.type} and {record.type} at provider {provider.name}"
+            hint = f"write ttl: {say_duration(other.ttl)}, as for {other.type}"
+            yield draft.document.diagnose(Code.RECORD_CONFLICT, ("records", index, "ttl"), message, hint)
+
+
 # -- providers ---------------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +141,7 @@ def _provider(
         lowest = say_duration(capabilities.min_ttl)
         message = f"provider {provider.name} takes no TTL lower than {lowest}"
         yield draft.document.diagnose(Code.TTL_TOO_LOW, ("records", index, "ttl"), message, f"write ttl: {lowest}")
+    yield from _one_ttl(draft, record, provider, index)
     yield from _too_many(draft, record, provider, place)
     yield from _aliases(draft, record, provider)
     if record.type in capabilities.single:

@@ -108,8 +108,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InSync:
+    """There is nothing to do. `overruled`: an edit stands there by consent, and failoverd would have written that."""
+
     target: Target
     generation: int
+    overruled: RecordSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ def diff(
         return _stale(target, marker.generation, last_good.generation)
     accepted = last_good is not None and last_good.overruled == desired and last_good.records == observed.records
     if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
-        return InSync(target, marker.generation)
+        return InSync(target, marker.generation, desired if observed.records != desired else None)
     floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
     return Plan(

@@ -15,6 +15,9 @@ from typing import Self
 WHOLE = 10_000
 """All of the traffic, in basis points."""
 
+ROUNDING = 3
+"""Basis points by which a share may differ that was rounded for its region, for its answer, and when it was read."""
+
 MARKER_LABEL = "_failoverd"
 """The label below which the ownership marker of a name stands (a TXT record)."""
 
@@ -77,11 +80,13 @@ class RecordSet:
         return tuple(answer for answer in self.answers if answer.weight > 0)
 
     def says(self, wanted: Self) -> bool:
-        """Whether this set, as it stands, gives each answer the very share that `wanted` gives it, in basis points.
+        """Whether this set, as it stands, gives each answer the share that `wanted` gives it, but for rounding.
 
         A person may have written 3 to 1 where failoverd would write 255 to 85: there is nothing to correct.
         """
-        return (self.key, self.ttl) == (wanted.key, wanted.ttl) and self._split() == wanted._split()
+        mine, theirs = self._split(), wanted._split()
+        alike = mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
+        return (self.key, self.ttl) == (wanted.key, wanted.ttl) and alike
 
     def _split(self) -> dict[str, int]:
         return apportion({answer.value: Fraction(answer.weight) for answer in self.serving}, WHOLE)
@@ -203,6 +208,7 @@ class Capabilities:
     value at a time (a CNAME in plain DNS), so they can fail over but not split. `max_answers` is how many values one
     record set may hold, or None where there is no limit worth a word. `aliases`: an A or AAAA record may answer with a
     load balancer of the same cloud, by its name and hosted zone. `creates`: a name that does not exist can be created.
+    `one_ttl`: record types of a name that have one TTL together.
     """
 
     weights: Mapping[RecordType, Weights]
@@ -214,6 +220,7 @@ class Capabilities:
     marking: Marking = Marking.TXT
     aliases: bool = False
     creates: bool = True
+    one_ttl: frozenset[RecordType] = frozenset()
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan, PlanKind
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
+from failoverd.runtime.by_hand import manual
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.naming import names
 from failoverd.runtime.proving import Prover
@@ -146,7 +147,7 @@ class Applier:
                 rule_at=policy.source.at(rule_of(plan, evidence)),
                 revision=plan.revision,
                 actor=self.actor,
-                undo=provider.manual(undone) if undone is not None else "",
+                undo=manual(provider, undone) if undone is not None else "",
                 took=took,
             )
         )

@@ -142,6 +142,11 @@ class Memory:
         """The target was found as it should be, at a generation that was written on behalf of somebody else."""
         self._last_good[target] = good
 
+    async def confirm(self, target: Target, good: LastGood) -> None:
+        """The same, known after a restart as well."""
+        self.verified(target, good)
+        await self._soon(self._journal.confirm(target, good))
+
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows, completed by what it could not be told."""
         found = await self._soon(self._journal.recall(target, since), reads=True) or (None, ())

@@ -7,7 +7,7 @@ and a lost wake-up all heal the same way, by looking again.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -136,23 +136,25 @@ class Reconciler:
                 continue
             self._busy += 1
             self._idle.clear()
+            urgency, post.urgency = post.urgency, Urgency.ROUTINE
             try:
-                delay = await self._round(post)
+                delay = await self._round(post, urgency)
             finally:
                 self._busy -= 1
                 if not self._busy:
                     self._idle.set()
             if delay is not None:
+                post.urgency = min(post.urgency, urgency)  # what it was woken for is still to be done
                 await asyncio.sleep(delay)
                 post.woken.set()
 
-    async def _round(self, post: _Post) -> float | None:
+    async def _round(self, post: _Post, urgency: Urgency) -> float | None:
         """One look at one target, whatever goes wrong. Seconds until the next try, or None to wait for a wake-up."""
         post.wanted = None
         deadline = asyncio.timeout(DEADLINE)
         try:
             async with self._tools.names.lock(post.target), deadline:
-                situation = await self._reconcile(post)
+                situation = await self._reconcile(post, urgency)
         except Fenced as error:
             post.fenced += 1
             return 0.0 if post.fenced <= FENCED_TRIES else await self._wait_after(post, error)
@@ -168,12 +170,10 @@ class Reconciler:
             await self._settle(post, situation)
         return None
 
-    async def _reconcile(self, post: _Post) -> TargetSituation | None:
+    async def _reconcile(self, post: _Post, urgency: Urgency) -> TargetSituation | None:
         """The whole path from what is observed to what is proved, for one target. None when it was told to stop."""
         policy, target, provider, report, tools = self._policy, post.target, post.provider, post.report, self._tools
         now = tools.clock()
-
-        urgency, post.urgency = post.urgency, Urgency.ROUTINE
         observed = post.seen = await provider.read(target, urgency=urgency)
         await self._resolve(post, observed, now)
         last_good, history = await tools.memory.recall(target, now - policy.limits.longest_window)
@@ -184,7 +184,7 @@ class Reconciler:
             return report.refused(observed, plan)
         if isinstance(plan, InSync):
             post.edit = None
-            self._verify(observed, last_good, now)
+            await self._verify(observed, plan, last_good, now)
             return report.in_sync(observed, plan.generation)
         post.wanted = plan
         if last_good is not None and drifted(observed, last_good):
@@ -214,6 +214,7 @@ class Reconciler:
         tools, policy = self._tools, self._policy
         await tools.applier.apply(post.provider, approved, policy, tools.incidents.id_of(policy.name))
         tools.incidents.count_change(policy.name)
+        post.edit = None  # it is gone, or accepted: the same one again is a new one
         return post.report.applied(approved.plan)
 
     def _compare(
@@ -234,14 +235,22 @@ class Reconciler:
             tools.applier.found(post.provider, found, policy, tools.incidents.id_of(policy.name))
             tools.incidents.count_change(policy.name)
 
-    def _verify(self, observed: Observed, last_good: LastGood | None, now: float) -> None:
-        """Another type of the name, or another process, wrote a newer generation: ours is verified at it, too."""
-        marker, records = observed.marker, observed.records
-        if marker is None or records is None:
+    async def _verify(self, observed: Observed, found: InSync, last_good: LastGood | None, now: float) -> None:
+        """What stands there is right, whoever wrote it: another process, or a person whose edit is wanted by now.
+
+        The generation may have grown with another type of the name. Without this, what is wanted next would be taken
+        for the end of an edit, and would wait like one.
+        """
+        records = observed.records
+        if records is None:
             return
-        if last_good is None or last_good.generation < marker.generation:
+        if last_good is not None and records == last_good.records:
+            good = replace(last_good, generation=found.generation, overruled=found.overruled)
+        else:
             shares = records.shares(self._policy.region_of(observed.target.key.type))
-            self._tools.memory.verified(observed.target, LastGood(records, marker.generation, shares, now))
+            good = LastGood(records, found.generation, shares, now, found.overruled)
+        if good != last_good:
+            await self._tools.memory.confirm(observed.target, good)
 
     async def _give_up(self, post: _Post) -> Transient:
         """The round took too long. A write that it had begun is in doubt until the next look."""

@@ -13,6 +13,7 @@ from failoverd.core.plan import LastGood, Plan, Refused
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.situations import TargetSituation, TargetState
 from failoverd.ports import Clock, Emit, Provider
+from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.naming import Names, names
 
@@ -104,7 +105,7 @@ class Reporter:
     def limited(self, observed: Observed, held: Held) -> TargetSituation:
         limits = tuple(str(check) for check in held.blocking)
         rule_at = self.policy.source.at(f"limits.{held.blocking[0].limit}")
-        manual, detail = self.provider.manual(held.plan), "; ".join(limits)
+        command, detail = manual(self.provider, held.plan), "; ".join(limits)
         if self._news(TargetState.LIMITED, detail):
             self.emit(
                 PlanHeld(
@@ -114,12 +115,12 @@ class Reporter:
                     limits=limits,
                     rule_at=rule_at,
                     until=held.until,
-                    manual=manual,
+                    manual=command,
                 )
             )
         situation = self._situation(TargetState.LIMITED, observed)
         return replace(
-            situation, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=manual, until=held.until
+            situation, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=command, until=held.until
         )
 
     def drifted(self, plan: Plan, last_good: LastGood, response: DriftResponse) -> TargetSituation:
@@ -143,7 +144,7 @@ class Reporter:
             self._situation(TargetState.DRIFTED, plan.before),
             detail=found,
             remedy=_REMEDIES.get(response.action, ""),
-            manual=self.provider.manual(plan),
+            manual=manual(self.provider, plan),
             until=response.until,
         )
 
@@ -151,7 +152,7 @@ class Reporter:
         """The target cannot be read or written. Said when it begins, and when the reason or what is wanted changes."""
         self.failures += 1
         detail = f"{error.detail} ({error.reason})"
-        manual = self.provider.manual(plan) if plan is not None else ""
+        command = manual(self.provider, plan) if plan is not None else ""
         wanted = dict(plan.shares_after) if plan is not None else {}
         if self._delay != (error.reason, wanted):
             self._delay = (error.reason, wanted)
@@ -165,12 +166,12 @@ class Reporter:
                     retry_in=delay,
                     attempts=self.failures,
                     wanted=wanted,
-                    manual=manual,
+                    manual=command,
                 )
             )
         situation = self._situation(TargetState.DELAYED, None)
         until = self.clock() + delay
-        return replace(situation, wanted=wanted, detail=detail, remedy=error.remedy, manual=manual, until=until)
+        return replace(situation, wanted=wanted, detail=detail, remedy=error.remedy, manual=command, until=until)
 
     def settled(self, situation: TargetSituation) -> bool:
         """The round ended here. Whether that is any different from the round before."""

@@ -111,15 +111,12 @@ class SqliteJournal:
                 (*change_row(plan, at), at, outcome.value, detail, 1),
             )
             if outcome is ChangeOutcome.APPLIED:
-                good = plan.verified(at)
-                connection.execute(
-                    "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                    " generation = excluded.generation, body = excluded.body"
-                    " WHERE excluded.generation >= generation",
-                    (*target_row(plan.target), plan.generation, codec.dump(good)),
-                )
+                _keep(connection, plan.target, plan.verified(at))
 
         await self._write(work)
+
+    async def confirm(self, target: Target, good: LastGood) -> None:
+        await self._write(lambda connection: _keep(connection, target, good))
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         def work(connection: sqlite3.Connection) -> tuple[LastGood | None, tuple[PastChange, ...]]:
@@ -257,6 +254,14 @@ _PRUNING: Final = tuple(
         ("incidents", "closed_at < ?"),
     )
 )
+
+
+def _keep(connection: sqlite3.Connection, target: Target, good: LastGood) -> None:
+    connection.execute(
+        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " generation = excluded.generation, body = excluded.body WHERE excluded.generation >= generation",
+        (*target_row(target), good.generation, codec.dump(good)),
+    )
 
 
 def _take_back(connection: sqlite3.Connection, plan: Plan) -> int:

@@ -58,6 +58,17 @@ async def test_an_applied_plan_becomes_the_last_known_good_answer_and_counts_as_
     )
 
 
+async def test_an_answer_that_was_found_right_is_the_last_known_good_one_unless_a_newer_one_is_known(
+    journal: SqliteJournal,
+) -> None:
+    await apply(journal, "chg-1", 8, 10.0)
+    found = LastGood(BEFORE, 8, {"azure": 10_000}, 20.0, AFTER)
+    await journal.confirm(TARGET, found)
+    assert (await journal.recall(TARGET, 0.0))[0] == found
+    await journal.confirm(TARGET, LastGood(AFTER, 7, {"oci": 10_000}, 30.0))
+    assert (await journal.recall(TARGET, 0.0))[0] == found
+
+
 async def test_what_happened_at_another_target_is_not_recalled(journal: SqliteJournal) -> None:
     await apply(journal, "chg-1", 8, at=100.0)
     assert await journal.recall(OTHER, since=0.0) == (None, ())

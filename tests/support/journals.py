@@ -73,7 +73,10 @@ def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") ->
             limits=("max_shift: 70%, within 70% per 300s",), rule_at="policies/inference-api.yaml:24",
             revision="4f2a91", actor="failoverd", undo=f"failoverctl undo {change_id}", took=0.012, **where,
         ),
-        ChangeVerified(at=at + 0.4, change_id=change_id, generation=8, took=0.1, aged_out_at=at + 30.3, **where),
+        ChangeVerified(
+            at=at + 0.4, change_id=change_id, generation=8, took=0.1, aged_out_at=at + 30.3, servers=0, unasked=(),
+            **where,
+        ),
     ]  # fmt: skip
 
 

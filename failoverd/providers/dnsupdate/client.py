@@ -30,6 +30,13 @@ from failoverd.settings import ServerAddress
 UDP_PAYLOAD = 1232
 """Octets that pass without fragmentation nearly everywhere."""
 
+ABREAST = 64
+"""Conversations with one server at the same time, and as many updates. The deadline of each begins with its turn.
+
+All records are looked at in the same moment: a thousand at once would use up the sockets of the process, and wait for
+each other past their deadlines.
+"""
+
 _MAX_DATAGRAM = 65_535
 _FLAGS, _TRUNCATED = 2, 0x02
 """The octet of a DNS header with TC in it, and its bit (RFC 1035, 4.1.1)."""
@@ -102,6 +109,7 @@ class Reader:
         self._server = server
         self._key = key
         self._timeout = timeout
+        self._turns = asyncio.Semaphore(ABREAST)
 
     @asynccontextmanager
     async def conversation(self, zone: str) -> AsyncIterator[Conversation]:
@@ -109,12 +117,16 @@ class Reader:
         key = self._key()
         call = Call(str(self._server), zone, _text(key))
         with edge(call):
-            async with asyncio.timeout(self._timeout):
+            async with self._turns, asyncio.timeout(self._timeout):
                 yield Conversation(self._server, key, call, self._timeout * _UDP_PATIENCE)
 
 
 class Writer(Reader):
     """Also sends updates."""
+
+    def __init__(self, server: ServerAddress, key: Callable[[], dns.tsig.Key], timeout: float) -> None:
+        super().__init__(server, key, timeout)
+        self._update_turns = asyncio.Semaphore(ABREAST)
 
     async def update(self, change: Change) -> None:
         """Send it once. Returning means that the server acknowledged it, signed."""
@@ -122,7 +134,7 @@ class Writer(Reader):
         call = Call(str(self._server), change.zone, _text(key), update=True)
         request = change.message(key)
         with edge(call):
-            async with asyncio.timeout(self._timeout):
+            async with self._update_turns, asyncio.timeout(self._timeout):
                 answer = verified(await over_tcp(self._server, request.to_wire(), call), request, call)
         refused = refusal(answer, call)
         if refused is not None:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from failoverd.core.records import Capabilities, RecordType, Weights
 from failoverd.ports import Access, ProviderKind
-from failoverd.providers.powerdns.content import MAX_WEIGHT
+from failoverd.providers.powerdns.content import MAX_WEIGHT, SAID_IN_LUA
 from failoverd.providers.powerdns.provider import PowerDns, provider
 from failoverd.providers.powerdns.settings import PowerdnsSettings
 
@@ -35,6 +35,7 @@ KIND = ProviderKind(
         weights=MappingProxyType(dict.fromkeys(RecordType, Weights.NATIVE)),
         max_weight=MAX_WEIGHT,
         max_answers=100,
+        one_ttl=SAID_IN_LUA,
         fence="with `server` and `key`: value-dependent prerequisites on the marker and the record set, in the same "
         "UPDATE (RFC 2136, 2.4); with `api` alone weaker: a comparison before the write, which a rival that writes in "
         "the same moment escapes",

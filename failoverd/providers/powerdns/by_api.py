@@ -20,7 +20,7 @@ from failoverd.core.errors import Permanent
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, Target
 from failoverd.providers.dnsupdate import rdata
-from failoverd.providers.powerdns.content import SAID_IN_LUA, Lua
+from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua
 from failoverd.providers.powerdns.errors import Call, changed, edge, overtaken, refusal, without_effect
 from failoverd.providers.powerdns.http import Endpoint, Progress, Request
 from failoverd.providers.powerdns.secret import ApiKeyFile
@@ -155,4 +155,6 @@ def _rows(rrset: dict[str, Any], name: str) -> list[Row]:
 def _record(rrset_type: str, content: str) -> dns.rdata.Rdata:
     if rrset_type == _LUA:
         return Lua.from_content(content).rdata()
+    if rrset_type == "ALIAS":  # which nobody else knows; that it stands there is all that matters
+        return dns.rdata.GenericRdata(RdataClass.IN, ALIAS, b"")
     return dns.rdata.from_text(RdataClass.IN, rrset_type, content)

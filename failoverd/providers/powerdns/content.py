@@ -32,6 +32,9 @@ from failoverd.providers.dnsupdate.rdata import absolute
 LUA = RdataType.make(65402)
 """The private type of LUA records."""
 
+ALIAS = RdataType.make(65401)
+"""Another private type: PowerDNS answers questions for addresses with those of another name."""
+
 SAID_IN_LUA = frozenset({RecordType.A, RecordType.AAAA, RecordType.CNAME})
 """Types written as LUA. An SRV record has weights of its own, which clients obey (RFC 2782), so it stays plain."""
 

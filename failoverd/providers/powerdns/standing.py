@@ -9,7 +9,7 @@ from dns.rdatatype import RdataType
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
-from failoverd.providers.powerdns.content import LUA, SAID_IN_LUA, Lua, decode, encode
+from failoverd.providers.powerdns.content import ALIAS, LUA, SAID_IN_LUA, Lua, decode, encode
 
 _DNSSEC = frozenset({"RRSIG", "NSEC", "NSEC3"})
 """What a signed zone has beside any record, a CNAME included (RFC 4035, 2.5)."""
@@ -88,13 +88,14 @@ def _token(target: Target, lua: tuple[Lua, ...], records: RecordSet | None) -> s
 def _foreign(target: Target, rows: Rows, lua: Iterable[Lua]) -> tuple[str, ...]:
     """The other records at the name that exclude ours, or would be answered beside it."""
     record_type = target.key.type
-    plain = {row.record.rdtype.name for row in rows if row.record.rdtype != LUA} - _DNSSEC
+    types = {row.record.rdtype for row in rows} - {LUA}
+    plain = {"ALIAS" if each == ALIAS else each.name for each in types} - _DNSSEC
     in_lua = {one.type for one in lua}
     twin = plain if record_type in SAID_IN_LUA else in_lua
     doubled = {_spelled(record_type)} if record_type.value in twin else set()
     others = (plain | in_lua) - {record_type.value}
     if record_type is not RecordType.CNAME:
-        others &= {"CNAME"}
+        others &= {"CNAME", "ALIAS"}
     return tuple(sorted(others | doubled))
 
 

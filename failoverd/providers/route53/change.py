@@ -18,6 +18,7 @@ from typing import Any, Final
 from failoverd.core.errors import Permanent
 from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, Observed, Target
+from failoverd.providers import sets
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.records import RawSet
@@ -51,10 +52,9 @@ def change_of(plan: Plan) -> Change:
     key = plan.target.key
     if plan.before.foreign:
         raise _foreign(plan)
-    published = records.encode(plan.after)
     old, old_markers = _standing(plan.before)
-    if plan.before.records == plan.after:
-        published = old  # adopted as it is, whatever form it has
+    sets.serving(plan.after)
+    published = old if plan.before.records == plan.after else records.encode(plan.after)  # as it is, whatever its form
     gone = [*old_markers, *old]
     made = [*published]
     if plan.marker_text is not None:  # else the record is given back, and its marker goes

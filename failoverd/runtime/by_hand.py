@@ -1,0 +1,17 @@
+"""What a person can do without failoverd, at the places where it is told."""
+
+from failoverd.core.errors import ProviderError
+from failoverd.core.plan import Plan
+from failoverd.ports import Provider
+
+
+def manual(provider: Provider, plan: Plan) -> str:
+    """The command that carries a plan out, or "" where the provider has none.
+
+    Telling must not fail: what undoes a change, or what stood there once, may be something that a person made and the
+    provider's own terms cannot say.
+    """
+    try:
+        return provider.manual(plan)
+    except ProviderError:
+        return ""
