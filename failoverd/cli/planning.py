@@ -59,7 +59,10 @@ def adopted(adoption: Adoption) -> str:
         case InSync():
             return "was owned already"
         case Plan(kind=PlanKind.DISOWN):
-            return _proved("given back: its marker is gone, its answers stay as they are", adoption.proof)
+            done = "given back: its marker is gone, its answers stay as they are"
+            return _proved(
+                f"{done}; remove it from the policy, which would create it anew if it were deleted", adoption.proof
+            )
         case Plan() as plan:
             return _proved(f"adopted, generation {plan.generation}", adoption.proof)
         case FailoverdError() as error:

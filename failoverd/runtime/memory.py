@@ -5,6 +5,7 @@ even while the disk does not work; only history is lost.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
@@ -52,7 +53,7 @@ class Memory:
         self._news = asyncio.Event()
         self._last_good: dict[Target, LastGood] = {}
         self._changes: dict[Target, list[PastChange]] = {}
-        self._doubted: dict[Doubt, Plan] = {}
+        self._doubted: defaultdict[Target, dict[Doubt, Plan]] = defaultdict(dict)
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -104,13 +105,13 @@ class Memory:
 
     async def intend(self, plan: Plan, at: float) -> None:
         """The plan is about to be applied. Until it is settled for certain, it is in doubt."""
-        self._doubted[_key(plan)] = plan
+        self._doubted[plan.target][_key(plan)] = plan
         await self._soon(self._journal.intend(plan, at))
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
         """How it went. A plan that failed stays in doubt: its write may have arrived although its answer did not."""
         if outcome is ChangeOutcome.FENCED:
-            self._doubted.pop(_key(plan), None)
+            self._doubted[plan.target].pop(_key(plan), None)
         if outcome is ChangeOutcome.APPLIED:
             self._overtake(plan.target, plan.generation)
             self._last_good[plan.target] = plan.verified(at)
@@ -121,17 +122,19 @@ class Memory:
 
     def doubt(self, plans: Sequence[Plan]) -> None:
         """Plans that an earlier process began and did not end: the first look at each target tells how they went."""
-        self._doubted.update({_key(plan): plan for plan in plans})
+        for plan in plans:
+            self._doubted[plan.target][_key(plan)] = plan
 
     def doubts(self, plan: Plan) -> bool:
         """Whether the plan was begun, and nobody knows how it went."""
-        return _key(plan) in self._doubted
+        return _key(plan) in self._doubted[plan.target]
 
     async def resolve(self, observed: Observed, at: float) -> Plan | None:
         """The doubted plan that turns out to be in place: it was applied, whatever became of its answer."""
         if observed.marker is None or observed.records is None:
             return None
-        plan = self._doubted.get((observed.target, observed.marker, observed.records))
+        key = (observed.target, observed.marker, observed.records)
+        plan = self._doubted[observed.target].get(key)
         if plan is None:
             self._overtake(observed.target, observed.marker.generation)
             return None
@@ -181,8 +184,8 @@ class Memory:
 
     def _overtake(self, target: Target, generation: int) -> None:
         """The target is at this generation: plans up to it are decided, one way or the other."""
-        for key in [key for key in self._doubted if key[0] == target and key[1].generation <= generation]:
-            del self._doubted[key]
+        doubted = self._doubted[target]
+        self._doubted[target] = {key: plan for key, plan in doubted.items() if plan.generation > generation}
 
 
 def _key(plan: Plan) -> Doubt:
