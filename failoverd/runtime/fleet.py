@@ -77,6 +77,7 @@ class Fleet:
         tools = self._tools
         await self._halt(self._running.pop(name))
         self._probing.forget(name)
+        tools.applier.prover.forget(name)
         tools.board.forget(name)
         tools.incidents.close(name)
         await tools.memory.dismiss(name)

@@ -89,6 +89,11 @@ class Prover:
         proof = self._proofs[plan.target] = _Proof(provider, plan, incident_id, self._clock())
         proof.task = asyncio.create_task(self._guarded(proof), name=f"proof of {plan.id}")
 
+    def forget(self, policy: str) -> None:
+        """End the proofs of a policy that is no longer managed."""
+        for target in [target for target in self._proofs if target.policy == policy]:
+            self._drop(target)
+
     async def settle(self, patience: float) -> None:
         """Wait up to `patience` seconds for the proofs that are under way."""
         tasks = [proof.task for proof in self._proofs.values() if proof.task is not None]

@@ -248,6 +248,20 @@ async def test_stopping_ends_every_proof() -> None:
     assert stage.told(ChangeVerified) == []
 
 
+@virtually
+async def test_a_policy_that_is_managed_no_longer_is_not_asked_about_any_more() -> None:
+    stage = Stage()
+    stage.authorities.silent.add(NS2)
+    async with playing(API, stage=stage):
+        await until(lambda: stage.told(ChangeApplied))
+        await elapse(1.0)
+        stage.prover.forget(API.name)
+        asked = len(stage.authorities.asked)
+        await elapse(600.0)
+        assert len(stage.authorities.asked) == asked
+        assert disputes(stage) == []
+
+
 class Broken(PaperAuthorities):
     """It has a defect, once."""
 
