@@ -15,6 +15,7 @@ from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.account import THROTTLED
+from failoverd.providers.unanswered import unanswered
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT = 401, 403, 404, 408, 409
 _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR = 412, 429, 500
@@ -53,19 +54,19 @@ def edge(call: Call, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     except but:
         raise
     except (sdk.DecodeError, sdk.DeserializationError) as error:
-        raise _unknown(call, "its answer makes no sense", "answer_invalid") from error
+        raise unanswered(call, "its answer makes no sense", "answer_invalid") from error
     except sdk.HttpResponseError as error:
         raise _answered(call, error) from error
     except sdk.ServiceRequestError as error:
         raise _unsent(call, error) from error
     except sdk.ServiceResponseTimeoutError as error:
-        raise _unknown(call, "it did not answer in time", "timed_out") from error
+        raise unanswered(call, "it did not answer in time", "timed_out") from error
     except sdk.ServiceResponseError as error:
-        raise _unknown(call, "the connection broke before the answer came", "connection_lost") from error
+        raise unanswered(call, "the connection broke before the answer came", "connection_lost") from error
     except OSError as error:
         raise _local(call, error) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _unknown(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
+        raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
 
 
 def code_of(error: sdk.HttpResponseError) -> str:
@@ -93,7 +94,7 @@ def _unsent(call: Call, error: sdk.ServiceRequestError) -> ProviderError:
             reason="connect_failed",
             remedy="check the route, the resolver and the proxy of this host, and `endpoint`",
         )
-    return _unknown(call, "the connection broke", "connection_lost")
+    return unanswered(call, "the connection broke", "connection_lost")
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -104,16 +105,6 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         carried = (getattr(found, name, None) for name in ("inner_exception", "reason"))
         reasons = (found.__cause__, found.__context__, *carried, *found.args)
         seen += [reason for reason in reasons if isinstance(reason, BaseException) and reason not in seen]
-
-
-def _unknown(call: Call, why: str, reason: str) -> Transient:
-    if not call.writes:
-        return Transient(f"{call}: {why}", reason=reason, remedy="nothing to do: it is tried again")
-    return Transient(
-        f"{call}: the request was sent, and {why}: it may or may not have taken effect",
-        reason="outcome_unknown",
-        remedy="nothing to do: the record is read again before anything else is written",
-    )
 
 
 def _local(call: Call, error: OSError) -> Permanent:
@@ -131,7 +122,7 @@ def _local(call: Call, error: OSError) -> Permanent:
 def _answered(call: Call, error: sdk.HttpResponseError) -> ProviderError:
     status = error.status_code
     if error.response is None or status is None:
-        return _unknown(call, "its answer broke off", "answer_invalid")
+        return unanswered(call, "its answer broke off", "answer_invalid")
     code, text = _said(error)
     said = f"{call}: {status} {code}: {text}".rstrip(": ")
     if status == _TOO_MANY:

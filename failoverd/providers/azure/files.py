@@ -1,30 +1,19 @@
 """Secrets in files of their own: read when they are needed, and whatever they hold then."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from failoverd.core.errors import Permanent
+from failoverd.providers.versions import Version
 
 _MAX_SIZE = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
-
-    inode: int
-    modified_ns: int
-    size: int
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        """Raises Permanent when there is no such file."""
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        return cls(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+def version_of(path: Path) -> Version:
+    """Which content it has. Raises Permanent when there is no such file."""
+    try:
+        return Version.of(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def read_secret(path: Path) -> bytes:

@@ -31,8 +31,9 @@ from azure.identity import (
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
 from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
-from failoverd.providers.azure.files import Version, read_secret
+from failoverd.providers.azure.files import read_secret, version_of
 from failoverd.providers.azure.settings import AzureSettings, CredentialSettings
+from failoverd.providers.versions import Version
 
 SCOPE: Final = "https://management.azure.com/.default"
 CONNECT_TIMEOUT: Final = 2
@@ -111,7 +112,7 @@ class Tokens:
 def _version(said: CredentialSettings | None) -> Version | None:
     """Of the file that the credential is made from. A federated token is read at each use by itself."""
     path = None if said is None else said.client_secret_file or said.certificate_file
-    return Version.of(path) if path is not None else None
+    return version_of(path) if path is not None else None
 
 
 def _credential(settings: AzureSettings) -> SupportsTokenInfo:

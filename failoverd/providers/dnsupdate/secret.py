@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import dns.tsig
 
 from failoverd.core.errors import Permanent
 from failoverd.providers.dnsupdate.settings import TsigSettings
+from failoverd.providers.versions import Version
 
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|(?P<comment>/\*.*?\*/|(?://|#)[^\n]*)|(?P<word>[{};]|[^\s{};"]+)', re.DOTALL)
 """A quoted string, a comment, or a word of a BIND file. Inside a word `//` is no comment: base64 may hold it."""
@@ -19,21 +19,12 @@ _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|(?P<comment>/\*.*?\*/|(?://|#)[^\n]*)|
 _MAX_SIZE = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
-
-    inode: int
-    modified_ns: int
-    size: int
-
-
 class KeyFile:
     """The key of one provider, read again whenever its file changes, so that a rotation needs no restart."""
 
     def __init__(self, settings: TsigSettings) -> None:
         self._settings = settings
-        self._version: _Version | None = None
+        self._version: Version | None = None
         self._key: dns.tsig.Key | None = None
 
     @property
@@ -43,8 +34,7 @@ class KeyFile:
     def load(self) -> dns.tsig.Key:
         """The key as the file holds it now. Raises Permanent when it holds none."""
         try:
-            stat = self.path.stat()
-            version = _Version(stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            version = Version.of(self.path)
             if self._key is None or version != self._version:
                 self._key = self._parse(self._read())
                 self._version = version

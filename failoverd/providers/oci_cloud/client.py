@@ -19,6 +19,7 @@ from failoverd.providers.oci_cloud.credentials import Credentials, config_file, 
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
+from failoverd.providers.versions import Version
 
 T = TypeVar("T")
 
@@ -101,7 +102,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._expiring = False
-        self._versions: dict[Path, _Version | None] = {}
+        self._versions: dict[Path, Version | None] = {}
 
     def call(self, what: str, ask: Ask, parse: Callable[[Reply], T]) -> T:
         """Make one request and read its answer. `what` completes "cannot .. at OCI". Raises ProviderError."""
@@ -124,10 +125,10 @@ class Connection:
 
     def _current(self) -> tuple[Any, bool]:
         with self._lock:
-            changed = any(_version(path) != version for path, version in self._versions.items())
+            changed = any(Version.if_there(path) != version for path, version in self._versions.items())
             if self._client is None or changed:
                 credentials = load(self._settings)
-                self._versions = {path: _version(path) for path in credentials.files}
+                self._versions = {path: Version.if_there(path) for path in credentials.files}
                 self._client, self._expiring = self._build(credentials), credentials.expiring
             return self._client, self._expiring
 
@@ -195,20 +196,3 @@ def _unusable(settings: OciSettings, error: Exception) -> Permanent:
         reason="credentials_invalid",
         remedy="correct tenancy, user, fingerprint and region, and the private key in PEM with its pass phrase",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
-
-    inode: int
-    modified_ns: int
-    size: int
-
-
-def _version(path: Path) -> _Version | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return _Version(stat.st_ino, stat.st_mtime_ns, stat.st_size)

@@ -18,6 +18,7 @@ import urllib3.exceptions as http
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.account import THROTTLED
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
+from failoverd.providers.unanswered import unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0
 """How long a resource is left alone that is in the middle of another change, when the answer does not say."""
@@ -55,7 +56,7 @@ def edge(call: Call) -> Iterator[None]:
     except oci.exceptions.RequestException as error:
         raise _broken(call, error) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _unknown(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
+        raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
     except OSError as error:
         raise _ca_file(call, error) from error
 
@@ -66,16 +67,12 @@ def edge(call: Call) -> Iterator[None]:
 def _broken(call: Call, error: Exception) -> ProviderError:
     causes = list(_causes(error))
     if any("CERTIFICATE_VERIFY_FAILED" in str(cause) for cause in causes):
-        return Permanent(
-            f"{call}: its certificate is not trusted",
-            reason="certificate_untrusted",
-            remedy="check `endpoint` and `ca_file`, and whether a proxy opens TLS on the way",
-        )
+        return untrusted(call)
     if any(isinstance(cause, (http.NewConnectionError, http.ConnectTimeoutError)) for cause in causes):
         return _unsent(call, "it takes no connection")
     if any(isinstance(cause, http.ReadTimeoutError) for cause in causes):
-        return _unknown(call, "it did not answer in time", "timed_out")
-    return _unknown(call, "the connection broke before the answer came", "connection_lost")
+        return unanswered(call, "it did not answer in time", "timed_out")
+    return unanswered(call, "the connection broke before the answer came", "connection_lost")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -94,16 +91,6 @@ def _unsent(call: Call, why: str) -> Transient:
         f"{call}: {why}",
         reason="connect_failed",
         remedy="check the route, the resolver and the proxy of this host, and `region` or `endpoint`",
-    )
-
-
-def _unknown(call: Call, why: str, reason: str) -> Transient:
-    if not call.writes:
-        return Transient(f"{call}: {why}", reason=reason, remedy="nothing to do: it is tried again")
-    return Transient(
-        f"{call}: the request was sent, and {why}: it may or may not have taken effect",
-        reason="outcome_unknown",
-        remedy="nothing to do: the record is read again before anything else is written",
     )
 
 

@@ -7,7 +7,7 @@ restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `c
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from failoverd.providers.route53.errors import Call, edge
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
+from failoverd.providers.versions import Version
 
 THREADS: Final = 8
 PAGE: Final = 300
@@ -39,11 +40,11 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._files: tuple[Path, ...] = ()
-        self._versions: tuple[_Version | None, ...] = ()
+        self._versions: tuple[Version | None, ...] = ()
 
     def client(self) -> Any:  # noqa: ANN401 - the SDK has no types
         with self._lock:
-            if self._client is None or self._versions != tuple(map(_version, self._files)):
+            if self._client is None or self._versions != tuple(map(Version.if_there, self._files)):
                 self._drop()
                 self._client = self._build()
             return self._client
@@ -75,7 +76,7 @@ class Connection:
         self._files = tuple(
             Path(session.get_config_variable(name)).expanduser() for name in ("credentials_file", "config_file")
         )
-        self._versions = tuple(map(_version, self._files))
+        self._versions = tuple(map(Version.if_there, self._files))
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=_CONNECT_TIMEOUT,
@@ -158,20 +159,3 @@ def _no_ca_file(provider: str, path: Path) -> Permanent:
         reason="ca_file_missing",
         remedy="correct `ca_file`, or let the user that failoverd runs as read it",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
-
-    inode: int
-    modified_ns: int
-    size: int
-
-
-def _version(path: Path) -> _Version | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return _Version(stat.st_ino, stat.st_mtime_ns, stat.st_size)

@@ -15,6 +15,7 @@ from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.account import THROTTLED
+from failoverd.providers.unanswered import unanswered, untrusted
 
 _SERVER_ERROR = 500
 _BUSY_SECONDS = 1.0
@@ -43,11 +44,11 @@ def edge(call: Call) -> Iterator[None]:
     except _UNSENT as error:
         raise _unsent(call, error) from error
     except sdk.ReadTimeoutError as error:
-        raise _unknown(call, "it did not answer in time", "timed_out") from error
+        raise unanswered(call, "it did not answer in time", "timed_out") from error
     except sdk.HTTPClientError as error:
-        raise _unknown(call, "the connection broke before the answer came", "connection_lost") from error
+        raise unanswered(call, "the connection broke before the answer came", "connection_lost") from error
     except (ResponseParserError, KeyError, TypeError, ValueError) as error:
-        raise _unknown(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
+        raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
     except sdk.BotoCoreError as error:
         raise _local(call, error) from error
 
@@ -59,27 +60,13 @@ _UNSENT = (sdk.ConnectTimeoutError, sdk.EndpointConnectionError, sdk.ProxyConnec
 
 def _unsent(call: Call, error: Exception) -> ProviderError:
     if isinstance(error, sdk.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return Permanent(
-            f"{call}: its certificate is not trusted",
-            reason="certificate_untrusted",
-            remedy="check `endpoint` and `ca_file`, and whether a proxy opens TLS on the way",
-        )
+        return untrusted(call)
     if isinstance(error, sdk.SSLError) and call.writes:
-        return _unknown(call, "the TLS connection broke", "connection_lost")
+        return unanswered(call, "the TLS connection broke", "connection_lost")
     return Transient(
         f"{call}: no connection ({type(error).__name__})",
         reason="connect_failed",
         remedy="check the route, the resolver and the proxy of this host, and `endpoint`",
-    )
-
-
-def _unknown(call: Call, why: str, reason: str) -> Transient:
-    if not call.writes:
-        return Transient(f"{call}: {why}", reason=reason, remedy="nothing to do: it is tried again")
-    return Transient(
-        f"{call}: the request was sent, and {why}: it may or may not have taken effect",
-        reason="outcome_unknown",
-        remedy="nothing to do: the record is read again before anything else is written",
     )
 
 

@@ -1,0 +1,34 @@
+"""Requests to a cloud that nobody answered. A write among them may have taken effect, and is never sent again."""
+
+from typing import Protocol
+
+from failoverd.core.errors import Permanent, Transient
+
+
+class Call(Protocol):
+    """One request, as far as its failure has to tell about it: `cannot read zone example.com at dns-main`."""
+
+    @property
+    def writes(self) -> bool: ...
+
+    def __str__(self) -> str: ...
+
+
+def unanswered(call: Call, why: str, reason: str) -> Transient:
+    """It was sent, and `why` no answer came. `reason` is for a read; of a write the outcome is not known."""
+    if not call.writes:
+        return Transient(f"{call}: {why}", reason=reason, remedy="nothing to do: it is tried again")
+    return Transient(
+        f"{call}: the request was sent, and {why}: it may or may not have taken effect",
+        reason="outcome_unknown",
+        remedy="nothing to do: the record is read again before anything else is written",
+    )
+
+
+def untrusted(call: Call) -> Permanent:
+    """The certificate of whoever answered is not to be trusted, so nothing was sent."""
+    return Permanent(
+        f"{call}: its certificate is not trusted",
+        reason="certificate_untrusted",
+        remedy="check `endpoint` and `ca_file`, and whether a proxy opens TLS on the way",
+    )
