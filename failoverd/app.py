@@ -19,24 +19,29 @@ from failoverd import __version__, probes, providers
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_config
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
-from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed
-from failoverd.core.records import Policy
+from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
+from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.records import Check, Policy
 from failoverd.core.situations import Heartbeat, Situation
 from failoverd.intake import Intake
-from failoverd.ports import Access, Clock, Emit, Kinds, Prober
+from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
+from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.fleet import Fleet
 from failoverd.runtime.incidents import Incident, Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.opening import Opening
-from failoverd.runtime.probing import Probing
+from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Tools
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
+from failoverd.runtime.vantage import Vantage
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import IncidentRow, Reading
+from failoverd.telemetry.exposing import exposed
+from failoverd.telemetry.metrics import Metrics
 from failoverd.telemetry.systemd import Notifier
 
 HEARTBEAT: Final = 5.0
@@ -67,9 +72,28 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
-def probers(policy: Policy, known: Kinds, clock: Clock) -> dict[str, Prober]:
-    """A prober for each check of the policy, by the name of the check."""
-    return {check.name: known.probes[check.kind].open(check, clock) for check in policy.checks}
+class NoAllowance:
+    """`ports.Ledger` of whoever may not spend anything: a look by hand costs nothing unless it is asked to."""
+
+    async def reserve(self, account: str, day: str, amount: int, limit: int) -> bool:  # noqa: ARG002 - the port's shape
+        return False
+
+    async def refund(self, account: str, day: str, amount: int) -> None:
+        """There is nothing to give back."""
+
+
+def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = None) -> dict[str, Prober]:
+    """A prober for each check of the policy and for each of its dependencies, by the name of the check.
+
+    Without a `ledger` they spend nothing. Raises ConfigError when one cannot be set up on this machine.
+    """
+    checks = (*policy.checks, *(dependency.check for dependency in policy.dependencies))
+    return opened(checks, known, ProbeContext(policy.name, clock, ledger or NoAllowance()))
+
+
+def opened(checks: Iterable[Check], known: Kinds, context: ProbeContext) -> dict[str, Prober]:
+    """A prober for each check, by its name. Raises ConfigError when one cannot be set up on this machine."""
+    return {check.name: known.probes[check.kind].open(check, context) for check in checks}
 
 
 def read_config(path: Path) -> Config:
@@ -86,6 +110,18 @@ def read_config(path: Path) -> Config:
             remedy="correct the file; failoverctl check shows every error at once",
         )
     return loaded.config
+
+
+def pace_of(config: Config) -> Pace:
+    """The numbers of probing, within the file descriptors of this process: it gets as many as it may have."""
+    said = config.probing
+    return Pace(
+        slot=said.slot,
+        jitter=said.jitter,
+        max_in_flight=said.max_in_flight,
+        max_per_target=said.max_per_target,
+        descriptors=budget(raise_limit()),
+    )
 
 
 def provider_set(
@@ -155,7 +191,9 @@ class Daemon:
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, Access.WRITE, stack)
             self._prover = make_prover(config, self.emit, self._clock)
-            board = Board(self.emit, self._clock, self._incidents, self._wake)
+            looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
+            vantage = Vantage(self.emit, self._clock, config.isolation, looks)
+            board = Board(self.emit, self._clock, self._incidents, self._wake, vantage)
             tools = Tools(
                 board=board,
                 incidents=self._incidents,
@@ -167,10 +205,13 @@ class Daemon:
                 new_id=new_id,
                 owner=config.owner,
             )
-            self._fleet = Fleet(tools, Probing(self._timetable, board, self._clock), self.providers)
+            self._probing = Probing(self._timetable, board, self._clock, emit=self.emit, pace=pace_of(config))
+            self._vantage = vantage
+            self._fleet = Fleet(tools, self._probing, self.providers)
             self._situations = self._fleet.situations
             self._intake = Intake(self._path, config, self._known, self._fleet, self._equip, self.emit, self._clock)
             await self._resume(config.journal)
+            await self._expose(config, stack)
             await self._work(config)
 
     async def _work(self, config: Config) -> None:
@@ -190,6 +231,7 @@ class Daemon:
 
     async def _start(self, config: Config) -> None:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
+        await self._watch_sentinels(config)
         async with self._taking_in:
             await self._intake.load()
         await self._memory.situate(self._fleet.overview())
@@ -245,6 +287,30 @@ class Daemon:
         for row in await self._memory.protect(asyncio.to_thread(_open_incidents, journal)) or ():
             self._incidents.resume(row.policy, Incident(row.incident_id, row.opened_at, row.changes))
 
+    async def _expose(self, config: Config, stack: AsyncExitStack) -> None:
+        """Serve the metrics, where that is asked for. Without them, everything else goes on."""
+        if config.metrics is None:
+            return
+        listen = config.metrics.listen
+        metrics = Metrics(self._probing.figures, self._told_by_metrics, __version__, self._started_at)
+        try:
+            await stack.enter_async_context(exposed(listen.address, listen.port, metrics))
+        except OSError as error:
+            self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
+
+    def _told_by_metrics(self) -> list[Situation]:
+        return [self._vantage.situation(), *self._fleet.situations()]
+
+    async def _watch_sentinels(self, config: Config) -> None:
+        """Before any policy, so that the prober knows itself when the first failure is judged."""
+        if not config.sentinels:
+            return
+        checks = [sentinel.check for sentinel in config.sentinels]
+        context = ProbeContext(SENTINELS, self._clock, self._journal)
+        probers = await asyncio.to_thread(opened, checks, self._known, context)
+        looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
+        self._probing.watch(SENTINELS, looks, SENTINEL_RULES, probers)
+
     def _tell_journal(self, error: JournalError) -> None:
         self.emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
 
@@ -295,7 +361,7 @@ class Daemon:
         await asyncio.gather(*jobs, return_exceptions=True)
 
     def _equip(self, policy: Policy) -> dict[str, Prober]:
-        return probers(policy, self._known, self._clock)
+        return probers(policy, self._known, self._clock, self._journal)
 
     # -- regular work --------------------------------------------------------------------------------------------------
 
@@ -318,7 +384,7 @@ class Daemon:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, *self._fleet.overview()]
+        return [beat, self._vantage.situation(), self._probing.situation(), *self._fleet.overview()]
 
     def _status(self) -> str:
         names = sorted(self._fleet.policies)

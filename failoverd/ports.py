@@ -177,11 +177,53 @@ class ProviderKind:
     in_daemon: bool = False
 
 
+Tell = Callable[[ProbeResult], None]
+"""Takes what a look came to."""
+
+
 class Prober(Protocol):
     """One check, ready to look at any endpoint."""
 
-    async def probe(self, endpoint: Endpoint) -> ProbeResult:
-        """Look once. Ends within the check's time-out, never raises for what the target does."""
+    def start(self, endpoint: Endpoint, tell: Tell) -> Cancel:
+        """Begin one look; a thousand of them cost a thousand calls, and no task each.
+
+        `tell` is called once, from the event loop and never from within `start`, within the check's time-out. What the
+        target does is data: nothing is raised for it. The look is abandoned by calling what is returned: then `tell` is
+        not called any more. Harmless when it is over.
+        """
+
+
+@runtime_checkable
+class Tripping(Protocol):
+    """A prober that can also keep one idle connection to an endpoint, a trip wire."""
+
+    def wire(self, endpoint: Endpoint, tripped: Callable[[], None]) -> Cancel | None:
+        """Keep a connection until it is cancelled; `tripped` is called each time that it is reset, closed or refused.
+
+        That proves nothing by itself: it is a reason to look now. None when the check asks for no trip wire.
+        """
+
+
+class Ledger(Protocol):
+    """What was spent of daily allowances. It survives restarts, so that an allowance is never exceeded."""
+
+    async def reserve(self, account: str, day: str, amount: int, limit: int) -> bool:
+        """Take `amount` out of the account's allowance of that day; False, taking nothing, when it would not fit.
+
+        False, too, when the ledger cannot be written: what is not known to be allowed is not spent.
+        """
+
+    async def refund(self, account: str, day: str, amount: int) -> None:
+        """Give back what was reserved and not spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeContext:
+    """What a prober has besides its check: whose policy it looks for, the time, and what it may spend."""
+
+    policy: str
+    clock: Clock
+    ledger: Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +235,7 @@ class ProbeKind:
 
     name: str
     settings: type[CheckSettings]
-    open: Callable[[Check, Clock], Prober]
+    open: Callable[[Check, ProbeContext], Prober]
 
 
 class ChangeOutcome(StrEnum):

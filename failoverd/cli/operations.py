@@ -203,7 +203,7 @@ async def assess(policy: Policy, clock: Clock) -> Board:
     patience = (policy.health.rise + policy.health.fall) * (policy.health.recheck + slowest) + 1.0
     with ApTimetable() as timetable:
         probing = Probing(timetable, board, clock)
-        probing.watch(policy, probers(policy, kinds(), clock))
+        probing.watch(policy.name, policy.looks(), policy.health, probers(policy, kinds(), clock))
         try:
             async with asyncio.timeout(patience):
                 while board.undecided(policy.name):

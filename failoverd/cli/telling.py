@@ -14,7 +14,15 @@ from failoverd.codec import plain
 from failoverd.core.decide import Wish
 from failoverd.core.events import percentages
 from failoverd.core.records import WHOLE
-from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.core.situations import (
+    Heartbeat,
+    PolicySituation,
+    ProbingSituation,
+    RegionSituation,
+    TargetSituation,
+    TargetState,
+    VantageSituation,
+)
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
 
@@ -31,6 +39,8 @@ _TOLD_BY_WHY: Final = (
     "region.degraded",
     "region.lost",
     "region.recovered",
+    "dependency.failed",
+    "dependency.recovered",
     "decision.made",
     "plan.held",
     "plan.refused",
@@ -45,6 +55,12 @@ _TOLD_BY_WHY: Final = (
 )
 
 
+_TOLD_OF_THE_PROBER: Final = ("vantage.isolated", "vantage.rejoined")
+
+_DOUBT_BEFORE: Final = 600.0
+"""Seconds before an incident in which the prober's doubts still belong to its story."""
+
+
 # -- status ------------------------------------------------------------------------------------------------------------
 
 
@@ -53,6 +69,8 @@ def status(reading: Reading, now: float) -> dict[str, Any]:
     beat = reading.heartbeat()
     return {
         "daemon": {"state": _daemon_state(beat, now), **(plain(beat) if beat is not None else {})},
+        "vantage": plain(vantage) if (vantage := reading.vantage()) is not None else None,
+        "probing": plain(probing) if (probing := reading.probing()) is not None else None,
         "policies": [plain(each) for each in reading.policies()],
         "regions": [plain(each) for each in reading.regions()],
         "targets": [plain(each) for each in reading.targets()],
@@ -63,6 +81,8 @@ def show_status(console: Console, reading: Reading, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
     beat = reading.heartbeat()
     say(console, "daemon: ", (_daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
+    _show_vantage(console, reading.vantage(), now)
+    _show_probing(console, reading.probing())
     regions, targets = reading.regions(), reading.targets()
     for policy in reading.policies():
         _show_policy(console, policy, now)
@@ -82,6 +102,35 @@ def _daemon_state(beat: Heartbeat | None, now: float) -> str:
 
 def _beat_words(beat: Heartbeat, now: float) -> str:
     return f" (pid {beat.pid}, version {beat.version}, last seen {_ago(now - beat.at)} ago); records stay as they are"
+
+
+def _show_vantage(console: Console, vantage: VantageSituation | None, now: float) -> None:
+    """Whether the prober trusts its own network; nothing where there is nothing to say."""
+    if vantage is None:
+        return
+    if vantage.isolated:
+        families, since = " and ".join(vantage.isolated), _ago(now - vantage.since)
+        say(console, (f"prober: abstains on {families}", "red"), f" for {since}: {vantage.evidence}")
+        say(console, "  failures are not counted and move nothing until it sees its sentinels or the clouds again")
+    elif vantage.silent:
+        many = f"{len(vantage.silent)} of {vantage.sentinels} sentinels do not answer"
+        say(console, f"prober: trusts its network; {many}: {', '.join(vantage.silent)}")
+
+
+def _show_probing(console: Console, probing: ProbingSituation | None) -> None:
+    """Whether the schedule is kept."""
+    if probing is None:
+        return
+    pace = f"{probing.rate:,.0f}/s" if probing.rate >= _MANY else f"{probing.rate:.1f}/s"
+    lag = f"lag p99 {probing.lag * 1000:,.0f} ms, at most {probing.lag_max * 1000:,.0f} ms"
+    say(console, f"probing: {pace}, {lag}, {probing.skipped:,} skipped, {probing.waiting:,} waiting")
+    if probing.stretched > 1:
+        words = f"  shedding load: intervals are {probing.stretched} times as long as written"
+        say(console, (words, "red"), "; re-checks keep their pace")
+
+
+_MANY: Final = 10
+"""From so many a second on, tenths say nothing."""
 
 
 def _show_policy(console: Console, policy: PolicySituation, now: float) -> None:
@@ -134,6 +183,9 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
     if change is None:
         return None
     told = reading.events(incident_id=change.incident_id, names=_TOLD_BY_WHY) if change.incident_id else ()
+    if told:  # the prober's doubts belong to no incident, and hold back what would have moved in each
+        doubts = reading.events(names=_TOLD_OF_THE_PROBER, since=told[0].at - _DOUBT_BEFORE, until=told[-1].at)
+        told = tuple(sorted((*told, *doubts), key=lambda row: (row.at, row.seq)))
     applied = next(iter(reading.events(change_id=change.change_id, names=["change.applied"])), None)
     return {
         "change": {

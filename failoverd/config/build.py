@@ -37,6 +37,7 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         runbook=file.runbook or "",
         tier=file.tier,
         source=source,
+        dependencies=draft.dependencies,
     )
 
 
@@ -51,7 +52,10 @@ def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEn
 def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
     entry = draft.policy.regions[name]
     share = WHOLE // len(draft.policy.regions) if entry.share is None else entry.share  # no shares at all: evenly
-    return RegionSpec(name, share, draft.endpoints[name], entry.priority, inventory.regions[name].capacity)
+    place = inventory.regions[name]
+    return RegionSpec(
+        name, share, draft.endpoints[name], entry.priority, place.capacity, place.cloud, tuple(entry.depends_on)
+    )
 
 
 def _health(entry: HealthEntry) -> HealthRules:
@@ -69,6 +73,8 @@ def _health(entry: HealthEntry) -> HealthRules:
         flap_half_life=entry.flap.half_life,
         flap_suppress=entry.flap.suppress,
         flap_reuse=entry.flap.reuse,
+        flap_max_suppress=entry.flap.max_suppress,
+        warm_up=entry.warm_up,
     )
 
 

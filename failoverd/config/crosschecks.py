@@ -4,21 +4,28 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from failoverd.config.diagnostics import Code, Diagnostic, shown
+from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
-from failoverd.core.records import RecordType, Steering, Weights
+from failoverd.core.records import Dependency, RecordType, Steering, Weights
 
 
-def crosscheck(draft: Draft, inventory: InventoryFile, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:
+def crosscheck(
+    draft: Draft,
+    inventory: InventoryFile,
+    providers: Mapping[str, ProviderEntry],
+    sentinels: Sequence[Dependency] = (),
+) -> Iterator[Diagnostic]:
     """Everything that does not fit. Names that do not exist are `references`' business and passed over here."""
     yield from _endpoints(draft)
+    yield from _sentinels(draft, sentinels)
     yield from _idle(draft)
+    yield from _dependencies(draft)
     yield from _records(draft)
     for index, record in enumerate(draft.policy.records):
         for position, name in enumerate(record.providers):
@@ -51,6 +58,19 @@ def _endpoints(draft: Draft) -> Iterator[Diagnostic]:
             seen |= {identity: (region, place) for identity in identities if identity not in seen}
 
 
+def _sentinels(draft: Draft, sentinels: Sequence[Dependency]) -> Iterator[Diagnostic]:
+    """What goes down with the service cannot witness that the service is what went down."""
+    addresses = {sentinel.endpoint.address: sentinel.name for sentinel in sentinels}
+    for region, endpoints in draft.endpoints.items():
+        for index, endpoint in enumerate(endpoints):
+            name = addresses.get(endpoint.address)
+            if name is not None:
+                message = f"endpoint {shown(endpoint.text)} is also sentinel {name}: its outage would look like our own"
+                hint = "choose a sentinel that has nothing to do with the service"
+                place = ("regions", region, "endpoints", index)
+                yield draft.document.diagnose(Code.SENTINEL_STEERED, place, message, hint, severity=Severity.WARNING)
+
+
 def _idle(draft: Draft) -> Iterator[Diagnostic]:
     types = sorted({record.type for record in draft.policy.records})
     for region in draft.policy.regions:
@@ -73,6 +93,41 @@ def _needs(types: list[RecordType]) -> str:
         RecordType.SRV: "SRV needs host names with a port, such as api.example.net:8443",
     }
     return "; ".join(wants[record_type] for record_type in types)
+
+
+# -- dependencies ------------------------------------------------------------------------------------------------------
+
+
+def _dependencies(draft: Draft) -> Iterator[Diagnostic]:
+    known = list(draft.policy.dependencies)
+    needed: set[str] = set()
+    for region, entry in draft.policy.regions.items():
+        for index, name in enumerate(entry.depends_on):
+            place: Place = ("regions", region, "depends_on", index)
+            if name not in known:
+                message = f"{region} depends on {shown(name)}, which is not among the dependencies"
+                hint = suggestion(name, known) if known else "declare it under dependencies"
+                yield draft.document.diagnose(Code.UNKNOWN_DEPENDENCY, place, message, hint)
+            elif name in entry.depends_on[:index]:
+                message = f"{region} depends on {shown(name)} twice"
+                yield draft.document.diagnose(Code.NAME_CLASH, place, message, "write it once")
+        needed.update(entry.depends_on)
+    for name in known:
+        yield from _dependency(draft, name, needed=name in needed)
+
+
+def _dependency(draft: Draft, name: str, *, needed: bool) -> Iterator[Diagnostic]:
+    """Its results and its events go by its name, which therefore stands for nothing else."""
+    for kind, taken in (("check", draft.policy.checks), ("region", draft.policy.regions)):
+        if name in taken:
+            message = f"dependency {shown(name)} has the name of a {kind}"
+            hint = "give it another name"
+            yield draft.document.diagnose(Code.NAME_CLASH, ("dependencies", name), message, hint, key=True)
+    if not needed:
+        message = f"no region depends on {shown(name)}: it is looked at, and explains nothing"
+        hint = f"write depends_on: [{name}] in the regions that need it"
+        place = ("dependencies", name)
+        yield draft.document.diagnose(Code.IDLE_DEPENDENCY, place, message, hint, key=True, severity=Severity.WARNING)
 
 
 # -- records -----------------------------------------------------------------------------------------------------------

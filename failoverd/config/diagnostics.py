@@ -15,7 +15,10 @@ _MAX_SHOWN = 60
 _MAX_KNOWN = 24
 MASK = "***"
 
-_SENSITIVE = r"(?:secret|passw(?:or)?d|pass[_-]?phrase|token|credential|(?:private|api|access)[_-]?key|key[_-]?content)"
+_SENSITIVE = (
+    r"(?:secret|passw(?:or)?d|pass[_-]?phrase|token|credential|authorization|cookie"
+    r"|(?:private|api|access)[_-]?key|key[_-]?content)"
+)
 _SECRET_VALUE = re.compile(
     rf"""(?ix) ( (?:{_SENSITIVE}|private) [\w-]* (?<!_file) (?<!-file) ["']? \s* [:=] \s* ) (?P<value> [^\s{{] .* )"""
 )
@@ -93,12 +96,16 @@ class Code(StrEnum):
     CHECK_TIMES = "FD318", "the times of a check are out of bounds or contradict each other"
     TOO_MANY_ANSWERS = "FD319", "a record could have more answers than a provider holds"
     NO_ALIASES = "FD320", "a provider cannot answer with an alias"
+    UNKNOWN_DEPENDENCY = "FD321", "a region depends on something that the policy does not have"
+    NAME_CLASH = "FD322", "a dependency has the name of a check or a region, or is named twice"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
     LIMIT_BLOCKS = "FD403", "a limit holds back the failover of a region"
     NO_CAPACITY = "FD404", "a policy states its demand and a region no capacity"
     TOO_LITTLE_CAPACITY = "FD405", "the regions together cannot carry the demand"
+    IDLE_DEPENDENCY = "FD406", "no region depends on a dependency"
+    SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,19 @@
 A draft is not a policy yet: nobody has looked whether its parts fit each other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TypeVar
+
+from pydantic import Field, create_model
 
 from failoverd.config.diagnostics import Code, Diagnostic, nearest, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.schema import PolicyFile
 from failoverd.config.validation import say, validate
-from failoverd.core.records import Capabilities, Check, Endpoint, RecordType
+from failoverd.config.values import EndpointText, HostPort
+from failoverd.core.records import Capabilities, Check, Dependency, Endpoint, RecordType
 from failoverd.ports import ProbeKind, ProviderKind
 from failoverd.settings import CheckSettings, ProviderSettings
 
@@ -41,6 +45,7 @@ class Draft:
     document: Document
     policy: PolicyFile
     checks: tuple[Check, ...]
+    dependencies: tuple[Dependency, ...] = ()
 
     @property
     def file(self) -> str:
@@ -76,41 +81,94 @@ def draft_of(document: Document, kinds: Mapping[str, ProbeKind]) -> tuple[Draft 
     """The draft that a document holds, if it can be told, and everything that is wrong with its shape."""
     found = validate(PolicyFile, document)
     diagnostics = list(found.diagnostics)
-    checks: list[Check] = []
-    entries = document.find(("checks",))
+    checks, about_checks = _checks(document, "checks", kinds, Check)
+    dependencies, about_dependencies = _checks(document, "dependencies", kinds, _dependency)
+    diagnostics += [*about_checks, *about_dependencies]
+    if found.model is None:
+        return None, tuple(diagnostics)
+    return Draft(document, found.model, tuple(checks), tuple(dependencies)), tuple(diagnostics)
+
+
+def sentinels_of(
+    document: Document, kinds: Mapping[str, ProbeKind]
+) -> tuple[tuple[Dependency, ...], tuple[Diagnostic, ...]]:
+    """The sentinels that a daemon's configuration holds, those that are sound, and what is wrong with the others."""
+    sentinels, diagnostics = _checks(document, "sentinels", kinds, _dependency)
+    return tuple(sentinels), tuple(diagnostics)
+
+
+class Pointed(CheckSettings):
+    """What is looked at besides endpoints says its address itself."""
+
+    address: EndpointText = Field(description="address or host name, with or without port")
+
+
+@cache
+def pointed(settings: type[CheckSettings]) -> type[CheckSettings]:
+    """The settings of a kind of check, with an address."""
+    return create_model(f"Pointed{settings.__name__}", __base__=(settings, Pointed))
+
+
+T = TypeVar("T", Check, Dependency)
+
+
+def _dependency(name: str, kind: str, every: float, timeout: float, settings: CheckSettings) -> Dependency:
+    place: HostPort = settings.address  # type: ignore[attr-defined]  # made by `pointed`
+    return Dependency.of(place.address, place.port, Check(name, kind, every, timeout, settings))
+
+
+def _checks(
+    document: Document,
+    section: str,
+    kinds: Mapping[str, ProbeKind],
+    make: Callable[[str, str, float, float, CheckSettings], T],
+) -> tuple[list[T], list[Diagnostic]]:
+    made: list[T] = []
+    diagnostics: list[Diagnostic] = []
+    entries = document.find((section,))
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if not isinstance(entry, dict):
             continue  # the model has said so
-        check, wrong = _check(name, entry, document, kinds)
-        checks.extend([check] if check is not None else [])
+        kind, wrong = _kind(name, entry, document, kinds, section)
         diagnostics.extend(wrong)
-    if found.model is None:
-        return None, tuple(diagnostics)
-    return Draft(document, found.model, tuple(checks)), tuple(diagnostics)
+        if kind is None:
+            continue
+        model = kind.settings if section == "checks" else pointed(kind.settings)
+        found = validate(model, document, (section, name))
+        diagnostics.extend(found.diagnostics)
+        if found.model is not None:
+            made.append(make(name, kind.name, found.model.every, found.model.timeout, found.model))
+    return made, diagnostics
 
 
-def _check(
-    name: str, entry: Mapping[str, object], document: Document, kinds: Mapping[str, ProbeKind]
-) -> tuple[Check | None, Sequence[Diagnostic]]:
-    place = ("checks", name)
-    present = [kind for kind in entry if kind in kinds]
+def _kind(
+    name: str, entry: Mapping[str, object], document: Document, kinds: Mapping[str, ProbeKind], section: str
+) -> tuple[ProbeKind | None, Sequence[Diagnostic]]:
+    place = (section, name)
+    what = {"checks": "check", "dependencies": "dependency", "sentinels": "sentinel"}[section]
+    named = [kind for kind in entry if kind in kinds]
+    present = [kind for kind in named if not _is_setting(kind, named, kinds)]
     if not present:
-        message = f"check {shown(name)} does not say what to do"
+        message = f"{what} {shown(name)} does not say what to do"
         return None, [document.diagnose(Code.NO_CHECK_KIND, place, message, _kind_hint(entry, kinds), key=True)]
     if len(present) > 1:
-        message = f"check {shown(name)} says {' and '.join(present)}: a check is of one kind"
+        message = f"{what} {shown(name)} says {' and '.join(present)}: a check is of one kind"
         at = (*place, present[1])
-        return None, [document.diagnose(Code.SEVERAL_CHECK_KINDS, at, message, "make it two checks", key=True)]
-    kind = kinds[present[0]]
-    found = validate(kind.settings, document, place)
-    settings = found.model
-    if not isinstance(settings, CheckSettings):
-        return None, found.diagnostics
-    return Check(name, kind.name, settings.every, settings.timeout, settings), found.diagnostics
+        return None, [document.diagnose(Code.SEVERAL_CHECK_KINDS, at, message, f"make it two {section}", key=True)]
+    return kinds[present[0]], ()
+
+
+def _is_setting(key: str, named: Iterable[str], kinds: Mapping[str, ProbeKind]) -> bool:
+    """Whether the name of a kind is a setting of another one that is named: `grpc` has a setting `tls`."""
+    return any(
+        key in kinds[other].settings.model_fields and other not in kinds[key].settings.model_fields
+        for other in named
+        if other != key
+    )
 
 
 def _kind_hint(entry: Iterable[str], kinds: Mapping[str, ProbeKind]) -> str:
-    common = CheckSettings.model_fields
+    common = Pointed.model_fields
     for key in entry:
         close = nearest(key, kinds) if key not in common else None
         if close is not None:

@@ -7,7 +7,7 @@ way. Nothing here raises for what files hold or whether they are there.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -16,14 +16,16 @@ from failoverd.config.build import build
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Diagnostic, in_order
 from failoverd.config.documents import Document, read
-from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of
+from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of, sentinels_of
 from failoverd.config.files import fingerprint, policy_files
 from failoverd.config.inline import inline_secrets
+from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
-from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry
+from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.validation import validate
-from failoverd.core.records import Policy, Source
+from failoverd.core.isolation import IsolationRules
+from failoverd.core.records import Dependency, Policy, Source
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
 
@@ -57,6 +59,10 @@ class Config:
     retention: float
     resolver: tuple[ServerAddress, ...]
     dispute_after: float
+    sentinels: tuple[Dependency, ...] = ()
+    isolation: IsolationRules = field(default_factory=IsolationRules)
+    probing: ProbingEntry = field(default_factory=ProbingEntry)
+    metrics: MetricsEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +113,18 @@ def load_config(path: Path, kinds: Kinds) -> Loaded:
         return Loaded(None, in_order(parsed.diagnostics))
     found = validate(ConfigFile, document)
     providers, wrong = providers_of(document, kinds.providers)
-    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), (*found.diagnostics, *wrong))
+    sentinels, amiss = sentinels_of(document, kinds.probes)
+    untimely = [wrong for each in sentinels for wrong in times(document, ("sentinels", each.name), each.check)]
+    shape = (*found.diagnostics, *wrong, *amiss, *untimely)
+    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), shape)
     if found.model is None or _has_error(diagnostics):
         return Loaded(None, diagnostics)
-    return Loaded(_config(path, found.model, providers), diagnostics)
+    return Loaded(_config(path, found.model, providers, sentinels), diagnostics)
 
 
-def _config(path: Path, file: ConfigFile, providers: Mapping[str, ProviderEntry]) -> Config:
+def _config(
+    path: Path, file: ConfigFile, providers: Mapping[str, ProviderEntry], sentinels: tuple[Dependency, ...]
+) -> Config:
     policies = path.parent / file.policies
     return Config(
         file=path,
@@ -127,6 +138,10 @@ def _config(path: Path, file: ConfigFile, providers: Mapping[str, ProviderEntry]
         retention=file.retention,
         resolver=file.resolver,
         dispute_after=file.dispute_after,
+        sentinels=sentinels,
+        isolation=IsolationRules(file.isolation.sentinels, file.isolation.window, file.isolation.doubt),
+        probing=file.probing,
+        metrics=file.metrics,
     )
 
 
@@ -159,7 +174,7 @@ def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]
     if isinstance(files, Diagnostic):
         return _nothing(files, running)
     inventory, about_inventory = load_inventory(config.inventory)
-    looked = [_look(path, kinds, config.providers, inventory) for path in files]
+    looked = [_look(path, kinds, config, inventory) for path in files]
     if inventory is None:
         return _all_rejected(looked, about_inventory, running)
 
@@ -191,15 +206,15 @@ def load_inventory(path: Path) -> tuple[InventoryFile | None, tuple[Diagnostic, 
     return (None if _has_error(diagnostics) else found.model), diagnostics
 
 
-def _look(path: Path, kinds: Kinds, providers: Mapping[str, ProviderEntry], inventory: InventoryFile | None) -> _Looked:
+def _look(path: Path, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Looked:
     parsed = read(path)
     document = parsed.document
     if document is None:
         return _Looked(str(path), None, None, in_order(parsed.diagnostics))
     draft, shape = draft_of(document, kinds.probes)
-    found = [*shape, *references(document, inventory.regions if inventory is not None else None, providers)]
+    found = [*shape, *references(document, inventory.regions if inventory is not None else None, config.providers)]
     if draft is not None and inventory is not None:
-        found.extend(crosscheck(draft, inventory, providers))
+        found.extend(crosscheck(draft, inventory, config.providers, config.sentinels))
     return _Looked(str(path), document, draft, _apart((*parsed.diagnostics, *inline_secrets(document)), found))
 
 

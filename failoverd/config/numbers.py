@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from math import ceil, log2
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
+from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft
 from failoverd.config.schema import InventoryFile
 from failoverd.config.values import say_duration, say_percent
@@ -22,8 +24,11 @@ def numbers(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
     yield from _max_shift(draft)
     yield from _thresholds(draft)
     yield from _capacity(draft, inventory)
+    yield from _suppression(draft)
     for check in draft.checks:
-        yield from _times(draft, check)
+        yield from times(draft.document, ("checks", check.name), check)
+    for dependency in draft.dependencies:
+        yield from times(draft.document, ("dependencies", dependency.name), dependency.check)
 
 
 # -- shares ------------------------------------------------------------------------------------------------------------
@@ -125,26 +130,41 @@ def _thresholds(draft: Draft) -> Iterator[Diagnostic]:
             yield draft.document.diagnose(Code.THRESHOLDS, ("health", *place), message)
 
 
-def _times(draft: Draft, check: Check) -> Iterator[Diagnostic]:
-    place = ("checks", check.name)
+def _suppression(draft: Draft) -> Iterator[Diagnostic]:
+    """The longest suppression sets the highest penalty; if that is not above `suppress`, nothing ever is."""
+    flap = draft.policy.health.flap
+    if flap.reuse >= flap.suppress or flap.penalty == 0:
+        return
+    shortest = flap.half_life * log2(flap.suppress / flap.reuse)
+    if flap.max_suppress <= shortest:
+        message = (
+            f"flap.max_suppress ({say_duration(flap.max_suppress)}) is not longer than a penalty takes to fall from "
+            f"flap.suppress to flap.reuse ({say_duration(ceil(shortest))}): nothing would ever be suppressed"
+        )
+        hint = f"write max_suppress: {say_duration(2 * ceil(shortest))}, or a shorter half_life"
+        yield draft.document.diagnose(Code.THRESHOLDS, ("health", "flap", "max_suppress"), message, hint)
+
+
+def times(document: Document, place: tuple[str, str], check: Check) -> Iterator[Diagnostic]:
+    """Whether the times of a check that stands at `place` can be kept."""
     if not _SHORTEST_EVERY <= check.every <= _LONGEST_EVERY:
         message = f"every {say_duration(check.every)} is not within 100ms and 1d"
-        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "every"), message)
+        yield document.diagnose(Code.CHECK_TIMES, (*place, "every"), message)
     if not _SHORTEST_TIMEOUT <= check.timeout <= _LONGEST_TIMEOUT:
         message = f"a timeout of {say_duration(check.timeout)} is not within 10ms and 1m"
-        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "timeout"), message)
+        yield document.diagnose(Code.CHECK_TIMES, (*place, "timeout"), message)
     slow = check.settings.slow if isinstance(check.settings, CheckSettings) else None
     if slow is not None and not 0 < slow < check.timeout:
         message = f"slow ({say_duration(slow)}) is not between 0s and the timeout ({say_duration(check.timeout)})"
         hint = "an answer after the timeout is a failure, so it can never be slow"
-        yield draft.document.diagnose(Code.CHECK_TIMES, (*place, "slow"), message, hint)
+        yield document.diagnose(Code.CHECK_TIMES, (*place, "slow"), message, hint)
     if check.timeout > check.every:
         message = (
             f"a probe may take {say_duration(check.timeout)}, longer than the {say_duration(check.every)} to the next"
         )
         hint = "an endpoint that hangs is then looked at less often than every says"
         where = (*place, "timeout")
-        yield draft.document.diagnose(Code.SLOW_CHECK, where, message, hint, severity=Severity.WARNING)
+        yield document.diagnose(Code.SLOW_CHECK, where, message, hint, severity=Severity.WARNING)
 
 
 # -- capacity ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from failoverd.config.values import (
     within,
 )
 from failoverd.core.events import Level
+from failoverd.core.isolation import IsolationRules
 from failoverd.core.records import (
     ELSEWHERE,
     MARKER_LABEL,
@@ -34,10 +35,13 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
-from failoverd.settings import DnsName, Duration, Server, Settings
+from failoverd.settings import DnsName, Duration, Server, ServerAddress, Settings
 
 _HEALTH = HealthRules()
 _LIMITS = Limits()
+_ISOLATION = IsolationRules()
+_MAX_DEPENDENCIES = 32
+_MAX_SENTINELS = 16
 _MAX_RECORDS = 32
 _MAX_REGIONS = 64
 _MAX_ENDPOINTS = 256
@@ -84,6 +88,12 @@ class RegionEntry(Settings):
         strict=False,
         description="addresses or host names, with or without port, or load balancers by alias",
     )
+    depends_on: tuple[Name, ...] = Field(
+        default=(),
+        max_length=_MAX_DEPENDENCIES,
+        strict=False,
+        description="dependencies of the policy that this region cannot serve without",
+    )
 
 
 class DegradedRules(Settings):
@@ -103,6 +113,9 @@ class FlapRules(Settings):
     )
     suppress: float = Field(default=_HEALTH.flap_suppress, gt=0, le=1e6, description="above this it stays UNHEALTHY")
     reuse: float = Field(default=_HEALTH.flap_reuse, gt=0, le=1e6, description="below this it may come back")
+    max_suppress: Annotated[Duration, AfterValidator(within("1s", "7d"))] = Field(
+        default=_HEALTH.flap_max_suppress, description="the longest that an endpoint which passes is kept out"
+    )
 
 
 class HealthEntry(Settings):
@@ -119,6 +132,9 @@ class HealthEntry(Settings):
     down_below: Percent = Field(default=_HEALTH.down_below, description="a region with a lower score is DOWN")
     recover_margin: Percent = Field(
         default=_HEALTH.recover_margin, description="how far above a threshold the score must be to get better"
+    )
+    warm_up: Annotated[Duration, AfterValidator(within("0s", "1d"))] = Field(
+        default=_HEALTH.warm_up, description="grace for an endpoint that starts: failures, then slowness, do not count"
     )
     degraded: DegradedRules = Field(default=DegradedRules(), description="slow or overloaded endpoints")
     flap: FlapRules = Field(default=FlapRules(), description="endpoints that come and go")
@@ -190,6 +206,11 @@ class PolicyFile(Settings):
     checks: dict[Name, dict[str, Any]] = Field(
         min_length=1, max_length=_MAX_CHECKS, description="how to look at an endpoint; the worst of several counts"
     )
+    dependencies: dict[Name, dict[str, Any]] = Field(
+        default={},
+        max_length=_MAX_DEPENDENCIES,
+        description="what regions need and no record answers with: an address, and one check of any kind",
+    )
     health: HealthEntry = Field(default=HealthEntry(), description="when an endpoint, and a region, counts as healthy")
     steering: Steering = Field(
         default=Steering.WEIGHTED, strict=False, description="weighted by share, or failover by priority"
@@ -248,6 +269,12 @@ class InventoryFile(Settings):
 # -- daemon ------------------------------------------------------------------------------------------------------------
 
 
+def _some(points: int) -> int:
+    if points == 0:
+        raise ValueError("0% would be reached while every sentinel answers")
+    return points
+
+
 class LogEntry(Settings):
     """Where events are told."""
 
@@ -255,6 +282,58 @@ class LogEntry(Settings):
         default="auto", description="auto: for people on a terminal, JSON lines elsewhere"
     )
     level: Level = Field(default=Level.INFO, strict=False, description="the least that is told")
+
+
+class ProbingEntry(Settings):
+    """How this daemon spreads its probes, and how many it makes at once."""
+
+    slot: Annotated[Duration, AfterValidator(within("5ms", "200ms"))] = Field(
+        default=0.02, description="probes that are due within this time are begun together"
+    )
+    jitter: Annotated[Duration, AfterValidator(within("0ms", "500ms"))] = Field(
+        default=0.1, description="how much later than its time a probe may be begun, at random"
+    )
+    max_in_flight: int = Field(default=4_096, ge=1, le=100_000, description="probes under way at once, in all")
+    max_per_target: int = Field(default=16, ge=1, le=1_000, description="probes under way at once to one address")
+
+
+def parse_listen(value: object) -> object:
+    """An IP address and a port, which have both to be said."""
+    if not isinstance(value, str):
+        raise ValueError('write an address with its port, such as "127.0.0.1:9464"')  # noqa: TRY004 - for the file
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or ("[" not in host and ":" in host):
+        raise ValueError(f'{value[:80]!r} is no address with its port: write "127.0.0.1:9464" or "[::1]:9464"')
+    return ServerAddress.parse(value)
+
+
+Listen = Annotated[
+    ServerAddress,
+    BeforeValidator(parse_listen),
+    WithJsonSchema({"type": "string", "examples": ["127.0.0.1:9464", "[::1]:9464"]}),
+]
+
+
+class MetricsEntry(Settings):
+    """Where Prometheus finds the metrics."""
+
+    listen: Listen = Field(
+        default=ServerAddress("127.0.0.1", 9464), description="address and port; anybody who reaches it may read"
+    )
+
+
+class IsolationEntry(Settings):
+    """When this vantage doubts itself instead of what it sees."""
+
+    sentinels: Annotated[Percent, AfterValidator(_some)] = Field(
+        default=_ISOLATION.sentinels, description="share of the sentinels whose silence means that it is isolated"
+    )
+    window: Annotated[Duration, AfterValidator(within("1s", "5m"))] = Field(
+        default=_ISOLATION.window, description="clouds that are lost within this time are lost together"
+    )
+    doubt: Annotated[Duration, AfterValidator(within("0s", "1h"))] = Field(
+        default=_ISOLATION.doubt, description="how long such a loss is doubted while another cloud is well seen"
+    )
 
 
 def _file_name(value: str) -> str:
@@ -279,6 +358,16 @@ class ConfigFile(Settings):
         default="/var/lib/failoverd/journal.db", description="history (SQLite), relative to this file"
     )
     providers: dict[Name, dict[str, Any]] = Field(min_length=1, description="DNS providers by name, each with its kind")
+    sentinels: dict[Name, dict[str, Any]] = Field(
+        default={},
+        max_length=_MAX_SENTINELS,
+        description="what should always be reachable, to judge this vantage by: an address, and one check of any kind",
+    )
+    isolation: IsolationEntry = Field(
+        default=IsolationEntry(), description="when this vantage doubts itself instead of what it sees"
+    )
+    probing: ProbingEntry = Field(default=ProbingEntry(), description="how probes are spread, and how many at once")
+    metrics: MetricsEntry | None = Field(default=None, description="where Prometheus finds the metrics; off without it")
     log: LogEntry = Field(default=LogEntry(), description="where events are told")
     tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
         default=30.0, description="how often records are read back and drift is healed"

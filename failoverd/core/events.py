@@ -132,6 +132,23 @@ class TaskCrashed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsFailed(Event):
+    """The metrics cannot be served. Everything else goes on without them."""
+
+    name: ClassVar[str] = "metrics.failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    listen: str
+    error: str
+
+    def say(self) -> str:
+        return (
+            f"no metrics at {self.listen}: {self.error}. Probing and steering go on; free the port and restart, or say "
+            "another one in metrics.listen"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFailed(Event):
     name: ClassVar[str] = "journal.failed"
     level: ClassVar[Level] = Level.ERROR
@@ -162,7 +179,10 @@ class ClockJumped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointEvent(Event):
-    """`evidence` is the probe that tipped the verdict, in words; `failures` and `passes` are the counts then."""
+    """`evidence` is the probe that tipped the verdict, in words; `failures` and `passes` are the counts then.
+
+    `explained_by` names the dependencies of its region that were down at that time.
+    """
 
     region: str
     endpoint: str
@@ -172,6 +192,11 @@ class EndpointEvent(Event):
     evidence: str
     failures: int = 0
     passes: int = 0
+    explained_by: tuple[str, ...] = ()
+
+    @property
+    def _why(self) -> str:
+        return f"{self.evidence}; explained by {', '.join(self.explained_by)}" if self.explained_by else self.evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +205,7 @@ class EndpointFailed(EndpointEvent):
     level: ClassVar[Level] = Level.WARNING
 
     def say(self) -> str:
-        return (
-            f"{self.endpoint} in {self.region} is down after {self.failures} failures of {self.check}: {self.evidence}"
-        )
+        return f"{self.endpoint} in {self.region} is down after {self.failures} failures of {self.check}: {self._why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +214,7 @@ class EndpointDegraded(EndpointEvent):
     level: ClassVar[Level] = Level.WARNING
 
     def say(self) -> str:
-        return f"{self.endpoint} in {self.region} is degraded by {self.check}: {self.evidence}"
+        return f"{self.endpoint} in {self.region} is degraded by {self.check}: {self._why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +245,35 @@ class EndpointLost(EndpointEvent):
 
     def say(self) -> str:
         return f"no fresh verdict on {self.endpoint} in {self.region}: {self.evidence}; its share stays as it is"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyEvent(Event):
+    """Something that regions depend on, and that no record answers with. `regions` are those that depend on it."""
+
+    dependency: str
+    endpoint: str
+    reason: str
+    evidence: str
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyFailed(DependencyEvent):
+    name: ClassVar[str] = "dependency.failed"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        needed = ", ".join(self.regions) or "no region"
+        return f"dependency {self.dependency} ({self.endpoint}) of {needed} is down: {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependencyRecovered(DependencyEvent):
+    name: ClassVar[str] = "dependency.recovered"
+
+    def say(self) -> str:
+        return f"dependency {self.dependency} ({self.endpoint}) is up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +328,85 @@ class RegionLost(RegionEvent):
 
     def say(self) -> str:
         return f"no verdict on region {self.region}: {self.evidence}; its share stays as it is"
+
+
+# -- the vantage -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VantageEvent(Event):
+    """This prober, as it sees itself. `family` is what it cannot judge: IPv4, IPv6 or host names."""
+
+    family: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VantageIsolated(VantageEvent):
+    """Failures are not counted any more, for the prober's own network is in doubt. `cause`: sentinels or clouds."""
+
+    name: ClassVar[str] = "vantage.isolated"
+    level: ClassVar[Level] = Level.ERROR
+
+    cause: str
+
+    def say(self) -> str:
+        return (
+            f"the prober doubts its own network ({self.family}): {self.evidence}; failures move nothing until it ends"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VantageRejoined(VantageEvent):
+    name: ClassVar[str] = "vantage.rejoined"
+
+    lasted: float
+
+    def say(self) -> str:
+        return f"the prober trusts its network again ({self.family}) after {self.lasted:.0f}s: {self.evidence}"
+
+
+# -- probing -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbingEvent(Event):
+    """The schedule as a whole. Intervals are `factor` times as long as the policies say; `lag` is in seconds.
+
+    `lag` is the 99th percentile of how late looks began; `in_flight` are under way, `waiting` wait for a place.
+    """
+
+    factor: int
+    lag: float
+    in_flight: int
+    waiting: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbingShed(ProbingEvent):
+    """This host cannot keep the schedule, so it looks less often. Re-checks of open verdicts keep their pace."""
+
+    name: ClassVar[str] = "probing.shed"
+    level: ClassVar[Level] = Level.WARNING
+
+    def say(self) -> str:
+        return (
+            f"{self.cause} (99% within {self.lag:g}s, {self.waiting} waiting): probing {self.factor} times less often, "
+            f"so a fault is noticed up to {self.factor} intervals after it begins; re-checks keep their pace. "
+            "Longer intervals, fewer checks or a faster host help"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbingRestored(ProbingEvent):
+    """It has been calm for a while: a step back, to the plain intervals when `factor` is 1."""
+
+    name: ClassVar[str] = "probing.restored"
+
+    def say(self) -> str:
+        pace = "as often as the policies say" if self.factor == 1 else f"{self.factor} times less often, no more"
+        return f"it has been calm: probing {pace}"
 
 
 # -- incidents ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Theory of operation
 -------------------
 Each (endpoint, check) has one `CheckHealth`. `observe` folds one outcome into it and says what to probe next; nothing
 else changes it. The table below is the whole of it: state, kind of outcome, what happens. `fall`, `rise` and the other
-numbers are the policy's (`HealthRules`).
+numbers are the policy's (`HealthRules`); docs/health.md tells the same with examples.
 
 - A failure counts whatever came between: passes do not erase it. Only a run of `rise` passes clears the count. So a
   service that fails a third of its requests goes down instead of living forever between two passes.
@@ -13,20 +13,28 @@ numbers are the policy's (`HealthRules`).
   outcomes reaches `degraded_enter` the endpoint is DEGRADED, and it stays so until the share falls to `degraded_leave`.
 - A BLIND outcome says nothing about the endpoint and changes nothing. While failures are being counted it is looked
   again after `recheck`, at most `fall` times, because the question is still open.
+- Warm-up: an endpoint that never had a verdict may need time to start. Its failures are not counted within `warm_up` of
+  being watched. Within `warm_up` of coming up, DEGRADED outcomes do not enter the window: its caches are cold.
 - Flap damping uses the terms of RFC 2439 (section 4.2): each fall to UNHEALTHY adds `flap_penalty`; the penalty halves
   every `flap_half_life` seconds; above `flap_suppress` the endpoint is suppressed: it stays UNHEALTHY although it
-  passes, until the penalty has decayed below `flap_reuse`.
+  passes, until the penalty has decayed below `flap_reuse`. The penalty is cut to a ceiling from which it decays to
+  `flap_reuse` within `flap_max_suppress`, so nothing is suppressed for longer. A fall that a dependency explains, and
+  the first verdict of all, add nothing.
 - While a verdict is open (UNKNOWN, or failures are being counted) the next probe comes after `recheck` instead of a
   whole interval, and the first failure also re-probes the other endpoints of the region. So detection takes the phase
   of one interval plus (fall - 1) x recheck.
 
 An endpoint with several checks is as healthy as the worst of them. Evidence that is too old makes it UNKNOWN: that is
 decided when it is looked at (`verdict`), because the absence of news is not an event.
+
+Thousands of probes a second end in `observe`, nearly all of them a pass that changes nothing. So the records here are
+tuples, evidence is put into words only when somebody reads it, and such a pass replaces the last result and no more.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from failoverd.core.records import WHOLE, HealthRules, Outcome, ProbeReason, ProbeResult
 
@@ -42,13 +50,14 @@ SEVERITY = (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.UNHEALTHY)
 """Mild to severe: with several checks the most severe state is the endpoint's."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckHealth:
+class CheckHealth(NamedTuple):
     """What is known about one endpoint through one check.
 
     `failures` and `passes` count towards the next verdict; once nothing is pending the run of passes stands at `rise`.
-    `recent` holds the last outcomes, oldest first, True for a DEGRADED one. `seen_at` is when the prober could last
-    see, `since` when `state` began.
+    `recent` holds the last outcomes, oldest first, True for a DEGRADED one; it is empty while none of them was. `since`
+    is when `state` began, and while there never was a verdict, when the endpoint was first watched; `up_at` is when it
+    last came up. `blind` counts the blind looks since `last`, of which `unseen` is the latest. `last` is the last
+    result in which the prober could see; it stands last so that it alone can be replaced cheaply.
     """
 
     state: Health = Health.UNKNOWN
@@ -59,18 +68,38 @@ class CheckHealth:
     penalty_at: float = 0.0
     suppressed: bool = False
     since: float = 0.0
-    seen_at: float | None = None
+    up_at: float | None = None
     blind: int = 0
-    reason: ProbeReason = ProbeReason.OK
-    evidence: str = "not probed yet"
+    unseen: ProbeResult | None = None
+    last: ProbeResult | None = None
+
+    @property
+    def seen_at(self) -> float | None:
+        """When the prober could last see."""
+        return self.last.at if self.last is not None else None
+
+    @property
+    def reason(self) -> ProbeReason:
+        telling = self._telling
+        return telling.reason if telling is not None else ProbeReason.OK
+
+    @property
+    def evidence(self) -> str:
+        """The result that is the best there is to tell, in words."""
+        telling = self._telling
+        return _evidence(telling) if telling is not None else "not probed yet"
+
+    @property
+    def _telling(self) -> ProbeResult | None:
+        """Before any verdict, a prober that cannot see says why."""
+        return self.unseen if self.state is Health.UNKNOWN and self.unseen is not None else self.last
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """What one outcome did: the new health, and what is worth probing out of turn.
 
     `recheck` asks for another look at this endpoint after `HealthRules.recheck`; `siblings` for an immediate look at
-    the other endpoints of its region.
+    the other endpoints of its region, and at the sentinels.
     """
 
     health: CheckHealth
@@ -78,28 +107,49 @@ class Observation:
     siblings: bool = False
 
 
-def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules) -> Observation:
-    """Fold one probe outcome into what is known."""
+def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules, *, explained: bool = False) -> Observation:
+    """Fold one probe outcome into what is known. `explained`: a dependency is down, so a fall is no flapping."""
+    if result.outcome is Outcome.PASS and _settled(health, rules):
+        return Observation(CheckHealth._make((*health[:-1], result)))
     if result.outcome is Outcome.BLIND:
-        told = _evidence(result) if health.state is Health.UNKNOWN else health.evidence
         counting = health.failures > 0 and health.state is not Health.UNHEALTHY and health.blind < rules.fall
-        return Observation(replace(health, blind=health.blind + 1, evidence=told), recheck=counting)
+        return Observation(health._replace(blind=health.blind + 1, unseen=result), recheck=counting)
     alive = result.outcome is not Outcome.FAIL
-    seen = replace(
-        health,
-        seen_at=result.at,
-        blind=0,
-        recent=(*health.recent, result.outcome is Outcome.DEGRADED)[-rules.degraded_window :],
-        reason=result.reason,
-        evidence=_evidence(result),
-    )
-    step = _TABLE[health.state, alive]
-    after = step(seen, result.at, rules)
+    slow = result.outcome is Outcome.DEGRADED and not _cold(health, result.at, rules)
+    recent = (*health.recent, slow)[-rules.degraded_window :]
+    seen = health._replace(blind=0, unseen=None, recent=recent if any(recent) else (), last=result)
+    after = TABLE[health.state, alive](seen, result.at, rules)
+    if explained and not alive:
+        after = after._replace(penalty=seen.penalty, penalty_at=seen.penalty_at, suppressed=seen.suppressed)
     return Observation(
-        after,
-        recheck=_open(after),
-        siblings=not alive and health.failures == 0 and health.state is not Health.UNHEALTHY,
+        after, recheck=_open(after, alive=alive), siblings=after.failures > health.failures and health.failures == 0
     )
+
+
+def would_fall(health: CheckHealth, at: float, rules: HealthRules) -> bool:
+    """Whether one more failure at `at` makes it UNHEALTHY."""
+    return health.state is not Health.UNHEALTHY and health.failures + 1 >= rules.fall and not warming(health, at, rules)
+
+
+def warming(health: CheckHealth, at: float, rules: HealthRules) -> bool:
+    """Whether it may still be starting: it never had a verdict, and has not been watched for long."""
+    return health.state is Health.UNKNOWN and at - health.since < rules.warm_up
+
+
+def _settled(health: CheckHealth, rules: HealthRules) -> bool:
+    """Whether a pass says nothing new: it is HEALTHY and nothing is pending."""
+    return (
+        health.state is Health.HEALTHY
+        and not health.failures
+        and not health.recent
+        and not health.blind
+        and health.passes >= rules.rise
+    )
+
+
+def _cold(health: CheckHealth, at: float, rules: HealthRules) -> bool:
+    """Whether it came up so lately that being slow is to be expected."""
+    return health.up_at is not None and health.state is not Health.UNHEALTHY and at - health.up_at < rules.warm_up
 
 
 # -- the table: (state, alive) -> step ---------------------------------------------------------------------------------
@@ -107,16 +157,20 @@ def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules) -> Obs
 Step = Callable[[CheckHealth, float, HealthRules], CheckHealth]
 
 
+def _count_first_failure(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
+    """Before any verdict: the run of passes starts over, and while it may still be starting that is all."""
+    return health._replace(passes=0) if warming(health, at, rules) else _count_failure(health, at, rules)
+
+
 def _count_failure(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """Count it, whatever came between; at `fall` the verdict is UNHEALTHY and the flap penalty grows."""
-    counted = replace(health, failures=health.failures + 1, passes=0)
+    counted = health._replace(failures=health.failures + 1, passes=0)
     if counted.failures < rules.fall:
         return counted
     penalty = decayed(health, at, rules)
     if health.state is not Health.UNKNOWN:
-        penalty += rules.flap_penalty
-    return replace(
-        counted,
+        penalty = min(penalty + rules.flap_penalty, ceiling(rules))
+    return counted._replace(
         state=Health.UNHEALTHY,
         since=at,
         penalty=penalty,
@@ -127,30 +181,33 @@ def _count_failure(health: CheckHealth, at: float, rules: HealthRules) -> CheckH
 
 def _stay_down(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:  # noqa: ARG001 - a step's shape
     """It was down and failed again: the run of passes starts over."""
-    return replace(health, passes=0)
+    return health._replace(passes=0)
 
 
 def _count_pass(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """A run of `rise` passes forgets the failures; the window decides between HEALTHY and DEGRADED."""
     passes = min(health.passes + 1, rules.rise)
     failures = 0 if passes >= rules.rise else health.failures
-    return _grade(replace(health, passes=passes, failures=failures), at, rules)
+    return _grade(health._replace(passes=passes, failures=failures), at, rules)
 
 
 def _count_recovery(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """From UNKNOWN or UNHEALTHY only a run of `rise` passes leads up, and not while suppressed."""
     passes = health.passes + 1
-    counted = replace(health, passes=passes)
+    counted = health._replace(passes=passes)
     if passes < rules.rise:
         return counted
     if health.suppressed and decayed(health, at, rules) >= rules.flap_reuse:
         return counted
-    up = replace(counted, state=Health.HEALTHY, failures=0, suppressed=False, since=at)
+    recent = () if rules.warm_up > 0 else health.recent
+    up = counted._replace(
+        state=Health.HEALTHY, failures=0, passes=rules.rise, suppressed=False, since=at, up_at=at, recent=recent
+    )
     return _grade(up, at, rules)
 
 
-_TABLE: dict[tuple[Health, bool], Step] = {
-    (Health.UNKNOWN, False): _count_failure,
+TABLE: dict[tuple[Health, bool], Step] = {
+    (Health.UNKNOWN, False): _count_first_failure,
     (Health.UNKNOWN, True): _count_recovery,
     (Health.HEALTHY, False): _count_failure,
     (Health.HEALTHY, True): _count_pass,
@@ -165,9 +222,9 @@ def _grade(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """HEALTHY or DEGRADED by the share of degraded outcomes in the window; an unfilled window counts as good."""
     share = sum(health.recent) * WHOLE // rules.degraded_window
     if health.state is Health.HEALTHY and share >= rules.degraded_enter:
-        return replace(health, state=Health.DEGRADED, since=at)
+        return health._replace(state=Health.DEGRADED, since=at)
     if health.state is Health.DEGRADED and share <= rules.degraded_leave:
-        return replace(health, state=Health.HEALTHY, since=at)
+        return health._replace(state=Health.HEALTHY, since=at)
     return health
 
 
@@ -177,18 +234,32 @@ def decayed(health: CheckHealth, at: float, rules: HealthRules) -> float:
     return health.penalty * float(0.5 ** (elapsed / rules.flap_half_life))
 
 
+def ceiling(rules: HealthRules) -> float:
+    """The highest penalty: it decays to `flap_reuse` within `flap_max_suppress` (RFC 2439, section 4.2)."""
+    halvings = min(rules.flap_max_suppress / rules.flap_half_life, _MANY_HALVINGS)
+    return rules.flap_reuse * float(2.0**halvings)
+
+
+_MANY_HALVINGS = 64
+"""Beyond this the ceiling is out of reach anyway, and further on a float could not hold it."""
+
+
 # -- looking at it -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is held to be true of an endpoint now. `check` is the one that decided, `since` when its state began."""
+    """What is held to be true of an endpoint now. `check` is the one that decided, `since` when its state began.
+
+    `explained_by` names the dependencies of its region that are down while it is.
+    """
 
     state: Health
     since: float
     check: str
     reason: ProbeReason
     evidence: str
+    explained_by: tuple[str, ...] = ()
 
 
 def verdict(checks: Iterable[tuple[str, CheckHealth, float]], now: float) -> Verdict:
@@ -208,9 +279,14 @@ def _check_verdict(name: str, health: CheckHealth, stale_after: float, now: floa
     return Verdict(health.state, health.since, name, health.reason, health.evidence)
 
 
-def _open(health: CheckHealth) -> bool:
-    """Whether a verdict is being looked for. It ends after at most fall x rise probes, so the haste does too."""
-    return health.state is Health.UNKNOWN or (health.failures > 0 and health.state is not Health.UNHEALTHY)
+def _open(health: CheckHealth, *, alive: bool) -> bool:
+    """Whether a verdict is being looked for. It ends after at most fall x rise probes, so the haste does too.
+
+    What fails uncounted, while it may still be starting, is in no haste.
+    """
+    if health.state is Health.UNKNOWN:
+        return alive or health.failures > 0
+    return health.failures > 0 and health.state is not Health.UNHEALTHY
 
 
 def _evidence(result: ProbeResult) -> str:

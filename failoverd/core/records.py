@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
 WHOLE = 10_000
 """All of the traffic, in basis points."""
@@ -251,7 +252,7 @@ class Endpoint:
 
     def answer(self, record_type: RecordType) -> str | None:
         """What a record of this type answers with for this endpoint, or None when it has no place in it."""
-        family = self._family()
+        family = _family(self.address)
         if family is not None:
             return self.address if family is record_type else None
         if record_type is RecordType.CNAME:
@@ -262,12 +263,19 @@ class Endpoint:
             return f"{self.address}:{self.port}"
         return None
 
-    def _family(self) -> RecordType | None:
-        try:
-            address = ip_address(self.address)
-        except ValueError:
-            return None
-        return RecordType.A if isinstance(address, IPv4Address) else RecordType.AAAA
+    @property
+    def family(self) -> RecordType | None:
+        """A for an IPv4 address, AAAA for an IPv6 address, None for a name."""
+        return _family(self.address)
+
+
+@lru_cache(maxsize=65_536)  # asked for each endpoint of a region whenever one of them turns
+def _family(text: str) -> RecordType | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return RecordType.A if isinstance(address, IPv4Address) else RecordType.AAAA
 
 
 class Steering(StrEnum):
@@ -291,6 +299,7 @@ class RegionSpec:
     """A region's part in one policy. `share` in basis points; a lower `priority` number is preferred.
 
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
+    `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
     """
 
     name: str
@@ -298,6 +307,8 @@ class RegionSpec:
     endpoints: tuple[Endpoint, ...]
     priority: int = 1
     capacity: float | None = None
+    cloud: str = ""
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +333,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """Something that regions need and that no record answers with, such as a database. `check` has its name."""
+
+    name: str
+    endpoint: Endpoint
+    check: Check
+
+    @classmethod
+    def of(cls, address: str, port: int | None, check: Check) -> Self:
+        return cls(check.name, Endpoint(check.name, address, port), check)
+
+
+@dataclass(frozen=True, slots=True)
 class HealthRules:
     """The numbers of health. Shares are in basis points, times in seconds; the meanings stand in `core/health.py`."""
 
@@ -338,6 +362,8 @@ class HealthRules:
     flap_half_life: float = 600.0
     flap_suppress: float = 3_500.0
     flap_reuse: float = 1_000.0
+    flap_max_suppress: float = 3_600.0
+    warm_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +420,13 @@ class Policy:
     runbook: str = ""
     tier: str = ""
     source: Source = Source()
+    dependencies: tuple[Dependency, ...] = ()
+
+    def looks(self) -> tuple[tuple[Endpoint, Check], ...]:
+        """Everything to look at: each endpoint under each check, and each dependency under its own."""
+        endpoints = [endpoint for region in self.regions for endpoint in region.endpoints]
+        watched = [(endpoint, check) for check in self.checks for endpoint in endpoints]
+        return (*watched, *((each.endpoint, each.check) for each in self.dependencies))
 
     def region_of(self, record_type: RecordType) -> dict[str, str]:
         """Answer value to region name, for the endpoints that a record of this type can answer with."""
@@ -434,17 +467,46 @@ class ProbeReason(StrEnum):
     RESPONSE_CLOSED = "response_closed"  # FAIL: the connection ended before the answer did
     RESPONSE_INVALID = "response_invalid"  # FAIL: not HTTP
     RESPONSE_TOO_LARGE = "response_too_large"  # FAIL: headers without end
+    RESPONSE_ENCODED = "response_encoded"  # FAIL: compressed, though it was asked for as it is; never unpacked
     STATUS_UNEXPECTED = "status_unexpected"
     BODY_MISMATCH = "body_mismatch"
+    REDIRECT_REFUSED = "redirect_refused"  # FAIL: to a place that probes do not go to (link-local, metadata, loopback)
+    REDIRECT_LOOP = "redirect_loop"  # FAIL: too many, or in a circle
+    CERTIFICATE_EXPIRING = "certificate_expiring"  # DEGRADED: valid, but not for as long as the check wants
+    ANSWER_MISMATCH = "answer_mismatch"  # FAIL: TCP or DNS answered something else
+    RCODE_UNEXPECTED = "rcode_unexpected"  # FAIL: DNS
+    GRPC_STATUS = "grpc_status"  # FAIL: the call ended with a status that is not OK
+    NOT_SERVING = "not_serving"  # FAIL: gRPC health says so
+    SERVICE_UNKNOWN = "service_unknown"  # FAIL: gRPC health does not know the service
+    ICMP_UNREACHABLE = "icmp_unreachable"
+    PLUGIN_WARNING = "plugin_warning"  # DEGRADED: exit code 1
+    PLUGIN_CRITICAL = "plugin_critical"  # FAIL: exit code 2
+    PLUGIN_TIMEOUT = "plugin_timeout"  # FAIL: it did not end in time; its whole process group was killed
+    PLUGIN_UNKNOWN = "plugin_unknown"  # BLIND: exit code 3, or one that means nothing, or a signal
+    PLUGIN_UNUSABLE = "plugin_unusable"  # BLIND: it cannot be started
+    THRESHOLD_WARNING = "threshold_warning"  # DEGRADED: a metric is past its `degraded` threshold
+    THRESHOLD_CRITICAL = "threshold_critical"  # FAIL: a metric is past its `fail` threshold
+    METRIC_MISSING = "metric_missing"  # BLIND: the page does not have it, which says nothing about the endpoint
+    MODEL_MISSING = "model_missing"
+    REVISION_MISMATCH = "revision_mismatch"  # FAIL: another revision of the model than the policy's
+    FIRST_TOKEN_SLOW = "first_token_slow"  # noqa: S105 - DEGRADED; no secret
+    THROUGHPUT_LOW = "throughput_low"  # DEGRADED: fewer tokens a second than the check wants
+    STREAM_INVALID = "stream_invalid"  # FAIL: the completion is no event stream of the OpenAI-compatible kind
+    CREDENTIAL_REFUSED = "credential_refused"  # BLIND: 401 or 403, about our key and not about the endpoint
+    CREDENTIAL_MISSING = "credential_missing"  # BLIND: the credential file cannot be read
+    NOT_PERMITTED = "not_permitted"  # BLIND: this host does not let us (ping sockets)
+    VANTAGE_ISOLATED = "vantage_isolated"  # BLIND: it failed, but the prober's own network is in doubt
     NO_ROUTE = "no_route"  # BLIND: this host has no route or no address of that family
     NO_DESCRIPTORS = "no_descriptors"  # BLIND
     RESOLVER_FAILED = "resolver_failed"  # BLIND: our own resolver does not answer
     PROBER_ERROR = "prober_error"  # BLIND: a defect of ours; never held against the endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Seconds spent in each phase; None when the probe did not get that far or has no such phase."""
+class Timings(NamedTuple):
+    """Seconds spent in each phase; None when the probe did not get that far or has no such phase.
+
+    A tuple, as everything that is made anew for each probe: making a frozen dataclass takes five times as long.
+    """
 
     total: float
     resolve: float | None = None
@@ -453,11 +515,11 @@ class Timings:
     first_byte: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
+class ProbeResult(NamedTuple):
     """One look at one endpoint. A failing target is data, not an exception.
 
-    `detail` is for people (`503 Service Unavailable`), bounded and printable. `at` is when the probe ended.
+    `detail` is for people (`503 Service Unavailable`), bounded and printable. `at` is when the probe ended. `measures`
+    are numbers that it found besides its timings, by name with their unit: `certificate_days`, `tokens_per_second`.
     """
 
     endpoint: Endpoint
@@ -467,3 +529,4 @@ class ProbeResult:
     timings: Timings
     at: float
     detail: str = ""
+    measures: tuple[tuple[str, float], ...] = ()

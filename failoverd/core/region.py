@@ -144,7 +144,13 @@ def _rule(state: RegionState) -> str:
 
 def _evidence(endpoints: Sequence[tuple[str, Verdict]]) -> str:
     lacking = [
-        f"{value} {found.state} ({found.evidence})" for value, found in endpoints if found.state is not Health.HEALTHY
+        f"{value} {found.state} ({found.evidence}{_explained(found)})"
+        for value, found in endpoints
+        if found.state is not Health.HEALTHY
     ]
     more = len(lacking) - _SHOWN
     return "; ".join(lacking[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _explained(found: Verdict) -> str:
+    return f"; explained by {', '.join(found.explained_by)}" if found.explained_by else ""

@@ -77,4 +77,39 @@ class Heartbeat:
     state: str
 
 
-Situation = TargetSituation | RegionSituation | PolicySituation | Heartbeat
+@dataclass(frozen=True, slots=True)
+class VantageSituation:
+    """What the prober thinks of its own network.
+
+    `isolated` lists the address families in which it abstains, `since` when the first of them began, or when it was
+    started. Of `sentinels` configured, those in `silent` are down or cannot be looked at.
+    """
+
+    at: float
+    isolated: tuple[str, ...]
+    since: float
+    evidence: str = ""
+    sentinels: int = 0
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbingSituation:
+    """How probing keeps up.
+
+    Of the last seconds: `rate` looks a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
+    the last minute: `lag_max`. Since the start: `skipped` looks. Intervals are `stretched` times as long as written.
+    """
+
+    at: float
+    rate: float
+    lag: float
+    lag_max: float
+    in_flight: int = 0
+    waiting: int = 0
+    skipped: int = 0
+    stretched: int = 1
+    wires: int = 0
+
+
+Situation = ProbingSituation | VantageSituation | TargetSituation | RegionSituation | PolicySituation | Heartbeat

@@ -1,173 +1,238 @@
 """One HTTP/1.1 request and as much of its response as a verdict needs (RFC 9112).
 
-h11 does the parsing; the bounds are ours: 64 KiB of headers, ten interim responses, 256 KiB of body. Bytes come from
-targets that may be broken or hostile, so everything that h11 refuses is a finding, and nothing raises.
+llhttp does the parsing, by way of httptools; the bounds are ours: 64 KiB of headers, ten interim responses, 256 KiB of
+body. Bytes come from targets that may be broken or hostile, so everything that the parser refuses is a finding, and
+nothing raises. Who asks brings a judge: he hears the head, the body in parts, and the end.
 """
 
-import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Protocol
 
-import h11
+import httptools
 
+from failoverd import __version__
 from failoverd.core.records import ProbeReason
-from failoverd.probes.connection import Look
+from failoverd.probes.conversation import Speaker
 from failoverd.probes.reasons import Finding, Phase, excerpt, explain, printable
 
-MAX_HEADERS = 64 * 1024
-MAX_BODY = 256 * 1024
-MAX_INTERIM = 10
+MAX_HEADERS: Final = 64 * 1024
+MAX_BODY: Final = 256 * 1024
+MAX_INTERIM: Final = 10
 """Interim (1xx) responses that are passed over before the answer (RFC 9110, 15.2)."""
 
-_TOO_MANY_REQUESTS = 429
-_HEADERS_TOO_LARGE = 431  # how h11 marks that its buffer is full
-_REDIRECTS = range(300, 400)
-_OPENING = b"HTTP/"
-_EXCERPT = 60
+_FRAMING: Final = 2
+"""How many times its content a body may weigh on the wire before it is an abuse of chunking."""
+
+_AGENT: Final = f"failoverd/{__version__}"
+_OPENING: Final = b"HTTP/"
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_SWITCHING: Final = 101
+_FINAL: Final = 200
+_NO_BODY: Final = frozenset({204, 304})
+_AS_IT_IS: Final = frozenset({"", "identity"})
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """The answer that passes. `contains` is looked for in the body, across the borders of chunks."""
+class Judge(Protocol):
+    """Who decides what an answer means. Each method may return a finding, which ends the exchange."""
 
-    statuses: frozenset[int]
-    contains: bytes | None = None
+    def head(self, status: int, reason: str, headers: Mapping[str, str]) -> Finding | None:
+        """The final status and the headers; names are lower-case, of several with one name the last one counts."""
+
+    def body(self, data: bytes) -> Finding | None:
+        """A part of the content, without its framing."""
+
+    def cut(self) -> None:
+        """The content is longer than what is read of it; `end` follows."""
+
+    def end(self) -> Finding:
+        """The answer is complete."""
 
 
-class Exchange(asyncio.Protocol):
-    """Asks once and judges the answer while it arrives."""
+class Headers(Mapping[str, str]):
+    """The fields of a response, decoded when somebody looks at them: most checks look at none."""
 
-    def __init__(self, looking: Look, expected: Expected) -> None:
-        self._looking = looking
-        self._expected = expected
-        self._wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
-        self._found: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
-        self._opening = b""
+    __slots__ = ("_decoded", "_raw")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+        self._decoded: dict[str, str] | None = None
+
+    def _fields(self) -> dict[str, str]:
+        if self._decoded is None:
+            self._decoded = {_text(name).lower(): _text(value).strip(" \t") for name, value in self._raw}
+        return self._decoded
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields())
+
+    def __len__(self) -> int:
+        return len(self._fields())
+
+
+def _text(data: bytes) -> str:
+    return data.decode("latin-1")
+
+
+def request(method: str, target: str, host: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
+    """A request on a connection of its own. `headers` come over what is usual for us; a `body` gets its length."""
+    fields = {
+        "Host": host,
+        "User-Agent": _AGENT,
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    given = {name.lower() for name in headers or ()}
+    fields = {name: value for name, value in fields.items() if name.lower() not in given} | dict(headers or {})
+    if body or method in {"POST", "PUT", "PATCH"}:
+        fields["Content-Length"] = str(len(body))
+    lines = (f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()))
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n" + body
+
+
+class Exchange:
+    """A `Conversation`: asks once, and lets the judge hear the answer while it arrives.
+
+    Args:
+        asked: the whole request, as `request` makes it.
+        judge: decides.
+        method: the request's: the answer to HEAD has no body.
+        most_body: bytes of content that are read.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_began",
+        "_bodiless",
+        "_fields",
+        "_finding",
+        "_framed",
+        "_heard",
+        "_interim",
+        "_judge",
+        "_most_body",
+        "_parser",
+        "_reason",
+        "_size",
+        "_started",
+    )
+
+    def __init__(self, asked: bytes, judge: Judge, *, method: str = "GET", most_body: int = MAX_BODY) -> None:
+        self._asked = asked
+        self._judge = judge
+        self._bodiless = method == "HEAD"
+        self._most_body = most_body
+        self._parser = httptools.HttpResponseParser(self)
+        self._finding: Finding | None = None
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._reason = b""
         self._interim = 0
-        self._body = Body(expected.contains)
+        self._heard = 0  # bytes of all kinds
+        self._size = 0  # bytes of content
+        self._started = False  # the final answer's headers are complete
+        self._began = b""  # the first bytes, until they are known to be HTTP
+        self._framed = False  # the answer says itself where it ends
 
-    async def ask(self, transport: asyncio.WriteTransport, request: h11.Request) -> Finding:
-        """Send the request; what the answer came to. The caller sets the deadline."""
-        self._looking.enter(Phase.FIRST_BYTE)
-        if not self._found.done():
-            sent = self._wire.send(request), self._wire.send(h11.EndOfMessage())
-            transport.write(b"".join(part for part in sent if part))
-        return await self._found
+    # -- the conversation ----------------------------------------------------------------------------------------------
 
-    # -- callbacks of the transport ------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        if self._looking.phase is Phase.FIRST_BYTE:
-            self._looking.enter(Phase.ANSWER)
-        self._take(data)
-
-    def eof_received(self) -> None:
-        self._take(b"")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is None:
-            self._take(b"")
-        else:
-            self._conclude(explain(exc, self._looking.phase))
-
-    # -- judging -------------------------------------------------------------------------------------------------------
-
-    def _take(self, data: bytes) -> None:
-        """Take in what arrived; nothing means that the peer closed its side."""
-        if self._found.done():
-            return
-        try:
-            finding = self._read(data)
-        except h11.RemoteProtocolError as error:
-            finding = self._closed() if not data else _refused(error)
-        except Exception as error:  # noqa: BLE001 - explain() classifies; it must not get lost in the event loop
-            finding = explain(error, self._looking.phase)
-        if finding is not None:
-            self._conclude(finding)
-
-    def _conclude(self, finding: Finding) -> None:
-        if not self._found.done():
-            self._found.set_result(finding)
-
-    def _read(self, data: bytes) -> Finding | None:
-        if data and len(self._opening) < len(_OPENING):
-            self._opening = (self._opening + data)[: len(_OPENING)]
-            if not _OPENING.startswith(self._opening):
-                return Finding(ProbeReason.RESPONSE_INVALID, f"this is not HTTP: {excerpt(data)}")
-        self._wire.receive_data(data)
-        while (event := self._wire.next_event()) is not h11.NEED_DATA:
-            finding = self._weigh(event)
-            if finding is not None:
-                return finding
+    def opened(self, speaker: Speaker) -> Finding | None:
+        speaker.send(self._asked)
         return None
 
-    def _weigh(self, event: object) -> Finding | None:
-        match event:
-            case h11.Response():
-                return self._weigh_status(event)
-            case h11.Data():
-                return self._weigh_body(event.data)
-            case h11.EndOfMessage():
-                return self._body.mismatch()
-            case h11.InformationalResponse():
-                self._interim += 1
-                many = f"more than {MAX_INTERIM} interim (1xx) responses"
-                return Finding(ProbeReason.RESPONSE_INVALID, many) if self._interim > MAX_INTERIM else None
-            case _:
-                return self._closed()
+    def received(self, data: bytes) -> Finding | None:
+        self._heard += len(data)
+        if len(self._began) < len(_OPENING):
+            self._began += data[: len(_OPENING) - len(self._began)]
+            if not _OPENING.startswith(self._began):
+                return Finding(ProbeReason.RESPONSE_INVALID, f"this is not HTTP: {excerpt(data)}")
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            return self._finding or Finding(ProbeReason.RESPONSE_INVALID, "it switches to another protocol unasked")
+        except httptools.HttpParserCallbackError as error:
+            return explain(error.__context__ or error, Phase.ANSWER)  # a defect in a judge blinds the probe
+        except httptools.HttpParserError as error:
+            return self._finding or Finding(ProbeReason.RESPONSE_INVALID, printable(str(error)))
+        return self._finding or self._too_much()
 
-    def _weigh_body(self, data: bytes) -> Finding | None:
-        if self._body.take(data):
-            return Finding(ProbeReason.OK, "the body contains what it should")
-        return self._body.mismatch() if self._body.full else None
-
-    def _weigh_status(self, response: h11.Response) -> Finding | None:
-        words = f"{response.status_code} {response.reason.decode('latin-1')}".rstrip()
-        if response.status_code in self._expected.statuses:
-            return None if self._expected.contains is not None else Finding(ProbeReason.OK, words)
-        if response.status_code == _TOO_MANY_REQUESTS:
-            return Finding(ProbeReason.OVERLOADED, words)
-        if response.status_code in _REDIRECTS:
-            location = dict(response.headers).get(b"location", b"").decode("latin-1")
-            words = f"{words} to {location!r}; redirects are not followed"
-        return Finding(ProbeReason.STATUS_UNEXPECTED, words)
-
-    def _closed(self) -> Finding:
-        if self._looking.phase is Phase.ANSWER:
+    def ended(self) -> Finding:
+        """An answer of which nothing says how long it is ends with the connection (RFC 9112, 6.3)."""
+        if self._finding is not None:
+            return self._finding
+        if self._started and not self._framed:
+            return self._judge.end()
+        if self._heard:
             return Finding(ProbeReason.RESPONSE_CLOSED, "the connection was closed in the midst of the answer")
         return Finding(ProbeReason.RESPONSE_CLOSED, "the connection was closed without an answer")
 
+    def _too_much(self) -> Finding | None:
+        if not self._started:
+            if self._heard > MAX_HEADERS:
+                return Finding(ProbeReason.RESPONSE_TOO_LARGE, f"headers of more than {MAX_HEADERS // 1024} KiB")
+        elif self._heard > MAX_HEADERS + _FRAMING * (MAX_HEADERS + self._most_body):
+            return Finding(ProbeReason.RESPONSE_TOO_LARGE, "more framing than content")
+        return None
 
-class Body:
-    """Looks for a text in a body of which it keeps no more than it must."""
+    # -- callbacks of the parser: once there is a finding, nothing that follows counts ---------------------------------
 
-    def __init__(self, wanted: bytes | None) -> None:
-        self._wanted = wanted or b""
-        self._start = b""
-        self._tail = b""
-        self._size = 0
+    def on_message_begin(self) -> None:
+        self._reason = b""
+        self._fields = []
 
-    @property
-    def full(self) -> bool:
-        return self._size >= MAX_BODY
+    def on_status(self, status: bytes) -> None:
+        self._reason += status
 
-    def take(self, data: bytes) -> bool:
-        """Whether the text ends in this part of the body, which may have begun in an earlier one."""
-        data = data[: MAX_BODY - self._size]
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._started:  # else it is a trailer
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._finding is not None or self._started:
+            return
+        status = self._parser.get_status_code()
+        if status < _FINAL and status != _SWITCHING:
+            self._finding = self._pass_over()
+            return
+        self._started = True
+        self._finding = self._weigh(status, self._parser.get_http_version())
+
+    def on_body(self, data: bytes) -> None:
+        if self._finding is not None:
+            return
+        room = self._most_body - self._size
         self._size += len(data)
-        self._start += data[: _EXCERPT - len(self._start)]
-        window = self._tail + data
-        self._tail = window[max(0, len(window) - len(self._wanted) + 1) :]
-        return self._wanted in window
+        self._finding = self._judge.body(data[:room])
+        if self._finding is None and self._size >= self._most_body:
+            self._judge.cut()
+            self._finding = self._judge.end()
 
-    def mismatch(self) -> Finding:
-        where = f"the first {self._size} bytes of the body do" if self.full else f"the body ({self._size} bytes) does"
-        wanted, start = excerpt(self._wanted), excerpt(self._start, _EXCERPT)
-        return Finding(ProbeReason.BODY_MISMATCH, f"{where} not contain {wanted}; it begins with {start}")
+    def on_message_complete(self) -> None:
+        if self._finding is None and self._started:
+            self._finding = self._judge.end()
 
+    # -- judging -------------------------------------------------------------------------------------------------------
 
-def _refused(error: h11.RemoteProtocolError) -> Finding:
-    if error.error_status_hint == _HEADERS_TOO_LARGE:
-        return Finding(
-            ProbeReason.RESPONSE_TOO_LARGE, f"more than {MAX_HEADERS // 1024} KiB of headers, and no end of them"
-        )
-    return Finding(ProbeReason.RESPONSE_INVALID, f"this is not HTTP: {printable(str(error))}")
+    def _pass_over(self) -> Finding | None:
+        self._interim += 1
+        if self._interim <= MAX_INTERIM:
+            return None
+        return Finding(ProbeReason.RESPONSE_INVALID, f"more than {MAX_INTERIM} interim (1xx) responses")
+
+    def _weigh(self, status: int, version: str) -> Finding | None:
+        if version not in _VERSIONS:
+            return Finding(ProbeReason.RESPONSE_INVALID, f"it answers in HTTP/{version}, not in HTTP/1.1")
+        headers = Headers(self._fields)
+        finding = self._judge.head(status, self._reason.decode("latin-1"), headers)
+        if finding is not None:
+            return finding
+        if self._bodiless or status in _NO_BODY:
+            return self._judge.end()
+        encoding = headers.get("content-encoding", "").strip().lower()
+        if encoding not in _AS_IT_IS:
+            words = f"the body comes as {encoding}, though it was asked for as it is; it is not unpacked"
+            return Finding(ProbeReason.RESPONSE_ENCODED, words)
+        self._framed = "content-length" in headers or "transfer-encoding" in headers
+        return None

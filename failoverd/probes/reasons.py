@@ -8,8 +8,8 @@ import errno
 import os
 import socket
 import ssl
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from failoverd.core.records import Outcome, ProbeReason
 
@@ -27,12 +27,12 @@ class Phase(StrEnum):
     ANSWER = "answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a look came to, before it is timed."""
 
     reason: ProbeReason
     detail: str = ""
+    measures: tuple[tuple[str, float], ...] = ()
 
 
 class Concluded(Exception):  # noqa: N818 - not an error: the look is over and this is what it found
@@ -47,10 +47,22 @@ _OUTCOMES = {
     ProbeReason.OK: Outcome.PASS,
     ProbeReason.OVERLOADED: Outcome.DEGRADED,
     ProbeReason.SLOW: Outcome.DEGRADED,
+    ProbeReason.CERTIFICATE_EXPIRING: Outcome.DEGRADED,
+    ProbeReason.PLUGIN_WARNING: Outcome.DEGRADED,
+    ProbeReason.THRESHOLD_WARNING: Outcome.DEGRADED,
+    ProbeReason.FIRST_TOKEN_SLOW: Outcome.DEGRADED,
+    ProbeReason.THROUGHPUT_LOW: Outcome.DEGRADED,
     ProbeReason.NO_ROUTE: Outcome.BLIND,
     ProbeReason.NO_DESCRIPTORS: Outcome.BLIND,
     ProbeReason.RESOLVER_FAILED: Outcome.BLIND,
     ProbeReason.PROBER_ERROR: Outcome.BLIND,
+    ProbeReason.PLUGIN_UNKNOWN: Outcome.BLIND,
+    ProbeReason.PLUGIN_UNUSABLE: Outcome.BLIND,
+    ProbeReason.METRIC_MISSING: Outcome.BLIND,
+    ProbeReason.CREDENTIAL_REFUSED: Outcome.BLIND,
+    ProbeReason.CREDENTIAL_MISSING: Outcome.BLIND,
+    ProbeReason.NOT_PERMITTED: Outcome.BLIND,
+    ProbeReason.VANTAGE_ISOLATED: Outcome.BLIND,
 }
 
 
@@ -61,6 +73,8 @@ def outcome_of(reason: ProbeReason) -> Outcome:
 
 def printable(text: str, limit: int = MAX_DETAIL) -> str:
     """`text` with everything that a terminal would obey instead of show escaped, cut to `limit` characters."""
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:limit])
     return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"
 

@@ -1,31 +1,112 @@
-"""Whom TLS checks trust.
+"""Whom TLS checks trust, and as whom they introduce themselves.
 
 Reading the system's authorities takes tens of milliseconds and most of a megabyte, so checks that trust the same files
 share one context. It is kept for as long as a check holds it, and read anew once a file has changed.
 """
 
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 from weakref import WeakValueDictionary
 
 from failoverd.core.errors import ConfigError
 
-Key = tuple[tuple[str, tuple[int, int, int] | None], ...]
+Version = tuple[int, int, int]
+Key = tuple[object, ...]
+
+HTTP_1: Final = ("http/1.1",)
 
 _shared: WeakValueDictionary[Key, ssl.SSLContext] = WeakValueDictionary()
 
 
-def trust(ca_file: str | None) -> ssl.SSLContext:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The certificate that we show when a server asks for one: two PEM files, chain and key."""
+
+    certificate_file: str
+    key_file: str
+
+    def version(self) -> tuple[Version | None, Version | None]:
+        """Equal for as long as both files are what they were."""
+        return version_of(Path(self.certificate_file)), version_of(Path(self.key_file))
+
+
+def trust(
+    ca_file: str | None,
+    *,
+    alpn: Sequence[str] = HTTP_1,
+    identity: Identity | None = None,
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+) -> ssl.SSLContext:
     """A TLS context that verifies chain and name against the system's authorities, or against those in `ca_file`.
 
-    Raises ConfigError when there is nothing to verify with: every certificate would fail then, through no fault of the
-    endpoints.
+    Args:
+        ca_file: path of a PEM file; None for the system's authorities.
+        alpn: application protocols to offer, best first (RFC 7301).
+        identity: who we are, for servers that ask.
+        minimum: oldest version of TLS that is good enough.
+
+    Raises:
+        ConfigError: there is nothing to verify with: every certificate would fail then, through no fault of the
+            endpoints. Or our own certificate and key cannot be used.
     """
-    key = tuple((str(path), _version(path)) for path in _sources(ca_file))
+    sources = tuple((str(path), version_of(path)) for path in _sources(ca_file))
+    key = (sources, tuple(alpn), identity, identity.version() if identity is not None else None, minimum)
     context = _shared.get(key)
     if context is None:
-        context = _shared[key] = _read(ca_file)
+        context = _read(ca_file)
+        context.minimum_version = minimum  # some distributions build Python with an older default
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if identity is not None:
+            _introduce(context, identity)
+        _shared[key] = context
     return context
+
+
+class Trusted:
+    """A context that follows our own certificate when that is renewed on disk. Arguments are those of `trust`.
+
+    Raises ConfigError, as `trust` does.
+    """
+
+    def __init__(
+        self,
+        ca_file: str | None,
+        identity: Identity | None = None,
+        *,
+        alpn: Sequence[str] = HTTP_1,
+        minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+    ) -> None:
+        self._identity = identity
+        self._version = identity.version() if identity is not None else None
+        self._trust = partial(trust, ca_file, alpn=alpn, minimum=minimum)
+        self._context = self._trust(identity=identity)
+
+    def context(self) -> ssl.SSLContext:
+        """The context to connect with now. Raises ConfigError when our own files cannot be used any more."""
+        if self._identity is not None:
+            version = self._identity.version()
+            if version != self._version:
+                self._context = self._trust(identity=self._identity)
+                self._version = version
+        return self._context
+
+    def anonymous(self) -> ssl.SSLContext:
+        """The same trust without our own certificate, for servers that it was not made for."""
+        return self._context if self._identity is None else self._trust()
+
+
+def version_of(path: Path) -> Version | None:
+    """What changes when a file is replaced or written; None when there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sources(ca_file: str | None) -> list[Path]:
@@ -33,14 +114,6 @@ def _sources(ca_file: str | None) -> list[Path]:
         return [Path(ca_file)]
     paths = ssl.get_default_verify_paths()
     return [Path(path) for path in (paths.cafile, paths.capath) if path is not None]
-
-
-def _version(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read(ca_file: str | None) -> ssl.SSLContext:
@@ -58,9 +131,28 @@ def _read(ca_file: str | None) -> ssl.SSLContext:
             reason="no_trust_store",
             remedy="Install ca-certificates, or set ca_file in the check",
         )
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # some distributions build Python with an older default
-    context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _introduce(context: ssl.SSLContext, identity: Identity) -> None:
+    """OpenSSL would ask the terminal for the pass phrase of a key that has one; here it gets an empty one."""
+    try:
+        context.load_cert_chain(identity.certificate_file, identity.key_file, password=lambda: b"")
+    except OSError as error:  # ssl.SSLError is one; its words name no content of the files
+        words = _why_unusable(error)
+        raise ConfigError(
+            f"client_certificate {identity.certificate_file} with {identity.key_file} cannot be used: {words}",
+            reason="client_certificate_unusable",
+            remedy="Name two PEM files that belong together, the key without a pass phrase, "
+            "that the daemon's user can read",
+        ) from error
+
+
+def _why_unusable(error: OSError) -> str:
+    reason = getattr(error, "reason", None)
+    if reason:
+        return str(reason).lower().replace("_", " ")
+    return error.strerror or "the key may need a pass phrase, or is none"
 
 
 def _trusts_anybody(context: ssl.SSLContext) -> bool:

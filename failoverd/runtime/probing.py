@@ -1,193 +1,422 @@
 """When to look at which endpoint.
 
-Due probes are batched into slots of 20 ms: one job of the timetable starts a batch, so that a thousand endpoints cost
-some wake-ups and not a thousand. The endpoints of one interval are spread over it by the golden ratio, which keeps any
-number of them evenly apart, whatever comes and goes.
+Each endpoint has its place in the interval of its check (`runtime.slots`), and due looks begin together
+(`runtime.turns`).
 
 Out of turn, `core.health` asks for another look: after `recheck` while a verdict is open, and at the siblings of an
-endpoint that fails for the first time. A probe that has not answered after `recheck`, where the endpoint usually is
-faster, does not wait for its time-out either: the next look starts beside it. So a port that silently drops packets is
-known after the phase of one interval, plus (fall - 1) x recheck, plus one time-out.
+endpoint that fails for the first time, and at the sentinels. A look that has not answered after `recheck`, where the
+endpoint usually is faster, does not wait for its time-out either: the next one starts beside it. So a port that drops
+packets in silence is known after the phase of one interval, plus (fall - 1) x recheck, plus one time-out. A trip wire
+that trips has its endpoint looked at now: that saves the phase.
+
+Nothing piles up. A look whose predecessor is still under way when its turn comes is skipped; only so many are under way
+(`runtime.places`), and when they come too late the intervals are stretched (`runtime.shedding`).
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
-from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, Policy, ProbeReason, ProbeResult, Timings
-from failoverd.ports import Cancel, Clock, Prober, Timetable
+from failoverd.core.events import Event, ProbingRestored, ProbingShed
+from failoverd.core.isolation import SENTINELS
+from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.situations import ProbingSituation
+from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures
+from failoverd.deadlines import Deadlines
+from failoverd.ports import Clock, Emit, Prober, Timetable
 from failoverd.runtime.board import Board
+from failoverd.runtime.lookouts import Look, Lookout
+from failoverd.runtime.places import Places
+from failoverd.runtime.shedding import WINDOW, Recently, Shedding
+from failoverd.runtime.slots import Slots
 from failoverd.runtime.supervising import describe
-
-SLOT: Final = 0.02
-"""Seconds that due probes are batched into."""
+from failoverd.runtime.turns import Turns
+from failoverd.runtime.wires import Wires
 
 STAGGER: Final = 0.02
 """Seconds between the out-of-turn looks at the siblings of a failing endpoint."""
 
-GOLDEN: Final = 0.6180339887498949
-"""Multiples of it, modulo one, stay evenly apart however many there are."""
+NEWCOMERS: Final = 0.002
+"""Seconds between the first looks at endpoints that are new: 500 of them a second, each of which asks for more."""
+
+MINUTE: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The daemon's own numbers of probing. Seconds, looks, and the file descriptors that may be used for them."""
+
+    slot: float = 0.02
+    jitter: float = 0.1
+    max_in_flight: int = 4_096
+    max_per_target: int = 16
+    descriptors: int = 1 << 20
 
 
 @dataclass(slots=True, eq=False)
-class _Lookout:
-    """One endpoint under one check, and what is under way there."""
+class Batch:
+    """Looks that began together, and are late together."""
 
-    policy: str
-    endpoint: Endpoint
-    check: Check
-    rules: HealthRules
-    prober: Prober
-    flights: set[asyncio.Task[None]] = field(default_factory=set)
-    timer: asyncio.TimerHandle | None = None
-    usual: float | None = None  # what the last good answer took
-    watched: bool = True
+    looks: list[Look] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Slot:
-    cancel: Cancel
-    lookouts: list[_Lookout] = field(default_factory=list)
+def _nobody(_: Event) -> None:
+    """Hears of load shedding when nobody else is to."""
 
 
 class Probing:
-    """Keeps every endpoint of every watched policy looked at, until `close`."""
+    """Keeps every endpoint of every watched policy looked at, until `close`.
 
-    def __init__(self, timetable: Timetable, board: Board, clock: Clock) -> None:
-        self._timetable = timetable
+    Args:
+        timetable: runs the job that lays out slots.
+        board: is told what each look came to.
+        clock: the time; steady.
+        emit: is told when intervals are stretched.
+        pace: the numbers.
+        chance: where jitter comes from, and who is asked to bear a failure out.
+    """
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        board: Board,
+        clock: Clock,
+        *,
+        emit: Emit = _nobody,
+        pace: Pace | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        pace = pace or Pace()
         self._board = board
         self._clock = clock
-        self._lookouts: dict[str, list[_Lookout]] = {}
-        self._slots: dict[tuple[float, int], _Slot] = {}
-        self._count = 0
-        self._flights: set[asyncio.Task[None]] = set()
+        self._emit = emit
+        self._chance = chance or random.Random()  # noqa: S311 - no secret
+        self._slots: Slots[Lookout] = Slots(pace.slot, pace.jitter, self._chance)
+        self._turns = Turns(timetable, self._slots, clock, self._start_batch, self._review)
+        self._places = Places(min(pace.max_in_flight, pace.descriptors), pace.max_per_target, self._start)
+        self._wires = Wires(pace.descriptors, self._tripped)
+        self._lookouts: dict[str, list[Lookout]] = {}
+        self._groups: dict[tuple[str, str, str], list[Lookout]] = {}
+        self._regions: dict[tuple[str, str], list[Lookout]] = {}  # by policy and region
+        self._tallies: dict[tuple[str, str], ProbeTally] = {}
+        self._lag = Histogram(LAG_BOUNDS)
+        self._recently = Recently(self._lag)
+        self._shedding = Shedding()
+        self._worst = self._worst_before = 0.0  # lag of this minute, and of the last one
+        self._minute = 0
+        self._skipped = self._trips = 0
+        self._newcomer_at = 0.0
+        self._patiences: dict[float, Deadlines[Batch]] = {}
 
-    def watch(self, policy: Policy, probers: Mapping[str, Prober]) -> None:
-        """Look after a policy, or a newer revision of it. The first looks start at once, one after the other."""
-        self.forget(policy.name)
+    def watch(
+        self, name: str, looks: Sequence[tuple[Endpoint, Check]], rules: HealthRules, probers: Mapping[str, Prober]
+    ) -> None:
+        """Look after everything that a policy names, or a newer revision of it; or, as `SENTINELS`, the sentinels.
+
+        The first looks start at once, one after the other. `probers` has one for each check, by its name.
+        """
+        self._abandon(name)
+        for gone in {tally for tally in self._tallies if tally[0] == name} - {(name, check.name) for _, check in looks}:
+            del self._tallies[gone]
         lookouts = [
-            _Lookout(policy.name, endpoint, check, policy.health, probers[check.name])
-            for check in policy.checks
-            for region in policy.regions
-            for endpoint in region.endpoints
+            Lookout(
+                name, endpoint, check, rules, probers[check.name], self._tally(name, check), number, endpoint.address
+            )
+            for number, (endpoint, check) in enumerate(looks)
         ]
-        self._lookouts[policy.name] = lookouts
-        for index, lookout in enumerate(lookouts):
-            self._assign(lookout)
-            self._later(lookout, index * STAGGER % max(policy.health.recheck, STAGGER))
+        self._lookouts[name] = lookouts
+        self._seat(name, lookouts)
+        self._greet(lookouts)
 
-    def forget(self, policy: str) -> None:
+    def forget(self, name: str) -> None:
         """Stop looking. What is under way is abandoned."""
-        for lookout in self._lookouts.pop(policy, []):
-            lookout.watched = False
-            if lookout.timer is not None:
-                lookout.timer.cancel()
-            for flight in lookout.flights:
-                flight.cancel()
-        for key, slot in list(self._slots.items()):
-            slot.lookouts = [lookout for lookout in slot.lookouts if lookout.watched]
-            if not slot.lookouts:
-                slot.cancel()
-                del self._slots[key]
+        self._abandon(name)
+        self._seat(name, ())
+        for tally in [key for key in self._tallies if key[0] == name]:
+            del self._tallies[tally]
+        if not self._lookouts:
+            self._turns.rest()
+            for patience in self._patiences.values():
+                patience.close()
+            self._patiences.clear()
 
     async def close(self) -> None:
-        """End every probe and wait until all are gone."""
-        for policy in list(self._lookouts):
-            self.forget(policy)
-        await asyncio.gather(*self._flights, return_exceptions=True)
+        """End every look."""
+        for name in list(self._lookouts):
+            self.forget(name)
+        await asyncio.sleep(0)  # what was abandoned ends in this turn of the loop
 
     # -- in turn -------------------------------------------------------------------------------------------------------
 
-    def _assign(self, lookout: _Lookout) -> None:
-        """Give the lookout its place in the interval."""
-        self._count += 1
-        every = lookout.check.every
-        number = int(self._count * GOLDEN % 1.0 * every / SLOT)
-        slot = self._slots.get((every, number))
-        if slot is None:
-            name = f"probes every {every:g}s, slot {number}"
-            work = partial(self._start_batch, (every, number))
-            slot = _Slot(self._timetable.every(name, every, work, phase=max(number * SLOT, SLOT)))
-            self._slots[every, number] = slot
-        slot.lookouts.append(lookout)
+    def _seat(self, name: str, lookouts: Iterable[Lookout]) -> None:
+        """Give these lookouts their slots, instead of those who had the name before."""
+        groups: dict[tuple[str, str, str], list[Lookout]] = {}
+        for lookout in lookouts:
+            groups.setdefault(lookout.group, []).append(lookout)
+        for key in [key for key in self._groups if key[0] == name]:
+            del self._groups[key]
+            self._regions.pop(key[:2], None)
+            if key not in groups:
+                self._slots.remove(key)
+        for key, members in groups.items():
+            self._slots.place(key, members[0].check.every, members)
+        self._groups |= groups
+        self._regions |= {key[:2]: members for key, members in groups.items()}
 
-    async def _start_batch(self, key: tuple[float, int]) -> None:
-        slot = self._slots.get(key)
-        for lookout in slot.lookouts if slot is not None else ():
-            if not lookout.flights:
-                self._look(lookout)
+    def _greet(self, lookouts: Iterable[Lookout]) -> None:
+        """Look at newcomers at once, but not at all of them together."""
+        now = self._clock()
+        for lookout in lookouts:
+            self._newcomer_at = max(now, self._newcomer_at + NEWCOMERS)
+            self._later(lookout, self._newcomer_at - now)
+            self._wires.keep(lookout, self._places.in_flight)
+        self._turns.go_on()
+
+    def _review(self, now: float) -> None:
+        """Once a second: does probing keep up?"""
+        self._wires.restore(self._places.in_flight)
+        self._recently.tick(now)
+        if int(now / MINUTE) != self._minute:
+            self._minute, self._worst_before, self._worst = int(now / MINUTE), self._worst, 0.0
+        starting = now < self._newcomer_at + WINDOW  # haste of newcomers is not shed, and it passes by itself
+        if not starting and self._shedding.review(now, self._recently.lag, full=self._places.full):
+            self._stretch()
+
+    def _start_batch(self, slot: int) -> None:
+        due, factor = self._slots.begins(slot), self._shedding.factor
+        hasty: dict[float, Batch] = {}
+        for turn, lookouts in self._slots.due(slot):
+            for lookout in lookouts:
+                if factor > 1 and (turn + lookout.number) % factor:
+                    continue
+                if lookout.looks or lookout.waiting:
+                    self._skipped += 1
+                elif self._take_place(lookout, due, urgent=False):
+                    look, recheck = self._begin(lookout), lookout.rules.recheck
+                    if lookout.usual is not None and lookout.usual < recheck:
+                        hasty.setdefault(recheck, Batch()).looks.append(look)
+        for recheck, batch in hasty.items():
+            self._patience(recheck).set(batch)
+
+    def _hurry(self, batch: Batch) -> None:
+        """Look again beside each look whose answer is late, unless that was done already."""
+        for look in batch.looks:
+            lookout = look.lookout
+            if look.cancel is not None and lookout.looks[-1] is look:
+                lookout.due = self._clock()
+                self._look_again(lookout)
 
     # -- one look ------------------------------------------------------------------------------------------------------
 
-    def _look(self, lookout: _Lookout) -> None:
+    def _look_again(self, lookout: Lookout) -> None:
+        """A look out of turn, whose time has come."""
+        lookout.timer = None
+        free = lookout.watched and not lookout.waiting and len(lookout.looks) < lookout.rules.fall
+        if free and self._take_place(lookout, lookout.due, urgent=True):
+            self._start(lookout)
+
+    def _take_place(self, lookout: Lookout, due: float, *, urgent: bool) -> bool:
+        """Whether a look may begin now. Otherwise it begins when it has a place, if ever."""
         if lookout.timer is not None:
             lookout.timer.cancel()
             lookout.timer = None
-        if not lookout.watched or len(lookout.flights) >= lookout.rules.fall:
-            return
-        flight = asyncio.get_running_loop().create_task(self._fly(lookout))
-        for flights in (lookout.flights, self._flights):
-            flights.add(flight)
-            flight.add_done_callback(flights.discard)
-        if lookout.usual is not None and lookout.usual < lookout.rules.recheck:
+        lookout.due = due
+        return self._places.take(lookout, urgent=urgent)
+
+    def _start(self, lookout: Lookout) -> None:
+        """Begin a look alone. One of a batch has its haste together with the others."""
+        self._begin(lookout)
+        if lookout.hasty:
             self._later(lookout, lookout.rules.recheck)
 
-    async def _fly(self, lookout: _Lookout) -> None:
+    def _begin(self, lookout: Lookout) -> Look:
+        """Begin a look for which a place was taken."""
+        if self._wires:
+            self._wires.make_room(self._places.in_flight)
+        lookout.began = now = self._clock()
+        lag = max(0.0, now - lookout.due)
+        self._lag.add(lag)
+        self._worst = max(self._worst, lag)
+        look = Look(lookout, self._land)
+        lookout.looks.append(look)
         try:
-            result = await lookout.prober.probe(lookout.endpoint)
+            look.cancel = lookout.prober.start(lookout.endpoint, look.tell)
         except Exception as error:  # noqa: BLE001 - a defect in a prober blinds it; it never counts against the endpoint
-            result = ProbeResult(
-                lookout.endpoint,
-                lookout.check.name,
-                Outcome.BLIND,
-                ProbeReason.PROBER_ERROR,
-                Timings(0.0),
-                self._clock(),
-                describe(error)[:200],
-            )
-        self._land(lookout, result)
+            told = asyncio.get_running_loop().call_soon(look.tell, self._defect(lookout, error))
+            look.cancel = told.cancel
+        return look
 
-    def _land(self, lookout: _Lookout, result: ProbeResult) -> None:
+    def _defect(self, lookout: Lookout, error: Exception) -> ProbeResult:
+        return ProbeResult(
+            lookout.endpoint,
+            lookout.check.name,
+            Outcome.BLIND,
+            ProbeReason.PROBER_ERROR,
+            Timings(0.0),
+            self._clock(),
+            describe(error)[:200],
+        )
+
+    def _land(self, look: Look, result: ProbeResult) -> None:
         """Fold the result in, and look again out of turn where health asks for it."""
-        if not lookout.watched:
+        if look.cancel is None:
             return  # abandoned: it says nothing to a newer revision that looks at the same endpoint
-        observation = self._board.observe(lookout.policy, result)
+        look.cancel = None
+        lookout = look.lookout
+        lookout.looks.remove(look)
+        self._places.give_back(lookout)
+        lookout.tally.add(result)
+        observation = self._board.observe(lookout.name, result)
         if observation is None:
             return
-        if result.outcome in {Outcome.PASS, Outcome.DEGRADED}:
+        _, recheck, siblings = observation
+        outcome = result.outcome
+        if outcome is Outcome.PASS or outcome is Outcome.DEGRADED:
             lookout.usual = result.timings.total
-        elif result.outcome is Outcome.FAIL and not observation.recheck:
+        elif outcome is Outcome.FAIL and not recheck:
             lookout.usual = None  # it is down: there is no haste to see that again
-        others_under_way = len(lookout.flights) > 1
-        if not observation.recheck:
-            if lookout.timer is not None and not others_under_way:
-                lookout.timer.cancel()
-                lookout.timer = None
-        elif not others_under_way:
-            self._later(lookout, lookout.rules.recheck)
-        if observation.siblings:
-            self._look_at_siblings(lookout)
+        if recheck:
+            self._recheck(lookout)
+        elif lookout.timer is not None and not lookout.looks:
+            lookout.timer.cancel()
+            lookout.timer = None
+        if siblings:
+            self._look_around(lookout)
 
-    def _later(self, lookout: _Lookout, delay: float) -> None:
+    def _recheck(self, lookout: Lookout) -> None:
+        """Look again `recheck` after this answer or, when others are under way, after the last of them began."""
+        if not lookout.looks:
+            self._later(lookout, lookout.rules.recheck)
+        elif lookout.timer is None:
+            self._later(lookout, max(0.0, lookout.began + lookout.rules.recheck - self._clock()))
+
+    def _later(self, lookout: Lookout, delay: float) -> None:
         if lookout.timer is not None:
             lookout.timer.cancel()
-        lookout.timer = asyncio.get_running_loop().call_later(delay, self._look, lookout)
+        lookout.due = self._clock() + delay
+        lookout.timer = asyncio.get_running_loop().call_later(delay, self._look_again, lookout)
 
-    def _look_at_siblings(self, failing: _Lookout) -> None:
-        now = asyncio.get_running_loop().time()
-        for index, lookout in enumerate(self._siblings(failing), start=1):
+    def _look_around(self, failing: Lookout) -> None:
+        """Look at the siblings of an endpoint that began to fail, and at those who can bear it out."""
+        now = self._clock()
+        siblings = [lookout for lookout in self._groups.get(failing.group, ()) if lookout is not failing]
+        sentinels = [
+            lookout
+            for lookout in self._lookouts.get(SENTINELS, ())
+            if lookout is not failing and lookout not in siblings and now - lookout.began >= lookout.rules.recheck
+        ]
+        witnesses = [
+            self._chance.choice(self._regions[group])
+            for group in self._board.witnesses(failing.name, failing.endpoint)
+            if group in self._regions
+        ]
+        self._look_in_order(siblings)
+        self._look_in_order((*sentinels, *witnesses))
+
+    def _look_in_order(self, lookouts: Iterable[Lookout]) -> None:
+        """Look at them one after the other."""
+        now = self._clock()
+        for index, lookout in enumerate(lookouts, start=1):
             delay = index * STAGGER
-            sooner = lookout.timer is not None and lookout.timer.when() <= now + delay
-            if not lookout.flights and not sooner:
+            sooner = lookout.timer is not None and lookout.due <= now + delay
+            if not lookout.looks and not sooner:
                 self._later(lookout, delay)
 
-    def _siblings(self, failing: _Lookout) -> Iterable[_Lookout]:
-        return (
-            lookout
-            for lookout in self._lookouts.get(failing.policy, [])
-            if lookout is not failing
-            and lookout.endpoint.region == failing.endpoint.region
-            and lookout.check.name == failing.check.name
+    # -- trip wires ----------------------------------------------------------------------------------------------------
+
+    def _tripped(self, lookout: Lookout) -> None:
+        """Look now, or `recheck` after the last time that its wire tripped."""
+        self._trips += 1
+        now, recheck = self._clock(), lookout.rules.recheck
+        when = max(now, lookout.tripped_at + recheck)
+        sooner = lookout.timer is not None and lookout.due <= when
+        if sooner or not lookout.watched:
+            return
+        lookout.tripped_at = when
+        self._later(lookout, when - now)
+
+    # -- how it goes ---------------------------------------------------------------------------------------------------
+
+    def figures(self) -> ProbingFigures:
+        return ProbingFigures(
+            probes=tuple(tally.figures() for tally in self._tallies.values()),
+            lag=self._lag.copy(),
+            lag_max=self._latest,
+            in_flight=self._places.in_flight,
+            limit=self._places.limit,
+            waiting=self._places.waiting,
+            skipped=self._skipped,
+            dropped=self._places.dropped,
+            stretched=self._shedding.factor,
+            wires=len(self._wires),
+            trips=self._trips,
         )
+
+    def situation(self) -> ProbingSituation:
+        return ProbingSituation(
+            at=self._clock(),
+            rate=self._recently.rate,
+            lag=self._late,
+            lag_max=self._latest,
+            in_flight=self._places.in_flight,
+            waiting=self._places.waiting,
+            skipped=self._skipped + self._places.dropped,
+            stretched=self._shedding.factor,
+            wires=len(self._wires),
+        )
+
+    @property
+    def _latest(self) -> float:
+        """The greatest lag of the last minute or two, in seconds."""
+        return max(self._worst, self._worst_before)
+
+    @property
+    def _late(self) -> float:
+        """The 99th percentile of the last seconds: a bucket's bound, but never more than was seen."""
+        return min(self._recently.lag, self._latest)
+
+    def _stretch(self) -> None:
+        factor, full = self._shedding.factor, self._places.full
+        event = ProbingShed if self._shedding.stretching else ProbingRestored
+        self._board.stretch(factor)
+        self._emit(
+            event(
+                at=self._clock(),
+                factor=factor,
+                lag=self._late,
+                in_flight=self._places.in_flight,
+                waiting=self._places.waiting,
+                cause="no place is left" if full else "looks begin late",
+            )
+        )
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _patience(self, recheck: float) -> Deadlines[Batch]:
+        found = self._patiences.get(recheck)
+        if found is None:
+            found = self._patiences[recheck] = Deadlines(asyncio.get_running_loop(), recheck, self._hurry)
+        return found
+
+    def _tally(self, name: str, check: Check) -> ProbeTally:
+        """Counting goes on where the check stays what it is."""
+        found = self._tallies.get((name, check.name))
+        if found is None or found.kind != check.kind:
+            found = self._tallies[name, check.name] = ProbeTally(name, check.name, check.kind)
+        return found
+
+    def _abandon(self, name: str) -> None:
+        gone = self._lookouts.pop(name, [])
+        for lookout in gone:  # first of all, so that no place goes from one to the next of them
+            lookout.watched = False
+            self._places.withdraw(lookout)
+        for lookout in gone:
+            if lookout.timer is not None:
+                lookout.timer.cancel()
+            for look in lookout.looks:
+                look.abandon()
+                self._places.give_back(lookout)
+            lookout.looks.clear()
+            self._wires.cut(lookout)

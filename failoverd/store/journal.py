@@ -1,4 +1,4 @@
-"""The journal that the daemon and `failoverctl apply` write. Implements `ports.Journal`.
+"""The journal that the daemon and `failoverctl apply` write. Implements `ports.Journal` and `ports.Ledger`.
 
 All SQL runs in one thread of its own, so a slow disk never stalls the event loop. Every operation is one transaction,
 so a kill at any moment leaves a journal that says what was intended, without an outcome (`interrupted` finds those).
@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from failoverd.core.situations import Situation
 from failoverd.ports import ChangeOutcome
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
+from failoverd.store.ledger import Spending
 from failoverd.store.rows import change_row, event_row, load, situation_key, target_row
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class SqliteJournal:
         self._notices: list[JournalError] = []
         self._database = Database(path, self._notices.append)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._spending = Spending()
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -141,6 +143,22 @@ class SqliteJournal:
 
     async def dismiss(self, policy: str) -> None:
         await self._write(lambda connection: connection.execute("DELETE FROM situations WHERE policy = ?", (policy,)))
+
+    # -- the ledger ----------------------------------------------------------------------------------------------------
+
+    async def reserve(self, account: str, day: str, amount: int, limit: int) -> bool:
+        """See `ports.Ledger`. Why the journal cannot be written is told by what else is written to it."""
+        spending = self._spending
+        try:
+            return await self._write(lambda connection: spending.reserve(connection, account, day, amount, limit))
+        except JournalError:
+            return False
+
+    async def refund(self, account: str, day: str, amount: int) -> None:
+        """See `ports.Ledger`. What cannot be given back counts as spent."""
+        spending = self._spending
+        with suppress(JournalError):
+            await self._write(lambda connection: spending.refund(connection, account, day, amount))
 
     # -- beyond the port: start-up and retention -----------------------------------------------------------------------
 

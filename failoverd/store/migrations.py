@@ -11,6 +11,7 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 - events: the history, in the order in which it was told.
 - incidents: opened and closed, from their events.
 - situations: where things stand now, one row per key, replaced and never appended.
+- spending: what was spent of an account's daily allowance. Kept for a week.
 """
 
 import sqlite3
@@ -104,7 +105,18 @@ _V1: Migration = (
     """,
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_V1,)
+_V2: Migration = (
+    """
+    CREATE TABLE spending (
+        account TEXT NOT NULL,
+        day TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (account, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

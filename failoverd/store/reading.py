@@ -17,7 +17,14 @@ from urllib.parse import quote
 
 from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Target
-from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation
+from failoverd.core.situations import (
+    Heartbeat,
+    PolicySituation,
+    ProbingSituation,
+    RegionSituation,
+    TargetSituation,
+    VantageSituation,
+)
 from failoverd.store.database import BUSY_SECONDS
 from failoverd.store.failures import failure, journal_errors, reason_of
 from failoverd.store.migrations import MIGRATIONS, check
@@ -113,6 +120,14 @@ class Reading:
     def heartbeat(self) -> Heartbeat | None:
         """When the daemon was last alive; None when it never was."""
         return next(self._situations("heartbeat", Heartbeat), None)
+
+    def vantage(self) -> VantageSituation | None:
+        """What the daemon thought of its own network; None when an older version wrote the journal."""
+        return next(self._situations("vantage", VantageSituation), None)
+
+    def probing(self) -> ProbingSituation | None:
+        """How probing kept up; None when an older version wrote the journal."""
+        return next(self._situations("probing", ProbingSituation), None)
 
     def policies(self) -> tuple[PolicySituation, ...]:
         return tuple(self._situations("policy", PolicySituation))

@@ -11,7 +11,15 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.plan import Plan
 from failoverd.core.records import Target
-from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, Situation, TargetSituation
+from failoverd.core.situations import (
+    Heartbeat,
+    PolicySituation,
+    ProbingSituation,
+    RegionSituation,
+    Situation,
+    TargetSituation,
+    VantageSituation,
+)
 
 T = TypeVar("T")
 
@@ -43,6 +51,10 @@ def situation_key(situation: Situation) -> tuple[str, str, str]:
             return "policy", policy, policy
         case Heartbeat():
             return "heartbeat", "daemon", ""
+        case VantageSituation():
+            return "vantage", "daemon", ""
+        case ProbingSituation():
+            return "probing", "daemon", ""
 
 
 def change_row(plan: Plan, at: float) -> tuple[object, ...]:

@@ -1,10 +1,11 @@
 """The whole of it, as an operator has it: the real daemon, real DNS servers, read by dig and kdig."""
 
+import re
 import signal
 from pathlib import Path
 
 import pytest
-from support.daemons import EAST, NAME, WEST, provider_block, site
+from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import Region
@@ -61,8 +62,32 @@ async def test_nothing_is_written_before_every_region_has_a_verdict(bind_server:
             assert {found["region"] for found in verdicts} == {"west", "east"}
 
 
-async def test_every_endpoint_failing_at_once_keeps_the_answer(bind_server: DnsServer, tmp_path: Path) -> None:
+async def test_clouds_that_fail_together_are_doubted_and_keep_the_answer(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, here.daemon() as daemon:
+        await daemon.event("change.verified")
+        await here.break_region("west")
+        await here.break_region("east")
+        await daemon.event("vantage.isolated", cause="clouds")
+        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+        await here.heal_region("west")
+        await here.heal_region("east")
+        await daemon.event("vantage.rejoined")
+        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+
+
+async def test_every_endpoint_failing_at_once_in_one_cloud_keeps_the_answer(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        inventory = tmp_path / "policies" / "regions.yaml"
+        inventory.write_text(re.sub(r"cloud: \w+", "cloud: own", inventory.read_text()))
+        await the_answer_is_kept_while_all_is_down(here, bind_server)
+
+
+async def the_answer_is_kept_while_all_is_down(here: Site, bind_server: DnsServer) -> None:
+    async with here.daemon() as daemon:
         await daemon.event("change.verified")
         await here.break_region("west")
         await here.break_region("east")

@@ -24,7 +24,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigRejected, DaemonStarted, DaemonStopped, Event, PolicyLoaded, PolicyRemoved
 from failoverd.core.records import Capabilities, Check, Policy
 from failoverd.intake import Intake
-from failoverd.ports import Access, Clock, Kinds, ProbeKind, Prober, Provider, ProviderKind
+from failoverd.ports import Access, Kinds, ProbeContext, ProbeKind, Prober, Provider, ProviderKind
 from failoverd.runtime.fleet import Fleet
 from failoverd.runtime.opening import Opening
 from failoverd.settings import ProviderSettings
@@ -200,8 +200,8 @@ def kinds_that(do: Callable[[LookSettings], None]) -> Kinds:
         def model_post_init(self, _: Any, /) -> None:  # noqa: ANN401 - the signature of pydantic
             do(self)
 
-    def never(check: Check, clock: Clock) -> Prober:
-        raise AssertionError(f"reading files opened {check} at {clock()}")
+    def never(check: Check, context: ProbeContext) -> Prober:
+        raise AssertionError(f"reading files opened {check} for {context.policy}")
 
     return replace(KINDS, probes={"look": ProbeKind("look", Watched, never)})
 

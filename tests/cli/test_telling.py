@@ -11,11 +11,19 @@ from support.journals import TARGET, incident, plan
 
 from failoverd.cli.operations import Finding
 from failoverd.cli.planning import show
-from failoverd.cli.telling import history, moment, show_history, show_status, show_why, why
+from failoverd.cli.telling import history, moment, show_history, show_status, show_why, status, why
 from failoverd.core.decide import Reason
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
-from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.core.situations import (
+    Heartbeat,
+    PolicySituation,
+    ProbingSituation,
+    RegionSituation,
+    TargetSituation,
+    TargetState,
+    VantageSituation,
+)
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
@@ -117,6 +125,41 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
         "1970-01-01 00:02:10Z  api.example.com A at bind-main  generation 8 failed after 30 attempts:"
         " azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%  (refused)\n"
     )
+
+
+async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_silent(
+    journal: SqliteJournal, path: Path
+) -> None:
+    isolated = VantageSituation(NOW, ("IPv4",), NOW - 120.0, "IPv4: 2 of 3 sentinels do not answer", 3, ("a", "b"))
+    for situation, words in (
+        (isolated, "prober: abstains on IPv4 for 2m: IPv4: 2 of 3 sentinels do not answer"),
+        (
+            replace(isolated, isolated=(), silent=("a",)),
+            "prober: trusts its network; 1 of 3 sentinels do not answer: a",
+        ),
+    ):
+        await journal.situate([Heartbeat(NOW, 1, NOW, "1", "running"), situation])
+        console, written = screen()
+        with Reading(path) as reading:
+            show_status(console, reading, NOW)
+            assert reading.vantage() == situation
+        assert words in " ".join(written.getvalue().split())
+
+
+async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, path: Path) -> None:
+    kept = ProbingSituation(NOW, 2_000.4, 0.005, 0.0123, in_flight=9, skipped=1_200)
+    for situation, words in (
+        (kept, "probing: 2,000/s, lag p99 5 ms, at most 12 ms, 1,200 skipped, 0 waiting"),
+        (replace(kept, rate=0.44, lag=1.5), "probing: 0.4/s, lag p99 1,500 ms"),
+        (replace(kept, stretched=4), "shedding load: intervals are 4 times as long as written; re-checks keep"),
+    ):
+        await journal.situate([Heartbeat(NOW, 1, NOW, "1", "running"), situation])
+        console, written = screen()
+        with Reading(path) as reading:
+            show_status(console, reading, NOW)
+            assert reading.probing() == situation
+            assert status(reading, NOW)["probing"]["skipped"] == 1_200
+        assert words in " ".join(written.getvalue().split())
 
 
 # -- what servers said is not obeyed -----------------------------------------------------------------------------------

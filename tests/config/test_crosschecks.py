@@ -1,7 +1,10 @@
 """Whether the parts of a policy fit each other, its providers and the inventory."""
 
 import pytest
-from support.files import POLICY, Folder, policy, told
+from support.files import KINDS, POLICY, Folder, policy, told
+
+from failoverd.config.loader import Loaded, load_config
+from failoverd.core.isolation import IsolationRules
 
 CNAME = """\
 version: 1
@@ -291,3 +294,95 @@ def test_an_alias_needs_a_provider_that_can_answer_with_it(folder: Folder) -> No
 
 def test_for_a_cname_an_alias_is_just_its_name(folder: Folder) -> None:
     assert folder.only(CNAME.replace("east.cdn.example.org", ALIAS)) == []
+
+
+# -- dependencies and sentinels ----------------------------------------------------------------------------------------
+
+NEEDING = POLICY.replace("endpoints: [192.0.2.1]", "endpoints: [192.0.2.1], depends_on: [database]")
+DATABASE = "dependencies:\n  database: {knock: 5432, address: 192.0.2.50, every: 5s}\n"
+
+
+def test_a_region_may_depend_on_a_dependency(folder: Folder) -> None:
+    assert folder.only(NEEDING + DATABASE) == []
+    (policy,) = folder.running.values()
+    assert policy.regions[0].depends_on == ("database",)
+    (dependency,) = policy.dependencies
+    assert (dependency.endpoint.address, dependency.check.kind, dependency.check.every) == ("192.0.2.50", "knock", 5.0)
+    assert len(policy.looks()) == 3
+    assert policy.looks()[-1] == (dependency.endpoint, dependency.check)
+
+
+def test_an_unknown_dependency_is_told_with_what_was_probably_meant(folder: Folder) -> None:
+    (wrong, idle) = folder.only(NEEDING.replace("[database]", "[databas]") + DATABASE)
+    assert (wrong.code, wrong.hint) == ("FD321", 'did you mean "database"?')
+    assert idle.code == "FD406"
+    (undeclared,) = folder.only(NEEDING)
+    assert undeclared.code == "FD321"
+
+
+@pytest.mark.parametrize("name", ["live", "west"])
+def test_a_dependency_has_a_name_of_its_own(folder: Folder, name: str) -> None:
+    found = folder.only((NEEDING + DATABASE).replace("database", name))
+    assert "FD322" in {wrong.code for wrong in found}
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("{knock: 5432}", "FD202"),
+        ("{address: 192.0.2.50}", "FD206"),
+        ("{knock: 5432, look: /, address: 192.0.2.50}", "FD207"),
+        ("{knock: 5432, address: https://db/}", "FD204"),
+        ("{knock: 5432, address: 192.0.2.50, every: 1ms}", "FD318"),
+        ("{knock: 5432, address: 192.0.2.50, evry: 1s}", "FD201"),
+    ],
+)
+def test_a_dependency_is_an_address_and_one_check(folder: Folder, entry: str, code: str) -> None:
+    found = folder.only(f"{NEEDING}dependencies:\n  database: {entry}\n")
+    assert code in {wrong.code for wrong in found}
+
+
+def test_a_suppression_that_is_too_short_to_ever_begin(folder: Folder) -> None:
+    (wrong,) = folder.only(f"{POLICY}health: {{flap: {{max_suppress: 10m}}}}\n")
+    assert wrong.code == "FD317"
+    assert "nothing would ever be suppressed" in wrong.message
+
+
+def test_a_warm_up_of_more_than_a_day_is_no_warm_up(folder: Folder) -> None:
+    assert [wrong.code for wrong in folder.only(f"{POLICY}health: {{warm_up: 2d}}\n")] == ["FD204"]
+
+
+def sentinels(folder: Folder, text: str) -> Loaded:
+    path = folder.root / "failoverd.yaml"
+    path.write_text(path.read_text() + text)
+    return load_config(path, KINDS)
+
+
+def test_a_daemon_has_sentinels(folder: Folder) -> None:
+    found = sentinels(
+        folder, "sentinels:\n  dns: {knock: 53, address: 192.0.2.99}\nisolation: {sentinels: 34%, doubt: 30s}\n"
+    )
+    assert found.config is not None
+    assert [(each.name, each.endpoint.address) for each in found.config.sentinels] == [("dns", "192.0.2.99")]
+    assert found.config.isolation == IsolationRules(3_400, 10.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("sentinels:\n  dns: {address: 192.0.2.99}\n", "FD206"),
+        ("sentinels:\n  dns: {knock: 53}\n", "FD202"),
+        ("sentinels:\n  dns: {knock: 53, address: 192.0.2.99, timeout: 1ms}\n", "FD318"),
+        ("isolation: {sentinels: 0%}\n", "FD204"),
+    ],
+)
+def test_a_sentinel_that_cannot_be_looked_at_is_refused(folder: Folder, text: str, code: str) -> None:
+    found = sentinels(folder, text)
+    assert found.config is None
+    assert [wrong.code for wrong in found.diagnostics] == [code]
+
+
+def test_a_sentinel_that_is_an_endpoint_is_a_warning(folder: Folder) -> None:
+    assert sentinels(folder, "sentinels:\n  dns: {knock: 53, address: 192.0.2.1}\n").config is not None
+    (wrong,) = folder.only(POLICY)
+    assert (wrong.code, wrong.is_error) == ("FD407", False)

@@ -24,7 +24,7 @@ def test_the_examples_load_without_a_word(tmp_path: Path) -> None:
     assert found.config is not None
     policies = load_policies(found.config, REAL_KINDS, running={})
     assert policies.diagnostics == ()
-    assert list(policies.policies) == ["console", "embeddings", "grpc-stream", "inference-api"]
+    assert list(policies.policies) == ["console", "embeddings", "grpc-stream", "inference-api", "inference-llm"]
 
 
 def test_the_examples_show_what_policies_can_be(tmp_path: Path) -> None:

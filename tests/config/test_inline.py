@@ -73,3 +73,10 @@ def test_a_secret_in_a_policy_or_an_inventory_rejects_that_file(folder: Folder) 
 
 def test_a_secret_in_a_list_is_found_as_well(folder: Folder) -> None:
     assert told(folder.only(POLICY + f"keys: [{KEY}]\n"))[-1] == ("10:8", "FD209")
+
+
+@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "X-Api-Key", "X-Auth-Token"])
+def test_a_secret_header_of_a_check_is_refused_with_its_place_and_not_shown(folder: Folder, name: str) -> None:
+    found = folder.only(POLICY + f"unknown:\n  headers:\n    Accept: text/plain\n    {name}: Bearer {VALUE}\n")
+    assert ("13:5", "FD209") in told(found)
+    assert not any(VALUE in each.render() for each in found)

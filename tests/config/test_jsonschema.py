@@ -83,7 +83,15 @@ def test_defaults_are_shown_as_they_would_be_written() -> None:
 
 
 def test_kinds_that_are_installed_are_in_the_schema() -> None:
-    assert set(config_schema(KINDS)["$defs"]) == {"Level", "LogEntry", "PlainDns", "WeightedDns"}
+    assert set(config_schema(KINDS)["$defs"]) == {
+        "IsolationEntry",
+        "Level",
+        "LogEntry",
+        "MetricsEntry",
+        "PlainDns",
+        "ProbingEntry",
+        "WeightedDns",
+    }
     assert {"LookSettings", "KnockSettings"} <= set(policy_schema(KINDS)["$defs"])
 
 

@@ -7,6 +7,7 @@ from support.files import CONFIG, INVENTORY, KINDS, POLICY, Folder, policy, told
 from failoverd.config.loader import load_config
 from failoverd.core.events import Level
 from failoverd.core.records import Check, Endpoint, RecordKey, RecordSpec, RecordType, RegionSpec, Target
+from failoverd.runtime.probing import Pace
 from failoverd.telemetry.logs import LogFormat
 
 BROKEN = POLICY + "helth: {}\n"
@@ -36,6 +37,41 @@ def test_an_absolute_path_stays_as_it_is(folder: Folder) -> None:
 def test_what_is_not_said_has_its_default(folder: Folder) -> None:
     config = folder.config
     assert (config.tick, config.retention, config.log.format, config.log.level) == (30.0, 7_776_000.0, "auto", "info")
+
+
+def test_probing_has_its_pace_and_metrics_are_off_until_somebody_asks(folder: Folder) -> None:
+    config = folder.config
+    pace = Pace()
+    said = (config.probing.slot, config.probing.jitter, config.probing.max_in_flight, config.probing.max_per_target)
+    assert said == (pace.slot, pace.jitter, pace.max_in_flight, pace.max_per_target)
+    assert config.metrics is None
+
+
+def test_metrics_are_for_this_host_until_another_address_is_written(folder: Folder) -> None:
+    for text, listen in (
+        ("metrics: {}", "127.0.0.1:9464"),
+        ('metrics: {listen: "127.0.0.1:9999"}', "127.0.0.1:9999"),
+        ('metrics: {listen: "[::1]:9464"}', "[::1]:9464"),
+        ('metrics: {listen: "0.0.0.0:80"}', "0.0.0.0:80"),
+    ):
+        assert config_with(folder, f"{CONFIG}{text}\n") == []
+        assert folder.config.metrics is not None
+        assert str(folder.config.metrics.listen) == listen
+
+
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1", ":9464", "9464", "localhost:9464", "::1:9464", "[::1]", "127.0.0.1:0", "127.0.0.1:70000"]
+)
+def test_metrics_need_an_address_and_a_port(folder: Folder, listen: str) -> None:
+    assert config_with(folder, f'{CONFIG}metrics: {{listen: "{listen}"}}\n') == [("8:19", "FD204")]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["slot: 1ms", "slot: 1s", "jitter: 1s", "max_in_flight: 0", "max_per_target: 0", "max_in_flight: 1000000"]
+)
+def test_probing_is_kept_within_bounds(folder: Folder, wrong: str) -> None:
+    ((_, code),) = config_with(folder, f"{CONFIG}probing: {{{wrong}}}\n")
+    assert code in {"FD204", "FD205"}
 
 
 def test_every_error_of_the_configuration_is_told(folder: Folder) -> None:
@@ -88,8 +124,8 @@ def test_a_policy_becomes_what_the_core_works_with(folder: Folder) -> None:
     key = RecordKey("api.example.net", RecordType.A)
     assert api.records == (RecordSpec(key, 30, (Target("api", key, "cloud", "example.net"),)),)
     assert api.regions == (
-        RegionSpec("east", 7000, (Endpoint("east", "192.0.2.1"),), 1, 100.0),
-        RegionSpec("west", 3000, (Endpoint("west", "198.51.100.1"),), 1, 100.0),
+        RegionSpec("east", 7000, (Endpoint("east", "192.0.2.1"),), 1, 100.0, "azure"),
+        RegionSpec("west", 3000, (Endpoint("west", "198.51.100.1"),), 1, 100.0, "aws"),
     )
     (check,) = api.checks
     assert (check.name, check.kind, check.every, check.timeout) == ("live", "look", 10.0, 2.0)

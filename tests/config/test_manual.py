@@ -46,6 +46,12 @@ def test_a_part_of_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> No
     assert loads(tmp_path, HEAD + text + (CHECKS if "checks:" not in text else "")) == []
 
 
+@pytest.mark.parametrize("text", blocks("dependencies"))
+def test_a_dependency_of_the_manual_loads(tmp_path: Path, text: str) -> None:
+    needing = HEAD.replace("endpoints: [192.0.2.99]", "endpoints: [192.0.2.99], depends_on: [eu-database]")
+    assert loads(tmp_path, needing + text + CHECKS) == []
+
+
 @pytest.mark.parametrize("text", blocks("regions"))
 def test_the_inventory_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     path = installed(tmp_path / "etc")
@@ -82,6 +88,8 @@ def test_the_defaults_of_health_are_those_of_the_core() -> None:
         "flap.half_life": say_duration(rules.flap_half_life),
         "flap.suppress": f"{rules.flap_suppress:g}",
         "flap.reuse": f"{rules.flap_reuse:g}",
+        "flap.max_suppress": say_duration(rules.flap_max_suppress),
+        "warm_up": say_duration(rules.warm_up),
     }.items():
         assert f"| `{key}` | `{value}` |" in text
 

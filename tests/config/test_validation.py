@@ -30,7 +30,7 @@ def test_a_file_with_eight_different_errors_lists_all_eight_in_order(folder: Fol
         ),
         ("5:59", "FD302", 'provider "clod" is not in the daemon\'s configuration', 'did you mean "cloud"?'),
         ("7:3", "FD301", 'region "eats" is not in the inventory', 'did you mean "east"?'),
-        ("8:10", "FD201", 'unknown key "wieght"', "known here: share, priority, endpoints"),
+        ("8:10", "FD201", 'unknown key "wieght"', "known here: share, priority, endpoints, depends_on"),
         (
             "8:34",
             "FD204",

@@ -102,7 +102,7 @@ def test_with_fall_and_rise_of_one_each_probe_is_a_verdict() -> None:
 
 def test_evidence_says_check_reason_and_time() -> None:
     assert probed("F", RULES).evidence == "live connect_refused after 12 ms"
-    said = observe(CheckHealth(), replace(result("F"), detail="503 Service Unavailable"), RULES)
+    said = observe(CheckHealth(), result("F")._replace(detail="503 Service Unavailable"), RULES)
     assert said.health.evidence.endswith("after 12 ms: 503 Service Unavailable")
 
 
@@ -112,7 +112,7 @@ def test_evidence_says_check_reason_and_time() -> None:
 def test_blind_probes_change_neither_state_nor_counts_nor_the_age_of_the_evidence() -> None:
     failing = probed("PPPPFF", RULES)
     blinded = probed("B" * 20, RULES, failing)
-    assert replace(blinded, blind=0) == failing
+    assert blinded._replace(blind=0, unseen=None) == failing
     assert blinded.blind == 20
     assert probed("F", RULES, blinded).state is UNHEALTHY
 
@@ -176,8 +176,9 @@ def test_an_overloaded_service_recovers_into_degraded() -> None:
 
 def test_a_shorter_window_after_a_reload_forgets_the_oldest() -> None:
     up = probed("PPPPDDPP", replace(RULES, degraded_window=8))
+    assert any(up.recent)
     shorter = probed("P", replace(RULES, degraded_window=2), up)
-    assert shorter.recent == (False, False)
+    assert shorter.recent == ()
 
 
 # -- flap damping ------------------------------------------------------------------------------------------------------
@@ -280,7 +281,7 @@ def test_the_first_failure_after_a_cleared_count_asks_again() -> None:
 
 
 def test_an_endpoint_is_as_healthy_as_the_worst_of_its_checks() -> None:
-    healths = {state: CheckHealth(state=state, seen_at=NOW, since=1.0) for state in Health}
+    healths = {state: CheckHealth(state=state, last=result("P"), since=1.0) for state in Health}
     for index, worst in enumerate(SEVERITY):
         checks = [(state.value, healths[state], 30.0) for state in SEVERITY[: index + 1]]
         assert verdict(checks, NOW).state is worst
@@ -314,7 +315,7 @@ def test_no_series_skips_the_proof(script: str, rules: HealthRules) -> None:
     for observation in observations(script, rules) if script else []:
         before, health = health, observation.health
         if health.blind:
-            assert replace(health, blind=0, evidence="") == replace(before, blind=0, evidence="")
+            assert health._replace(blind=0, unseen=None) == before._replace(blind=0, unseen=None)
             continue
         failed = health.passes == 0
         run = 0 if failed else run + 1
@@ -351,3 +352,64 @@ def test_no_series_suppresses_for_ever(script: str, rules: HealthRules) -> None:
     for index in range(rules.rise):
         health = observe(health, result("P", much_later + index), rules).health
     assert health.state in {HEALTHY, DEGRADED}
+
+
+# -- warm-up -----------------------------------------------------------------------------------------------------------
+
+SLOW_START = replace(RULES, warm_up=60.0)
+
+
+def test_failures_of_what_still_starts_are_not_counted_and_ask_for_nothing() -> None:
+    seen = observations("FFFFF", SLOW_START, CheckHealth(since=NOW))
+    assert {(each.health.state, each.health.failures, each.recheck, each.siblings) for each in seen} == {
+        (UNKNOWN, 0, False, False)
+    }
+
+
+def test_after_the_grace_failures_count_from_the_first() -> None:
+    fresh = CheckHealth(since=NOW - 60.0)
+    assert probed("FF", SLOW_START, fresh).state is UNKNOWN
+    assert probed("FFF", SLOW_START, fresh).state is UNHEALTHY
+
+
+def test_what_is_up_has_no_grace_for_failures() -> None:
+    up = probed("PPPP", SLOW_START, CheckHealth(since=NOW))
+    assert probed("FFF", SLOW_START, up).state is UNHEALTHY
+
+
+def test_cold_caches_do_not_degrade_what_just_came_up() -> None:
+    down = probed("PPPPFFF", SLOW_START, CheckHealth(since=NOW))
+    up = probed("DDDD", SLOW_START, down)
+    assert up.state is HEALTHY
+    assert probed("D" * 50, SLOW_START, up).state is HEALTHY
+    assert probed("D" * 70, SLOW_START, up).state is DEGRADED
+
+
+# -- suppression has an end, and dependencies explain ------------------------------------------------------------------
+
+
+def test_nothing_is_suppressed_for_longer_than_the_longest() -> None:
+    rules = replace(FLAPPY, flap_penalty=100_000.0, flap_max_suppress=900.0)
+    health = probed("PPPPFFF", rules)
+    assert health.suppressed
+    assert isclose(decayed(health, health.since + 900.0, rules), rules.flap_reuse)
+
+
+def test_a_fall_that_a_dependency_explains_adds_no_penalty_and_cannot_suppress() -> None:
+    rules = replace(FLAPPY, fall=1, flap_suppress=500.0, flap_reuse=100.0)
+    up = probed("PPPP", rules)
+    fallen = observe(up, result("F"), rules, explained=True).health
+    assert (fallen.state, fallen.penalty, fallen.suppressed) == (UNHEALTHY, 0.0, False)
+    assert observe(up, result("F"), rules).health.suppressed
+
+
+@given(scripts.filter(bool), rule_sets)
+def test_a_run_shorter_than_fall_moves_nothing_that_is_up(script: str, rules: HealthRules) -> None:
+    up = probed("P" * rules.rise, rules)
+    failures = 0
+    for observation in observations(script, rules, up):
+        failures += (
+            observation.health.last is not None and observation.health.last.reason is ProbeReason.CONNECT_REFUSED
+        )
+        if failures < rules.fall:
+            assert observation.health.state is not UNHEALTHY

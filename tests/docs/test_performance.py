@@ -20,7 +20,7 @@ def script(name: str) -> ModuleType:
 
 
 pages = script("pages")
-FIRST, SECOND = pages.ORDER
+FIRST, SECOND, *OTHERS = pages.ORDER
 
 
 def test_each_keeps_what_the_other_wrote(tmp_path: Path) -> None:
@@ -47,6 +47,23 @@ def test_writing_the_same_again_changes_nothing() -> None:
 def test_a_page_from_before_there_were_parts_belongs_to_the_first() -> None:
     assert "old words" in pages.replaced("old words\n", SECOND, "many")
     assert "old words" not in pages.replaced("old words\n", FIRST, "fast")
+
+
+def test_whoever_comes_later_finds_its_place_among_the_others() -> None:
+    text = ""
+    for author in reversed(pages.ORDER):
+        text = pages.replaced(text, author, f"# By {author}")
+    assert [text.index(f"# By {author}\n") for author in pages.ORDER] == sorted(
+        text.index(f"# By {author}\n") for author in pages.ORDER
+    )
+    assert pages.replaced(text, OTHERS[0], "# Anew").count("# By ") == len(pages.ORDER) - 1
+
+
+def test_whoever_writes_a_part_is_a_script_that_make_runs() -> None:
+    made = (ROOT / "Makefile").read_text()
+    line = next(line for line in made.splitlines() if line.startswith("BENCHES := "))
+    assert [f"bench/{name}.py" for name in line.removeprefix("BENCHES := ").split()] == list(pages.ORDER)
+    assert all((ROOT / author).is_file() for author in pages.ORDER)
 
 
 def test_a_part_that_nobody_writes_is_not_thrown_away() -> None:

@@ -29,3 +29,11 @@ async def nothing_is_left_behind() -> AsyncIterator[None]:
 def authority() -> trustme.CA:
     """A certificate authority that only the tests trust."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The path of that authority's certificate."""
+    path = tmp_path_factory.mktemp("trust") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)

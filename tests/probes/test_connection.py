@@ -1,7 +1,7 @@
 """What holds for every kind of check: names, deadlines, cancellation, and the line between FAIL and BLIND.
 
-Answers of the resolver, and errors that only a router on the way could send, are faked at the event loop; all else is
-real.
+Answers of the resolver, and errors that only a router on the way could send, are faked where the system is called; all
+else is real.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import resource
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -20,38 +20,54 @@ from support.probers import prober
 from support.targets import OK, answers, not_accepting, refusing, serve, silent
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason
+from failoverd.probes.reactor import reactor
 
 NAME = "web.example.test"
 SHORT = "150ms"
 
-Resolve = Callable[..., Awaitable[list[tuple[object, ...]]]]
+Resolve = Callable[[str], list[str]]
 
 
 @pytest_asyncio.fixture
 async def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Resolve], None]:
-    """Puts a fake in the place of the event loop's resolver."""
-    loop = asyncio.get_running_loop()
-    return lambda fake: monkeypatch.setattr(loop, "getaddrinfo", fake, raising=True)
+    """Puts a fake in the place of the C library's resolver, which is asked in a thread."""
+
+    def put(fake: Resolve) -> None:
+        def getaddrinfo(host: str, port: object, **_: object) -> list[tuple[object, ...]]:
+            assert port is None
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in fake(host)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return put
 
 
 def resolves_to(*addresses: str) -> Resolve:
-    async def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def resolve(host: str) -> list[str]:
         assert host == NAME
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+        return list(addresses)
 
-    return getaddrinfo
+    return resolve
 
 
 def fails_with(error: Exception) -> Resolve:
-    async def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+    def resolve(_: str) -> list[str]:
         raise error
 
-    return getaddrinfo
+    return resolve
 
 
-async def never(*_: object, **__: object) -> list[tuple[object, ...]]:
-    await asyncio.Future()
-    return []
+@pytest.fixture
+def never() -> Iterator[Resolve]:
+    """A resolver that hangs until the test is over."""
+    over = threading.Event()
+
+    def resolve(_: str) -> list[str]:
+        over.wait(60)
+        return []
+
+    yield resolve
+    over.set()
 
 
 # -- names -------------------------------------------------------------------------------------------------------------
@@ -133,7 +149,9 @@ async def test_a_name_with_an_empty_answer_fails(resolver: Callable[[Resolve], N
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESOLVE_FAILED)
 
 
-async def test_a_resolver_that_never_answers_blinds_at_the_deadline(resolver: Callable[[Resolve], None]) -> None:
+async def test_a_resolver_that_never_answers_blinds_at_the_deadline(
+    resolver: Callable[[Resolve], None], never: Resolve
+) -> None:
     resolver(never)
     result = await prober("tcp", 443, timeout=SHORT).probe(Endpoint("region-1", NAME))
     assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.RESOLVER_FAILED)
@@ -141,9 +159,9 @@ async def test_a_resolver_that_never_answers_blinds_at_the_deadline(resolver: Ca
 
 
 async def test_one_deadline_covers_all_phases_together(resolver: Callable[[Resolve], None]) -> None:
-    async def takes_most_of_it(host: str, port: int, **rest: object) -> list[tuple[object, ...]]:
-        await timer(0.25)
-        return await resolves_to("127.0.0.1")(host, port, **rest)
+    def takes_most_of_it(_: str) -> list[str]:
+        threading.Event().wait(0.25)
+        return ["127.0.0.1"]
 
     resolver(takes_most_of_it)
     async with serve(silent) as target:
@@ -164,10 +182,7 @@ async def test_a_host_without_a_route_is_blind() -> None:
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES])
 async def test_a_router_that_says_unreachable_is_believed(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def rejected(*_: object, **__: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", rejected)
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: code)
     result = await prober("tcp", 443).probe(Endpoint("region-1", "127.0.0.1"))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_UNREACHABLE)
 
@@ -196,10 +211,10 @@ async def test_a_prober_without_descriptors_is_blind_even_to_whether_a_name_exis
 
 
 async def test_a_defect_of_ours_is_blind_and_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object, **__: object) -> None:
+    def broken(*_: object) -> int:
         raise KeyError("surprise")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", broken)
+    monkeypatch.setattr(socket.socket, "connect_ex", broken)
     result = await prober("http", "/").probe(Endpoint("region-1", "127.0.0.1"))
     assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
     assert result.detail == "KeyError: 'surprise'"
@@ -219,13 +234,6 @@ async def test_a_time_out_that_this_process_slept_through_is_not_held_against_th
 # -- cancellation ------------------------------------------------------------------------------------------------------
 
 
-async def timer(seconds: float) -> None:
-    """Resolves after `seconds`, on the loop's own clock."""
-    done = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(seconds, done.set_result, None)
-    await done
-
-
 def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
@@ -235,6 +243,7 @@ async def descriptors_before() -> int:
     """How many descriptors are open once the event loop has what it opens for its first server and keeps."""
     async with serve(silent):
         pass
+    reactor(asyncio.get_running_loop())
     await turns(5)
     return descriptors()
 
@@ -272,7 +281,13 @@ async def unanswering(kind: str) -> AsyncIterator[int]:
 )
 @pytest.mark.parametrize("later", [0, 1, 2, 3, 5, 8, 50])
 async def test_a_cancelled_probe_lets_go_of_everything(
-    phase: str, kind: str, host: str, later: int, resolver: Callable[[Resolve], None], descriptors_before: int
+    phase: str,
+    kind: str,
+    host: str,
+    later: int,
+    resolver: Callable[[Resolve], None],
+    never: Resolve,
+    descriptors_before: int,
 ) -> None:
     resolver(never)
     live = prober(kind, "/")

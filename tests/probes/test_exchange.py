@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import Callable
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -6,7 +8,10 @@ from support.probers import prober
 from support.targets import Connection, response, serve
 
 from failoverd.core.records import Outcome, ProbeReason
-from failoverd.probes.exchange import MAX_BODY, Body
+from failoverd.probes.exchange import MAX_BODY, Exchange
+from failoverd.probes.expectations import Wanted, parse_expectations
+from failoverd.probes.judging import Collector, Statuses, StatusJudge, TextJudge
+from failoverd.probes.reasons import Finding, Phase
 
 FUZZED = settings(max_examples=150, deadline=None)
 
@@ -83,16 +88,90 @@ async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: fr
     wanted=st.text("ab", min_size=1, max_size=5).map(str.encode),
 )
 def test_a_text_is_found_exactly_when_the_whole_body_contains_it(parts: list[bytes], wanted: bytes) -> None:
-    body = Body(wanted)
-    assert any(body.take(part) for part in parts) == (wanted in b"".join(parts))
+    judge = TextJudge(Statuses(frozenset({200})), wanted)
+    assert any(judge.take(part) for part in parts) == (wanted in b"".join(parts))
 
 
-def test_a_body_keeps_no_more_than_it_needs() -> None:
-    body = Body(b"serving")
-    while not body.full:
-        assert not body.take(b"x" * 1_000)
-    assert (len(body._tail), body._size) == (6, MAX_BODY)
-    assert not body.take(b"serving")
+def test_looking_for_a_text_keeps_no_more_than_it_needs() -> None:
+    judge = TextJudge(Statuses(frozenset({200})), b"serving")
+    for _ in range(MAX_BODY // 1_000):
+        assert not judge.take(b"x" * 1_000)
+    assert (len(judge._tail), len(judge._start)) == (6, 60)
+    assert judge.take(b"serving")
+
+
+# -- bytes alone -------------------------------------------------------------------------------------------------------
+
+
+class Deaf:
+    """A connection that is never looked at."""
+
+    def send(self, data: bytes) -> None:
+        assert data == b"asked"
+
+    def enter(self, phase: Phase) -> None:
+        raise NotImplementedError
+
+    def certificate(self) -> bytes | None:
+        return None
+
+    def alpn(self) -> str | None:
+        return None
+
+
+def heard(exchange: Exchange, parts: list[bytes]) -> Finding:
+    """What an exchange comes to when an answer arrives in these parts, and then the connection ends."""
+    assert exchange.opened(Deaf()) is None
+    for part in filter(None, parts):
+        found = exchange.received(part)
+        if found is not None:
+            return found
+    return exchange.ended()
+
+
+def by_status() -> StatusJudge:
+    return StatusJudge(Statuses(frozenset({200})))
+
+
+def by_text() -> TextJudge:
+    return TextJudge(Statuses(frozenset({200})), b"hello")
+
+
+def as_a_whole() -> Collector:
+    return Collector(Statuses(frozenset({200})), whole=True, follow=True)
+
+
+judges = st.sampled_from([by_status, by_text, as_a_whole])
+
+
+def in_pieces(sent: bytes, cuts: list[int]) -> list[bytes]:
+    places = [0, *sorted(cut % (len(sent) + 1) for cut in cuts), len(sent)]
+    return [sent[start:end] for start, end in pairwise(places)]
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    sent=st.one_of(nearly_http, st.binary(max_size=200)), cuts=st.lists(st.integers(0, 1_000), max_size=6), judge=judges
+)
+def test_the_verdict_is_the_same_however_the_answer_is_cut(
+    sent: bytes, cuts: list[int], judge: Callable[[], StatusJudge | TextJudge | Collector]
+) -> None:
+    at_once = heard(Exchange(b"asked", judge()), [sent])
+    assert heard(Exchange(b"asked", judge()), in_pieces(sent, cuts)).reason is at_once.reason
+    assert heard(Exchange(b"asked", judge()), [bytes([byte]) for byte in sent]).reason is at_once.reason
+    assert at_once.reason is not ProbeReason.PROBER_ERROR
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    body=st.one_of(st.binary(max_size=300), st.text('{}[]",:0123456789eE+-.truefalsn \\u', max_size=60).map(str.encode))
+)
+def test_no_body_makes_a_judge_raise(body: bytes) -> None:
+    values = parse_expectations({"$.a[0].b": "< 5", "$[*]": "ok", "$[?@.a == 1].b": "!= null"})
+    wanted = Wanted(contains=b"a", lacks=b"zzz", pattern="[ab]+c?", values=values)
+    for cut in (False, True):
+        found = wanted.weigh(body, cut=cut)
+        assert found.reason in {ProbeReason.OK, ProbeReason.BODY_MISMATCH}
 
 
 async def test_a_late_end_of_the_connection_changes_no_verdict() -> None:

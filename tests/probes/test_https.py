@@ -1,46 +1,34 @@
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
-from support.probers import prober
-from support.targets import OK, Behaviour, answers, closes, greets, resets, response, serve, silent
+from support.probers import Looking, prober
+from support.targets import OK, Behaviour, Connection, answers, closes, greets, resets, response, serve, silent
+from support.tls_servers import NAME, self_signed, tls_server
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
-from failoverd.ports import Prober
-
-NAME = "api.example.test"
-
-
-@pytest.fixture(scope="session")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("trust") / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return str(path)
-
-
-def tls_server(authority: trustme.CA, *names: str, until: datetime | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names, not_after=until).configure_cert(context)
-    return context
+from failoverd.ports import Clock
 
 
 @pytest.fixture
-def https(ca_file: str) -> Callable[..., Prober]:
+def https(ca_file: str) -> Callable[..., Looking]:
     """A prober that trusts the tests' authority."""
 
-    def make(**settings: object) -> Prober:
-        return prober("https", "/health", **{"host": NAME, "ca_file": ca_file, **settings})
+    def make(clock: Clock | None = None, **settings: object) -> Looking:
+        return prober("https", "/health", clock, **{"host": NAME, "ca_file": ca_file, **settings})
 
     return make
 
 
-async def probed(live: Prober, behave: Behaviour, context: ssl.SSLContext, host: str = "127.0.0.1") -> ProbeResult:
+async def probed(live: Looking, behave: Behaviour, context: ssl.SSLContext, host: str = "127.0.0.1") -> ProbeResult:
     async with serve(behave, host=host, tls=context) as target:
         return await live.probe(target.endpoint)
 
@@ -49,7 +37,7 @@ async def probed(live: Prober, behave: Behaviour, context: ssl.SSLContext, host:
 
 
 async def test_a_certified_answer_passes_and_the_handshake_is_timed(
-    https: Callable[..., Prober], authority: trustme.CA
+    https: Callable[..., Looking], authority: trustme.CA
 ) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, NAME))
     assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "200 OK")
@@ -61,7 +49,7 @@ async def test_a_certified_answer_passes_and_the_handshake_is_timed(
 
 
 async def test_the_host_of_the_check_is_sent_as_sni_and_host_header(
-    https: Callable[..., Prober], authority: trustme.CA
+    https: Callable[..., Looking], authority: trustme.CA
 ) -> None:
     asked: list[str | None] = []
     context = tls_server(authority, NAME)
@@ -75,20 +63,20 @@ async def test_the_host_of_the_check_is_sent_as_sni_and_host_header(
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_without_a_host_the_certificate_must_name_the_address(
-    https: Callable[..., Prober], authority: trustme.CA, address: str
+    https: Callable[..., Looking], authority: trustme.CA, address: str
 ) -> None:
     right, wrong = tls_server(authority, "127.0.0.1", "::1"), tls_server(authority, NAME)
     assert (await probed(https(host=None), answers(OK), right, address)).reason is ProbeReason.OK
     assert (await probed(https(host=None), answers(OK), wrong, address)).reason is ProbeReason.TLS_CERTIFICATE
 
 
-async def test_a_body_is_found_through_tls(https: Callable[..., Prober], authority: trustme.CA) -> None:
+async def test_a_body_is_found_through_tls(https: Callable[..., Looking], authority: trustme.CA) -> None:
     sent = answers(b"HTTP/1.0 200 OK\r\n\r\n", b"ser", b"ving")
     assert (await probed(https(contains="serving"), sent, tls_server(authority, NAME))).reason is ProbeReason.OK
 
 
 async def test_a_body_that_ends_with_the_connection_is_judged_then(
-    https: Callable[..., Prober], authority: trustme.CA
+    https: Callable[..., Looking], authority: trustme.CA
 ) -> None:
     sent = answers(b"HTTP/1.0 200 OK\r\n\r\n", b"idle")
     result = await probed(https(contains="serving"), sent, tls_server(authority, NAME))
@@ -106,20 +94,31 @@ async def test_the_system_s_authorities_are_trusted_when_the_check_names_none(
 # -- certificates that prove nothing -----------------------------------------------------------------------------------
 
 
-async def test_an_expired_certificate_fails(https: Callable[..., Prober], authority: trustme.CA) -> None:
+async def test_an_expired_certificate_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     result = await probed(https(), answers(OK), tls_server(authority, NAME, until=yesterday))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "certificate has expired"
 
 
-async def test_a_certificate_for_another_name_fails(https: Callable[..., Prober], authority: trustme.CA) -> None:
+async def test_a_certificate_that_is_not_valid_yet_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    result = await probed(https(), answers(OK), tls_server(authority, NAME, since=tomorrow))
+    assert (result.reason, result.detail) == (ProbeReason.TLS_CERTIFICATE, "certificate is not yet valid")
+
+
+async def test_a_certificate_that_its_owner_signed_fails(https: Callable[..., Looking]) -> None:
+    result = await probed(https(), answers(OK), self_signed())
+    assert (result.reason, result.detail) == (ProbeReason.TLS_CERTIFICATE, "self-signed certificate")
+
+
+async def test_a_certificate_for_another_name_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, "other.example.test"))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert NAME in result.detail
 
 
-async def test_a_certificate_of_an_unknown_authority_fails(https: Callable[..., Prober]) -> None:
+async def test_a_certificate_of_an_unknown_authority_fails(https: Callable[..., Looking]) -> None:
     result = await probed(https(), answers(OK), tls_server(trustme.CA(), NAME))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "unable to get local issuer certificate"
@@ -130,17 +129,163 @@ async def test_without_ca_file_our_own_authority_is_unknown(authority: trustme.C
     assert result.reason is ProbeReason.TLS_CERTIFICATE
 
 
+# -- certificates that soon prove nothing ------------------------------------------------------------------------------
+
+
+async def test_the_days_that_a_certificate_is_valid_still_are_measured(
+    https: Callable[..., Looking], authority: trustme.CA
+) -> None:
+    soon = datetime.now(UTC) + timedelta(days=3)
+    result = await probed(https(clock=time.time), answers(OK), tls_server(authority, NAME, until=soon))
+    ((name, days),) = result.measures
+    assert (result.reason, name) == (ProbeReason.OK, "certificate_days")
+    assert 2.9 < days <= 3.0
+
+
+async def test_a_certificate_that_expires_too_soon_is_degraded(
+    https: Callable[..., Looking], authority: trustme.CA
+) -> None:
+    soon = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
+    for settings in ({}, {"json_path": {"$.a": 1}}):
+        live = https(clock=time.time, certificate_expires_within="7d", **settings)
+        result = await probed(live, answers(response("200 OK", b'{"a": 1}')), soon)
+        assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
+        assert "but the certificate expires in 3 days" in result.detail
+    live = https(clock=time.time, certificate_expires_within="2d")
+    assert (await probed(live, answers(OK), soon)).reason is ProbeReason.OK
+
+
+async def test_a_certificate_that_expires_too_soon_on_the_way_is_noticed_where_the_redirect_ends(
+    https: Callable[..., Looking], authority: trustme.CA
+) -> None:
+    soon = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
+    async with serve(answers(OK), tls=tls_server(authority, "localhost")) as second:
+        away = answers(response("302 Found", b"", f"Location: https://localhost:{second.port}/"))
+        live = https(clock=time.time, redirects=1, certificate_expires_within="7d")
+        result = await probed(live, away, soon)
+    assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
+    assert dict(result.measures)["certificate_days"] <= 3
+
+
+# -- who we are --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Our own certificate and key, as files that can be renewed."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"certificate_file": str(self.folder / "cert.pem"), "key_file": str(self.folder / "key.pem")}
+
+    def renew(self, authority: trustme.CA) -> None:
+        issued = authority.issue_cert("prober.example.test")
+        issued.private_key_pem.write_to_path(self.folder / "key.pem")
+        (self.folder / "cert.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+
+
+@pytest.fixture
+def ours(tmp_path: Path, authority: trustme.CA) -> Ours:
+    found = Ours(tmp_path)
+    found.renew(authority)
+    return found
+
+
+def asking_server(authority: trustme.CA, trusted: trustme.CA) -> ssl.SSLContext:
+    """A server that wants a certificate of ours; TLS 1.2, so that a refusal comes within the handshake."""
+    context = tls_server(authority, NAME)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    trusted.configure_trust(context)
+    return context
+
+
+async def test_a_server_that_wants_our_certificate_gets_it(
+    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+) -> None:
+    context = asking_server(authority, authority)
+    assert (await probed(https(client_certificate=ours.settings), answers(OK), context)).reason is ProbeReason.OK
+    assert (await probed(https(), answers(OK), context)).reason is ProbeReason.TLS_FAILED
+
+
+async def test_a_certificate_of_ours_that_was_renewed_is_shown_from_the_next_look_on(
+    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+) -> None:
+    live = https(client_certificate=ours.settings)
+    successor = trustme.CA()
+    ours.renew(successor)
+    async with serve(answers(OK), tls=asking_server(authority, successor)) as target:
+        assert (await live.probe(target.endpoint)).reason is ProbeReason.OK
+
+
+@pytest.mark.parametrize("gone", ["cert.pem", "key.pem"])
+async def test_a_certificate_of_ours_that_is_gone_blinds_the_check_until_it_is_back(
+    https: Callable[..., Looking], authority: trustme.CA, ours: Ours, gone: str
+) -> None:
+    live = https(client_certificate=ours.settings)
+    async with serve(answers(OK), tls=asking_server(authority, authority)) as target:
+        (ours.folder / gone).unlink()
+        result = await live.probe(target.endpoint)
+        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
+        assert "No such file or directory" in result.detail or len(result.detail) == 200
+        ours.renew(authority)
+        assert (await live.probe(target.endpoint)).reason is ProbeReason.OK
+
+
+async def test_our_certificate_is_shown_to_nobody_that_a_redirect_leads_to(
+    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+) -> None:
+    shown: list[object] = []
+
+    async def end(connection: Connection) -> None:
+        shown.append(connection.writer.get_extra_info("peercert"))
+        await answers(OK)(connection)
+
+    context = tls_server(authority, "localhost")
+    context.verify_mode = ssl.CERT_OPTIONAL
+    authority.configure_trust(context)
+    async with serve(end, tls=context) as second:
+        away = answers(response("302 Found", b"", f"Location: https://localhost:{second.port}/"))
+        live = https(client_certificate=ours.settings, redirects=True)
+        result = await probed(live, away, asking_server(authority, authority))
+    assert result.reason is ProbeReason.OK
+    assert shown in ([None], [{}])
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("resume", "reused"), [(None, [False] * 3), ("10m", [False, True, True])])
+async def test_sessions_are_taken_up_again_when_the_check_says_so(
+    https: Callable[..., Looking], authority: trustme.CA, resume: str | None, reused: list[bool]
+) -> None:
+    seen: list[bool] = []
+
+    async def behave(connection: Connection) -> None:
+        seen.append(connection.writer.get_extra_info("ssl_object").session_reused)
+        await answers(OK)(connection)
+
+    live = https(clock=time.time) if resume is None else https(clock=time.time, resume=resume)
+    async with serve(behave, tls=tls_server(authority, NAME)) as target:
+        results = [await live.probe(target.endpoint) for _ in range(3)]
+    assert [result.reason for result in results] == [ProbeReason.OK] * 3
+    assert all(dict(result.measures)["certificate_days"] > 0 for result in results)
+    assert seen == reused
+
+
 # -- handshakes that go wrong ------------------------------------------------------------------------------------------
 
 
-async def test_a_port_that_speaks_plain_http_is_no_tls(https: Callable[..., Prober]) -> None:
+async def test_a_port_that_speaks_plain_http_is_no_tls(https: Callable[..., Looking]) -> None:
     async with serve(greets(response("400 Bad Request"))) as target:
         result = await https().probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail == "wrong version number: the port may not speak TLS"
 
 
-async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Callable[..., Prober]) -> None:
+async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Callable[..., Looking]) -> None:
     async with serve(silent) as target:
         result = await https(timeout="150ms").probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_TIMEOUT)
@@ -150,14 +295,14 @@ async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Calla
     assert result.timings.total < 1.0
 
 
-async def test_a_connection_that_is_reset_during_the_handshake(https: Callable[..., Prober]) -> None:
+async def test_a_connection_that_is_reset_during_the_handshake(https: Callable[..., Looking]) -> None:
     async with serve(resets) as target:
         result = await https().probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail.endswith("during the handshake")
 
 
-async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[..., Prober]) -> None:
+async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[..., Looking]) -> None:
     async def hangs_up(_connection: object) -> None:
         return
 
@@ -168,7 +313,7 @@ async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[
 
 
 async def test_a_server_that_wants_a_certificate_of_ours_is_no_pass(
-    https: Callable[..., Prober], authority: trustme.CA
+    https: Callable[..., Looking], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -194,7 +339,7 @@ def refuse_one_handshake(listener: socket.socket, context: ssl.SSLContext) -> No
 
 
 async def test_a_server_that_answers_nothing_after_the_handshake(
-    https: Callable[..., Prober], authority: trustme.CA
+    https: Callable[..., Looking], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME)
     assert (await probed(https(timeout="250ms"), silent, context)).reason is ProbeReason.RESPONSE_TIMEOUT

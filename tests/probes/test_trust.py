@@ -3,10 +3,12 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from support.probers import prober
 
 from failoverd.core.errors import ConfigError
-from failoverd.probes.trust import trust
+from failoverd.probes.trust import Identity, Trusted, trust
 
 
 @pytest.mark.parametrize("content", [None, "", "this is not PEM"])
@@ -53,3 +55,44 @@ def test_an_authority_in_the_system_s_directory_is_enough(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     assert trust(None).verify_mode is ssl.CERT_REQUIRED
+
+
+# -- who we are --------------------------------------------------------------------------------------------------------
+
+
+def ours(authority: trustme.CA, folder: Path) -> Identity:
+    issued = authority.issue_cert("prober.example.test")
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    return Identity(str(folder / "cert.pem"), str(folder / "key.pem"))
+
+
+def test_who_shows_a_certificate_of_ours_shares_no_context_with_who_does_not(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
+    identity = ours(authority, tmp_path)
+    assert trust(ca_file, identity=identity) is not trust(ca_file)
+    shown = Trusted(ca_file, identity)
+    assert shown.context() is shown.context()
+    assert shown.anonymous() is trust(ca_file)
+
+
+def locked_key() -> bytes:
+    """A key that cannot be used without its pass phrase."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open sesame"))
+
+
+@pytest.mark.parametrize("wrong", ["none", "empty", "other", "locked"])
+def test_a_key_that_cannot_be_used_says_so_at_once_and_asks_nobody(
+    wrong: str, authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
+    identity = ours(authority, tmp_path)
+    key = tmp_path / "key.pem"
+    key.unlink()
+    if wrong != "none":
+        other = authority.issue_cert("other.example.test").private_key_pem.bytes()
+        key.write_bytes({"empty": b"", "other": other, "locked": locked_key()}[wrong])
+    with pytest.raises(ConfigError, match="client_certificate_unusable") as refused:
+        Trusted(ca_file, identity)
+    assert "PRIVATE" not in str(refused.value)

@@ -1,15 +1,18 @@
 """What the board says, and what it keeps to itself."""
 
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
-from failoverd.core.events import Event, IncidentOpened
+from failoverd.core.events import EndpointFailed, Event, IncidentOpened
 from failoverd.core.health import Health
+from failoverd.core.isolation import SENTINELS
 from failoverd.core.records import (
     Check,
+    Dependency,
     Endpoint,
     HealthRules,
     Outcome,
@@ -22,6 +25,7 @@ from failoverd.core.records import (
 from failoverd.core.region import RegionState
 from failoverd.runtime.board import STALE_AFTER, Board
 from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.vantage import Vantage
 
 OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
@@ -250,3 +254,230 @@ def test_it_knows_whether_all_is_decided_and_calm(script: str, undecided: bool, 
     scene = Scene(policy())
     scene.looks(script)
     assert (scene.board.undecided("api"), scene.board.calm("api")) == (undecided, calm)
+
+
+# -- dependencies ------------------------------------------------------------------------------------------------------
+
+DATABASE = Dependency.of("192.0.2.50", 5432, Check("database", "tcp", 10.0, 2.0))
+
+
+def needing() -> Policy:
+    found = policy()
+    azure, *others = found.regions
+    return replace(found, regions=(replace(azure, depends_on=("database",)), *others), dependencies=(DATABASE,))
+
+
+def knock(scene: Scene, script: str) -> list[str]:
+    """Outcomes of looks at the database."""
+    told = len(scene.events)
+    for letter in script:
+        scene.now += 1.0
+        look = (DATABASE.endpoint, "database", OUTCOMES[letter], REASONS[letter])
+        scene.board.observe(scene.policy.name, ProbeResult(*look, Timings(0.01), scene.now))
+    return [event.name for event in scene.events[told:]]
+
+
+def test_a_dependency_that_fails_is_told_and_moves_nothing() -> None:
+    scene = Scene(needing())
+    knock(scene, "PP")
+    scene.all_well()
+    assert knock(scene, "FFF") == ["dependency.failed"]
+    assert scene.woken == []
+    assert scene.region("azure") is RegionState.HEALTHY
+    assert scene.board.calm("api")
+    assert knock(scene, "PP") == ["dependency.recovered"]
+
+
+def test_what_falls_while_its_dependency_is_down_is_explained_and_is_no_flapping() -> None:
+    scene = Scene(needing())
+    scene.all_well()
+    knock(scene, "FFF")
+    scene.looks("FFF", AZURE, OCI)
+    failed = {event.endpoint: event for event in scene.events if isinstance(event, EndpointFailed)}
+    assert failed[AZURE].explained_by == ("database",)
+    assert "explained by database" in failed[AZURE].say()
+    assert failed[OCI].explained_by == ()
+    assert "explained by database" in scene.board.regions("api", RecordType.A)["azure"].evidence
+    penalties = {end.address: health.penalty for (end, _), health in scene.board._entries["api"].checks.items()}
+    assert penalties[AZURE] == 0.0
+    assert penalties[OCI] > 0.0
+
+
+# -- a prober that doubts itself ---------------------------------------------------------------------------------------
+
+DNS = tuple(
+    (Endpoint(SENTINELS, f"192.0.2.{last}"), Check(f"dns-{last}", "tcp", 10.0, 2.0)) for last in (201, 202, 203)
+)
+
+
+class Doubting(Scene):
+    """A scene with three clouds, and sentinels if any are wanted."""
+
+    def __init__(self, *, sentinels: bool) -> None:
+        found = policy(regions=regions(azure=(50, AZURE), oci=(30, OCI), aws=(20, "203.0.113.10")))
+        super().__init__(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
+        vantage = Vantage(self.events.append, lambda: self.now, None, DNS if sentinels else ())
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.woken.append, vantage)
+        self.board.watch(self.policy)
+        self.vantage = vantage
+
+    def listen(self, script: str) -> None:
+        """Outcomes of looks at every sentinel."""
+        for letter in script:
+            self.now += 0.1
+            for endpoint, check in DNS:
+                look = ProbeResult(endpoint, check.name, OUTCOMES[letter], REASONS[letter], Timings(0.01), self.now)
+                self.board.observe(SENTINELS, look)
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+
+def test_one_cloud_that_is_out_is_not_doubted() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.looks("F", AZURE)
+    scene.looks("P", OCI)
+    assert "endpoint.failed" in scene.looks("FF", AZURE)
+    assert "vantage.isolated" not in scene.names()
+
+
+def test_an_uplink_that_is_lost_while_only_one_cloud_is_looked_at_gives_no_verdict() -> None:
+    """The other clouds have their turn seconds later: until then nobody bears the failures out."""
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    assert scene.looks("F" * 10, AZURE) == []
+    assert scene.looks("F" * 10, OCI, "203.0.113.10") == ["vantage.isolated"]
+
+
+def test_an_endpoint_of_another_cloud_bears_a_failure_out() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    assert scene.looks("FFFFF", AZURE) == []
+    (azure,) = scene._endpoints([AZURE])
+    regions_asked = {region for _, region in scene.board.witnesses("api", azure)}
+    assert regions_asked == {"oci", "aws"}
+    scene.looks("P", OCI)
+    assert "endpoint.failed" in scene.looks("F", AZURE)
+
+
+def test_a_failure_that_nobody_bears_out_yet_is_looked_at_again_soon_but_not_for_ever() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    (azure,) = scene._endpoints([AZURE])
+    look = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    rechecks = []
+    for number in range(10):
+        observation = scene.board.observe("api", look._replace(at=scene.now + number))
+        assert observation is not None
+        rechecks.append(observation.recheck)
+    assert rechecks[:4] == [True] * 4
+    assert not rechecks[-1]
+
+
+def test_while_every_other_cloud_is_lost_already_a_failure_is_believed_at_once() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    for cloud in (OCI, "203.0.113.10"):
+        scene.looks("F", cloud)
+        scene.looks("P", AZURE)
+        assert "endpoint.failed" in scene.looks("FF", cloud)
+        scene.now += 60.0
+    assert "endpoint.failed" in scene.looks("FFF", AZURE)
+
+
+def test_everything_at_once_turns_nothing_unhealthy_until_it_is_seen_again() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.looks("F" * 20)
+    assert scene.names() == ["vantage.isolated"]
+    assert scene.woken == []
+    assert scene.vantage.situation().isolated == ("IPv4",)
+    assert "endpoints fail" in scene.vantage.situation().evidence
+    assert scene.looks("P") == ["vantage.rejoined"]
+    assert scene.vantage.situation().isolated == ()
+
+
+def test_two_of_three_clouds_are_believed_after_the_bound() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    gone = (AZURE, OCI)
+    scene.looks("F" * 3, *gone)
+    assert scene.names() == ["vantage.isolated"]
+    scene.now += 60.0
+    scene.looks("P", "203.0.113.10")
+    told = scene.looks("FFF", *gone)
+    assert told[0] == "vantage.rejoined"
+    assert told.count("endpoint.failed") == 2
+
+
+def test_sentinels_that_answer_make_a_great_outage_believable_at_once() -> None:
+    scene = Doubting(sentinels=True)
+    scene.listen("PP")
+    scene.all_well()
+    scene.looks("F")
+    scene.listen("P")
+    assert scene.looks("FF").count("endpoint.failed") == 3
+
+
+def test_without_word_of_the_sentinels_no_failure_is_a_verdict() -> None:
+    scene = Doubting(sentinels=True)
+    scene.listen("PP")
+    scene.all_well()
+    scene.now += 30.0
+    assert scene.looks("FFFFF", AZURE) == []
+    scene.listen("P")
+    assert "endpoint.failed" in scene.looks("F", AZURE)
+
+
+def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
+    scene = Doubting(sentinels=True)
+    scene.listen("PP")
+    scene.all_well()
+    scene.now += 30.0
+    scene.looks("FF", AZURE)
+    told = len(scene.events)
+    (endpoint,) = scene._endpoints([AZURE])
+    look = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    held = scene.board.observe("api", look)
+    assert held is not None
+    assert (held.recheck, held.siblings) == (True, True)
+    again = scene.board.observe("api", look._replace(at=scene.now + 0.1))
+    assert again is not None
+    assert not again.siblings
+    assert len(scene.events) == told
+    assert held.health.unseen is not None
+    assert held.health.unseen.reason is ProbeReason.VANTAGE_ISOLATED
+
+
+def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
+    scene = Doubting(sentinels=True)
+    scene.listen("PP")
+    scene.all_well()
+    scene.looks("F")
+    scene.listen("FF")
+    scene.looks("F" * 20)
+    assert scene.names() == ["vantage.isolated"]
+    assert scene.vantage.situation().silent == ("dns-201", "dns-202", "dns-203")
+    scene.listen("PP")
+    assert scene.names() == ["vantage.isolated", "vantage.rejoined"]
+
+
+def test_a_stranger_among_the_sentinels_is_dropped() -> None:
+    scene = Doubting(sentinels=False)
+    look = ProbeResult(DNS[0][0], "dns-201", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    assert scene.board.observe(SENTINELS, look) is None
+
+
+def test_one_failure_in_a_hundred_moves_nothing_and_raises_no_doubt() -> None:
+    scene, dice = Doubting(sentinels=True), random.Random(4)  # noqa: S311 - the same dice each time
+    scene.listen("PP")
+    scene.all_well()
+    for _ in range(2_000):
+        scene.listen("P")
+        for address in (AZURE, OCI, "203.0.113.10"):
+            scene.looks("F" if dice.random() < 0.01 else "P", address)
+    assert scene.names() == []

@@ -16,7 +16,8 @@ from failoverd.core.health import Health
 from failoverd.core.records import Check, HealthRules, Policy, ProbeReason, RegionSpec
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
-from failoverd.runtime.probing import STAGGER, Probing
+from failoverd.runtime.lookouts import Lookout
+from failoverd.runtime.probing import STAGGER, Pace, Probing
 
 EXACT = 1e-6
 
@@ -30,11 +31,12 @@ class Watch:
         self.timetable = VirtualTimetable()
         incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
         self.board = Board(self.events.append, now, incidents, lambda _: None)
-        self.probing = Probing(self.timetable, self.board, now)
+        self.probing = Probing(self.timetable, self.board, now, pace=Pace(jitter=0.0))
 
     def watch(self, found: Policy) -> None:
         self.board.watch(found)
-        self.probing.watch(found, {check.name: self.world.prober(check) for check in found.checks})
+        probers = {check.name: self.world.prober(check) for check in found.checks}
+        self.probing.watch(found.name, found.looks(), found.health, probers)
 
     def verdicts(self, found: Policy) -> dict[str, Health]:
         entry = self.board._entries[found.name]
@@ -43,7 +45,7 @@ class Watch:
     async def settled(self, found: Policy) -> float:
         """Every endpoint has a verdict, and no haste is left."""
         await until(lambda: not self.board.undecided(found.name))
-        await until(lambda: not self.probing._flights)
+        await until(lambda: not self.probing.figures().in_flight)
         return now()
 
     def failed(self) -> dict[str, float]:
@@ -70,6 +72,12 @@ def many(number: int, name: str = "azure") -> RegionSpec:
     return RegionSpec(
         name, 5_000, endpoints(name, *(f"10.{name == 'oci':d}.{i // 250}.{i % 250 + 1}" for i in range(number)))
     )
+
+
+def slots(watch: Watch) -> dict[int, list[Lookout]]:
+    """Who is looked at in which slot of the interval, which all have in common."""
+    (ring,) = watch.probing._slots._rings.values()
+    return ring.slots
 
 
 async def next_look(watch: Watch, address: str) -> float:
@@ -330,8 +338,8 @@ async def test_a_thousand_endpoints_share_few_jobs_and_are_spread_evenly() -> No
     checks = (Check("live", "https", every=1.0, timeout=0.5),)
     found = policy(regions=(many(500), many(500, "oci")), checks=checks)
     async with watching(found) as watch:
-        assert len(watch.timetable.jobs) <= 50
-        sizes = sorted(len(slot.lookouts) for slot in watch.probing._slots.values())
+        assert list(watch.timetable.jobs) == ["probe slots"]
+        sizes = sorted(len(lookouts) for lookouts in slots(watch).values())
         assert sum(sizes) == 1_000
         assert sizes[0] >= 18
         assert sizes[-1] <= 22
@@ -341,9 +349,9 @@ async def test_a_thousand_endpoints_share_few_jobs_and_are_spread_evenly() -> No
 async def test_the_endpoints_of_one_region_do_not_share_a_slot() -> None:
     found = policy(regions=tuple(many(5, name) for name in ("azure", "oci")))
     async with watching(found) as watch:
-        for slot in watch.probing._slots.values():
-            assert len({lookout.endpoint.region for lookout in slot.lookouts}) == len(slot.lookouts)
-        moments = sorted(number * 0.02 for _, number in watch.probing._slots)
+        for lookouts in slots(watch).values():
+            assert len({lookout.endpoint.region for lookout in lookouts}) == len(lookouts)
+        moments = sorted(number * 0.02 for number in slots(watch))
         gaps = [later - earlier for earlier, later in pairwise(moments)]
         assert min(gaps) >= 0.3
         assert max(gaps) <= 2.5

@@ -29,7 +29,18 @@ from failoverd.core.records import (
     Timings,
 )
 from failoverd.core.situations import Situation
-from failoverd.ports import ChangeOutcome, Clock, Hearing, Nameserver, Nameservers, Question, Statement, Urgency
+from failoverd.ports import (
+    Cancel,
+    ChangeOutcome,
+    Clock,
+    Hearing,
+    Nameserver,
+    Nameservers,
+    Question,
+    Statement,
+    Tell,
+    Urgency,
+)
 
 T = TypeVar("T")
 
@@ -443,6 +454,9 @@ class World:
         """From now on these endpoints do that. What is under way ends as it began."""
         self._does.update(dict.fromkeys(addresses, does))
 
+    def does(self, endpoint: Endpoint) -> Does:
+        return self._does.get(endpoint.address, Does.ANSWER)
+
     def slow(self, address: str, latency: float) -> None:
         self._slow[address] = latency
 
@@ -465,7 +479,7 @@ class World:
         return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now)
 
     async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[Outcome, ProbeReason]:
-        match self._does.get(endpoint.address, Does.ANSWER):
+        match self.does(endpoint):
             case Does.REFUSE:
                 return Outcome.FAIL, ProbeReason.CONNECT_REFUSED
             case Does.DROP:
@@ -473,8 +487,6 @@ class World:
                 return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
             case Does.BLIND:
                 return Outcome.BLIND, ProbeReason.NO_ROUTE
-            case Does.CRASH:
-                raise RuntimeError("a defect in the prober")
             case Does.OVERLOAD:
                 await asyncio.sleep(self.latency)
                 return Outcome.DEGRADED, ProbeReason.OVERLOADED
@@ -499,5 +511,18 @@ class PaperProber:
     world: World
     check: Check
 
-    async def probe(self, endpoint: Endpoint) -> ProbeResult:
-        return await self.world.look(endpoint, self.check)
+    def start(self, endpoint: Endpoint, tell: Tell) -> Cancel:
+        if self.world.does(endpoint) is Does.CRASH:
+            raise RuntimeError("a defect in the prober")
+        task = asyncio.get_running_loop().create_task(self.world.look(endpoint, self.check))
+
+        def report(done: asyncio.Task[ProbeResult]) -> None:
+            if not done.cancelled():
+                tell(done.result())
+
+        def abandon() -> None:
+            task.remove_done_callback(report)
+            task.cancel()
+
+        task.add_done_callback(report)
+        return abandon

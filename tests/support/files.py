@@ -14,7 +14,7 @@ from pydantic import Field
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import Config, PolicySet, load_config, load_policies
 from failoverd.core.records import Capabilities, Check, Policy, RecordType, Weights
-from failoverd.ports import Access, Clock, Kinds, ProbeKind, Prober, Provider, ProviderKind
+from failoverd.ports import Access, Kinds, ProbeContext, ProbeKind, Prober, Provider, ProviderKind
 from failoverd.settings import CheckSettings, Port, ProviderSettings
 
 
@@ -35,8 +35,8 @@ class WeightedDns(ProviderSettings):
     pass
 
 
-def _never_probes(check: Check, clock: Clock) -> Prober:
-    raise AssertionError(f"loading files opened {check} at {clock()}")
+def _never_probes(check: Check, context: ProbeContext) -> Prober:
+    raise AssertionError(f"loading files opened {check} for {context.policy}")
 
 
 def _never_opens(name: str, settings: Any, access: Access) -> AbstractAsyncContextManager[Provider]:  # noqa: ANN401 - the port's shape

@@ -1,6 +1,7 @@
 """Plans and events as a journal sees them."""
 
 from dataclasses import replace
+from typing import Any
 
 from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.events import (
@@ -45,7 +46,7 @@ def plan(change_id: str = "chg-1", *, generation: int = 8, target: Target = TARG
 
 def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") -> list[Event]:
     """A region fails and its traffic moves: the events of it, as the daemon tells them."""
-    told = {"policy": "inference-api", "incident_id": incident_id}
+    told: dict[str, Any] = {"policy": "inference-api", "incident_id": incident_id}
     where = {**told, "record": str(KEY), "provider": "bind-main", "zone": "example.com", "decision_id": "dec-1"}
     evidence = "192.0.2.10 connect_refused three times in 1.0s"
     return [

@@ -29,7 +29,7 @@ from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
-from failoverd.runtime.probing import Probing
+from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Reconciler, Tools
 from failoverd.runtime.supervising import supervise
@@ -128,7 +128,7 @@ class Stage:
             new_id=new_id,
             owner=owner,
         )
-        self.probing = Probing(self.timetable, self.board, clock)
+        self.probing = Probing(self.timetable, self.board, clock, pace=Pace(jitter=0.0))
         self.reconcilers: dict[str, Reconciler] = {}
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -148,7 +148,8 @@ class Stage:
         self.reconcilers[found.name] = reconciler
         work = supervise(f"policy {found.name}", reconciler.run, self.emit, virtual.now, policy=found.name)
         self.tasks[found.name] = asyncio.create_task(work)
-        self.probing.watch(found, {check.name: self.world.prober(check) for check in found.checks})
+        probers = {check.name: self.world.prober(check) for _, check in found.looks()}
+        self.probing.watch(found.name, found.looks(), found.health, probers)
 
     async def replace(self, found: Policy) -> None:
         """Run a newer revision of a policy."""

@@ -103,12 +103,19 @@ async def serve(
     try:
         yield target
     finally:
+        await _few_turns()  # a connection that is there already is accepted: after `close` it would be left lying
         server.close()
+        await _few_turns()  # and begins
         cut = tuple(busy)
         for task in cut:
             task.cancel()
         await asyncio.gather(*cut, return_exceptions=True)
         await server.wait_closed()
+
+
+async def _few_turns() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 # -- behaviours --------------------------------------------------------------------------------------------------------

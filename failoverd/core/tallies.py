@@ -1,0 +1,112 @@
+"""Plain counts of what probing does. They are kept on the hot path, and read by metrics and by `failoverctl status`."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+
+LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds that a look took, as upper bounds of the buckets."""
+
+LAG_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds that a look began after its time, as upper bounds of the buckets."""
+
+
+class Histogram:
+    """How often a value was at most so much. `counts` has one bucket more than `bounds`, for all that is greater."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float], counts: Iterable[int] = (), total: float = 0.0) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = list(counts) or [0] * (len(self.bounds) + 1)
+        self.total = total
+
+    def add(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def copy(self) -> "Histogram":
+        return Histogram(self.bounds, self.counts, self.total)
+
+    def cumulative(self) -> list[int]:
+        """For each bound, and at last for all values, how many were at most so much."""
+        sums, so_far = [], 0
+        for count in self.counts:
+            so_far += count
+            sums.append(so_far)
+        return sums
+
+
+def percentile(bounds: Sequence[float], counts: Sequence[int], percent: float) -> float:
+    """The upper bound of the bucket that the percentile lies in; infinite beyond the last one, 0 without values."""
+    wanted, so_far = sum(counts) * percent / 100, 0
+    if not wanted:
+        return 0.0
+    for bound, count in zip(bounds, counts, strict=False):
+        so_far += count
+        if so_far >= wanted:
+            return bound
+    return float("inf")
+
+
+class ProbeTally:
+    """The looks of one check of one policy, by what they came to. Nearly all of them are `ok`."""
+
+    __slots__ = ("check", "kind", "ok", "others", "policy", "seconds")
+
+    def __init__(self, policy: str, check: str, kind: str) -> None:
+        self.policy = policy
+        self.check = check
+        self.kind = kind
+        self.ok = 0
+        self.others: dict[tuple[Outcome, ProbeReason], int] = {}
+        self.seconds = Histogram(LATENCY_BOUNDS)
+
+    def add(self, result: ProbeResult) -> None:
+        if result.reason is ProbeReason.OK:
+            self.ok += 1
+        else:
+            key = (result.outcome, result.reason)
+            self.others[key] = self.others.get(key, 0) + 1
+        if result.outcome is not Outcome.BLIND:
+            self.seconds.add(result.timings.total)
+
+    def figures(self) -> "ProbeFigures":
+        passed = {(Outcome.PASS, ProbeReason.OK): self.ok} if self.ok else {}
+        return ProbeFigures(self.policy, self.check, self.kind, {**passed, **self.others}, self.seconds.copy())
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFigures:
+    """What a `ProbeTally` stood at. `seconds` leaves out the looks in which the prober was BLIND."""
+
+    policy: str
+    check: str
+    kind: str
+    outcomes: Mapping[tuple[Outcome, ProbeReason], int]
+    seconds: Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class ProbingFigures:
+    """What probing as a whole stood at.
+
+    Since the start: `lag`; `skipped` looks, whose predecessor was still under way; `dropped` ones, for which no place
+    was left even to wait; `trips` of wires. Now: `in_flight`, `limit`, `waiting`, `wires`, and `stretched`, the factor
+    by which load shedding stretches the intervals. `lag_max` is the worst of the last full minute, or of this one.
+    """
+
+    probes: tuple[ProbeFigures, ...] = ()
+    lag: Histogram = field(default_factory=lambda: Histogram(LAG_BOUNDS))
+    lag_max: float = 0.0
+    in_flight: int = 0
+    limit: int = 0
+    waiting: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    stretched: int = 1
+    wires: int = 0
+    trips: int = 0

@@ -1,0 +1,56 @@
+"""The tokens that completions may cost in a day. They are reserved before they are spent, and never overspent."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from failoverd.ports import Clock, Ledger
+
+_WITHOUT_LIMIT: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Tokens that were taken out of the allowance of a day."""
+
+    day: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one check may spend.
+
+    Attributes:
+        account: everything with the same account spends together.
+        limit: tokens a day.
+        ledger: keeps the sums.
+        clock: seconds since the epoch; a day begins at 00:00 UTC.
+    """
+
+    account: str
+    limit: int
+    ledger: Ledger
+    clock: Clock
+
+    async def reserve(self, tokens: int) -> Reservation | None:
+        """None when the day's allowance does not hold so much, or nobody can tell."""
+        day = self._now().date().isoformat()
+        taken = await self.ledger.reserve(self.account, day, tokens, self.limit)
+        return Reservation(day, tokens) if taken else None
+
+    async def settle(self, reserved: Reservation, spent: int) -> None:
+        """Give back what was not spent. What was spent beyond it is booked as well, limit or not: it is gone."""
+        if spent < reserved.tokens:
+            await self.ledger.refund(self.account, reserved.day, reserved.tokens - spent)
+        elif spent > reserved.tokens:
+            await self.ledger.reserve(self.account, reserved.day, spent - reserved.tokens, _WITHOUT_LIMIT)
+
+    def renewed_in(self) -> float:
+        """Seconds until the next day begins."""
+        now = self._now()
+        midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+        return (midnight - now).total_seconds()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)

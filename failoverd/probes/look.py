@@ -1,0 +1,305 @@
+"""A look at an endpoint: timed by phase, under one deadline, and cleaned up however it ends.
+
+`start_call` is the quick way, for the many: one conversation at one address, without a task. `start_visit` runs a
+coroutine, for looks that take several steps. What the target does wrong comes back as a result; nothing is raised.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.deadlines import Deadlines
+from failoverd.ports import Cancel, Clock, Tell
+from failoverd.probes.conversation import Conversation, Destination, is_address
+from failoverd.probes.line import Line, new_line
+from failoverd.probes.reactor import reactor
+from failoverd.probes.reasons import Concluded, Finding, Phase, explain, outcome_of, printable, timed_out
+from failoverd.probes.resolver import addresses_of
+from failoverd.settings import CheckSettings
+
+S = TypeVar("S", bound=CheckSettings)
+
+_STALLED = 1.5
+"""A deadline that is noticed only after so many times the time-out was missed by this process, not by the target."""
+
+
+class Look:
+    """One probe under way: where it stands, and how long each phase took."""
+
+    __slots__ = ("_began", "_entered", "_spent", "phase", "timeout")
+
+    def __init__(self, timeout: float, phase: Phase = Phase.CONNECT) -> None:
+        self.timeout = timeout
+        self.phase = phase
+        self._began = self._entered = perf_counter()
+        self._spent: dict[Phase, float] = {}
+
+    def enter(self, phase: Phase) -> None:
+        """Begin `phase`: the one before it was completed. A phase that comes twice counts its whole time."""
+        now = perf_counter()
+        spent, before = self._spent, self.phase
+        spent[before] = spent.get(before, 0.0) + now - self._entered
+        self.phase, self._entered = phase, now
+
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return max(0.0, self._began + self.timeout - perf_counter())
+
+    def timings(self) -> Timings:
+        spent = self._spent.get
+        total = perf_counter() - self._began
+        return Timings(total, spent(Phase.RESOLVE), spent(Phase.CONNECT), spent(Phase.TLS), spent(Phase.FIRST_BYTE))
+
+    def expired(self) -> Finding:
+        """What it means that the deadline has passed."""
+        took = perf_counter() - self._began
+        if took > _STALLED * self.timeout:
+            return Finding(ProbeReason.PROBER_ERROR, f"this process stalled: {self.timeout:.3g}s became {took:.3g}s")
+        return timed_out(self.phase, self.timeout)
+
+    async def call(
+        self,
+        destination: Destination,
+        conversation: Conversation,
+        *,
+        allow: Callable[[str], bool] | None = None,
+    ) -> Finding:
+        """Hold a conversation: at an address, or at the first address of a name that lets us connect.
+
+        Each address of a name gets an equal part of the time that is left, so that a silent one does not hide the next.
+        `allow` judges each address before anything is sent to it.
+
+        Raises:
+            Concluded: nobody could be connected to; of several failures, the one that says most about the endpoint.
+            OSError: the name cannot be resolved.
+        """
+        addresses = await self._addresses(destination.host, allow)
+        failures: list[Finding] = []
+        for tried, address in enumerate(addresses):
+            calling = _Calling(self, destination, conversation)
+            found = await calling.at(address, self.left() / (len(addresses) - tried))
+            if calling.connected or len(addresses) == 1:
+                return found
+            failures.append(Finding(found.reason, f"{address}: {found.detail}"))
+        raise Concluded(min(failures, key=lambda found: outcome_of(found.reason) is Outcome.BLIND))
+
+    async def _addresses(self, host: str, allow: Callable[[str], bool] | None) -> tuple[str, ...]:
+        if is_address(host):
+            self._begin(Phase.CONNECT)
+            addresses: tuple[str, ...] = (host,)
+        else:
+            self._begin(Phase.RESOLVE)
+            addresses = await addresses_of(host)
+            self.enter(Phase.CONNECT)
+        if allow is None:
+            return addresses
+        allowed = tuple(address for address in addresses if allow(address))
+        if not allowed:
+            words = f"{host} is at {addresses[0]}, where probes do not go"
+            raise Concluded(Finding(ProbeReason.REDIRECT_REFUSED, words))
+        return allowed
+
+    def _begin(self, phase: Phase) -> None:
+        """The first phase of a call. Time between two calls of one look is nobody's phase."""
+        self.phase, self._entered = phase, perf_counter()
+
+
+class _Calling:
+    """One attempt at one address, awaited. Owns its line."""
+
+    def __init__(self, look: Look, destination: Destination, conversation: Conversation) -> None:
+        self._look = look
+        self._destination = destination
+        self._conversation = conversation
+        self._loop = asyncio.get_running_loop()
+        self._found: asyncio.Future[Finding] = self._loop.create_future()
+        self._patience: asyncio.TimerHandle | None = None
+        self.connected = False
+
+    @property
+    def phase(self) -> Phase:
+        return self._look.phase
+
+    def enter(self, phase: Phase) -> None:
+        self._look.enter(phase)
+
+    def conclude(self, finding: Finding) -> None:
+        if not self._found.done():
+            self._found.set_result(finding)
+
+    async def at(self, address: str, patience: float) -> Finding:
+        """`patience` limits the time to connect; after that, only the deadline of the look does."""
+        destination = self._destination
+        line = new_line(self, reactor(self._loop), self._conversation, destination, self._stand)
+        try:
+            line.dial(address, destination.port)
+        except OSError as error:
+            return explain(error, Phase.CONNECT, address)
+        self._patience = self._loop.call_later(patience, self._give_up)
+        try:
+            return await self._found
+        finally:
+            self._be_patient()
+            line.close()
+
+    def _stand(self) -> None:
+        self.connected = True
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _give_up(self) -> None:
+        self.conclude(Finding(ProbeReason.CONNECT_TIMEOUT, "no answer to the connection request"))
+
+
+# -- the quick way -----------------------------------------------------------------------------------------------------
+
+
+class _Call(Look):
+    """A look that is one conversation at one address. Owns its line and its deadline."""
+
+    __slots__ = ("_check", "_clock", "_deadlines", "_endpoint", "_line", "_reactor", "_slow", "_tell")
+
+    def __init__(self, check: Check, endpoint: Endpoint, clock: Clock, slow: float | None, tell: Tell) -> None:
+        super().__init__(check.timeout)
+        self._check = check
+        self._endpoint = endpoint
+        self._clock = clock
+        self._slow = slow
+        self._tell: Tell | None = tell
+        self._line: Line | None = None
+
+    def begin(self, destination: Destination, conversation: Conversation) -> None:
+        loop = asyncio.get_running_loop()
+        self._deadlines = _deadlines(loop, self.timeout)
+        self._deadlines.set(self)
+        try:
+            self._reactor = reactor(loop)
+            self._line = new_line(self, self._reactor, conversation, destination)
+            self._line.dial(destination.host, destination.port)
+        except Exception as error:  # noqa: BLE001 - explain() classifies; a defect of ours is BLIND, never a FAIL
+            loop.call_soon(self.conclude, explain(error, Phase.CONNECT, destination.host))
+
+    def conclude(self, finding: Finding) -> None:
+        tell = self._tell
+        if tell is not None:
+            self.abandon()
+            tell(_result(self, finding, self._check, self._endpoint, self._clock, self._slow))
+
+    def abandon(self) -> None:
+        self._tell = None
+        self._deadlines.lift(self)
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    def expire(self) -> None:
+        self._reactor.turn()  # a late process is no slow target: the answer may be waiting
+        self.conclude(self.expired())
+
+
+_all_deadlines: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Deadlines[_Call]]] = WeakKeyDictionary()
+
+
+def _deadlines(loop: asyncio.AbstractEventLoop, timeout: float) -> Deadlines[_Call]:
+    """The loop's deadlines of looks with this time-out."""
+    by_timeout = _all_deadlines.setdefault(loop, {})
+    found = by_timeout.get(timeout)
+    if found is None:
+        found = by_timeout[timeout] = Deadlines(loop, timeout, _Call.expire)
+    return found
+
+
+def start_call(
+    check: Check,
+    endpoint: Endpoint,
+    clock: Clock,
+    slow: float | None,
+    destination: Destination,
+    conversation: Conversation,
+    tell: Tell,
+) -> Cancel:
+    """Begin a look that is one conversation; see `ports.Prober.start`.
+
+    A right answer that takes longer than `slow` seconds is DEGRADED.
+    """
+    if not destination.numeric:
+        return start_visit(check, endpoint, clock, slow, lambda look: look.call(destination, conversation), tell)
+    call = _Call(check, endpoint, clock, slow, tell)
+    call.begin(destination, conversation)
+    return call.abandon
+
+
+# -- in several steps --------------------------------------------------------------------------------------------------
+
+
+def start_visit(
+    check: Check,
+    endpoint: Endpoint,
+    clock: Clock,
+    slow: float | None,
+    visit: Callable[[Look], Awaitable[Finding]],
+    tell: Tell,
+) -> Cancel:
+    """Begin a look that is a coroutine, in a task of its own; see `ports.Prober.start`."""
+    look = Look(check.timeout)
+
+    def report(done: "asyncio.Task[Finding]") -> None:
+        if not done.cancelled():
+            tell(_result(look, done.result(), check, endpoint, clock, slow))
+
+    task = asyncio.get_running_loop().create_task(_visit(look, visit))
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    task.add_done_callback(report)
+
+    def abandon() -> None:
+        task.remove_done_callback(report)
+        task.cancel()
+
+    return abandon
+
+
+_under_way: set["asyncio.Task[Finding]"] = set()
+"""The event loop itself holds its tasks only weakly."""
+
+
+async def _visit(look: Look, visit: Callable[[Look], Awaitable[Finding]]) -> Finding:
+    """What the visit finds before the deadline, or what its failure means."""
+    deadline = asyncio.timeout(look.timeout)
+    try:
+        async with deadline:
+            return await visit(look)
+    except TimeoutError as error:
+        return look.expired() if deadline.expired() else explain(error, look.phase)
+    except Exception as error:  # noqa: BLE001 - explain() classifies; a defect of ours is BLIND, never a FAIL
+        return explain(error, look.phase)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _result(
+    look: Look, finding: Finding, check: Check, endpoint: Endpoint, clock: Clock, slow: float | None
+) -> ProbeResult:
+    timings = look.timings()
+    reason, detail = finding.reason, finding.detail
+    if slow is not None and reason is ProbeReason.OK and timings.total > slow:
+        reason = ProbeReason.SLOW
+        detail = f"{detail}, but after {timings.total:.3g}s (slow is {slow:.3g}s)"
+    return ProbeResult(
+        endpoint, check.name, outcome_of(reason), reason, timings, clock(), printable(detail), finding.measures
+    )
+
+
+def settings_of(check: Check, kind: type[S]) -> S:
+    """The settings of a check, which the core carries without looking at them."""
+    settings: Any = check.settings
+    if not isinstance(settings, kind):
+        raise TypeError(f"check {check.name} carries {type(settings).__name__}, not {kind.__name__}")
+    return settings

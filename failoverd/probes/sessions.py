@@ -1,0 +1,52 @@
+"""TLS sessions that may be taken up again (RFC 8446, 2.2; RFC 5077).
+
+A resumed handshake skips the certificate, which is most of its cost. So that a certificate which expired or was
+replaced is noticed all the same, a session is used only for so long after the full handshake that it goes back to; what
+it leads to later does not make it younger.
+"""
+
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from failoverd.probes.conversation import Security
+
+Place = tuple[str, int]
+"""Address and port: servers of one name need not know each other's sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    session: ssl.SSLSession
+    proved_at: float  # of the full handshake, by the monotonic clock
+
+
+class Sessions:
+    """The last session of each place, for as long as somebody holds the context that it belongs to."""
+
+    def __init__(self) -> None:
+        self._kept: WeakKeyDictionary[ssl.SSLContext, dict[tuple[str, Place], _Kept]] = WeakKeyDictionary()
+
+    def find(self, security: Security, place: Place) -> ssl.SSLSession | None:
+        kept = self._kept.get(security.context, {}).get((security.name, place))
+        if kept is None or monotonic() - kept.proved_at > security.resume:
+            return None
+        return kept.session
+
+    def keep(self, security: Security, place: Place, connection: ssl.SSLObject) -> None:
+        """Remember what a connection leaves behind, once nothing more is said over it."""
+        with suppress(ssl.SSLError):  # it wants the peer's farewell, which nobody waits for
+            connection.unwrap()  # a connection without our own farewell would spoil its session (OpenSSL)
+        session = connection.session
+        if session is None or not session.has_ticket:
+            return
+        known = self._kept.setdefault(security.context, {})
+        before = known.get((security.name, place))
+        now = monotonic()
+        proved_at = before.proved_at if before is not None and connection.session_reused else now
+        known[security.name, place] = _Kept(session, proved_at)
+
+
+sessions = Sessions()

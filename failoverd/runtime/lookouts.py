@@ -1,0 +1,68 @@
+"""One endpoint under one check, and the looks at it that are under way.
+
+A look costs one small object and no task: the prober calls `Look.tell`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult
+from failoverd.core.tallies import ProbeTally
+from failoverd.ports import Cancel, Prober
+
+
+@dataclass(slots=True, eq=False)
+class Look:
+    """One look under way. It is over when there is nothing left to cancel; `land` takes what it came to."""
+
+    lookout: "Lookout"
+    land: Callable[["Look", ProbeResult], None]
+    cancel: Cancel | None = None
+
+    def tell(self, result: ProbeResult) -> None:
+        """What the prober calls (`ports.Tell`)."""
+        self.land(self, result)
+
+    def abandon(self) -> None:
+        cancel, self.cancel = self.cancel, None
+        if cancel is not None:
+            cancel()
+
+
+@dataclass(slots=True, eq=False)
+class Lookout:
+    """One endpoint under one check, watched under the name of its policy.
+
+    `number` is its place among all that is watched under that name. Times are seconds of the daemon's clock: `due` is
+    when the next look out of turn, or the one that waits for a place, should begin; `began`, when the last one did;
+    `tripped_at`, for when its trip wire last had it looked at.
+    """
+
+    name: str
+    endpoint: Endpoint
+    check: Check
+    rules: HealthRules
+    prober: Prober
+    tally: ProbeTally
+    number: int
+    target: str  # what must not be hit by too many looks at once, whoever has them made
+    looks: list[Look] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+    usual: float | None = None  # what the last good answer took
+    watched: bool = True
+    waiting: bool = False  # for a place
+    due: float = 0.0
+    began: float = float("-inf")
+    tripped_at: float = float("-inf")
+    wire: Cancel | None = None
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """The endpoints of one region under one check of one policy, which are never looked at together."""
+        return self.name, self.endpoint.region, self.check.name
+
+    @property
+    def hasty(self) -> bool:
+        """Whether an answer that takes as long as `recheck` is late, for this endpoint."""
+        return self.usual is not None and self.usual < self.rules.recheck

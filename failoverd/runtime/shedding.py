@@ -1,0 +1,100 @@
+"""When the schedule cannot be kept: stretch the intervals rather than piling up, and go back when it is calm.
+
+Once a second it is looked at how late the looks of the last seconds began. While that stays too much, or no more looks
+may even wait for a place, the intervals become 2, 4 and at last 8 times as long. Re-checks of open verdicts keep their
+pace. After a calm time the factor is halved again; each relapse doubles the calm time that the next step back needs.
+"""
+
+from collections import deque
+from typing import Final
+
+from failoverd.core.tallies import Histogram, percentile
+
+WINDOW: Final = 10
+"""Seconds of which the looks are judged together."""
+
+TOO_LATE: Final = 0.25
+"""Seconds: a 99th percentile above it is trouble, one of at most a half of it is calm."""
+
+PATIENCE: Final = 10.0
+"""Seconds that trouble lasts, besides those of one window, before each step up. So one stall alone sheds nothing."""
+
+CALM: Final = 60.0
+LONGEST_CALM: Final = 3_600.0
+MOST: Final = 8
+
+
+class Recently:
+    """What a histogram of lags says of the last `WINDOW` seconds. `tick` is to be called once a second."""
+
+    def __init__(self, lag: Histogram) -> None:
+        self._lag = lag
+        self._seen: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=WINDOW + 1)
+
+    def tick(self, now: float) -> None:
+        self._seen.append((now, tuple(self._lag.counts)))
+
+    @property
+    def lag(self) -> float:
+        """The 99th percentile, in seconds, as the upper bound of its bucket."""
+        return percentile(self._lag.bounds, self._counts(), 99.0)
+
+    @property
+    def rate(self) -> float:
+        """Looks a second."""
+        if not self._seen or self._seen[-1][0] <= self._seen[0][0]:
+            return 0.0
+        return sum(self._counts()) / (self._seen[-1][0] - self._seen[0][0])
+
+    def _counts(self) -> list[int]:
+        if not self._seen:
+            return []
+        return [after - before for before, after in zip(self._seen[0][1], self._seen[-1][1], strict=True)]
+
+
+class Shedding:
+    """Decides by how much the intervals are stretched: `factor`. `stretching` says whether the last step was up."""
+
+    def __init__(self) -> None:
+        self.factor = 1
+        self.stretching = False
+        self._trouble_since: float | None = None
+        self._calm_since: float | None = None
+        self._calm = CALM
+        self._restored_at: float | None = None
+
+    def review(self, now: float, lag: float, *, full: bool) -> bool:
+        """Look at it again, with the 99th percentile of the window; returns whether `factor` changed."""
+        if lag > TOO_LATE or full:
+            self._calm_since = None
+            return self._in_trouble(now)
+        self._trouble_since = None
+        if lag > TOO_LATE / 2:
+            self._calm_since = None
+            return False
+        return self._is_calm(now)
+
+    def _in_trouble(self, now: float) -> bool:
+        if self._trouble_since is None:
+            self._trouble_since = now
+        if self.factor >= MOST or now - self._trouble_since < WINDOW + PATIENCE:
+            return False
+        if self._restored_at is not None and now - self._restored_at < self._calm:
+            self._calm = min(2 * self._calm, LONGEST_CALM)
+        self._trouble_since = now
+        self.factor *= 2
+        self.stretching = True
+        return True
+
+    def _is_calm(self, now: float) -> bool:
+        if self._calm_since is None:
+            self._calm_since = now
+        if now - self._calm_since < self._calm:
+            return False
+        if self.factor == 1:
+            self._calm = CALM
+            return False
+        self._calm_since = self._restored_at = now
+        self.factor //= 2
+        self.stretching = False
+        return True

@@ -1,0 +1,266 @@
+"""What this vantage thinks of itself: whether failures are to be believed, told once when it changes.
+
+`core.isolation` has the rules. Here is what they look at, kept up to date by what changes: how many endpoints of each
+cloud failed in their last look, and how the sentinels are. A probe that passes where the last one passed costs nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import NamedTuple
+
+from failoverd.core.events import VantageIsolated, VantageRejoined
+from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
+from failoverd.core.isolation import (
+    SENTINEL_RULES,
+    CloudSight,
+    Doubt,
+    Family,
+    IsolationRules,
+    Voice,
+    assess,
+    family_of,
+    run_length,
+    seen_elsewhere,
+    told,
+    voices_for,
+    witnessed,
+)
+from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeResult
+from failoverd.core.situations import VantageSituation
+from failoverd.ports import Clock, Emit
+
+
+@dataclass(slots=True, eq=False)
+class Answers:
+    """When an endpoint of a cloud last answered."""
+
+    at: float = float("-inf")
+
+
+@dataclass(slots=True, eq=False)
+class Sight:
+    """One endpoint of one policy as the vantage counts it.
+
+    `group` is its policy and region; `began` has, for each failing check, when that began; `answers` are its cloud's.
+    """
+
+    family: Family
+    cloud: str
+    group: tuple[str, str] = ("", "")
+    began: dict[str, float] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
+
+
+@dataclass(slots=True)
+class _Sentinel:
+    voice: Voice
+    health: CheckHealth
+
+
+class Objection(NamedTuple):
+    """Why a failure is not counted; `ask` when those who could bear it out should be looked at now.
+
+    `open` when the failure is to be looked at again soon: it would count as soon as it is borne out.
+    """
+
+    why: str
+    ask: bool = False
+    open: bool = False
+
+
+class Vantage:
+    """Hears every failure before it counts.
+
+    Args:
+        emit: is told when the vantage begins and ends to doubt itself.
+        clock: the time.
+        rules: the numbers.
+        sentinels: what should always be reachable, each with its check, by whose name it is known.
+    """
+
+    def __init__(
+        self,
+        emit: Emit,
+        clock: Clock,
+        rules: IsolationRules | None = None,
+        sentinels: Sequence[tuple[Endpoint, Check]] = (),
+    ) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._rules = rules or IsolationRules()
+        self._sentinels = {
+            check.name: _Sentinel(Voice(check.name, family_of(endpoint.family)), CheckHealth(since=clock()))
+            for endpoint, check in sentinels
+        }
+        self._clouds: dict[tuple[Family, str], CloudSight] = {}
+        self._answers: dict[tuple[Family, str], Answers] = {}
+        self._groups: dict[tuple[Family, str], dict[tuple[str, str], None]] = {}
+        self._turn = 0
+        self._doubts: dict[Family, Doubt] = {}
+        self._families: set[Family] = set()  # those that somebody watches: about others there is nothing to say
+        self._since = clock()
+        self._asked_at = -inf
+
+    # -- what is seen --------------------------------------------------------------------------------------------------
+
+    def count(self, sights: Iterable[Sight]) -> None:
+        """Count anew, after policies came or went. Endpoints in a cloud that is not known say nothing."""
+        earlier, now = self._clouds, self._clock()
+        self._clouds, self._groups = {}, {}
+        self._families = set()
+        for sight in sights:
+            self._families.add(sight.family)
+            key = (sight.family, sight.cloud)
+            if sight.cloud:
+                self._groups.setdefault(key, {})[sight.group] = None
+                sight.answers = self._answers.setdefault(key, Answers())
+                found = self._clouds.get(key, CloudSight(sight.cloud, 0, 0))
+                failing = found.failing + bool(sight.began)
+                self._clouds[key] = replace(found, watched=found.watched + 1, failing=failing)
+        for key, found in self._clouds.items():
+            before = earlier.get(key)
+            if found.lost:
+                lost_at = before.lost_at if before is not None and before.lost_at is not None else now
+                self._clouds[key] = replace(found, lost_at=lost_at)
+        for family in Family:
+            self._assess(family, now)
+
+    def judge(
+        self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
+    ) -> Objection | None:
+        """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
+        if result.outcome is Outcome.FAIL:
+            self._failed(sight, result)
+            return self._objection(sight, check, result, health, rules)
+        if result.outcome is not Outcome.BLIND:
+            self._answered(sight, result)
+        return None
+
+    def _failed(self, sight: Sight, result: ProbeResult) -> None:
+        first = not sight.began
+        sight.began.setdefault(result.check, result.at)
+        if first:
+            self._tally(sight, 1, result.at)
+
+    def _answered(self, sight: Sight, result: ProbeResult) -> None:
+        if sight.began.pop(result.check, None) is not None and not sight.began:
+            self._tally(sight, -1, result.at)
+
+    def _tally(self, sight: Sight, change: int, now: float) -> None:
+        before = self._clouds.get((sight.family, sight.cloud))
+        if before is None:
+            return
+        after = replace(before, failing=before.failing + change)
+        if after.lost != before.lost:
+            after = replace(after, lost_at=now if after.lost else None)
+        self._clouds[sight.family, sight.cloud] = after
+        if after.lost != before.lost:
+            self._assess(sight.family, now)
+
+    def _objection(
+        self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
+    ) -> Objection | None:
+        doubt = self._doubts.get(sight.family)
+        if doubt is not None and doubt.until is not None and result.at >= doubt.until and doubt.abstains:
+            self._assess(sight.family, result.at)
+            doubt = self._doubts.get(sight.family)
+        if doubt is not None and doubt.abstains:
+            return Objection(doubt.evidence)
+        if not would_fall(health, result.at, rules):
+            return None
+        why = self._unheard(sight, max(sight.began[result.check], result.at - run_length(rules, check.timeout)))
+        if not why:
+            return None
+        ask = result.at - self._asked_at >= rules.recheck  # many endpoints may wait for the same answer
+        self._asked_at = result.at if ask else self._asked_at
+        return Objection(why, ask, open=health.blind < rules.fall)
+
+    def _unheard(self, sight: Sight, since: float) -> str:
+        """Who should have answered since then, before a failure is believed; "" when enough have."""
+        voices = voices_for(sight.family, [each.voice for each in self._sentinels.values()])
+        if voices:
+            heard = witnessed(sight.family, voices, since, self._rules)
+            return "" if heard else "not enough sentinels answered since it began to fail"
+        others = [(found, self._answers[key].at) for key, found in self._others(sight)]
+        return "" if seen_elsewhere(others, since) else "no other cloud answered since it began to fail"
+
+    def _others(self, sight: Sight) -> list[tuple[tuple[Family, str], CloudSight]]:
+        """The other clouds of which endpoints of the same family are watched; none for what is in no cloud."""
+        if not sight.cloud:
+            return []
+        return [item for item in self._clouds.items() if item[0][0] is sight.family and item[0][1] != sight.cloud]
+
+    def witnesses(self, sight: Sight) -> list[tuple[str, str]]:
+        """Whose answer would bear a failure out, besides sentinels: policy and region, one for each other cloud."""
+        if voices_for(sight.family, [each.voice for each in self._sentinels.values()]):
+            return []
+        self._turn += 1
+        groups = (list(self._groups[key]) for key, found in self._others(sight) if not found.lost)
+        return [group[self._turn % len(group)] for group in groups]
+
+    # -- sentinels -----------------------------------------------------------------------------------------------------
+
+    def observe(self, result: ProbeResult) -> Observation | None:
+        """Fold in one look at a sentinel. None when there is no such sentinel."""
+        sentinel = self._sentinels.get(result.check)
+        if sentinel is None:
+            return None
+        observation = observe(sentinel.health, result, SENTINEL_RULES)
+        sentinel.health, voice = observation.health, sentinel.voice
+        alive = result.outcome in {Outcome.PASS, Outcome.DEGRADED}
+        after = replace(
+            voice,
+            down=observation.health.state is Health.UNHEALTHY,
+            blind=result.outcome is Outcome.BLIND,
+            answered_at=result.at if alive else voice.answered_at,
+            well=alive and observation.health.state in {Health.HEALTHY, Health.DEGRADED},
+        )
+        sentinel.voice = after
+        if (after.down, after.blind, after.well) != (voice.down, voice.blind, voice.well):
+            for family in Family:
+                self._assess(family, result.at)
+        return observation
+
+    # -- what it thinks of itself --------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let the time pass that bounds a doubt."""
+        for family in tuple(self._doubts):
+            self._assess(family, self._clock())
+
+    def situation(self) -> VantageSituation:
+        voices = [sentinel.voice for sentinel in self._sentinels.values()]
+        abstaining = [doubt for doubt in self._doubts.values() if doubt.abstains]
+        return VantageSituation(
+            at=self._clock(),
+            isolated=tuple(doubt.family.value for doubt in abstaining),
+            since=min((doubt.since for doubt in abstaining), default=self._since),
+            evidence=told(self._doubts),
+            sentinels=len(voices),
+            silent=tuple(sorted(voice.name for voice in voices if voice.down or voice.blind)),
+        )
+
+    def _assess(self, family: Family, now: float) -> None:
+        if family not in self._families:
+            self._doubts.pop(family, None)
+            return
+        before = self._doubts.get(family)
+        clouds = [found for (kind, _), found in sorted(self._clouds.items()) if kind is family]
+        voices = [sentinel.voice for sentinel in self._sentinels.values()]
+        after = assess(family, clouds, voices, before, self._rules, now)
+        if after is None:
+            self._doubts.pop(family, None)
+        else:
+            self._doubts[family] = after
+        was, abstains = before is not None and before.abstains, after is not None and after.abstains
+        if after is not None and abstains and not was:
+            told_at = self._clock()
+            self._emit(VantageIsolated(at=told_at, family=family, cause=after.cause, evidence=after.evidence))
+        elif before is not None and was and not abstains:
+            self._rejoined(before, after, now)
+
+    def _rejoined(self, before: Doubt, after: Doubt | None, now: float) -> None:
+        cause = "other clouds stayed in sight, so the evidence is believed" if after is not None else "it sees again"
+        lasted = max(0.0, now - before.since)
+        self._emit(VantageRejoined(at=self._clock(), family=before.family, lasted=lasted, evidence=cause))

@@ -1,0 +1,221 @@
+"""What the benchmarks compute from what they see. What they see is measured in `bench/`, never in a test."""
+
+import random
+import subprocess
+import sys
+from math import inf
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))
+
+from bench.circumstances import Circumstances  # noqa: E402 - the same
+from bench.detectors import _Daemon, _Gdnsd, _HaProxy  # noqa: E402 - the line above is how it is found
+from bench.exposition import Histogram, histogram, total  # noqa: E402 - the same
+from bench.figures import Goal  # noqa: E402 - the same
+from bench.nginx import Counts  # noqa: E402 - the same
+from bench.paper import Loss, Paper  # noqa: E402 - the same
+from bench.probe_cost import Cost, Setting, Window  # noqa: E402 - the same
+from bench.probe_report import ProbeRun, goals  # noqa: E402 - the same
+from bench.scale_report import ScaleRun  # noqa: E402 - the same
+from bench.scale_report import goals as scale_goals  # noqa: E402 - the same
+from bench.scale_run import Reading, Scaled, Size  # noqa: E402 - the same
+from bench.threshold import threshold  # noqa: E402 - the same
+from bench.troubles import INTERVAL, Field, Region, Trouble  # noqa: E402 - the same
+from bench.watchers import FAILOVERD, GDNSD, GDNSD_SLOWER, HAPROXY, Kind  # noqa: E402 - the same
+from failoverd.core.records import Endpoint, Outcome  # noqa: E402 - the same
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+PAGE = """\
+# TYPE lag_seconds histogram
+lag_seconds_bucket{le="0.01",kind="http"} 90
+lag_seconds_bucket{le="0.05",kind="http"} 99
+lag_seconds_bucket{le="+Inf",kind="http"} 100
+lag_seconds_bucket{le="0.01",kind="tcp"} 100
+lag_seconds_bucket{le="0.05",kind="tcp"} 100
+lag_seconds_bucket{le="+Inf",kind="tcp"} 100
+lag_seconds_count{kind="http"} 100
+lag_seconds_count{kind="tcp"} 100
+lag_seconds_sum{kind="http"} 1
+lag_seconds_sum{kind="tcp"} 1
+"""
+
+
+def test_series_of_one_histogram_are_taken_together() -> None:
+    assert histogram(PAGE, "lag_seconds").counts == {0.01: 190, 0.05: 199, inf: 200}
+    assert total(PAGE, "lag_seconds_count") == 200
+
+
+@pytest.mark.parametrize(("percent", "bound"), [(50, 0.01), (95, 0.01), (99, 0.05), (99.5, 0.05), (100, inf)])
+def test_a_percentile_is_the_bound_of_its_bucket(percent: float, bound: float) -> None:
+    assert histogram(PAGE, "lag_seconds").percentile(percent) == bound
+
+
+def test_what_was_before_does_not_count() -> None:
+    before = Histogram({0.01: 100, 0.05: 100, inf: 100})
+    assert histogram(PAGE, "lag_seconds").since(before).percentile(90) == 0.01
+    assert histogram(PAGE, "lag_seconds").since(before).percentile(95) == 0.05
+
+
+def test_a_page_without_the_histogram_is_said() -> None:
+    with pytest.raises(RuntimeError, match="have no histogram delay"):
+        histogram(PAGE, "delay")
+
+
+# -- what probes cost --------------------------------------------------------------------------------------------------
+
+
+def cost(kind: Kind, watcher: str, *micros: float) -> Cost:
+    return Cost(kind, watcher, tuple(Window(1.0, each * 1e-6 * 1_000, 1_000, 1_000, None) for each in micros))
+
+
+def judged(*costs: Cost) -> list[Goal]:
+    setting = Setting(1_000, 1, 20, 10, 3, tuple(Kind))
+    at = Circumstances("bench/probes.py", "today", "a machine", {}, (0.0, 0.0))
+    return goals(ProbeRun(setting, costs, at))
+
+
+def test_the_median_of_the_windows_counts() -> None:
+    assert cost(Kind.HTTP, FAILOVERD, 300, 90, 100).each == pytest.approx(100e-6)
+
+
+def test_the_cheaper_gdnsd_is_the_one_to_beat() -> None:
+    ours, peers = cost(Kind.HTTP, FAILOVERD, 110), (cost(Kind.HTTP, GDNSD, 120), cost(Kind.HTTP, GDNSD_SLOWER, 105))
+    (goal,) = judged(ours, *peers)
+    assert not goal.reached
+    assert goal.found == "1.05 times (110 of 105 µs)"
+
+
+def test_haproxy_is_striven_for_with_http_and_demanded_with_tls() -> None:
+    found = judged(
+        cost(Kind.HTTP, FAILOVERD, 100),
+        cost(Kind.HTTP, HAPROXY, 60),
+        cost(Kind.HTTPS, FAILOVERD, 820),
+        cost(Kind.HTTPS, HAPROXY, 750),
+    )
+    assert [(goal.reached, goal.binding) for goal in found] == [(False, False), (True, True)]
+
+
+def test_what_was_not_measured_has_no_goal() -> None:
+    assert judged(cost(Kind.RESUMED, FAILOVERD, 500)) == []
+
+
+# -- how many one core carries -----------------------------------------------------------------------------------------
+
+
+def scaled(name: str, endpoints: int, every: float, *, micros: float, memories: tuple[int, ...] = (100, 100)) -> Scaled:
+    """A minute at full rate, at this cost of a probe, with so many MB at each look; a lag of 10 ms for all but 1 %."""
+    size, seconds = Size(name, endpoints, every, 60), 60.0
+    probes, steps = endpoints / every * seconds, len(memories) - 1
+    readings = [
+        Reading(
+            at=seconds * step / steps,
+            cpu=probes * step / steps * micros * 1e-6,
+            memory=memory * 1_000_000,
+            counts=Counts(round(probes * step / steps), round(probes * step / steps)),
+            lag=Histogram({0.01: 99.0 * step, 0.1: 100.0 * step, inf: 100.0 * step}),
+        )
+        for step, memory in enumerate(memories)
+    ]
+    return Scaled(size, 1.0, tuple(readings))
+
+
+def missed(*sizes: Scaled) -> list[str]:
+    at = Circumstances("bench/scale.py", "today", "a machine", {}, (0.0, 0.0))
+    return [goal.found for goal in scale_goals(ScaleRun(sizes, 30, at)) if not goal.reached]
+
+
+def test_a_third_of_a_core_is_what_two_thousand_cheap_probes_a_second_take() -> None:
+    assert missed(scaled("10000/5s", 10_000, 5.0, micros=170)) == []
+    assert missed(scaled("10000/5s", 10_000, 5.0, micros=180)) == ["36.0%, for 100.0% of the probes"]
+
+
+def test_memory_has_to_be_small_and_flat() -> None:
+    assert missed(scaled("10000/5s", 10_000, 5.0, micros=100, memories=(140, 160, 142))) == ["160.0 MB"]
+    assert missed(scaled("10000/5s", 10_000, 5.0, micros=100, memories=(100, 103))) == ["3.0%"]
+
+
+def test_a_probe_may_not_get_dear_with_the_number_of_endpoints() -> None:
+    few, some = scaled("1000/500ms", 1_000, 0.5, micros=90), scaled("10000/5s", 10_000, 5.0, micros=100)
+    assert missed(few, some, scaled("30000/15s", 30_000, 15.0, micros=130)) == []
+    assert missed(few, some, scaled("30000/15s", 30_000, 15.0, micros=150)) == ["1.67 times (30000/15s to 1000/500ms)"]
+
+
+# -- who noticed -------------------------------------------------------------------------------------------------------
+
+FIELD = Field([Region("crashed-0", Trouble.CRASHED, [f"127.90.0.{host}" for host in range(1, 9)])])
+
+
+def test_a_region_of_haproxy_is_down_when_fewer_than_half_of_its_servers_are_up() -> None:
+    listener = _HaProxy(FIELD)
+    says = "[WARNING]  (7) : Server crashed-0/s{} is {}, reason: Layer4 connection problem, info: ..."
+    turns = [(0, "DOWN"), (1, "DOWN"), (2, "DOWN"), (3, "DOWN"), (3, "UP"), (4, "DOWN"), (5, "DOWN")]
+    assert [list(listener.down(says.format(*turn))) for turn in turns] == [[]] * 6 + [["crashed-0"]]
+
+
+def test_a_region_of_gdnsd_is_down_when_fewer_than_half_of_its_addresses_are_up() -> None:
+    listener = _Gdnsd(FIELD)
+    says = "warning: state of '127.90.0.{}/live' changed from UP to DOWN"
+    assert [list(listener.down(says.format(host))) for host in range(1, 6)] == [[]] * 4 + [["crashed-0"]]
+    assert list(listener.down("info: something else")) == []
+
+
+def test_the_verdict_of_failoverd_is_its_event() -> None:
+    listener = _Daemon("failoverd")
+    assert list(listener.down('{"event": "region.failed", "policy": "crashed-0", "region": "struck"}')) == ["crashed-0"]
+    assert list(listener.down('{"event": "region.degraded", "policy": "crashed-0", "region": "struck"}')) == []
+    wrong = listener.down('{"event": "region.failed", "policy": "crashed-0", "region": "steady"}')
+    assert list(wrong) == ["crashed-0/steady"]
+
+
+def test_a_listener_takes_the_time_of_the_first_verdict() -> None:
+    lines = 'print(\'nothing\'); print(\'{"event": "region.failed", "policy": "p", "region": "struck"}\')'
+    listener = _Daemon("failoverd")
+    with subprocess.Popen([sys.executable, "-c", f"{lines}; {lines}"], stdout=subprocess.PIPE) as process:
+        listener.read(process)
+    assert list(listener.verdicts) == ["p"]
+
+
+# -- what is made up ---------------------------------------------------------------------------------------------------
+
+
+def test_plain_threshold_probing_needs_two_intervals_more_than_the_phase() -> None:
+    found = threshold(Trouble.CRASHED, 200, seed=1)
+    assert all(2 * INTERVAL <= seconds <= 3 * INTERVAL for seconds in found)
+    assert min(threshold(Trouble.DROPPED, 200, seed=1)) > min(found)
+
+
+def paper_world() -> Paper:
+    return Paper(random.Random(1))  # noqa: S311 - repeatable, no secret
+
+
+def answers(paper: Paper, times: int) -> list[tuple[Outcome, float]]:
+    looks = (paper.answer("p", Endpoint("struck", "192.0.2.1"), 2.0) for _ in range(times))
+    return [(outcome, took) for outcome, _, took in looks]
+
+
+def test_lost_packets_are_sent_again_and_mostly_arrive_in_time() -> None:
+    paper = paper_world()
+    paper.lose(Loss.PACKETS)
+    found = answers(paper, 10_000)
+    late = sum(1 for outcome, took in found if outcome is Outcome.PASS and took > 0.1)
+    assert 250 < late < 550  # a packet of four, one time in a hundred
+    assert 0 < paper.failed < 20  # two connection requests in a row
+
+
+def test_lost_probes_fail_one_time_in_a_hundred() -> None:
+    paper = paper_world()
+    paper.lose(Loss.PROBES)
+    assert 60 < sum(outcome is Outcome.FAIL for outcome, _ in answers(paper, 10_000)) < 140
+
+
+def test_errors_come_at_random_and_every_other_trouble_always() -> None:
+    paper = paper_world()
+    assert {outcome for outcome, _ in answers(paper, 50)} == {Outcome.PASS}
+    paper.strike("p", Trouble.SLOW)
+    assert set(answers(paper, 50)) == {(Outcome.FAIL, 2.0)}
+    paper.strike("p", Trouble.ERRORS)
+    assert {outcome for outcome, _ in answers(paper, 50)} == {Outcome.PASS, Outcome.FAIL}

@@ -1,0 +1,224 @@
+"""Wires to real servers; only the pauses between two connections are shortened."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+
+import pytest
+import pytest_asyncio
+from support.private_network import looks
+from support.probers import prober
+from support.targets import Connection, refusing, serve, silent
+
+from failoverd.core.records import Endpoint
+from failoverd.ports import Tripping
+from failoverd.probes import tripwire
+from failoverd.probes.reactor import reactor
+from failoverd.probes.tripwire import keep
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_wire_is_left() -> AsyncIterator[None]:
+    yield
+    assert reactor(asyncio.get_running_loop())._watched == {}
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tripwire, "_FIRST", 0.01)
+    monkeypatch.setattr(tripwire, "_LONGEST", 0.04)
+
+
+def lives(monkeypatch: pytest.MonkeyPatch, *ages: float) -> None:
+    """The ages that connections are found to have when they end; the last one again and again."""
+    remaining = list(ages)
+    monkeypatch.setattr(tripwire._Wire, "_age", lambda _: remaining.pop(0) if len(remaining) > 1 else remaining[0])
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.rung = 0
+
+    def __call__(self) -> None:
+        self.rung += 1
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the event is the peer's, and no object of ours
+            await asyncio.sleep(0.001)  # the peer is real, and so is the time that it takes
+
+
+async def closes(connection: Connection) -> None:
+    """Close at once, in order."""
+
+
+async def greets_and_stays(connection: Connection) -> None:
+    await connection.send(b"220 welcome\r\n")
+    await connection.hold()
+
+
+async def floods(connection: Connection) -> None:
+    while True:
+        await connection.send(b"x" * 65_536)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_peer_that_stays_trips_nothing(host: str) -> None:
+    bell = Bell()
+    async with serve(greets_and_stays, host=host) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections)
+        await asyncio.sleep(0.05)
+        cancel()
+    assert (bell.rung, target.connections) == (0, 1)
+
+
+async def test_a_reset_trips_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell, held = Bell(), list[Connection]()
+
+    async def stand(connection: Connection) -> None:
+        held.append(connection)
+        await connection.hold()
+
+    async with serve(stand) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: held)
+        lives(monkeypatch, 30.0)
+        held[0].reset()
+        await until(lambda: bell.rung)
+        await until(lambda: len(held) == 2)
+        held[1].reset()
+        await until(lambda: bell.rung == 2)
+        cancel()
+
+
+async def test_a_server_that_is_stopped_trips_it_once_and_again_when_it_was_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bell, tries = Bell(), list[float]()
+    begin = tripwire._Wire._begin
+
+    def counted(wire: tripwire._Wire) -> None:
+        tries.append(1.0)
+        begin(wire)
+
+    monkeypatch.setattr(tripwire._Wire, "_begin", counted)
+    async with serve(silent) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections)
+    await until(lambda: bell.rung)
+    await until(lambda: len(tries) > 5)
+    assert bell.rung == 1
+    async with serve(silent, port=target.port) as again:
+        await until(lambda: again.connections)
+        monkeypatch.setattr(tripwire, "_STEADY", 0.0)
+    await until(lambda: bell.rung == 2)
+    cancel()
+
+
+async def test_a_refusal_trips_it_once() -> None:
+    bell = Bell()
+    with refusing() as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: bell.rung)
+        await asyncio.sleep(0.2)
+        cancel()
+    assert bell.rung == 1
+
+
+async def test_a_server_that_closes_each_connection_at_once_costs_one_look() -> None:
+    bell = Bell()
+    async with serve(closes) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections > 5)
+        cancel()
+    assert bell.rung == 1
+
+
+async def test_a_server_that_closes_idle_connections_teaches_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = Bell()
+    lives(monkeypatch, 60.0, 61.0, 59.0, 60.0, 62.0)
+    async with serve(closes) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections > 5)
+        cancel()
+    assert bell.rung == 1
+
+
+async def test_a_close_at_another_age_trips_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = Bell()
+    lives(monkeypatch, 60.0, 60.0, 20.0, 60.0, 60.0)
+    async with serve(closes) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections > 6)
+        cancel()
+    assert bell.rung == 3  # the first, the early one, and the one after it that is late by comparison
+
+
+async def test_a_peer_that_talks_without_end_is_left_alone() -> None:
+    bell = Bell()
+    async with serve(floods) as target:
+        cancel = keep(target.host, target.port, bell)
+        await until(lambda: target.connections == 2)
+        cancel()
+    assert bell.rung == 0
+
+
+async def test_a_peer_that_vanishes_in_silence_is_noticed() -> None:
+    loop = "uvloop" if "uvloop" in type(asyncio.get_running_loop()).__module__ else "asyncio"
+    assert 0.5 < (await asyncio.to_thread(looks, loop))["vanished"] < 10.0
+
+
+async def test_a_host_without_descriptors_waits_and_trips_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell, tries = Bell(), list[int]()
+
+    def exhausted(*_: object) -> socket.socket:
+        tries.append(1)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(tripwire, "socket", SimpleNamespace(**{**vars(socket), "socket": exhausted}))
+    cancel = keep("127.0.0.1", 9, bell)
+    await until(lambda: len(tries) > 3)
+    cancel()
+    assert bell.rung == 0
+
+
+async def test_a_name_is_resolved_and_one_without_address_trips_nothing() -> None:
+    bell = Bell()
+    async with serve(silent) as target:
+        cancel = keep("localhost", target.port, bell)
+        await until(lambda: target.connections or bell.rung)
+        cancel()
+    cancel = keep("a" * 70, 9, bell)
+    rung = bell.rung
+    await asyncio.sleep(0.05)
+    cancel()
+    assert bell.rung == rung
+    await until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_it_can_be_cancelled_at_any_time() -> None:
+    bell = Bell()
+    async with serve(silent) as target:
+        for turns in range(12):
+            cancel = keep(target.host, target.port, bell)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancel()
+            cancel()
+    assert bell.rung == 0
+
+
+async def test_a_check_keeps_a_wire_when_it_is_asked_to() -> None:
+    bell = Bell()
+    async with serve(silent) as target:
+        without, within = prober("tcp", target.port).prober, prober("tcp", target.port, trip_wire=True).prober
+        assert isinstance(without, Tripping)
+        assert isinstance(within, Tripping)
+        assert without.wire(Endpoint("region-1", "127.0.0.1"), bell) is None
+        cancel = within.wire(Endpoint("region-1", "127.0.0.1"), bell)
+        assert cancel is not None
+        await until(lambda: target.connections)
+        cancel()

@@ -1,0 +1,252 @@
+"""The page of metrics: scraped from a real daemon, the same as the manual, bounded, and shut to everything else."""
+
+import asyncio
+import re
+import socket
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from support.daemons import site
+from support.servers import ZONE
+
+from failoverd.app import Daemon
+from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
+from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.situations import RegionSituation, VantageSituation
+from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
+from failoverd.telemetry import exposing
+from failoverd.telemetry.exposing import exposed
+from failoverd.telemetry.metrics import Metrics
+
+PATIENCE = 20.0
+MANUAL = Path(__file__).parents[2] / "docs" / "metrics.md"
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+
+
+def families(page: bytes) -> dict[str, Metric]:
+    return {family.name: family for family in text_string_to_metric_families(page.decode())}
+
+
+def value(page: bytes, name: str, **labels: str) -> float:
+    (found,) = [
+        sample.value
+        for family in families(page).values()
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
+    return found
+
+
+async def ask(port: int, asked: bytes) -> bytes:
+    """Everything that comes back to these bytes."""
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(asked)
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+        finally:
+            writer.transport.abort()
+
+
+async def scrape(port: int) -> bytes:
+    def read() -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
+            page: bytes = answer.read()
+            return page
+
+    return await asyncio.to_thread(read)
+
+
+# -- of a real daemon --------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def running(root: Path, listen: str) -> AsyncIterator[tuple[list[Event], asyncio.Task[None]]]:
+    """A daemon with its regions on loopback, and what it told."""
+    async with site(root, EMBEDDED) as here:
+        here.config.write_text(f'{here.config.read_text()}metrics: {{listen: "{listen}"}}\n')
+        events: list[Event] = []
+        news = asyncio.Event()
+
+        def hear(event: Event) -> None:
+            events.append(event)
+            news.set()
+
+        daemon = Daemon(here.config, [hear])
+        life = asyncio.create_task(daemon.run())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not _well(events):
+                    await news.wait()
+                    news.clear()
+            yield events, life
+        finally:
+            daemon.stop("the test is over")
+            await life
+
+
+def _well(events: list[Event]) -> bool:
+    regions = {event.region for event in events if isinstance(event, RegionRecovered)}
+    return len(regions) == 2 and any(isinstance(event, DaemonStarted) for event in events)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: Path) -> None:
+    port = free_port()
+    async with running(tmp_path, f"127.0.0.1:{port}") as (events, _):
+        page = await scrape(port)
+    assert not [event for event in events if isinstance(event, MetricsFailed | EndpointRecovered)]
+    listed = {
+        (name, kind, tuple(re.findall(r"`(\w+)`", labels)))
+        for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", MANUAL.read_text(), re.MULTILINE)
+    }
+    shown = set()
+    for name, kind in re.findall(rb"^# TYPE (\w+) (\w+)$", page, re.MULTILINE):
+        labels = re.findall(rb"^%s(?:_bucket)?\{(.*?)\} " % name, page, re.MULTILINE)
+        names = tuple(key for key in re.findall(r'(\w+)="', labels[0].decode()) if key != "le") if labels else ()
+        shown.add((name.decode(), kind.decode(), names))
+    assert {(name, kind, tuple(sorted(labels))) for name, kind, labels in listed} == shown
+    assert value(page, "failoverd_probes_total", policy="api", check="live", kind="http", outcome="pass") > 0
+    assert value(page, "failoverd_schedule_lag_seconds_count") > 0
+    assert value(page, "failoverd_region_score_ratio", region="west") == 1.0
+    assert value(page, "failoverd_region_state", region="east", state="healthy") == 1.0
+    assert value(page, "failoverd_probe_interval_factor") == 1.0
+    assert b"127.87.0." not in page
+
+
+async def test_a_port_that_somebody_else_has_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.transport.abort(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(tmp_path, f"127.0.0.1:{port}") as (events, _):
+        (failed,) = [event for event in events if isinstance(event, MetricsFailed)]
+    assert failed.listen == f"127.0.0.1:{port}"
+    assert "already in use" in failed.say()
+
+
+# -- the numbers -------------------------------------------------------------------------------------------------------
+
+
+def tally() -> ProbeTally:
+    found = ProbeTally("api", "live", "http")
+    endpoint = Endpoint("azure", "192.0.2.10")
+    for outcome, reason, took in (
+        (Outcome.PASS, ProbeReason.OK, 0.001),
+        (Outcome.PASS, ProbeReason.OK, 0.0011),
+        (Outcome.DEGRADED, ProbeReason.SLOW, 0.7),
+        (Outcome.FAIL, ProbeReason.CONNECT_REFUSED, 99.0),
+        (Outcome.BLIND, ProbeReason.NO_ROUTE, 5.0),
+    ):
+        found.add(ProbeResult(endpoint, "live", outcome, reason, Timings(took), 0.0))
+    return found
+
+
+def metrics() -> Metrics:
+    figures = ProbingFigures(probes=(tally().figures(),), lag_max=0.25, skipped=3, stretched=2, wires=4)
+    region = RegionSituation("api", "A", 'a "quoted"\nname', 0.0, "down", 2_500, 0.0)
+    vantage = VantageSituation(0.0, ("IPv4", "IPv6"), 0.0)
+    return Metrics(lambda: figures, lambda: [region, vantage], "1.2.3", 1_000.0)
+
+
+def test_probes_are_counted_by_what_they_came_to_and_blind_ones_are_not_timed() -> None:
+    page = metrics().snapshot().page()
+    counted = {
+        (sample.labels["outcome"], sample.labels["reason"]): sample.value
+        for sample in families(page)["failoverd_probes"].samples
+    }
+    assert counted == {
+        ("pass", "ok"): 2,
+        ("degraded", "slow"): 1,
+        ("fail", "connect_refused"): 1,
+        ("blind", "no_route"): 1,
+    }
+    seconds = {
+        sample.labels["le"]: sample.value
+        for sample in families(page)["failoverd_probe_duration_seconds"].samples
+        if "le" in sample.labels
+    }
+    assert [seconds[bound] for bound in ("0.001", "0.0025", "0.5", "1.0", "30.0", "+Inf")] == [1, 2, 2, 3, 3, 4]
+    assert value(page, "failoverd_probe_duration_seconds_sum") == pytest.approx(99.7021)
+
+
+def test_everything_else_is_there_and_names_are_written_so_that_they_can_be_read_back() -> None:
+    page = metrics().snapshot().page()
+    assert value(page, "failoverd_probes_skipped_total") == 3
+    assert value(page, "failoverd_probe_interval_factor") == 2
+    assert value(page, "failoverd_schedule_lag_max_seconds") == 0.25
+    assert value(page, "failoverd_vantage_isolated") == 2
+    assert value(page, "failoverd_build_info", version="1.2.3") == 1
+    assert value(page, "failoverd_region_score_ratio", region='a "quoted"\nname') == 0.25
+
+
+def test_a_percentile_is_the_bound_of_its_bucket() -> None:
+    lag = Histogram(LAG_BOUNDS)
+    assert percentile(lag.bounds, lag.counts, 99.0) == 0.0
+    for late in [0.0005] * 98 + [0.2] * 2:
+        lag.add(late)
+    assert percentile(lag.bounds, lag.counts, 98.0) == 0.001
+    assert percentile(lag.bounds, lag.counts, 99.0) == 0.25
+    assert lag.cumulative()[-1] == 100
+
+
+# -- whoever asks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        (b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n", b"200 OK"),
+        (b"GET /metrics?name=up HTTP/1.0\r\n\r\n", b"200 OK"),
+        (b"HEAD /metrics HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"404 Not Found"),
+        (b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"405 Method Not Allowed"),
+        (b"\xff\x00\r\n\r\n", b"405 Method Not Allowed"),
+    ],
+)
+async def test_only_the_page_is_served_and_only_to_who_reads(asked: bytes, status: bytes) -> None:
+    async with exposed("127.0.0.1", 0, metrics()) as port:
+        answer = await ask(port, asked)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert bool(body) is not asked.startswith(b"HEAD")
+
+
+async def test_who_asks_with_too_many_bytes_is_hung_up_on() -> None:
+    async with exposed("127.0.0.1", 0, metrics()) as port:
+        assert await ask(port, b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 100_000) == b""
+        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n")
+
+
+async def test_who_never_finishes_asking_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposing, "_PATIENCE", 0.05)
+    async with exposed("127.0.0.1", 0, metrics()) as port:
+        assert await ask(port, b"GET /metrics HTTP/1.1\r\n") == b""
+
+
+async def test_a_crowd_is_turned_away_and_the_page_is_made_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+    plain = metrics()
+
+    def counted() -> ProbingFigures:
+        nonlocal made
+        made += 1
+        return plain._figures()
+
+    async with exposed("127.0.0.1", 0, Metrics(counted, list, "1", 0.0)) as port:
+        answers = await asyncio.gather(*(ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)))
+        assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+        assert made == 1
+        monkeypatch.setattr(exposing, "_MOST_GUESTS", 0)
+        assert await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") == b""
