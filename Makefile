@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: help demo test lint unit servers lock bench soak clean
+BENCHES := failover providers probes scale detection
+
+.PHONY: help demo test lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -30,10 +32,16 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 soak: $(VENV)/dev  ## the property tests and the simulation, twenty times as long (about half an hour)
 	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=300 $(BIN)/pytest tests/core tests/runtime/test_simulation.py
 
-bench: $(VENV)/dev servers  ## time from fault to changed answer, and calls to every cloud; writes docs/performance.md
-	./tests/install-servers gdnsd
-	$(BIN)/python bench/failover.py --write docs/performance.md
-	$(BIN)/python bench/providers.py --write docs/performance.md
+bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
+	./tests/install-servers bench
+	status=0; for each in $(BENCHES); do \
+		$(BIN)/python bench/$$each.py --write docs/performance.md || status=1; \
+	done; exit $$status
+
+# One of them alone, as in `make bench-probes`.
+$(BENCHES:%=bench-%): bench-%: $(VENV)/dev servers
+	./tests/install-servers bench
+	$(BIN)/python bench/$*.py --write docs/performance.md
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-header

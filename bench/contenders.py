@@ -1,8 +1,6 @@
 """Who is compared: failoverd, publishing at its embedded server and at BIND, and gdnsd. All watch the same targets."""
 
-import re
-import subprocess
-import sys
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +8,11 @@ from pathlib import Path
 
 from support.servers import ZONE, DnsServer, program
 
+from bench.processes import failoverd_program, running, version
 from bench.targets import Target
 
 RECORD = f"api.{ZONE}"
 _TTL = 5
-_STOP_WITHIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def failoverd(
     (policies / "api.yaml").write_text(_policy(setting, *targets))
     config = home / "failoverd.yaml"
     config.write_text(_daemon(port, bind))
-    with _running([str(Path(sys.executable).with_name("failoverd")), "run", "--config", str(config)], home):
+    with running([failoverd_program(), "run", "--config", str(config)], home):
         yield
 
 
@@ -52,46 +50,18 @@ def gdnsd(directory: Path, setting: Setting, targets: tuple[Target, Target], por
     (home / "zones").mkdir(parents=True)
     (home / "config").write_text(_gdnsd(home, setting, port, *targets))
     (home / "zones" / ZONE).write_text(_GDNSD_ZONE)
-    with _running([program("gdnsd"), "-c", str(home), "start"], home):
+    with running([program("gdnsd"), "-c", str(home), "start"], home):
         yield
 
 
 def versions() -> dict[str, str]:
     """Which software was measured: name to version."""
     return {
-        "failoverd": _version([str(Path(sys.executable).with_name("failoverd")), "--version"]),
-        "BIND": _version([program("named"), "-v"]),
-        "gdnsd": _version([program("gdnsd"), "-V"]),
-        "Python": ".".join(map(str, sys.version_info[:3])),
+        "failoverd": version([failoverd_program(), "--version"]),
+        "BIND": version([program("named"), "-v"]),
+        "gdnsd": version([program("gdnsd"), "-V"]),
+        "Python": platform.python_version(),
     }
-
-
-def _version(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    found = re.search(r"\d+(\.\d+)+\S*", done.stdout + done.stderr)
-    return found.group() if found else "unknown"
-
-
-@contextmanager
-def _running(command: list[str], home: Path) -> Iterator[None]:
-    """A process whose output goes to `home`/log. When something fails meanwhile, the end of that log is shown."""
-    log = home / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=home)
-    try:
-        yield
-    except Exception:
-        state = "ran" if process.poll() is None else f"had ended with status {process.returncode}"
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        sys.stderr.write(f"-- {Path(command[0]).name} {state}; its last words:\n{tail}\n")
-        raise
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 # -- configuration -----------------------------------------------------------------------------------------------------

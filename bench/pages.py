@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
-ORDER = ("bench/failover.py", "bench/providers.py")
+ORDER = (
+    "bench/failover.py",
+    "bench/providers.py",
+    "bench/probes.py",
+    "bench/scale.py",
+    "bench/detection.py",
+)
 """Who writes a part, in the order of the page. The first one brings the title."""
 
 _MARK = re.compile(r"^<!-- written by (\S+) -->\n", re.MULTILINE)

@@ -10,7 +10,7 @@ from bench.figures import Goal, machine
 from bench.footprint import MOST_HELP, RUNS, Footprint
 from bench.oci import OPERATIONS, RATE
 from bench.outage import FALL, INTERVAL, RECHECK, TICK, Outage
-from bench.report import table
+from bench.report import goals_table, table
 from bench.route53 import INSYNC_AFTER, PROCESSING
 from bench.stands import PER_POLICY
 
@@ -88,7 +88,7 @@ def as_json(run: ProviderRun) -> dict[str, Any]:
 
 def tables(run: ProviderRun) -> str:
     """Calls, times and goals, as Markdown."""
-    return "\n\n".join(part for part in (_calls(run), _times(run), _failures(run), _goals(run)) if part)
+    return "\n\n".join(part for part in (_calls(run), _times(run), _failures(run), goals_table(goals(run))) if part)
 
 
 def _calls(run: ProviderRun) -> str:
@@ -140,11 +140,6 @@ def _failures(run: ProviderRun) -> str:
     return "\n".join(f"- {kind} could not be measured: {why}" for kind, why in run.failed.items())
 
 
-def _goals(run: ProviderRun) -> str:
-    rows = [[goal.text, goal.found, "reached" if goal.reached else "**missed**"] for goal in goals(run)]
-    return table(["goal", "measured", "goal reached?"], rows)
-
-
 # -- the part of the page ----------------------------------------------------------------------------------------------
 
 
@@ -187,7 +182,7 @@ Load average {run.load[0]:.2f} before, {run.load[1]:.2f} after.
 {failures}A daemon without clouds imported {found.modules} modules and had {found.memory / _MEGABYTE:.0f} MB resident at
 most. `failoverctl --help` took {found.help_median * 1000:.0f} ms (median), {found.help_slowest * 1000:.0f} ms at most.
 
-{_goals(run)}
+{goals_table(goals(run))}
 
 `bench/providers.py --help` says how to measure one provider alone.
 """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.contenders import Setting
-from bench.figures import Run, Spread, goals, overheads, totals
+from bench.figures import Goal, Run, Spread, goals, overheads, totals
 from bench.trial import GDNSD, OURS, POLL, SYSTEMS
 
 _DURATION = 8
@@ -15,7 +15,7 @@ _DURATION = 8
 
 def tables(run: Run) -> str:
     """The three tables, as Markdown."""
-    return "\n\n".join((_totals_table(run), _overheads_table(run), _goals_table(run)))
+    return "\n\n".join((_totals_table(run), _overheads_table(run), goals_table(goals(run))))
 
 
 def _totals_table(run: Run) -> str:
@@ -39,8 +39,9 @@ def _overheads_table(run: Run) -> str:
     return table(["fault", "n", "server", "median, ms", "p95, ms", "p99, ms"], rows)
 
 
-def _goals_table(run: Run) -> str:
-    rows = [[goal.text, goal.found, "reached" if goal.reached else "**missed**"] for goal in goals(run)]
+def goals_table(found: Iterable[Goal]) -> str:
+    """What was aimed at, what was measured, and whether that is enough."""
+    rows = [[goal.text, goal.found, "reached" if goal.reached else "**missed**"] for goal in found]
     return table(["goal", "measured", "goal reached?"], rows)
 
 
@@ -106,7 +107,7 @@ Overhead, over what is inevitable:
 
 ## Goals
 
-{_goals_table(run)}
+{goals_table(goals(run))}
 
 Judged over all faults together; a ratio compares the same percentile of both. In the worst case, a silent drop right
 after a probe, failoverd's total is {ours:.2f} s without any overhead, and gdnsd's is {theirs:.2f} s with its usual one.

@@ -13,7 +13,7 @@ from support.servers import program
 
 _SERVER = Path(__file__).with_name("webserver.py")
 _PATIENCE = 10.0
-_CHAIN = ("inet", "bench", "input")
+CHAIN = ("inet", "bench", "input")
 """The nftables family, table and chain of the drop rule. They exist in the benchmark's own network namespace only."""
 
 
@@ -58,13 +58,13 @@ class Target:
             self.kill()
             return struck_at
         self._dropping = True
-        _nft("add", "rule", *_CHAIN, "ip", "daddr", self.address, "tcp", "dport", str(self.port), "drop")
+        nft("add", "rule", *CHAIN, "ip", "daddr", self.address, "tcp", "dport", str(self.port), "drop")
         return time.monotonic()
 
     def heal(self) -> None:
         """Undo whatever `strike` did."""
         if self._dropping:
-            _nft("flush", "chain", *_CHAIN)
+            nft("flush", "chain", *CHAIN)
             self._dropping = False
         if self._process is None:
             self.start()
@@ -88,9 +88,10 @@ def serving(target: Target) -> Iterator[Target]:
 
 def prepare_drops() -> None:
     """Make the chain that drop rules go into. Needs a network namespace of its own."""
-    _nft("add", "table", *_CHAIN[:2])
-    _nft("add", "chain", *_CHAIN, "{ type filter hook input priority 0; }")
+    nft("add", "table", *CHAIN[:2])
+    nft("add", "chain", *CHAIN, "{ type filter hook input priority 0; }")
 
 
-def _nft(*arguments: str) -> None:
+def nft(*arguments: str) -> None:
+    """Change the packet filter."""
     subprocess.run([program("nft"), *arguments], check=True, timeout=_PATIENCE)

@@ -54,8 +54,8 @@ def machine(tmp_path: Path) -> Machine:
 def owned(machine: Machine) -> Machine:
     """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
     clients = ("dig", "nsupdate", "kdig", "pdnsutil", "aws", "curl", "jq", "systemd-analyze", "python3")
-    servers = ("named", "knotd", "pdns_server", "gdnsd", "schema.sql")
-    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in (*clients, *servers))
+    servers = ("named", "knotd", "pdns_server", "schema.sql")
+    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in (*clients, *servers, *MEASURED))
     marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
     machine.has("id", "echo 0")
     machine.has("apt-get", f'[ "$1" = update ] || {{ {installs}; {marks}; }}')
@@ -135,6 +135,42 @@ def test_an_installation_that_brings_nothing_is_a_failure(owned: Machine) -> Non
     done = owned.run()
     assert done.returncode == 1
     assert "did not bring the commands" in done.stderr
+
+
+MEASURED = {
+    "gdnsd": "gdnsd",
+    "nft": "nftables",
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
+}
+"""What `make bench` needs, command to package. The script looks into /usr/sbin, too, where most of them stand."""
+
+
+def lacking() -> list[str]:
+    """The packages of those that this machine does not have where servers stand."""
+    sbin = "/usr/local/sbin:/usr/sbin:/sbin"
+    return [package for command, package in MEASURED.items() if shutil.which(command, path=sbin) is None]
+
+
+def test_what_is_measured_is_named_where_it_may_not_be_installed(machine: Machine) -> None:
+    done = machine.run("bench")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"make bench needs: sudo apt-get install -y {' '.join(lacking())}\n"
+    for command in MEASURED:
+        machine.has(command)
+    assert machine.run("bench").returncode == 0
+
+
+def test_root_installs_what_is_measured_and_starts_no_service(owned: Machine) -> None:
+    assert owned.run("bench").returncode == 0
+    (installs,) = [call for call in owned.calls if call.startswith("apt-get install")]
+    assert set(lacking()) <= set(installs.split())
+    policy = "/usr/sbin/policy-rc.d"
+    ours = [call.split()[0] for call in owned.calls if policy in call]
+    assert ours == ([] if Path(policy).exists() else ["tee", "chmod", "rm"])
+    assert owned.run("bench").returncode == 0
+    assert len([call for call in owned.calls if call.startswith("apt-get install")]) == 1
 
 
 def test_a_python_that_makes_no_environments_is_named(machine: Machine) -> None:
