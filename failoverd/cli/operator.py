@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     help="Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe.",
 )
 
@@ -39,6 +40,34 @@ def schema(kind: Annotated[FileKind, typer.Argument(help="which kind of file")] 
     from failoverd.cli import verbs
 
     verbs.schema(kind)
+
+
+@app.command()
+def probe(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="a policy, a region, an endpoint (its address, or region/address), or a URL without any policy: "
+            "https://host/path, http://..., tcp://host:port, tls://host:port, icmp://host, grpc://host:port/service, "
+            "dns://server/name",
+        ),
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    policy: PolicyOption = None,
+    check: Annotated[str | None, typer.Option("--check", help="only this check")] = None,
+    output: OutputOption = Output.TEXT,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000, help="how many rounds of looks")] = 1,
+    every: Annotated[str, typer.Option("--every", help="time between rounds, such as 500ms")] = "1s",
+    spend: Annotated[
+        bool, typer.Option("--spend", help="let inference checks ask for completions, which cost tokens")
+    ] = False,
+) -> None:
+    """Look now, phase by phase, exactly as the daemon would. Exit 1: something fails, or cannot be seen from here."""
+    from failoverd.cli.probing import command
+
+    asked = command.Asked(target, policy, check, count, command.seconds(every), spend)
+    raise typer.Exit(command.probe(config, output, asked))
 
 
 @app.command()
@@ -158,6 +187,28 @@ def history(
     from failoverd.cli import verbs
 
     verbs.history(config, output, policy, since, limit)
+
+
+@app.command()
+def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    policy: Annotated[str, typer.Argument(help="the policy whose regions are compared")],
+    regions: Annotated[
+        list[str] | None, typer.Option("--region", help="only this region; may be said several times")
+    ] = None,
+    check: Annotated[str | None, typer.Option("--check", help="the check, if the policy has several")] = None,
+    seconds: Annotated[str, typer.Option("--for", metavar="TIME", help="how long, up to 1h")] = "30s",
+    rate: Annotated[str, typer.Option("--rate", help="requests to each endpoint, up to 50/s")] = "1/s",
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    html: Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before sending")] = False,
+    spend: Annotated[bool, typer.Option("--spend", help="inference checks may ask for completions")] = False,
+) -> None:
+    """Ask the endpoints of a policy steadily for a time, and compare latency, availability and cost by region."""
+    from failoverd.cli.benchmarking import verb
+
+    wish = verb.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
+    raise typer.Exit(verb.benchmark(config, output, wish, html))
 
 
 if __name__ == "__main__":

@@ -255,6 +255,9 @@ class Region(Settings):
     )
     jurisdiction: Text | None = Field(default=None, description="whose law applies, such as US or EU")
     egress_cost_per_gb: float | None = Field(default=None, ge=0, le=1e6, description="list price in USD")
+    price_per_million_tokens: float | None = Field(
+        default=None, ge=0, le=1e6, description="list price in USD of a million tokens of the models that it serves"
+    )
 
 
 class InventoryFile(Settings):

@@ -20,6 +20,7 @@ PROGRAMS = {"failoverd": "failoverd", "failoverctl": "failoverd.cli.operator"}
 LOOPBACK = {"192.0.2.": "127.88.1.", "198.51.100.": "127.88.2.", "203.0.113.": "127.88.3."}
 
 
+LOOKING = "Look before you trust"
 TAKING_OVER = "A record that exists already"
 
 
@@ -81,7 +82,7 @@ async def run(folder: Path, program: str, *words: str) -> tuple[int, str]:
 
 
 async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
-    others = README.replace(chapter(TAKING_OVER), "")
+    others = README.replace(chapter(TAKING_OVER), "").replace(chapter(LOOKING), "")
     (run_words,) = (words for words in commands("failoverd", others) if words[0] == "run")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "failoverd", *run_words, cwd=folder, stderr=asyncio.subprocess.PIPE
@@ -102,6 +103,15 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
         code, printed = await run(folder, "failoverctl", *words)
         nothing_moved_yet = words[0] == "why"
         assert code == (1 if nothing_moved_yet else 0), (words, printed)
+
+
+async def test_looking_tells_what_stands_there_and_needs_no_daemon(folder: Path) -> None:
+    looks = commands("failoverctl", on_loopback(chapter(LOOKING)))
+    assert {words[0] for words in looks} == {"probe"}
+    for words in looks:
+        code, printed = await run(folder, "failoverctl", *words)
+        assert (code, "FAIL  connect_refused" in printed) == (1, True), (words, printed)
+        assert words[1].partition("://")[2] in printed
 
 
 async def test_a_record_that_exists_is_brought_under_control_and_given_back(folder: Path, server: DnsServer) -> None:

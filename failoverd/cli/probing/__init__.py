@@ -1,0 +1,1 @@
+"""`failoverctl probe`: one look now, through the very probers that the daemon uses, phase by phase."""

@@ -1,0 +1,182 @@
+"""The page of a benchmark: one file that asks nobody for anything, whose plots follow what was measured."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failoverd.cli.benchmarking.page import page
+from failoverd.cli.benchmarking.plan import Plan, Prices
+from failoverd.cli.benchmarking.running import Run, Sample
+from failoverd.cli.benchmarking.statistics import Report, report
+from failoverd.cli.benchmarking.table import as_json, text
+from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, RegionSpec, Timings
+
+VOID = {"meta"}
+NASTY = "<script>alert('&')</script>\"\x1b[2J"
+LATENCIES = st.lists(st.floats(1e-5, 60.0), max_size=40)
+
+
+class Strict(HTMLParser):
+    """Every tag that is opened is closed in its order; attributes are noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def all(self, tag: str, part: str = "") -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag and part in attributes.get("class", "")]
+
+
+def read(html: str) -> Strict:
+    strict = Strict()
+    strict.feed(html)
+    strict.close()
+    assert strict.open == []
+    return strict
+
+
+def measured(**latencies: list[float]) -> Report:
+    """Each region's answers took so long, one a second; a latency of 0 is a failure."""
+    regions = tuple(RegionSpec(name, 1, (Endpoint(name, "127.0.0.1", 80),)) for name in latencies)
+    samples = [
+        Sample(
+            region.endpoints[0],
+            float(at),
+            float(at),
+            at + took,
+            Outcome.PASS if took else Outcome.FAIL,
+            ProbeReason.OK if took else ProbeReason.CONNECT_REFUSED,
+            Timings(took, connect=took / 2),
+        )
+        for region in regions
+        for at, took in enumerate(latencies[region.name])
+    ]
+    seconds = float(max((len(each) for each in latencies.values()), default=1) or 1)
+    plan = Plan(
+        "api",
+        Check("live", "http", 1.0, 1.0),
+        regions,
+        dict.fromkeys(latencies, "azure"),
+        {name: Prices(0.087, 2.5) for name in latencies},
+        seconds,
+        1.0,
+    )
+    return report(plan, Run(tuple(samples), seconds, {}), {})
+
+
+def shown(**latencies: list[float]) -> Strict:
+    return read(page(measured(**latencies), "failoverctl benchmark api", 1_800_000_000.0))
+
+
+def points(line: dict[str, str]) -> list[tuple[float, float]]:
+    pairs = (pair.split(",") for pair in line["points"].split())
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_it_needs_nothing_besides_itself() -> None:
+    html = page(measured(west=[0.1, 0.2], east=[0.3, 0.4]), "failoverctl benchmark api", 1_800_000_000.0)
+    found = read(html)
+    assert "//" not in html
+    assert not re.search(r"url\(|@import|src=|href=|<script|<link|<iframe", html)
+    assert {tag for tag, _ in found.found} & {"script", "link", "img", "iframe", "object", "use", "image"} == set()
+    assert "prefers-color-scheme: dark" in html
+
+
+def test_it_says_what_was_asked_and_when() -> None:
+    words = " ".join(shown(west=[0.1]).words)
+    assert "failoverctl benchmark api" in words
+    assert "2027-01-15 08:00:00 UTC" in words
+
+
+def test_each_plot_has_a_title_and_a_description() -> None:
+    html = page(measured(west=[0.1], east=[0.2]), "x", 0.0)
+    plots = re.findall(r"<svg role=\"img\"[^>]*>(.{0,40})", html)
+    assert len(plots) == 5  # two of latency, a histogram for each region, the strip
+    assert all(each.startswith("<title>") for each in plots)
+    assert html.count("<desc>") == len(plots)
+
+
+def test_what_somebody_else_wrote_is_shown_and_never_obeyed() -> None:
+    found = measured(**{NASTY: [0.1, 0.0]})
+    html = page(found, NASTY, 0.0)
+    assert "<script" not in html
+    assert "\x1b" not in html
+    assert any("<script>alert('&')</script>\"\\x1b[2J" in words for words in read(html).words)
+
+
+def test_the_slower_region_is_drawn_above_the_faster_one() -> None:
+    fast, slow = shown(fast=[0.01] * 20, slow=[0.2] * 20).all("polyline", "line")[2:4]
+    assert max(y for _, y in points(slow)) < min(y for _, y in points(fast))
+
+
+def test_the_percentile_curve_ends_at_the_slowest_answer_and_never_falls() -> None:
+    (curve,) = shown(west=[each / 100 for each in range(1, 101)]).all("polyline", "line")[1:2]
+    heights = [y for _, y in points(curve)]
+    assert heights == sorted(heights, reverse=True)
+    assert heights[-1] == pytest.approx(12.0)  # the top of the picture is the slowest answer
+    assert heights[100] == pytest.approx(204 - (204 - 12) * 0.5)  # p50 of 1 s at most is at half the height
+
+
+def test_the_strip_shows_the_worst_of_each_part_of_the_time() -> None:
+    found = shown(west=[0.1, 0.0, 0.1])
+    bars = [each for each in found.all("rect") if each.get("height") == "18"]
+    assert [each["class"] for each in bars] == ["pass", "fail", "pass"]
+    assert [float(each["x"]) for each in bars] == sorted(float(each["x"]) for each in bars)
+
+
+@given(LATENCIES, LATENCIES)
+def test_whatever_was_measured_is_a_sound_page(west: list[float], east: list[float]) -> None:
+    """Every answer is in one bar of its region's histogram, and nothing is drawn outside the picture."""
+    found = shown(west=west, east=east)
+    bars = [words for words in found.words if re.fullmatch(r"[\d.e+-]+ to [\d.e+-]+ ms: \d+", words)]
+    assert sum(int(words.rpartition(" ")[2]) for words in bars) == len(west) + len(east)
+    for line in found.all("polyline", "line"):
+        assert all(0 <= x <= 640 and 0 <= y <= 240 for x, y in points(line))
+    for bar in found.all("rect", "fill"):
+        assert 0 <= float(bar["y"]) <= float(bar["y"]) + float(bar["height"]) <= 240.1
+
+
+# -- tables and JSON ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_known_is_said_to_be_unknown() -> None:
+    found = measured(west=[0.1], east=[0.0])
+    (west, east) = as_json(found)["regions"]
+    assert west["cost"] == {
+        "egress": None,
+        "egress_per_gb": 0.087,
+        "tokens": None,
+        "completions": None,
+        "per_million_tokens": 2.5,
+    }
+    assert (east["latency_since_due"], east["availability"]["share"]) == (None, 0.0)
+    cost = text(found).partition("Cost\n")[2].splitlines()[1]
+    assert cost.split() == ["west", "unknown", "$0.087", "-", "-", "$2.5"]
+
+
+def test_clouds_have_a_table_of_their_own_where_they_are_not_the_regions() -> None:
+    assert "\nClouds\n" not in text(measured(west=[0.1], east=[0.1]))
+    found = measured(west=[0.1], east=[0.1], north=[0.2])
+    plan = replace(found.plan, clouds={"west": "azure", "east": "azure", "north": "oci"})
+    rows = text(report(plan, found.run, {})).partition("\nClouds\n")[2].splitlines()
+    assert [row.split()[:3] for row in rows[1:3]] == [["azure", "azure", "2"], ["oci", "oci", "1"]]
