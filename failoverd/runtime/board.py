@@ -48,7 +48,6 @@ _NEVER: Final = Verdict(Health.UNKNOWN, 0.0, "", ProbeReason.OK, "not probed yet
 
 RegionKey = tuple[RecordType, str]
 
-_ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
 _ENDPOINT_EVENTS: Final[Mapping[Health, type[EndpointEvent]]] = {
     Health.UNHEALTHY: EndpointFailed,
     Health.DEGRADED: EndpointDegraded,
@@ -193,9 +192,9 @@ class Board:
             return None
         target, before, rules = look.target, look.health, entry.policy.health
         objection = None
-        if result.outcome in _ALIVE:
+        if result.outcome is Outcome.PASS and not target.sight.began:
             target.sight.answers.at = result.at
-        if result.outcome is Outcome.FAIL or target.sight.began:
+        else:
             objection = self._vantage.judge(target.sight, look.check, result, before, rules)
         taken = doubted(result, objection.why) if objection is not None else result
         explained = bool(entry.down) and bool(entry.explaining(target))

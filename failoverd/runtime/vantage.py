@@ -7,11 +7,12 @@ cloud failed in their last look, and how the sentinels are. A probe that passes 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from failoverd.core.events import VantageIsolated, VantageRejoined
 from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.isolation import (
+    ANSWERED,
     SENTINEL_RULES,
     CloudSight,
     Doubt,
@@ -29,6 +30,9 @@ from failoverd.core.isolation import (
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeResult
 from failoverd.core.situations import VantageSituation
 from failoverd.ports import Clock, Emit
+
+
+ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
 
 
 @dataclass(slots=True, eq=False)
@@ -130,12 +134,14 @@ class Vantage:
         self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
     ) -> Objection | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
-        if result.outcome is Outcome.FAIL:
-            self._failed(sight, result)
-            return self._objection(sight, check, result, health, rules)
-        if result.outcome is not Outcome.BLIND:
+        if result.reason in ANSWERED or result.outcome in ALIVE:
+            sight.answers.at = result.at
             self._answered(sight, result)
-        return None
+            return None
+        if result.outcome is not Outcome.FAIL:
+            return None
+        self._failed(sight, result)
+        return self._objection(sight, check, result, health, rules)
 
     def _failed(self, sight: Sight, result: ProbeResult) -> None:
         first = not sight.began

@@ -378,6 +378,31 @@ def test_a_failure_that_nobody_bears_out_yet_is_looked_at_again_soon_but_not_for
     assert not rechecks[-1]
 
 
+def test_a_failure_that_is_an_answer_needs_nobody_to_bear_it_out() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    for address in (AZURE, OCI):
+        (endpoint,) = scene._endpoints([address])
+        for _ in range(3):
+            scene.now += 0.5
+            timings, reason = Timings(0.01), ProbeReason.STATUS_UNEXPECTED
+            scene.board.observe("api", ProbeResult(endpoint, "live", Outcome.FAIL, reason, timings, scene.now))
+    assert scene.names().count("endpoint.failed") == 2
+    assert "vantage.isolated" not in scene.names()
+
+
+def test_an_endpoint_that_refuses_our_key_bears_out_that_another_cloud_is_silent() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    assert scene.looks("FF", AZURE) == []
+    (oci,) = scene._endpoints([OCI])
+    refused = (Outcome.BLIND, ProbeReason.CREDENTIAL_REFUSED, Timings(0.01), scene.now)
+    scene.board.observe("api", ProbeResult(oci, "live", *refused))
+    assert "endpoint.failed" in scene.looks("F", AZURE)
+
+
 def test_while_every_other_cloud_is_lost_already_a_failure_is_believed_at_once() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
