@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 A vantage that lost its own network sees what a great outage would look like. So before failures become verdicts, two
 witnesses are heard. Everything is judged for each address family by itself (IPv4, IPv6, host names), so that a vantage
-without IPv6 still judges IPv4. A failure that is an answer (`ANSWERED`: a status, a wrong certificate) needs no witness:
-it shows by itself that the network is there.
+without IPv6 still judges IPv4. A failure that is an answer (`ANSWERED`: a status, a wrong certificate) needs no
+witness: it shows by itself that the network is there.
 
 Sentinels are targets that should always be reachable. An IPv4 sentinel speaks for IPv4 and for host names, an IPv6 one
 for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice.
@@ -23,7 +23,8 @@ Without a voice for a family, the other clouds are the witnesses.
    outage of one cloud this costs no time.
 
 Common cause needs no sentinel. A cloud is lost while more than half of its endpoints that this vantage watches, over
-all policies, failed in their last look without an answer. An outage in one cloud is believed at once, and so is one that comes later.
+all policies, failed in their last look without an answer. An outage in one cloud is believed at once, and so is one
+that comes later.
 
 5. When two or more clouds, and at least half of those watched, were lost within `window` of each other, the prober is
    doubted. With a single cloud this rule can say nothing.

@@ -31,7 +31,6 @@ from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeR
 from failoverd.core.situations import VantageSituation
 from failoverd.ports import Clock, Emit
 
-
 ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
 
 
