@@ -7,6 +7,7 @@ Run by `looks()` in a new user and network namespace, in which there is only loo
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,8 +45,8 @@ table inet silence {
 
 def looks(loop: str) -> dict[str, Any]:
     """What was found, by the name of the scenario."""
-    namespace = ["unshare", "--user", "--map-root-user", "--net"]
-    child = [*namespace, sys.executable, "-m", "support.private_network", loop]
+    needs = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
+    child = ["unshare", *needs, sys.executable, "-m", "support.private_network", loop]
     path = f"{_ROOT}:{_ROOT / 'tests'}"
     done = subprocess.run(
         child,
