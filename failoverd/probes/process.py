@@ -11,8 +11,8 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import IO, Final
+from contextlib import ExitStack, suppress
+from typing import Final
 
 MOST_OUTPUT: Final = 65_536
 """Bytes of each stream that are kept; more is read and thrown away, so that nobody waits for a full pipe."""
@@ -34,25 +34,21 @@ class Running:
     def __init__(self, argv: Sequence[str], gone: Callable[[], None]) -> None:
         self._gone = gone
         self._loop = asyncio.get_running_loop()
-        self._process = subprocess.Popen(  # noqa: S603 - what to run is what the policy says; reviewed, and no shell
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            cwd="/",
-            env=ENVIRONMENT,
-            start_new_session=True,
-        )
-        assert self._process.stdout is not None  # noqa: S101 - for the type checker: it was asked for
-        assert self._process.stderr is not None  # noqa: S101 - the same
-        self._streams: tuple[_Stream, ...] = ()
-        try:
-            self._descriptor = os.pidfd_open(self._process.pid)
-        except OSError:
-            self._give_up()
-            raise
-        self._streams = (_Stream(self._process.stdout), _Stream(self._process.stderr))
+        with ExitStack() as ours, ExitStack() as theirs:  # `Popen` of older Pythons leaves pipes open when it fails
+            null = os.open(os.devnull, os.O_RDONLY)
+            theirs.callback(os.close, null)
+            (out, to_out), (err, to_err) = _pipe(ours, theirs), _pipe(ours, theirs)
+            self._process = subprocess.Popen(  # noqa: S603 - what to run is what the policy says; reviewed, and no shell
+                argv, stdin=null, stdout=to_out, stderr=to_err, cwd="/", env=ENVIRONMENT, start_new_session=True
+            )
+            try:
+                self._descriptor = os.pidfd_open(self._process.pid)
+            except OSError:
+                self._kill_group()
+                self._process.wait()
+                raise
+            ours.pop_all()
+        self._streams = (_Stream(out), _Stream(err))
         self._ended: asyncio.Future[int | None] = self._loop.create_future()
         self._loop.add_reader(self._descriptor, self._end)
         for stream in self._streams:
@@ -80,14 +76,6 @@ class Running:
         if not self._ended.done():
             self._kill_group()
             self._stop_listening()
-
-    def _give_up(self) -> None:
-        """It runs, but its end could not be told."""
-        self._kill_group()
-        for file in (self._process.stdout, self._process.stderr):
-            if file is not None:
-                file.close()
-        self._process.wait()
 
     def _hear(self, stream: "_Stream") -> None:
         if not stream.take():
@@ -122,19 +110,23 @@ class Running:
 
     def _stop_listening(self) -> None:
         for stream in self._streams:
-            if not stream.file.closed:
+            if not stream.closed:
                 self._loop.remove_reader(stream.descriptor)
-                stream.file.close()
+                stream.close()
 
 
 class _Stream:
     """One pipe that a program writes into."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.descriptor = file.fileno()
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.closed = False
         self.heard = bytearray()
-        os.set_blocking(self.descriptor, False)
+        os.set_blocking(descriptor, False)
+
+    def close(self) -> None:
+        self.closed = True
+        os.close(self.descriptor)
 
     def take(self) -> bool:
         """Read what is there now, once. False when nothing can come any more."""
@@ -147,12 +139,20 @@ class _Stream:
 
     def take_rest(self) -> None:
         """Read what was left in the pipe. Stops at the bound, as somebody else may still be writing."""
-        if self.file.closed:
+        if self.closed:
             return
         before = -1
         while before < len(self.heard) < MOST_OUTPUT:
             before = len(self.heard)
             self.take()
+
+
+def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    """Both ends of a pipe, each of which is closed with its stack."""
+    reading, writing = os.pipe()
+    ours.callback(os.close, reading)
+    theirs.callback(os.close, writing)
+    return reading, writing
 
 
 def _is_readable(descriptor: int) -> bool:
