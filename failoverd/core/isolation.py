@@ -11,16 +11,18 @@ Sentinels are targets that should always be reachable. An IPv4 sentinel speaks f
 for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice.
 
 1. When at least `sentinels` of the voices of a family are down, the vantage is isolated.
-2. No endpoint turns UNHEALTHY before more than the rest of the voices (all but `sentinels`) answered: since its
-   failures began, and not longer ago than a whole run of failures takes. The first failure has the sentinels looked at
-   at once, so while they answer this costs no time.
+2. No endpoint turns UNHEALTHY before more than the rest of the voices (all but `sentinels`) answered since
+   the failures began that are counted. The first failure has the sentinels looked at at once, so while they answer this
+   costs no time.
 3. While all voices are well the prober is cleared, and rule 5 does not apply.
 
 Without a voice for a family, the other clouds are the witnesses.
 
-4. No endpoint turns UNHEALTHY before an endpoint of another cloud answered since its failures began, as long as there
-   is another cloud that is not lost. The first failure has one endpoint of each other cloud looked at at once, so in an
-   outage of one cloud this costs no time.
+4. No endpoint turns UNHEALTHY before some endpoint answered, of its own cloud or of another, since the failures began
+   that are counted; as long as there is another cloud that is not lost. The first failure has one endpoint of each
+   other cloud looked at at once, so in an outage of one cloud this costs no time.
+
+Rules 2 and 4 hold a verdict for no longer than 2 x (timeout + recheck) after the run of failures was complete.
 
 Common cause needs no sentinel. A cloud is lost while more than half of its endpoints that this vantage watches, over
 all policies, failed in their last look without an answer. An outage in one cloud is believed at once, and so is one
@@ -203,7 +205,9 @@ def _common_cause(
         return None
     since = earlier.since if earlier is not None and not earlier.believed else now
     bounded = len(lost) < len(clouds)
-    until = since + rules.doubt if bounded else None
+    until = None
+    if bounded:  # counted from when another cloud is seen: a network that comes back does so piece by piece
+        until = earlier.until if earlier is not None and earlier.until is not None else now + rules.doubt
     watched = sum(sight.watched for sight in clouds)
     failing = sum(sight.failing for sight in clouds)
     evidence = f"{failing} of {watched} endpoints fail, {', '.join(sorted(group))} began together"
@@ -253,6 +257,15 @@ def seen_elsewhere(others: Sequence[tuple[CloudSight, float]], since: float) -> 
 def run_length(rules: HealthRules, timeout: float) -> float:
     """Seconds that a run of failures takes at most, from the first to the verdict, when nothing passes between."""
     return rules.fall * (rules.recheck + timeout)
+
+
+def grace(rules: HealthRules, timeout: float) -> float:
+    """Seconds beyond that run after which a failure is believed although nobody bore it out.
+
+    By then whoever was asked has answered or failed, and so have its siblings: a vantage that lost its network is
+    doubted for that reason (rule 5), and needs no gate any more.
+    """
+    return 2 * (timeout + rules.recheck)
 
 
 def doubted(result: ProbeResult, why: str) -> ProbeResult:

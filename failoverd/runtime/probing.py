@@ -163,7 +163,8 @@ class Probing:
         for key, members in groups.items():
             self._slots.place(key, members[0].check.every, members)
         self._groups |= groups
-        self._regions |= {key[:2]: members for key, members in groups.items()}
+        for key, members in groups.items():
+            self._regions.setdefault(key[:2], members)
 
     def _greet(self, lookouts: Iterable[Lookout]) -> None:
         """Look at newcomers at once, but not at all of them together."""

@@ -21,6 +21,7 @@ from failoverd.core.isolation import (
     Voice,
     assess,
     family_of,
+    grace,
     run_length,
     seen_elsewhere,
     told,
@@ -45,13 +46,15 @@ class Answers:
 class Sight:
     """One endpoint of one policy as the vantage counts it.
 
-    `group` is its policy and region; `began` has, for each failing check, when that began; `answers` are its cloud's.
+    `group` is its policy and region; `began` has, for each failing check, when that began; `counting`, for each
+    check, when the failures began that are being counted, passes in between or not; `answers` are its cloud's.
     """
 
     family: Family
     cloud: str
     group: tuple[str, str] = ("", "")
     began: dict[str, float] = field(default_factory=dict)
+    counting: dict[str, float] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
 
 
@@ -100,6 +103,7 @@ class Vantage:
         self._answers: dict[tuple[Family, str], Answers] = {}
         self._groups: dict[tuple[Family, str], dict[tuple[str, str], None]] = {}
         self._turn = 0
+        self._slowest = 0.0  # what a look that failed may have taken, and the pause before the next one
         self._doubts: dict[Family, Doubt] = {}
         self._families: set[Family] = set()  # those that somebody watches: about others there is nothing to say
         self._since = clock()
@@ -139,6 +143,10 @@ class Vantage:
             return None
         if result.outcome is not Outcome.FAIL:
             return None
+        if not health.failures:
+            sight.counting.pop(check.name, None)
+        sight.counting.setdefault(check.name, result.at - result.timings.total)
+        self._slowest = max(self._slowest, check.timeout + rules.recheck)
         self._failed(sight, result)
         return self._objection(sight, check, result, health, rules)
 
@@ -146,19 +154,19 @@ class Vantage:
         first = not sight.began
         sight.began.setdefault(result.check, result.at)
         if first:
-            self._tally(sight, 1, result.at)
+            self._tally(sight, 1, result.at, result.at - result.timings.total)
 
     def _answered(self, sight: Sight, result: ProbeResult) -> None:
         if sight.began.pop(result.check, None) is not None and not sight.began:
-            self._tally(sight, -1, result.at)
+            self._tally(sight, -1, result.at, result.at)
 
-    def _tally(self, sight: Sight, change: int, now: float) -> None:
+    def _tally(self, sight: Sight, change: int, now: float, began: float) -> None:
         before = self._clouds.get((sight.family, sight.cloud))
         if before is None:
             return
         after = replace(before, failing=before.failing + change)
         if after.lost != before.lost:
-            after = replace(after, lost_at=now if after.lost else None)
+            after = replace(after, lost_at=began if after.lost else None)
         self._clouds[sight.family, sight.cloud] = after
         if after.lost != before.lost:
             self._assess(sight.family, now)
@@ -172,14 +180,19 @@ class Vantage:
             doubt = self._doubts.get(sight.family)
         if doubt is not None and doubt.abstains:
             return Objection(doubt.evidence)
+        if doubt is not None and sight.cloud in doubt.clouds:
+            return None  # believed already
         if not would_fall(health, result.at, rules):
             return None
-        why = self._unheard(sight, max(sight.began[result.check], result.at - run_length(rules, check.timeout)))
+        since = sight.counting[check.name]
+        if result.at - since > run_length(rules, check.timeout) + grace(rules, check.timeout):
+            return None  # who could have borne it out had the time to
+        why = self._unheard(sight, since)
         if not why:
             return None
         ask = result.at - self._asked_at >= rules.recheck  # many endpoints may wait for the same answer
         self._asked_at = result.at if ask else self._asked_at
-        return Objection(why, ask, open=health.blind < rules.fall)
+        return Objection(why, ask, open=True)
 
     def _unheard(self, sight: Sight, since: float) -> str:
         """Who should have answered since then, before a failure is believed; "" when enough have."""
@@ -187,8 +200,10 @@ class Vantage:
         if voices:
             heard = witnessed(sight.family, voices, since, self._rules)
             return "" if heard else "not enough sentinels answered since it began to fail"
+        if sight.answers.at >= since:
+            return ""  # somebody in its own cloud answered, perhaps itself
         others = [(found, self._answers[key].at) for key, found in self._others(sight)]
-        return "" if seen_elsewhere(others, since) else "no other cloud answered since it began to fail"
+        return "" if seen_elsewhere(others, since) else "nobody in any cloud answered since it began to fail"
 
     def _others(self, sight: Sight) -> list[tuple[tuple[Family, str], CloudSight]]:
         """The other clouds of which endpoints of the same family are watched; none for what is in no cloud."""
@@ -253,7 +268,8 @@ class Vantage:
         before = self._doubts.get(family)
         clouds = [found for (kind, _), found in sorted(self._clouds.items()) if kind is family]
         voices = [sentinel.voice for sentinel in self._sentinels.values()]
-        after = assess(family, clouds, voices, before, self._rules, now)
+        rules = replace(self._rules, window=max(self._rules.window, 2 * self._slowest))
+        after = assess(family, clouds, voices, before, rules, now)
         if after is None:
             self._doubts.pop(family, None)
         else:

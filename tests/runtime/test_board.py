@@ -9,7 +9,7 @@ from support.stage import AZURE, OCI, endpoints, policy, regions
 
 from failoverd.core.events import EndpointFailed, Event, IncidentOpened
 from failoverd.core.health import Health
-from failoverd.core.isolation import SENTINELS
+from failoverd.core.isolation import SENTINELS, grace, run_length
 from failoverd.core.records import (
     Check,
     Dependency,
@@ -363,19 +363,41 @@ def test_an_endpoint_of_another_cloud_bears_a_failure_out() -> None:
     assert "endpoint.failed" in scene.looks("F", AZURE)
 
 
-def test_a_failure_that_nobody_bears_out_yet_is_looked_at_again_soon_but_not_for_ever() -> None:
+def test_a_failure_that_nobody_bears_out_is_looked_at_again_soon_and_believed_after_the_grace() -> None:
+    """Who could bear it out is blind, or slow, or watched for another purpose: that must hold no failover for ever."""
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
     (azure,) = scene._endpoints([AZURE])
-    look = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
-    rechecks = []
-    for number in range(10):
-        observation = scene.board.observe("api", look._replace(at=scene.now + number))
+    check, rules = scene.policy.checks[0], scene.policy.health
+    look = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
+    began = scene.now
+    while "endpoint.failed" not in scene.names():
+        observation = scene.board.observe("api", look._replace(at=scene.now))
         assert observation is not None
-        rechecks.append(observation.recheck)
-    assert rechecks[:4] == [True] * 4
-    assert not rechecks[-1]
+        assert observation.recheck or "endpoint.failed" in scene.names()
+        scene.now += rules.recheck
+    assert scene.now - began <= run_length(rules, check.timeout) + grace(rules, check.timeout) + 2 * rules.recheck
+
+
+def test_a_pass_in_between_neither_erases_a_failure_nor_holds_it_up() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.now += 30.0
+    assert "endpoint.failed" in scene.looks("FPFPF", AZURE)
+
+
+def test_a_cloud_that_is_blind_is_no_witness_and_a_sibling_is_enough() -> None:
+    found = policy(regions=regions(azure=(50, f"{AZURE} 192.0.2.11"), oci=(50, OCI)))
+    scene = Doubting(sentinels=False)
+    scene.policy = replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions))
+    scene.board.watch(scene.policy)
+    scene.looks("PP", AZURE, "192.0.2.11")
+    scene.looks("B" * 5, OCI)
+    scene.now += 30.0
+    scene.looks("F", AZURE)
+    scene.looks("P", "192.0.2.11")
+    assert "endpoint.failed" in scene.looks("FF", AZURE)
 
 
 def test_a_failure_that_is_an_answer_needs_nobody_to_bear_it_out() -> None:
