@@ -67,18 +67,29 @@ def test_what_nobody_thought_of_is_ours() -> None:
 
 
 def test_every_reason_has_an_outcome_and_only_the_prober_s_own_troubles_blind() -> None:
-    blind = {reason for reason in ProbeReason if outcome_of(reason) is Outcome.BLIND}
-    well = {reason: outcome_of(reason) for reason in ProbeReason if outcome_of(reason) is not Outcome.FAIL}
-    assert blind == {
+    by_outcome = {outcome: {it for it in ProbeReason if outcome_of(it) is outcome} for outcome in Outcome}
+    assert by_outcome[Outcome.PASS] == {ProbeReason.OK}
+    assert by_outcome[Outcome.DEGRADED] == {
+        ProbeReason.OVERLOADED,
+        ProbeReason.SLOW,
+        ProbeReason.CERTIFICATE_EXPIRING,
+        ProbeReason.PLUGIN_WARNING,
+        ProbeReason.THRESHOLD_WARNING,
+        ProbeReason.FIRST_TOKEN_SLOW,
+        ProbeReason.THROUGHPUT_LOW,
+    }
+    assert by_outcome[Outcome.BLIND] == {
         ProbeReason.NO_ROUTE,
         ProbeReason.NO_DESCRIPTORS,
         ProbeReason.RESOLVER_FAILED,
         ProbeReason.PROBER_ERROR,
-    }
-    assert {reason: outcome for reason, outcome in well.items() if reason not in blind} == {
-        ProbeReason.OK: Outcome.PASS,
-        ProbeReason.OVERLOADED: Outcome.DEGRADED,
-        ProbeReason.SLOW: Outcome.DEGRADED,
+        ProbeReason.PLUGIN_UNKNOWN,
+        ProbeReason.PLUGIN_UNUSABLE,
+        ProbeReason.METRIC_MISSING,
+        ProbeReason.CREDENTIAL_REFUSED,
+        ProbeReason.CREDENTIAL_MISSING,
+        ProbeReason.NOT_PERMITTED,
+        ProbeReason.VANTAGE_ISOLATED,
     }
 
 
