@@ -157,7 +157,7 @@ async def _probing(policies: Iterable[Policy], paper: Paper, variant: Variant) -
     events: list[Event] = []
     timetable, ids = VirtualTimetable(), count()
     incidents = Incidents(events.append, now, lambda kind: f"{kind}-{next(ids)}")
-    board = (Board if variant.siblings else Loners)(events.append, now, incidents, lambda _: None)
+    board = (Board if variant.siblings else Loners)(events.append, now, incidents, lambda *_, **__: None)
     probing = Probing(timetable, board, now, chance=paper.chance)
     for policy in policies:
         board.watch(policy)

@@ -72,23 +72,13 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
-class NoAllowance:
-    """`ports.Ledger` of whoever may not spend anything: a look by hand costs nothing unless it is asked to."""
-
-    async def reserve(self, account: str, day: str, amount: int, limit: int) -> bool:  # noqa: ARG002 - the port's shape
-        return False
-
-    async def refund(self, account: str, day: str, amount: int) -> None:
-        """There is nothing to give back."""
-
-
 def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = None) -> dict[str, Prober]:
     """A prober for each check of the policy and for each of its dependencies, by the name of the check.
 
     Without a `ledger` they spend nothing. Raises ConfigError when one cannot be set up on this machine.
     """
     checks = (*policy.checks, *(dependency.check for dependency in policy.dependencies))
-    return opened(checks, known, ProbeContext(policy.name, clock, ledger or NoAllowance()))
+    return opened(checks, known, ProbeContext(policy.name, clock, ledger))
 
 
 def opened(checks: Iterable[Check], known: Kinds, context: ProbeContext) -> dict[str, Prober]:
@@ -365,9 +355,9 @@ class Daemon:
 
     # -- regular work --------------------------------------------------------------------------------------------------
 
-    def _wake(self, policy: str) -> None:
+    def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the fleet that it wakes."""
-        self._fleet.wake(policy)
+        self._fleet.wake(policy, more=more)
 
     async def _tick(self) -> None:
         self._fleet.tick()

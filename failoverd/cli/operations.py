@@ -196,8 +196,10 @@ async def assess(policy: Policy, clock: Clock) -> Board:
     def ignore(_: Event) -> None:
         """Transitions on the way to a first verdict are nobody's news."""
 
-    incidents = Incidents(ignore, clock, new_id)
-    board = Board(ignore, clock, incidents, lambda _: news.set())
+    def wake(_: str, *, more: bool) -> None:  # noqa: ARG001 - every verdict is news to who waits for the last one
+        news.set()
+
+    board = Board(ignore, clock, Incidents(ignore, clock, new_id), wake)
     board.watch(policy)
     slowest = max(check.timeout for check in policy.checks)
     patience = (policy.health.rise + policy.health.fall) * (policy.health.recheck + slowest) + 1.0

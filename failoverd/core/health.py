@@ -271,12 +271,18 @@ def verdict(checks: Iterable[tuple[str, CheckHealth, float]], now: float) -> Ver
 def _check_verdict(name: str, health: CheckHealth, stale_after: float, now: float) -> Verdict:
     if health.state is Health.UNKNOWN or health.seen_at is None:
         return Verdict(Health.UNKNOWN, health.since, name, health.reason, health.evidence)
-    age = now - health.seen_at
-    if age > stale_after:
-        blind = f"{health.blind} blind probes" if health.blind else "no probe"
-        evidence = f"{blind} since the last evidence {age:.0f}s ago"
-        return Verdict(Health.UNKNOWN, health.seen_at + stale_after, name, health.reason, evidence)
+    if now - health.seen_at > stale_after:
+        return _lost(name, health, health.seen_at, stale_after, now)
     return Verdict(health.state, health.since, name, health.reason, health.evidence)
+
+
+def _lost(name: str, health: CheckHealth, seen_at: float, stale_after: float, now: float) -> Verdict:
+    """The evidence is too old. Why the prober could not see since then is told by the last look that could not."""
+    since, ago = seen_at + stale_after, f"since the last evidence {now - seen_at:.0f}s ago"
+    if health.unseen is None:
+        return Verdict(Health.UNKNOWN, since, name, health.reason, f"no probe {ago}")
+    evidence = f"{health.blind} blind probes {ago}, the last: {_evidence(health.unseen)}"
+    return Verdict(Health.UNKNOWN, since, name, health.unseen.reason, evidence)
 
 
 def _open(health: CheckHealth, *, alive: bool) -> bool:

@@ -19,10 +19,14 @@ _FIELD: Final = rb"""(?!(?i:content-length|transfer-encoding|connection|proxy-co
 _LENGTH: Final = rb"(?i:content-length): [ ]? [0-9]{1,15} \r\n"
 _PLAIN_HEAD: Final = re.compile(
     rb"HTTP/1\.[01] [ ] ([2-5][0-9]{2} (?:[ ] [\x20-\x7e]*+)?) \r\n"
-    rb"((?:" + _FIELD + rb")*+ (?:" + _LENGTH + rb"(?:" + _FIELD + rb")*+)?+) \r\n",
+    rb"((?:" + _FIELD + rb")* (?:" + _LENGTH + rb"(?:" + _FIELD + rb")*)?) \r\n",
     re.VERBOSE,
 )
-"""A status line and header fields (RFC 9112, 4 and 5), of which at most one says how long the body is."""
+"""A status line and header fields (RFC 9112, 4 and 5), of which at most one says how long the body is.
+
+Only single characters are repeated possessively, for Python before 3.11.5 does not repeat groups so as it should. No
+field can be taken in two ways, so what does not match is found out in one pass all the same.
+"""
 
 _MOST_KNOWN: Final = 16
 

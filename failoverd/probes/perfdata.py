@@ -15,7 +15,7 @@ _MOST_DATA: Final = 8_192
 _MOST_NAME: Final = 48
 
 _ITEM: Final = re.compile(
-    r"(?:'(?P<quoted>(?:[^']|'')*+)'|(?P<plain>[^\s'=]+))="
+    r"(?:'(?P<quoted>(?:[^']|'')*)'|(?P<plain>[^\s'=]+))="
     r"(?P<number>[-+]?(?:\d{1,20}(?:[.,]\d{0,20})?|[.,]\d{1,20})(?:[eE][-+]?\d{1,3})?)"
     r"(?P<unit>[^\s;\d]{0,8})(?:;[^\s]*)?(?=\s|$)",
     re.ASCII,

@@ -39,7 +39,7 @@ _EXPRESSION = re.compile(
     re.ASCII | re.DOTALL,
 )
 _MATCHER = re.compile(r'\s*([A-Za-z_]\w{0,99})\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\["\\n])*)"\s*(,|$)', re.ASCII)
-_LABEL = re.compile(r'[ \t]*([A-Za-z_]\w*)[ \t]*=[ \t]*"([^"\\]*(?:\\.[^"\\]*)*+)"[ \t]*[,}]', re.ASCII)
+_LABEL = re.compile(r'[ \t]*([A-Za-z_]\w*)[ \t]*=[ \t]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t]*[,}]', re.ASCII)
 _OPEN = re.compile(r"\{[ \t]*\}")
 _CLOSE = re.compile(r",?[ \t]*\}")
 _VALUE = re.compile(rf"[ \t]*+({_NUMBER}|[+-]?(?i:inf|infinity)|(?i:nan))(?=[ \t]|$)", re.ASCII)

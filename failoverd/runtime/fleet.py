@@ -88,11 +88,11 @@ class Fleet:
         await asyncio.gather(*(self._halt(running) for running in self._running.values()))
         await self._probing.close()
 
-    def wake(self, policy: str) -> None:
-        """A verdict of the policy changed."""
+    def wake(self, policy: str, *, more: bool) -> None:
+        """A verdict of the policy changed; are `more` about to?"""
         running = self._running.get(policy)
         if running is not None:
-            running.reconciler.wake(Urgency.FAIL_OUT)
+            running.reconciler.wake(Urgency.FAIL_OUT, more=more)
 
     def tick(self) -> None:
         """Level-triggered: look at everything again, whatever was or was not heard."""

@@ -7,6 +7,7 @@ and a lost wake-up all heal the same way, by looking again.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -35,6 +36,14 @@ account allows few a second and a region failed under a thousand records.
 
 LONGEST_RETRY_AFTER: Final = 3_600.0
 """Seconds. Throttling is obeyed, but a broken header does not park a zone for days."""
+
+SPACING: Final = 0.1
+"""Seconds from the beginning of one round at a target to the next: what is heard meanwhile shares the next one."""
+
+GATHER: Final = 2.0
+"""Seconds that a round waits at most for more verdicts, while failing endpoints are being looked at again. A region
+that fails shows endpoint by endpoint, and each change of a record counts against `limits.max_changes`: one that drops
+them one at a time would have used them up when the region is found to be down."""
 
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
@@ -78,6 +87,7 @@ class _Post:
     provider: Provider
     report: Reporter
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # no more news is about to come
     urgency: Urgency = Urgency.ROUTINE
     fenced: int = 0
     seen: Observed | None = None  # what the last look found
@@ -101,11 +111,13 @@ class Reconciler:
         self._idle.set()
         self._stopping = False
 
-    def wake(self, urgency: Urgency = Urgency.ROUTINE) -> None:
-        """Something may have changed: look at every target soon."""
+    def wake(self, urgency: Urgency = Urgency.ROUTINE, *, more: bool = False) -> None:
+        """Something may have changed: look at every target soon. `more`: wait for other news that is about to come."""
         for post in self._posts:
             post.urgency = min(post.urgency, urgency)
             post.woken.set()
+            if not more:
+                post.ready.set()
 
     def situations(self) -> list[TargetSituation]:
         """Where each target stood after its last round."""
@@ -128,10 +140,17 @@ class Reconciler:
             return  # the fence makes it safe to leave in the middle
 
     async def _follow(self, post: _Post) -> None:
-        post.woken.set()  # a start, or a restart after a crash that may have swallowed a wake-up call
+        self._again(post)  # a start, or a restart after a crash that may have swallowed a wake-up call
+        loop, next_at = asyncio.get_running_loop(), 0.0
         while True:
             await post.woken.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER):
+                    await post.ready.wait()
+            await asyncio.sleep(next_at - loop.time())
+            next_at = loop.time() + SPACING
             post.woken.clear()
+            post.ready.clear()
             if self._stopping:
                 continue
             self._busy += 1
@@ -146,7 +165,13 @@ class Reconciler:
             if delay is not None:
                 post.urgency = min(post.urgency, urgency)  # what it was woken for is still to be done
                 await asyncio.sleep(delay)
-                post.woken.set()
+                self._again(post)
+                next_at = 0.0  # it has waited
+
+    @staticmethod
+    def _again(post: _Post) -> None:
+        post.woken.set()
+        post.ready.set()
 
     async def _round(self, post: _Post, urgency: Urgency) -> float | None:
         """One look at one target, whatever goes wrong. Seconds until the next try, or None to wait for a wake-up."""

@@ -4,6 +4,7 @@
 cloud failed in their last look, and how the sentinels are. A probe that passes where the last one passed costs nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -32,6 +33,9 @@ from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeR
 from failoverd.core.situations import VantageSituation
 from failoverd.ports import Clock, Emit
 
+_Key = tuple[Family, str]
+"""A cloud, as one address family sees it."""
+
 ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
 
 
@@ -56,6 +60,13 @@ class Sight:
     began: dict[str, float] = field(default_factory=dict)
     counting: dict[str, float] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
+
+    def take_over(self, earlier: "Sight", check: str) -> None:
+        """What an earlier revision of the policy saw of the same endpoint under this check."""
+        if check in earlier.began:
+            self.began[check] = earlier.began[check]
+        if check in earlier.counting:
+            self.counting[check] = earlier.counting[check]
 
 
 @dataclass(slots=True)
@@ -99,37 +110,40 @@ class Vantage:
             check.name: _Sentinel(Voice(check.name, family_of(endpoint.family)), CheckHealth(since=clock()))
             for endpoint, check in sentinels
         }
-        self._clouds: dict[tuple[Family, str], CloudSight] = {}
-        self._answers: dict[tuple[Family, str], Answers] = {}
-        self._groups: dict[tuple[Family, str], dict[tuple[str, str], None]] = {}
+        self._clouds: dict[_Key, CloudSight] = {}
+        self._answers: dict[_Key, Answers] = {}
+        self._groups: dict[_Key, Counter[tuple[str, str]]] = {}
         self._turn = 0
         self._slowest = 0.0  # what a look that failed may have taken, and the pause before the next one
         self._doubts: dict[Family, Doubt] = {}
-        self._families: set[Family] = set()  # those that somebody watches: about others there is nothing to say
+        self._watched: Counter[Family] = Counter()  # about a family that nobody watches there is nothing to say
         self._since = clock()
         self._asked_at = -inf
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
-    def count(self, sights: Iterable[Sight]) -> None:
-        """Count anew, after policies came or went. Endpoints in a cloud that is not known say nothing."""
-        earlier, now = self._clouds, self._clock()
-        self._clouds, self._groups = {}, {}
-        self._families = set()
-        for sight in sights:
-            self._families.add(sight.family)
-            key = (sight.family, sight.cloud)
-            if sight.cloud:
-                self._groups.setdefault(key, {})[sight.group] = None
+    def recount(self, come: Iterable[Sight] = (), gone: Iterable[Sight] = ()) -> None:
+        """Policies came or went. Endpoints in a cloud that is not known say nothing."""
+        watched: Counter[_Key] = Counter()
+        failing: Counter[_Key] = Counter()
+        for sights, sign in ((gone, -1), (come, 1)):
+            for sight in sights:
+                key = (sight.family, sight.cloud)
+                self._watched[sight.family] += sign
+                if not sight.cloud:
+                    continue
+                watched[key] += sign
+                failing[key] += sign * bool(sight.began)
+                self._groups.setdefault(key, Counter())[sight.group] += sign
                 sight.answers = self._answers.setdefault(key, Answers())
-                found = self._clouds.get(key, CloudSight(sight.cloud, 0, 0))
-                failing = found.failing + bool(sight.began)
-                self._clouds[key] = replace(found, watched=found.watched + 1, failing=failing)
-        for key, found in self._clouds.items():
-            before = earlier.get(key)
-            if found.lost:
-                lost_at = before.lost_at if before is not None and before.lost_at is not None else now
-                self._clouds[key] = replace(found, lost_at=lost_at)
+        now = self._clock()
+        for key, more in watched.items():
+            self._groups[key] = +self._groups[key]
+            before = self._clouds.pop(key, CloudSight(key[1], 0, 0))
+            after = replace(before, watched=before.watched + more, failing=before.failing + failing[key])
+            lost_at = (now if before.lost_at is None else before.lost_at) if after.lost else None
+            if after.watched:
+                self._clouds[key] = replace(after, lost_at=lost_at)
         for family in Family:
             self._assess(family, now)
 
@@ -205,7 +219,7 @@ class Vantage:
         others = [(found, self._answers[key].at) for key, found in self._others(sight)]
         return "" if seen_elsewhere(others, since) else "nobody in any cloud answered since it began to fail"
 
-    def _others(self, sight: Sight) -> list[tuple[tuple[Family, str], CloudSight]]:
+    def _others(self, sight: Sight) -> list[tuple[_Key, CloudSight]]:
         """The other clouds of which endpoints of the same family are watched; none for what is in no cloud."""
         if not sight.cloud:
             return []
@@ -262,7 +276,7 @@ class Vantage:
         )
 
     def _assess(self, family: Family, now: float) -> None:
-        if family not in self._families:
+        if not self._watched[family]:
             self._doubts.pop(family, None)
             return
         before = self._doubts.get(family)

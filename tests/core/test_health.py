@@ -140,7 +140,8 @@ def test_evidence_grows_stale_while_the_prober_is_blind() -> None:
     assert fresh.state is HEALTHY
     assert stale.state is UNKNOWN
     assert stale.since == up.seen_at + 30.0
-    assert stale.evidence == "3 blind probes since the last evidence 31s ago"
+    said = "3 blind probes since the last evidence 31s ago, the last: live no_route after 12 ms"
+    assert (stale.reason, stale.evidence) == (ProbeReason.NO_ROUTE, said)
 
 
 def test_silence_grows_stale_too_and_down_is_no_exception() -> None:

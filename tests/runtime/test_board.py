@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
-from failoverd.core.events import EndpointFailed, Event, IncidentOpened
+from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
 from failoverd.core.health import Health
 from failoverd.core.isolation import SENTINELS, grace, run_length
 from failoverd.core.records import (
@@ -23,7 +23,8 @@ from failoverd.core.records import (
     Timings,
 )
 from failoverd.core.region import RegionState
-from failoverd.runtime.board import STALE_AFTER, Board
+from failoverd.runtime.board import Board
+from failoverd.runtime.entries import STALE_AFTER
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.vantage import Vantage
 
@@ -39,10 +40,15 @@ class Scene:
         self.now = 1_000.0
         self.events: list[Event] = []
         self.woken: list[str] = []
+        self.more: list[bool] = []
         self.policy = found
         self.incidents = Incidents(self.events.append, lambda: self.now, lambda kind: f"{kind}-1")
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.woken.append)
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear)
         self.board.watch(found)
+
+    def hear(self, name: str, *, more: bool) -> None:
+        self.woken.append(name)
+        self.more.append(more)
 
     def looks(self, script: str, *addresses: str, check: str = "live") -> list[str]:
         """Feed it; returns the names of the events that came of it."""
@@ -63,7 +69,7 @@ class Scene:
 
     def health(self, address: str) -> Health:
         entry = self.board._entries[self.policy.name]
-        return next(found.state for end, found in entry.verdicts.items() if end.address == address)
+        return next(each.verdict.state for each in entry.endpoints if each.endpoint.address == address)
 
     def region(self, name: str) -> RegionState:
         return self.board.regions(self.policy.name, RecordType.A)[name].state
@@ -135,6 +141,32 @@ def test_half_of_a_region_down_degrades_it() -> None:
     assert scene.looks("FFF", SECOND) == ["endpoint.failed", "region.failed"]
 
 
+def test_while_a_sibling_is_being_looked_at_again_more_verdicts_are_said_to_come() -> None:
+    scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13"), oci=(30, OCI))))
+    scene.all_well()
+    scene.looks("F", AZURE, SECOND, "192.0.2.12")
+    scene.more.clear()
+    scene.looks("FF", AZURE)
+    assert scene.more == [True]  # the region still stands
+    scene.looks("FF", SECOND)
+    assert scene.more == [True, False]  # half of it is gone: it is degraded
+    scene.looks("FF", "192.0.2.12")
+    assert scene.more == [True, False, False]  # it is down
+
+
+def test_who_waits_for_more_verdicts_is_called_when_the_last_look_out_of_turn_is_over() -> None:
+    scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13 192.0.2.14"))))
+    scene.all_well()
+    scene.looks("F", SECOND)
+    scene.more.clear()
+    scene.looks("FFF", AZURE)
+    assert scene.more == [True]
+    scene.looks("P", SECOND)
+    assert scene.more == [True]  # one pass erases no failure
+    scene.looks("P", SECOND)
+    assert scene.more == [True, False]
+
+
 def test_evidence_that_grows_too_old_turns_into_not_knowing_and_moves_the_region_with_it() -> None:
     scene = Scene(policy())
     scene.all_well()
@@ -151,6 +183,28 @@ def test_evidence_that_grows_too_old_turns_into_not_knowing_and_moves_the_region
     assert scene.woken == ["api"]
     scene.board.settle()
     assert len(scene.events) == 3
+
+
+def test_what_is_lost_says_why_the_prober_could_not_see_it() -> None:
+    scene = Scene(policy())
+    scene.all_well()
+    scene.looks("BBB", AZURE)
+    scene.now += 100.0
+    scene.board.settle()
+    lost = next(event for event in scene.events if isinstance(event, EndpointLost) and AZURE in event.endpoint)
+    assert lost.reason == ProbeReason.NO_ROUTE
+    assert "3 blind probes since the last evidence" in lost.evidence
+    assert "no_route" in lost.evidence
+
+
+def test_what_was_never_seen_says_why_without_an_event() -> None:
+    scene = Scene(policy())
+    scene.board.regions("api", RecordType.A)
+    scene.looks("B", AZURE)
+    assert scene.events == []
+    told = {situation.region: situation.evidence for situation in scene.board.situations("api")}
+    assert "no_route" in told["azure"]
+    assert "not probed yet" in told["oci"]
 
 
 def test_one_look_brings_a_lost_endpoint_back() -> None:
@@ -298,7 +352,7 @@ def test_what_falls_while_its_dependency_is_down_is_explained_and_is_no_flapping
     assert "explained by database" in failed[AZURE].say()
     assert failed[OCI].explained_by == ()
     assert "explained by database" in scene.board.regions("api", RecordType.A)["azure"].evidence
-    penalties = {end.address: health.penalty for (end, _), health in scene.board._entries["api"].checks.items()}
+    penalties = {end.address: each.health.penalty for (end, _), each in scene.board._entries["api"].checked.items()}
     assert penalties[AZURE] == 0.0
     assert penalties[OCI] > 0.0
 
@@ -317,7 +371,7 @@ class Doubting(Scene):
         found = policy(regions=regions(azure=(50, AZURE), oci=(30, OCI), aws=(20, "203.0.113.10")))
         super().__init__(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
         vantage = Vantage(self.events.append, lambda: self.now, None, DNS if sentinels else ())
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.woken.append, vantage)
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, vantage)
         self.board.watch(self.policy)
         self.vantage = vantage
 

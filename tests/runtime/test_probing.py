@@ -30,7 +30,7 @@ class Watch:
         self.events: list[Event] = []
         self.timetable = VirtualTimetable()
         incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
-        self.board = Board(self.events.append, now, incidents, lambda _: None)
+        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None)
         self.probing = Probing(self.timetable, self.board, now, pace=Pace(jitter=0.0))
 
     def watch(self, found: Policy) -> None:
@@ -40,7 +40,7 @@ class Watch:
 
     def verdicts(self, found: Policy) -> dict[str, Health]:
         entry = self.board._entries[found.name]
-        return {endpoint.address: verdict.state for endpoint, verdict in entry.verdicts.items()}
+        return {each.endpoint.address: each.verdict.state for each in entry.endpoints}
 
     async def settled(self, found: Policy) -> float:
         """Every endpoint has a verdict, and no haste is left."""
@@ -254,7 +254,7 @@ async def test_a_prober_with_a_defect_blinds_itself_and_never_counts_against_the
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
         assert watch.failed() == {}
-        health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
+        health = watch.board._entries[found.name].checked[found.regions[0].endpoints[0], "live"].health
         assert health.blind >= 2
 
 
@@ -265,7 +265,7 @@ async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
         watch.world.let(Does.CRASH, AZURE)
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.UNKNOWN}
-        health = watch.board._entries[found.name].checks[found.regions[0].endpoints[0], "live"]
+        health = watch.board._entries[found.name].checked[found.regions[0].endpoints[0], "live"].health
         assert ProbeReason.PROBER_ERROR in health.evidence
         assert "a defect in the prober" in health.evidence
 

@@ -12,7 +12,6 @@ from support.stage import AZURE, endpoints, policy
 from support.virtual import VirtualTimetable, elapse, now, until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, ProbingRestored, ProbingShed
-from failoverd.core.health import Health
 from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, RegionSpec
 from failoverd.ports import Cancel
@@ -64,7 +63,7 @@ class Scene:
         self.timetable = Stoppable()
         incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
         vantage = Vantage(self.events.append, now, None, sentinels)
-        self.board = Board(self.events.append, now, incidents, lambda _: None, vantage)
+        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, vantage)
         self.probing = Probing(
             self.timetable,
             self.board,
@@ -210,8 +209,7 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         here.probing._places.limit = 400
         await until(lambda: here.told(ProbingRestored), within=3 * CALM)
         assert here.probing.figures().stretched == 1
-        assert set(here.board._entries[found.name].verdicts.values())
-        assert all(v.state is Health.HEALTHY for v in here.board._entries[found.name].verdicts.values())
+        assert here.board.calm(found.name)
 
 
 @virtually

@@ -37,6 +37,7 @@ from failoverd.core.events import (
 from failoverd.core.records import Limits, Marker, RecordType
 from failoverd.core.situations import TargetState
 from failoverd.ports import ChangeOutcome
+from failoverd.runtime.reconciling import GATHER, SPACING
 
 # -- from the first look to the way back -------------------------------------------------------------------------------
 
@@ -53,6 +54,50 @@ async def test_a_healthy_start_creates_the_record_and_its_marker() -> None:
         assert (applied.actor, applied.revision, applied.undo) == ("failoverd", "r1", "")
         assert [event.change_id for event in stage.told(ChangeVerified)] == [applied.change_id]
         assert stage.told(IncidentOpened) == []
+
+
+@virtually
+async def test_a_region_that_fails_endpoint_by_endpoint_costs_two_changes_and_few_reads() -> None:
+    """Each change counts against `max_changes`, and a cloud may allow five requests a second."""
+    crowd = " ".join(f"192.0.2.{last}" for last in range(10, 90))
+    found = policy(regions=regions(azure=(70, crowd), oci=(30, OCI)), limits=Limits(max_changes=3))
+    async with playing(found) as stage:
+        await until(lambda: not stage.board.undecided("api"))
+        await until(stage.steers(found, **NORMAL))
+        reads = len(stage.dns.reads)
+        assert reads < 10
+        stage.fails(*crowd.split())
+        await until(stage.steers(found, oci=100.0))
+        kinds = [event.shares_to for event in stage.told(ChangeApplied)]
+        assert len(kinds) == 3  # the first one, region.degraded, region.failed
+        assert len(stage.dns.reads) - reads < 10
+
+
+@virtually
+async def test_an_endpoint_that_fails_alone_leaves_the_answer_at_once() -> None:
+    found = policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13 192.0.2.14"), oci=(30, OCI)))
+    async with playing(found) as stage:
+        await until(stage.steers(found, **NORMAL))
+        await elapse(30.0)
+        stage.fails(AZURE)
+        await until(lambda: any(event.name == "endpoint.failed" for event in stage.events))
+        failed_at = now()
+        await until(lambda: len(stage.told(ChangeApplied)) == 2)
+        assert now() - failed_at < SPACING
+
+
+@virtually
+async def test_an_endpoint_that_cannot_make_up_its_mind_holds_up_no_change_for_long() -> None:
+    found = policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13 192.0.2.14"), oci=(30, OCI)))
+    async with playing(found) as stage:
+        await until(stage.steers(found, **NORMAL))
+        await elapse(30.0)
+        stage.fails(AZURE)
+        await until(lambda: any(event.name == "endpoint.failed" for event in stage.events))
+        failed_at = now()
+        stage.board._entries["api"].open.add(stage.board._entries["api"].checked[found.regions[1].endpoints[0], "live"])
+        await until(lambda: len(stage.told(ChangeApplied)) == 2)
+        assert now() - failed_at < GATHER + SPACING
 
 
 @virtually

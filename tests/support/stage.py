@@ -116,7 +116,7 @@ class Stage:
         self.authorities = PaperAuthorities(self.zonefile, zonefiles)
         self.prover = Prover(self.authorities, self.emit, clock)
         self.incidents = Incidents(self.emit, clock, new_id)
-        self.board = Board(self.emit, clock, self.incidents, self.wake)
+        self.board = Board(self.emit, clock, self.incidents, self._hear)
         self.tools = Tools(
             board=self.board,
             incidents=self.incidents,
@@ -195,6 +195,10 @@ class Stage:
     def wake(self, name: str, urgency: Urgency = Urgency.FAIL_OUT) -> None:
         if name in self.reconcilers:
             self.reconcilers[name].wake(urgency)
+
+    def _hear(self, name: str, *, more: bool) -> None:
+        if name in self.reconcilers:
+            self.reconcilers[name].wake(Urgency.FAIL_OUT, more=more)
 
     def steers(self, of: Policy, **shares: float) -> Callable[[], bool]:
         """A condition to wait for: the record answers that, and the round which made it so is over."""

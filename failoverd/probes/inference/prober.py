@@ -40,7 +40,7 @@ class Memory:
     Attributes:
         live, models, completion: its rungs; the lowest is asked by every look.
         quiet_until: when the server may be asked for more than whether it lives; it said so (Retry-After).
-        is_broke: the last completion was left out, because the day's tokens are spent.
+        is_broke: the last completion was left out, because it may not be paid for.
     """
 
     __slots__ = ("completion", "is_broke", "live", "models", "quiet_until")
@@ -144,7 +144,7 @@ class InferenceProber:
         if self._settings.completion_every is None:
             return found
         if memory.is_broke and outcome_of(found.reason) is Outcome.PASS:
-            found = found._replace(detail=f"{found.detail}; no completion: no tokens are left to spend today")
+            found = found._replace(detail=f"{found.detail}; no completion: {self._budget.refusal}")
         return found._replace(measures=(*found.measures, ("completion_left_out", float(memory.is_broke))))
 
     # -- rungs ---------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ One DNS answer carries all of it, so a reader never sees half of a change.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Self
 
@@ -136,6 +137,7 @@ def absolute(name: str) -> dns.name.Name:
 # -- answers as DNS data -----------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=10_000)  # of a record that changes, most answers stay
 def rdata(key: RecordKey, answer: Answer) -> dns.rdata.Rdata:
     """The answer as DNS data. Raises Permanent when the value is none of the key's type, in canonical form.
 
