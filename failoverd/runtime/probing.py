@@ -23,13 +23,13 @@ from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.isolation import SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
 from failoverd.core.situations import ProbingSituation
-from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures
+from failoverd.core.tallies import ProbeTally, ProbingFigures
 from failoverd.deadlines import Deadlines
 from failoverd.ports import Clock, Emit, Prober, Timetable
 from failoverd.runtime.board import Board
 from failoverd.runtime.lookouts import Look, Lookout
 from failoverd.runtime.places import Places
-from failoverd.runtime.shedding import WINDOW, Recently, Shedding
+from failoverd.runtime.shedding import WINDOW, Lags, Shedding
 from failoverd.runtime.slots import Slots
 from failoverd.runtime.supervising import describe
 from failoverd.runtime.turns import Turns
@@ -40,8 +40,6 @@ STAGGER: Final = 0.02
 
 NEWCOMERS: Final = 0.002
 """Seconds between the first looks at endpoints that are new: 500 of them a second, each of which asks for more."""
-
-MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +99,8 @@ class Probing:
         self._groups: dict[tuple[str, str, str], list[Lookout]] = {}
         self._regions: dict[tuple[str, str], list[Lookout]] = {}  # by policy and region
         self._tallies: dict[tuple[str, str], ProbeTally] = {}
-        self._lag = Histogram(LAG_BOUNDS)
-        self._recently = Recently(self._lag)
+        self._lags = Lags()
         self._shedding = Shedding()
-        self._worst = self._worst_before = 0.0  # lag of this minute, and of the last one
-        self._minute = 0
         self._skipped = self._trips = 0
         self._newcomer_at = 0.0
         self._patiences: dict[float, Deadlines[Batch]] = {}
@@ -178,11 +173,9 @@ class Probing:
     def _review(self, now: float) -> None:
         """Once a second: does probing keep up?"""
         self._wires.restore(self._places.in_flight)
-        self._recently.tick(now)
-        if int(now / MINUTE) != self._minute:
-            self._minute, self._worst_before, self._worst = int(now / MINUTE), self._worst, 0.0
+        self._lags.tick(now)
         starting = now < self._newcomer_at + WINDOW  # haste of newcomers is not shed, and it passes by itself
-        if not starting and self._shedding.review(now, self._recently.lag, full=self._places.full):
+        if not starting and self._shedding.review(now, self._lags.late, full=self._places.full):
             self._stretch()
 
     def _start_batch(self, slot: int) -> None:
@@ -237,9 +230,7 @@ class Probing:
         if self._wires:
             self._wires.make_room(self._places.in_flight)
         lookout.began = now = self._clock()
-        lag = max(0.0, now - lookout.due)
-        self._lag.add(lag)
-        self._worst = max(self._worst, lag)
+        self._lags.add(max(0.0, now - lookout.due))
         look = Look(lookout, self._land)
         lookout.looks.append(look)
         try:
@@ -343,8 +334,8 @@ class Probing:
     def figures(self) -> ProbingFigures:
         return ProbingFigures(
             probes=tuple(tally.figures() for tally in self._tallies.values()),
-            lag=self._lag.copy(),
-            lag_max=self._latest,
+            lag=self._lags.all.copy(),
+            lag_max=self._lags.worst,
             in_flight=self._places.in_flight,
             limit=self._places.limit,
             waiting=self._places.waiting,
@@ -358,25 +349,15 @@ class Probing:
     def situation(self) -> ProbingSituation:
         return ProbingSituation(
             at=self._clock(),
-            rate=self._recently.rate,
-            lag=self._late,
-            lag_max=self._latest,
+            rate=self._lags.rate,
+            lag=self._lags.late,
+            lag_max=self._lags.worst,
             in_flight=self._places.in_flight,
             waiting=self._places.waiting,
             skipped=self._skipped + self._places.dropped,
             stretched=self._shedding.factor,
             wires=len(self._wires),
         )
-
-    @property
-    def _latest(self) -> float:
-        """The greatest lag of the last minute or two, in seconds."""
-        return max(self._worst, self._worst_before)
-
-    @property
-    def _late(self) -> float:
-        """The 99th percentile of the last seconds: a bucket's bound, but never more than was seen."""
-        return min(self._recently.lag, self._latest)
 
     def _stretch(self) -> None:
         factor, full = self._shedding.factor, self._places.full
@@ -386,7 +367,7 @@ class Probing:
             event(
                 at=self._clock(),
                 factor=factor,
-                lag=self._late,
+                lag=self._lags.late,
                 in_flight=self._places.in_flight,
                 waiting=self._places.waiting,
                 cause="no place is left" if full else "looks begin late",

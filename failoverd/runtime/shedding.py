@@ -8,7 +8,7 @@ pace. After a calm time the factor is halved again; each relapse doubles the cal
 from collections import deque
 from typing import Final
 
-from failoverd.core.tallies import Histogram, percentile
+from failoverd.core.tallies import LAG_BOUNDS, Histogram, percentile
 
 WINDOW: Final = 10
 """Seconds of which the looks are judged together."""
@@ -22,22 +22,39 @@ PATIENCE: Final = 10.0
 CALM: Final = 60.0
 LONGEST_CALM: Final = 3_600.0
 MOST: Final = 8
+MINUTE: Final = 60.0
 
 
-class Recently:
-    """What a histogram of lags says of the last `WINDOW` seconds. `tick` is to be called once a second."""
+class Lags:
+    """How late looks begin: all of them, the last `WINDOW` seconds, the last minute or two.
 
-    def __init__(self, lag: Histogram) -> None:
-        self._lag = lag
+    `tick` is to be called once a second.
+    """
+
+    def __init__(self) -> None:
+        self.all = Histogram(LAG_BOUNDS)
         self._seen: deque[tuple[float, tuple[int, ...]]] = deque(maxlen=WINDOW + 1)
+        self._minute = 0
+        self._worst = self._worst_before = 0.0  # of this minute, and of the last one
+
+    def add(self, lag: float) -> None:
+        self.all.add(lag)
+        self._worst = max(self._worst, lag)
 
     def tick(self, now: float) -> None:
-        self._seen.append((now, tuple(self._lag.counts)))
+        self._seen.append((now, tuple(self.all.counts)))
+        if int(now / MINUTE) != self._minute:
+            self._minute, self._worst_before, self._worst = int(now / MINUTE), self._worst, 0.0
 
     @property
-    def lag(self) -> float:
-        """The 99th percentile, in seconds, as the upper bound of its bucket."""
-        return percentile(self._lag.bounds, self._counts(), 99.0)
+    def worst(self) -> float:
+        """The greatest of the last minute or two, in seconds."""
+        return max(self._worst, self._worst_before)
+
+    @property
+    def late(self) -> float:
+        """The 99th percentile of the window, in seconds: a bucket's upper bound, but never more than was seen."""
+        return min(percentile(self.all.bounds, self._counts(), 99.0), self.worst)
 
     @property
     def rate(self) -> float:

@@ -256,8 +256,7 @@ async def test_how_it_keeps_up_is_told_in_numbers_that_can_be_written_down() -> 
     async with scene(found, Pace(jitter=0.0)) as here:
         await here.settled(found)
         for _ in range(5):
-            here.probing._lag.add(3_600.0)  # beyond every bucket
-        here.probing._worst = 3_600.0
+            here.probing._lags.add(3_600.0)  # beyond every bucket
         await elapse(2.0)
         told = here.probing.situation()
         assert (told.lag, told.lag_max) == (3_600.0, 3_600.0)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from failoverd.core.tallies import LAG_BOUNDS, Histogram
-from failoverd.runtime.shedding import CALM, LONGEST_CALM, MOST, PATIENCE, TOO_LATE, WINDOW, Recently, Shedding
+from failoverd.runtime.shedding import CALM, LONGEST_CALM, MOST, PATIENCE, TOO_LATE, WINDOW, Lags, Shedding
 
 LATE, CALM_LAG = 2 * TOO_LATE, 0.002
 FIRST_STEP = int(WINDOW + PATIENCE)
@@ -71,32 +70,40 @@ def test_each_relapse_doubles_the_calm_that_the_next_step_back_needs() -> None:
 
 
 def test_lag_and_rate_are_those_of_the_last_seconds() -> None:
-    lag = Histogram(LAG_BOUNDS)
-    recently = Recently(lag)
-    recently.tick(0.0)
-    assert (recently.rate, recently.lag) == (0.0, 0.0)
+    lags = Lags()
+    lags.tick(0.0)
+    assert (lags.rate, lags.late) == (0.0, 0.0)
     for second in range(1, 4):
         for _ in range(100):
-            lag.add(0.6)
-        recently.tick(second)
-    assert (recently.rate, recently.lag) == (100.0, 1.0)
+            lags.add(0.6)
+        lags.tick(second)
+    assert (lags.rate, lags.late) == (100.0, 0.6)  # the bucket ends at 1, but nothing was later than this
     for second in range(4, 4 + WINDOW):
         for _ in range(50):
-            lag.add(0.003)
-        recently.tick(second)
-    assert (recently.rate, recently.lag) == (50.0, 0.005)
-    lag.add(3_600.0)
+            lags.add(0.003)
+        lags.tick(second)
+    assert (lags.rate, lags.late) == (50.0, 0.005)
+    lags.add(3_600.0)
     for _ in range(9):
-        lag.add(0.0)
+        lags.add(0.0)
     for second in range(20, 20 + WINDOW + 1):
-        recently.tick(second)
-    assert (recently.rate, recently.lag) == (0.0, 0.0)
+        lags.tick(second)
+    assert (lags.rate, lags.late) == (0.0, 0.0)
 
 
 def test_a_lag_beyond_all_buckets_is_trouble() -> None:
-    lag = Histogram(LAG_BOUNDS)
-    recently = Recently(lag)
-    recently.tick(0.0)
-    lag.add(3_600.0)
-    recently.tick(1.0)
-    assert recently.lag > TOO_LATE
+    lags = Lags()
+    lags.tick(0.0)
+    lags.add(3_600.0)
+    lags.tick(1.0)
+    assert lags.late > TOO_LATE
+
+
+def test_the_worst_is_forgotten_after_a_minute_or_two() -> None:
+    lags = Lags()
+    lags.tick(0.0)
+    lags.add(2.5)
+    lags.tick(61.0)
+    assert lags.worst == 2.5
+    lags.tick(121.0)
+    assert lags.worst == 0.0
