@@ -219,11 +219,14 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
-    """What a prober has besides its check: whose policy it looks for, the time, and what it may spend."""
+    """What a prober has besides its check: whose policy it looks for, the time, and what it may spend.
+
+    Without a ledger it may spend nothing: looks by hand cost nothing unless a person says so.
+    """
 
     policy: str
     clock: Clock
-    ledger: Ledger
+    ledger: Ledger | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,81 @@
 """How a verb ends: its failure in its own words, its result as JSON."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
 
 import typer
 
 from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown, shown_json
+from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError
 from failoverd.runtime.supervising import describe
 
+UNSOUND: Final = "some files do not load; failoverctl check says why"
+
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    sys.stdout.write(shown_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+    print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+
+
+def print_text(text: str) -> None:
+    """All of it at once on standard output, as it is. See `printing` for what can go wrong."""
+    with printing():
+        sys.stdout.write(text)
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """What is written to standard output within arrives, or the command ends here, saying why it did not.
+
+    A reader that has gone (`| head`) has seen what it wanted: that ends the command quietly, with `Exit.FAILED`.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        where = f"standard output{_named(sys.stdout.fileno())}"
+        _let_go_of_output()
+        if not isinstance(error, BrokenPipeError):
+            _tell(
+                FailoverdError(
+                    f"{where} cannot be written: {error.strerror}",
+                    reason="output_unwritable",
+                    remedy="free space there, or send the output elsewhere; what the command did until now stays done",
+                )
+            )
+        raise typer.Exit(Exit.FAILED) from error
+
+
+def _named(descriptor: int) -> str:
+    """` (/the/file)`, where there is one to name."""
+    with suppress(OSError):
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+        return f" ({place})" if place.is_absolute() else ""
+    return ""
+
+
+def _let_go_of_output() -> None:
+    """What is still in the buffer goes nowhere, so that the interpreter does not fail over it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def usage(words: str) -> typer.BadParameter:
     """What was asked for cannot be understood."""
     return typer.BadParameter(words)
+
+
+def unknown(what: str, wrong: str, known: Iterable[str], *notes: str) -> typer.BadParameter:
+    """Nothing has that name: what was probably meant, or what there is, and what else helps."""
+    hint = suggestion(wrong, list(dict.fromkeys(known)))
+    return usage(shown("; ".join(part for part in (f"there is no {what} {wrong!r}", hint, *notes) if part)))
 
 
 @contextmanager
@@ -33,11 +88,14 @@ def told() -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        known = classified(error)
-        sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
-        if known.remedy:
-            sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))
+        _tell(classified(error))
         raise typer.Exit(Exit.FAILED) from error
+
+
+def _tell(known: FailoverdError) -> None:
+    sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
+    if known.remedy:
+        sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))
 
 
 def classified(error: Exception) -> FailoverdError:

@@ -126,6 +126,18 @@ def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules, *, exp
     )
 
 
+def lapsed(health: CheckHealth, at: float, stale_after: float) -> CheckHealth:
+    """The health that a failure at `at` meets.
+
+    After a long time without evidence a failure must not bring back that it was well: what was good is UNKNOWN, and
+    counted anew. What was down still is.
+    """
+    fresh = health.seen_at is not None and at - health.seen_at <= stale_after
+    if fresh or health.state not in {Health.HEALTHY, Health.DEGRADED}:
+        return health
+    return health._replace(state=Health.UNKNOWN, failures=0, passes=0, recent=(), up_at=None)
+
+
 def would_fall(health: CheckHealth, at: float, rules: HealthRules) -> bool:
     """Whether one more failure at `at` makes it UNHEALTHY."""
     return health.state is not Health.UNHEALTHY and health.failures + 1 >= rules.fall and not warming(health, at, rules)

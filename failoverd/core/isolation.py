@@ -8,31 +8,35 @@ without IPv6 still judges IPv4. A failure that is an answer (`ANSWERED`: a statu
 witness: it shows by itself that the network is there.
 
 Sentinels are targets that should always be reachable. An IPv4 sentinel speaks for IPv4 and for host names, an IPv6 one
-for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice.
+for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice. For
+host names the two ways are heard one by one: one way that is well is enough.
 
 1. When at least `sentinels` of the voices of a family are down, the vantage is isolated.
 2. No endpoint turns UNHEALTHY before more than the rest of the voices (all but `sentinels`) answered since
-   the failures began that are counted. The first failure has the sentinels looked at at once, so while they answer this
-   costs no time.
-3. While all voices are well the prober is cleared, and rule 5 does not apply.
+   the failures began that are counted, and are well. The first failure has the sentinels looked at at once, so while
+   they answer this costs no time.
+3. While fewer than `sentinels` of the voices are not well, the prober is cleared, and rule 5 does not apply.
 
 Without a voice for a family, the other clouds are the witnesses.
 
 4. No endpoint turns UNHEALTHY before some endpoint answered, of its own cloud or of another, since the failures began
-   that are counted; as long as there is another cloud that is not lost. The first failure has one endpoint of each
-   other cloud looked at at once, so in an outage of one cloud this costs no time.
+   that are counted; as long as there is another cloud that was not lost long before (by `window`). The first failure
+   has one endpoint of each other cloud looked at at once, so in an outage of one cloud this costs no time.
 
-Rules 2 and 4 hold a verdict for no longer than 2 x (timeout + recheck) after the run of failures was complete.
+The look whose failure completes the run must have begun after that answer: a network that was away for some seconds
+leaves looks behind that time out when it is back. Rules 2 and 4 hold a verdict for no longer than `grace` after the run
+of failures was complete.
 
 Common cause needs no sentinel. A cloud is lost while more than half of its endpoints that this vantage watches, over
-all policies, failed in their last look without an answer. An outage in one cloud is believed at once, and so is one
-that comes later.
+all policies, failed without an answer in their last look that could see. An outage in one cloud is believed at once,
+and so is one that comes later.
 
 5. When two or more clouds, and at least half of those watched, were lost within `window` of each other, the prober is
    doubted. With a single cloud this rule can say nothing.
-6. The doubt ends when endpoints answer again. While some other cloud is well seen, it also ends after `doubt`: then the
-   evidence is believed, for as long as those clouds stay lost. While every cloud is lost it does not end by time: with
-   nothing left to send traffic to, a verdict could only do harm.
+6. The doubt ends when endpoints of these clouds answer again. It also ends `doubt` after anybody answered since it
+   began, and still does: a prober that hears somebody has a network. Then the evidence is believed, for each of these
+   clouds as long as it stays lost. While nobody answers it does not end by time: with nothing left to send traffic
+   to, a verdict could only do harm.
 
 An isolated or doubted vantage abstains: a FAIL is taken as BLIND (`vantage_isolated`), counts nothing and turns nothing
 UNHEALTHY; a PASS counts as ever, because it proves what it says. The rules look at endpoints that fail, not at those
@@ -40,7 +44,7 @@ that are UNHEALTHY, so the doubt comes before the verdict.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -49,8 +53,11 @@ from failoverd.core.records import WHOLE, HealthRules, Outcome, ProbeReason, Pro
 SENTINELS: Final = "(sentinels)"
 """What the sentinels are watched under. No policy can have this name."""
 
-SENTINEL_RULES: Final = HealthRules(fall=2, rise=2, flap_penalty=0.0)
-"""How a sentinel goes down and comes up."""
+SENTINEL_RULES: Final = HealthRules(fall=2, rise=5, flap_penalty=0.0)
+"""How a sentinel goes down and comes up. One that answers now and then, as through a network that loses packets, is
+down."""
+
+NEVER: Final = float("-inf")
 
 _TWO: Final = 2
 
@@ -96,11 +103,6 @@ def family_of(record_type: RecordType | None) -> Family:
     return {RecordType.A: Family.IPV4, RecordType.AAAA: Family.IPV6}.get(record_type or RecordType.CNAME, Family.NAME)
 
 
-def speaks_for(sentinel: Family, family: Family) -> bool:
-    """Whether that a sentinel answers says something about endpoints of a family."""
-    return family is Family.NAME or (sentinel is Family.IPV6) == (family is Family.IPV6)
-
-
 @dataclass(frozen=True, slots=True)
 class IsolationRules:
     """The numbers of isolation: `sentinels` in basis points, `window` and `doubt` in seconds."""
@@ -112,13 +114,12 @@ class IsolationRules:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One sentinel: what kind of address it has, whether it is down, blind, and when it last answered."""
+    """One sentinel: its kind of address, and whether it is down, blind, or well, which takes a run of passes."""
 
     name: str
     family: Family
     down: bool = False
     blind: bool = False
-    answered_at: float | None = None
     well: bool = False
 
 
@@ -143,9 +144,13 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why the vantage does not trust itself in one family, or did not until it was `believed`.
+    """Why the vantage does not trust itself in one family.
 
-    `until` is when the evidence is believed; None while that is not to be.
+    Attributes:
+        since: when it began.
+        clouds: those that were lost together and are doubted.
+        until: when they are believed to be lost; None while that is not to be.
+        believed: clouds that were doubted, and are believed to be lost for as long as they are.
     """
 
     family: Family
@@ -154,11 +159,11 @@ class Doubt:
     evidence: str
     clouds: frozenset[str] = frozenset()
     until: float | None = None
-    believed: bool = False
+    believed: frozenset[str] = frozenset()
 
     @property
     def abstains(self) -> bool:
-        return not self.believed
+        return self.cause is Cause.SENTINELS or bool(self.clouds)
 
 
 def assess(
@@ -168,6 +173,8 @@ def assess(
     before: Doubt | None,
     rules: IsolationRules,
     now: float,
+    *,
+    answered_at: float = NEVER,
 ) -> Doubt | None:
     """Whether the vantage can be trusted in a family; None when it can.
 
@@ -178,50 +185,67 @@ def assess(
         before: what this said last.
         rules: the numbers.
         now: seconds since the epoch.
+        answered_at: when an endpoint in any of the clouds last answered.
     """
-    voices = voices_for(family, sentinels)
-    down = [voice for voice in voices if voice.down]
-    if down and len(down) * WHOLE >= rules.sentinels * len(voices):
-        evidence = f"{len(down)} of {len(voices)} sentinels do not answer: {', '.join(voice.name for voice in down)}"
+    choirs = choirs_for(family, sentinels)
+    if choirs and all(_many([voice.down for voice in choir], rules) for choir in choirs):
+        voices = [voice for choir in choirs for voice in choir]
+        down = [voice.name for voice in voices if voice.down]
+        evidence = f"{len(down)} of {len(voices)} sentinels do not answer: {', '.join(down)}"
         since = before.since if before is not None and before.cause is Cause.SENTINELS else now
         return Doubt(family, Cause.SENTINELS, since, evidence)
-    if voices and all(voice.well for voice in voices):
+    if any(not _many([not voice.well for voice in choir], rules) for choir in choirs):
         return None
-    return _common_cause(family, clouds, before, rules, now)
+    return _common_cause(family, clouds, before, rules, now, answered_at)
+
+
+def _many(silent: Sequence[bool], rules: IsolationRules) -> bool:
+    """Whether at least `sentinels` of them are."""
+    return any(silent) and sum(silent) * WHOLE >= rules.sentinels * len(silent)
 
 
 def _common_cause(
-    family: Family, clouds: Sequence[CloudSight], before: Doubt | None, rules: IsolationRules, now: float
+    family: Family,
+    clouds: Sequence[CloudSight],
+    before: Doubt | None,
+    rules: IsolationRules,
+    now: float,
+    answered_at: float,
 ) -> Doubt | None:
-    lost = [sight for sight in clouds if sight.lost]
+    lost = {sight.cloud: sight for sight in clouds if sight.lost}
     earlier = before if before is not None and before.cause is Cause.CLOUDS else None
-    if earlier is not None and earlier.believed and {sight.cloud for sight in lost} & earlier.clouds:
-        return earlier  # one of them is still lost: what was believed stays believed
-    together = _together(lost, rules.window)
-    doubted = earlier.clouds if earlier is not None and not earlier.believed else frozenset[str]()
-    still = {sight.cloud for sight in lost} & doubted
-    group = still if _enough(len(still), len(clouds)) else together
+    believed = earlier.believed & lost.keys() if earlier is not None else frozenset[str]()
+    doubted = earlier.clouds & lost.keys() if earlier is not None else frozenset[str]()
+    together = _together([sight for name, sight in lost.items() if name not in believed], rules.window)
+    group = doubted if _enough(len(doubted), len(clouds)) else together
     if not _enough(len(group), len(clouds)):
-        return None
-    since = earlier.since if earlier is not None and not earlier.believed else now
-    bounded = len(lost) < len(clouds)
-    until = None
-    if bounded:  # counted from when another cloud is seen: a network that comes back does so piece by piece
-        until = earlier.until if earlier is not None and earlier.until is not None else now + rules.doubt
+        return replace(earlier, clouds=frozenset(), until=None, believed=believed) if earlier and believed else None
+    since = earlier.since if earlier is not None and doubted else now
+    until = _bound(earlier if doubted else None, since, rules, now, answered_at)
+    if until is not None and now >= until and now - answered_at <= rules.window:
+        believed, group = believed | group, frozenset()
     watched = sum(sight.watched for sight in clouds)
     failing = sum(sight.failing for sight in clouds)
-    evidence = f"{failing} of {watched} endpoints fail, {', '.join(sorted(group))} began together"
-    believed = until is not None and now >= until
-    return Doubt(family, Cause.CLOUDS, since, evidence, frozenset(group), until, believed=believed)
+    names = ", ".join(sorted(group or believed))
+    evidence = f"{failing} of {watched} endpoints fail, {names} began together"
+    return Doubt(family, Cause.CLOUDS, since, evidence, group, until, believed)
 
 
-def _together(lost: Sequence[CloudSight], window: float) -> set[str]:
+def _bound(earlier: Doubt | None, since: float, rules: IsolationRules, now: float, answered_at: float) -> float | None:
+    """When the doubt ends by time: `doubt` after the first answer since it began, unless none followed for as long."""
+    if answered_at < since or now - answered_at > rules.doubt:
+        return None
+    return earlier.until if earlier is not None and earlier.until is not None else now + rules.doubt
+
+
+def _together(lost: Sequence[CloudSight], window: float) -> frozenset[str]:
     """The largest group of clouds that were lost within `window` of each other; the latest of equals."""
     times = {sight.cloud: sight.lost_at for sight in lost if sight.lost_at is not None}
     groups = [
-        {cloud for cloud, at in times.items() if begin <= at <= begin + window} for begin in sorted(times.values())
+        frozenset(cloud for cloud, at in times.items() if begin <= at <= begin + window)
+        for begin in sorted(times.values())
     ]
-    return max(reversed(groups), key=len, default=set())
+    return max(reversed(groups), key=len, default=frozenset())
 
 
 def _enough(lost: int, watched: int) -> bool:
@@ -231,39 +255,39 @@ def _enough(lost: int, watched: int) -> bool:
 # -- the witness -------------------------------------------------------------------------------------------------------
 
 
-def voices_for(family: Family, sentinels: Sequence[Voice]) -> list[Voice]:
-    """The sentinels that can say something about a family now."""
-    return [voice for voice in sentinels if speaks_for(voice.family, family) and not voice.blind]
+def choirs_for(family: Family, sentinels: Sequence[Voice]) -> list[list[Voice]]:
+    """The sentinels that can say something about a family now, together where they speak for the same way to it."""
+    heard = [voice for voice in sentinels if not voice.blind]
+    four = [voice for voice in heard if voice.family is not Family.IPV6]
+    six = [voice for voice in heard if voice.family is Family.IPV6]
+    ways = {Family.IPV4: [four], Family.IPV6: [six], Family.NAME: [four, six]}[family]
+    return [way for way in ways if way]
 
 
-def witnessed(family: Family, sentinels: Sequence[Voice], since: float, rules: IsolationRules) -> bool:
-    """Whether enough sentinels answered after `since` to believe a failure; True when none could."""
-    voices = voices_for(family, sentinels)
-    silent = sum(voice.answered_at is None or voice.answered_at < since for voice in voices)
-    return not silent or silent * WHOLE < rules.sentinels * len(voices)
+def witnessed(answered: Sequence[bool], rules: IsolationRules) -> bool:
+    """Whether enough sentinels answered to believe a failure, given of each whether it did."""
+    return not _many([not each for each in answered], rules)
 
 
-def seen_elsewhere(others: Sequence[tuple[CloudSight, float]], since: float) -> bool:
+def seen_elsewhere(others: Sequence[tuple[CloudSight, bool]], since: float, window: float) -> bool:
     """Whether a failure can be believed by what other clouds show; True when none of them could show anything.
 
+    One that was lost long before could not. One that was lost about when this began is suspicious, like one in sight.
+
     Args:
-        others: every other cloud of the family, and when one of its endpoints last answered.
+        others: every other cloud of the family, and whether one of its endpoints answered in time.
         since: when the failures began.
+        window: seconds within which clouds are lost together.
     """
-    visible = [answered_at for sight, answered_at in others if not sight.lost]
-    return not visible or any(answered_at >= since for answered_at in visible)
-
-
-def run_length(rules: HealthRules, timeout: float) -> float:
-    """Seconds that a run of failures takes at most, from the first to the verdict, when nothing passes between."""
-    return rules.fall * (rules.recheck + timeout)
+    visible = [answered for sight, answered in others if sight.lost_at is None or sight.lost_at >= since - window]
+    return not visible or any(visible)
 
 
 def grace(rules: HealthRules, timeout: float) -> float:
-    """Seconds beyond that run after which a failure is believed although nobody bore it out.
+    """Seconds after which a complete run of failures is believed although nobody bore it out.
 
-    By then whoever was asked has answered or failed, and so have its siblings: a vantage that lost its network is
-    doubted for that reason (rule 5), and needs no gate any more.
+    By then whoever was asked, with this time-out, has answered or failed, and so have its siblings: a vantage that lost
+    its network is doubted for that reason (rule 5), and needs no gate any more.
     """
     return 2 * (timeout + rules.recheck)
 

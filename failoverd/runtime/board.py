@@ -7,7 +7,7 @@ verdict ends here.
 from dataclasses import replace
 from typing import Protocol
 
-from failoverd.core.health import Health, Observation, Verdict, observe, warming
+from failoverd.core.health import Health, Observation, Verdict, lapsed, observe, warming
 from failoverd.core.isolation import SENTINELS, doubted
 from failoverd.core.records import Endpoint, Outcome, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
@@ -78,9 +78,11 @@ class Board:
         if checked is None:
             return None
         watched, before, rules = checked.watched, checked.health, entry.policy.health
+        if result.outcome is Outcome.FAIL:
+            before = lapsed(before, result.at, checked.stale_after)
         objection = None
         if result.outcome is Outcome.PASS and not watched.sight.began:
-            watched.sight.answers.at = result.at
+            watched.sight.answers.heard(result)
         else:
             objection = self._vantage.judge(watched.sight, checked.check, result, before, rules)
         taken = doubted(result, objection.why) if objection is not None else result
@@ -93,7 +95,7 @@ class Board:
             self._judge(entry, watched, result.at)
         if objection is not None:
             observation = observation._replace(
-                recheck=observation.recheck or objection.open, siblings=observation.siblings or objection.ask
+                recheck=observation.recheck or objection.open, siblings=observation.siblings or objection.open
             )
         if observation.recheck or entry.open:
             self._follow_up(entry, checked, open_still=observation.recheck)
@@ -205,14 +207,11 @@ class Board:
         self._wake(entry.policy.name, more=more)
 
     def _turn_dependency(self, entry: Entry, watched: Watched, after: Verdict) -> None:
-        """No record answers with it: it moves nothing, and explains much."""
-        name, was_down = watched.dependency, watched.dependency in entry.down
+        """No record answers with it: it moves nothing, and explains much, as long as it is seen to be down."""
         down = after.state is Health.UNHEALTHY
-        if down:
-            entry.down.add(name)
-        elif after.state is not Health.UNKNOWN:
-            entry.down.discard(name)
-        if down is not was_down and after.state is not Health.UNKNOWN:
+        (entry.down.add if down else entry.down.discard)(watched.dependency)
+        if down is not watched.met and after.state is not Health.UNKNOWN:
+            watched.met = down
             self._announce.dependency(entry, watched, after)
         for record_type in record_types(entry.policy):
             self._roll_up(entry, record_type)

@@ -35,7 +35,10 @@ class Checked:
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """One endpoint, or one dependency, of a policy. `met`: had a verdict once, so a first HEALTHY is no news."""
+    """One endpoint, or one dependency, of a policy.
+
+    `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down.
+    """
 
     endpoint: Endpoint
     sight: Sight
@@ -69,11 +72,11 @@ class Entry:
 
     @classmethod
     def of(cls, policy: Policy, now: float, stretched: int, old: Self | None) -> Self:
-        """A policy as it comes onto the board; what an earlier revision knew of unchanged endpoints stays.
+        """A policy as it comes onto the board.
 
-        Verdicts stay only while all checks do: with another check, an endpoint has yet to show itself.
+        What an earlier revision knew of an endpoint stays, under each check that did not change. An endpoint with a new
+        check has yet to show itself under that one.
         """
-        known = old if old is not None and old.policy.checks == policy.checks else None
         entry = cls(policy, now, {watched.endpoint: watched for watched in _watched(policy)})
         for endpoint, check in policy.looks():
             if (endpoint, check.name) not in entry.checked:
@@ -81,7 +84,7 @@ class Entry:
                 checked = Checked(check, watched, CheckHealth(since=now), stretched=stretched)
                 watched.checks.append(checked)
                 entry.checked[endpoint, check.name] = checked
-                _inherit(checked, old if watched.dependency else known)
+                _inherit(checked, old)
         for watched in entry.watched.values():
             watched.verdict = watched.judged(now)
         entry.down = {
@@ -89,8 +92,9 @@ class Entry:
         }
         if old is not None:
             for endpoint, watched in entry.watched.items():
-                earlier = old.watched.get(endpoint) if known is not None else None
-                watched.met = earlier is not None and earlier.met
+                earlier = old.watched.get(endpoint)
+                same = watched.dependency or old.policy.checks == policy.checks
+                watched.met = bool(same) and earlier is not None and earlier.met
             familiar = _familiar(policy, old)
             entry.regions = {key: health for key, health in old.regions.items() if key in familiar}
         return entry
@@ -116,12 +120,19 @@ def record_types(policy: Policy) -> list[RecordType]:
 
 
 def _watched(policy: Policy) -> Iterator[Watched]:
+    timeouts = [check.timeout for check in policy.checks] or [0.0]
+    patience = max(timeouts) + policy.health.recheck
     for spec in policy.regions:
         for endpoint in spec.endpoints:
-            sight = Sight(family_of(endpoint.family), spec.cloud, (policy.name, spec.name))
+            sight = Sight(
+                family_of(endpoint.family), spec.cloud, (policy.name, spec.name), patience, quickest=min(timeouts)
+            )
             yield Watched(endpoint, sight, spec.depends_on)
     for each in policy.dependencies:
-        yield Watched(each.endpoint, Sight(family_of(each.endpoint.family), ""), dependency=each.name)
+        patience = each.check.timeout + policy.health.recheck
+        yield Watched(
+            each.endpoint, Sight(family_of(each.endpoint.family), "", patience=patience), dependency=each.name
+        )
 
 
 def _inherit(checked: Checked, old: Entry | None) -> None:

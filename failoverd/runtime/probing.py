@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
-from failoverd.core.isolation import SENTINELS
+from failoverd.core.isolation import NEVER, SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
 from failoverd.core.situations import ProbingSituation
 from failoverd.core.tallies import ProbeTally, ProbingFigures
@@ -37,6 +37,9 @@ from failoverd.runtime.wires import Wires
 
 STAGGER: Final = 0.02
 """Seconds between the out-of-turn looks at the siblings of a failing endpoint."""
+
+CROWD: Final = 64
+"""Endpoints of a region. Where there are more, those that fail do not each ask for looks at all the others."""
 
 NEWCOMERS: Final = 0.002
 """Seconds between the first looks at endpoints that are new: 500 of them a second, each of which asks for more."""
@@ -102,6 +105,8 @@ class Probing:
         self._lags = Lags()
         self._shedding = Shedding()
         self._skipped = self._trips = 0
+        self._siblings_asked: dict[tuple[str, str, str], float] = {}
+        self._witnesses_asked: dict[tuple[str, str, str], float] = {}
         self._newcomer_at = 0.0
         self._patiences: dict[float, Deadlines[Batch]] = {}
 
@@ -153,13 +158,15 @@ class Probing:
         for key in [key for key in self._groups if key[0] == name]:
             del self._groups[key]
             self._regions.pop(key[:2], None)
+            self._siblings_asked.pop(key, None)
+            self._witnesses_asked.pop(key, None)
             if key not in groups:
                 self._slots.remove(key)
         for key, members in groups.items():
             self._slots.place(key, members[0].check.every, members)
         self._groups |= groups
-        for key, members in groups.items():
-            self._regions.setdefault(key[:2], members)
+        for key, members in sorted(groups.items(), key=lambda group: group[1][0].check.timeout):
+            self._regions.setdefault(key[:2], members)  # under the check that answers soonest
 
     def _greet(self, lookouts: Iterable[Lookout]) -> None:
         """Look at newcomers at once, but not at all of them together."""
@@ -175,8 +182,11 @@ class Probing:
         self._wires.restore(self._places.in_flight)
         self._lags.tick(now)
         starting = now < self._newcomer_at + WINDOW  # haste of newcomers is not shed, and it passes by itself
+        allowed = self._shedding.allowance
         if not starting and self._shedding.review(now, self._lags.late, full=self._places.full):
-            self._stretch()
+            self._tell_stretch()
+        if self._shedding.allowance != allowed:
+            self._board.stretch(self._shedding.allowance)
 
     def _start_batch(self, slot: int) -> None:
         due, factor = self._slots.begins(slot), self._shedding.factor
@@ -201,6 +211,7 @@ class Probing:
             if look.cancel is not None and lookout.looks[-1] is look:
                 lookout.due = self._clock()
                 self._look_again(lookout)
+                self._look_for_witnesses(lookout)
 
     # -- one look ------------------------------------------------------------------------------------------------------
 
@@ -292,20 +303,35 @@ class Probing:
 
     def _look_around(self, failing: Lookout) -> None:
         """Look at the siblings of an endpoint that began to fail, and at those who can bear it out."""
+        group = self._groups.get(failing.group, ())
+        if len(group) <= CROWD or self._asks(self._siblings_asked, failing):
+            self._look_in_order(lookout for lookout in group if lookout is not failing)
+        self._look_for_witnesses(failing)
+
+    def _look_for_witnesses(self, failing: Lookout) -> None:
+        """Look at those who can bear a failure out, or would not: sentinels, and somebody in each other cloud."""
+        if not self._asks(self._witnesses_asked, failing):
+            return
         now = self._clock()
-        siblings = [lookout for lookout in self._groups.get(failing.group, ()) if lookout is not failing]
         sentinels = [
             lookout
             for lookout in self._lookouts.get(SENTINELS, ())
-            if lookout is not failing and lookout not in siblings and now - lookout.began >= lookout.rules.recheck
+            if lookout is not failing and now - lookout.began >= lookout.rules.recheck
         ]
         witnesses = [
             self._chance.choice(self._regions[group])
             for group in self._board.witnesses(failing.name, failing.endpoint)
             if group in self._regions
         ]
-        self._look_in_order(siblings)
         self._look_in_order((*sentinels, *witnesses))
+
+    def _asks(self, asked: dict[tuple[str, str, str], float], failing: Lookout) -> bool:
+        """Whether to ask now: all endpoints of a group that fail together ask for the same looks."""
+        now = self._clock()
+        if now - asked.get(failing.group, NEVER) < failing.rules.recheck:
+            return False
+        asked[failing.group] = now
+        return True
 
     def _look_in_order(self, lookouts: Iterable[Lookout]) -> None:
         """Look at them one after the other."""
@@ -359,14 +385,12 @@ class Probing:
             wires=len(self._wires),
         )
 
-    def _stretch(self) -> None:
-        factor, full = self._shedding.factor, self._places.full
-        event = ProbingShed if self._shedding.stretching else ProbingRestored
-        self._board.stretch(factor)
+    def _tell_stretch(self) -> None:
+        event, full = ProbingShed if self._shedding.stretching else ProbingRestored, self._places.full
         self._emit(
             event(
                 at=self._clock(),
-                factor=factor,
+                factor=self._shedding.factor,
                 lag=self._lags.late,
                 in_flight=self._places.in_flight,
                 waiting=self._places.waiting,

@@ -80,6 +80,11 @@ class Shedding:
         self._calm = CALM
         self._restored_at: float | None = None
 
+    @property
+    def allowance(self) -> int:
+        """How many times as old evidence may be: in trouble, looks come late before the intervals are stretched."""
+        return self.factor * 2 if self._trouble_since is not None else self.factor
+
     def review(self, now: float, lag: float, *, full: bool) -> bool:
         """Look at it again, with the 99th percentile of the window; returns whether `factor` changed."""
         if lag > TOO_LATE or full:

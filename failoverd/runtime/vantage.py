@@ -4,16 +4,16 @@
 cloud failed in their last look, and how the sentinels are. A probe that passes where the last one passed costs nothing.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 from typing import Final, NamedTuple
 
 from failoverd.core.events import VantageIsolated, VantageRejoined
 from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.isolation import (
     ANSWERED,
+    NEVER,
     SENTINEL_RULES,
     CloudSight,
     Doubt,
@@ -21,12 +21,11 @@ from failoverd.core.isolation import (
     IsolationRules,
     Voice,
     assess,
+    choirs_for,
     family_of,
     grace,
-    run_length,
     seen_elsewhere,
     told,
-    voices_for,
     witnessed,
 )
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeResult
@@ -36,53 +35,92 @@ from failoverd.ports import Clock, Emit
 _Key = tuple[Family, str]
 """A cloud, as one address family sees it."""
 
+_GRAIN: Final = 0.05
+"""Seconds: of answers that come closer together, one is remembered."""
+
+_REMEMBERED: Final = 4_096
+"""Answers: those of more than three minutes, longer than most runs of failures."""
+
 ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
 
 
-@dataclass(slots=True, eq=False)
 class Answers:
-    """When an endpoint of a cloud last answered."""
+    """When the endpoints of a cloud answered lately, or a sentinel; and when each of these looks had begun."""
 
-    at: float = float("-inf")
+    __slots__ = ("_times",)
+
+    def __init__(self) -> None:
+        self._times: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+
+    def heard(self, result: ProbeResult) -> None:
+        at = result.at
+        if not self._times or at - self._times[-1][0] >= _GRAIN:
+            self._times.append((at, at - result.timings.total))
+
+    def between(self, since: float, until: float) -> bool:
+        """Whether a look that began after `since` was answered until then."""
+        began = next((began for at, began in reversed(self._times) if at <= until), NEVER)
+        return began >= since
+
+    @property
+    def last(self) -> float:
+        return self._times[-1][0] if self._times else NEVER
 
 
 @dataclass(slots=True, eq=False)
 class Sight:
     """One endpoint of one policy as the vantage counts it.
 
-    `group` is its policy and region; `began` has, for each failing check, when that began; `counting`, for each
-    check, when the failures began that are being counted, passes in between or not; `answers` are its cloud's.
+    Attributes:
+        group: its policy and region.
+        patience: seconds from one failing look to the next, at most.
+        quickest: the time-out of the check under which it would be asked to bear a failure out.
+        began: for each failing check, when that began.
+        counting: for each check, when the failures began that are being counted, passes in between or not.
+        complete: for each check, since when they would be enough for a verdict, if somebody bore them out.
+        answers: its cloud's.
     """
 
     family: Family
     cloud: str
     group: tuple[str, str] = ("", "")
+    patience: float = 0.0
+    quickest: float = 0.0
     began: dict[str, float] = field(default_factory=dict)
     counting: dict[str, float] = field(default_factory=dict)
+    complete: dict[str, float] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
 
     def take_over(self, earlier: "Sight", check: str) -> None:
         """What an earlier revision of the policy saw of the same endpoint under this check."""
-        if check in earlier.began:
-            self.began[check] = earlier.began[check]
-        if check in earlier.counting:
-            self.counting[check] = earlier.counting[check]
+        for mine, its in (
+            (self.began, earlier.began),
+            (self.counting, earlier.counting),
+            (self.complete, earlier.complete),
+        ):
+            if check in its:
+                mine[check] = its[check]
+
+    def count_from(self, check: str, at: float) -> None:
+        """The failures that count begin here."""
+        self.counting[check] = at
+        self.complete.pop(check, None)
 
 
 @dataclass(slots=True)
 class _Sentinel:
     voice: Voice
     health: CheckHealth
+    answers: Answers = field(default_factory=Answers)
 
 
 class Objection(NamedTuple):
-    """Why a failure is not counted; `ask` when those who could bear it out should be looked at now.
+    """Why a failure is not counted.
 
-    `open` when the failure is to be looked at again soon: it would count as soon as it is borne out.
+    `open`: it would count if it were borne out. So it is looked at again soon, and so are those who could do that.
     """
 
     why: str
-    ask: bool = False
     open: bool = False
 
 
@@ -113,12 +151,14 @@ class Vantage:
         self._clouds: dict[_Key, CloudSight] = {}
         self._answers: dict[_Key, Answers] = {}
         self._groups: dict[_Key, Counter[tuple[str, str]]] = {}
+        self._quickest: dict[_Key, Counter[float]] = {}
         self._turn = 0
-        self._slowest = 0.0  # what a look that failed may have taken, and the pause before the next one
+        self._patience: Counter[float] = Counter()  # of the endpoints that fail
+        self._slowest_sentinel = max((check.timeout for _, check in sentinels), default=0.0)
         self._doubts: dict[Family, Doubt] = {}
+        self._back: dict[Family, float] = {}  # when it last began to trust itself again
         self._watched: Counter[Family] = Counter()  # about a family that nobody watches there is nothing to say
         self._since = clock()
-        self._asked_at = -inf
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
@@ -130,15 +170,17 @@ class Vantage:
             for sight in sights:
                 key = (sight.family, sight.cloud)
                 self._watched[sight.family] += sign
+                self._patience[sight.patience] += sign * bool(sight.began)
                 if not sight.cloud:
                     continue
                 watched[key] += sign
                 failing[key] += sign * bool(sight.began)
                 self._groups.setdefault(key, Counter())[sight.group] += sign
+                self._quickest.setdefault(key, Counter())[sight.quickest] += sign
                 sight.answers = self._answers.setdefault(key, Answers())
         now = self._clock()
         for key, more in watched.items():
-            self._groups[key] = +self._groups[key]
+            self._groups[key], self._quickest[key] = +self._groups[key], +self._quickest[key]
             before = self._clouds.pop(key, CloudSight(key[1], 0, 0))
             after = replace(before, watched=before.watched + more, failing=before.failing + failing[key])
             lost_at = (now if before.lost_at is None else before.lost_at) if after.lost else None
@@ -152,15 +194,15 @@ class Vantage:
     ) -> Objection | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
         if result.reason in ANSWERED or result.outcome in ALIVE:
-            sight.answers.at = result.at
+            sight.answers.heard(result)
             self._answered(sight, result)
             return None
         if result.outcome is not Outcome.FAIL:
             return None
-        if not health.failures:
-            sight.counting.pop(check.name, None)
-        sight.counting.setdefault(check.name, result.at - result.timings.total)
-        self._slowest = max(self._slowest, check.timeout + rules.recheck)
+        began = result.at - result.timings.total
+        counting = sight.counting.get(check.name)
+        if counting is None or not health.failures or counting < self._back.get(sight.family, NEVER):
+            sight.count_from(check.name, began)
         self._failed(sight, result)
         return self._objection(sight, check, result, health, rules)
 
@@ -175,6 +217,7 @@ class Vantage:
             self._tally(sight, -1, result.at, result.at)
 
     def _tally(self, sight: Sight, change: int, now: float, began: float) -> None:
+        self._patience[sight.patience] += change
         before = self._clouds.get((sight.family, sight.cloud))
         if before is None:
             return
@@ -189,45 +232,57 @@ class Vantage:
         self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
     ) -> Objection | None:
         doubt = self._doubts.get(sight.family)
-        if doubt is not None and doubt.until is not None and result.at >= doubt.until and doubt.abstains:
-            self._assess(sight.family, result.at)
+        if doubt is not None and doubt.abstains:
+            self._assess(sight.family, result.at)  # somebody may have answered, or the time be over
             doubt = self._doubts.get(sight.family)
         if doubt is not None and doubt.abstains:
             return Objection(doubt.evidence)
-        if doubt is not None and sight.cloud in doubt.clouds:
-            return None  # believed already
+        if doubt is not None and sight.cloud in doubt.believed:
+            return None
+        began = result.at - result.timings.total
+        if began < self._back.get(sight.family, NEVER):
+            return Objection("it began while the prober doubted itself", open=True)
         if not would_fall(health, result.at, rules):
             return None
-        since = sight.counting[check.name]
-        if result.at - since > run_length(rules, check.timeout) + grace(rules, check.timeout):
-            return None  # who could have borne it out had the time to
-        why = self._unheard(sight, since)
-        if not why:
-            return None
-        ask = result.at - self._asked_at >= rules.recheck  # many endpoints may wait for the same answer
-        self._asked_at = result.at if ask else self._asked_at
-        return Objection(why, ask, open=True)
+        why = self._unheard(sight, sight.counting[check.name], began)
+        complete = sight.complete.setdefault(check.name, result.at)
+        if not why or result.at - complete > grace(rules, max(check.timeout, self._slowest_witness(sight))):
+            return None  # borne out, or who could have done so had the time to
+        return Objection(why, open=True)
 
-    def _unheard(self, sight: Sight, since: float) -> str:
-        """Who should have answered since then, before a failure is believed; "" when enough have."""
-        voices = voices_for(sight.family, [each.voice for each in self._sentinels.values()])
-        if voices:
-            heard = witnessed(sight.family, voices, since, self._rules)
+    def _unheard(self, sight: Sight, since: float, until: float) -> str:
+        """Who should have answered between these times, before a failure is believed; "" when enough have."""
+        choirs = self._choirs(sight.family)
+        if choirs:
+            heard = any(
+                witnessed([each.voice.well and each.answers.between(since, until) for each in choir], self._rules)
+                for choir in choirs
+            )
             return "" if heard else "not enough sentinels answered since it began to fail"
-        if sight.answers.at >= since:
+        if sight.answers.between(since, until):
             return ""  # somebody in its own cloud answered, perhaps itself
-        others = [(found, self._answers[key].at) for key, found in self._others(sight)]
-        return "" if seen_elsewhere(others, since) else "nobody in any cloud answered since it began to fail"
+        others = [(found, self._answers[key].between(since, until)) for key, found in self._others(sight)]
+        return (
+            "" if seen_elsewhere(others, since, self._window) else "nobody in any cloud answered since it began to fail"
+        )
+
+    def _slowest_witness(self, sight: Sight) -> float:
+        """The longest time-out of those who are asked to bear its failure out."""
+        if self._choirs(sight.family):
+            return self._slowest_sentinel
+        return max((max(self._quickest[key]) for key, found in self._others(sight) if not found.lost), default=0.0)
+
+    def _choirs(self, family: Family) -> list[list[_Sentinel]]:
+        choirs = choirs_for(family, [each.voice for each in self._sentinels.values()])
+        return [[self._sentinels[voice.name] for voice in choir] for choir in choirs]
 
     def _others(self, sight: Sight) -> list[tuple[_Key, CloudSight]]:
-        """The other clouds of which endpoints of the same family are watched; none for what is in no cloud."""
-        if not sight.cloud:
-            return []
+        """The other clouds of which endpoints of the same family are watched; all of them for what is in no cloud."""
         return [item for item in self._clouds.items() if item[0][0] is sight.family and item[0][1] != sight.cloud]
 
     def witnesses(self, sight: Sight) -> list[tuple[str, str]]:
         """Whose answer would bear a failure out, besides sentinels: policy and region, one for each other cloud."""
-        if voices_for(sight.family, [each.voice for each in self._sentinels.values()]):
+        if self._choirs(sight.family):
             return []
         self._turn += 1
         groups = (list(self._groups[key]) for key, found in self._others(sight) if not found.lost)
@@ -242,19 +297,22 @@ class Vantage:
             return None
         observation = observe(sentinel.health, result, SENTINEL_RULES)
         sentinel.health, voice = observation.health, sentinel.voice
-        alive = result.outcome in {Outcome.PASS, Outcome.DEGRADED}
+        alive = result.outcome in ALIVE
+        if alive:
+            sentinel.answers.heard(result)
+        down = sentinel.health.state is Health.UNHEALTHY
         after = replace(
             voice,
-            down=observation.health.state is Health.UNHEALTHY,
+            down=down,
             blind=result.outcome is Outcome.BLIND,
-            answered_at=result.at if alive else voice.answered_at,
-            well=alive and observation.health.state in {Health.HEALTHY, Health.DEGRADED},
+            well=alive and sentinel.health.passes >= SENTINEL_RULES.rise,
         )
         sentinel.voice = after
-        if (after.down, after.blind, after.well) != (voice.down, voice.blind, voice.well):
+        if after != voice:
             for family in Family:
                 self._assess(family, result.at)
-        return observation
+        coming_back = alive and down  # nothing can be believed before it is well
+        return observation._replace(recheck=observation.recheck or coming_back)
 
     # -- what it thinks of itself --------------------------------------------------------------------------------------
 
@@ -282,8 +340,9 @@ class Vantage:
         before = self._doubts.get(family)
         clouds = [found for (kind, _), found in sorted(self._clouds.items()) if kind is family]
         voices = [sentinel.voice for sentinel in self._sentinels.values()]
-        rules = replace(self._rules, window=max(self._rules.window, 2 * self._slowest))
-        after = assess(family, clouds, voices, before, rules, now)
+        rules = replace(self._rules, window=self._window)
+        answered_at = max((each.last for (kind, _), each in self._answers.items() if kind is family), default=NEVER)
+        after = assess(family, clouds, voices, before, rules, now, answered_at=answered_at)
         if after is None:
             self._doubts.pop(family, None)
         else:
@@ -293,7 +352,14 @@ class Vantage:
             told_at = self._clock()
             self._emit(VantageIsolated(at=told_at, family=family, cause=after.cause, evidence=after.evidence))
         elif before is not None and was and not abstains:
+            self._back[family] = now
             self._rejoined(before, after, now)
+
+    @property
+    def _window(self) -> float:
+        """Never shorter than what the failures of one cause may lie apart."""
+        slowest = max((patience for patience, failing in self._patience.items() if failing), default=0.0)
+        return max(self._rules.window, 2 * slowest)
 
     def _rejoined(self, before: Doubt, after: Doubt | None, now: float) -> None:
         cause = "other clouds stayed in sight, so the evidence is believed" if after is not None else "it sees again"

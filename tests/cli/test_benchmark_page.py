@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH, decade_ticks, round_ticks
 from failoverd.cli.benchmarking.page import page
+from failoverd.cli.benchmarking.plain import as_json
 from failoverd.cli.benchmarking.plan import Plan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.cli.benchmarking.statistics import Report, report
-from failoverd.cli.benchmarking.table import as_json, text
+from failoverd.cli.benchmarking.table import text
 from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, RegionSpec, Timings
 
 VOID = {"meta"}
@@ -100,6 +102,7 @@ def test_it_needs_nothing_besides_itself() -> None:
     assert not re.search(r"url\(|@import|src=|href=|<script|<link|<iframe", html)
     assert {tag for tag, _ in found.found} & {"script", "link", "img", "iframe", "object", "use", "image"} == set()
     assert "prefers-color-scheme: dark" in html
+    assert "default-src 'none'" in html
 
 
 def test_it_says_what_was_asked_and_when() -> None:
@@ -133,14 +136,16 @@ def test_the_percentile_curve_ends_at_the_slowest_answer_and_never_falls() -> No
     (curve,) = shown(west=[each / 100 for each in range(1, 101)]).all("polyline", "line")[1:2]
     heights = [y for _, y in points(curve)]
     assert heights == sorted(heights, reverse=True)
-    assert heights[-1] == pytest.approx(12.0)  # the top of the picture is the slowest answer
-    assert heights[100] == pytest.approx(204 - (204 - 12) * 0.5)  # p50 of 1 s at most is at half the height
+    assert heights[-1] == pytest.approx(TOP)  # the top of the picture is the slowest answer
+    ground = HEIGHT - BOTTOM
+    assert heights[100] == pytest.approx(ground - (ground - TOP) * 0.5)  # p50 of 1 s at most is at half the height
 
 
 def test_the_strip_shows_the_worst_of_each_part_of_the_time() -> None:
     found = shown(west=[0.1, 0.0, 0.1])
-    bars = [each for each in found.all("rect") if each.get("height") == "18"]
+    bars = [each for each in found.all("rect") if each["class"] in set(Outcome) and "x" in each]
     assert [each["class"] for each in bars] == ["pass", "fail", "pass"]
+    assert float(bars[0]["height"]) < float(bars[1]["height"])  # told apart without colours as well
     assert [float(each["x"]) for each in bars] == sorted(float(each["x"]) for each in bars)
 
 
@@ -151,9 +156,9 @@ def test_whatever_was_measured_is_a_sound_page(west: list[float], east: list[flo
     bars = [words for words in found.words if re.fullmatch(r"[\d.e+-]+ to [\d.e+-]+ ms: \d+", words)]
     assert sum(int(words.rpartition(" ")[2]) for words in bars) == len(west) + len(east)
     for line in found.all("polyline", "line"):
-        assert all(0 <= x <= 640 and 0 <= y <= 240 for x, y in points(line))
+        assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points(line))
     for bar in found.all("rect", "fill"):
-        assert 0 <= float(bar["y"]) <= float(bar["y"]) + float(bar["height"]) <= 240.1
+        assert 0 <= float(bar["y"]) <= float(bar["y"]) + float(bar["height"]) <= HEIGHT + 0.1
 
 
 # -- tables and JSON ---------------------------------------------------------------------------------------------------
@@ -179,4 +184,91 @@ def test_clouds_have_a_table_of_their_own_where_they_are_not_the_regions() -> No
     found = measured(west=[0.1], east=[0.1], north=[0.2])
     plan = replace(found.plan, clouds={"west": "azure", "east": "azure", "north": "oci"})
     rows = text(report(plan, found.run, {})).partition("\nClouds\n")[2].splitlines()
-    assert [row.split()[:3] for row in rows[1:3]] == [["azure", "azure", "2"], ["oci", "oci", "1"]]
+    assert [row.split()[:2] for row in rows[1:3]] == [["azure", "100.00%"], ["oci", "100.00%"]]
+
+
+def completed(**speeds: list[float]) -> Report:
+    """Each region's completions were so fast, in tokens a second; the first token took as many ms."""
+    found = measured(**{name: [0.1] * len(each) for name, each in speeds.items()})
+    places = {name: iter(each) for name, each in speeds.items()}
+
+    def with_measures(sample: Sample) -> Sample:
+        speed = next(places[sample.endpoint.region])
+        measures = (("tokens_per_second", speed), ("time_to_first_token", speed / 1_000))
+        return replace(sample, measures=measures)
+
+    run = replace(found.run, samples=tuple(with_measures(each) for each in found.run.samples))
+    return report(found.plan, run, dict.fromkeys(speeds, 20))
+
+
+def test_completions_have_tables_and_plots_of_their_own() -> None:
+    found = completed(west=[float(each) for each in range(10, 110)], east=[40.0, 30.0])
+    lines = text(found).splitlines()
+    first = lines.index("Time to first token, ms")
+    assert lines[first + 2].split() == ["west", "100", "59.0", "99.0", "108", "109"]
+    fast = next(place for place, each in enumerate(lines) if each.startswith("Tokens per second"))
+    assert lines[fast + 1].split() == ["region", "completions", "p50", "p10", "p1", "min"]
+    assert lines[fast + 2].split() == ["west", "100", "60.0", "20.0", "11.0", "10.0"]
+    html = page(found, "x", 0.0)
+    assert "<b>Time to first token by percentile</b>" in html
+    assert "<b>Tokens per second by percentile</b>" in html
+    assert "by percentile</b> of completions" not in page(measured(west=[0.1]), "x", 0.0)
+    assert as_json(found)["regions"][0]["tokens_per_second"] == {
+        "count": 100,
+        "p50": 60.0,
+        "p10": 20.0,
+        "p1": 11.0,
+        "min": 10.0,
+    }
+
+
+def test_few_requests_leave_no_gaps_that_look_like_outages() -> None:
+    found = shown(west=[0.1] * 50)
+    bars = [each for each in found.all("rect", "pass") if "x" in each]
+    ends = [float(each["x"]) + float(each["width"]) for each in bars]
+    assert len(bars) == 50
+    assert [float(each["x"]) for each in bars[1:]] == pytest.approx([end + 1 for end in ends[:-1]], abs=0.02)
+
+
+def test_looks_that_tell_of_the_same_completion_are_not_counted_twice() -> None:
+    (west,) = as_json(completed(west=[40.0, 40.0, 30.0]))["regions"]
+    assert west["time_to_first_token"]["count"] == west["tokens_per_second"]["count"] == 2
+
+
+def test_a_terminal_of_80_columns_is_wide_enough() -> None:
+    regions = {"azure-westeurope": [0.1, 0.0, 12.5], "oci-us-ashburn-1": [0.1, 0.2], "oci-eu-frankfurt-1": [0.3]}
+    found = completed(**regions)
+    assert all(len(line) <= 80 for line in text(measured(**regions)).splitlines()[2:])
+    assert all(len(line) <= 80 for line in text(found).splitlines()[2:])
+
+
+def test_numbers_stand_one_below_the_other() -> None:
+    table = text(measured(west=[0.1], east=[1.5])).partition("Regions: ")[2].splitlines()[1:4]
+    assert len({len(line) for line in table}) == 1  # the last column ends at the same place in each line
+    assert '<td class="number">1500</td>' in page(measured(west=[0.1], east=[1.5]), "x", 0.0)
+
+
+def test_each_way_to_end_has_a_line_and_so_has_what_was_never_sent() -> None:
+    found = measured(west=[0.1, 0.0])
+    unsent = report(found.plan, replace(found.run, unsent={"west": 3}), {})
+    rows = text(unsent).partition("How requests ended\n")[2].splitlines()[1:4]
+    assert [row.split() for row in rows] == [
+        ["west", "fail", "connect_refused", "1"],
+        ["west", "pass", "ok", "1"],
+        ["west", "-", "never", "sent", "3"],
+    ]
+
+
+@given(st.floats(1e-6, 1e6))
+def test_values_at_an_axis_are_few_and_fit_beside_it(high: float) -> None:
+    words = [each for _, each in round_ticks(high)]
+    assert 2 <= len(words) <= 7
+    assert all(len(each) <= 8 for each in words)
+
+
+@given(st.floats(1e-5, 1.0), st.floats(10.0, 1e6))
+def test_values_at_a_logarithmic_axis_are_within_it(low: float, times: float) -> None:
+    found = [value for value, _ in decade_ticks(low, low * times, 1_000.0)]
+    assert found == sorted(found)
+    assert 1 <= len(found) <= 13
+    assert all(low <= value <= low * times for value in found)

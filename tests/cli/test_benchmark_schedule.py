@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from support.probers import PaperLedger
 from support.virtual import now, until, virtually
 
 from failoverd.cli.benchmarking.plan import Plan, Prices, announce, make_plan
-from failoverd.cli.benchmarking.purse import Counting, Purse
 from failoverd.cli.benchmarking.running import Run, Runner
+from failoverd.cli.spending import Counting
 from failoverd.config.schema import Region
-from failoverd.core.errors import ConfigError
 from failoverd.core.records import (
     Check,
     Endpoint,
@@ -79,6 +82,29 @@ async def test_requests_fall_due_evenly_and_endpoints_take_turns() -> None:
     assert [at - began for at in east.began] == pytest.approx([0.25, 0.75, 1.25, 1.75])
     assert run.seconds == pytest.approx(2.0)
     assert (len(run.samples), run.interrupted) == (8, False)
+
+
+@virtually
+async def test_a_time_shorter_than_a_pause_is_kept_by_asking_each_endpoint_once_within_it() -> None:
+    west, east, began = Answering(0.01), Answering(0.01), now()
+    asked = plan(region("west"), region("east"), seconds=0.5, rate=0.5)
+    run = await played(asked, west=west, east=east)
+    assert [at - began for at in (*west.began, *east.began)] == pytest.approx([0.0, 0.25])
+    assert run.seconds == pytest.approx(0.5)
+    assert announce(asked)[:2] == [
+        "api: 2 requests of check live (http) within 0.5s",
+        "1 to each of 2 endpoints (west 1, east 1), 4/s in all",
+    ]
+    assert announce(asked)[-1] == "the last answers are waited for up to 2s more"
+
+
+@given(st.floats(0.01, 20.0), st.floats(0.05, 50.0), st.integers(1, 10))
+def test_all_that_is_announced_falls_due_within_the_time(seconds: float, rate: float, endpoints: int) -> None:
+    asked = plan(region("west", endpoints), seconds=seconds, rate=rate)
+    due = [at for at, _ in asked.schedule()]
+    assert len(due) == asked.total
+    assert due == sorted(due)
+    assert 0.0 == due[0] <= due[-1] < seconds * (1 + 1e-9)
 
 
 @virtually
@@ -158,11 +184,12 @@ def test_prices_are_the_inventorys_and_unknown_where_it_has_none() -> None:
         (3_601.0, 1.0, "1h at most"),
         (1.0, 0.0, "50/s per endpoint"),
         (1.0, 50.1, "50/s per endpoint"),
-        (1.0, 32.0, "32/s to 32 endpoints are more than 1000/s in all"),
+        (1.0, 32.0, "32/s to 32 endpoints are more than 1000/s in all: write --rate 31.25/s"),
+        (0.01, 1.0, "32 endpoints within 0.01s are more than 1000/s in all: write --for 32ms"),
     ],
 )
 def test_bounds(seconds: float, rate: float, why: str) -> None:
-    with pytest.raises(ConfigError, match=why):
+    with pytest.raises(typer.BadParameter, match=why):
         made(seconds=seconds, rate=rate)
 
 
@@ -171,14 +198,14 @@ def test_the_largest_that_is_allowed() -> None:
     assert made(regions=["west"], seconds=3_600.0, rate=50.0).total == 360_000
 
 
-@pytest.mark.parametrize(("seconds", "rate", "each"), [(0.3, 10.0, 3), (0.01, 1.0, 1), (2.9, 1.0, 2)])
+@pytest.mark.parametrize(("seconds", "rate", "each"), [(0.3, 10.0, 3), (0.1, 1.0, 1), (2.9, 1.0, 2)])
 def test_requests_to_each_endpoint(seconds: float, rate: float, each: int) -> None:
     assert made(seconds=seconds, rate=rate).each == each
 
 
 def test_one_of_several_checks_has_to_be_chosen() -> None:
     policy = Policy("api", (), POLICY.regions, (HTTP, Check("deep", "tcp", 1.0, 1.0)))
-    with pytest.raises(ConfigError, match="choose one with --check: live, deep"):
+    with pytest.raises(typer.BadParameter, match="choose one with --check: live, deep"):
         make_plan(policy, {}, regions=[], check=None, seconds=1.0, rate=1.0)
     assert make_plan(policy, {}, regions=[], check="deep", seconds=1.0, rate=1.0).check.kind == "tcp"
 
@@ -206,7 +233,7 @@ def test_tokens_are_bounded_by_the_turns_and_by_the_day() -> None:
 
 
 async def test_regions_spend_from_one_purse_and_each_knows_what_it_took() -> None:
-    purse = Purse()
+    purse = PaperLedger()
     west, east = Counting(purse), Counting(purse)
     assert await west.reserve("key", "2026-11-22", 60, 100)
     assert not await east.reserve("key", "2026-11-22", 60, 100)

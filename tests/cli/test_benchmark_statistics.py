@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from failoverd.cli.benchmarking.plots import binned
 from failoverd.cli.benchmarking.running import Sample
-from failoverd.cli.benchmarking.statistics import counts, percentile, spread, summarise, wilson
+from failoverd.cli.benchmarking.statistics import counts, percentile, speeds, spread, summarise, wilson
 from failoverd.cli.benchmarking.verb import parse_rate
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, Timings
 
@@ -35,8 +35,17 @@ def test_percentiles_ascend(values: list[float]) -> None:
     assert found.count == len(values)
 
 
+@given(VALUES)
+def test_what_is_better_the_more_it_is_has_its_percentiles_from_below(values: list[float]) -> None:
+    found = speeds(values)
+    assert found is not None
+    assert max(values) >= found.p50 >= found.p10 >= found.p1 >= found.min == min(values)
+    assert sum(value >= found.p10 for value in values) >= 0.9 * len(values)
+
+
 def test_nothing_seen_is_no_latency() -> None:
     assert spread([]) is None
+    assert speeds([]) is None
 
 
 @given(TOTALS)

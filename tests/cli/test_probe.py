@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.benchmarks import full_disk
 from support.inference_api import KEY, MODEL, Api, inference_api
 from support.targets import OK, Target, answers, greets, refusing, response, serve
 
 from failoverd.core.records import ProbeReason
 from failoverd.probes.meanings import MEANINGS
+from failoverd.store.journal import open_journal
 
 FINE, FAILED, USAGE = 0, 1, 2
+PER_DAY, SPENT = 10_000, 13
+"""Tokens: the default of `tokens_per_day`, and what the server says that a completion cost."""
+
 EAST, WEST, NOBODY = "127.0.0.4", "127.0.0.2", "127.0.0.3"
 
 CONFIG = """\
@@ -90,18 +97,18 @@ def _text(target: Target) -> str:
     return f"{target.host}:{target.port}"
 
 
-async def probe(*words: str) -> Told:
+async def probe(*words: str, stdout: int = asyncio.subprocess.PIPE) -> Told:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "failoverd.cli.operator", "probe", *words),
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", "LC_ALL": "C.UTF-8"},
-        stdout=asyncio.subprocess.PIPE,
+        stdout=stdout,
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(30):
         out, notes = await process.communicate()
     assert process.returncode is not None
     assert b"Traceback" not in notes, notes.decode()
-    return Told(process.returncode, out.decode(), notes.decode())
+    return Told(process.returncode, (out or b"").decode(), notes.decode())
 
 
 @pytest.fixture
@@ -256,6 +263,15 @@ async def test_what_a_server_says_steers_no_terminal() -> None:
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
+        (("",), "TARGET is empty: name a policy, a region or an endpoint, or write a URL such as https://host/path"),
+        ((" ",), "TARGET is empty"),
+        (("\x1b[2J",), "there is no policy, region or endpoint '\\x1b[2J'"),
+        (("nothing.like.it",), "known here: shop, west, "),
+        (("nothing.like.it",), "what no policy names is a URL, such as https://nothing.like.it"),
+        (("http://",), "'http://' has no host: write http://host/path"),
+        (("tcp://:80",), "'tcp://:80' has no host: write tcp://host:port"),
+        (("://127.0.0.1",), "'://127.0.0.1' does not say how to look: write https://host/path"),
+        (("http://127.0.0.1:x/",), "is not a URL: Port could not be"),
         (("shp",), 'did you mean "shop"?'),
         (("wst",), 'did you mean "west"?'),
         (("127.0.0.22",), 'did you mean "127.0.0.2"?'),
@@ -287,6 +303,39 @@ async def test_a_configuration_that_is_not_there_is_named(site: Site) -> None:
     site.config.unlink()
     told = await site.probe("shop")
     assert (told.code, str(site.config) in told.notes, "(config_invalid)" in told.notes) == (FAILED, True, True), told
+
+
+async def test_without_a_configuration_a_url_is_the_way(site: Site) -> None:
+    site.config.unlink()
+    told = await site.probe("www.example.test")
+    assert (told.code, "a URL such as https://host/path needs no configuration" in told.notes) == (FAILED, True), told
+
+
+async def test_an_empty_target_is_usage_without_a_configuration_as_well(site: Site) -> None:
+    site.config.unlink()
+    told = await site.probe("")
+    assert (told.code, "TARGET is empty" in told.notes) == (USAGE, True), told
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+async def test_a_full_disk_under_standard_output_is_named(site: Site, output: str) -> None:
+    with full_disk() as full:
+        told = await probe("shop", "--output", output, "--config", str(site.config), stdout=full)
+    assert told.code == FAILED
+    assert "standard output (/dev/full) cannot be written: No space left on device (output_unwritable)" in told.notes
+    assert "internal_error" not in told.notes
+    assert "Exception ignored" not in told.notes
+
+
+async def test_a_reader_that_has_gone_is_no_failure_to_tell_of(site: Site) -> None:
+    """As in `failoverctl probe shop | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        told = await probe("shop", "--config", str(site.config), stdout=writer)
+    finally:
+        os.close(writer)
+    assert (told.code, told.notes) == (FAILED, "")
 
 
 async def test_a_check_that_cannot_be_set_up_says_so_and_what_to_do(site: Site) -> None:
@@ -326,6 +375,8 @@ async def test_no_token_is_spent_unasked_and_no_key_is_shown(site: Site, model: 
     (look,) = told.json["looks"]
     assert (told.code, look["outcome"], look["measures"]["completion_left_out"]) == (FINE, "pass", 1.0), told
     assert "add --spend to ask" in told.notes
+    assert look["detail"].endswith("; no completion: probe and benchmark spend no tokens without --spend")
+    assert not (site.folder / "journal.db").exists()
     assert not any("completions" in path for path in model.asked)
     assert KEY not in told.out + told.notes
 
@@ -336,6 +387,30 @@ async def test_what_may_be_spent_is_said_before_it_is(site: Site, model: Api) ->
     assert "at most 133 tokens" in told.notes
     assert sum("completions" in path for path in model.asked) == 1
     assert KEY not in told.out + told.notes
+
+
+async def test_tokens_come_out_of_the_allowance_that_the_daemon_has(site: Site, model: Api) -> None:
+    key, today = str(site.folder / "api.key"), time.strftime("%Y-%m-%d", time.gmtime())
+    async with open_journal(site.folder / "journal.db") as daemons:
+        told = await site.probe("west", "--spend", "--output", "json")
+        assert told.json["looks"][0]["measures"]["completion_left_out"] == 0.0
+        assert "out of the allowance that the daemon spends from" in told.notes
+        assert not await daemons.reserve(key, today, PER_DAY - SPENT + 1, PER_DAY)
+        assert await daemons.reserve(key, today, PER_DAY - SPENT, PER_DAY)
+        told = await site.probe("west", "--spend", "--output", "json")
+    (look,) = told.json["looks"]
+    assert (look["outcome"], look["measures"]["completion_left_out"]) == ("pass", 1.0)
+    assert look["detail"].endswith("; no completion: no tokens are left to spend today")
+    assert sum("completions" in path for path in model.asked) == 1
+
+
+async def test_without_the_daemons_journal_nothing_is_spent_and_nothing_is_asked(site: Site, model: Api) -> None:
+    (site.folder / "journal.db").mkdir()
+    told = await site.probe("west", "--spend")
+    assert (told.code, told.out, model.asked) == (FAILED, "", []), told
+    assert f"{site.folder / 'journal.db'}: unable to open database file" in told.notes
+    assert "(journal_unwritable)\nremedy: " in told.notes
+    assert "leave --spend out" in told.notes
 
 
 def test_every_reason_has_one_sentence_with_what_it_means_and_what_to_do() -> None:

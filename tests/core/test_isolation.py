@@ -1,11 +1,14 @@
 """When the prober doubts itself: the rules of core/isolation.py, by what happened to it or to the clouds."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import NOW, result
 
 from failoverd.core.health import CheckHealth, Health, observe
 from failoverd.core.isolation import (
+    NEVER,
     Cause,
     CloudSight,
     Doubt,
@@ -13,10 +16,10 @@ from failoverd.core.isolation import (
     IsolationRules,
     Voice,
     assess,
+    choirs_for,
     doubted,
     family_of,
-    run_length,
-    speaks_for,
+    seen_elsewhere,
     witnessed,
 )
 from failoverd.core.records import Endpoint, HealthRules, Outcome, ProbeReason
@@ -34,9 +37,19 @@ def voices(*, well: int = 0, down: int = 0, family: Family = Family.IPV4) -> lis
 
 
 def judged(
-    seen: list[CloudSight], heard: list[Voice] | None = None, before: Doubt | None = None, now: float = NOW
+    seen: list[CloudSight],
+    heard: list[Voice] | None = None,
+    before: Doubt | None = None,
+    now: float = NOW,
+    *,
+    answered: float | None = None,
 ) -> Doubt | None:
-    return assess(Family.IPV4, seen, heard or [], before, RULES, now)
+    """What is thought now; somebody answered at that time, or now if not all of the endpoints fail."""
+    if answered is None and any(sight.failing < sight.watched for sight in seen):
+        answered = now
+    return assess(
+        Family.IPV4, seen, heard or [], before, RULES, now, answered_at=NEVER if answered is None else answered
+    )
 
 
 def cause(doubt: Doubt | None) -> Cause | None:
@@ -94,8 +107,41 @@ def test_while_everything_is_lost_no_time_ends_the_doubt() -> None:
 
 def test_a_doubt_that_spreads_to_everything_loses_its_bound() -> None:
     doubt = judged(clouds(azure=2, oci=2, aws=0))
-    spread = [*clouds(azure=2, oci=2), *clouds(NOW + 30.0, aws=2)]
-    assert cause(judged(spread, before=doubt, now=NOW + 90.0)) is Cause.CLOUDS
+    spread = [*clouds(azure=2, oci=2), *clouds(NOW + 8.0, aws=2)]
+    doubt = judged(spread, before=doubt, now=NOW + 8.0, answered=NOW + 2.0)
+    assert cause(judged(spread, before=doubt, now=NOW + 60.0, answered=NOW + 2.0)) is Cause.CLOUDS
+    assert cause(judged(spread, before=doubt, now=NOW + 86_400.0, answered=NOW + 2.0)) is Cause.CLOUDS
+
+
+def test_a_doubt_is_bounded_too_while_a_part_of_the_lost_clouds_answers() -> None:
+    """A bad release that crashes two thirds of both clouds must not be withheld for ever."""
+    most = [CloudSight("azure", 3, 2, NOW), CloudSight("oci", 3, 2, NOW + 5.0)]
+    doubt = judged(most, now=NOW + 5.0)
+    assert cause(judged(most, before=doubt, now=NOW + 64.9)) is Cause.CLOUDS
+    assert cause(judged(most, before=doubt, now=NOW + 65.0)) is None
+
+
+def test_a_third_cloud_that_hiccups_does_not_put_the_bound_off() -> None:
+    seen, hiccup = clouds(azure=2, oci=2, aws=0), [*clouds(azure=2, oci=2), *clouds(NOW + 30.0, aws=2)]
+    doubt = judged(seen)
+    doubt = judged(hiccup, before=doubt, now=NOW + 30.0, answered=NOW + 20.0)
+    doubt = judged(seen, before=doubt, now=NOW + 30.5)
+    assert cause(judged(seen, before=doubt, now=NOW + 60.0)) is None
+
+
+def test_a_cloud_that_came_back_is_doubted_anew_while_another_is_still_believed_lost() -> None:
+    four = clouds(azure=2, oci=2, aws=0, gcp=0)
+    believed = judged(four, before=judged(four), now=NOW + 60.0)
+    back = clouds(azure=2, oci=0, aws=0, gcp=0)
+    believed = judged(back, before=believed, now=NOW + 600.0)
+    assert believed is not None
+    assert believed.believed == {"azure"}
+    away = [*clouds(azure=2), *clouds(NOW + 3_600.0, oci=2, aws=2, gcp=2)]
+    doubt = judged(away, before=believed, now=NOW + 3_600.0)
+    assert cause(doubt) is Cause.CLOUDS
+    assert doubt is not None
+    assert doubt.clouds == {"oci", "aws", "gcp"}
+    assert doubt.believed == {"azure"}
 
 
 # -- sentinels ---------------------------------------------------------------------------------------------------------
@@ -112,8 +158,13 @@ def test_sentinels_that_are_all_well_clear_the_prober_at_once() -> None:
     assert judged(seen, voices(well=3), before=judged(seen), now=NOW + 1.0) is None
 
 
-def test_sentinels_that_are_mostly_well_leave_it_to_the_clouds() -> None:
-    assert cause(judged(clouds(azure=2, oci=2, aws=0), voices(well=2, down=1))) is Cause.CLOUDS
+def test_sentinels_that_are_mostly_well_clear_the_prober_too_for_one_of_them_may_be_gone() -> None:
+    assert judged(clouds(azure=2, oci=2), voices(well=2, down=1)) is None
+
+
+def test_sentinels_that_are_neither_well_nor_down_leave_it_to_the_clouds() -> None:
+    shaky = [replace(voice, well=False) for voice in voices(well=3)]
+    assert cause(judged(clouds(azure=2, oci=2, aws=0), shaky)) is Cause.CLOUDS
 
 
 def test_a_sentinel_of_the_other_family_neither_accuses_nor_clears() -> None:
@@ -128,16 +179,20 @@ def test_a_prober_without_ipv6_is_isolated_in_ipv6_alone() -> None:
     assert cause(assess(Family.IPV6, clouds(azure=2), heard, None, RULES, NOW)) is Cause.SENTINELS
 
 
+def test_a_prober_without_ipv6_still_judges_host_names() -> None:
+    heard = [*voices(well=3), *voices(down=3, family=Family.IPV6)]
+    assert assess(Family.NAME, clouds(azure=2, oci=2), heard, None, RULES, NOW) is None
+    deaf = [*voices(down=3), *voices(down=3, family=Family.IPV6)]
+    assert cause(assess(Family.NAME, clouds(azure=0), deaf, None, RULES, NOW)) is Cause.SENTINELS
+
+
 def test_who_speaks_for_whom() -> None:
-    speaking = {(of, family) for of in Family for family in Family if speaks_for(of, family)}
-    assert speaking == {
-        (Family.IPV4, Family.IPV4),
-        (Family.IPV4, Family.NAME),
-        (Family.IPV6, Family.IPV6),
-        (Family.IPV6, Family.NAME),
-        (Family.NAME, Family.IPV4),
-        (Family.NAME, Family.NAME),
-    }
+    four, six, name = (Voice(of, of) for of in Family)
+    heard = [four, six, name, Voice("blind", Family.IPV4, blind=True)]
+    assert choirs_for(Family.IPV4, heard) == [[four, name]]
+    assert choirs_for(Family.IPV6, heard) == [[six]]
+    assert choirs_for(Family.NAME, heard) == [[four, name], [six]]
+    assert choirs_for(Family.IPV6, [four, name]) == []
 
 
 def test_families_of_addresses() -> None:
@@ -149,24 +204,21 @@ def test_families_of_addresses() -> None:
 # -- witnesses ---------------------------------------------------------------------------------------------------------
 
 
-def answered(*times: float | None) -> list[Voice]:
-    return [Voice(str(index), Family.IPV4, answered_at=at) for index, at in enumerate(times)]
+def test_a_failure_is_believed_when_enough_sentinels_answered() -> None:
+    assert witnessed([True, True, False], RULES)
+    assert not witnessed([True, False], RULES)
+    assert not witnessed([False, False, True], RULES)
+    assert witnessed([], RULES)
 
 
-def test_a_failure_is_believed_when_enough_sentinels_answered_since_it_began() -> None:
-    assert witnessed(Family.IPV4, answered(NOW, NOW, None), NOW, RULES)
-    assert not witnessed(Family.IPV4, answered(NOW, None), NOW, RULES)
-    assert not witnessed(Family.IPV4, answered(NOW - 0.1, NOW - 5.0), NOW, RULES)
-
-
-def test_without_a_voice_nobody_is_waited_for() -> None:
-    assert witnessed(Family.IPV4, [], NOW, RULES)
-    assert witnessed(Family.IPV6, answered(None), NOW, RULES)
-    assert witnessed(Family.IPV4, [Voice("dns", Family.NAME, blind=True)], NOW, RULES)
-
-
-def test_a_witness_is_no_older_than_a_run_of_failures() -> None:
-    assert run_length(HealthRules(fall=3, recheck=0.5), timeout=2.0) == 7.5
+def test_a_failure_is_believed_when_another_cloud_answered_or_all_were_lost_long_before() -> None:
+    azure, oci = clouds(azure=0, oci=2)
+    later = NOW + 60.0
+    assert seen_elsewhere([(azure, True), (oci, False)], later, 10.0)
+    assert not seen_elsewhere([(azure, False), (oci, True)], later, 10.0)
+    assert seen_elsewhere([(oci, False)], later, 10.0)
+    assert not seen_elsewhere([(oci, False)], NOW + 9.0, 10.0)
+    assert seen_elsewhere([], NOW, 10.0)
 
 
 def test_a_doubted_failure_keeps_what_was_seen() -> None:

@@ -10,7 +10,7 @@ from support.scenes import HEALTHS, NOW, finding, result
 
 from failoverd.config.values import parse_percent, say_duration, say_percent
 from failoverd.core.health import TABLE, CheckHealth, Health, Observation, observe
-from failoverd.core.isolation import CloudSight, Doubt, Family, IsolationRules, Voice, assess
+from failoverd.core.isolation import NEVER, CloudSight, Doubt, Family, IsolationRules, Voice, assess
 from failoverd.core.records import HealthRules
 from failoverd.core.region import RegionHealth, roll_up
 from failoverd.settings import parse_duration
@@ -99,6 +99,7 @@ def test_a_series_of_sights(example: Example) -> None:
     numbers = IsolationRules(**example.numbers)  # type: ignore[arg-type]  # the page says which
     doubt: Doubt | None = None
     lost_at: dict[str, float] = {}
+    answered_at = NEVER
     for done, then in example.lines:
         at = parse_duration(done.split()[0])
         clouds = []
@@ -108,7 +109,9 @@ def test_a_series_of_sights(example: Example) -> None:
             else:
                 lost_at.pop(cloud, None)
             clouds.append(CloudSight(cloud, int(watched), int(failing), lost_at.get(cloud)))
-        doubt = assess(Family.IPV4, clouds, voices(done), doubt, numbers, at)
+        if any(sight.failing < sight.watched for sight in clouds):
+            answered_at = at
+        doubt = assess(Family.IPV4, clouds, voices(done), doubt, numbers, at, answered_at=answered_at)
         assert (f"abstains: {doubt.cause}" if doubt is not None and doubt.abstains else "trusts") == then, done
 
 

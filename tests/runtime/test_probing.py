@@ -381,3 +381,47 @@ async def test_two_checks_of_one_endpoint_are_looked_after_each_by_itself() -> N
             sum(1 for look in watch.world.looks if look.check == name and look.at > begun) for name in ("live", "deep")
         ]
         assert by_check == [6, 2]
+
+
+# -- a prober whose own network goes away ------------------------------------------------------------------------------
+
+
+def three_clouds(size: int) -> Policy:
+    nets = {"azure": "192.0.2", "oci": "198.51.100", "aws": "203.0.113"}
+    named = {cloud: (30, " ".join(f"{net}.{last}" for last in range(10, 10 + size))) for cloud, net in nets.items()}
+    found = policy(regions=regions(**named), health=HealthRules())
+    return replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions))
+
+
+@pytest.mark.parametrize("clouds", [2, 3])
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize("away", [2.5, 4.0, 6.0, 10.0, 31.0])
+@virtually
+async def test_a_network_that_is_away_for_some_seconds_gives_no_verdict(clouds: int, size: int, away: float) -> None:
+    """Looks that began while it was away still time out when it is back, and others have answered again by then."""
+    found = three_clouds(size)
+    found = replace(found, regions=found.regions[:clouds])
+    everybody = [endpoint.address for spec in found.regions for endpoint in spec.endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        for number in range(8):
+            await elapse(20.0 + 0.61 * number)
+            watch.world.let(Does.DROP, *everybody)
+            await elapse(away)
+            watch.world.let(Does.ANSWER, *everybody)
+            await elapse(60.0)
+        assert watch.failed() == {}
+
+
+@virtually
+async def test_a_region_that_falls_silent_waits_for_no_witness_who_answers() -> None:
+    found = three_clouds(4)
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        began = now()
+        watch.world.let(Does.DROP, *[endpoint.address for endpoint in found.regions[0].endpoints])
+        await until(lambda: len(watch.failed()) == 4)
+        check, rules = found.checks[0], found.health
+        most = check.every + check.timeout + (rules.fall - 1) * rules.recheck
+        assert now() - began < most + 1.0

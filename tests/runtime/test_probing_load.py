@@ -218,7 +218,7 @@ async def test_evidence_grows_stale_later_while_intervals_are_stretched() -> Non
     async with scene(found, Pace(jitter=0.0)) as here:
         await here.settled(found)
         here.probing._shedding.factor = 8
-        here.probing._stretch()
+        here.board.stretch(here.probing._shedding.allowance)
         for _ in range(40):
             await elapse(1.0)
             here.board.settle()

@@ -5,10 +5,13 @@ async with compared(tmp_path) as here:
 """
 
 import asyncio
+import os
+import resource
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from support.targets import OK, Behaviour, Connection, Target, answers, serve
@@ -84,21 +87,43 @@ class Folder:
     def config(self) -> Path:
         return self.root / "failoverd.yaml"
 
-    async def start(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
-        """`failoverctl benchmark api`, without a terminal unless one is given."""
-        pipe = asyncio.subprocess.PIPE
-        command = [sys.executable, "-m", "failoverd.cli.operator", "benchmark", "api", "--config", str(self.config)]
-        return await asyncio.create_subprocess_exec(*command, *words, stdin=stdin, stdout=pipe, stderr=pipe)
+    async def start(
+        self,
+        *words: str,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int = asyncio.subprocess.PIPE,
+        largest_file: int = resource.RLIM_INFINITY,
+    ) -> asyncio.subprocess.Process:
+        """`failoverctl benchmark api`, without a terminal unless one is given. `largest_file` is in bytes."""
+        command = [sys.executable, "-m", "failoverd.cli.operator", "benchmark", *words, "--config", str(self.config)]
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=stdin, stdout=stdout, stderr=asyncio.subprocess.PIPE, preexec_fn=limit
+        )
 
-    async def benchmark(self, *words: str) -> Ended:
-        return await ended(await self.start(*words))
+    async def benchmark(self, *words: str, policy: str = "api") -> Ended:
+        return await ended(await self.start(policy, *words))
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return Ended(process.returncode, (out or b"").decode(), err.decode())
+
+
+@contextmanager
+def full_disk() -> Iterator[int]:
+    """Something to write to that never has any room."""
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
 
 
 @asynccontextmanager

@@ -4,34 +4,13 @@ import time
 from typing import Final
 
 from failoverd.cli.benchmarking import plots, table
+from failoverd.cli.benchmarking.drawing import COLOURS, inert, legend, legend_of_boxes
 from failoverd.cli.benchmarking.statistics import Report
+from failoverd.cli.benchmarking.style import STYLE
+from failoverd.core.records import Outcome
 
-_STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --faint: #d0d7de; --quiet: #57606a;
-  --c0: #0969da; --c1: #bc4c00; --c2: #1a7f37; --c3: #8250df; --c4: #bf3989; --c5: #7d4e00;
-  --pass: #2da44e; --degraded: #d4a72c; --fail: #cf222e; --blind: #8c959f; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --faint: #30363d; --quiet: #8d96a0;
-  --c0: #58a6ff; --c1: #f0883e; --c2: #3fb950; --c3: #bc8cff; --c4: #f778ba; --c5: #e3b341;
-  --pass: #3fb950; --degraded: #e3b341; --fail: #f85149; --blind: #6e7681; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 80rem; padding: 0 1rem; }
-code { overflow-wrap: anywhere; }
-section { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1.5rem;
-  align-items: start; margin-bottom: 2rem; }
-figure, .wide { margin: 0; min-width: 0; }
-.wide { overflow-x: auto; }
-h2 { grid-column: 1 / -1; margin: 0; font-size: 1.2rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.85rem; }
-caption { text-align: left; color: var(--quiet); }
-th, td { text-align: left; padding: 0.2rem 0.7rem 0.2rem 0; border-bottom: 1px solid var(--faint); }
-svg { width: 100%; height: auto; } .legend svg { width: 36px; height: 10px; }
-svg text { font-size: 11px; fill: var(--quiet); } .end { text-anchor: end; } .middle { text-anchor: middle; }
-.axis { stroke: var(--quiet); fill: none; } .grid { stroke: var(--faint); fill: none; }
-.line { fill: none; stroke-width: 2; } .legend { list-style: none; padding: 0; display: flex; gap: 1.2rem;
-  flex-wrap: wrap; }
-.pass { fill: var(--pass); } .degraded { fill: var(--degraded); } .fail { fill: var(--fail); }
-.blind { fill: var(--blind); }
-"""
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""Whatever is in the page, a browser that obeys this asks nobody for anything."""
 
 
 def page(report: Report, command: str, began: float) -> str:
@@ -40,9 +19,10 @@ def page(report: Report, command: str, began: float) -> str:
     title = f"Benchmark of {report.plan.policy}, {at}"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{plots.inert(title)}</title><style>{_STYLE}{_colours()}</style></head>\n<body><main>"
-        f"<h1>{plots.inert(title)}</h1><p><code>{plots.inert(command)}</code></p>{_notes(report)}\n{_body(report)}"
+        f"<title>{inert(title)}</title><style>{STYLE}{_colours()}</style></head>\n<body><main>"
+        f"<h1>{inert(title)}</h1>{_lines(table.summary(report))}<p><code>{inert(command)}</code></p>\n{_body(report)}"
         "</main></body></html>\n"
     )
 
@@ -50,56 +30,66 @@ def page(report: Report, command: str, began: float) -> str:
 def _colours() -> str:
     rules = (
         f".line.c{each} {{ stroke: var(--c{each}); }} .fill.c{each} {{ fill: var(--c{each}); }}\n"
-        for each in range(plots.COLOURS)
+        for each in range(COLOURS)
     )
     return "".join(rules)
 
 
-def _notes(report: Report) -> str:
-    return "".join(f"<p>{plots.inert(line)}</p>" for line in table.notes(report))
+def _lines(lines: list[str]) -> str:
+    return "".join(f"<p>{inert(line)}</p>" for line in lines)
 
 
 def _body(report: Report) -> str:
-    """Latency beside its plots, how requests ended beside the strip, and then the other tables."""
+    """How the regions are comes first; how it is to be read, last."""
     named = {
         region.name: [each for each in report.run.samples if each.endpoint.region == region.name]
         for region in report.plan.regions
     }
-    tables = [_table(title, rows) for title, rows in table.tables(report)]
-    latency = [plots.percentile_curve(named), plots.over_time(named, report.run.seconds)]
-    spread = [plots.histogram(name, place, named) for place, name in enumerate(named)]
+    span = plots.span_of(report)
+    first, *others = table.tables(report)
+    histograms = (plots.histogram(name, place, named) for place, name in enumerate(named))
     parts = [
-        _section("Latency", plots.legend(named), tables[0], *(_figure(each) for each in latency)),
-        _section("How latency is spread", *(_figure(each) for each in spread)),
-        _section("Availability", _figure(plots.availability_strip(named, report.run.seconds)), _KEY),
-        _section("In numbers", *tables[1:]),
+        _section("Regions", _tables(first, plots.availability_strip(named, span)), _OUTCOMES),
+        _section("Latency", legend(named), _plots(plots.latency_curve(named), plots.over_time(named, span))),
+        _section("How latency is spread", _plots(*histograms)),
     ]
+    completions = plots.completion_curves(named)
+    if completions:
+        about = (each for each in others if each.about == "completions")
+        parts.append(_section("Completions", legend(named), _plots(*completions), _tables(*about)))
+    parts.append(_section("In numbers", _tables(*(each for each in others if each.about != "completions"))))
+    parts.append(_section("How to read this", _lines(table.notes(report))))
     return "\n".join(parts)
 
 
-_KEY: Final = (
-    '<ul class="legend">'
-    + "".join(
-        f'<li><svg width="36" height="10" aria-hidden="true"><rect class="{each}" width="36" height="10"/></svg>'
-        f" {each}</li>"
-        for each in ("pass", "degraded", "fail", "blind")
-    )
-    + "</ul>"
-)
+_OUTCOMES: Final = legend_of_boxes(outcome.value for outcome in Outcome)
 
 
 def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{plots.inert(title)}</h2>{''.join(parts)}</section>"
+    return f"<section><h2>{inert(title)}</h2>{''.join(parts)}</section>"
 
 
-def _figure(plot: str) -> str:
-    return f"<figure>{plot}</figure>"
+def _plots(*figures: str) -> str:
+    return f'<div class="plots">{"".join(figures)}</div>'
 
 
-def _table(title: str, rows: table.Rows) -> str:
-    head = "".join(f'<th scope="col">{plots.inert(cell)}</th>' for cell in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{plots.inert(cell)}</td>' for cell in row)}</tr>" for row in rows[1:])
+def _tables(*parts: table.Table | str) -> str:
+    """Each as wide as it has to be, beside each other where there is room."""
+    shown = (_table(each) if isinstance(each, table.Table) else each for each in parts)
+    return f'<div class="tables">{"".join(shown)}</div>'
+
+
+def _table(found: table.Table) -> str:
+    reading = [heading in table.WORDS for heading in found.rows[0]]
+    head, *rows = (_row(cells, reading, "td" if place else "th") for place, cells in enumerate(found.rows))
     return (
-        f'<div class="wide"><table><caption>{plots.inert(title)}</caption><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="wide" tabindex="0"><table><caption><span>{inert(found.title)}</span></caption>'
+        f"<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _row(cells: tuple[str, ...], reading: list[bool], tag: str) -> str:
+    scope = ' scope="col"' if tag == "th" else ""
+    marks = ("" if words else ' class="number"' for words in reading)
+    parts = (f"<{tag}{scope}{mark}>{inert(cell)}</{tag}>" for cell, mark in zip(cells, marks, strict=True))
+    return f"<tr>{''.join(parts)}</tr>"

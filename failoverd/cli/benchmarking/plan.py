@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Final
 
+from failoverd.cli.failing import unknown, usage
+from failoverd.cli.spending import SHARED, days_touched
 from failoverd.config.schema import Region
-from failoverd.core.errors import ConfigError
 from failoverd.core.records import Check, Endpoint, Policy, RegionSpec
 from failoverd.probes.inference.settings import InferenceSettings, most_tokens
 
@@ -18,7 +19,6 @@ MOST_IN_ALL: Final = 1_000.0
 
 MOST_SECONDS: Final = 3_600.0
 
-_DAY: Final = 86_400.0
 _ALMOST: Final = 1e-9
 """So that 0.3s at 10/s are three requests, whatever floats make of it."""
 
@@ -63,15 +63,25 @@ class Plan:
         return max(1, floor(self.seconds * self.rate + _ALMOST))
 
     @property
+    def pause(self) -> float:
+        """Seconds between two requests to one endpoint; the whole time, if that has no room for two."""
+        return min(1.0 / self.rate, self.seconds)
+
+    @property
+    def in_all(self) -> float:
+        """Requests a second to all endpoints together."""
+        return len(self.endpoints) / self.pause
+
+    @property
     def total(self) -> int:
         return self.each * len(self.endpoints)
 
     def schedule(self) -> Iterator[tuple[float, Endpoint]]:
-        """When each request is due, in seconds after the start. Endpoints take turns within each interval."""
+        """When each request is due, in seconds after the start. Endpoints take turns within each pause."""
         endpoints = self.endpoints
         for turn in range(self.each):
             for place, endpoint in enumerate(endpoints):
-                yield (turn + place / len(endpoints)) / self.rate, endpoint
+                yield (turn + place / len(endpoints)) * self.pause, endpoint
 
 
 def make_plan(
@@ -96,14 +106,14 @@ def make_plan(
         spend_at: the time (seconds since the epoch) when completions may cost tokens; None when they may not.
 
     Raises:
-        ConfigError: nobody is there by that name, or a bound would be passed.
+        typer.BadParameter: nobody is there by that name, or a bound would be passed.
     """
     chosen = _regions(policy, regions)
     count = sum(len(region.endpoints) for region in chosen)
-    _keep_bounds(seconds, rate, count)
+    _keep_bounds(seconds, rate)
     looked = _check(policy, check)
     known = {region.name: inventory.get(region.name) for region in chosen}
-    return Plan(
+    plan = Plan(
         policy=policy.name,
         check=looked,
         regions=chosen,
@@ -113,42 +123,45 @@ def make_plan(
         rate=rate,
         tokens=_tokens(looked, count, seconds, spend_at) if spend_at is not None else 0,
     )
+    _keep_pace(plan)
+    return plan
 
 
 def _regions(policy: Policy, names: Sequence[str]) -> tuple[RegionSpec, ...]:
-    unknown = set(names) - {region.name for region in policy.regions}
-    if unknown:
-        known = ", ".join(region.name for region in policy.regions)
-        raise _refused(f"{policy.name} has no region {', '.join(sorted(unknown))}; it has: {known}", "region_unknown")
+    known = [region.name for region in policy.regions]
+    for name in names:
+        if name not in known:
+            raise unknown("region", name, known)
     return tuple(region for region in policy.regions if not names or region.name in names)
 
 
 def _check(policy: Policy, name: str | None) -> Check:
-    known = ", ".join(check.name for check in policy.checks)
-    if name is None and len(policy.checks) > 1:
-        raise _refused(f"{policy.name} has several checks: choose one with --check: {known}", "check_needed")
+    known = [check.name for check in policy.checks]
+    if name is None and len(known) > 1:
+        raise usage(f"{policy.name} has several checks: choose one with --check: {', '.join(known)}")
     for check in policy.checks:
         if name in {None, check.name}:
             return check
-    raise _refused(f"{policy.name} has no check {name}; it has: {known}", "check_unknown")
+    raise unknown("check", name or "", known)
 
 
-def _keep_bounds(seconds: float, rate: float, endpoints: int) -> None:
+def _keep_bounds(seconds: float, rate: float) -> None:
     if not 0 < seconds <= MOST_SECONDS:
-        raise _refused(f"a benchmark takes more than 0s and {MOST_SECONDS / 3_600:g}h at most", "benchmark_bounds")
+        raise usage(f"a benchmark takes more than 0s and {MOST_SECONDS / 3_600:g}h at most")
     if not 0 < rate <= MOST_PER_ENDPOINT:
-        raise _refused(f"the rate is above 0 and {MOST_PER_ENDPOINT:g}/s per endpoint at most", "benchmark_bounds")
-    if rate * endpoints > MOST_IN_ALL:
-        most = MOST_IN_ALL / endpoints
-        raise _refused(
-            f"{rate:g}/s to {endpoints} endpoints are more than {MOST_IN_ALL:g}/s in all",
-            "benchmark_bounds",
-            f"write --rate {floor(most * 100) / 100:g}/s, or name fewer regions",
-        )
+        raise usage(f"the rate is above 0 and {MOST_PER_ENDPOINT:g}/s per endpoint at most")
 
 
-def _refused(words: str, reason: str, remedy: str = "nothing was sent; ask again with what there is") -> ConfigError:
-    return ConfigError(words, reason=reason, remedy=remedy)
+def _keep_pace(plan: Plan) -> None:
+    count = len(plan.endpoints)
+    if plan.in_all <= MOST_IN_ALL * (1 + _ALMOST):
+        return
+    if plan.seconds < 1 / plan.rate:
+        what, instead = f"{count} endpoints within {plan.seconds:g}s", f"--for {ceil(count / MOST_IN_ALL * 1_000)}ms"
+    else:
+        what = f"{plan.rate:g}/s to {count} endpoints"
+        instead = f"--rate {floor(MOST_IN_ALL / count * 100) / 100:g}/s"
+    raise usage(f"{what} are more than {MOST_IN_ALL:g}/s in all: write {instead}, or name fewer regions")
 
 
 def _prices(entry: Region | None) -> Prices:
@@ -162,8 +175,8 @@ def _tokens(check: Check, endpoints: int, seconds: float, now: float) -> int:
         return 0
     span = seconds + check.timeout
     turns = ceil(span / settings.completion_every) + 1
-    days = 1 + floor((now % _DAY + span) / _DAY)
-    return min(endpoints * turns * most_tokens(settings.prompt, settings.max_tokens), days * settings.tokens_per_day)
+    most = endpoints * turns * most_tokens(settings.prompt, settings.max_tokens)
+    return min(most, days_touched(now, span) * settings.tokens_per_day)
 
 
 # -- in words ----------------------------------------------------------------------------------------------------------
@@ -171,19 +184,27 @@ def _tokens(check: Check, endpoints: int, seconds: float, now: float) -> int:
 
 def announce(plan: Plan) -> list[str]:
     """What is about to be sent, line by line."""
-    per = ", ".join(f"{region.name} {len(region.endpoints)}" for region in plan.regions)
-    check, endpoints, rate = plan.check, len(plan.endpoints), plan.rate
+    check = plan.check
     lines = [
         f"{plan.policy}: {plan.total} requests of check {check.name} ({check.kind}) within {plan.seconds:g}s",
-        f"{plan.each} to each of {endpoints} endpoints ({per}), {rate:g}/s each, {rate * endpoints:g}/s in all",
+        pace(plan),
+        *(f"  {region.name}: {', '.join(each.text for each in region.endpoints)}" for region in plan.regions),
+        f"the last answers are waited for up to {check.timeout:g}s more",
     ]
-    lines += [f"  {region.name}: {', '.join(each.text for each in region.endpoints)}" for region in plan.regions]
-    if isinstance(plan.check.settings, InferenceSettings):
+    if isinstance(check.settings, InferenceSettings):
         lines.append(_about_tokens(plan))
     return lines
 
 
+def pace(plan: Plan) -> str:
+    """How many requests to whom, and how fast."""
+    per = ", ".join(f"{region.name} {len(region.endpoints)}" for region in plan.regions)
+    each = f"{plan.rate:.4g}/s each, " if plan.each > 1 else ""
+    return f"{plan.each} to each of {len(plan.endpoints)} endpoints ({per}), {each}{plan.in_all:.4g}/s in all"
+
+
 def _about_tokens(plan: Plan) -> str:
     if plan.tokens:
-        return f"completions are asked for at the check's own pace (completion_every): {plan.tokens} tokens at most"
+        when = "completions are asked for at the check's own pace (completion_every)"
+        return f"{when}: {plan.tokens} tokens at most, {SHARED}"
     return "no completion is asked for: that takes --spend, and completion_every in the check"

@@ -13,7 +13,8 @@ Z95: Final = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
 
 PHASES: Final = ("resolve", "connect", "tls", "first_byte")
-_FIRST_TOKEN, _SPEED = "time_to_first_token", "tokens_per_second"
+FIRST_TOKEN: Final = "time_to_first_token"  # noqa: S105 - of a completion
+SPEED: Final = "tokens_per_second"
 _MILLION: Final = 1_000_000
 
 
@@ -26,6 +27,17 @@ class Spread:
     p90: float
     p99: float
     max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """The same of what is better the more it is: `p10` is what nine in ten reached, `min` what all of them did."""
+
+    count: int
+    p50: float
+    p10: float
+    p1: float
+    min: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class Summary:
     since_due: Spread | None
     phases: Mapping[str, Spread]
     first_token: Spread | None
-    speed: Spread | None
+    speed: Speeds | None
     unsent: int | None = None
     tokens: int | None = None
     cost: float | None = None
@@ -100,6 +112,13 @@ def spread(values: Iterable[float]) -> Spread | None:
         return None
     p50, p90, p99 = (percentile(ordered, each) for each in (50, 90, 99))
     return Spread(len(ordered), p50, p90, p99, ordered[-1])
+
+
+def speeds(values: Iterable[float]) -> Speeds | None:
+    mirrored = spread(-value for value in values)
+    if mirrored is None:
+        return None
+    return Speeds(mirrored.count, -mirrored.p50, -mirrored.p90, -mirrored.p99, -mirrored.max)
 
 
 def wilson(hits: int, total: int, z: float = Z95) -> Share:
@@ -137,8 +156,8 @@ def summarise(name: str, cloud: str, samples: Sequence[Sample], seconds: float) 
         latency=spread(sample.timings.total for sample in answers),
         since_due=spread(sample.since_due for sample in answers),
         phases={phase: found for phase, found in timed.items() if found is not None},
-        first_token=spread(_measured(samples, _FIRST_TOKEN)),
-        speed=spread(_measured(samples, _SPEED)),
+        first_token=spread(measured(samples, FIRST_TOKEN)),
+        speed=speeds(measured(samples, SPEED)),
     )
 
 
@@ -146,8 +165,13 @@ def _present(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _measured(samples: Iterable[Sample], name: str) -> list[float]:
-    return [value for sample in samples for measure, value in sample.measures if measure == name]
+def measured(samples: Iterable[Sample], name: str) -> list[float]:
+    """What the looks measured under that name, where they did.
+
+    Looks that overlap tell of the same completion: what an endpoint measured twice, to the last digit, is one.
+    """
+    found = ((sample.endpoint, value) for sample in samples for measure, value in sample.measures if measure == name)
+    return [value for _, value in dict.fromkeys(found)]
 
 
 def report(plan: Plan, run: Run, tokens: Mapping[str, int]) -> Report:

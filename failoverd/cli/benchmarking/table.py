@@ -1,16 +1,37 @@
-"""A benchmark's numbers as text for people and as JSON for programs."""
+"""A benchmark's numbers as tables for people, none wider than a terminal where names are of usual length."""
 
+import textwrap
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from failoverd.cli.benchmarking.statistics import PHASES, Report, Share, Spread, Summary
+from failoverd.cli.benchmarking.plan import pace
+from failoverd.cli.benchmarking.statistics import PHASES, Report, Share, Speeds, Spread, Summary
+from failoverd.core.records import ProbeReason
+from failoverd.probes.inference.settings import InferenceSettings
+from failoverd.probes.reasons import outcome_of
 
 UNKNOWN: Final = "unknown"
+WORDS: Final = frozenset({"region", "cloud", "endpoint", "part", "outcome", "reason"})
+"""Headings of columns that are to be read; all others hold numbers, which stand one below the other."""
+
 _NONE: Final = "-"
+_WIDTH: Final = 79
+_MANY: Final = 100.0
 _PERCENTILES: Final = ("p50", "p90", "p99", "max")
+_SLOWEST: Final = ("p50", "p10", "p1", "min")
 
 Rows = list[tuple[str, ...]]
 """The first row is the heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`about` is the part of the whole that it belongs to."""
+
+    title: str
+    rows: Rows
+    about: str = ""
 
 
 # -- numbers in words --------------------------------------------------------------------------------------------------
@@ -23,84 +44,105 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def percent(share: Share) -> str:
-    """The share and its interval: `98.33% (91.14 to 99.71)`."""
+def available(share: Share) -> tuple[str, str]:
+    """The share and where it is with 95 % confidence: `98.33%` and `91.1 to 99.7%`."""
     if share.value is None:
-        return UNKNOWN
-    return f"{share.value:.2%} ({share.low * 100:.2f} to {share.high * 100:.2f})"
+        return UNKNOWN, _NONE
+    return f"{share.value:.2%}", f"{share.low * 100:.1f} to {share.high * 100:.1f}%"
 
 
 def money(amount: float | None) -> str:
     return UNKNOWN if amount is None else f"${amount:.6f}".rstrip("0").rstrip(".")
 
 
-def _times(found: Spread | None) -> tuple[str, ...]:
+def _times(found: Spread | None, names: Sequence[str] = _PERCENTILES) -> tuple[str, ...]:
     if found is None:
-        return (_NONE,) * len(_PERCENTILES)
-    return tuple(milliseconds(getattr(found, each)) for each in _PERCENTILES)
+        return (_NONE,) * len(names)
+    return tuple(milliseconds(getattr(found, each)) for each in names)
 
 
-def _outcomes(summary: Summary) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items()) or "none"
+def _speeds(found: Speeds) -> tuple[str, ...]:
+    values = (getattr(found, each) for each in _SLOWEST)
+    return tuple(f"{value:.0f}" if value >= _MANY else f"{value:.1f}" for value in values)
 
 
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
-def tables(report: Report) -> list[tuple[str, Rows]]:
-    """Every table with its title; those that have nothing to say are left out."""
+def tables(report: Report) -> list[Table]:
+    """Those that have something to say; how the regions are, at a glance, is the first."""
     found = [
-        ("Regions: answers, and latency in ms from when a request was due", _latency_rows(report.regions)),
-        ("Phases: latency in ms from when a request was sent", _phase_rows(report.regions)),
-        ("How requests ended", _ending_rows(report.regions)),
-        ("Completions", _completion_rows(report.regions)),
-        ("Cost", _cost_rows(report.regions)),
+        Table("Regions: availability, and ms from when a request was due to its answer", _regions(report), "regions"),
+        Table("Clouds", _clouds(report)),
+        Table("Endpoints", _endpoints(report)),
+        Table("Time to first token, ms", _first_tokens(report.regions), "completions"),
+        Table("Tokens per second: half, nine in ten and so on were as fast, or faster", _fast(report), "completions"),
+        Table("Cost", _costs(report.regions), "cost"),
+        Table("Latency of answers by part, ms", _parts(report.regions)),
+        Table("How requests ended", _endings(report.regions)),
     ]
-    if 1 < len(report.clouds) < len(report.regions):
-        found.insert(1, ("Clouds", _latency_rows(report.clouds)))
-    if len(report.endpoints) > len(report.regions):
-        found.insert(1, ("Endpoints", _latency_rows(report.endpoints)))
-    return [(title, rows) for title, rows in found if len(rows) > 1]
+    return [table for table in found if len(table.rows) > 1]
 
 
-def _latency_rows(summaries: Sequence[Summary]) -> Rows:
-    rows: Rows = [("name", "cloud", "requests", "availability, 95% interval", "answers/s", *_PERCENTILES)]
+def _overall(each: Summary) -> tuple[str, ...]:
+    return (*available(each.availability), f"{each.throughput:.2f}", *_times(each.since_due, ("p50", "p99")))
+
+
+_OVERALL: Final = ("available", "95% interval", "answers/s", "p50", "p99")
+
+
+def _regions(report: Report) -> Rows:
+    rows = [(each.name, each.cloud or _NONE, *_overall(each)) for each in report.regions]
+    return [("region", "cloud", *_OVERALL), *rows]
+
+
+def _clouds(report: Report) -> Rows:
+    """Nothing where they are the regions, or one."""
+    if not 1 < len(report.clouds) < len(report.regions):
+        return []
+    return [("cloud", *_OVERALL), *((each.name, *_overall(each)) for each in report.clouds)]
+
+
+def _endpoints(report: Report) -> Rows:
+    if len(report.endpoints) <= len(report.regions):
+        return []
+    return [("endpoint", *_OVERALL), *((each.name, *_overall(each)) for each in report.endpoints)]
+
+
+def _parts(summaries: Sequence[Summary]) -> Rows:
+    rows: Rows = [("region", "part", *_PERCENTILES)]
     for each in summaries:
-        requests = str(sum(each.outcomes.values()))
-        head = (each.name, each.cloud or _NONE, requests, percent(each.availability), f"{each.throughput:.2f}")
-        rows.append((*head, *_times(each.since_due)))
+        phases = ((phase.replace("_", " "), each.phases.get(phase)) for phase in PHASES)
+        rows += [(each.name, phase, *_times(found)) for phase, found in phases if found is not None]
+        rows.append((each.name, "sent to answer", *_times(each.latency)))
+        rows.append((each.name, "due to answer", *_times(each.since_due)))
     return rows
 
 
-def _phase_rows(summaries: Sequence[Summary]) -> Rows:
-    rows: Rows = [("region", "phase", *_PERCENTILES)]
+def _endings(summaries: Sequence[Summary]) -> Rows:
+    rows: Rows = [("region", "outcome", "reason", "requests")]
     for each in summaries:
-        rows += [(each.name, phase, *_times(each.phases[phase])) for phase in PHASES if phase in each.phases]
-        rows.append((each.name, "whole", *_times(each.latency)))
+        reasons = ((outcome_of(ProbeReason(reason)).value, reason, count) for reason, count in each.reasons.items())
+        rows += [(each.name, outcome, reason, str(count)) for outcome, reason, count in reasons]
+        if each.unsent:
+            rows.append((each.name, _NONE, "never sent", str(each.unsent)))
     return rows
 
 
-def _ending_rows(summaries: Sequence[Summary]) -> Rows:
-    rows: Rows = [("region", "outcomes", "reasons", "never sent")]
-    for each in summaries:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in each.reasons.items())
-        rows.append((each.name, _outcomes(each), reasons or "none", str(each.unsent)))
-    return rows
+def _first_tokens(summaries: Sequence[Summary]) -> Rows:
+    seen = [(each.name, each.first_token) for each in summaries if each.first_token is not None]
+    rows = [(name, str(found.count), *_times(found)) for name, found in seen]
+    return [("region", "completions", *_PERCENTILES), *rows]
 
 
-def _completion_rows(summaries: Sequence[Summary]) -> Rows:
-    rows: Rows = [("region", "what", "seen", *_PERCENTILES)]
-    for each in summaries:
-        if each.first_token is not None:
-            rows.append((each.name, "first token, ms", str(each.first_token.count), *_times(each.first_token)))
-        if each.speed is not None:
-            speeds = (f"{getattr(each.speed, name):.1f}" for name in _PERCENTILES)
-            rows.append((each.name, "tokens/s", str(each.speed.count), *speeds))
-    return rows
+def _fast(report: Report) -> Rows:
+    seen = [(each.name, each.speed) for each in report.regions if each.speed is not None]
+    rows = [(name, str(found.count), *_speeds(found)) for name, found in seen]
+    return [("region", "completions", *_SLOWEST), *rows]
 
 
-def _cost_rows(summaries: Sequence[Summary]) -> Rows:
-    rows: Rows = [("region", "egress", "per GB of egress", "tokens", "completions", "per million tokens")]
+def _costs(summaries: Sequence[Summary]) -> Rows:
+    rows: Rows = [("region", "egress", "per GB", "tokens", "completions", "per M tokens")]
     for each in summaries:
         tokens, cost = (_NONE, _NONE) if each.tokens is None else (str(each.tokens), money(each.cost))
         prices = each.prices
@@ -114,90 +156,53 @@ def _cost_rows(summaries: Sequence[Summary]) -> Rows:
 
 def text(report: Report) -> str:
     """Everything, for a terminal."""
-    parts = [notes(report)]
-    parts += [[title, *_aligned(rows)] for title, rows in tables(report)]
+    parts = [summary(report)]
+    parts += [[table.title, *_aligned(table.rows)] for table in tables(report)]
+    parts.append([wrapped for note in notes(report) for wrapped in textwrap.wrap(note, _WIDTH)])
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
 def _aligned(rows: Rows) -> list[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def notes(report: Report) -> list[str]:
-    """What was done, and how the numbers are to be read."""
-    run, plan = report.run, report.plan
-    what = f"{plan.policy}, check {plan.check.name} ({plan.check.kind})"
-    took = f"{run.seconds:.1f}s{', ended early by a person' if run.interrupted else ''}"
-    lines = [
-        f"{what}: {len(run.samples)} of {plan.total} requests in {took}",
-        f"{plan.rate:g}/s to each of {len(plan.endpoints)} endpoints",
-        "Latency is of answers (pass and degraded) only. From when a request was due, it holds the wait for its turn.",
-        "Availability is the share of answers among requests that could be judged; blind ones say nothing of a target.",
-        "Egress has no cost here: looks do not count their bytes.",
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    reading = [heading in WORDS for heading in rows[0]]
+    return [
+        "  ".join(
+            cell.ljust(width) if words else cell.rjust(width)
+            for cell, width, words in zip(row, widths, reading, strict=True)
+        ).rstrip()
+        for row in rows
     ]
+
+
+def summary(report: Report) -> list[str]:
+    """What was done."""
+    run, plan = report.run, report.plan
+    took = f"{run.seconds:.1f}s{', ended early by a person' if run.interrupted else ''}"
+    what = f"{plan.policy}, check {plan.check.name} ({plan.check.kind})"
+    lines = [f"{what}: {len(run.samples)} of {plan.total} requests in {took}", pace(plan)]
     if run.abandoned:
         lines.append(f"{run.abandoned} requests were under way when it was ended; they are not counted.")
     return lines
 
 
-# -- JSON --------------------------------------------------------------------------------------------------------------
+def notes(report: Report) -> list[str]:
+    """How the numbers are to be read."""
+    return [
+        *_completions_left_out(report),
+        "Latency is of answers (pass and degraded) only; from when a request was due, it holds the wait for its turn.",
+        "A p99 of fewer than 100 answers is the slowest of them.",
+        "Availability is the share of answers among requests that could be judged; blind ones say nothing of a target.",
+        "The true share is within the interval with 95% confidence: regions whose intervals overlap may be alike.",
+        "Egress has no cost here: looks do not count their bytes. Prices are the inventory's.",
+    ]
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """Times in seconds, shares from 0 to 1, money in USD; null is what is not known."""
-    run, plan = report.run, report.plan
-    return {
-        "policy": plan.policy,
-        "check": plan.check.name,
-        "kind": plan.check.kind,
-        "planned": {
-            "requests": plan.total,
-            "seconds": plan.seconds,
-            "rate_per_endpoint": plan.rate,
-            "tokens_at_most": plan.tokens,
-        },
-        "seconds": run.seconds,
-        "interrupted": run.interrupted,
-        "abandoned": run.abandoned,
-        "regions": [{**_summary(each), **_costs(each)} for each in report.regions],
-        "endpoints": [_summary(each) for each in report.endpoints],
-        "clouds": [_summary(each) for each in report.clouds],
-    }
-
-
-def _summary(each: Summary) -> dict[str, Any]:
-    share = each.availability
-    return {
-        "name": each.name,
-        "cloud": each.cloud or None,
-        "requests": sum(each.outcomes.values()),
-        "outcomes": dict(each.outcomes),
-        "reasons": dict(each.reasons),
-        "availability": {"share": share.value, "low": share.low, "high": share.high, "of": share.total},
-        "answers_per_second": each.throughput,
-        "latency_since_due": _spread(each.since_due),
-        "latency_since_sent": _spread(each.latency),
-        "phases": {phase: _spread(found) for phase, found in each.phases.items()},
-        "time_to_first_token": _spread(each.first_token),
-        "tokens_per_second": _spread(each.speed),
-    }
-
-
-def _costs(each: Summary) -> dict[str, Any]:
-    return {
-        "unsent": each.unsent,
-        "cost": {
-            "egress": None,
-            "egress_per_gb": each.prices.egress_per_gb,
-            "tokens": each.tokens,
-            "completions": each.cost,
-            "per_million_tokens": each.prices.per_million_tokens,
-        },
-    }
-
-
-def _spread(found: Spread | None) -> dict[str, float] | None:
-    if found is None:
-        return None
-    return {"count": found.count, **{each: getattr(found, each) for each in _PERCENTILES}}
+def _completions_left_out(report: Report) -> list[str]:
+    settings = report.plan.check.settings
+    if not isinstance(settings, InferenceSettings) or settings.completion_every is None:
+        return []
+    if not report.plan.tokens:
+        return ["No completion was asked for: that takes --spend."]
+    if any(value for each in report.run.samples for name, value in each.measures if name == "completion_left_out"):
+        return ["Some completions were left out: no tokens of the day's allowance were left, or its journal failed."]
+    return []

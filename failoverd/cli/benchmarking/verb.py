@@ -15,16 +15,15 @@ from typing import Final
 import typer
 
 from failoverd.app import kinds, opened, read_config, steady_clock
-from failoverd.cli.benchmarking import page, table
+from failoverd.cli.benchmarking import page, plain, saving, table
 from failoverd.cli.benchmarking.plan import Plan, announce, make_plan
-from failoverd.cli.benchmarking.purse import Counting, ledger_of
 from failoverd.cli.benchmarking.running import MOST_IN_FLIGHT, Run, Runner
 from failoverd.cli.benchmarking.statistics import Report, report
-from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.failing import UNSOUND, print_json, print_text, told, unknown, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import shown
-from failoverd.config.loader import load_inventory, load_policies
-from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.cli.spending import Counting, allowance
+from failoverd.config.loader import Config, load_inventory, load_policies
 from failoverd.ports import ProbeContext
 from failoverd.probes.inference.settings import InferenceSettings
 from failoverd.runtime.descriptors import budget, raise_limit
@@ -50,18 +49,20 @@ class Wish:
 
 def benchmark(config: Path, output: Output, wish: Wish, html: Path | None) -> Exit:
     with told():
-        plan = _plan(config, wish)
+        read = read_config(config)
+        plan = _plan(read, wish)
+        if html is not None:
+            saving.try_place(html)
         _say(announce(plan))
         if not _allowed(yes=wish.yes):
             return Exit.USAGE
         began = time.time()
-        found = asyncio.run(_measure(plan, spend=wish.spend))
-        if output is Output.JSON:
-            print_json(table.as_json(found))
-        else:
-            sys.stdout.write(shown(table.text(found), lines=True))
-        if html is not None:
-            _write(html, page.page(found, _command(), began))
+        found = asyncio.run(_measure(plan, read.journal if plan.tokens else None))
+        try:
+            if html is not None:
+                saving.save(html, page.page(found, _command(), began))
+        finally:  # one of the two may fail: the other is what is left of a benchmark that cost an hour, or tokens
+            _show(found, output)
     return Exit.INTERRUPTED if found.run.interrupted else Exit.FINE
 
 
@@ -80,22 +81,17 @@ def parse_rate(text: str) -> float:
     return float(found[1]) / (60.0 if found[2] == "m" else 1.0)
 
 
-def _plan(config: Path, wish: Wish) -> Plan:
+def _plan(read: Config, wish: Wish) -> Plan:
     try:
         seconds, rate = parse_duration(wish.seconds), parse_rate(wish.rate)
     except ValueError as error:
         raise usage(str(error)) from error
-    read = read_config(config)
-    policies = load_policies(read, kinds(), running={}).policies
-    if wish.policy not in policies:
-        raise ConfigError(
-            f"there is no sound policy {wish.policy!r}; there are: {', '.join(sorted(policies)) or 'none'}",
-            reason="policy_unknown",
-            remedy="failoverctl check lists what is wrong with the files",
-        )
+    found = load_policies(read, kinds(), running={})
+    if wish.policy not in found.policies:
+        raise unknown("policy", wish.policy, found.policies, UNSOUND if found.rejected else "")
     inventory, _ = load_inventory(read.inventory)
     return make_plan(
-        policies[wish.policy],
+        found.policies[wish.policy],
         inventory.regions if inventory is not None else {},
         regions=wish.regions,
         check=wish.check,
@@ -127,17 +123,18 @@ def _say(lines: Sequence[str]) -> None:
 # -- meanwhile ---------------------------------------------------------------------------------------------------------
 
 
-async def _measure(plan: Plan, *, spend: bool) -> Report:
-    ledger = ledger_of(spend=spend)
-    counting = {region.name: Counting(ledger) for region in plan.regions}
-    clock = steady_clock()
-    probers = {
-        name: opened([plan.check], kinds(), ProbeContext(plan.policy, clock, counted))[plan.check.name]
-        for name, counted in counting.items()
-    }
-    runner = Runner(plan, probers, min(MOST_IN_FLIGHT, budget(raise_limit())))
-    run = await _run(plan, runner)
-    tokens = {name: counted.tokens for name, counted in counting.items()}
+async def _measure(plan: Plan, journal: Path | None) -> Report:
+    """`journal`: where it stands what completions may cost; without it there are none."""
+    async with allowance(journal) as ledger:
+        paying = {region.name: Counting(ledger) if ledger is not None else None for region in plan.regions}
+        clock = steady_clock()
+        probers = {
+            name: opened([plan.check], kinds(), ProbeContext(plan.policy, clock, counting))[plan.check.name]
+            for name, counting in paying.items()
+        }
+        runner = Runner(plan, probers, min(MOST_IN_FLIGHT, budget(raise_limit())))
+        run = await _run(plan, runner)
+        tokens = {name: counting.tokens if counting is not None else 0 for name, counting in paying.items()}
     return report(plan, run, tokens if isinstance(plan.check.settings, InferenceSettings) else {})
 
 
@@ -187,12 +184,8 @@ def _command() -> str:
     return shlex.join(["failoverctl", *sys.argv[1:]])
 
 
-def _write(html: Path, text: str) -> None:
-    try:
-        html.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise FailoverdError(
-            f"the page cannot be written to {html}: {error.strerror}",
-            reason="page_unwritable",
-            remedy="name a file in a directory that you may write",
-        ) from error
+def _show(found: Report, output: Output) -> None:
+    if output is Output.JSON:
+        print_json(plain.as_json(found))
+    else:
+        print_text(shown(table.text(found), lines=True))

@@ -1,17 +1,13 @@
 """What TARGET means: which looks of which policies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from failoverd.app import kinds
-from failoverd.cli.failing import usage
+from failoverd.cli.failing import UNSOUND, unknown
 from failoverd.cli.probing.looks import Look
-from failoverd.cli.screen import shown
-from failoverd.config.diagnostics import suggestion
 from failoverd.config.loader import Config, load_policies
 from failoverd.core.isolation import SENTINELS
 from failoverd.core.records import Policy
-
-UNSOUND = "some files do not load; failoverctl check says why"
 
 
 def looks_of(config: Config, target: str, policy: str | None, check: str | None) -> list[Look]:
@@ -24,19 +20,20 @@ def looks_of(config: Config, target: str, policy: str | None, check: str | None)
     looks = _within(policy, found.policies, config, note)
     chosen = _at(target, looks)
     if not chosen:
-        raise _unknown("policy, region or endpoint", target, (name for look in looks for name in _names(look)), note)
+        known = (name for look in looks for name in _names(look))
+        raise unknown("policy, region or endpoint", target, known, note, _as_url(target))
     if check is None:
         return chosen
     under = [look for look in chosen if look.check.name == check]
     if not under:
-        raise _unknown("check", check, (look.check.name for look in chosen), "")
+        raise unknown("check", check, (look.check.name for look in chosen))
     return under
 
 
 def _within(wanted: str | None, policies: Mapping[str, Policy], config: Config, note: str) -> list[Look]:
     """All looks of one policy, or of all of them and of the sentinels."""
     if wanted is not None and wanted not in policies:
-        raise _unknown("policy", wanted, policies, note)
+        raise unknown("policy", wanted, policies, note)
     chosen = policies.values() if wanted is None else (policies[wanted],)
     looks = [Look(policy.name, endpoint, check) for policy in chosen for endpoint, check in policy.looks()]
     sentinels = config.sentinels if wanted is None else ()
@@ -59,6 +56,7 @@ def _names(look: Look) -> tuple[str, ...]:
     return (look.policy, look.endpoint.region, *_endpoint_names(look))
 
 
-def _unknown(what: str, wrong: str, known: Iterable[str], note: str) -> Exception:
-    hint = suggestion(wrong, list(dict.fromkeys(known)))
-    return usage(shown("; ".join(part for part in (f"there is no {what} {wrong!r}", hint, note) if part)))
+def _as_url(target: str) -> str:
+    """What looks like a host is shown as the URL that it could be."""
+    host = target if "." in target and target.isprintable() and "/" not in target else "host/path"
+    return f"what no policy names is a URL, such as https://{host}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.app import NoAllowance, kinds, opened, steady_clock
+from failoverd.app import kinds, opened, steady_clock
 from failoverd.core.records import Check, Endpoint, ProbeResult
 from failoverd.ports import Ledger, ProbeContext, Prober
 from failoverd.probes import once
@@ -35,28 +35,12 @@ class Seen:
     result: ProbeResult
 
 
-class Purse:
-    """`ports.Ledger` in memory: each check's own daily limit, for this command alone."""
-
-    def __init__(self) -> None:
-        self._spent: Counter[tuple[str, str]] = Counter()
-
-    async def reserve(self, account: str, day: str, amount: int, limit: int) -> bool:
-        if self._spent[account, day] + amount > limit:
-            return False
-        self._spent[account, day] += amount
-        return True
-
-    async def refund(self, account: str, day: str, amount: int) -> None:
-        self._spent[account, day] -= amount
-
-
 Probers = Mapping[tuple[str, str], Prober]
 """By policy and check."""
 
 
-def open_probers(looks: Iterable[Look], *, spend: bool) -> Probers:
-    """A prober for each check among the looks, opened as the daemon opens it. With `spend`, tokens may be spent.
+def open_probers(looks: Iterable[Look], ledger: Ledger | None) -> Probers:
+    """A prober for each check among the looks, opened as the daemon opens it. Without a ledger they spend nothing.
 
     Raises ConfigError when one cannot be set up on this machine.
     """
@@ -66,7 +50,6 @@ def open_probers(looks: Iterable[Look], *, spend: bool) -> Probers:
         if look.check not in of_policy:
             of_policy.append(look.check)
     known, clock = kinds(), steady_clock()
-    ledger: Ledger = Purse() if spend else NoAllowance()
     return {
         (policy, name): prober
         for policy, checks in wanted.items()
@@ -95,12 +78,12 @@ def completing(looks: Iterable[Look]) -> list[tuple[Look, InferenceSettings]]:
     ]
 
 
-def most_spent(looks: Iterable[Look], rounds: int) -> int:
-    """Tokens that so many rounds of the looks can cost at most."""
+def most_spent(looks: Iterable[Look], rounds: int, days: int) -> int:
+    """Tokens that so many rounds of the looks can cost at most, on so many days."""
     wanted: Counter[str] = Counter()
     limits: dict[str, int] = {}
     for look, settings in completing(looks):
         account = settings.api_key_file or f"{look.policy}/{look.check.name}"
         wanted[account] += rounds * most_tokens(settings.prompt, settings.max_tokens)
         limits[account] = max(limits.get(account, 0), settings.tokens_per_day)
-    return sum(min(amount, limits[account]) for account, amount in wanted.items())
+    return sum(min(amount, days * limits[account]) for account, amount in wanted.items())

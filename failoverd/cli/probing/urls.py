@@ -37,6 +37,8 @@ FORMS: Final = {
     "dns": _Form("dns", "dns://server/name?type=AAAA"),
 }
 
+_ANY: Final = FORMS["https"].example
+
 
 def is_url(target: str) -> bool:
     return "://" in target
@@ -54,18 +56,27 @@ def look_of(url: str) -> Look:
         raise usage(
             "a user or a password has no place in a URL (an @ in a path is %40): secrets come from a check's files"
         )
+    shown_url = f"{without_secrets(url)[:80]!r}"
     try:
         parts = urlsplit(url)
         port = parts.port
-        endpoint = Endpoint("", parse_host(parts.hostname or ""), port)
+        form = _form(parts.scheme, shown_url)
+        if not parts.hostname:
+            raise usage(shown(f"{shown_url} has no host: write {form.example}"))
+        endpoint = Endpoint("", parse_host(parts.hostname), port)
     except ValueError as error:
-        raise usage(shown(f"{without_secrets(url)[:80]!r} is not a URL with a host: {error}")) from error
-    form = FORMS.get(parts.scheme)
-    if form is None:
-        raise usage(shown(f"there is no check for {parts.scheme}://: {suggestion(parts.scheme, sorted(FORMS))}"))
+        raise usage(shown(f"{shown_url} is not a URL: {error}; write {_ANY}")) from error
     if parts.fragment:
         raise usage("a fragment (#...) is never sent to a server: leave it out")
     return Look("", endpoint, _check(form, parts, port))
+
+
+def _form(scheme: str, shown_url: str) -> _Form:
+    if not scheme:
+        raise usage(shown(f"{shown_url} does not say how to look: write {_ANY}"))
+    if scheme not in FORMS:
+        raise usage(shown(f"there is no check for {scheme}://: {suggestion(scheme, sorted(FORMS))}"))
+    return FORMS[scheme]
 
 
 def _check(form: _Form, parts: SplitResult, port: int | None) -> Check:

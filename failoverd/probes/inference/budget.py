@@ -8,7 +8,7 @@ from failoverd.ports import Clock, Ledger
 
 _WITHOUT_LIMIT: Final = 2**62
 _SPENT: Final = "no tokens are left to spend today"
-_UNASKED: Final = "probe and benchmark spend no tokens unless told to by --spend"
+_UNASKED: Final = "probe and benchmark spend no tokens without --spend"
 
 
 @dataclass(frozen=True, slots=True)
