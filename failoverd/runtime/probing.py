@@ -15,7 +15,7 @@ Nothing piles up. A look whose predecessor is still under way when its turn come
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -115,24 +115,33 @@ class Probing:
     ) -> None:
         """Look after everything that a policy names, or a newer revision of it; or, as `SENTINELS`, the sentinels.
 
-        The first looks start at once, one after the other. `probers` has one for each check, by its name.
+        The first looks start at once, one after the other. Endpoints whose check did not change are looked at as
+        before, and what is under way there goes on: a file that changes often ends no look. `probers` has one for each
+        check, by its name.
         """
-        self._abandon(name)
+        known = {(lookout.endpoint, lookout.check.name): lookout for lookout in self._lookouts.get(name, ())}
+        lookouts, newcomers = [], []
+        for number, (endpoint, check) in enumerate(looks):
+            lookout = known.get((endpoint, check.name))
+            if lookout is not None and lookout.check == check:
+                del known[endpoint, check.name]
+                lookout.rules, lookout.prober, lookout.number = rules, probers[check.name], number
+            else:
+                tally = self._tally(name, check)
+                lookout = Lookout(name, endpoint, check, rules, probers[check.name], tally, number, endpoint.address)
+                newcomers.append(lookout)
+            lookouts.append(lookout)
+        kept = set(lookouts)
+        self._abandon([lookout for lookout in self._lookouts.get(name, ()) if lookout not in kept])
         for gone in {tally for tally in self._tallies if tally[0] == name} - {(name, check.name) for _, check in looks}:
             del self._tallies[gone]
-        lookouts = [
-            Lookout(
-                name, endpoint, check, rules, probers[check.name], self._tally(name, check), number, endpoint.address
-            )
-            for number, (endpoint, check) in enumerate(looks)
-        ]
         self._lookouts[name] = lookouts
         self._seat(name, lookouts)
-        self._greet(lookouts)
+        self._greet(newcomers)
 
     def forget(self, name: str) -> None:
         """Stop looking. What is under way is abandoned."""
-        self._abandon(name)
+        self._abandon(self._lookouts.pop(name, ()))
         self._seat(name, ())
         for tally in [key for key in self._tallies if key[0] == name]:
             del self._tallies[tally]
@@ -413,8 +422,7 @@ class Probing:
             found = self._tallies[name, check.name] = ProbeTally(name, check.name, check.kind)
         return found
 
-    def _abandon(self, name: str) -> None:
-        gone = self._lookouts.pop(name, [])
+    def _abandon(self, gone: Collection[Lookout]) -> None:
         for lookout in gone:  # first of all, so that no place goes from one to the next of them
             lookout.watched = False
             self._places.withdraw(lookout)

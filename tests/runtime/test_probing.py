@@ -308,9 +308,24 @@ async def test_a_look_that_was_abandoned_is_not_held_against_the_newer_revision(
         await next_look(watch, AZURE)
         await elapse(0.1)
         watch.world.let(Does.ANSWER, AZURE)
-        watch.watch(replace(found, owner="somebody-else"))
+        (check,) = found.checks
+        watch.watch(replace(found, checks=(replace(check, timeout=check.timeout + 1.0),)))
         await elapse(5.0)
         assert watch.failed() == {}
+
+
+@virtually
+async def test_a_file_that_changes_all_the_time_ends_no_look() -> None:
+    found = policy(regions=one_region(AZURE))
+    async with watching(found) as watch:
+        await watch.settled(found)
+        watch.world.let(Does.DROP, AZURE)
+        begun = now()
+        for number in range(16):
+            await elapse(found.checks[0].timeout - 0.1)
+            watch.watch(replace(found, owner=f"owner-{number}"))
+        assert watch.failed().keys() == {AZURE}
+        assert len([at for at in watch.world.at(AZURE) if at > begun]) < 16
 
 
 @virtually
