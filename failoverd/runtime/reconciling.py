@@ -37,9 +37,6 @@ account allows few a second and a region failed under a thousand records.
 LONGEST_RETRY_AFTER: Final = 3_600.0
 """Seconds. Throttling is obeyed, but a broken header does not park a zone for days."""
 
-SPACING: Final = 0.1
-"""Seconds from the beginning of one round at a target to the next: what is heard meanwhile shares the next one."""
-
 GATHER: Final = 2.0
 """Seconds that a round waits at most for more verdicts, while failing endpoints are being looked at again. A region
 that fails shows endpoint by endpoint, and each change of a record counts against `limits.max_changes`: one that drops
@@ -141,14 +138,11 @@ class Reconciler:
 
     async def _follow(self, post: _Post) -> None:
         self._again(post)  # a start, or a restart after a crash that may have swallowed a wake-up call
-        loop, next_at = asyncio.get_running_loop(), 0.0
         while True:
             await post.woken.wait()
             with suppress(TimeoutError):
                 async with asyncio.timeout(GATHER):
                     await post.ready.wait()
-            await asyncio.sleep(next_at - loop.time())
-            next_at = loop.time() + SPACING
             post.woken.clear()
             post.ready.clear()
             if self._stopping:
@@ -166,7 +160,6 @@ class Reconciler:
                 post.urgency = min(post.urgency, urgency)  # what it was woken for is still to be done
                 await asyncio.sleep(delay)
                 self._again(post)
-                next_at = 0.0  # it has waited
 
     @staticmethod
     def _again(post: _Post) -> None:

@@ -37,7 +37,7 @@ from failoverd.core.events import (
 from failoverd.core.records import Limits, Marker, RecordType
 from failoverd.core.situations import TargetState
 from failoverd.ports import ChangeOutcome
-from failoverd.runtime.reconciling import GATHER, SPACING
+from failoverd.runtime.reconciling import GATHER
 
 # -- from the first look to the way back -------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ async def test_an_endpoint_that_fails_alone_leaves_the_answer_at_once() -> None:
         await until(lambda: any(event.name == "endpoint.failed" for event in stage.events))
         failed_at = now()
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
-        assert now() - failed_at < SPACING
+        assert now() - failed_at < 0.05
 
 
 @virtually
@@ -97,7 +97,7 @@ async def test_an_endpoint_that_cannot_make_up_its_mind_holds_up_no_change_for_l
         failed_at = now()
         stage.board._entries["api"].open.add(stage.board._entries["api"].checked[found.regions[1].endpoints[0], "live"])
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
-        assert now() - failed_at < GATHER + SPACING
+        assert now() - failed_at < GATHER + 0.05
 
 
 @virtually
