@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -83,7 +83,32 @@ def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = 
 
 def opened(checks: Iterable[Check], known: Kinds, context: ProbeContext) -> dict[str, Prober]:
     """A prober for each check, by its name. Raises ConfigError when one cannot be set up on this machine."""
-    return {check.name: known.probes[check.kind].open(check, context) for check in checks}
+    return {check.name: _opened(check, known, context) for check in checks}
+
+
+def _opened(check: Check, known: Kinds, context: ProbeContext) -> Prober:
+    try:
+        return known.probes[check.kind].open(check, context)
+    except ConfigError as error:
+        what = "sentinel" if context.policy == SENTINELS else f"policy {context.policy}, check"
+        raise ConfigError(f"{what} {check.name}: {error.detail}", reason=error.reason, remedy=error.remedy) from error
+
+
+def unfit(config: Config, policies: Iterable[Policy]) -> Iterator[tuple[str, ConfigError]]:
+    """Which checks load and still cannot be set up on this machine: whose each of them is, and why.
+
+    A policy with such a check waits until it can be; a sentinel stops the daemon's start.
+    """
+    known, clock = kinds(), steady_clock()
+    owned = [(SENTINELS, sentinel.check) for sentinel in config.sentinels]
+    for policy in policies:
+        owned.extend((policy.name, check) for check in policy.checks)
+        owned.extend((policy.name, dependency.check) for dependency in policy.dependencies)
+    for name, check in owned:
+        try:
+            _opened(check, known, ProbeContext(name, clock, None))
+        except ConfigError as error:
+            yield name, error
 
 
 def read_config(path: Path) -> Config:

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from failoverd.app import kinds
+from failoverd.app import kinds, unfit
 from failoverd.cli.failing import print_json
 from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.screen import shown
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import load_config, load_policies
 
@@ -22,23 +23,30 @@ def json_schema(kind: FileKind) -> dict[str, Any]:
             return config_schema(kinds())
 
 
-def check_files(config: Path, output: Output) -> Exit:
-    """Load everything as the daemon would, without opening a connection, and print every diagnostic."""
+def check_files(config: Path, output: Output, *, on_site: bool = False) -> Exit:
+    """Load everything as the daemon would, without opening a connection, and print every diagnostic.
+
+    `on_site`: this is where the daemon is to run, so that what it needs of the machine is looked at, too.
+    """
     loaded = load_config(config, kinds())
     diagnostics = list(loaded.diagnostics)
     policies: list[str] = []
+    missing: list[str] = []
     if loaded.config is not None:
         found = load_policies(loaded.config, kinds(), running={})
         diagnostics.extend(found.diagnostics)
-        policies = sorted(found.policies)
-    failed = any(diagnostic.is_error for diagnostic in diagnostics)
+        unable = list(unfit(loaded.config, found.policies.values())) if on_site else []
+        missing = [f"error: {error.detail} ({error.reason})\n  {error.remedy}\n" for _, error in unable]
+        policies = sorted(set(found.policies) - {owner for owner, _ in unable})
+    failed = bool(missing) or any(diagnostic.is_error for diagnostic in diagnostics)
     if output is Output.JSON:
         plain = [diagnostic.plain() for diagnostic in diagnostics]
         print_json({"ok": not failed, "policies": policies, "diagnostics": plain})
     else:
         for diagnostic in diagnostics:
             sys.stdout.write(diagnostic.render() + "\n")
-        sys.stdout.write(_verdict(policies, len(diagnostics), failed=failed))
+        sys.stdout.write(shown("".join(missing), lines=True))
+        sys.stdout.write(_verdict(policies, len(diagnostics) + len(missing), failed=failed))
     return Exit.FAILED if failed else Exit.FINE
 
 

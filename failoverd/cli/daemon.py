@@ -42,11 +42,13 @@ def _root(
 @app.command()
 def run(
     config: ConfigOption,
-    check_only: Annotated[bool, typer.Option("--check-config", help="check every file, run nothing")] = False,
+    check_only: Annotated[
+        bool, typer.Option("--check-config", help="check every file and this machine, run nothing")
+    ] = False,
 ) -> None:
     """Probe, decide, and keep the records as the policies want them, until SIGTERM. SIGHUP reads the files again."""
     if check_only:
-        raise typer.Exit(check_files(config, Output.TEXT))
+        raise typer.Exit(check_files(config, Output.TEXT, on_site=True))
     with told():
         settings = read_config(config)
         logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)

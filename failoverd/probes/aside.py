@@ -36,7 +36,7 @@ def aside(name: str, work: Callable[[], T], lost: Callable[[T], None] = _drop) -
     try:
         thread.start()
     except RuntimeError:
-        done.set_exception(OSError(errno.EAGAIN, "no thread can be started"))
+        loop.call_soon(_fail, done, OSError(errno.EAGAIN, "no thread can be started"))
     return done
 
 

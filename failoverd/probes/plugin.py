@@ -12,7 +12,6 @@ import signal
 from contextlib import suppress
 from string import Formatter
 from typing import Annotated, Final, Self
-from weakref import WeakKeyDictionary
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -20,12 +19,10 @@ from failoverd.core.records import Check, Endpoint, ProbeReason
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes import perfdata
 from failoverd.probes.look import Look, settings_of, start_visit
+from failoverd.probes.places import places
 from failoverd.probes.process import Running
 from failoverd.probes.reasons import Concluded, Finding
 from failoverd.settings import CheckSettings, Port
-
-MOST_AT_ONCE: Final = 32
-"""Plugins that one event loop runs at a time; the others wait."""
 
 _MOST_DYING: Final = 0.1
 PLACEHOLDERS: Final = ("address", "port", "region", "timeout")
@@ -117,18 +114,13 @@ class PluginProber:
 
 async def _run(look: Look, argv: list[str]) -> Finding:
     """One run of the plugin. Whoever cancels this has the whole process group killed."""
-    places = _places()
+    here = places()
     try:
-        await places.acquire()
+        running = await here.start(argv)
+    except OSError as error:
+        return _unusable(error)
     except asyncio.CancelledError:
-        raise _at_deadline(look, f"{MOST_AT_ONCE} plugins are running already", ProbeReason.PLUGIN_UNUSABLE) from None
-    try:
-        running = Running(argv, places.release)
-    except Exception as error:
-        places.release()
-        if isinstance(error, OSError):
-            return _unusable(error)
-        raise
+        raise _at_deadline(look, here.why_not(), ProbeReason.PLUGIN_UNUSABLE) from None
     try:
         return _judge(await running.ended(), *running.output)
     except asyncio.CancelledError:
@@ -151,18 +143,6 @@ def _at_deadline(look: Look, words: str, reason: ProbeReason) -> Concluded:
     """What a cancellation means: the deadline has passed. If the look was abandoned instead, nobody is told."""
     expired = look.expired()
     return Concluded(expired if expired.reason is ProbeReason.PROBER_ERROR else Finding(reason, words))
-
-
-_places_of: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-def _places() -> asyncio.Semaphore:
-    """The places in which plugins run. One is taken until its plugin is dead and reaped."""
-    loop = asyncio.get_running_loop()
-    found = _places_of.get(loop)
-    if found is None:
-        found = _places_of[loop] = asyncio.Semaphore(MOST_AT_ONCE)
-    return found
 
 
 # -- verdicts ----------------------------------------------------------------------------------------------------------

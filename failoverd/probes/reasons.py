@@ -158,7 +158,8 @@ def _system(error: OSError, phase: Phase, address: str) -> Finding:
     if error.errno in _OURS:
         return Finding(_OURS[error.errno], words)
     if phase is Phase.RESOLVE:
-        return Finding(ProbeReason.RESOLVER_FAILED, words)
+        lacking = not _descriptors_left()  # modules of the C library's resolver make "busy" of it
+        return Finding(ProbeReason.NO_DESCRIPTORS if lacking else ProbeReason.RESOLVER_FAILED, words)
     if error.errno in _UNREACHABLE:
         local = address and not _has_route(address)
         return Finding(ProbeReason.NO_ROUTE if local else ProbeReason.CONNECT_UNREACHABLE, words)

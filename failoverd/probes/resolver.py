@@ -1,7 +1,7 @@
 """Host names to addresses, by this host's own resolver (RFC 6724 decides their order).
 
-The system's resolver blocks, and when its servers are gone it hangs. So each lookup has a thread of its own; a name that is being looked up already is not looked up again, and no more
-than `MOST_LOOKUPS` hang at a time.
+The system's resolver blocks, and when its servers are gone it hangs. So each lookup has a thread of its own; a name
+that is being looked up already is not looked up again, and no more than `MOST_LOOKUPS` hang at a time.
 """
 
 import asyncio

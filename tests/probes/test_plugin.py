@@ -3,36 +3,20 @@
 import asyncio
 import os
 import resource
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from pydantic import ValidationError
-from support.probers import Looking, prober
+from support.plugins import ENDPOINT, children, descriptors, outcome, script, until
+from support.probers import prober
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
-from failoverd.probes.plugin import MOST_AT_ONCE, ExecSettings
+from failoverd.probes.places import MOST_AT_ONCE
+from failoverd.probes.plugin import ExecSettings
 from failoverd.probes.process import MOST_OUTPUT
-
-ENDPOINT = Endpoint("azure-eastus", "127.0.0.1")
-
-
-def script(text: str, /, **settings: object) -> Looking:
-    return prober("exec", ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")], **settings)
-
-
-async def outcome(text: str, /, **settings: object) -> ProbeResult:
-    return await script(text, **settings).probe(ENDPOINT)
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def children() -> str:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text()
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -40,7 +24,7 @@ async def nothing_runs_on() -> AsyncIterator[None]:
     """No child, living or dead, and no descriptor is left behind."""
     before = descriptors()
     yield
-    assert children() == ""
+    assert children() == set()
     assert descriptors() == before
 
 
@@ -171,12 +155,6 @@ async def test_a_child_that_leaves_the_group_is_not_waited_for(tmp_path: Path) -
     assert result.reason is ProbeReason.PLUGIN_CRITICAL
     os.kill(escaped, 9)
     await gone(escaped)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the event is another process's
-            await asyncio.sleep(0)
 
 
 async def gone(pid: int) -> None:

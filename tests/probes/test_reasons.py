@@ -6,6 +6,7 @@ import ssl
 import pytest
 
 from failoverd.core.records import Outcome, ProbeReason
+from failoverd.probes import reasons
 from failoverd.probes.reasons import Phase, excerpt, explain, outcome_of, printable, timed_out
 
 
@@ -128,3 +129,10 @@ def test_a_long_detail_is_cut_and_shows_that_it_was(text: str) -> None:
 def test_an_excerpt_of_bytes_is_short_and_quoted() -> None:
     assert excerpt(b"\xff\x00SSH") == r'"\\xff\x00SSH"'.replace(r"\\xff", r"\xff")
     assert excerpt(b"x" * 100) == '"' + "x" * 39 + '…"'
+
+
+def test_a_resolver_without_descriptors_may_say_what_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = OSError(errno.EBUSY, "Device or resource busy")
+    assert explain(busy, Phase.RESOLVE).reason is ProbeReason.RESOLVER_FAILED
+    monkeypatch.setattr(reasons, "_descriptors_left", lambda: False)
+    assert explain(busy, Phase.RESOLVE).reason is ProbeReason.NO_DESCRIPTORS

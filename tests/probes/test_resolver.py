@@ -76,6 +76,20 @@ async def test_when_lookups_hang_no_more_are_begun_and_it_is_the_resolver_that_f
     assert await addresses_of(NAME) == ("192.0.2.1",)
 
 
+async def test_without_a_thread_a_lookup_fails_and_the_next_one_is_none_the_wiser(
+    slow: SlowResolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    slow.go.set()
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(BlockingIOError, match="no thread"):
+            await addresses_of(NAME)
+    assert await addresses_of(NAME) == ("192.0.2.1",)
+
+
 async def holds(condition: Callable[[], object]) -> None:
     """What happens in a thread is waited for."""
     for _ in range(1_000_000):

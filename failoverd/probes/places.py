@@ -1,0 +1,69 @@
+"""Where plugins run: so many at a time, each begun beside the event loop, so that a start that hangs stops nothing."""
+
+import asyncio
+from functools import partial
+from typing import Final
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from failoverd.probes.aside import aside
+from failoverd.probes.launching import Program, launch
+from failoverd.probes.process import Running
+
+MOST_AT_ONCE: Final = 32
+"""Plugins that one event loop runs at a time; the others wait."""
+
+
+class Places:
+    """The places in which the plugins of one event loop run. One is taken until its plugin is dead and reaped.
+
+    A start may hang, as on a file server that is gone, and nothing can end it. It keeps its place meanwhile; but of one
+    program only one start is under way at a time, so that it is one place, and the plugins elsewhere go on.
+    """
+
+    def __init__(self) -> None:
+        self._free = asyncio.Semaphore(MOST_AT_ONCE)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(self, argv: list[str]) -> Running:
+        """Run a program when its turn has come. Raises OSError when it cannot be started.
+
+        One that has started when whoever wanted it was cancelled is killed, whenever that is.
+        """
+        turn = self._turns.setdefault(argv[0], asyncio.Lock())
+        await turn.acquire()
+        try:
+            await self._free.acquire()
+        except asyncio.CancelledError:
+            turn.release()
+            raise
+        starting = aside("plugin", partial(launch, argv), Program.put_away)
+        starting.add_done_callback(lambda _: turn.release())
+        try:
+            return Running(await asyncio.shield(starting), self._free.release)
+        except asyncio.CancelledError:
+            starting.add_done_callback(self._refuse)
+            raise
+        except Exception:
+            self._free.release()
+            raise
+
+    def why_not(self) -> str:
+        """What keeps a program from running that waits for it."""
+        if self._free.locked():
+            return f"{MOST_AT_ONCE} plugins are running already"
+        return "its start hangs, or an earlier one of the same program does: is the disk that it is on there?"
+
+    def _refuse(self, starting: "asyncio.Future[Program]") -> None:
+        """It was started too late."""
+        if starting.exception() is None:
+            Running(starting.result(), self._free.release).kill()
+        else:
+            self._free.release()
+
+
+_places_of: WeakKeyDictionary[asyncio.AbstractEventLoop, Places] = WeakKeyDictionary()
+
+
+def places() -> Places:
+    """Those of the event loop that runs."""
+    return _places_of.setdefault(asyncio.get_running_loop(), Places())

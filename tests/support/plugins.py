@@ -1,0 +1,72 @@
+"""Plugins that are shell scripts, programs whose start hangs, and what they leave behind."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.probers import Looking, prober
+
+from failoverd.core.records import Endpoint, ProbeResult
+
+ENDPOINT = Endpoint("azure-eastus", "127.0.0.1")
+
+
+def script(text: str, /, **settings: object) -> Looking:
+    return prober("exec", ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")], **settings)
+
+
+async def outcome(text: str, /, **settings: object) -> ProbeResult:
+    return await script(text, **settings).probe(ENDPOINT)
+
+
+class Disk:
+    """One that holds a program, and does not let it be opened until it is `back`."""
+
+    def __init__(self, program: Path) -> None:
+        self.program = program
+        self._descriptor = os.open(program, os.O_RDONLY)
+        fcntl.fcntl(self._descriptor, fcntl.F_SETSIG, signal.SIGURG)  # whoever opens it is announced; we do not care
+        fcntl.fcntl(self._descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+    def back(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+@contextmanager
+def hanging(program: Path, content: str) -> Iterator[Disk]:
+    """A program whose start hangs, as it does on a file server that is gone: there is a lease on it (fcntl(2))."""
+    program.write_text(content)
+    program.chmod(0o755)
+    disk = Disk(program)
+    try:
+        yield disk
+    finally:
+        disk.back()
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def children() -> set[int]:
+    """Those of all threads, the dead that nobody has reaped among them."""
+    return {int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and _parent(each) == os.getpid()}
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the event is another process's
+            await asyncio.sleep(0)
