@@ -65,6 +65,7 @@ class Code(StrEnum):
     WRONG_YAML = "FD113", "the file asks for another YAML version than 1.2"
     NO_POLICIES = "FD114", "the directory holds no policy file"
     MORE = "FD115", "the file has more problems than are shown"
+    DEFECT = "FD116", "the file shows a defect of failoverd"
 
     UNKNOWN_KEY = "FD201", "a key is not known here"
     MISSING_KEY = "FD202", "a key is missing"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from failoverd.config.build import build
 from failoverd.config.crosschecks import crosscheck
-from failoverd.config.diagnostics import Diagnostic, in_order
+from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, read
 from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of, sentinels_of
 from failoverd.config.files import fingerprint, policy_files
@@ -207,6 +207,15 @@ def load_inventory(path: Path) -> tuple[InventoryFile | None, tuple[Diagnostic, 
 
 
 def _look(path: Path, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Looked:
+    try:
+        return _look_closely(path, kinds, config, inventory)
+    except Exception as error:  # noqa: BLE001 - a defect of ours rejects this file, never the others
+        words = f"failoverd stumbled over this file ({type(error).__name__}), which is a defect of failoverd"
+        hint = "take back what was written last; please report it with the file"
+        return _Looked(str(path), None, None, (about_file(Code.DEFECT, str(path), words, hint),))
+
+
+def _look_closely(path: Path, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Looked:
     parsed = read(path)
     document = parsed.document
     if document is None:

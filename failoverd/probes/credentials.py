@@ -6,19 +6,24 @@ and one that runs is BLIND until the file is back.
 
 import os
 import stat
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from failoverd.core.errors import ConfigError
 from failoverd.probes.reasons import Finding
 from failoverd.probes.trust import Version, version_of
-from failoverd.probes.web_settings import Fields, check_header
+from failoverd.probes.web_settings import Fields, check_header, is_header_name
 
 _MOST: Final = 64 * 1024
 _REMEDY: Final = "Put it there, or let the daemon's user read it; no restart is needed"
 _SHORTEST: Final = 8
 """Characters of a secret that must not appear in a row; fewer than these could be anything."""
+
+_TINY: Final = 3
+"""Characters: what is shorter is no secret, and stands in every text."""
 
 
 class Credentials:
@@ -111,6 +116,8 @@ def _fields(text: str) -> Fields:
         name, colon, value = line.partition(":")
         if not colon:
             raise ValueError(f"line {number} is not of the form Name: value")
+        if not is_header_name(name):  # it may be a part of the secret, and is not shown
+            raise ValueError(f"line {number} does not begin with the name of a header")
         check_header(name, value.strip())
         found.append((name, value.strip()))
     return tuple(found)
@@ -118,9 +125,20 @@ def _fields(text: str) -> Fields:
 
 def hush(finding: Finding, fields: Fields) -> Finding:
     """A finding that repeats nothing of the secrets, which a server may have sent back."""
-    if any(_repeats(finding.detail, value) for _, value in fields):
+    if any(_repeats(finding.detail, secret) for _, value in fields for secret in _secrets(value)):
         return Finding(finding.reason, "its words are not shown: they repeat a secret of the request", finding.measures)
     return finding
+
+
+def _secrets(value: str) -> Iterator[str]:
+    """What of a field must not be shown: all of it, its parts, and what Basic hides no better (RFC 7617)."""
+    yield value
+    scheme, _, token = value.partition(" ")
+    if len(token) >= _TINY:
+        yield token
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield from filter(lambda part: len(part) >= _TINY, b64decode(token).decode("latin-1").split(":", 1))
 
 
 def _repeats(text: str, secret: str) -> bool:

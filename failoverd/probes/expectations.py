@@ -82,6 +82,8 @@ def path(text: str) -> jsonpath.JSONPath:
         raise ValueError(f'{text[:80]!r} is not a JSON path such as "$.queue.depth": {words}') from None
     except RecursionError:
         raise ValueError("this JSON path is nested too deeply") from None
+    except (ArithmeticError, ValueError) as error:  # a number in a filter that no float can hold
+        raise ValueError(f"{text[:80]!r} is no JSON path: {printable(str(error))}") from None
     if not isinstance(found, jsonpath.JSONPath):
         raise ValueError(f"{text[:80]!r} is more than one JSON path: give each a line of its own")  # noqa: TRY004
     _refuse_slow(found, text)
@@ -206,11 +208,16 @@ def _operand(text: str, compare: str, written: str) -> Scalar:
     except ValueError:
         found = _NOTHING
     if isinstance(found, bool | int | float | str) or found is None:
-        number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+        number = isinstance(found, int | float) and not isinstance(found, bool) and _is_finite(found)
         if number or compare in {"==", "!="}:
             return found
     needed = "a number" if compare in _ORDER else "a number, true, false, null or a text in quotes ('!= \"down\"')"
     raise ValueError(f"{text[:80]!r} is compared by {compare} with {written[:40]!r}, which is not {needed}")
+
+
+def _is_finite(number: float) -> bool:
+    """An integer always is, also one that is too large to be a float."""
+    return isinstance(number, int) or math.isfinite(number)
 
 
 def _no_constant(name: str) -> float:

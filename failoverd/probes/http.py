@@ -56,7 +56,7 @@ class HttpProber:
             visit = Visit(self._errand, endpoint, start, port)
             return start_visit(self._check, endpoint, self._clock, self._slow, visit, tell)
         prepared = self._prepared.get(endpoint)
-        if prepared is None:
+        if prepared is None or not self._is_current(prepared[0]):
             prepared = self._prepared[endpoint] = self._prepare(endpoint)
         destination, asked = prepared
         conversation: Conversation
@@ -71,6 +71,10 @@ class HttpProber:
     def wire(self, endpoint: Endpoint, tripped: Callable[[], None]) -> Cancel | None:
         """See `ports.Tripping`."""
         return keep(endpoint.address, self._start(endpoint)[1], tripped) if self._settings.trip_wire else None
+
+    def _is_current(self, destination: Destination) -> bool:
+        """Whether it trusts whom the check trusts now."""
+        return destination.security is None or destination.security.context is self._errand.trusted().context()
 
     def _prepare(self, endpoint: Endpoint) -> tuple[Destination, bytes]:
         """Where to ask and what to send; kept, for making it costs more than sending it."""

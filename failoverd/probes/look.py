@@ -22,6 +22,9 @@ from failoverd.settings import CheckSettings
 
 S = TypeVar("S", bound=CheckSettings)
 
+_SLOW_RESOLVER = 0.25
+"""A resolver that took more than this part of the time-out is to blame when the time is up."""
+
 _STALLED = 1.5
 """A deadline that is noticed only after so many times the time-out was missed by this process, not by the target."""
 
@@ -58,6 +61,10 @@ class Look:
         took = perf_counter() - self._began
         if took > _STALLED * self.timeout:
             return Finding(ProbeReason.PROBER_ERROR, f"this process stalled: {self.timeout:.3g}s became {took:.3g}s")
+        resolving = self._spent.get(Phase.RESOLVE, 0.0)
+        if resolving > _SLOW_RESOLVER * self.timeout:
+            words = f"our resolver took {resolving:.3g}s of {self.timeout:.3g}s: too little was left for the endpoint"
+            return Finding(ProbeReason.RESOLVER_FAILED, words)
         return timed_out(self.phase, self.timeout)
 
     async def call(
@@ -141,6 +148,13 @@ class _Calling:
         self._patience = self._loop.call_later(patience, self._give_up)
         try:
             return await self._found
+        except asyncio.CancelledError:
+            if self._look.left() > 0:
+                raise  # it was abandoned
+            reactor(self._loop).turn()  # a late process is no slow target: the answer may be waiting
+            if not self._found.done() or self._found.cancelled():
+                raise
+            return self._found.result()
         finally:
             self._be_patient()
             line.close()
@@ -289,9 +303,10 @@ def _result(
 ) -> ProbeResult:
     timings = look.timings()
     reason, detail = finding.reason, finding.detail
-    if slow is not None and reason is ProbeReason.OK and timings.total > slow:
+    took = timings.total - (timings.resolve or 0.0)  # our resolver's time is none of the endpoint's
+    if slow is not None and reason is ProbeReason.OK and took > slow:
         reason = ProbeReason.SLOW
-        detail = f"{detail}, but after {timings.total:.3g}s (slow is {slow:.3g}s)"
+        detail = f"{detail}, but after {took:.3g}s (slow is {slow:.3g}s)"
     return ProbeResult(
         endpoint, check.name, outcome_of(reason), reason, timings, clock(), printable(detail), finding.measures
     )

@@ -24,6 +24,9 @@ from failoverd.probes.process import Running
 from failoverd.probes.reasons import Concluded, Finding
 from failoverd.settings import CheckSettings, Port
 
+_FAIR: Final = 0.75
+"""The part of its time-out that a plugin must have had before it is blamed for not having ended."""
+
 _MOST_DYING: Final = 0.1
 PLACEHOLDERS: Final = ("address", "port", "region", "timeout")
 
@@ -121,12 +124,16 @@ async def _run(look: Look, argv: list[str]) -> Finding:
         return _unusable(error)
     except asyncio.CancelledError:
         raise _at_deadline(look, here.why_not(), ProbeReason.PLUGIN_UNUSABLE) from None
+    had = look.left()
     try:
         return _judge(await running.ended(), *running.output)
     except asyncio.CancelledError:
         if running.is_over:  # a late process of ours is no slow plugin
             return _judge(await running.ended(), *running.output)
         await _end(running)
+        if had < _FAIR * look.timeout:  # most of its time went by before it began: that says nothing about it
+            words = f"it began late and had only {had:.3g}s of {look.timeout:.3g}s: too many plugins run at a time"
+            raise _at_deadline(look, words, ProbeReason.PLUGIN_UNUSABLE) from None
         words = f"it did not end within {look.timeout:.3g}s and was killed"
         raise _at_deadline(look, words, ProbeReason.PLUGIN_TIMEOUT) from None
 

@@ -68,7 +68,9 @@ def trust(
 
 
 class Trusted:
-    """A context that follows our own certificate when that is renewed on disk. Arguments are those of `trust`.
+    """A context that follows its files when those are renewed on disk. Arguments are those of `trust`.
+
+    While the authorities cannot be read, as in the middle of their renewal, the ones from before are trusted.
 
     Raises ConfigError, as `trust` does.
     """
@@ -83,6 +85,8 @@ class Trusted:
     ) -> None:
         self._identity = identity
         self._version = identity.version() if identity is not None else None
+        self._files = _sources(ca_file)
+        self._authorities = self._seen()
         self._trust = partial(trust, ca_file, alpn=alpn, minimum=minimum)
         self._context = self._trust(identity=identity)
 
@@ -93,7 +97,21 @@ class Trusted:
             if version != self._version:
                 self._context = self._trust(identity=self._identity)
                 self._version = version
+        seen = self._seen()
+        if seen != self._authorities:
+            self._authorities = seen
+            self._follow()
         return self._context
+
+    def _seen(self) -> tuple[Version | None, ...]:
+        return tuple(version_of(path) for path in self._files)
+
+    def _follow(self) -> None:
+        try:
+            self._context = self._trust(identity=self._identity)
+        except ConfigError as error:
+            if error.reason not in {"ca_file_unusable", "no_trust_store"}:
+                raise
 
     def anonymous(self) -> ssl.SSLContext:
         """The same trust without our own certificate, for servers that it was not made for."""

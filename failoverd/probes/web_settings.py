@@ -108,9 +108,13 @@ def parse_headers(value: object) -> Fields:
     return items
 
 
+def is_header_name(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
+
+
 def check_header(name: object, value: object) -> None:
     """Raises ValueError, without showing the value, for a field that is none, or that is not the check's to set."""
-    if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+    if not isinstance(name, str) or not is_header_name(name):
         raise ValueError(f"{str(name)[:40]!r} is not the name of a header")
     if not isinstance(value, str) or len(value) > _MAX_HEADER or _VALUE.fullmatch(value) is None:
         raise ValueError(f"the value of {name[:40]} is not a text in ASCII of at most {_MAX_HEADER} characters")

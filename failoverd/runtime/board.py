@@ -217,7 +217,10 @@ class Board:
             self._roll_up(entry, record_type)
 
     def _roll_up(self, entry: Entry, record_type: RecordType, only: str = "") -> bool:
-        """Judge the regions anew, or `only` one of them. Whether one of them turned."""
+        """Judge the regions anew, or `only` one of them.
+
+        Whether one of them turned. The first sight of one that is well is less: more of its endpoints come up just now.
+        """
         now, turned = self._clock(), False
         for spec in entry.policy.regions:
             if only and spec.name != only:
@@ -237,7 +240,7 @@ class Board:
             if after.state is RegionState.UNKNOWN and (before is None or _learning(entry, spec)):
                 continue  # not lost from sight: not seen yet, as at the start or after a new revision
             self._announce.region(entry, record_type, before, after)
-            turned = True
+            turned = turned or after.state is not RegionState.HEALTHY or (before is not None and before.seen)
         return turned
 
 

@@ -8,8 +8,8 @@ import sqlite3
 from collections import Counter
 from typing import Final
 
-KEPT: Final = "-7 days"
-"""How long sums of past days stay, in SQLite's words: a clock that was set back for a while finds them again."""
+KEPT: Final = "-400 days"
+"""How long sums of past days stay, in SQLite's words: a clock that is wrong for a while finds them again."""
 
 
 class Spending:

@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 from support.files import CONFIG, INVENTORY, KINDS, POLICY, Folder, policy, told
 
+from failoverd.config.diagnostics import Code
+from failoverd.config.documents import Document
+from failoverd.config.drafts import draft_of
 from failoverd.config.loader import load_config
 from failoverd.core.events import Level
 from failoverd.core.records import Check, Endpoint, RecordKey, RecordSpec, RecordType, RegionSpec, Target
@@ -322,3 +325,23 @@ def test_loading_twice_gives_the_same_in_the_same_order(folder: Folder) -> None:
     assert first == second
     assert first.diagnostics == tuple(sorted(first.diagnostics, key=lambda found: found.order))
     assert [Path(file).name for file in first.rejected] == ["a.yaml", "b.yaml", "c.yaml"]
+
+
+def test_a_file_that_shows_a_defect_of_ours_is_rejected_alone(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.write("a.yaml", policy("a", "a.example.net"))
+    folder.write("b.yaml", policy("b", "b.example.net"))
+    folder.load()
+
+    def stumbling(document: Document, probes: object) -> object:
+        if document.file.endswith("b.yaml"):
+            raise OverflowError("sk-not-to-be-shown")
+        return draft_of(document, probes)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr("failoverd.config.loader.draft_of", stumbling)
+    found = folder.load()
+    assert list(found.policies) == ["a"]
+    (rejected,) = found.rejected.values()
+    (told,) = rejected.diagnostics
+    assert told.code is Code.DEFECT
+    assert "OverflowError" in told.message
+    assert "sk-not" not in told.render()

@@ -166,7 +166,8 @@ async def test_one_deadline_covers_all_phases_together(resolver: Callable[[Resol
     resolver(takes_most_of_it)
     async with serve(silent) as target:
         result = await prober("http", "/", timeout="300ms").probe(Endpoint("region-1", NAME, target.port))
-    assert result.reason is ProbeReason.RESPONSE_TIMEOUT
+    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.RESOLVER_FAILED)
+    assert result.detail.startswith("our resolver took 0.2")  # too little was left to blame the endpoint
     assert 0.29 < result.timings.total < 0.5
 
 
@@ -229,6 +230,35 @@ async def test_a_time_out_that_this_process_slept_through_is_not_held_against_th
         result = await probing
     assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
     assert result.detail.startswith("this process stalled: 0.2s became 0.")
+
+
+async def test_an_answer_that_lies_there_counts_also_in_a_look_of_several_steps() -> None:
+    """This process was late, and the server, which is a thread of its own, was not."""
+    asked, answered = threading.Event(), threading.Event()
+
+    def answer(listening: socket.socket) -> None:
+        guest, _ = listening.accept()
+        with guest:
+            guest.recv(4_096)
+            asked.set()
+            guest.sendall(OK)
+            answered.set()
+            guest.recv(4_096)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=answer, args=(listening,))
+        server.start()
+        there = Endpoint("region-1", "127.0.0.1", listening.getsockname()[1])
+        probing = asyncio.create_task(prober("http", "/", timeout="400ms", redirects=1).probe(there))
+        while not asked.is_set():
+            await turns(1)
+            if asked.wait(0.001):
+                break
+        answered.wait(5.0)
+        threading.Event().wait(0.45)  # the deadline passes, and nobody has looked
+        result = await probing
+        server.join()
+    assert result.reason is ProbeReason.OK
 
 
 # -- cancellation ------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from support.targets import OK, Connection, answers, response, serve
 
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import Outcome, ProbeReason
+from failoverd.probes.credentials import hush
+from failoverd.probes.reasons import Finding
 
 TOKEN = "tok-0123456789-abcdef"  # noqa: S105 - opens nothing
 
@@ -78,7 +80,8 @@ async def test_a_secret_that_is_gone_blinds_the_check_until_it_is_back(
         ("authorization_file", f"{TOKEN}\r\nX: y".encode(), "the value of Authorization"),
         ("headers_file", f"X-Key {TOKEN}".encode(), "line 1 is not of the form"),
         ("headers_file", f"A: b\nHost: {TOKEN}".encode(), "Host is not for a check to set"),
-        ("headers_file", f"A b: {TOKEN}".encode(), "is not the name of a header"),
+        ("headers_file", f"A b: {TOKEN}".encode(), "line 1 does not begin with the name of a header"),
+        ("headers_file", f"{TOKEN}/with/slash:x".encode(), "line 1 does not begin with the name of a header"),
     ],
 )
 def test_a_file_that_cannot_be_used_says_so_when_the_check_is_opened(
@@ -91,6 +94,21 @@ def test_a_file_that_cannot_be_used_says_so_when_the_check_is_opened(
         prober("http", "/", **{key: str(path)})
     assert words in str(refused.value)
     assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "echoed"),
+    [
+        ("Bearer k3y!", "you said k3y!"),
+        ("Basic bmFtZTpwNHNzdzByZA==", "wrong: p4ssw0rd"),
+        (f"Bearer {TOKEN}", TOKEN[2:12]),
+    ],
+)
+def test_a_secret_that_a_server_sends_back_is_not_repeated_in_any_form(value: str, echoed: str) -> None:
+    finding = hush(Finding(ProbeReason.STATUS_UNEXPECTED, echoed), (("Authorization", value),))
+    assert finding.detail == "its words are not shown: they repeat a secret of the request"
+    plain = Finding(ProbeReason.STATUS_UNEXPECTED, "401 Unauthorized")
+    assert hush(plain, (("Authorization", value),)) == plain
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:

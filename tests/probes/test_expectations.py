@@ -222,3 +222,12 @@ def test_what_is_cheap_is_judged_at_once_and_what_is_not_is_not() -> None:
     assert not Wanted(pattern="[ab]*a[ab]{200}c").is_cheap(10_000)
     assert not Wanted(values=parse_expectations({"$.a": 1})).is_cheap(262_144)
     assert Wanted(contains=b"x").is_cheap(262_144)
+
+
+def test_numbers_that_no_float_can_hold_are_compared_or_refused_and_crash_nothing() -> None:
+    many = "9" * 400
+    (less,) = parse_expectations({"$.depth": f"< {many}"})
+    assert less.unmet({"depth": 5}) == ""
+    assert less.unmet({"depth": 1.5}) == ""
+    with pytest.raises(ValueError, match="JSON path"):
+        parse_expectations({"$[?@.a==1e99999]": 1})

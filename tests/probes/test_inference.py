@@ -355,6 +355,16 @@ async def test_the_models_may_be_rationed_too() -> None:
     assert api.count("/v1/models") == 2
 
 
+async def test_a_server_that_asked_to_wait_for_an_hour_and_dies_is_dead_also_without_a_liveness_path() -> None:
+    ladder = Ladder(live=None)
+    async with inference_api(models=(response("429 Too Many Requests", b"", "Retry-After: 3600"),)) as api:
+        assert (await ladder.look(api)).reason is ProbeReason.OVERLOADED
+        assert (await ladder.look(api, after=10.0)).reason is ProbeReason.OVERLOADED
+        assert api.count("/v1/models") == 1
+    gone = await ladder.look(api, after=10.0)
+    assert (gone.outcome, gone.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+
+
 # -- tokens ------------------------------------------------------------------------------------------------------------
 
 

@@ -185,6 +185,15 @@ async def test_a_look_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None
     assert told == []
 
 
+async def test_a_plugin_that_got_its_place_late_is_not_blamed_for_the_time_it_waited() -> None:
+    busy = [outcome("sleep 0.6", timeout="5s") for _ in range(MOST_AT_ONCE)]
+    late = outcome("sleep 0.9", timeout="1s")
+    results = await asyncio.gather(*busy, late)
+    assert {each.outcome for each in results[:MOST_AT_ONCE]} == {Outcome.PASS}
+    assert (results[-1].outcome, results[-1].reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+    assert results[-1].detail.startswith("it began late and had only 0.")
+
+
 async def test_plugins_that_wait_too_long_for_a_place_are_blind() -> None:
     busy = [outcome("sleep 60", timeout="2s") for _ in range(MOST_AT_ONCE)]
     late = [outcome("exit 0", timeout="1s") for _ in range(3)]

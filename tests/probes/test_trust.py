@@ -48,6 +48,22 @@ def test_checks_that_trust_the_same_file_share_what_was_read_until_it_changes(
     assert trust(str(path)) is not first
 
 
+def test_a_check_trusts_whom_its_file_names_now_and_keeps_to_the_old_ones_while_it_is_no_good(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    trusted = Trusted(str(path))
+    first = trusted.context()
+    assert trusted.context() is first
+    path.write_text("half of a file")
+    assert trusted.context() is first
+    path.write_bytes(authority.cert_pem.bytes() + trustme.CA().cert_pem.bytes())
+    renewed = trusted.context()
+    assert renewed is not first
+    assert renewed.cert_store_stats()["x509_ca"] == 2
+
+
 def test_an_authority_in_the_system_s_directory_is_enough(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

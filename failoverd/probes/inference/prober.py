@@ -7,6 +7,7 @@ from typing import Final
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
+from failoverd.probes.conversation import Speaker
 from failoverd.probes.credentials import Credentials, hush
 from failoverd.probes.exchange import Exchange
 from failoverd.probes.inference.answers import Heads, LiveJudge
@@ -32,6 +33,19 @@ _LEDGER_PATIENCE: Final = 0.5
 _BRIEFLY: Final = 0.05
 _COMPLETING: Final = (("Content-Type", "application/json"), ("Accept", "text/event-stream"))
 _LISTING: Final = (("Accept", "application/json"),)
+
+
+class Knock:
+    """A `Conversation` that is over as soon as somebody is there."""
+
+    def opened(self, _: Speaker) -> Finding | None:
+        return Finding(ProbeReason.OK)
+
+    def received(self, _: bytes) -> Finding | None:
+        raise AssertionError("it was over before")
+
+    def ended(self) -> Finding:
+        raise AssertionError("it was over before")
 
 
 class Memory:
@@ -109,6 +123,8 @@ class InferenceProber:
             await self._ask_live(look, endpoint, memory, secrets)
         if self._may_ask(memory.models, memory, lowest):
             await self._ask_models(look, endpoint, memory, secrets)
+        elif lowest is memory.models:
+            await self._knock(look, endpoint, memory)
         if self._settings.completion_every is not None and self._may_complete(memory, lowest):
             await self._ask_completion(look, endpoint, memory, secrets)
         return self._come_to(memory, lowest, began)
@@ -161,6 +177,14 @@ class InferenceProber:
         asked = self._service.ask(endpoint, f"{self._base}/models", fields=(*_LISTING, *secrets))
         call = self._call(look, asked, Exchange(asked.request, ModelsJudge(self._settings, heads)))
         await self._ask(look, memory, memory.models, heads, call)
+
+    async def _knock(self, look: Look, endpoint: Endpoint, memory: Memory) -> None:
+        """It asked us to wait, and that may be long. Whether it is there at all is seen without asking for anything."""
+        asked = self._service.ask(endpoint, self._base)
+        found = await _within(look, look.call(asked.destination, Knock()))
+        if outcome_of(found.reason) is not Outcome.PASS:
+            memory.quiet_until = 0.0  # whoever asked us to wait is gone
+            memory.models.say(found, self._clock())
 
     async def _ask_completion(self, look: Look, endpoint: Endpoint, memory: Memory, secrets: Fields) -> None:
         target, fields = f"{self._base}/chat/completions", (*_COMPLETING, *secrets)
