@@ -73,11 +73,14 @@ class Question:
     def _read(self, data: bytes) -> Finding | None:
         if len(data) < HEADER.size:
             return Finding(ProbeReason.RESPONSE_INVALID, f"{len(data)} bytes are no DNS message")
-        if not int.from_bytes(data[2:4], "big") & dns.flags.QR:
+        flags = int.from_bytes(data[2:4], "big")
+        if not flags & dns.flags.QR:
             raise Unrelated("a question instead of an answer")
         try:
             answer = read(data, self._type)
         except MALFORMED as error:
+            if flags & dns.flags.TC:
+                return None  # in the middle of a record, as some do
             return Finding(ProbeReason.RESPONSE_INVALID, f"not a DNS message: {error or type(error).__name__}")
         if not self._is_ours(answer):
             raise Unrelated("an answer to another question")

@@ -252,6 +252,11 @@ async def test_a_cut_answer_of_a_server_without_tcp_fails() -> None:
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
+async def test_an_answer_that_is_cut_within_a_record_is_asked_for_over_tcp_too() -> None:
+    result = await told(lambda question: [answer(question, "192.0.2.1", flags=dns.flags.TC)[:-3]])
+    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+
+
 async def test_a_look_that_is_abandoned_leaves_nothing_behind() -> None:
     asked = asyncio.Event()
 
