@@ -90,6 +90,10 @@ Refused and reset connections are not among them: a packet filter next to the pr
 """
 
 
+BESIDE_THE_NETWORK: Final = frozenset({"exec"})
+"""Kinds of checks whose good answers say nothing about our network: a plugin may look at anything."""
+
+
 class Family(StrEnum):
     """What a way to an endpoint depends on. A host name may lead to either kind of address."""
 

@@ -82,7 +82,8 @@ class Board:
             before = lapsed(before, result.at, checked.stale_after)
         objection = None
         if result.outcome is Outcome.PASS and not watched.sight.began:
-            watched.sight.answers.heard(result)
+            if checked.witness:
+                watched.sight.answers.heard(result)
         else:
             objection = self._vantage.judge(watched.sight, checked.check, result, before, rules)
         taken = doubted(result, objection.why) if objection is not None else result

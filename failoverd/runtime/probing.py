@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
-from failoverd.core.isolation import NEVER, SENTINELS
+from failoverd.core.isolation import BESIDE_THE_NETWORK, NEVER, SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
 from failoverd.core.situations import ProbingSituation
 from failoverd.core.tallies import ProbeTally, ProbingFigures
@@ -174,8 +174,8 @@ class Probing:
         for key, members in groups.items():
             self._slots.place(key, members[0].check.every, members)
         self._groups |= groups
-        for key, members in sorted(groups.items(), key=lambda group: group[1][0].check.timeout):
-            self._regions.setdefault(key[:2], members)  # under the check that answers soonest
+        for key, members in sorted(groups.items(), key=lambda group: _as_witness(group[1][0].check)):
+            self._regions.setdefault(key[:2], members)
 
     def _greet(self, lookouts: Iterable[Lookout]) -> None:
         """Look at newcomers at once, but not at all of them together."""
@@ -434,3 +434,8 @@ class Probing:
                 self._places.give_back(lookout)
             lookout.looks.clear()
             self._wires.cut(lookout)
+
+
+def _as_witness(check: Check) -> tuple[bool, float]:
+    """The check under which an endpoint is asked to bear a failure out comes first: the one that answers soonest."""
+    return check.kind in BESIDE_THE_NETWORK, check.timeout

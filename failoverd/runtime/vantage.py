@@ -13,6 +13,7 @@ from failoverd.core.events import VantageIsolated, VantageRejoined
 from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.isolation import (
     ANSWERED,
+    BESIDE_THE_NETWORK,
     NEVER,
     SENTINEL_RULES,
     CloudSight,
@@ -194,7 +195,8 @@ class Vantage:
     ) -> Objection | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
         if result.reason in ANSWERED or result.outcome in ALIVE:
-            sight.answers.heard(result)
+            if check.kind not in BESIDE_THE_NETWORK:
+                sight.answers.heard(result)
             self._answered(sight, result)
             return None
         if result.outcome is not Outcome.FAIL:

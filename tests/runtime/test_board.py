@@ -655,3 +655,17 @@ def test_one_failure_after_an_isolation_does_not_complete_a_run_from_before_it()
     assert "endpoint.failed" not in scene.looks("F", AZURE)
     scene.listen("P")
     assert "endpoint.failed" in scene.looks("F", AZURE)
+
+
+def test_a_plugin_that_is_content_does_not_show_that_the_network_is_there() -> None:
+    checks = (Check("live", "https", 10.0, 2.0), Check("disk", "exec", 10.0, 2.0))
+    found = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)), checks=checks)
+    scene = Scene(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
+    scene.all_well()
+    scene.looks("PP", check="disk")
+    scene.now += 30.0
+    scene.looks("F", AZURE)
+    scene.looks("P", check="disk")
+    assert scene.looks("FF", AZURE) == []
+    scene.looks("P", OCI)
+    assert "endpoint.failed" in scene.looks("F", AZURE)
