@@ -140,11 +140,13 @@ def _watched(policy: Policy) -> Iterator[Watched]:
 def _inherit(checked: Checked, old: Entry | None) -> None:
     """Take over what an earlier revision knew of the same endpoint under the same check."""
     earlier = old.checked.get((checked.watched.endpoint, checked.check.name)) if old is not None else None
-    if earlier is None or earlier.check != checked.check:
+    if earlier is None:
         return
-    checked.health = earlier.health
-    checked.suppressed = earlier.suppressed
-    checked.watched.sight.take_over(earlier.watched.sight, checked.check.name)
+    same = earlier.check == checked.check
+    checked.watched.sight.take_over(earlier.watched.sight, checked.check.name, same=same)
+    if same:
+        checked.health = earlier.health
+        checked.suppressed = earlier.suppressed
 
 
 def _familiar(policy: Policy, old: Entry) -> set[RegionKey]:

@@ -92,15 +92,18 @@ class Sight:
     complete: dict[str, float] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
 
-    def take_over(self, earlier: "Sight", check: str) -> None:
-        """What an earlier revision of the policy saw of the same endpoint under this check."""
-        for mine, its in (
-            (self.began, earlier.began),
-            (self.counting, earlier.counting),
-            (self.complete, earlier.complete),
-        ):
-            if check in its:
-                mine[check] = its[check]
+    def take_over(self, earlier: "Sight", check: str, *, same: bool = True) -> None:
+        """What an earlier revision of the policy saw of the same endpoint under this check.
+
+        Under one that is not the `same` any more its failures count no longer, but that it failed is still so: to edit
+        a check is no sign that the network is back.
+        """
+        if check in earlier.began:
+            self.began[check] = earlier.began[check]
+        if same and check in earlier.counting:
+            self.counting[check] = earlier.counting[check]
+        if same and check in earlier.complete:
+            self.complete[check] = earlier.complete[check]
 
     def count_from(self, check: str, at: float) -> None:
         """The failures that count begin here."""

@@ -669,3 +669,16 @@ def test_a_plugin_that_is_content_does_not_show_that_the_network_is_there() -> N
     assert scene.looks("FF", AZURE) == []
     scene.looks("P", OCI)
     assert "endpoint.failed" in scene.looks("F", AZURE)
+
+
+def test_to_edit_a_check_during_an_isolation_is_no_sign_that_the_network_is_back() -> None:
+    scene = Doubting(sentinels=False)
+    scene.all_well()
+    scene.looks("F" * 3)
+    assert scene.names() == ["vantage.isolated"]
+    (check,) = scene.policy.checks
+    scene.board.watch(replace(scene.policy, checks=(replace(check, timeout=check.timeout / 2),)))
+    scene.looks("F" * 5)
+    assert scene.names() == ["vantage.isolated"]
+    scene.looks("P")
+    assert scene.names()[-1] == "vantage.rejoined"
