@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from support.plugins import ENDPOINT, children, descriptors, outcome, script, un
 from support.probers import prober
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
-from failoverd.probes.places import MOST_AT_ONCE
+from failoverd.probes.places import MOST_AT_ONCE, places
 from failoverd.probes.plugin import ExecSettings
 from failoverd.probes.process import MOST_OUTPUT
 
@@ -185,24 +185,31 @@ async def test_a_look_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None
     assert told == []
 
 
-async def test_a_plugin_that_got_its_place_late_is_not_blamed_for_the_time_it_waited() -> None:
-    busy = [outcome("sleep 0.6", timeout="5s") for _ in range(MOST_AT_ONCE)]
-    late = outcome("sleep 0.9", timeout="1s")
-    results = await asyncio.gather(*busy, late)
-    assert {each.outcome for each in results[:MOST_AT_ONCE]} == {Outcome.PASS}
-    assert (results[-1].outcome, results[-1].reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
-    assert results[-1].detail.startswith("it began late and had only 0.")
+@asynccontextmanager
+async def all_places_taken(tmp_path: Path) -> AsyncIterator[Path]:
+    """By plugins that end, content, when the file is there."""
+    done = tmp_path / "done"
+    waiting = f"while [ ! -e {done} ]; do sleep 0.05; done"
+    busy = [asyncio.create_task(outcome(waiting, timeout="60s")) for _ in range(MOST_AT_ONCE)]
+    await until(places()._free.locked)
+    yield done
+    done.touch()
+    assert {each.outcome for each in await asyncio.gather(*busy)} == {Outcome.PASS}
 
 
-async def test_plugins_that_wait_too_long_for_a_place_are_blind() -> None:
-    busy = [outcome("sleep 60", timeout="2s") for _ in range(MOST_AT_ONCE)]
-    late = [outcome("exit 0", timeout="1s") for _ in range(3)]
-    results = await asyncio.gather(*busy, *late)
-    assert {each.reason for each in results[:MOST_AT_ONCE]} == {ProbeReason.PLUGIN_TIMEOUT}
-    assert {(each.outcome, each.reason) for each in results[MOST_AT_ONCE:]} == {
-        (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
-    }
-    assert results[-1].detail == f"{MOST_AT_ONCE} plugins are running already"
+async def test_a_plugin_that_got_its_place_late_is_not_blamed_for_the_time_it_waited(tmp_path: Path) -> None:
+    async with all_places_taken(tmp_path) as done:
+        late = asyncio.create_task(outcome("sleep 60", timeout="2s"))
+        asyncio.get_running_loop().call_later(1.0, done.touch)
+        found = await late
+    assert (found.outcome, found.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+
+
+async def test_plugins_that_wait_too_long_for_a_place_are_blind(tmp_path: Path) -> None:
+    async with all_places_taken(tmp_path):
+        late = await asyncio.gather(*(outcome("exit 0", timeout="500ms") for _ in range(3)))
+    assert {(each.outcome, each.reason) for each in late} == {(Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)}
+    assert late[-1].detail == f"{MOST_AT_ONCE} plugins are running already"
     assert (await outcome("exit 0")).reason is ProbeReason.OK
 
 

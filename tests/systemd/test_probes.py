@@ -65,15 +65,20 @@ def test_every_group_that_systemd_may_choose_is_let_ping_and_nobody_else() -> No
 
 
 def pinged(allowed_groups: str) -> list[str]:
-    """An `icmp` look as under the unit: no capability, in a user namespace of its own (PrivateUsers=yes).
+    """An `icmp` look as under the unit: with a group that systemd may choose, and without any capability.
 
-    In a network of its own, whose sysctl is set. Only root can take another group; for others it is the one that stands
-    for theirs in that network. The user stays, so that the code can be read.
+    In a network of its own, whose sysctl is set. Only root can take another group and give its capabilities up; for
+    others the group is the one that stands for theirs in that network, and a user namespace takes the capabilities. The
+    user stays, so that the code can be read.
     """
     root = os.geteuid() == 0
-    group = ["--regid", str(DYNAMIC[0]), "--clear-groups"] if root else []
-    regrouped = ["setpriv", *group, "--no-new-privs"]
-    private = ["unshare", "--user", f"--map-user={DYNAMIC[0]}", f"--map-group={DYNAMIC[0]}"]  # no capability is left
+    if root:
+        stripped = ["--regid", str(DYNAMIC[0]), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+        private: list[str] = []
+    else:
+        stripped = []
+        private = ["unshare", "--user", f"--map-user={DYNAMIC[0]}", f"--map-group={DYNAMIC[0]}"]
+    regrouped = ["setpriv", *stripped, "--no-new-privs"]
     setup = 'ip link set lo up && echo "$0" > /proc/sys/net/ipv4/ping_group_range && exec "$@"'
     outside = ["unshare", *([] if root else ["--user", "--map-root-user"]), "--net", "sh", "-c", setup, allowed_groups]
     done = subprocess.run(
