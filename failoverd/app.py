@@ -22,16 +22,16 @@ from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.records import Check, Policy
-from failoverd.core.situations import Heartbeat, Situation
-from failoverd.intake import Intake
+from failoverd.core.status import Heartbeat, Status
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
+from failoverd.reloader import Reloader
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.descriptors import budget, raise_limit
-from failoverd.runtime.fleet import Fleet
 from failoverd.runtime.incidents import Incident, Incidents
+from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.memory import Memory
-from failoverd.runtime.opening import Opening
+from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Tools
@@ -141,7 +141,7 @@ def pace_of(config: Config) -> Pace:
 
 def provider_set(
     config: Config, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
-) -> dict[str, Opening]:
+) -> dict[str, LazyProvider]:
     """Every configured provider, not opened yet; they close with the stack.
 
     `beside_daemon` is for other processes: what lives in the daemon's memory can only be read from there.
@@ -149,7 +149,7 @@ def provider_set(
     opened = {}
     for name, entry in config.providers.items():
         reachable = Access.READ if beside_daemon and entry.kind.in_daemon else access
-        opened[name] = Opening(name, entry.kind, entry.settings, reachable, stack)
+        opened[name] = LazyProvider(name, entry.kind, entry.settings, reachable, stack)
     return opened
 
 
@@ -187,8 +187,8 @@ class Daemon:
         self._cause = ""
         self._taking_in = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
-        self._situations: Callable[[], list[Situation]] = list
-        self.providers: Mapping[str, Opening] = {}
+        self._statuses: Callable[[], list[Status]] = list
+        self.providers: Mapping[str, LazyProvider] = {}
 
     # -- the life of the process ---------------------------------------------------------------------------------------
 
@@ -222,9 +222,11 @@ class Daemon:
             )
             self._probing = Probing(self._timetable, board, self._clock, emit=self.emit, pace=pace_of(config))
             self._vantage = vantage
-            self._fleet = Fleet(tools, self._probing, self.providers)
-            self._situations = self._fleet.situations
-            self._intake = Intake(self._path, config, self._known, self._fleet, self._equip, self.emit, self._clock)
+            self._runner = PolicyRunner(tools, self._probing, self.providers)
+            self._statuses = self._runner.statuses
+            self._reloader = Reloader(
+                self._path, config, self._known, self._runner, self._equip, self.emit, self._clock
+            )
             await self._resume(config.journal)
             await self._expose(config, stack)
             await self._work(config)
@@ -248,9 +250,9 @@ class Daemon:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         await self._watch_sentinels(config)
         async with self._taking_in:
-            await self._intake.load()
-        await self._memory.situate(self._fleet.overview())
-        await self._memory.protect(self._journal.retain(set(self._fleet.policies), self._clock()))
+            await self._reloader.load()
+        await self._memory.update_status(self._runner.overview())
+        await self._memory.protect(self._journal.retain(set(self._runner.policies), self._clock()))
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -260,7 +262,7 @@ class Daemon:
             DaemonStarted(
                 at=self._clock(),
                 version=__version__,
-                policies=tuple(sorted(self._fleet.policies)),
+                policies=tuple(sorted(self._runner.policies)),
                 providers=tuple(sorted(self.providers)),
                 pid=os.getpid(),
             )
@@ -272,14 +274,14 @@ class Daemon:
         self._stop.set()
         self._notifier.stopping()
         await self._end_jobs()
-        await self._fleet.close()
+        await self._runner.close()
         await self._prover.close()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await self._memory.flush()
-        await self._memory.situate(self._signs_of_life("stopped"))
+        await self._memory.update_status(self._signs_of_life("stopped"))
 
     def stop(self, cause: str) -> None:
         self._cause = self._cause or cause
@@ -290,9 +292,9 @@ class Daemon:
         for sink in self._sinks:
             sink(event)
 
-    def snapshot(self) -> list[Situation]:
+    def snapshot(self) -> list[Status]:
         """Where every policy, region and target stands. Empty before the daemon runs."""
-        return self._situations()
+        return self._statuses()
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
@@ -313,8 +315,8 @@ class Daemon:
         except OSError as error:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
-    def _told_by_metrics(self) -> list[Situation]:
-        return [self._vantage.situation(), *self._fleet.situations()]
+    def _told_by_metrics(self) -> list[Status]:
+        return [self._vantage.status(), *self._runner.statuses()]
 
     async def _watch_sentinels(self, config: Config) -> None:
         """Before any policy, so that the prober knows itself when the first failure is judged."""
@@ -329,7 +331,7 @@ class Daemon:
     def _tell_journal(self, error: JournalError) -> None:
         self.emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
 
-    async def _open(self, provider: Opening) -> None:
+    async def _open(self, provider: LazyProvider) -> None:
         """Open early, so that an embedded server answers at once. One that fails is tried again when it is needed."""
         with suppress(ProviderError, TimeoutError):  # its targets say so, each in its own first round
             async with asyncio.timeout(PATIENCE):
@@ -344,24 +346,24 @@ class Daemon:
                 return
             self._notifier.reloading()
             try:
-                await self._intake.reload()
-                await self._memory.situate(self._fleet.overview())
+                await self._reloader.reload()
+                await self._memory.update_status(self._runner.overview())
             finally:
                 self._notifier.ready(self._status())
 
     async def _retry(self) -> None:
         async with self._taking_in:
             if not self._stop.is_set():
-                await self._intake.retry()
+                await self._reloader.retry()
 
     async def _watch_files(self) -> None:
-        if await self._intake.changed():
+        if await self._reloader.changed():
             await self._soon(self.reload())
-        elif self._intake.waits():
+        elif self._reloader.waits():
             await self._soon(self._retry())
 
     def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """In the background, and ended before the fleet is when the daemon stops."""
+        """In the background, and ended before the runner is when the daemon stops."""
         job = asyncio.create_task(work)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
@@ -381,28 +383,28 @@ class Daemon:
     # -- regular work --------------------------------------------------------------------------------------------------
 
     def _wake(self, policy: str, *, more: bool) -> None:
-        """The board exists before the fleet that it wakes."""
-        self._fleet.wake(policy, more=more)
+        """The board exists before the runner that it wakes."""
+        self._runner.wake(policy, more=more)
 
     async def _tick(self) -> None:
-        self._fleet.tick()
+        self._runner.tick()
 
     async def _beat(self) -> None:
         self._notifier.watchdog()
         self._notifier.status(self._status())
-        await self._memory.situate(self._signs_of_life("running"))
+        await self._memory.update_status(self._signs_of_life("running"))
 
     async def _prune(self, retention: float) -> None:
         await self._memory.protect(self._journal.prune(self._clock() - retention))
 
-    def _signs_of_life(self, state: str) -> list[Situation]:
+    def _signs_of_life(self, state: str) -> list[Status]:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, self._vantage.situation(), self._probing.situation(), *self._fleet.overview()]
+        return [beat, self._vantage.status(), self._probing.status(), *self._runner.overview()]
 
     def _status(self) -> str:
-        names = sorted(self._fleet.policies)
+        names = sorted(self._runner.policies)
         troubled = [name for name in names if self._incidents.current(name) is not None]
         words = f"{len(names)} policies"
         return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"

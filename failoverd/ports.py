@@ -20,7 +20,7 @@ from failoverd.core.records import (
     RecordSet,
     Target,
 )
-from failoverd.core.situations import Situation
+from failoverd.core.status import Status
 from failoverd.settings import CheckSettings, ProviderSettings
 
 Emit = Callable[[Event], None]
@@ -267,7 +267,7 @@ class Journal(Protocol):
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """The last known good answer, and the changes applied to the target after `since`."""
 
-    async def situate(self, situations: Sequence[Situation]) -> None:
+    async def update_status(self, statuses: Sequence[Status]) -> None:
         """Replace what is said about where things stand, each under its own key."""
 
     async def dismiss(self, policy: str) -> None:

@@ -223,12 +223,12 @@ def _with_past(
 ) -> dict[str, RegionHealth]:
     """Since when a region has been well is not seen in one look: a daemon that is alive knows it."""
     with Reading(journal) as reading:
-        beat, situations = reading.heartbeat(), reading.regions()
+        beat, statuses = reading.heartbeat(), reading.regions()
     if beat is None or clock() - beat.at > FRESH or beat.state != "running":
         return dict(regions)
     past = {
         each.region: each.well_since
-        for each in situations
+        for each in statuses
         if each.policy == policy.name
         and each.record_type == record.key.type
         and each.state in {RegionState.HEALTHY, RegionState.DEGRADED}

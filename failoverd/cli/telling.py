@@ -14,14 +14,14 @@ from failoverd.codec import plain
 from failoverd.core.decide import Wish
 from failoverd.core.events import percentages
 from failoverd.core.records import WHOLE
-from failoverd.core.situations import (
+from failoverd.core.status import (
     Heartbeat,
-    PolicySituation,
-    ProbingSituation,
-    RegionSituation,
-    TargetSituation,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
     TargetState,
-    VantageSituation,
+    TargetStatus,
+    VantageStatus,
 )
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
@@ -104,7 +104,7 @@ def _beat_words(beat: Heartbeat, now: float) -> str:
     return f" (pid {beat.pid}, version {beat.version}, last seen {_ago(now - beat.at)} ago); records stay as they are"
 
 
-def _show_vantage(console: Console, vantage: VantageSituation | None, now: float) -> None:
+def _show_vantage(console: Console, vantage: VantageStatus | None, now: float) -> None:
     """Whether the prober trusts its own network; nothing where there is nothing to say."""
     if vantage is None:
         return
@@ -117,7 +117,7 @@ def _show_vantage(console: Console, vantage: VantageSituation | None, now: float
         say(console, f"prober: trusts its network; {many}: {', '.join(vantage.silent)}")
 
 
-def _show_probing(console: Console, probing: ProbingSituation | None) -> None:
+def _show_probing(console: Console, probing: ProbingStatus | None) -> None:
     """Whether the schedule is kept."""
     if probing is None:
         return
@@ -133,7 +133,7 @@ _MANY: Final = 10
 """From so many a second on, tenths say nothing."""
 
 
-def _show_policy(console: Console, policy: PolicySituation, now: float) -> None:
+def _show_policy(console: Console, policy: PolicyStatus, now: float) -> None:
     say(console)
     say(console, (policy.policy, "bold"), f"  revision {policy.revision} of {policy.file}")
     if policy.rejected:
@@ -144,7 +144,7 @@ def _show_policy(console: Console, policy: PolicySituation, now: float) -> None:
         say(console, (f"  incident {policy.incident_id}", "red"), since, runbook)
 
 
-def _show_regions(console: Console, regions: Sequence[RegionSituation], now: float) -> None:
+def _show_regions(console: Console, regions: Sequence[RegionStatus], now: float) -> None:
     table = Table(box=None, padding=(0, 2))
     for column in ("  region", "type", "health", "score", "for", "evidence"):
         table.add_column(column)
@@ -155,7 +155,7 @@ def _show_regions(console: Console, regions: Sequence[RegionSituation], now: flo
     console.print(table)
 
 
-def _show_target(console: Console, target: TargetSituation) -> None:
+def _show_target(console: Console, target: TargetStatus) -> None:
     colour = "green" if target.state is TargetState.IN_SYNC else "red"
     unread = target.state is TargetState.DELAYED and not target.generation and not target.published
     published = percentages(target.published) or "no answer"

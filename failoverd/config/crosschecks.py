@@ -231,7 +231,7 @@ def _aliases(draft: Draft, record: RecordEntry, provider: ProviderEntry) -> Iter
 
 
 def _single(draft: Draft, record: RecordEntry, provider: ProviderEntry, index: int) -> Iterator[Diagnostic]:
-    """One answer at a time: who gives it must be beyond doubt in every situation."""
+    """One answer at a time: who gives it must be beyond doubt in every status."""
     reason = f"{record.name} {record.type} at {provider.name} ({provider.kind.name}) holds one answer at a time"
     answering = draft.answering(record.type)
     if draft.policy.steering is not Steering.FAILOVER and len(answering) > 1:

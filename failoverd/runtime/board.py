@@ -11,7 +11,7 @@ from failoverd.core.health import Health, Observation, Verdict, lapsed, observe,
 from failoverd.core.isolation import SENTINELS, doubted
 from failoverd.core.records import Endpoint, Outcome, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
-from failoverd.core.situations import RegionSituation
+from failoverd.core.status import RegionStatus
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.announcing import Announcer
 from failoverd.runtime.entries import Checked, Entry, Watched, record_types
@@ -155,10 +155,10 @@ class Board:
         """Whether every endpoint of the policy is HEALTHY."""
         return all(watched.verdict.state is Health.HEALTHY for watched in self._entries[policy].endpoints)
 
-    def situations(self, policy: str) -> list[RegionSituation]:
+    def statuses(self, policy: str) -> list[RegionStatus]:
         now = self._clock()
         return [
-            RegionSituation(
+            RegionStatus(
                 policy=policy,
                 record_type=record_type,
                 region=name,

@@ -14,7 +14,7 @@ from failoverd.core.events import Event, JournalFailed
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Marker, Observed, RecordSet, Target
-from failoverd.core.situations import Situation
+from failoverd.core.status import Status
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
@@ -95,8 +95,8 @@ class Memory:
             self._writing = None
         return None
 
-    async def situate(self, situations: Sequence[Situation]) -> None:
-        await self._soon(self._journal.situate(situations))
+    async def update_status(self, statuses: Sequence[Status]) -> None:
+        await self._soon(self._journal.update_status(statuses))
 
     async def dismiss(self, policy: str) -> None:
         await self._soon(self._journal.dismiss(policy))

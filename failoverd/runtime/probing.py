@@ -22,7 +22,7 @@ from typing import Final
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.isolation import BESIDE_THE_NETWORK, NEVER, SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
-from failoverd.core.situations import ProbingSituation
+from failoverd.core.status import ProbingStatus
 from failoverd.core.tallies import ProbeTally, ProbingFigures
 from failoverd.deadlines import Deadlines
 from failoverd.ports import Clock, Emit, Prober, Timetable
@@ -381,8 +381,8 @@ class Probing:
             trips=self._trips,
         )
 
-    def situation(self) -> ProbingSituation:
-        return ProbingSituation(
+    def status(self) -> ProbingStatus:
+        return ProbingStatus(
             at=self._clock(),
             rate=self._lags.rate,
             lag=self._lags.late,

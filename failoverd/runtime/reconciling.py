@@ -17,7 +17,7 @@ from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLim
 from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, drifted
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec, Target
-from failoverd.core.situations import TargetSituation
+from failoverd.core.status import TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
@@ -116,7 +116,7 @@ class Reconciler:
             if not more:
                 post.ready.set()
 
-    def situations(self) -> list[TargetSituation]:
+    def statuses(self) -> list[TargetStatus]:
         """Where each target stood after its last round."""
         return [post.report.said for post in self._posts if post.report.said is not None]
 
@@ -172,7 +172,7 @@ class Reconciler:
         deadline = asyncio.timeout(DEADLINE)
         try:
             async with self._tools.names.lock(post.target), deadline:
-                situation = await self._reconcile(post, urgency)
+                status = await self._reconcile(post, urgency)
         except Fenced as error:
             post.fenced += 1
             return 0.0 if post.fenced <= FENCED_TRIES else await self._wait_after(post, error)
@@ -184,11 +184,11 @@ class Reconciler:
             defect = FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")
             return await self._wait_after(post, defect)
         post.fenced = 0
-        if situation is not None:
-            await self._settle(post, situation)
+        if status is not None:
+            await self._settle(post, status)
         return None
 
-    async def _reconcile(self, post: _Post, urgency: Urgency) -> TargetSituation | None:
+    async def _reconcile(self, post: _Post, urgency: Urgency) -> TargetStatus | None:
         """The whole path from what is observed to what is proved, for one target. None when it was told to stop."""
         policy, target, provider, report, tools = self._policy, post.target, post.provider, post.report, self._tools
         now = tools.clock()
@@ -207,9 +207,9 @@ class Reconciler:
         post.wanted = plan
         if last_good is not None and drifted(observed, last_good):
             response = self._respond(post, plan, last_good, now)
-            situation = report.drifted(plan, last_good, response)
+            status = report.drifted(plan, last_good, response)
             if response.action in {DriftAction.REPORT, DriftAction.WAIT}:
-                return situation
+                return status
             if response.action is DriftAction.ADOPT:
                 plan = post.wanted = accepting(plan)
 
@@ -226,7 +226,7 @@ class Reconciler:
         on_drift = self._policy.on_drift
         return respond(plan, last_good, on_drift, in_incident=in_incident, since=post.edit[1], now=now)
 
-    async def _apply(self, post: _Post, approved: Approved) -> TargetSituation | None:
+    async def _apply(self, post: _Post, approved: Approved) -> TargetStatus | None:
         if self._stopping:
             return None
         tools, policy = self._tools, self._policy
@@ -302,11 +302,11 @@ class Reconciler:
             return None  # it cannot even say what it would write
         return plan if isinstance(plan, Plan) else None
 
-    async def _settle(self, post: _Post, situation: TargetSituation) -> None:
+    async def _settle(self, post: _Post, status: TargetStatus) -> None:
         """Remember where things stand, and close the incident when everything is normal again."""
         tools, policy = self._tools, self._policy.name
-        if post.report.settled(situation):
-            await tools.memory.situate([situation, *tools.board.situations(policy)])
+        if post.report.settled(status):
+            await tools.memory.update_status([status, *tools.board.statuses(policy)])
         if tools.board.calm(policy) and all(other.report.normal for other in self._posts):
             tools.incidents.close(policy)
 

@@ -11,7 +11,7 @@ from failoverd.core.events import DecisionMade, DriftDetected, PlanHeld, PlanRef
 from failoverd.core.guard import Held
 from failoverd.core.plan import LastGood, Plan, Refused
 from failoverd.core.records import Observed, Policy, RecordSet, Target
-from failoverd.core.situations import TargetSituation, TargetState
+from failoverd.core.status import TargetState, TargetStatus
 from failoverd.ports import Clock, Emit, Provider
 from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
@@ -45,7 +45,7 @@ class Reporter:
     emit: Emit
     clock: Clock
     new_id: Callable[[str], str]
-    said: TargetSituation | None = None
+    said: TargetStatus | None = None
     failures: int = 0
     _decision: Decision | None = field(default=None)
     _drift: tuple[str, str] = field(default=("", ""))  # the edit that was told and still stands
@@ -76,19 +76,19 @@ class Reporter:
         )
         return self._decision
 
-    def holding(self, observed: Observed) -> TargetSituation:
-        return self._situation(TargetState.HOLDING, observed)
+    def holding(self, observed: Observed) -> TargetStatus:
+        return self._status(TargetState.HOLDING, observed)
 
-    def in_sync(self, observed: Observed, generation: int) -> TargetSituation:
+    def in_sync(self, observed: Observed, generation: int) -> TargetStatus:
         self._drift = ("", "")
-        return replace(self._situation(TargetState.IN_SYNC, observed), generation=generation)
+        return replace(self._status(TargetState.IN_SYNC, observed), generation=generation)
 
-    def applied(self, plan: Plan) -> TargetSituation:
+    def applied(self, plan: Plan) -> TargetStatus:
         self._drift = ("", "")
-        situation = self._situation(TargetState.IN_SYNC, None)
-        return replace(situation, generation=plan.generation, published=plan.shares_after)
+        status = self._status(TargetState.IN_SYNC, None)
+        return replace(status, generation=plan.generation, published=plan.shares_after)
 
-    def refused(self, observed: Observed, refused: Refused) -> TargetSituation:
+    def refused(self, observed: Observed, refused: Refused) -> TargetStatus:
         if self._news(TargetState.REFUSED, refused.detail):
             self.emit(
                 PlanRefused(
@@ -99,10 +99,10 @@ class Reporter:
                     remedy=refused.remedy,
                 )
             )
-        situation = self._situation(TargetState.REFUSED, observed)
-        return replace(situation, detail=refused.detail, remedy=refused.remedy)
+        status = self._status(TargetState.REFUSED, observed)
+        return replace(status, detail=refused.detail, remedy=refused.remedy)
 
-    def limited(self, observed: Observed, held: Held) -> TargetSituation:
+    def limited(self, observed: Observed, held: Held) -> TargetStatus:
         limits = tuple(str(check) for check in held.blocking)
         rule_at = self.policy.source.at(f"limits.{held.blocking[0].limit}")
         command, detail = manual(self.provider, held.plan), "; ".join(limits)
@@ -118,12 +118,12 @@ class Reporter:
                     manual=command,
                 )
             )
-        situation = self._situation(TargetState.LIMITED, observed)
+        status = self._status(TargetState.LIMITED, observed)
         return replace(
-            situation, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=command, until=held.until
+            status, detail=detail, remedy=f"raise the limit at {rule_at}, or wait", manual=command, until=held.until
         )
 
-    def drifted(self, plan: Plan, last_good: LastGood, response: DriftResponse) -> TargetSituation:
+    def drifted(self, plan: Plan, last_good: LastGood, response: DriftResponse) -> TargetStatus:
         """Somebody else changed the record. Said once while that edit stands, and when something is done to it."""
         found = _values(plan.before.records)
         will = _WILL[response.action]
@@ -141,14 +141,14 @@ class Reporter:
                 )
             )
         return replace(
-            self._situation(TargetState.DRIFTED, plan.before),
+            self._status(TargetState.DRIFTED, plan.before),
             detail=found,
             remedy=_REMEDIES.get(response.action, ""),
             manual=manual(self.provider, plan),
             until=response.until,
         )
 
-    def delayed(self, error: FailoverdError, plan: Plan | None, delay: float) -> TargetSituation:
+    def delayed(self, error: FailoverdError, plan: Plan | None, delay: float) -> TargetStatus:
         """The target cannot be read or written. Said when it begins, and when the reason or what is wanted changes."""
         self.failures += 1
         detail = f"{error.detail} ({error.reason})"
@@ -169,19 +169,19 @@ class Reporter:
                     manual=command,
                 )
             )
-        situation = self._situation(TargetState.DELAYED, None)
+        status = self._status(TargetState.DELAYED, None)
         until = self.clock() + delay
-        return replace(situation, wanted=wanted, detail=detail, remedy=error.remedy, manual=command, until=until)
+        return replace(status, wanted=wanted, detail=detail, remedy=error.remedy, manual=command, until=until)
 
-    def settled(self, situation: TargetSituation) -> bool:
+    def settled(self, status: TargetStatus) -> bool:
         """The round ended here. Whether that is any different from the round before."""
-        if situation.state is not TargetState.DELAYED and self.failures:
+        if status.state is not TargetState.DELAYED and self.failures:
             self.emit(TargetResumed(**self._names(), decision_id=self._decision_id, attempts=self.failures + 1))
             self.failures = 0
-        if situation.state is not TargetState.DELAYED:
+        if status.state is not TargetState.DELAYED:
             self._delay = None
-        before, self.said = self.said, situation
-        return before is None or replace(before, at=situation.at) != situation
+        before, self.said = self.said, status
+        return before is None or replace(before, at=status.at) != status
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class Reporter:
     def _names(self) -> Names:
         return names(self.target, self.incidents.id_of(self.target.policy), self.clock())
 
-    def _situation(self, state: TargetState, observed: Observed | None) -> TargetSituation:
+    def _status(self, state: TargetState, observed: Observed | None) -> TargetStatus:
         """Where things stand now; without a fresh look, what was published when there was one."""
         decision = self._decision
         records = observed.records if observed is not None else None
@@ -207,7 +207,7 @@ class Reporter:
         generation = observed.marker.generation if observed is not None and observed.marker is not None else 0
         if observed is None and self.said is not None:
             generation = self.said.generation
-        return TargetSituation(
+        return TargetStatus(
             target=self.target,
             at=self.clock(),
             state=state,

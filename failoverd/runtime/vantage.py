@@ -30,7 +30,7 @@ from failoverd.core.isolation import (
     witnessed,
 )
 from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeResult
-from failoverd.core.situations import VantageSituation
+from failoverd.core.status import VantageStatus
 from failoverd.ports import Clock, Emit
 
 _Key = tuple[Family, str]
@@ -326,10 +326,10 @@ class Vantage:
         for family in tuple(self._doubts):
             self._assess(family, self._clock())
 
-    def situation(self) -> VantageSituation:
+    def status(self) -> VantageStatus:
         voices = [sentinel.voice for sentinel in self._sentinels.values()]
         abstaining = [doubt for doubt in self._doubts.values() if doubt.abstains]
-        return VantageSituation(
+        return VantageStatus(
             at=self._clock(),
             isolated=tuple(doubt.family.value for doubt in abstaining),
             since=min((doubt.since for doubt in abstaining), default=self._since),

@@ -19,12 +19,12 @@ from failoverd.core.events import Event, IncidentClosed, IncidentOpened
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Target
-from failoverd.core.situations import Situation
+from failoverd.core.status import Status
 from failoverd.ports import ChangeOutcome
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
-from failoverd.store.rows import change_row, event_row, load, situation_key, target_row
+from failoverd.store.rows import change_row, event_row, load, status_key, target_row
 
 T = TypeVar("T")
 
@@ -133,8 +133,8 @@ class SqliteJournal:
 
         return await self._read(work)
 
-    async def situate(self, situations: Sequence[Situation]) -> None:
-        rows = [(*situation_key(situation), situation.at, codec.dump(situation)) for situation in situations]
+    async def update_status(self, statuses: Sequence[Status]) -> None:
+        rows = [(*status_key(status), status.at, codec.dump(status)) for status in statuses]
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO situations VALUES (?, ?, ?, ?, ?)", rows)

@@ -17,13 +17,13 @@ from urllib.parse import quote
 
 from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Target
-from failoverd.core.situations import (
+from failoverd.core.status import (
     Heartbeat,
-    PolicySituation,
-    ProbingSituation,
-    RegionSituation,
-    TargetSituation,
-    VantageSituation,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
+    TargetStatus,
+    VantageStatus,
 )
 from failoverd.store.database import BUSY_SECONDS
 from failoverd.store.failures import failure, journal_errors, reason_of
@@ -119,24 +119,24 @@ class Reading:
 
     def heartbeat(self) -> Heartbeat | None:
         """When the daemon was last alive; None when it never was."""
-        return next(self._situations("heartbeat", Heartbeat), None)
+        return next(self._statuses("heartbeat", Heartbeat), None)
 
-    def vantage(self) -> VantageSituation | None:
+    def vantage(self) -> VantageStatus | None:
         """What the daemon thought of its own network; None when an older version wrote the journal."""
-        return next(self._situations("vantage", VantageSituation), None)
+        return next(self._statuses("vantage", VantageStatus), None)
 
-    def probing(self) -> ProbingSituation | None:
+    def probing(self) -> ProbingStatus | None:
         """How probing kept up; None when an older version wrote the journal."""
-        return next(self._situations("probing", ProbingSituation), None)
+        return next(self._statuses("probing", ProbingStatus), None)
 
-    def policies(self) -> tuple[PolicySituation, ...]:
-        return tuple(self._situations("policy", PolicySituation))
+    def policies(self) -> tuple[PolicyStatus, ...]:
+        return tuple(self._statuses("policy", PolicyStatus))
 
-    def targets(self) -> tuple[TargetSituation, ...]:
-        return tuple(self._situations("target", TargetSituation))
+    def targets(self) -> tuple[TargetStatus, ...]:
+        return tuple(self._statuses("target", TargetStatus))
 
-    def regions(self) -> tuple[RegionSituation, ...]:
-        return tuple(self._situations("region", RegionSituation))
+    def regions(self) -> tuple[RegionStatus, ...]:
+        return tuple(self._statuses("region", RegionStatus))
 
     def last_good(self, target: Target) -> LastGood | None:
         """The answer that was last verified at the target."""
@@ -231,7 +231,7 @@ class Reading:
         with journal_errors(self._path):
             return self._connection.execute(query, parameters).fetchall()
 
-    def _situations(self, kind: str, shape: type[T]) -> Iterator[T]:
+    def _statuses(self, kind: str, shape: type[T]) -> Iterator[T]:
         rows = self._rows("SELECT body FROM situations WHERE kind = ? ORDER BY key", [kind])
         return (load(self._path, shape, row["body"]) for row in rows)
 

@@ -11,14 +11,14 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.plan import Plan
 from failoverd.core.records import Target
-from failoverd.core.situations import (
+from failoverd.core.status import (
     Heartbeat,
-    PolicySituation,
-    ProbingSituation,
-    RegionSituation,
-    Situation,
-    TargetSituation,
-    VantageSituation,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
+    Status,
+    TargetStatus,
+    VantageStatus,
 )
 
 T = TypeVar("T")
@@ -40,20 +40,20 @@ def target_row(target: Target) -> tuple[str, str, str, str, str]:
     return target.policy, target.key.name, target.key.type.value, target.provider, target.zone
 
 
-def situation_key(situation: Situation) -> tuple[str, str, str]:
-    """Kind, key and policy of a situation: what it replaces, and with which policy it goes."""
-    match situation:
-        case TargetSituation(target=target):
+def status_key(status: Status) -> tuple[str, str, str]:
+    """Kind, key and policy of a status: what it replaces, and with which policy it goes."""
+    match status:
+        case TargetStatus(target=target):
             return "target", " ".join(target_row(target)), target.policy
-        case RegionSituation(policy=policy, record_type=record_type, region=region):
+        case RegionStatus(policy=policy, record_type=record_type, region=region):
             return "region", f"{policy} {record_type} {region}", policy
-        case PolicySituation(policy=policy):
+        case PolicyStatus(policy=policy):
             return "policy", policy, policy
         case Heartbeat():
             return "heartbeat", "daemon", ""
-        case VantageSituation():
+        case VantageStatus():
             return "vantage", "daemon", ""
-        case ProbingSituation():
+        case ProbingStatus():
             return "probing", "daemon", ""
 
 

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from failoverd.core.records import WHOLE
-from failoverd.core.situations import PolicySituation, RegionSituation, Situation, VantageSituation
+from failoverd.core.status import PolicyStatus, RegionStatus, Status, VantageStatus
 from failoverd.core.tallies import Histogram, ProbingFigures
 
 _CHECK = ("policy", "check", "kind")
@@ -31,7 +31,7 @@ class Snapshot:
     """Everything that one page is made of. Nothing of it changes any more, so another thread may make the page."""
 
     figures: ProbingFigures
-    situations: Sequence[Situation]
+    statuses: Sequence[Status]
     version: str
     started_at: float
 
@@ -48,7 +48,7 @@ class Metrics:
 
     Args:
         figures: what probing stands at.
-        situations: where policies, regions and the vantage stand.
+        statuses: where policies, regions and the vantage stand.
         version: of failoverd.
         started_at: when the daemon started, in seconds since the epoch.
     """
@@ -56,18 +56,18 @@ class Metrics:
     def __init__(
         self,
         figures: Callable[[], ProbingFigures],
-        situations: Callable[[], Sequence[Situation]],
+        statuses: Callable[[], Sequence[Status]],
         version: str,
         started_at: float,
     ) -> None:
         self._figures = figures
-        self._situations = situations
+        self._statuses = statuses
         self._version = version
         self._started_at = started_at
 
     def snapshot(self) -> Snapshot:
         """As of now. To be called from the event loop."""
-        return Snapshot(self._figures(), tuple(self._situations()), self._version, self._started_at)
+        return Snapshot(self._figures(), tuple(self._statuses()), self._version, self._started_at)
 
 
 class _Collector(Collector):
@@ -81,7 +81,7 @@ class _Collector(Collector):
         yield from _probes(taken.figures)
         yield from _schedule(taken.figures)
         yield from _wires(taken.figures)
-        yield from _health(taken.situations)
+        yield from _health(taken.statuses)
 
 
 def _probes(figures: ProbingFigures) -> Iterator[Metric]:
@@ -120,7 +120,7 @@ def _wires(figures: ProbingFigures) -> Iterator[Metric]:
     yield _counter("trip_wires_tripped", "How often a trip wire tripped.", figures.trips)
 
 
-def _health(situations: Iterable[Situation]) -> Iterator[Metric]:
+def _health(statuses: Iterable[Status]) -> Iterator[Metric]:
     score = GaugeMetricFamily(
         "failoverd_region_score_ratio",
         "How much of a region serves, from 0 to 1.",
@@ -133,14 +133,14 @@ def _health(situations: Iterable[Situation]) -> Iterator[Metric]:
     )
     incident = GaugeMetricFamily("failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
     isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
-    for each in situations:
+    for each in statuses:
         match each:
-            case RegionSituation(policy=policy, record_type=record_type, region=region):
+            case RegionStatus(policy=policy, record_type=record_type, region=region):
                 score.add_metric((policy, record_type, region), each.score / WHOLE)
                 state.add_metric((policy, record_type, region, each.state), 1)
-            case PolicySituation(policy=policy):
+            case PolicyStatus(policy=policy):
                 incident.add_metric((policy,), bool(each.incident_id))
-            case VantageSituation():
+            case VantageStatus():
                 isolated.add_metric((), len(each.isolated))
     yield from (score, state, incident, isolated)
 

@@ -23,10 +23,10 @@ from failoverd.app import Daemon
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigRejected, DaemonStarted, DaemonStopped, Event, PolicyLoaded, PolicyRemoved
 from failoverd.core.records import Capabilities, Check, Policy
-from failoverd.intake import Intake
 from failoverd.ports import Access, Kinds, ProbeContext, ProbeKind, Prober, Provider, ProviderKind
-from failoverd.runtime.fleet import Fleet
-from failoverd.runtime.opening import Opening
+from failoverd.reloader import Reloader
+from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.settings import ProviderSettings
 
 PATIENCE = 10.0
@@ -41,7 +41,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 class Scene:
-    """Policy files, and a fleet that follows them. `broken` says what keeps a policy from being set up."""
+    """Policy files, and a runner that follows them. `broken` says what keeps a policy from being set up."""
 
     def __init__(self, root: Path, stack: AsyncExitStack, kinds: Kinds = KINDS) -> None:
         self.files = Files(root)
@@ -49,10 +49,10 @@ class Scene:
         self.broken: dict[str, Exception] = {}
         self.equipped_in: list[threading.Thread] = []
         kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self._open)
-        providers = {"cloud": Opening("cloud", kind, None, Access.WRITE, stack)}
-        self.fleet = Fleet(self.stage.tools, self.stage.probing, providers)
+        providers = {"cloud": LazyProvider("cloud", kind, None, Access.WRITE, stack)}
+        self.runner = PolicyRunner(self.stage.tools, self.stage.probing, providers)
         path, emit = root / "failoverd.yaml", self.stage.emit
-        self.intake = Intake(path, self.files.config, kinds, self.fleet, self._equip, emit, now)
+        self.reloader = Reloader(path, self.files.config, kinds, self.runner, self._equip, emit, now)
 
     def write(self, *names: str, **changes: str) -> None:
         for name in names:
@@ -79,7 +79,7 @@ async def playing(root: Path, kinds: Kinds = KINDS) -> AsyncIterator[Scene]:
         try:
             yield scene
         finally:
-            await scene.fleet.close()
+            await scene.runner.close()
             await scene.stage.timetable.close()
 
 
@@ -91,8 +91,8 @@ async def test_what_keeps_one_policy_from_being_set_up_keeps_no_other(tmp_path: 
     async with playing(tmp_path) as scene:
         scene.write("a", "b", "c")
         scene.broken["b"] = error
-        await scene.intake.load()
-        assert sorted(scene.fleet.policies) == ["a", "c"]
+        await scene.reloader.load()
+        assert sorted(scene.runner.policies) == ["a", "c"]
         (rejected,) = scene.stage.told(ConfigRejected)
         assert (rejected.policy, Path(rejected.file).name, rejected.keeps) == ("b", "b.yaml", "")
         assert str(error) in rejected.errors[0]
@@ -101,37 +101,37 @@ async def test_what_keeps_one_policy_from_being_set_up_keeps_no_other(tmp_path: 
 async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tmp_path: Path) -> None:
     async with playing(tmp_path) as scene:
         scene.write("a", "b")
-        await scene.intake.load()
-        before = scene.fleet.policies["b"]
+        await scene.reloader.load()
+        before = scene.runner.policies["b"]
         scene.broken["b"] = RuntimeError("a defect")
         scene.write("a", "b", health="{fall: 5}")
-        await scene.intake.reload()
-        assert scene.fleet.policies["a"].health.fall == 5
-        assert scene.fleet.policies["b"] == before
+        await scene.reloader.reload()
+        assert scene.runner.policies["a"].health.fall == 5
+        assert scene.runner.policies["b"] == before
         (rejected,) = scene.stage.told(ConfigRejected)
         assert rejected.keeps == f"revision {before.source.revision} of policy b"
-        assert {found.policy: found.rejected for found in scene.fleet.overview()} == {"a": "", "b": rejected.errors[0]}
+        assert {found.policy: found.rejected for found in scene.runner.overview()} == {"a": "", "b": rejected.errors[0]}
 
 
 async def test_a_policy_that_could_not_be_set_up_is_tried_again_and_said_once(tmp_path: Path) -> None:
     async with playing(tmp_path) as scene:
         scene.write("a", "b")
         scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
-        await scene.intake.load()
-        assert scene.intake.waits()
-        assert not await scene.intake.changed()
-        await scene.intake.retry()
-        await scene.intake.reload()
+        await scene.reloader.load()
+        assert scene.reloader.waits()
+        assert not await scene.reloader.changed()
+        await scene.reloader.retry()
+        await scene.reloader.reload()
         assert scene.told(ConfigRejected) == ["b"]
 
         del scene.broken["b"]
-        await scene.intake.retry()
-        assert not scene.intake.waits()
+        await scene.reloader.retry()
+        assert not scene.reloader.waits()
         assert sorted(scene.told(PolicyLoaded)) == ["a", "b"]
 
         scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
         scene.write("b", health="{fall: 5}")
-        await scene.intake.reload()
+        await scene.reloader.reload()
         assert scene.told(ConfigRejected) == ["b", "b"]
 
 
@@ -139,10 +139,10 @@ async def test_a_policy_that_could_not_be_set_up_and_is_gone_is_not_tried_again(
     async with playing(tmp_path) as scene:
         scene.write("a", "b")
         scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
-        await scene.intake.load()
+        await scene.reloader.load()
         (tmp_path / "policies" / "b.yaml").unlink()
-        await scene.intake.reload()
-        assert not scene.intake.waits()
+        await scene.reloader.reload()
+        assert not scene.reloader.waits()
         assert scene.told(PolicyRemoved) == []
 
 
@@ -151,15 +151,15 @@ async def test_several_policies_are_halted_at_the_same_time(tmp_path: Path) -> N
         release = asyncio.Event()
         scene.stage.dns.on_read.extend([Fault(Moment.BEFORE, hold=release)] * 3)
         scene.write("a", "b", "c")
-        await scene.intake.load()
+        await scene.reloader.load()
         await until(lambda: len(scene.stage.dns.reads) == 3)
         scene.write("a", "b", health="{fall: 5}")
         (tmp_path / "policies" / "c.yaml").unlink()
-        reloading = asyncio.create_task(scene.intake.reload())
-        await until(lambda: not scene.fleet.policies)  # all three are told to end before any of them has
+        reloading = asyncio.create_task(scene.reloader.reload())
+        await until(lambda: not scene.runner.policies)  # all three are told to end before any of them has
         release.set()
         await reloading
-        assert sorted(scene.fleet.policies) == ["a", "b"]
+        assert sorted(scene.runner.policies) == ["a", "b"]
         assert scene.told(PolicyRemoved) == ["c"]
 
 
@@ -170,14 +170,14 @@ async def test_a_defect_in_reading_the_files_is_said_and_stops_nothing(tmp_path:
 
     async with playing(tmp_path, kinds_that(explode)) as scene:
         scene.write("a")
-        await scene.intake.load()
+        await scene.reloader.load()
         scene.files.write("b.yaml", policy("b", "b.example.net").replace("/health", "/boom"))
-        await scene.intake.reload()
-        await scene.intake.reload()
+        await scene.reloader.reload()
+        await scene.reloader.reload()
         (rejected,) = scene.stage.told(ConfigRejected)
         assert "FD116" in rejected.errors[0]
         assert "(RecursionError)" in rejected.errors[0]
-        assert list(scene.fleet.policies) == ["a"]
+        assert list(scene.runner.policies) == ["a"]
 
 
 async def test_files_are_read_beside_the_loop(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ async def test_files_are_read_beside_the_loop(tmp_path: Path) -> None:
 
     async with playing(tmp_path, kinds_that(note)) as scene:
         scene.write("a", "b")
-        await scene.intake.load()
-        await scene.intake.reload()
+        await scene.reloader.load()
+        await scene.reloader.reload()
         assert len(read_in) == 4
         assert threading.main_thread() not in [*read_in, *scene.equipped_in]
 
@@ -213,25 +213,25 @@ def kinds_that(do: Callable[[LookSettings], None]) -> Kinds:
 async def test_a_directory_without_policies_is_said_once_at_a_start_and_at_a_reload(tmp_path: Path) -> None:
     async with playing(tmp_path) as scene:
         directory = tmp_path / "policies"
-        await scene.intake.load()
-        await scene.intake.reload()
+        await scene.reloader.load()
+        await scene.reloader.reload()
         (rejected,) = scene.stage.told(ConfigRejected)
         assert (rejected.file, rejected.policy) == (str(directory), "")
         assert "there is no policy file" in rejected.say()
 
         scene.write("a", "b")
-        await scene.intake.reload()
+        await scene.reloader.reload()
         directory.rename(tmp_path / "away")
-        await scene.intake.reload()
-        await scene.intake.reload()
+        await scene.reloader.reload()
+        await scene.reloader.reload()
         _, again = scene.stage.told(ConfigRejected)
         assert (again.file, again.keeps) == (str(directory), "every policy that runs")
-        assert sorted(scene.fleet.policies) == ["a", "b"]
-        assert all(found.rejected == again.errors[0] for found in scene.fleet.overview())
+        assert sorted(scene.runner.policies) == ["a", "b"]
+        assert all(found.rejected == again.errors[0] for found in scene.runner.overview())
 
         (tmp_path / "away").rename(directory)
-        await scene.intake.reload()
-        assert {found.rejected for found in scene.fleet.overview()} == {""}
+        await scene.reloader.reload()
+        assert {found.rejected for found in scene.runner.overview()} == {""}
 
 
 async def test_a_first_start_without_policies_says_so_and_takes_them_up_when_they_come(tmp_path: Path) -> None:

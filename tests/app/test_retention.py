@@ -13,7 +13,7 @@ from support.servers import ZONE
 from failoverd.app import Daemon
 from failoverd.core.errors import JournalError
 from failoverd.core.events import DaemonStarted, Event
-from failoverd.core.situations import PolicySituation
+from failoverd.core.status import PolicyStatus
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import Reading
@@ -66,9 +66,9 @@ async def test_the_regular_job_deletes_history_that_is_older_than_the_retention(
 
 async def test_a_start_forgets_where_policies_stood_that_are_gone(tmp_path: Path) -> None:
     async with site(tmp_path, EMBEDDED) as here:
-        gone = PolicySituation(policy="gone", at=time.time(), file="policies/gone.yaml", revision="r1")
+        gone = PolicyStatus(policy="gone", at=time.time(), file="policies/gone.yaml", revision="r1")
         async with open_journal(tmp_path / "journal.db", complain) as journal:
-            await journal.situate([gone])
+            await journal.update_status([gone])
         async with running(here.config):
             with Reading(tmp_path / "journal.db") as reading:
                 assert [policy.policy for policy in reading.policies()] == ["api"]

@@ -115,7 +115,7 @@ async def test_a_defect_in_a_reload_does_not_leave_the_manager_waiting(
         life = asyncio.create_task(daemon.run())
         await started.wait()
         assert "READY" in await manager.next_transition()
-        monkeypatch.setattr(daemon._intake, "reload", fail)
+        monkeypatch.setattr(daemon._reloader, "reload", fail)
         with pytest.raises(RuntimeError, match="a defect"):
             await daemon.reload()
         assert "RELOADING" in await manager.next_transition()

@@ -15,14 +15,14 @@ from failoverd.cli.telling import history, moment, show_history, show_status, sh
 from failoverd.core.decide import Reason
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
-from failoverd.core.situations import (
+from failoverd.core.status import (
     Heartbeat,
-    PolicySituation,
-    ProbingSituation,
-    RegionSituation,
-    TargetSituation,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
     TargetState,
-    VantageSituation,
+    TargetStatus,
+    VantageStatus,
 )
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -130,34 +130,34 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
 async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_silent(
     journal: SqliteJournal, path: Path
 ) -> None:
-    isolated = VantageSituation(NOW, ("IPv4",), NOW - 120.0, "IPv4: 2 of 3 sentinels do not answer", 3, ("a", "b"))
-    for situation, words in (
+    isolated = VantageStatus(NOW, ("IPv4",), NOW - 120.0, "IPv4: 2 of 3 sentinels do not answer", 3, ("a", "b"))
+    for isolation, words in (
         (isolated, "prober: abstains on IPv4 for 2m: IPv4: 2 of 3 sentinels do not answer"),
         (
             replace(isolated, isolated=(), silent=("a",)),
             "prober: trusts its network; 1 of 3 sentinels do not answer: a",
         ),
     ):
-        await journal.situate([Heartbeat(NOW, 1, NOW, "1", "running"), situation])
+        await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), isolation])
         console, written = screen()
         with Reading(path) as reading:
             show_status(console, reading, NOW)
-            assert reading.vantage() == situation
+            assert reading.vantage() == isolation
         assert words in " ".join(written.getvalue().split())
 
 
 async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, path: Path) -> None:
-    kept = ProbingSituation(NOW, 2_000.4, 0.005, 0.0123, in_flight=9, skipped=1_200)
-    for situation, words in (
+    kept = ProbingStatus(NOW, 2_000.4, 0.005, 0.0123, in_flight=9, skipped=1_200)
+    for probing, words in (
         (kept, "probing: 2,000/s, lag p99 5 ms, at most 12 ms, 1,200 skipped, 0 waiting"),
         (replace(kept, rate=0.44, lag=1.5), "probing: 0.4/s, lag p99 1,500 ms"),
         (replace(kept, stretched=4), "shedding load: intervals are 4 times as long as written; re-checks keep"),
     ):
-        await journal.situate([Heartbeat(NOW, 1, NOW, "1", "running"), situation])
+        await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), probing])
         console, written = screen()
         with Reading(path) as reading:
             show_status(console, reading, NOW)
-            assert reading.probing() == situation
+            assert reading.probing() == probing
             assert status(reading, NOW)["probing"]["skipped"] == 1_200
         assert words in " ".join(written.getvalue().split())
 
@@ -166,12 +166,12 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
 
 
 async def test_status_shows_what_servers_said_and_never_obeys_it(journal: SqliteJournal, path: Path) -> None:
-    await journal.situate(
+    await journal.update_status(
         [
             Heartbeat(NOW, 4711, NOW, EVIL, "running"),
-            PolicySituation(TARGET.policy, NOW, EVIL, EVIL, runbook=EVIL, rejected=EVIL, incident_id="inc-1"),
-            RegionSituation(TARGET.policy, "A", "azure-eastus", NOW, "down", 0, NOW, None, EVIL),
-            TargetSituation(TARGET, NOW, TargetState.DELAYED, detail=EVIL, remedy=EVIL, manual=f"nsupdate\n{EVIL}"),
+            PolicyStatus(TARGET.policy, NOW, EVIL, EVIL, runbook=EVIL, rejected=EVIL, incident_id="inc-1"),
+            RegionStatus(TARGET.policy, "A", "azure-eastus", NOW, "down", 0, NOW, None, EVIL),
+            TargetStatus(TARGET, NOW, TargetState.DELAYED, detail=EVIL, remedy=EVIL, manual=f"nsupdate\n{EVIL}"),
         ]
     )
     console, written = screen()

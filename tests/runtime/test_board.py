@@ -202,7 +202,7 @@ def test_what_was_never_seen_says_why_without_an_event() -> None:
     scene.board.regions("api", RecordType.A)
     scene.looks("B", AZURE)
     assert scene.events == []
-    told = {situation.region: situation.evidence for situation in scene.board.situations("api")}
+    told = {status.region: status.evidence for status in scene.board.statuses("api")}
     assert "no_route" in told["azure"]
     assert "not probed yet" in told["oci"]
 
@@ -295,7 +295,7 @@ def test_the_board_says_where_its_regions_stand() -> None:
     scene = Scene(policy())
     scene.looks("PP")
     scene.looks("FFF", AZURE)
-    by_region = {found.region: found for found in scene.board.situations("api")}
+    by_region = {found.region: found for found in scene.board.statuses("api")}
     assert (by_region["azure"].state, by_region["oci"].state) == ("down", "healthy")
     assert by_region["azure"].score == 0
     assert AZURE in by_region["azure"].evidence
@@ -497,10 +497,10 @@ def test_everything_at_once_turns_nothing_unhealthy_until_it_is_seen_again() -> 
     scene.looks("F" * 20)
     assert scene.names() == ["vantage.isolated"]
     assert scene.woken == []
-    assert scene.vantage.situation().isolated == ("IPv4",)
-    assert "endpoints fail" in scene.vantage.situation().evidence
+    assert scene.vantage.status().isolated == ("IPv4",)
+    assert "endpoints fail" in scene.vantage.status().evidence
     assert scene.looks("P") == ["vantage.rejoined"]
-    assert scene.vantage.situation().isolated == ()
+    assert scene.vantage.status().isolated == ()
 
 
 def test_two_of_three_clouds_are_believed_after_the_bound() -> None:
@@ -562,7 +562,7 @@ def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
     scene.listen("FF")
     scene.looks("F" * 20)
     assert scene.names() == ["vantage.isolated"]
-    assert scene.vantage.situation().silent == ("dns-201", "dns-202", "dns-203")
+    assert scene.vantage.status().silent == ("dns-201", "dns-202", "dns-203")
     scene.listen("PPPPP")
     assert scene.names() == ["vantage.isolated", "vantage.rejoined"]
 

@@ -17,7 +17,7 @@ from support.stage import (
     playing,
     policy,
     record,
-    situation,
+    status,
 )
 from support.virtual import elapse, now, until, virtually
 
@@ -49,7 +49,7 @@ async def test_a_provider_that_is_down_is_said_once_for_each_reason_with_the_com
         assert len(stage.told(TargetDelayed)) <= 2  # once before it knew of the region, once after
         stage.dns.down = Permanent("the key is wrong", reason="bad_key")
         await until(lambda: stage.told(TargetDelayed)[-1].reason == "bad_key")
-        assert situation(stage).generation == 1
+        assert status(stage).generation == 1
         stage.dns.down = None
         await until(stage.steers(API, oci=100.0))
         (resumed,) = stage.told(TargetResumed)

@@ -164,7 +164,7 @@ async def test_a_journal_that_does_not_answer_costs_seconds_once_and_then_almost
     await desk.memory.recall(TARGET, 0.0)
     assert now() - begun == pytest.approx(PATIENCE)
     await desk.memory.intend(plan(), now())
-    await desk.memory.situate([])
+    await desk.memory.update_status([])
     assert now() - begun < 2 * PATIENCE
     assert [event.reason for event in desk.events if isinstance(event, JournalFailed)] == ["journal_slow"]
 

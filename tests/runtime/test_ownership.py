@@ -17,7 +17,7 @@ from support.stage import (
     policy,
     record,
     regions,
-    situation,
+    status,
     target,
 )
 from support.virtual import elapse, now, until, virtually
@@ -34,7 +34,7 @@ from failoverd.core.events import (
     TargetResumed,
 )
 from failoverd.core.records import OnDrift, RecordType
-from failoverd.core.situations import TargetState
+from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.reconciling import FENCED_TRIES
 
@@ -75,8 +75,8 @@ async def test_with_on_drift_report_a_hand_edit_stays_and_is_said_once() -> None
         await elapse(120.0)
         assert stage.shares(found) == {"azure": 50.0, "oci": 50.0}
         assert len(stage.told(DriftDetected)) == 1
-        assert situation(stage).state is TargetState.DRIFTED
-        assert situation(stage).manual.startswith("paper put")
+        assert status(stage).state is TargetState.DRIFTED
+        assert status(stage).manual.startswith("paper put")
 
 
 @virtually
@@ -107,8 +107,8 @@ async def test_a_hand_edit_ends_no_hold() -> None:
         assert told.until == pytest.approx(edited + INTENT, abs=0.1)
         await elapse(INTENT - TICK)
         assert stage.shares(found) == {"azure": 70.0, "oci": 30.0}
-        assert situation(stage).state is TargetState.DRIFTED
-        assert situation(stage).until == told.until
+        assert status(stage).state is TargetState.DRIFTED
+        assert status(stage).until == told.until
         await elapse(2 * TICK)
         assert stage.shares(found) == {"oci": 100.0}
         assert [event.will for event in stage.told(DriftDetected)][1:] == ["puts its own answer back"]
@@ -150,7 +150,7 @@ async def test_with_on_drift_adopt_an_edit_becomes_the_answer_until_health_wants
         await elapse(10 * TICK)
         assert stage.shares(found) == {"azure": 50.0, "oci": 50.0}
         assert stage.generation(found) == 2
-        assert situation(stage).state is TargetState.IN_SYNC
+        assert status(stage).state is TargetState.IN_SYNC
         assert stage.told(ChangeApplied)[-1].kind == "adopt"
         assert len(stage.told(DriftDetected)) == 1
         stage.fails(AZURE)
@@ -296,7 +296,7 @@ async def test_an_emptied_record_gets_its_last_answer_back_even_while_everything
     async with playing(API) as stage:
         await normal(stage)
         stage.fails(AZURE, OCI)
-        await until(lambda: situation(stage).wish == "hold_all_down")
+        await until(lambda: status(stage).wish == "hold_all_down")
         stage.zonefile.put(AT, None)
         await until(lambda: stage.shares(API) != {})
         assert sum(stage.shares(API).values()) == 100.0
@@ -324,8 +324,8 @@ def test_a_name_that_is_not_ours_is_refused_once_and_never_touched(text: str | N
             await elapse(60.0)
             assert stage.zonefile.writes == []
             assert [event.reason for event in stage.told(PlanRefused)] == [reason]
-            assert situation(stage).state is TargetState.REFUSED
-            assert situation(stage).remedy
+            assert status(stage).state is TargetState.REFUSED
+            assert status(stage).remedy
 
     scenario()
 

@@ -247,7 +247,7 @@ async def test_a_start_with_many_endpoints_does_not_look_like_overload() -> None
     async with scene(found) as here:
         await elapse(3 * (WINDOW + PATIENCE))
         assert here.told(ProbingShed) == []
-        assert here.probing.situation().rate == pytest.approx(20, rel=0.2)
+        assert here.probing.status().rate == pytest.approx(20, rel=0.2)
 
 
 @virtually
@@ -258,11 +258,11 @@ async def test_how_it_keeps_up_is_told_in_numbers_that_can_be_written_down() -> 
         for _ in range(5):
             here.probing._lags.add(3_600.0)  # beyond every bucket
         await elapse(2.0)
-        told = here.probing.situation()
+        told = here.probing.status()
         assert (told.lag, told.lag_max) == (3_600.0, 3_600.0)
         assert told.rate == pytest.approx(10, rel=0.1)
         await elapse(130.0)
-        assert here.probing.situation().lag_max == pytest.approx(0.0, abs=1e-6)
+        assert here.probing.status().lag_max == pytest.approx(0.0, abs=1e-6)
 
 
 # -- trip wires --------------------------------------------------------------------------------------------------------

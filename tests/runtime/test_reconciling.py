@@ -20,7 +20,7 @@ from support.stage import (
     policy,
     record,
     regions,
-    situation,
+    status,
 )
 from support.virtual import elapse, now, until, virtually
 
@@ -35,7 +35,7 @@ from failoverd.core.events import (
     TargetDelayed,
 )
 from failoverd.core.records import Limits, Marker, RecordType
-from failoverd.core.situations import TargetState
+from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.reconciling import GATHER
 
@@ -107,7 +107,7 @@ async def test_nothing_is_written_before_every_region_has_a_verdict() -> None:
         await elapse(120.0)
         assert stage.zonefile.writes == []
         assert [event.verdict for event in stage.told(DecisionMade)] == ["hold_no_verdict"]
-        assert situation(stage).state is TargetState.HOLDING
+        assert status(stage).state is TargetState.HOLDING
         stage.heals(AZURE)
         await until(stage.steers(API, **NORMAL))
 
@@ -154,7 +154,7 @@ async def test_every_region_down_moves_nothing() -> None:
         stage.fails(OCI)
         await elapse(120.0)
         assert stage.shares(API) == {"oci": 100.0}
-        assert situation(stage).wish == "hold_all_down"
+        assert status(stage).wish == "hold_all_down"
 
 
 @virtually
@@ -171,10 +171,10 @@ async def test_a_region_that_nobody_can_see_any_more_keeps_its_share() -> None:
 async def test_the_second_look_at_an_unchanged_world_says_nothing_and_writes_nothing() -> None:
     async with playing(API) as stage:
         await normal(stage)
-        said, situated = len(stage.events), len(stage.journal.situations)
+        said, stated = len(stage.events), len(stage.journal.statuses)
         await elapse(600.0)
         assert (len(stage.events), len(stage.zonefile.writes)) == (said, 1)
-        assert len(stage.journal.situations) == situated
+        assert len(stage.journal.statuses) == stated
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
@@ -189,11 +189,11 @@ async def test_a_limit_holds_is_said_once_and_lets_go_by_itself() -> None:
         await until(stage.steers(found, oci=100.0))
         first = stage.told(ChangeApplied)[0].at
         stage.heals(AZURE)
-        await until(lambda: situation(stage).state is TargetState.LIMITED)
+        await until(lambda: status(stage).state is TargetState.LIMITED)
         (held,) = stage.told(PlanHeld)
         assert held.rule_at == "policies/api.yaml:24"
         assert held.until == pytest.approx(first + 600.0, abs=0.1)
-        assert situation(stage).until == held.until
+        assert status(stage).until == held.until
         assert held.manual.startswith("paper put")
         await until(stage.steers(found, **NORMAL), within=700.0)
         assert first + 600.0 <= now() <= first + 600.0 + TICK + 0.1

@@ -272,7 +272,7 @@ async def play(seed: int) -> tuple[Cluster, list[str]]:
     await cluster.calm()
     wrong = await cluster.still_wrong()
     if wrong:
-        wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.situations()]
+        wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.statuses()]
     await cluster.end()
     return cluster, [*cluster.violations, *cluster.defects(), *wrong]
 

@@ -11,7 +11,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import IncidentOpened
 from failoverd.core.guard import PastChange
 from failoverd.core.plan import LastGood
-from failoverd.core.situations import Heartbeat, PolicySituation, RegionSituation, TargetSituation, TargetState
+from failoverd.core.status import Heartbeat, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Journal
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
@@ -214,15 +214,15 @@ async def test_pruning_more_than_one_batch_deletes_all_of_it(journal: SqliteJour
     assert await journal.prune(before=2_000.0) == 3_000
 
 
-async def test_the_newest_situation_of_each_key_is_what_stands(journal: SqliteJournal, path: Path) -> None:
-    held = TargetSituation(TARGET, 100.0, TargetState.LIMITED, wish="failover", wanted={"oci-ashburn": 10_000})
-    synced = TargetSituation(TARGET, 200.0, TargetState.IN_SYNC, generation=8, published={"oci-ashburn": 10_000})
-    other = TargetSituation(OTHER, 150.0, TargetState.DELAYED, detail="no answer", remedy="start it")
-    region = RegionSituation("inference-api", "A", "azure-eastus", 100.0, "down", 0, 90.0, None, "refused")
-    policy = PolicySituation("inference-api", 90.0, "policies/inference-api.yaml", "4f2a91")
+async def test_the_newest_status_of_each_key_is_what_stands(journal: SqliteJournal, path: Path) -> None:
+    held = TargetStatus(TARGET, 100.0, TargetState.LIMITED, wish="failover", wanted={"oci-ashburn": 10_000})
+    synced = TargetStatus(TARGET, 200.0, TargetState.IN_SYNC, generation=8, published={"oci-ashburn": 10_000})
+    other = TargetStatus(OTHER, 150.0, TargetState.DELAYED, detail="no answer", remedy="start it")
+    region = RegionStatus("inference-api", "A", "azure-eastus", 100.0, "down", 0, 90.0, None, "refused")
+    policy = PolicyStatus("inference-api", 90.0, "policies/inference-api.yaml", "4f2a91")
     heart = Heartbeat(210.0, 4711, 10.0, "0.1.0", "running")
-    await journal.situate([held, other, region, policy, Heartbeat(1.0, 1, 1.0, "0.1.0", "starting")])
-    await journal.situate([synced, heart])
+    await journal.update_status([held, other, region, policy, Heartbeat(1.0, 1, 1.0, "0.1.0", "starting")])
+    await journal.update_status([synced, heart])
     with Reading(path) as reading:
         assert reading.targets() == (synced, other)
         assert reading.regions() == (region,)
@@ -230,9 +230,11 @@ async def test_the_newest_situation_of_each_key_is_what_stands(journal: SqliteJo
         assert reading.heartbeat() == heart
 
 
-async def test_a_dismissed_policy_has_no_situation_and_keeps_its_history(journal: SqliteJournal, path: Path) -> None:
+async def test_a_dismissed_policy_has_no_status_and_keeps_its_history(journal: SqliteJournal, path: Path) -> None:
     await apply(journal, "chg-1", 8, at=100.0)
-    await journal.situate([TargetSituation(TARGET, 100.0, TargetState.IN_SYNC), Heartbeat(1.0, 1, 1.0, "1", "running")])
+    await journal.update_status(
+        [TargetStatus(TARGET, 100.0, TargetState.IN_SYNC), Heartbeat(1.0, 1, 1.0, "1", "running")]
+    )
     await journal.dismiss("inference-api")
     with Reading(path) as reading:
         assert reading.targets() == ()
@@ -240,9 +242,11 @@ async def test_a_dismissed_policy_has_no_situation_and_keeps_its_history(journal
         assert len(reading.changes()) == 1
 
 
-async def test_only_the_situations_of_configured_policies_survive_a_start(journal: SqliteJournal, path: Path) -> None:
-    known = PolicySituation("inference-api", 1.0, "a.yaml", "r1")
-    await journal.situate([known, PolicySituation("gone", 1.0, "b.yaml", "r1"), Heartbeat(1.0, 1, 1.0, "1", "running")])
+async def test_only_the_statuses_of_configured_policies_survive_a_start(journal: SqliteJournal, path: Path) -> None:
+    known = PolicyStatus("inference-api", 1.0, "a.yaml", "r1")
+    await journal.update_status(
+        [known, PolicyStatus("gone", 1.0, "b.yaml", "r1"), Heartbeat(1.0, 1, 1.0, "1", "running")]
+    )
     await journal.retain(["inference-api"], 2.0)
     with Reading(path) as reading:
         assert reading.policies() == (known,)

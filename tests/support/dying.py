@@ -14,8 +14,8 @@ from typing import Any
 
 from failoverd.cli.daemon import main
 from failoverd.runtime.applying import Applier
+from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.memory import Memory
-from failoverd.runtime.opening import Opening
 
 STEPS = (
     "before the intent",
@@ -61,7 +61,7 @@ def arm(step: str, generation: int) -> None:
         case "after the request left":
             die_when_sent(planned)
         case "after the answer came":
-            around(Opening, "apply", at=planned)
+            around(LazyProvider, "apply", at=planned)
         case "after the read-back":
             around(Applier, "_read_back", at=planned)
         case "after the outcome":
@@ -72,10 +72,10 @@ def arm(step: str, generation: int) -> None:
 
 def die_when_sent(planned: Callable[[tuple[Any, ...]], bool]) -> None:
     """Die between the request and its answer: the server does the work, and nobody is there to hear of it."""
-    apply, drain = Opening.apply, asyncio.StreamWriter.drain
+    apply, drain = LazyProvider.apply, asyncio.StreamWriter.drain
     writing = False
 
-    async def applying(self: Opening, approved: Any) -> None:  # noqa: ANN401
+    async def applying(self: LazyProvider, approved: Any) -> None:  # noqa: ANN401
         nonlocal writing
         writing = planned((approved,))
         await apply(self, approved)
@@ -85,7 +85,7 @@ def die_when_sent(planned: Callable[[tuple[Any, ...]], bool]) -> None:
         if writing:
             die()
 
-    Opening.apply = applying  # type: ignore[method-assign]
+    LazyProvider.apply = applying  # type: ignore[method-assign]
     asyncio.StreamWriter.drain = draining  # type: ignore[method-assign]
 
 

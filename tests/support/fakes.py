@@ -28,7 +28,7 @@ from failoverd.core.records import (
     Target,
     Timings,
 )
-from failoverd.core.situations import Situation
+from failoverd.core.status import Status
 from failoverd.ports import (
     Cancel,
     ChangeOutcome,
@@ -338,7 +338,7 @@ class PaperJournal:
     events: list[Event] = field(default_factory=list)
     changes: dict[str, _Entry] = field(default_factory=dict)
     answers: dict[Target, LastGood] = field(default_factory=dict)
-    situations: dict[object, Situation] = field(default_factory=dict)
+    statuses: dict[object, Status] = field(default_factory=dict)
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -383,15 +383,15 @@ class PaperJournal:
         )
         return self.answers.get(target), changes
 
-    async def situate(self, situations: Sequence[Situation]) -> None:
+    async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)
-        for situation in situations:
-            self.situations[getattr(situation, "target", situation)] = situation
+        for status in statuses:
+            self.statuses[getattr(status, "target", status)] = status
 
     async def dismiss(self, policy: str) -> None:
         await self._turn(writes=True)
-        for key in [key for key in self.situations if getattr(key, "policy", None) == policy]:
-            del self.situations[key]
+        for key in [key for key in self.statuses if getattr(key, "policy", None) == policy]:
+            del self.statuses[key]
 
     def interrupted(self, at: float) -> list[Plan]:
         """What an earlier process began and did not end."""

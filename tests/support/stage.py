@@ -23,7 +23,7 @@ from failoverd.core.records import (
     Source,
     Target,
 )
-from failoverd.core.situations import TargetSituation
+from failoverd.core.status import TargetStatus
 from failoverd.ports import Provider, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
@@ -240,13 +240,13 @@ NORMAL = {"azure": 70.0, "oci": 30.0}
 SECOND = "192.0.2.11"
 
 
-def situation(stage: Stage, number: int = 0, name: str = "api") -> TargetSituation:
+def status(stage: Stage, number: int = 0, name: str = "api") -> TargetStatus:
     """Where the target stood after its last round."""
-    return stage.reconcilers[name].situations()[number]
+    return stage.reconcilers[name].statuses()[number]
 
 
 async def normal(stage: Stage) -> None:
     """Everything is published as the file says, and the first excitement is over."""
-    await virtual.until(lambda: all(len(found.situations()) for found in stage.reconcilers.values()))
+    await virtual.until(lambda: all(len(found.statuses()) for found in stage.reconcilers.values()))
     await virtual.until(stage.steers(API, **NORMAL))
     await asyncio.sleep(2 * TICK)

@@ -17,7 +17,7 @@ from support.servers import ZONE
 from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult, Timings
-from failoverd.core.situations import RegionSituation, VantageSituation
+from failoverd.core.status import RegionStatus, VantageStatus
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
 from failoverd.telemetry import exposing
 from failoverd.telemetry.exposing import exposed
@@ -155,8 +155,8 @@ def tally() -> ProbeTally:
 
 def metrics() -> Metrics:
     figures = ProbingFigures(probes=(tally().figures(),), lag_max=0.25, skipped=3, stretched=2, wires=4)
-    region = RegionSituation("api", "A", 'a "quoted"\nname', 0.0, "down", 2_500, 0.0)
-    vantage = VantageSituation(0.0, ("IPv4", "IPv6"), 0.0)
+    region = RegionStatus("api", "A", 'a "quoted"\nname', 0.0, "down", 2_500, 0.0)
+    vantage = VantageStatus(0.0, ("IPv4", "IPv6"), 0.0)
     return Metrics(lambda: figures, lambda: [region, vantage], "1.2.3", 1_000.0)
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from failoverd.cli.demo.world import REGIONS
 from failoverd.core.events import Event, Level
 from failoverd.core.records import WHOLE
-from failoverd.core.situations import RegionSituation, TargetSituation
+from failoverd.core.status import RegionStatus, TargetStatus
 
 if TYPE_CHECKING:
     from failoverd.cli.demo.scenario import World
@@ -119,11 +119,11 @@ def summarise(console: Console, result: dict[str, Any]) -> None:
 def _standing(world: "World") -> tuple[dict[str, str], dict[str, int]]:
     health: dict[str, str] = {}
     published: dict[str, int] = {}
-    for situation in world.daemon.snapshot():
-        if isinstance(situation, RegionSituation):
-            health[situation.region] = situation.state
-        elif isinstance(situation, TargetSituation):
-            published |= situation.published
+    for status in world.daemon.snapshot():
+        if isinstance(status, RegionStatus):
+            health[status.region] = status.state
+        elif isinstance(status, TargetStatus):
+            published |= status.published
     return health, published
 
 

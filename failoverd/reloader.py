@@ -14,15 +14,15 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, Kinds, Prober
-from failoverd.runtime.fleet import Fleet
+from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.supervising import describe
 
 Equip = Callable[[Policy], Mapping[str, Prober]]
 """The probers of a policy's checks. Reads files; raises ConfigError when a check cannot be set up here."""
 
 
-class Intake:
-    """Makes the fleet follow the files. One call at a time: its methods are not meant to overlap.
+class Reloader:
+    """Makes the runner follow the files. One call at a time: its methods are not meant to overlap.
 
     Args:
         path: the daemon's configuration file.
@@ -30,12 +30,12 @@ class Intake:
     """
 
     def __init__(
-        self, path: Path, config: Config, known: Kinds, fleet: Fleet, equip: Equip, emit: Emit, clock: Clock
+        self, path: Path, config: Config, known: Kinds, runner: PolicyRunner, equip: Equip, emit: Emit, clock: Clock
     ) -> None:
         self._path = path
         self._config = config
         self._known = known
-        self._fleet = fleet
+        self._runner = runner
         self._equip = equip
         self._emit = emit
         self._clock = clock
@@ -54,7 +54,7 @@ class Intake:
         return await self._look() != self._seen
 
     async def load(self) -> None:
-        """Read the policies, and let the fleet run what they say."""
+        """Read the policies, and let the runner run what they say."""
         self._seen = await self._look()
         await self._follow()
 
@@ -98,7 +98,7 @@ class Intake:
         self._deferred = waiting
 
     async def _follow(self) -> None:
-        running = self._fleet.policies
+        running = self._runner.policies
         found = await asyncio.to_thread(load_policies, self._config, self._known, running=running)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
@@ -117,10 +117,10 @@ class Intake:
     async def _start(self, policy: Policy) -> None:
         async with self._equipping:
             probers = await asyncio.to_thread(self._equip, policy)
-        await self._fleet.take_up(policy, probers)
+        await self._runner.take_up(policy, probers)
 
     async def _remove(self, policy: Policy) -> None:
-        await self._alone(policy, self._fleet.remove(policy.name))
+        await self._alone(policy, self._runner.remove(policy.name))
 
     async def _alone(self, policy: Policy, work: Awaitable[None]) -> bool:
         """Whether it went well. If not, it is said of this policy, and the others are none the wiser."""
@@ -138,8 +138,8 @@ class Intake:
 
     def _reject_files(self, found: PolicySet, wanted: set[str]) -> None:
         """Say what does not load. The policies that it held go on as they were."""
-        for name in self._fleet.policies:
-            self._fleet.reject(name, "")
+        for name in self._runner.policies:
+            self._runner.reject(name, "")
         for rejected in found.rejected.values():
             errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
             self._reject(rejected.file, errors, rejected.policies)
@@ -149,7 +149,7 @@ class Intake:
     def _reject(self, file: str, errors: tuple[str, ...], policies: tuple[str, ...] = ()) -> None:
         """Once for each set of errors: a file that is merely looked at again is no news."""
         for name in policies:
-            self._fleet.reject(name, errors[0])
+            self._runner.reject(name, errors[0])
         if self._told.get(file) == errors:
             return
         self._told[file] = errors
@@ -159,7 +159,7 @@ class Intake:
 
     def _keeps(self, file: str, policies: tuple[str, ...]) -> str:
         """What goes on in spite of it."""
-        running = self._fleet.policies
+        running = self._runner.policies
         if file == str(self._path):
             return "the configuration that was read at the start"
         if file == str(self._config.policies):

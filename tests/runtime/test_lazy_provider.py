@@ -14,7 +14,7 @@ from failoverd.core.errors import ConfigError, FailoverdError, Permanent, Provid
 from failoverd.core.events import TargetDelayed
 from failoverd.core.records import Capabilities, RecordSet
 from failoverd.ports import Access, Provider, ProviderKind
-from failoverd.runtime.opening import Opening
+from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.settings import ProviderSettings
 
 API = policy()
@@ -41,9 +41,9 @@ class Server:
         finally:
             self.closed += 1
 
-    def opening(self, stack: AsyncExitStack) -> Opening:
+    def opening(self, stack: AsyncExitStack) -> LazyProvider:
         kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self.open)
-        return Opening("dns-main", kind, None, Access.WRITE, stack)
+        return LazyProvider("dns-main", kind, None, Access.WRITE, stack)
 
 
 @virtually

@@ -10,9 +10,9 @@ from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
 from failoverd.core.plan import LastGood
 from failoverd.core.records import Marker, Policy, RecordSet, Target
-from failoverd.core.situations import PolicySituation, Situation
+from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Urgency
-from failoverd.runtime.opening import Opening
+from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.reconciling import Reconciler, Tools
 from failoverd.runtime.supervising import supervise
@@ -39,10 +39,10 @@ class _Running:
     rejected: str = ""
 
 
-class Fleet:
+class PolicyRunner:
     """Starts, replaces and removes policies; wakes them; says where they stand."""
 
-    def __init__(self, tools: Tools, probing: Probing, providers: Mapping[str, Opening]) -> None:
+    def __init__(self, tools: Tools, probing: Probing, providers: Mapping[str, LazyProvider]) -> None:
         self._tools = tools
         self._probing = probing
         self._providers = providers
@@ -107,20 +107,20 @@ class Fleet:
         if policy in self._running:
             self._running[policy].rejected = error
 
-    def overview(self) -> list[PolicySituation]:
-        return [self._situation(running) for running in self._running.values()]
+    def overview(self) -> list[PolicyStatus]:
+        return [self._status(running) for running in self._running.values()]
 
-    def situations(self) -> list[Situation]:
+    def statuses(self) -> list[Status]:
         """Every policy, region and target."""
-        found: list[Situation] = []
+        found: list[Status] = []
         for running in self._running.values():
-            regions = self._tools.board.situations(running.policy.name)
-            found += [self._situation(running), *regions, *running.reconciler.situations()]
+            regions = self._tools.board.statuses(running.policy.name)
+            found += [self._status(running), *regions, *running.reconciler.statuses()]
         return found
 
-    def _situation(self, running: _Running) -> PolicySituation:
+    def _status(self, running: _Running) -> PolicyStatus:
         policy, incident = running.policy, self._tools.incidents.current(running.policy.name)
-        situation = PolicySituation(
+        status = PolicyStatus(
             policy=policy.name,
             at=self._tools.clock(),
             file=policy.source.file,
@@ -129,8 +129,8 @@ class Fleet:
             rejected=running.rejected,
         )
         if incident is None:
-            return situation
-        return replace(situation, incident_id=incident.id, incident_since=incident.opened_at)
+            return status
+        return replace(status, incident_id=incident.id, incident_since=incident.opened_at)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
 from failoverd.runtime.supervising import describe
 
 
-class Opening:
+class LazyProvider:
     """A provider that opens its kind on first use, and tries again on each use until it succeeds.
 
     So a provider with a missing key file or an address in use makes its own targets wait, and nobody else.

@@ -1,6 +1,6 @@
 """Where things stand: what `failoverctl status` tells, kept in the journal so that it can be told with the daemon dead.
 
-A situation replaces the one before it under the same key. History is told by events, not by these.
+A status replaces the one before it under the same key. History is told by events, not by these.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class TargetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TargetSituation:
+class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand."""
 
     target: Target
@@ -38,7 +38,7 @@ class TargetSituation:
 
 
 @dataclass(frozen=True, slots=True)
-class RegionSituation:
+class RegionStatus:
     """The health of one region of one policy, for one record type. `score` in basis points."""
 
     policy: str
@@ -53,7 +53,7 @@ class RegionSituation:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicySituation:
+class PolicyStatus:
     """Which revision of a policy runs. `rejected` is the first error of a newer file that does not load."""
 
     policy: str
@@ -78,7 +78,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
-class VantageSituation:
+class VantageStatus:
     """What the prober thinks of its own network.
 
     `isolated` lists the address families in which it abstains, `since` when the first of them began, or when it was
@@ -94,7 +94,7 @@ class VantageSituation:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbingSituation:
+class ProbingStatus:
     """How probing keeps up.
 
     Of the last seconds: `rate` looks a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
@@ -112,4 +112,4 @@ class ProbingSituation:
     wires: int = 0
 
 
-Situation = ProbingSituation | VantageSituation | TargetSituation | RegionSituation | PolicySituation | Heartbeat
+Status = ProbingStatus | VantageStatus | TargetStatus | RegionStatus | PolicyStatus | Heartbeat

@@ -12,8 +12,8 @@ from failoverd.core.events import DriftDetected
 from failoverd.core.plan import LastGood
 from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
 from failoverd.ports import Access, Provider, ProviderKind
-from failoverd.runtime.fleet import Fleet
-from failoverd.runtime.opening import Opening
+from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.settings import ProviderSettings
 
 GIVEN_UP = "192.0.2.99"
@@ -29,14 +29,14 @@ class InMemory(PaperProvider):
 
 
 class Scene:
-    """A fleet on the usual stage, whose one provider is `in_daemon` or somewhere else."""
+    """A runner on the usual stage, whose one provider is `in_daemon` or somewhere else."""
 
     def __init__(self, stack: AsyncExitStack, *, in_daemon: bool) -> None:
         self.stage = Stage()
         self.opened = 0
         kind = ProviderKind("memory", ProviderSettings, Capabilities({}, 255), self._open, in_daemon)
-        opening = Opening("dns-main", kind, None, Access.WRITE, stack)
-        self.fleet = Fleet(self.stage.tools, self.stage.probing, {"dns-main": opening})
+        opening = LazyProvider("dns-main", kind, None, Access.WRITE, stack)
+        self.runner = PolicyRunner(self.stage.tools, self.stage.probing, {"dns-main": opening})
 
     @property
     def zonefile(self) -> Zonefile:
@@ -49,8 +49,8 @@ class Scene:
 
     async def start(self, policy: Policy) -> None:
         """Up to the moment before the first look."""
-        await self.fleet.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
-        self.stage.reconcilers = {name: running.reconciler for name, running in self.fleet._running.items()}
+        await self.runner.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
+        self.stage.reconcilers = {name: running.reconciler for name, running in self.runner._running.items()}
 
     def stands(self) -> dict[str, int]:
         found = self.zonefile.observe(AT).records
@@ -69,7 +69,7 @@ async def playing(*, in_daemon: bool = True) -> AsyncIterator[Scene]:
         try:
             yield scene
         finally:
-            await scene.fleet.close()
+            await scene.runner.close()
             await scene.stage.prover.close()
             await scene.stage.timetable.close()
 
