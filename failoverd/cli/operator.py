@@ -57,17 +57,17 @@ def probe(
     policy: PolicyOption = None,
     check: Annotated[str | None, typer.Option("--check", help="only this check")] = None,
     output: OutputOption = Output.TEXT,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000, help="how many rounds of looks")] = 1,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000, help="how many rounds of probes")] = 1,
     every: Annotated[str, typer.Option("--every", help="time between rounds, such as 500ms")] = "1s",
     spend: Annotated[
         bool, typer.Option("--spend", help="let inference checks ask for completions, which cost tokens")
     ] = False,
 ) -> None:
-    """Look now, phase by phase, exactly as the daemon would. Exit 1: something fails, or cannot be seen from here."""
-    from failoverd.cli.probing import command
+    """Probe now, phase by phase, exactly as the daemon would. Exit 1: something fails, or cannot be seen from here."""
+    from failoverd.cli.probing import probe_verb
 
-    asked = command.Asked(target, policy, check, count, command.seconds(every), spend)
-    raise typer.Exit(command.probe(config, output, asked))
+    asked = probe_verb.ProbeOptions(target, policy, check, count, probe_verb.seconds(every), spend)
+    raise typer.Exit(probe_verb.probe(config, output, asked))
 
 
 @app.command()

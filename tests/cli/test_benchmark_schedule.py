@@ -25,7 +25,7 @@ from failoverd.core.records import (
     Timings,
 )
 from failoverd.ports import Cancel, Tell
-from failoverd.probes.inference.settings import InferenceSettings
+from failoverd.probes.inference_check.inference_settings import InferenceSettings
 
 HTTP = Check("live", "http", 10.0, 2.0)
 

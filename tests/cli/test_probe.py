@@ -70,7 +70,7 @@ class Told:
         return found
 
     def places(self) -> set[tuple[str, str]]:
-        return {(each["region"], each["check"]) for each in self.json["looks"]}
+        return {(each["region"], each["check"]) for each in self.json["probes"]}
 
 
 @dataclass
@@ -161,14 +161,14 @@ async def test_a_web_page_needs_no_policy(tmp_path: Path) -> None:
         url = f"http://{_text(target)}/health?deep=1"
         told = await probe(url, "--output", "json", "--config", str(tmp_path / "nosuch.yaml"))
         assert target.requests[0].startswith("GET /health?deep=1 HTTP/1.1")
-    (look,) = told.json["looks"]
-    assert (told.code, look["outcome"], look["kind"]) == (FINE, "pass", "http")
+    (shown,) = told.json["probes"]
+    assert (told.code, shown["outcome"], shown["kind"]) == (FINE, "pass", "http")
 
 
 async def test_a_port_that_talks_needs_no_policy() -> None:
     async with serve(greets(b"SSH-2.0\r\n")) as target:
         told = await probe(f"tcp://{_text(target)}", "--output", "json")
-    assert (told.code, told.json["looks"][0]["reason"]) == (FINE, "ok")
+    assert (told.code, told.json["probes"][0]["reason"]) == (FINE, "ok")
 
 
 @pytest.mark.parametrize(
@@ -184,9 +184,9 @@ async def test_a_port_that_talks_needs_no_policy() -> None:
 async def test_each_scheme_is_a_kind_of_check(form: str, kind: str, reasons: set[str]) -> None:
     with refusing() as nobody:
         told = await probe(form.format(place=_text(nobody)), "--output", "json")
-    (look,) = told.json["looks"]
-    assert (look["kind"], look["reason"] in reasons) == (kind, True), look
-    assert told.code == (FINE if look["reason"] == "ok" else FAILED)
+    (shown,) = told.json["probes"]
+    assert (shown["kind"], shown["reason"] in reasons) == (kind, True), shown
+    assert told.code == (FINE if shown["reason"] == "ok" else FAILED)
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ async def test_people_see_each_phase_and_what_a_failure_means(site: Site) -> Non
     assert "PASS  ok: 200 OK" in east
     drawn = [line.split()[0] for line in east.splitlines() if "█" in line]
     assert drawn == ["connect", "first", "total"]
-    assert told.out.splitlines()[-1] == "2 looks: 1 pass, 1 fail"
+    assert told.out.splitlines()[-1] == "2 probes: 1 pass, 1 fail"
 
 
 async def test_programs_get_one_object_with_the_same_keys_always(site: Site) -> None:
@@ -211,12 +211,12 @@ async def test_programs_get_one_object_with_the_same_keys_always(site: Site) -> 
         site.write_policy("  live: {http: /health, timeout: 1s}", west=_text(nobody))
         told = await site.probe("shop", "--output", "json")
     assert told.code == FAILED
-    west, east = told.json["looks"]
-    assert {**told.json, "looks": []} == {
+    west, east = told.json["probes"]
+    assert {**told.json, "probes": []} == {
         "target": "shop",
         "ok": False,
         "outcomes": {"pass": 1, "degraded": 0, "fail": 1, "blind": 0},
-        "looks": [],
+        "probes": [],
     }
     keys = "round policy region endpoint check kind at outcome reason detail meaning timings measures"
     assert west.keys() == east.keys() == set(keys.split())
@@ -243,8 +243,8 @@ async def test_blind_is_said_to_be_about_this_machine(site: Site) -> None:
 async def test_rounds_follow_each_other(site: Site) -> None:
     words = ("west", "--check", "live", "--count", "3", "--every", "100ms")
     told = await site.probe(*words, "--output", "json")
-    assert [each["round"] for each in told.json["looks"]] == [1, 2, 3]
-    first, _, last = (look["at"] for look in told.json["looks"])
+    assert [each["round"] for each in told.json["probes"]] == [1, 2, 3]
+    first, _, last = (shown["at"] for shown in told.json["probes"])
     assert first < last
     assert len(site.west.requests) == 3
     told = await site.probe(*words)
@@ -270,7 +270,7 @@ async def test_what_a_server_says_steers_no_terminal() -> None:
         (("nothing.like.it",), "what no policy names is a URL, such as https://nothing.like.it"),
         (("http://",), "'http://' has no host: write http://host/path"),
         (("tcp://:80",), "'tcp://:80' has no host: write tcp://host:port"),
-        (("://127.0.0.1",), "'://127.0.0.1' does not say how to look: write https://host/path"),
+        (("://127.0.0.1",), "'://127.0.0.1' does not say how to probe: write https://host/path"),
         (("http://127.0.0.1:x/",), "is not a URL: Port could not be"),
         (("shp",), 'did you mean "shop"?'),
         (("wst",), 'did you mean "west"?'),
@@ -372,10 +372,10 @@ async def model(site: Site) -> AsyncIterator[Api]:
 
 async def test_no_token_is_spent_unasked_and_no_key_is_shown(site: Site, model: Api) -> None:
     told = await site.probe("west", "--output", "json")
-    (look,) = told.json["looks"]
-    assert (told.code, look["outcome"], look["measures"]["completion_left_out"]) == (FINE, "pass", 1.0), told
+    (shown,) = told.json["probes"]
+    assert (told.code, shown["outcome"], shown["measures"]["completion_left_out"]) == (FINE, "pass", 1.0), told
     assert "add --spend to ask" in told.notes
-    assert look["detail"].endswith("; no completion: probe and benchmark spend no tokens without --spend")
+    assert shown["detail"].endswith("; no completion: probe and benchmark spend no tokens without --spend")
     assert not (site.folder / "journal.db").exists()
     assert not any("completions" in path for path in model.asked)
     assert KEY not in told.out + told.notes
@@ -383,7 +383,7 @@ async def test_no_token_is_spent_unasked_and_no_key_is_shown(site: Site, model: 
 
 async def test_what_may_be_spent_is_said_before_it_is(site: Site, model: Api) -> None:
     told = await site.probe("west", "--spend", "--output", "json")
-    assert (told.code, told.json["looks"][0]["measures"]["completion_left_out"]) == (FINE, 0.0), told
+    assert (told.code, told.json["probes"][0]["measures"]["completion_left_out"]) == (FINE, 0.0), told
     assert "at most 133 tokens" in told.notes
     assert sum("completions" in path for path in model.asked) == 1
     assert KEY not in told.out + told.notes
@@ -393,14 +393,14 @@ async def test_tokens_come_out_of_the_allowance_that_the_daemon_has(site: Site, 
     key, today = str(site.folder / "api.key"), time.strftime("%Y-%m-%d", time.gmtime())
     async with open_journal(site.folder / "journal.db") as daemons:
         told = await site.probe("west", "--spend", "--output", "json")
-        assert told.json["looks"][0]["measures"]["completion_left_out"] == 0.0
+        assert told.json["probes"][0]["measures"]["completion_left_out"] == 0.0
         assert "out of the allowance that the daemon spends from" in told.notes
         assert not await daemons.reserve(key, today, PER_DAY - SPENT + 1, PER_DAY)
         assert await daemons.reserve(key, today, PER_DAY - SPENT, PER_DAY)
         told = await site.probe("west", "--spend", "--output", "json")
-    (look,) = told.json["looks"]
-    assert (look["outcome"], look["measures"]["completion_left_out"]) == ("pass", 1.0)
-    assert look["detail"].endswith("; no completion: no tokens are left to spend today")
+    (shown,) = told.json["probes"]
+    assert (shown["outcome"], shown["measures"]["completion_left_out"]) == ("pass", 1.0)
+    assert shown["detail"].endswith("; no completion: no tokens are left to spend today")
     assert sum("completions" in path for path in model.asked) == 1
 
 

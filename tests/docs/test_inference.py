@@ -8,8 +8,8 @@ from support.manual import REAL_KINDS, blocks, installed
 
 from failoverd.config.loader import load_config, load_policies
 from failoverd.core.records import ProbeReason
-from failoverd.probes.inference.settings import TEMPLATE
-from failoverd.probes.reasons import outcome_of
+from failoverd.probes.findings import outcome_of
+from failoverd.probes.inference_check.inference_settings import TEMPLATE
 from failoverd.settings import parse_duration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()

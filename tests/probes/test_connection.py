@@ -20,7 +20,7 @@ from support.probers import prober
 from support.targets import OK, answers, not_accepting, refusing, serve, silent
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason
-from failoverd.probes.reactor import reactor
+from failoverd.probes.transport.reactor import reactor
 
 NAME = "web.example.test"
 SHORT = "150ms"

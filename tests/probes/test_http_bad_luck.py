@@ -25,7 +25,7 @@ from support.targets import (
 from support.tls_servers import NAME, tls_server
 
 from failoverd.core.records import Outcome, ProbeReason
-from failoverd.probes import line
+from failoverd.probes.transport import stream_transport
 
 SHORT = "300ms"
 MOST_READ = 1_000_000
@@ -55,7 +55,7 @@ class Counting(socket.socket):
 def counted(monkeypatch: pytest.MonkeyPatch) -> type[Counting]:
     """Counts what probes read."""
     Counting.read = 0
-    monkeypatch.setattr(line, "socket", SimpleNamespace(**{**vars(socket), "socket": Counting}))
+    monkeypatch.setattr(stream_transport, "socket", SimpleNamespace(**{**vars(socket), "socket": Counting}))
     return Counting
 
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from support.inference_api import DONE, MODEL, delta, usage
 
 from failoverd.core.records import Outcome, ProbeReason
-from failoverd.probes.events import MAX_LINE, Events, StreamError
-from failoverd.probes.inference.answers import Heads, retry_after
-from failoverd.probes.inference.completion import CompletionJudge
-from failoverd.probes.inference.models import ModelsJudge
-from failoverd.probes.inference.rungs import Rung, combine
-from failoverd.probes.inference.settings import InferenceSettings, most_tokens
-from failoverd.probes.reasons import Finding, outcome_of
+from failoverd.probes.findings import Finding, outcome_of
+from failoverd.probes.inference_check.answer_status import AnswerStatus, retry_after
+from failoverd.probes.inference_check.completion import CompletionJudge
+from failoverd.probes.inference_check.event_stream import MAX_LINE, EventStream, StreamError
+from failoverd.probes.inference_check.inference_settings import InferenceSettings, most_tokens
+from failoverd.probes.inference_check.model_list import ModelsJudge
+from failoverd.probes.inference_check.rungs import Rung, combine
 
 NOW = 1_795_435_200.0  # Mon, 23 Nov 2026 12:00:00 GMT
 OK = Finding(ProbeReason.OK, "fine")
@@ -29,7 +29,7 @@ def judge_of(stopwatch: Callable[[], float] = lambda: 0.0, **settings: object) -
     checked = InferenceSettings.model_validate(
         {"inference": "/v1", "model": MODEL, "completion_every": "5m", "timeout": "10s", **settings}
     )
-    judge = CompletionJudge(checked, Heads(lambda: NOW, secret=False), stopwatch)
+    judge = CompletionJudge(checked, AnswerStatus(lambda: NOW, secret=False), stopwatch)
     judge.begin()
     assert judge.head(200, "OK", {"content-type": "text/event-stream"}) is None
     return judge
@@ -81,7 +81,7 @@ def test_without_counts_each_piece_is_one_token() -> None:
 
 def test_what_was_not_sent_costs_nothing() -> None:
     checked = InferenceSettings.model_validate({"inference": "/v1", "model": MODEL})
-    assert CompletionJudge(checked, Heads(lambda: NOW, secret=False)).spent(100) == 0
+    assert CompletionJudge(checked, AnswerStatus(lambda: NOW, secret=False)).spent(100) == 0
 
 
 def test_a_prompt_costs_at_most_its_bytes() -> None:
@@ -93,7 +93,7 @@ def test_a_prompt_costs_at_most_its_bytes() -> None:
 
 def test_events_are_read_as_the_standard_says() -> None:
     stream = b": comment\r\nevent: x\r\ndata:one\ndata: two\nid: 1\n\n\n\ndata:  three\n\ndata\n\ndata: four"
-    events = Events()
+    events = EventStream()
     assert events.feed(stream) == [b"one\ntwo", b" three"]
     assert events.feed(b"\n\n") == [b"four"]
 
@@ -102,16 +102,16 @@ def test_events_are_read_as_the_standard_says() -> None:
 def test_events_are_the_same_however_they_are_cut(parts: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(b"data: " + part.replace(b"\n", b"").replace(b"\r", b"") + b"\n\n" for part in parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    events, found = Events(), []
+    events, found = EventStream(), []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += events.feed(stream[start:end])
-    assert found == Events().feed(stream)
+    assert found == EventStream().feed(stream)
     assert len(found) == sum(1 for part in parts if part.replace(b"\n", b"").replace(b"\r", b""))
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_no_bytes_make_the_reader_of_events_raise_anything_else(parts: list[bytes]) -> None:
-    events = Events()
+    events = EventStream()
     with suppress(StreamError):
         for part in parts:
             assert all(len(event) <= MAX_LINE for event in events.feed(part))
@@ -148,7 +148,7 @@ def test_no_stream_makes_the_judge_raise_or_pass_without_an_answer(chunks: list[
 @given(JSON | st.binary(max_size=200))
 def test_no_list_makes_the_judge_raise_or_pass_without_the_model(page: object) -> None:
     checked = InferenceSettings.model_validate({"inference": "/v1", "model": MODEL, "revision": "r7"})
-    judge = ModelsJudge(checked, Heads(lambda: NOW, secret=False))
+    judge = ModelsJudge(checked, AnswerStatus(lambda: NOW, secret=False))
     judge.body(page if isinstance(page, bytes) else json.dumps(page).encode())
     assert judge.end().reason is not ProbeReason.OK
 

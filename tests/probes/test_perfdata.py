@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.probes.perfdata import MOST_MEASURES, measures, split
+from failoverd.probes.exec_check.perfdata import MOST_MEASURES, measures, split
 
 
 @pytest.mark.parametrize(

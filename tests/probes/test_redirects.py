@@ -14,10 +14,11 @@ from support.probers import prober
 from support.targets import OK, Behaviour, Connection, Target, answers, response, serve
 
 from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
-from failoverd.probes import look
-from failoverd.probes.line import Line
-from failoverd.probes.reach import refuse_nearer
-from failoverd.probes.redirects import Place, Refused, lead, method_after
+from failoverd.probes import execution
+from failoverd.probes.http1.http_url import HttpUrl
+from failoverd.probes.http_check.redirect_guard import refuse_nearer
+from failoverd.probes.http_check.redirects import RedirectRefused, method_after, redirect_target
+from failoverd.probes.transport.stream_transport import TcpTransport
 
 NAME = "web.example.test"
 
@@ -168,14 +169,14 @@ async def test_all_redirects_together_have_one_deadline() -> None:
 def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every address that anybody tries to connect to; what is not loopback is stopped."""
     found: list[str] = []
-    dial = Line.dial
+    dial = TcpTransport.connect
 
-    def noted(line: Line, address: str, port: int) -> None:
+    def noted(line: TcpTransport, address: str, port: int) -> None:
         found.append(address)
         assert address in {"127.0.0.1", "::1"}
         dial(line, address, port)
 
-    monkeypatch.setattr(Line, "dial", noted)
+    monkeypatch.setattr(TcpTransport, "dial", noted)
     return found
 
 
@@ -241,7 +242,7 @@ async def test_a_name_that_leads_to_where_probes_do_not_go_is_refused(
         assert host == "metadata.example.test"
         return (address,)
 
-    monkeypatch.setattr(look, "addresses_of", lookup)
+    monkeypatch.setattr(execution, "addresses_of", lookup)
     result, _ = await followed(pages(start=to("http://metadata.example.test/")))
     assert (result.reason, dialled) == (ProbeReason.REDIRECT_REFUSED, ["127.0.0.1"])
 
@@ -270,7 +271,7 @@ def test_a_redirect_never_leads_nearer_to_us_than_its_endpoint_is(address: str, 
     if allowed:
         refuse_nearer(address, [home])
         return
-    with pytest.raises(Refused):
+    with pytest.raises(RedirectRefused):
         refuse_nearer(address, [home])
 
 
@@ -320,7 +321,7 @@ async def test_a_secret_is_sent_on_to_the_same_origin_and_to_no_other(tmp_path: 
 
 # -- reading a Location ------------------------------------------------------------------------------------------------
 
-HOME = Place("https", NAME, 443, "/a/b?c")
+HOME = HttpUrl("https", NAME, 443, "/a/b?c")
 
 
 @pytest.mark.parametrize(
@@ -339,16 +340,16 @@ HOME = Place("https", NAME, 443, "/a/b?c")
     ],
 )
 def test_a_location_is_read_relative_to_where_it_was_given(location: str, where: str) -> None:
-    assert str(lead(HOME, location)) == where
+    assert str(redirect_target(HOME, location)) == where
 
 
 @given(st.one_of(st.text(max_size=60), st.from_regex(r"(https?:)?/?/?[0-9a-fx.\[\]:@%]{0,30}", fullmatch=True)))
 def test_no_location_is_read_as_an_address_that_it_does_not_spell(location: str) -> None:
-    with suppress(Refused):
-        place = lead(HOME, location)
-        assert place.scheme == "https"
-        assert place.target.startswith("/")
-        assert place.host == NAME or ":" in place.host or spells_itself(place.host)
+    with suppress(RedirectRefused):
+        url = redirect_target(HOME, location)
+        assert url.scheme == "https"
+        assert url.target.startswith("/")
+        assert url.host == NAME or ":" in url.host or spells_itself(url.host)
 
 
 def spells_itself(host: str) -> bool:

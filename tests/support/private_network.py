@@ -17,7 +17,7 @@ import uvloop
 from support.probers import prober
 
 from failoverd.core.records import Endpoint, ProbeResult
-from failoverd.probes.tripwire import Keepalive, keep
+from failoverd.probes.transport.trip_wire import Keepalive, keep_trip_wire
 
 _ROOT = Path(__file__).parents[2]
 
@@ -99,7 +99,7 @@ async def _vanishing() -> float:
     server = await asyncio.start_server(stand, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     tripped = asyncio.Event()
-    cancel = keep("127.0.0.1", port, tripped.set, Keepalive(1, 1, 1))
+    cancel = keep_trip_wire("127.0.0.1", port, tripped.set, Keepalive(1, 1, 1))
     await connected.wait()
     _rule(_SILENCE % (port, port))
     before = asyncio.get_running_loop().time()
@@ -110,7 +110,7 @@ async def _vanishing() -> float:
     return asyncio.get_running_loop().time() - before
 
 
-async def _look() -> dict[str, Any]:
+async def _probe() -> dict[str, Any]:
     found = {"forbidden": await _ping("127.0.0.1")}
     _allow()
     return found | {
@@ -134,4 +134,4 @@ async def _look() -> dict[str, Any]:
 if __name__ == "__main__":
     _prepare()
     run = uvloop.run if sys.argv[1] == "uvloop" else asyncio.run
-    print(json.dumps(run(_look())))  # noqa: T201 - the way back to the test
+    print(json.dumps(run(_probe())))  # noqa: T201 - the way back to the test

@@ -6,7 +6,7 @@ from typing import cast
 
 from failoverd.core.records import Check, Endpoint, ProbeResult
 from failoverd.ports import Clock, Ledger, ProbeContext, Prober
-from failoverd.probes import kinds, once
+from failoverd.probes import kinds, probe_once
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Looking:
     prober: Prober
 
     async def probe(self, endpoint: Endpoint) -> ProbeResult:
-        return await once(self.prober, endpoint)
+        return await probe_once(self.prober, endpoint)
 
 
 def prober(

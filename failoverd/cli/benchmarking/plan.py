@@ -9,7 +9,7 @@ from failoverd.cli.failing import unknown, usage
 from failoverd.cli.spending import SHARED, days_touched
 from failoverd.config.schema import Region
 from failoverd.core.records import Check, Endpoint, Policy, RegionSpec
-from failoverd.probes.inference.settings import InferenceSettings, most_tokens
+from failoverd.probes.inference_check.inference_settings import InferenceSettings, most_tokens
 
 MOST_PER_ENDPOINT: Final = 50.0
 """Requests a second that one endpoint gets at most."""

@@ -8,8 +8,8 @@ from typing import Final
 from failoverd.cli.benchmarking.plan import pace
 from failoverd.cli.benchmarking.statistics import PHASES, Report, Share, Speeds, Spread, Summary
 from failoverd.core.records import ProbeReason
-from failoverd.probes.inference.settings import InferenceSettings
-from failoverd.probes.reasons import outcome_of
+from failoverd.probes.findings import outcome_of
+from failoverd.probes.inference_check.inference_settings import InferenceSettings
 
 UNKNOWN: Final = "unknown"
 WORDS: Final = frozenset({"region", "cloud", "endpoint", "part", "outcome", "reason"})

@@ -25,7 +25,7 @@ from failoverd.cli.screen import shown
 from failoverd.cli.spending import Counting, allowance
 from failoverd.config.loader import Config, load_inventory, load_policies
 from failoverd.ports import ProbeContext
-from failoverd.probes.inference.settings import InferenceSettings
+from failoverd.probes.inference_check.inference_settings import InferenceSettings
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.settings import parse_duration
 

@@ -1,1 +1,1 @@
-"""`failoverctl probe`: one look now, through the very probers that the daemon uses, phase by phase."""
+"""`failoverctl probe`: one probe now, through the very probers that the daemon uses, phase by phase."""

@@ -1,0 +1,183 @@
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.probers import prober
+from support.targets import Connection, response, serve
+
+from failoverd.core.records import Outcome, ProbeReason
+from failoverd.probes.findings import Finding, Phase
+from failoverd.probes.http1.http1_exchange import MAX_BODY, Http1Exchange
+from failoverd.probes.http1.status_rules import StatusRules
+from failoverd.probes.http_check.body_expectations import BodyExpectations, parse_expectations
+from failoverd.probes.http_check.response_judges import Collector, StatusJudge, TextJudge
+
+FUZZED = settings(max_examples=150, deadline=None)
+
+fragments = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.0 200\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\n",
+        b"HTTP/1.1 204 No Content\r\n",
+        b"HTTP/1.1 429 Too Many Requests\r\n",
+        b"HTTP/1.1 999 ?\r\n",
+        b"HTTP/1.1 000 ?\r\n",
+        b"Content-Length: 5\r\n",
+        b"Content-Length: 99999999999999999999\r\n",
+        b"Content-Length: -1\r\n",
+        b"Transfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: gzip\r\n",
+        b"Connection: keep-alive\r\n",
+        b"\r\n",
+        b"\n",
+        b" folded\r\n",
+        b"5\r\nhello\r\n",
+        b"0\r\n\r\n",
+        b"ffffffffffffffffffff\r\n",
+        b"hello",
+        b"\x00",
+        b"\xff\xfe",
+    ]
+)
+nearly_http = st.lists(st.one_of(fragments, st.binary(max_size=8)), max_size=12).map(b"".join)
+
+
+async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[Outcome, ProbeReason]:
+    async def behave(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(sent[:cut], sent[cut:])
+
+    async with serve(behave) as target:
+        result = await prober("http", "/", **settings).probe(target.endpoint)
+    assert result.detail.isprintable()
+    assert len(result.detail) <= 200
+    return result.outcome, result.reason
+
+
+@FUZZED
+@given(sent=st.binary(max_size=200), cut=st.integers(0, 200))
+async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, cut: int) -> None:
+    outcome, reason = await outcome_of(sent, cut)
+    assert outcome is Outcome.FAIL
+    assert reason in {ProbeReason.RESPONSE_INVALID, ProbeReason.RESPONSE_CLOSED}
+
+
+@FUZZED
+@given(sent=nearly_http, cut=st.integers(0, 60))
+async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: int) -> None:
+    outcome, _ = await outcome_of(sent, cut, contains="hello")
+    assert outcome is not Outcome.BLIND
+    if outcome is Outcome.PASS:
+        assert sent.startswith(b"HTTP/1.")
+        assert b"hello" in sent
+
+
+@FUZZED
+@given(status=st.integers(200, 599), listed=st.frozensets(st.integers(200, 599), min_size=1, max_size=5))
+async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: frozenset[int]) -> None:
+    outcome, _ = await outcome_of(response(f"{status} Whatever"), 9, status=sorted(listed))
+    expected = Outcome.DEGRADED if status == 429 else Outcome.FAIL
+    assert outcome is (Outcome.PASS if status in listed else expected)
+
+
+@given(
+    parts=st.lists(st.text("ab", max_size=6).map(str.encode), max_size=12),
+    wanted=st.text("ab", min_size=1, max_size=5).map(str.encode),
+)
+def test_a_text_is_found_exactly_when_the_whole_body_contains_it(parts: list[bytes], wanted: bytes) -> None:
+    judge = TextJudge(StatusRules(frozenset({200})), wanted)
+    assert any(judge.take(part) for part in parts) == (wanted in b"".join(parts))
+
+
+def test_looking_for_a_text_keeps_no_more_than_it_needs() -> None:
+    judge = TextJudge(StatusRules(frozenset({200})), b"serving")
+    for _ in range(MAX_BODY // 1_000):
+        assert not judge.take(b"x" * 1_000)
+    assert (len(judge._tail), len(judge._start)) == (6, 60)
+    assert judge.take(b"serving")
+
+
+# -- bytes alone -------------------------------------------------------------------------------------------------------
+
+
+class Deaf:
+    """A connection that is never looked at."""
+
+    def send(self, data: bytes) -> None:
+        assert data == b"asked"
+
+    def enter(self, phase: Phase) -> None:
+        raise NotImplementedError
+
+    def certificate(self) -> bytes | None:
+        return None
+
+    def alpn(self) -> str | None:
+        return None
+
+
+def heard(exchange: Http1Exchange, parts: list[bytes]) -> Finding:
+    """What an exchange comes to when an answer arrives in these parts, and then the connection ends."""
+    assert exchange.opened(Deaf()) is None
+    for part in filter(None, parts):
+        found = exchange.received(part)
+        if found is not None:
+            return found
+    return exchange.ended()
+
+
+def by_status() -> StatusJudge:
+    return StatusJudge(StatusRules(frozenset({200})))
+
+
+def by_text() -> TextJudge:
+    return TextJudge(StatusRules(frozenset({200})), b"hello")
+
+
+def as_a_whole() -> Collector:
+    return Collector(StatusRules(frozenset({200})), whole=True, follow=True)
+
+
+judges = st.sampled_from([by_status, by_text, as_a_whole])
+
+
+def in_pieces(sent: bytes, cuts: list[int]) -> list[bytes]:
+    places = [0, *sorted(cut % (len(sent) + 1) for cut in cuts), len(sent)]
+    return [sent[start:end] for start, end in pairwise(places)]
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    sent=st.one_of(nearly_http, st.binary(max_size=200)), cuts=st.lists(st.integers(0, 1_000), max_size=6), judge=judges
+)
+def test_the_verdict_is_the_same_however_the_answer_is_cut(
+    sent: bytes, cuts: list[int], judge: Callable[[], StatusJudge | TextJudge | Collector]
+) -> None:
+    at_once = heard(Http1Exchange(b"asked", judge()), [sent])
+    assert heard(Http1Exchange(b"asked", judge()), in_pieces(sent, cuts)).reason is at_once.reason
+    assert heard(Http1Exchange(b"asked", judge()), [bytes([byte]) for byte in sent]).reason is at_once.reason
+    assert at_once.reason is not ProbeReason.PROBER_ERROR
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    body=st.one_of(st.binary(max_size=300), st.text('{}[]",:0123456789eE+-.truefalsn \\u', max_size=60).map(str.encode))
+)
+def test_no_body_makes_a_judge_raise(body: bytes) -> None:
+    values = parse_expectations({"$.a[0].b": "< 5", "$[*]": "ok", "$[?@.a == 1].b": "!= null"})
+    wanted = BodyExpectations(contains=b"a", lacks=b"zzz", pattern="[ab]+c?", values=values)
+    for cut in (False, True):
+        found = wanted.weigh(body, cut=cut)
+        assert found.reason in {ProbeReason.OK, ProbeReason.BODY_MISMATCH}
+
+
+async def test_a_late_end_of_the_connection_changes_no_verdict() -> None:
+    async with serve(lambda connection: connection.send(b"SSH-2.0\r\n")) as target:
+        result = await prober("http", "/").probe(target.endpoint)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert result.reason is ProbeReason.RESPONSE_INVALID

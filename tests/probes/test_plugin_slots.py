@@ -1,0 +1,110 @@
+"""Plugins whose start hangs: on a disk that does not answer, or because this process gets no more threads."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from support.plugins import ENDPOINT, Disk, children, descriptors, hanging, outcome, until
+from support.probers import Looking, prober
+
+from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE
+
+SLEEPS = "#!/bin/sh\nexec sleep 60\n"
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def nothing_runs_on() -> AsyncIterator[None]:
+    """No child, living or dead, and no descriptor is left behind."""
+    before = descriptors()
+    yield
+    assert children() == set()
+    assert descriptors() == before
+
+
+def starters() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "plugin"]
+
+
+def check(disk: Disk, timeout: str) -> Looking:
+    return prober("exec", [str(disk.program)], timeout=timeout)
+
+
+async def test_a_start_that_hangs_is_blind_and_what_comes_of_it_is_killed(tmp_path: Path) -> None:
+    with hanging(tmp_path / "check", SLEEPS) as disk:
+        result = await check(disk, "500ms").probe(ENDPOINT)
+        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+        assert result.detail.startswith("its start hangs")
+        assert children()
+        disk.back()
+        await until(lambda: not children())
+
+
+async def test_other_plugins_run_while_a_start_hangs(tmp_path: Path) -> None:
+    told = list[ProbeResult]()
+    with hanging(tmp_path / "check", SLEEPS) as disk:
+        abandon = check(disk, "60s").prober.start(ENDPOINT, told.append)
+        await until(children)
+        assert [(await outcome("exit 0")).reason for _ in range(3)] == [ProbeReason.OK] * 3
+        abandon()
+        disk.back()
+        await until(lambda: not children())
+    assert told == []
+
+
+async def test_of_one_program_one_start_hangs_at_a_time(tmp_path: Path) -> None:
+    with hanging(tmp_path / "check", "#!/bin/sh\n") as disk:
+        looking = check(disk, "1s")
+        looks = [asyncio.create_task(looking.probe(ENDPOINT)) for _ in range(2 * MOST_AT_ONCE)]
+        await until(children)
+        assert (await outcome("exit 0", timeout="10s")).reason is ProbeReason.OK
+        assert {each.reason for each in await asyncio.gather(*looks)} == {ProbeReason.PLUGIN_UNUSABLE}
+        assert len(children()) == len(starters()) == 1
+        disk.back()
+        await until(lambda: not children())
+        assert (await check(disk, "10s").probe(ENDPOINT)).reason is ProbeReason.OK
+
+
+async def test_a_start_that_fails_too_late_gives_its_place_back(tmp_path: Path) -> None:
+    for number in range(MOST_AT_ONCE + 1):
+        with hanging(tmp_path / f"check{number}", "\x7fELF nonsense") as disk:
+            abandon = check(disk, "60s").prober.start(ENDPOINT, lambda _: None)
+            await until(children)
+            abandon()
+    assert (await outcome("exit 0", timeout="10s")).reason is ProbeReason.OK
+    await until(lambda: not children() and not starters())
+
+
+async def test_a_start_that_outlives_the_event_loop_leaves_nothing(tmp_path: Path) -> None:
+    with hanging(tmp_path / "check", SLEEPS) as disk:
+
+        async def begin() -> None:
+            check(disk, "60s").prober.start(ENDPOINT, lambda _: None)
+            await until(children)
+
+        def live() -> None:
+            with asyncio.Runner(loop_factory=loop) as runner:
+                runner.run(begin())
+
+        loop = type(asyncio.get_running_loop())
+        await asyncio.to_thread(live)
+        assert children()
+        (starter,) = starters()
+        disk.back()
+        await asyncio.to_thread(starter.join, 10)
+        assert children() == set()
+
+
+async def test_a_process_without_threads_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", refuse)
+        results = [await outcome("exit 0") for _ in range(MOST_AT_ONCE + 1)]
+    assert {each.reason for each in results} == {ProbeReason.PLUGIN_UNUSABLE}
+    assert results[0].detail == "it cannot be started: Resource temporarily unavailable"
+    assert (await outcome("exit 0")).reason is ProbeReason.OK
