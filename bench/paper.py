@@ -8,7 +8,8 @@ from enum import StrEnum
 from functools import partial
 
 from bench.troubles import ERRORS, Trouble
-from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Tell
 
 _LATENCY = 0.02

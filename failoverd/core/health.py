@@ -36,7 +36,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from failoverd.core.records import WHOLE, HealthRules, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import WHOLE, HealthRules, ProbeResult
 
 
 class Health(StrEnum):

@@ -4,8 +4,8 @@ Theory of operation
 -------------------
 A vantage that lost its own network sees what a great outage would look like. So before failures become verdicts, two
 witnesses are heard. Everything is judged for each address family by itself (IPv4, IPv6, host names), so that a vantage
-without IPv6 still judges IPv4. A failure that is an answer (`ANSWERED`: a status, a wrong certificate) needs no
-witness: it shows by itself that the network is there.
+without IPv6 still judges IPv4. A failure that is an answer (`ProbeReason.is_answer`: a status, a wrong certificate)
+needs no witness: it shows by itself that the network is there.
 
 Sentinels are targets that should always be reachable. An IPv4 sentinel speaks for IPv4 and for host names, an IPv6 one
 for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice. For
@@ -48,7 +48,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from failoverd.core.records import WHOLE, HealthRules, Outcome, ProbeReason, ProbeResult, RecordType
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import WHOLE, HealthRules, ProbeResult, RecordType
 
 SENTINELS: Final = "(sentinels)"
 """What the sentinels are watched under. No policy can have this name."""
@@ -60,35 +61,6 @@ down."""
 NEVER: Final = float("-inf")
 
 _TWO: Final = 2
-
-ANSWERED: Final = frozenset(
-    {
-        ProbeReason.TLS_CERTIFICATE,
-        ProbeReason.RESPONSE_INVALID,
-        ProbeReason.RESPONSE_TOO_LARGE,
-        ProbeReason.RESPONSE_ENCODED,
-        ProbeReason.STATUS_UNEXPECTED,
-        ProbeReason.BODY_MISMATCH,
-        ProbeReason.REDIRECT_REFUSED,
-        ProbeReason.REDIRECT_LOOP,
-        ProbeReason.ANSWER_MISMATCH,
-        ProbeReason.RCODE_UNEXPECTED,
-        ProbeReason.GRPC_STATUS,
-        ProbeReason.NOT_SERVING,
-        ProbeReason.SERVICE_UNKNOWN,
-        ProbeReason.THRESHOLD_CRITICAL,
-        ProbeReason.METRIC_MISSING,
-        ProbeReason.MODEL_MISSING,
-        ProbeReason.REVISION_MISMATCH,
-        ProbeReason.STREAM_INVALID,
-        ProbeReason.CREDENTIAL_REFUSED,
-    }
-)
-"""Reasons that only somebody who was reached can give, whatever the outcome.
-
-Refused and reset connections are not among them: a packet filter next to the prober answers like that as well.
-"""
-
 
 BESIDE_THE_NETWORK: Final = frozenset({"exec"})
 """Kinds of checks whose good answers say nothing about our network: a plugin may look at anything."""

@@ -13,6 +13,8 @@ from ipaddress import IPv4Address, ip_address
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+
 WHOLE = 10_000
 """All of the traffic, in basis points."""
 
@@ -439,67 +441,6 @@ class Policy:
 
 
 # -- probing -----------------------------------------------------------------------------------------------------------
-
-
-class Outcome(StrEnum):
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    DEGRADED = "degraded"
-    FAIL = "fail"
-    BLIND = "blind"
-
-
-class ProbeReason(StrEnum):
-    """Why a probe ended as it did. Stable: logs, metrics and runbooks use these words."""
-
-    OK = "ok"
-    OVERLOADED = "overloaded"  # DEGRADED: alive and full (HTTP 429)
-    SLOW = "slow"  # DEGRADED: right answer, later than the check's `slow`
-    RESOLVE_FAILED = "resolve_failed"  # FAIL: the name does not exist or has no address
-    CONNECT_REFUSED = "connect_refused"
-    CONNECT_TIMEOUT = "connect_timeout"
-    CONNECT_RESET = "connect_reset"
-    CONNECT_UNREACHABLE = "connect_unreachable"  # FAIL: a router on the way says that there is no such host
-    TLS_TIMEOUT = "tls_timeout"
-    TLS_FAILED = "tls_failed"
-    TLS_CERTIFICATE = "tls_certificate"  # FAIL: expired, for another name, or not from a trusted authority
-    SEND_FAILED = "send_failed"
-    RESPONSE_TIMEOUT = "response_timeout"
-    RESPONSE_CLOSED = "response_closed"  # FAIL: the connection ended before the answer did
-    RESPONSE_INVALID = "response_invalid"  # FAIL: not HTTP
-    RESPONSE_TOO_LARGE = "response_too_large"  # FAIL: headers without end
-    RESPONSE_ENCODED = "response_encoded"  # FAIL: compressed, though it was asked for as it is; never unpacked
-    STATUS_UNEXPECTED = "status_unexpected"
-    BODY_MISMATCH = "body_mismatch"
-    REDIRECT_REFUSED = "redirect_refused"  # FAIL: to a place that probes do not go to (link-local, metadata, loopback)
-    REDIRECT_LOOP = "redirect_loop"  # FAIL: too many, or in a circle
-    CERTIFICATE_EXPIRING = "certificate_expiring"  # DEGRADED: valid, but not for as long as the check wants
-    ANSWER_MISMATCH = "answer_mismatch"  # FAIL: TCP or DNS answered something else
-    RCODE_UNEXPECTED = "rcode_unexpected"  # FAIL: DNS
-    GRPC_STATUS = "grpc_status"  # FAIL: the call ended with a status that is not OK
-    NOT_SERVING = "not_serving"  # FAIL: gRPC health says so
-    SERVICE_UNKNOWN = "service_unknown"  # FAIL: gRPC health does not know the service
-    ICMP_UNREACHABLE = "icmp_unreachable"
-    PLUGIN_WARNING = "plugin_warning"  # DEGRADED: exit code 1
-    PLUGIN_CRITICAL = "plugin_critical"  # FAIL: exit code 2
-    PLUGIN_TIMEOUT = "plugin_timeout"  # FAIL: it did not end in time; its whole process group was killed
-    PLUGIN_UNKNOWN = "plugin_unknown"  # BLIND: exit code 3, or one that means nothing, or a signal
-    PLUGIN_UNUSABLE = "plugin_unusable"  # BLIND: it cannot be started
-    THRESHOLD_WARNING = "threshold_warning"  # DEGRADED: a metric is past its `degraded` threshold
-    THRESHOLD_CRITICAL = "threshold_critical"  # FAIL: a metric is past its `fail` threshold
-    METRIC_MISSING = "metric_missing"  # BLIND: the page does not have it, which says nothing about the endpoint
-    MODEL_MISSING = "model_missing"
-    REVISION_MISMATCH = "revision_mismatch"  # FAIL: another revision of the model than the policy's
-    FIRST_TOKEN_SLOW = "first_token_slow"  # noqa: S105 - DEGRADED; no secret
-    THROUGHPUT_LOW = "throughput_low"  # DEGRADED: fewer tokens a second than the check wants
-    STREAM_INVALID = "stream_invalid"  # FAIL: the completion is no event stream of the OpenAI-compatible kind
-    CREDENTIAL_REFUSED = "credential_refused"  # BLIND: 401 or 403, about our key and not about the endpoint
-    CREDENTIAL_MISSING = "credential_missing"  # BLIND: the credential file cannot be read
-    NOT_PERMITTED = "not_permitted"  # BLIND: this host does not let us (ping sockets)
-    VANTAGE_ISOLATED = "vantage_isolated"  # BLIND: it failed, but the prober's own network is in doubt
-    NO_ROUTE = "no_route"  # BLIND: this host has no route or no address of that family
-    NO_DESCRIPTORS = "no_descriptors"  # BLIND
-    RESOLVER_FAILED = "resolver_failed"  # BLIND: our own resolver does not answer
-    PROBER_ERROR = "prober_error"  # BLIND: a defect of ours; never held against the endpoint
 
 
 class Timings(NamedTuple):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import ProbeResult
 
 LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds that a look took, as upper bounds of the buckets."""

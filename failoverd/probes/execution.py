@@ -10,10 +10,11 @@ from time import perf_counter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, ProbeResult, Timings
 from failoverd.deadlines import Deadlines
 from failoverd.ports import Cancel, Clock, Tell
-from failoverd.probes.findings import Concluded, Finding, Phase, outcome_of, printable
+from failoverd.probes.findings import Concluded, Finding, Phase, printable
 from failoverd.probes.transport.error_mapping import explain, timed_out
 from failoverd.probes.transport.host_resolver import addresses_of
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, is_address
@@ -92,7 +93,7 @@ class Probe:
             if calling.connected or len(addresses) == 1:
                 return found
             failures.append(Finding(found.reason, f"{address}: {found.detail}"))
-        raise Concluded(min(failures, key=lambda found: outcome_of(found.reason) is Outcome.BLIND))
+        raise Concluded(min(failures, key=lambda found: found.reason.outcome is Outcome.BLIND))
 
     async def _addresses(self, host: str, allow: Callable[[str], bool] | None) -> tuple[str, ...]:
         if is_address(host):
@@ -309,7 +310,7 @@ def _result(
         reason = ProbeReason.SLOW
         detail = f"{detail}, but after {took:.3g}s (slow is {slow:.3g}s)"
     return ProbeResult(
-        endpoint, check.name, outcome_of(reason), reason, timings, clock(), printable(detail), finding.measures
+        endpoint, check.name, reason.outcome, reason, timings, clock(), printable(detail), finding.measures
     )
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from failoverd.core.records import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 
 MAX_DETAIL = 200
 """Characters that a detail may have."""
@@ -33,34 +33,6 @@ class Concluded(Exception):  # noqa: N818 - not an error: the probe is over and 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.detail)
         self.finding = finding
-
-
-_OUTCOMES = {
-    ProbeReason.OK: Outcome.PASS,
-    ProbeReason.OVERLOADED: Outcome.DEGRADED,
-    ProbeReason.SLOW: Outcome.DEGRADED,
-    ProbeReason.CERTIFICATE_EXPIRING: Outcome.DEGRADED,
-    ProbeReason.PLUGIN_WARNING: Outcome.DEGRADED,
-    ProbeReason.THRESHOLD_WARNING: Outcome.DEGRADED,
-    ProbeReason.FIRST_TOKEN_SLOW: Outcome.DEGRADED,
-    ProbeReason.THROUGHPUT_LOW: Outcome.DEGRADED,
-    ProbeReason.NO_ROUTE: Outcome.BLIND,
-    ProbeReason.NO_DESCRIPTORS: Outcome.BLIND,
-    ProbeReason.RESOLVER_FAILED: Outcome.BLIND,
-    ProbeReason.PROBER_ERROR: Outcome.BLIND,
-    ProbeReason.PLUGIN_UNKNOWN: Outcome.BLIND,
-    ProbeReason.PLUGIN_UNUSABLE: Outcome.BLIND,
-    ProbeReason.METRIC_MISSING: Outcome.BLIND,
-    ProbeReason.CREDENTIAL_REFUSED: Outcome.BLIND,
-    ProbeReason.CREDENTIAL_MISSING: Outcome.BLIND,
-    ProbeReason.NOT_PERMITTED: Outcome.BLIND,
-    ProbeReason.VANTAGE_ISOLATED: Outcome.BLIND,
-}
-
-
-def outcome_of(reason: ProbeReason) -> Outcome:
-    """Every reason that is not good news, and not about the prober itself, is a failure of the endpoint."""
-    return _OUTCOMES.get(reason, Outcome.FAIL)
 
 
 def printable(text: str, limit: int = MAX_DETAIL) -> str:

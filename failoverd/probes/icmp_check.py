@@ -15,7 +15,8 @@ from typing import Final, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.core.records import Check, Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_steps
 from failoverd.probes.findings import Concluded, Finding, Phase

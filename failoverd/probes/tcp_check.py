@@ -5,7 +5,8 @@ from typing import Final, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.core.records import Check, Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import settings_of, start_exchange
 from failoverd.probes.findings import Finding, excerpt

@@ -6,7 +6,8 @@ from typing import Final, Literal
 from pydantic import Field
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Check, Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
 from failoverd.probes.field_types import Host

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from failoverd.core.health import Health, Observation, Verdict, lapsed, observe, warming
 from failoverd.core.isolation import SENTINELS, doubted
-from failoverd.core.records import Endpoint, Outcome, Policy, ProbeResult, RecordType, RegionSpec
+from failoverd.core.probe_reasons import Outcome
+from failoverd.core.records import Endpoint, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
 from failoverd.core.status import RegionStatus
 from failoverd.ports import Clock, Emit

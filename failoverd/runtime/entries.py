@@ -6,7 +6,8 @@ from typing import Final, Self
 
 from failoverd.core.health import CheckHealth, Health, Verdict, verdict
 from failoverd.core.isolation import BESIDE_THE_NETWORK, family_of
-from failoverd.core.records import Check, Endpoint, Policy, ProbeReason, RecordType
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint, Policy, RecordType
 from failoverd.core.region import RegionHealth
 from failoverd.runtime.vantage import Sight
 

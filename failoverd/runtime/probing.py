@@ -21,7 +21,8 @@ from typing import Final
 
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.isolation import BESIDE_THE_NETWORK, NEVER, SENTINELS
-from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult, Timings
 from failoverd.core.status import ProbingStatus
 from failoverd.core.tallies import ProbeTally, ProbingFigures
 from failoverd.deadlines import Deadlines

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from failoverd.core.events import VantageIsolated, VantageRejoined
 from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.isolation import (
-    ANSWERED,
     BESIDE_THE_NETWORK,
     NEVER,
     SENTINEL_RULES,
@@ -29,7 +28,8 @@ from failoverd.core.isolation import (
     told,
     witnessed,
 )
-from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeResult
+from failoverd.core.probe_reasons import Outcome
+from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult
 from failoverd.core.status import VantageStatus
 from failoverd.ports import Clock, Emit
 
@@ -197,7 +197,7 @@ class Vantage:
         self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
     ) -> Objection | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
-        if result.reason in ANSWERED or result.outcome in ALIVE:
+        if result.reason.is_answer:
             if check.kind not in BESIDE_THE_NETWORK:
                 sight.answers.heard(result)
             self._answered(sight, result)

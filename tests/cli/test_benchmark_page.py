@@ -15,7 +15,8 @@ from failoverd.cli.benchmarking.plan import Plan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.benchmarking.table import text
-from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, RegionSpec, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, RegionSpec, Timings
 
 VOID = {"meta"}
 NASTY = "<script>alert('&')</script>\"\x1b[2J"

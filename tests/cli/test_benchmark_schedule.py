@@ -14,16 +14,8 @@ from failoverd.cli.benchmarking.plan import Plan, Prices, announce, make_plan
 from failoverd.cli.benchmarking.running import Run, Runner
 from failoverd.cli.spending import Counting
 from failoverd.config.schema import Region
-from failoverd.core.records import (
-    Check,
-    Endpoint,
-    Outcome,
-    Policy,
-    ProbeReason,
-    ProbeResult,
-    RegionSpec,
-    Timings,
-)
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RegionSpec, Timings
 from failoverd.ports import Cancel, Tell
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
 

@@ -11,7 +11,8 @@ from failoverd.cli.benchmarking.plots import binned
 from failoverd.cli.benchmarking.running import Sample
 from failoverd.cli.benchmarking.statistics import counts, percentile, speeds, spread, summarise, wilson
 from failoverd.cli.benchmarking.verb import parse_rate
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, Timings
 
 SECONDS = st.floats(0.0, 60.0)
 VALUES = st.lists(SECONDS, min_size=1, max_size=200)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support.scenes import NOW, observations, probed, result
 
 from failoverd.core.health import SEVERITY, CheckHealth, Health, decayed, observe, verdict
-from failoverd.core.records import HealthRules, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import HealthRules
 
 RULES = HealthRules(fall=3, rise=4, degraded_window=4, degraded_enter=5_000, degraded_leave=2_500)
 

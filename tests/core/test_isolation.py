@@ -22,7 +22,8 @@ from failoverd.core.isolation import (
     seen_elsewhere,
     witnessed,
 )
-from failoverd.core.records import Endpoint, HealthRules, Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, HealthRules
 
 RULES = IsolationRules(sentinels=5_000, window=10.0, doubt=60.0)
 

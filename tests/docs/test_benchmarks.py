@@ -25,7 +25,8 @@ from bench.scale_run import Reading, Scaled, Size  # noqa: E402 - the same
 from bench.threshold import threshold  # noqa: E402 - the same
 from bench.troubles import INTERVAL, Field, Region, Trouble  # noqa: E402 - the same
 from bench.watchers import FAILOVERD, GDNSD, GDNSD_SLOWER, HAPROXY, Kind  # noqa: E402 - the same
-from failoverd.core.records import Endpoint, Outcome  # noqa: E402 - the same
+from failoverd.core.probe_reasons import Outcome  # noqa: E402 - the same
+from failoverd.core.records import Endpoint  # noqa: E402 - the same
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,7 @@ import pytest
 from support.manual import REAL_KINDS, blocks, installed
 
 from failoverd.config.loader import load_config, load_policies
-from failoverd.core.records import ProbeReason
-from failoverd.probes.findings import outcome_of
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.inference_check.inference_settings import TEMPLATE
 from failoverd.settings import parse_duration
 
@@ -43,7 +42,7 @@ def test_reasons_have_the_outcomes_that_the_page_says() -> None:
     rows = re.findall(r"^\| .+ \| `(\w+)` \| ([A-Z]+) \| .+ \|$", PAGE, re.MULTILINE)
     assert len(rows) == 15
     for reason, outcome in rows:
-        assert outcome_of(ProbeReason(reason)).name == outcome
+        assert ProbeReason(reason).outcome.name == outcome
 
 
 def test_the_costs_are_added_up_rightly() -> None:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import pytest
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.http_check.body_expectations import MOST_VALUES, BodyExpectations, parse_expectations, path
 from failoverd.probes.patterns import compiled
 

@@ -19,7 +19,8 @@ import pytest_asyncio
 from support.probers import prober
 from support.targets import OK, answers, not_accepting, refusing, serve, silent
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint
 from failoverd.probes.transport.reactor import reactor
 
 NAME = "web.example.test"

@@ -19,7 +19,8 @@ from support.probers import prober
 from support.servers import ZONE, DnsServer, bind, knot
 from support.targets import Behaviour, Connection, Target, refusing, resets, serve, silent
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.dns_check.dns_prober import TcpQuery
 from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings

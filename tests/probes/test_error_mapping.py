@@ -5,8 +5,8 @@ import ssl
 
 import pytest
 
-from failoverd.core.records import Outcome, ProbeReason
-from failoverd.probes.findings import Phase, excerpt, outcome_of, printable
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.probes.findings import Phase, excerpt, printable
 from failoverd.probes.transport import error_mapping
 from failoverd.probes.transport.error_mapping import explain, timed_out
 
@@ -69,7 +69,7 @@ def test_what_nobody_thought_of_is_ours() -> None:
 
 
 def test_every_reason_has_an_outcome_and_only_the_prober_s_own_troubles_blind() -> None:
-    by_outcome = {outcome: {it for it in ProbeReason if outcome_of(it) is outcome} for outcome in Outcome}
+    by_outcome = {outcome: {it for it in ProbeReason if it.outcome is outcome} for outcome in Outcome}
     assert by_outcome[Outcome.PASS] == {ProbeReason.OK}
     assert by_outcome[Outcome.DEGRADED] == {
         ProbeReason.OVERLOADED,

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from support.plugins import ENDPOINT, children, descriptors, outcome, script, until
 from support.probers import prober
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.exec_check.exec_prober import ExecSettings
 from failoverd.probes.exec_check.plugin_process import MOST_OUTPUT
 from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE, plugin_slots

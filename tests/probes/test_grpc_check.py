@@ -43,7 +43,8 @@ from support.targets import (
 )
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.grpc_check.grpc_prober import GrpcSettings
 from failoverd.probes.grpc_check.health_call import MOST_BYTES, MOST_FRAMES, HealthCall, Method

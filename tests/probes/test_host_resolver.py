@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded
 from failoverd.probes.transport.host_resolver import MOST_ADDRESSES, MOST_LOOKUPS, addresses_of
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.probers import prober
 from support.targets import Connection, response, serve
 
-from failoverd.core.records import Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.http1.http1_exchange import MAX_BODY, Http1Exchange
 from failoverd.probes.http1.status_rules import StatusRules

@@ -24,7 +24,7 @@ from support.targets import (
 )
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.records import Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.probes.transport import stream_transport
 
 SHORT = "300ms"

@@ -27,7 +27,8 @@ from support.targets import (
 )
 
 from failoverd import __version__
-from failoverd.core.records import Endpoint, Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint
 from failoverd.ports import Cancel, Tripping
 
 SHORT = "150ms"

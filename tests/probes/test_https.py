@@ -14,7 +14,8 @@ from support.probers import Looking, prober
 from support.targets import OK, Behaviour, Connection, answers, closes, greets, resets, response, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.ports import Clock
 
 

@@ -13,7 +13,8 @@ from support.probers import Looking, PaperLedger, prober
 from support.targets import refusing, response
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import ProbeResult
 from failoverd.probes.inference_check.inference_settings import most_tokens
 
 TODAY = "2026-11-23"

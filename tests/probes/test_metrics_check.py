@@ -13,7 +13,8 @@ from support.probers import prober
 from support.targets import answers, answers_and_holds, refusing, response, serve
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import ProbeResult
 from failoverd.probes.findings import Finding
 from failoverd.probes.metrics_check.metrics_prober import MAX_PAGE, PRESETS, PageThresholds
 from failoverd.probes.metrics_check.thresholds import MAX_SERIES, Threshold, read_page

@@ -10,7 +10,8 @@ import pytest_asyncio
 from support.plugins import ENDPOINT, Disk, children, descriptors, hanging, outcome, until
 from support.probers import Looking, prober
 
-from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import ProbeResult
 from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE
 
 SLEEPS = "#!/bin/sh\nexec sleep 60\n"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from support.probers import prober
 from support.targets import OK, Behaviour, Connection, Target, answers, response, serve
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes import execution
 from failoverd.probes.http1.http_url import HttpUrl
 from failoverd.probes.http_check.redirect_guard import refuse_nearer
@@ -176,7 +177,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         assert address in {"127.0.0.1", "::1"}
         dial(line, address, port)
 
-    monkeypatch.setattr(TcpTransport, "dial", noted)
+    monkeypatch.setattr(TcpTransport, "connect", noted)
     return found
 
 

@@ -8,7 +8,7 @@ from support.probers import prober
 from support.targets import OK, Connection, answers, response, serve
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.request_credentials import redact
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.response_judges import Collector, StatusJudge, TextJudge
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import Http1Exchange
 from failoverd.probes.http_check.status_fast_path import KnownStatusLines, StatusExchange

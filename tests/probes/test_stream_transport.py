@@ -11,7 +11,8 @@ import trustme
 from support.probers import counting_clock
 from support.targets import Connection, answers, response, serve, silent
 
-from failoverd.core.records import Check, Endpoint, Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, ProbeResult
 from failoverd.probes.execution import Probe, start_exchange, start_steps
 from failoverd.probes.findings import Finding
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions, Transport

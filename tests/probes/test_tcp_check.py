@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from support.probers import counting_clock, prober
 from support.targets import Behaviour, Connection, greets, not_accepting, refusing, serve, silent
 
-from failoverd.core.records import Endpoint, Outcome, ProbeReason
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.tcp_check import MOST_HEARD, TcpDialogue, TcpSettings
 

@@ -14,7 +14,8 @@ from support.targets import greets, refusing, resets, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Outcome, ProbeReason, ProbeResult
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import ProbeResult
 from failoverd.probes.tls_check import TlsSettings
 
 

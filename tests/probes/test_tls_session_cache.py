@@ -9,7 +9,7 @@ import trustme
 from support.probers import Looking, prober
 from support.targets import OK, Behaviour, Connection, serve
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.transport import tls_session_cache
 
 NAME = "api.example.test"

@@ -10,18 +10,8 @@ from support.stage import AZURE, OCI, endpoints, policy, regions
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
 from failoverd.core.health import Health
 from failoverd.core.isolation import SENTINELS, grace
-from failoverd.core.records import (
-    Check,
-    Dependency,
-    Endpoint,
-    HealthRules,
-    Outcome,
-    Policy,
-    ProbeReason,
-    ProbeResult,
-    RecordType,
-    Timings,
-)
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.region import RegionState
 from failoverd.runtime.board import Board
 from failoverd.runtime.entries import STALE_AFTER

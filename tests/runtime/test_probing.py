@@ -13,7 +13,8 @@ from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, v
 
 from failoverd.core.events import EndpointFailed, EndpointRecovered, Event, RegionLost
 from failoverd.core.health import Health
-from failoverd.core.records import Check, HealthRules, Policy, ProbeReason, RegionSpec
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, HealthRules, Policy, RegionSpec
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.lookouts import Lookout

@@ -4,7 +4,8 @@ import random
 
 from failoverd.core.health import CheckHealth
 from failoverd.core.isolation import Family
-from failoverd.core.records import Check, Endpoint, HealthRules, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult, Timings
 from failoverd.runtime.vantage import Sight, Vantage
 
 LIVE = Check("live", "tcp", 10.0, 2.0)

@@ -15,19 +15,8 @@ from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanen
 from failoverd.core.events import Event
 from failoverd.core.guard import Approved, PastChange
 from failoverd.core.plan import LastGood, Plan
-from failoverd.core.records import (
-    Check,
-    Endpoint,
-    Marker,
-    Observed,
-    Outcome,
-    ProbeReason,
-    ProbeResult,
-    RecordKey,
-    RecordSet,
-    Target,
-    Timings,
-)
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
 from failoverd.ports import (
     Cancel,

@@ -13,6 +13,7 @@ from failoverd.core.decide import Decision, View, Wish, decide
 from failoverd.core.guard import PastChange
 from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff
+from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import (
     WHOLE,
     Check,
@@ -20,9 +21,7 @@ from failoverd.core.records import (
     HealthRules,
     Marker,
     Observed,
-    Outcome,
     Policy,
-    ProbeReason,
     ProbeResult,
     RecordKey,
     RecordSet,

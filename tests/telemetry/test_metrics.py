@@ -16,7 +16,8 @@ from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.core.status import RegionStatus, VantageStatus
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
 from failoverd.telemetry import exposing

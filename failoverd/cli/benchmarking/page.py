@@ -7,7 +7,7 @@ from failoverd.cli.benchmarking import plots, table
 from failoverd.cli.benchmarking.drawing import COLOURS, inert, legend, legend_of_boxes
 from failoverd.cli.benchmarking.statistics import Report
 from failoverd.cli.benchmarking.style import STYLE
-from failoverd.core.records import Outcome
+from failoverd.core.probe_reasons import Outcome
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """Whatever is in the page, a browser that obeys this asks nobody for anything."""

@@ -24,7 +24,7 @@ from failoverd.cli.benchmarking.drawing import (
 from failoverd.cli.benchmarking.running import Sample
 from failoverd.cli.benchmarking.statistics import FIRST_TOKEN, SPEED, Report, measured, percentile
 from failoverd.cli.benchmarking.table import milliseconds
-from failoverd.core.records import Outcome
+from failoverd.core.probe_reasons import Outcome
 
 _PERCENTS: Final = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
 _CURVE: Final = sorted({each / 2 for each in range(199)} | {99 + each / 10 for each in range(10)})

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.cli.benchmarking.plan import Plan
-from failoverd.core.records import Endpoint, Outcome, ProbeReason, ProbeResult, Timings
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Prober
 
 MOST_IN_FLIGHT: Final = 1_000

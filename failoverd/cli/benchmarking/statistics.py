@@ -7,7 +7,7 @@ from typing import Final
 
 from failoverd.cli.benchmarking.plan import Plan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
-from failoverd.core.records import Outcome
+from failoverd.core.probe_reasons import Outcome
 
 Z95: Final = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""

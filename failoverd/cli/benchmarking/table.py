@@ -7,8 +7,7 @@ from typing import Final
 
 from failoverd.cli.benchmarking.plan import pace
 from failoverd.cli.benchmarking.statistics import PHASES, Report, Share, Speeds, Spread, Summary
-from failoverd.core.records import ProbeReason
-from failoverd.probes.findings import outcome_of
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
 
 UNKNOWN: Final = "unknown"
@@ -122,7 +121,7 @@ def _parts(summaries: Sequence[Summary]) -> Rows:
 def _endings(summaries: Sequence[Summary]) -> Rows:
     rows: Rows = [("region", "outcome", "reason", "requests")]
     for each in summaries:
-        reasons = ((outcome_of(ProbeReason(reason)).value, reason, count) for reason, count in each.reasons.items())
+        reasons = ((ProbeReason(reason).outcome.value, reason, count) for reason, count in each.reasons.items())
         rows += [(each.name, outcome, reason, str(count)) for outcome, reason, count in reasons]
         if each.unsent:
             rows.append((each.name, _NONE, "never sent", str(each.unsent)))

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from failoverd.cli.probing.probe_rounds import FinishedProbe
 from failoverd.cli.screen import say
-from failoverd.core.records import Outcome, ProbeResult, Timings
-from failoverd.probes.meanings import MEANINGS
+from failoverd.core.probe_reasons import Outcome
+from failoverd.core.records import ProbeResult, Timings
 
 WIDTH: Final = 32
 """Columns of a bar."""
@@ -43,7 +43,7 @@ def _plain(finished: FinishedProbe, number: int) -> dict[str, Any]:
         "outcome": result.outcome.value,
         "reason": result.reason.value,
         "detail": result.detail,
-        "meaning": MEANINGS[result.reason],
+        "meaning": result.reason.meaning,
         "timings": result.timings._asdict(),
         "measures": dict(result.measures),
     }
@@ -72,7 +72,7 @@ def show(console: Console, finished: FinishedProbe) -> None:
 
 
 def _meaning(result: ProbeResult) -> Iterator[str]:
-    yield MEANINGS[result.reason]
+    yield result.reason.meaning
     if result.outcome is Outcome.BLIND:
         yield _BLIND
 

@@ -9,7 +9,8 @@ import os
 import socket
 from typing import Final
 
-from failoverd.core.records import Check, Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings

@@ -13,7 +13,7 @@ import dns.rdata
 import dns.rdatatype
 from dns.rdtypes.ANY.CNAME import CNAME
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.dns_check.dns_message import HEADER, MALFORMED, DnsAnswer, parse_answer
 from failoverd.probes.dns_check.dns_settings import DnsSettings, canonical
 from failoverd.probes.findings import Finding

@@ -16,7 +16,7 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, excerpt
 from failoverd.probes.grpc_check.health_messages import HealthAnswer, health_request
 from failoverd.probes.transport.protocol import Transport

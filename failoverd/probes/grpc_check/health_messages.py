@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, printable
 
 MOST_MESSAGE: Final = 64 * 1024

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import httptools
 
 from failoverd import __version__
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, Phase, excerpt, printable
 from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.protocol import Transport

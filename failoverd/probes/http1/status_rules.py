@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
 
 _TOO_MANY_REQUESTS: Final = 429

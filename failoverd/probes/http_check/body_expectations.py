@@ -20,7 +20,7 @@ from jsonpath.filter import FilterQuery, walk
 from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, excerpt, printable
 from failoverd.probes.patterns import compiled
 

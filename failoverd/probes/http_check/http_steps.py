@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Endpoint
 from failoverd.ports import Clock
 from failoverd.probes.execution import Probe
 from failoverd.probes.findings import Concluded, Finding

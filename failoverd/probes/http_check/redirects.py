@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded, Finding, printable
 from failoverd.probes.http1.http_url import PORTS, HttpUrl
 from failoverd.settings import parse_address, parse_name

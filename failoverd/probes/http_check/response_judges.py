@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, excerpt
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.body_expectations import lacking

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import Http1Exchange, ResponseHeaders, ResponseJudge
 from failoverd.probes.transport.protocol import Transport

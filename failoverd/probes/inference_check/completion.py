@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Final
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, printable
 from failoverd.probes.inference_check.answer_status import AnswerStatus, parse_json
 from failoverd.probes.inference_check.event_stream import EventStream, StreamError

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, printable
 from failoverd.probes.http1.http1_exchange import MAX_BODY
 from failoverd.probes.inference_check.answer_status import AnswerStatus, parse_json

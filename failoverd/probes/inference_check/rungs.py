@@ -10,8 +10,8 @@ What a rung said counts until it is asked again, and for one more interval, when
 
 from typing import Final
 
-from failoverd.core.records import Outcome, ProbeReason
-from failoverd.probes.findings import Finding, outcome_of
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.probes.findings import Finding
 
 SURE: Final = 3
 """Failures in a row that are asked for at once."""
@@ -49,7 +49,7 @@ class Rung:
 
     def say(self, finding: Finding, now: float, wait: float = 0.0) -> None:
         """Take down what it said; it is not asked again for at least `wait` seconds."""
-        outcome = outcome_of(finding.reason)
+        outcome = finding.reason.outcome
         passed = outcome is Outcome.PASS
         self._in_a_row = 0 if passed else self._in_a_row + 1
         self._finding, self._at = finding, now
@@ -75,9 +75,9 @@ class Rung:
 
 def combine(said: list[Said]) -> Finding:
     """The worst of what the rungs said; of equals the lowest rung's, which is the newest. `said` is not empty."""
-    name, worst, ago = max(said, key=lambda each: _BY_WEIGHT.index(outcome_of(each[1].reason)))
+    name, worst, ago = max(said, key=lambda each: _BY_WEIGHT.index(each[1].reason.outcome))
     measures = tuple({measure: None for _, finding, age in said if not age for measure in finding.measures})
-    if outcome_of(worst.reason) is Outcome.PASS:
+    if worst.reason.outcome is Outcome.PASS:
         return Finding(ProbeReason.OK, "; ".join(finding.detail for _, finding, _ in said), measures)
     when = f", {ago:.0f}s ago" if ago else ""
     return Finding(worst.reason, f"{name}{when}: {worst.detail}", measures)

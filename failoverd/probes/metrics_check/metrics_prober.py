@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal, Self, TypeGuard
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import Check, Endpoint, ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
 from failoverd.probes.field_types import AbsolutePath

@@ -9,7 +9,7 @@ import os
 import socket
 import ssl
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded, Finding, Phase, printable
 
 # -- time-outs ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded, Finding
 from failoverd.probes.transport.daemon_thread import in_daemon_thread
 from failoverd.probes.transport.protocol import is_address

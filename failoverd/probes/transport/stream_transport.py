@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from failoverd.core.records import ProbeReason
+from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions

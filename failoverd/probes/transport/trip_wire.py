@@ -23,9 +23,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.core.records import Outcome
+from failoverd.core.probe_reasons import Outcome
 from failoverd.ports import Cancel
-from failoverd.probes.findings import Phase, outcome_of
+from failoverd.probes.findings import Phase
 from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.host_resolver import addresses_of
 from failoverd.probes.transport.protocol import is_address
@@ -186,7 +186,7 @@ class _TripWire:
     def _broken(self, error: OSError) -> None:
         age = self._age()
         self._close()
-        about_us = outcome_of(explain(error, Phase.CONNECT, self._address).reason) is Outcome.BLIND
+        about_us = explain(error, Phase.CONNECT, self._address).reason.outcome is Outcome.BLIND
         self._over(age, trips=not about_us)
 
     def _closed_in_order(self) -> None:
