@@ -231,14 +231,16 @@ class ProbeContext:
 
 @dataclass(frozen=True, slots=True)
 class ProbeKind:
-    """What `probes/<kind>.py` exports for each check kind it implements.
+    """What a `probes/…_check` exports in `KINDS` for each check kind that it implements.
 
-    `name` is also the key that selects the kind in a policy's check (`https: /health`).
+    `name` is also the key that selects the kind in a policy's check (`https: /health`). `uses_network` is false where a
+    good answer says nothing about our network: a plugin may look at anything.
     """
 
     name: str
     settings: type[CheckSettings]
     open: Callable[[Check, ProbeContext], Prober]
+    uses_network: bool = True
 
 
 class ChangeOutcome(StrEnum):

@@ -81,7 +81,7 @@ def draft_of(document: Document, kinds: Mapping[str, ProbeKind]) -> tuple[Draft 
     """The draft that a document holds, if it can be told, and everything that is wrong with its shape."""
     found = validate(PolicyFile, document)
     diagnostics = list(found.diagnostics)
-    checks, about_checks = _checks(document, "checks", kinds, Check)
+    checks, about_checks = _checks(document, "checks", kinds, _as_it_is)
     dependencies, about_dependencies = _checks(document, "dependencies", kinds, _dependency)
     diagnostics += [*about_checks, *about_dependencies]
     if found.model is None:
@@ -112,16 +112,20 @@ def pointed(settings: type[CheckSettings]) -> type[CheckSettings]:
 T = TypeVar("T", Check, Dependency)
 
 
-def _dependency(name: str, kind: str, every: float, timeout: float, settings: CheckSettings) -> Dependency:
-    place: HostPort = settings.address  # type: ignore[attr-defined]  # made by `pointed`
-    return Dependency.of(place.address, place.port, Check(name, kind, every, timeout, settings))
+def _as_it_is(check: Check) -> Check:
+    return check
+
+
+def _dependency(check: Check) -> Dependency:
+    place: HostPort = check.settings.address  # type: ignore[attr-defined]  # made by `pointed`
+    return Dependency.of(place.address, place.port, check)
 
 
 def _checks(
     document: Document,
     section: str,
     kinds: Mapping[str, ProbeKind],
-    make: Callable[[str, str, float, float, CheckSettings], T],
+    make: Callable[[Check], T],
 ) -> tuple[list[T], list[Diagnostic]]:
     made: list[T] = []
     diagnostics: list[Diagnostic] = []
@@ -137,7 +141,8 @@ def _checks(
         found = validate(model, document, (section, name))
         diagnostics.extend(found.diagnostics)
         if found.model is not None:
-            made.append(make(name, kind.name, found.model.every, found.model.timeout, found.model))
+            settings = found.model
+            made.append(make(Check(name, kind.name, settings.every, settings.timeout, settings, kind.uses_network)))
     return made, diagnostics
 
 

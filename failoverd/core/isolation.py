@@ -62,9 +62,6 @@ NEVER: Final = float("-inf")
 
 _TWO: Final = 2
 
-BESIDE_THE_NETWORK: Final = frozenset({"exec"})
-"""Kinds of checks whose good answers say nothing about our network: a plugin may look at anything."""
-
 
 class Family(StrEnum):
     """What a way to an endpoint depends on. A host name may lead to either kind of address."""

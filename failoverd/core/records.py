@@ -325,13 +325,17 @@ class RecordSpec:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How to look at an endpoint. `settings` belongs to the probe kind and is opaque here."""
+    """How to probe an endpoint. `settings` belongs to the check kind and is opaque here.
+
+    `uses_network` is said by the kind: a good answer shows that our network is there.
+    """
 
     name: str
     kind: str
     every: float
     timeout: float
     settings: object = None
+    uses_network: bool = True
 
 
 @dataclass(frozen=True, slots=True)

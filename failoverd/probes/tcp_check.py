@@ -11,7 +11,7 @@ from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import settings_of, start_exchange
 from failoverd.probes.findings import Finding, excerpt
 from failoverd.probes.patterns import Pattern, compiled
-from failoverd.probes.transport.protocol import ClientProtocol, Destination, Transport
+from failoverd.probes.transport.protocol import ClientProtocol, ClientTransport, Destination
 from failoverd.probes.transport.trip_wire import keep_trip_wire
 from failoverd.settings import CheckSettings, Port
 
@@ -61,7 +61,7 @@ class TcpDialogue:
         self._pattern = pattern
         self._heard = b""
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         if self._send:
             transport.send(self._send)
         if self._wanted is None and self._pattern is None:

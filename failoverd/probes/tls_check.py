@@ -15,7 +15,7 @@ from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.tls.certificate_settings import SecuredSettings
 from failoverd.probes.tls.certificate_validity import Validity, WithValidity
 from failoverd.probes.tls.trust_store import TrustStore
-from failoverd.probes.transport.protocol import Destination, TlsOptions, Transport
+from failoverd.probes.transport.protocol import ClientTransport, Destination, TlsOptions
 from failoverd.settings import Port
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -44,7 +44,7 @@ class HandshakeOnly:
         self._name = name
         self._protocol = protocol
 
-    def opened(self, transport: Transport) -> Finding:
+    def opened(self, transport: ClientTransport) -> Finding:
         transport.enter(Phase.ANSWER)
         agreed = transport.alpn()
         if self._protocol is not None and agreed != self._protocol:

@@ -83,7 +83,7 @@ class Board:
             before = lapsed(before, result.at, checked.stale_after)
         objection = None
         if result.outcome is Outcome.PASS and not watched.sight.began:
-            if checked.witness:
+            if checked.check.uses_network:
                 watched.sight.answers.heard(result)
         else:
             objection = self._vantage.judge(watched.sight, checked.check, result, before, rules)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from failoverd.core.health import CheckHealth, Health, Verdict, verdict
-from failoverd.core.isolation import BESIDE_THE_NETWORK, family_of
+from failoverd.core.isolation import family_of
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, RecordType
 from failoverd.core.region import RegionHealth
@@ -27,7 +27,6 @@ class Checked:
     watched: "Watched"
     health: CheckHealth
     suppressed: bool = False  # said to be kept out
-    witness: bool = True  # its good answers show that the network is there
     stretched: int = 1  # the interval is so many times as long, as the prober sheds load
 
     @property
@@ -83,8 +82,7 @@ class Entry:
         for endpoint, check in policy.looks():
             if (endpoint, check.name) not in entry.checked:
                 watched = entry.watched[endpoint]
-                witness = check.kind not in BESIDE_THE_NETWORK
-                checked = Checked(check, watched, CheckHealth(since=now), witness=witness, stretched=stretched)
+                checked = Checked(check, watched, CheckHealth(since=now), stretched=stretched)
                 watched.checks.append(checked)
                 entry.checked[endpoint, check.name] = checked
                 _inherit(checked, old)

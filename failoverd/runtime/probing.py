@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
-from failoverd.core.isolation import BESIDE_THE_NETWORK, NEVER, SENTINELS
+from failoverd.core.isolation import NEVER, SENTINELS
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult, Timings
 from failoverd.core.status import ProbingStatus
@@ -439,4 +439,4 @@ class Probing:
 
 def _as_witness(check: Check) -> tuple[bool, float]:
     """The check under which an endpoint is asked to bear a failure out comes first: the one that answers soonest."""
-    return check.kind in BESIDE_THE_NETWORK, check.timeout
+    return not check.uses_network, check.timeout

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from failoverd.core.events import VantageIsolated, VantageRejoined
 from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.isolation import (
-    BESIDE_THE_NETWORK,
     NEVER,
     SENTINEL_RULES,
     CloudSight,
@@ -198,7 +197,7 @@ class Vantage:
     ) -> Objection | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
         if result.reason.is_answer:
-            if check.kind not in BESIDE_THE_NETWORK:
+            if check.uses_network:
                 sight.answers.heard(result)
             self._answered(sight, result)
             return None

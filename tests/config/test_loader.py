@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from support.files import CONFIG, INVENTORY, KINDS, POLICY, Folder, policy, told
 from failoverd.config.diagnostics import Code
 from failoverd.config.documents import Document
 from failoverd.config.drafts import draft_of
-from failoverd.config.loader import load_config
+from failoverd.config.loader import load_config, load_policies
 from failoverd.core.events import Level
 from failoverd.core.records import Check, Endpoint, RecordKey, RecordSpec, RecordType, RegionSpec, Target
 from failoverd.runtime.probing import Pace
@@ -135,6 +136,15 @@ def test_a_policy_becomes_what_the_core_works_with(folder: Folder) -> None:
     assert isinstance(check, Check)
     assert api.failback_after is None
     assert (api.limits.max_shift, api.limits.shift_window, api.limits.max_changes) == (7000, 600.0, 2)
+
+
+def test_a_check_knows_whether_its_kind_uses_the_network(folder: Folder) -> None:
+    kinds = replace(KINDS, probes={**KINDS.probes, "knock": replace(KINDS.probes["knock"], uses_network=False)})
+    needs = "checks: {live: {look: /}, local: {knock: 7}}\ndependencies: {db: {address: 192.0.2.9, knock: 5432}}\n"
+    folder.write("api.yaml", POLICY.partition("checks:")[0] + needs)
+    api = load_policies(folder.config, kinds, running={}).policies["api"]
+    assert [check.uses_network for check in api.checks] == [True, False]
+    assert [each.check.uses_network for each in api.dependencies] == [False]
 
 
 def test_the_most_specific_zone_is_written_to(folder: Folder) -> None:

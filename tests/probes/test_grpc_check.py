@@ -255,7 +255,7 @@ async def test_without_an_agreement_on_h2_there_is_no_call(authority: trustme.CA
 
 @dataclass
 class Line:
-    """A `Transport` that notes what is said."""
+    """A `ClientTransport` that notes what is said."""
 
     protocol: str | None = None
     sent: bytes = b""

@@ -15,7 +15,7 @@ from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, ProbeResult
 from failoverd.probes.execution import Probe, start_exchange, start_steps
 from failoverd.probes.findings import Finding
-from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions, Transport
+from failoverd.probes.transport.protocol import ClientProtocol, ClientTransport, Destination, TlsOptions
 
 NAME = "api.example.test"
 LIVE = Check("live", "http", 10.0, 5.0)
@@ -27,7 +27,7 @@ class Says:
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         for part in self.parts:
             transport.send(part)
         return None

@@ -77,7 +77,7 @@ def test_the_port_is_a_port(wrong: object) -> None:
 
 
 class Paper:
-    """A `Transport` that notes what is said."""
+    """A `ClientTransport` that notes what is said."""
 
     def __init__(self) -> None:
         self.said = b""

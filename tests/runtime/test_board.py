@@ -648,7 +648,7 @@ def test_one_failure_after_an_isolation_does_not_complete_a_run_from_before_it()
 
 
 def test_a_plugin_that_is_content_does_not_show_that_the_network_is_there() -> None:
-    checks = (Check("live", "https", 10.0, 2.0), Check("disk", "exec", 10.0, 2.0))
+    checks = (Check("live", "https", 10.0, 2.0), Check("disk", "exec", 10.0, 2.0, uses_network=False))
     found = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)), checks=checks)
     scene = Scene(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
     scene.all_well()

@@ -18,7 +18,7 @@ from failoverd.probes.execution import Probe, settings_of, start_exchange, start
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.host_resolver import addresses_of
-from failoverd.probes.transport.protocol import Destination, Transport, is_address
+from failoverd.probes.transport.protocol import ClientTransport, Destination, is_address
 from failoverd.probes.transport.reactor import Reactor, reactor
 
 _DATAGRAM: Final = int(socket.SOCK_DGRAM) | int(socket.SOCK_NONBLOCK)
@@ -135,7 +135,7 @@ class TcpQuery:
         self._id = os.urandom(2)
         self._heard = b""
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         wire = self._question.wire(self._id)
         transport.send(len(wire).to_bytes(_PREFIX, "big") + wire)
         return None

@@ -19,7 +19,7 @@ import h2.settings
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, excerpt
 from failoverd.probes.grpc_check.health_messages import HealthAnswer, health_request
-from failoverd.probes.transport.protocol import Transport
+from failoverd.probes.transport.protocol import ClientTransport
 
 MOST_FRAMES: Final = 256
 MOST_BYTES: Final = 128 * 1024
@@ -86,7 +86,7 @@ class HealthCall:
             *((name.lower(), value) for name, value in metadata),
         ]
         self._answer = HealthAnswer(authorized=authorized)
-        self._transport: Transport | None = None
+        self._transport: ClientTransport | None = None
         self._connection = h2.connection.H2Connection(_CONFIG)
         self._heard = b""
         self._bytes = 0
@@ -94,7 +94,7 @@ class HealthCall:
 
     # -- the client protocol -------------------------------------------------------------------------------------------
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         agreed = transport.alpn()
         if self._secured and agreed != "h2":
             words = f"the server agrees on {agreed}" if agreed else "the server agrees on no protocol"

@@ -14,7 +14,7 @@ from failoverd import __version__
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, Phase, excerpt, printable
 from failoverd.probes.transport.error_mapping import explain
-from failoverd.probes.transport.protocol import Transport
+from failoverd.probes.transport.protocol import ClientTransport
 
 MAX_HEADERS: Final = 64 * 1024
 MAX_BODY: Final = 256 * 1024
@@ -139,7 +139,7 @@ class Http1Exchange:
 
     # -- the client protocol -------------------------------------------------------------------------------------------
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         transport.send(self._asked)
         return None
 

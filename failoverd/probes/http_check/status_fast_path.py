@@ -12,7 +12,7 @@ from typing import Final
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import Http1Exchange, ResponseHeaders, ResponseJudge
-from failoverd.probes.transport.protocol import Transport
+from failoverd.probes.transport.protocol import ClientTransport
 
 _FIELD: Final = rb"""(?!(?i:content-length|transfer-encoding|connection|proxy-connection|upgrade)[ \t]*:)
     [!#$%&'*+.^_`|~0-9A-Za-z-]+ : [\x20-\x7e\t]*+ \r\n | (?i:connection: [ ]? (?:close|keep-alive)) \r\n"""
@@ -53,7 +53,7 @@ class StatusExchange:
         self._known = known
         self._exchange: Http1Exchange | None = None
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         transport.send(self._asked)
         return None
 

@@ -10,7 +10,7 @@ from failoverd.probes.findings import Finding, printable
 from failoverd.probes.inference_check.answer_status import AnswerStatus, parse_json
 from failoverd.probes.inference_check.event_stream import EventStream, StreamError
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
-from failoverd.probes.transport.protocol import ClientProtocol, Transport
+from failoverd.probes.transport.protocol import ClientProtocol, ClientTransport
 
 _DONE: Final = b"[DONE]"
 _STREAM: Final = "text/event-stream"
@@ -175,7 +175,7 @@ class Stopwatch:
         self._protocol = protocol
         self._judge = judge
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         self._judge.begin()
         return self._protocol.opened(transport)
 

@@ -21,7 +21,7 @@ from failoverd.probes.inference_check.model_list import ModelsJudge
 from failoverd.probes.inference_check.rungs import Rung, combine
 from failoverd.probes.inference_check.token_budget import TokenBudget, TokenReservation
 from failoverd.probes.transport.error_mapping import explain
-from failoverd.probes.transport.protocol import Transport
+from failoverd.probes.transport.protocol import ClientTransport
 
 MOST_ENDPOINTS: Final = 20_000
 """Endpoints whose rungs are remembered; a policy has fewer."""
@@ -40,7 +40,7 @@ _LISTING: Final = (("Accept", "application/json"),)
 class ConnectOnly:
     """A `ClientProtocol` that is over as soon as somebody is there."""
 
-    def opened(self, _: Transport) -> Finding | None:
+    def opened(self, _: ClientTransport) -> Finding | None:
         return Finding(ProbeReason.OK)
 
     def received(self, _: bytes) -> Finding | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
-from failoverd.probes.transport.protocol import ClientProtocol, Transport
+from failoverd.probes.transport.protocol import ClientProtocol, ClientTransport
 
 _DAY: Final = 86_400.0
 
@@ -110,7 +110,7 @@ class WithValidity:
         self._validity = validity
         self._certificate: bytes | None = None
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         self._certificate = transport.certificate()
         return self._attest(self._protocol.opened(transport))
 

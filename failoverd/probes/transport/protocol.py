@@ -12,7 +12,7 @@ from typing import Protocol
 from failoverd.probes.findings import Finding, Phase
 
 
-class Transport(Protocol):
+class ClientTransport(Protocol):
     """What a protocol can do with the connection that carries it."""
 
     def send(self, data: bytes) -> None:
@@ -31,7 +31,7 @@ class Transport(Protocol):
 class ClientProtocol(Protocol):
     """One exchange with a peer. Each method may return a finding, which ends it."""
 
-    def opened(self, transport: Transport) -> Finding | None:
+    def opened(self, transport: ClientTransport) -> Finding | None:
         """The connection stands, and with TLS the peer has proved itself. Send the first words, if they are ours."""
 
     def received(self, data: bytes) -> Finding | None:

@@ -56,7 +56,7 @@ def new_transport(
 
 
 class TcpTransport:
-    """A TCP connection on its way, or standing. `Transport` for its protocol, `SocketListener` for the reactor.
+    """A TCP connection on its way, or standing. `ClientTransport` for its protocol, `SocketListener` for the reactor.
 
     Where the protocol speaks first, its first words go out together with the last acknowledgement of the TCP
     handshake, which spares both ends a packet. The connection is closed in order, not reset, which would be cheaper:
@@ -172,7 +172,7 @@ class TcpTransport:
             owner.enter(Phase.ANSWER)
         return self._protocol.received(data)
 
-    # -- sending: what a protocol may do (`Transport`) -----------------------------------------------------------------
+    # -- sending: what a protocol may do (`ClientTransport`) -----------------------------------------------------------
 
     def send(self, data: bytes) -> None:
         waiting = bool(self._outbox)
