@@ -129,7 +129,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 # -- what a target may be ----------------------------------------------------------------------------------------------
 
 
-async def test_a_policy_is_everything_that_it_looks_at(site: Site) -> None:
+async def test_a_policy_is_everything_that_it_probes(site: Site) -> None:
     told = await site.probe("shop", "--output", "json")
     assert (told.code, told.json["ok"]) == (FINE, True), told
     assert told.places() == {(region, check) for region in ("west", "east") for check in ("live", "port")}
@@ -148,7 +148,7 @@ async def test_an_endpoint_is_named_by_its_address(site: Site, form: str) -> Non
     assert (told.code, told.places()) == (FINE, {("east", "live")}), told
 
 
-async def test_a_dependency_is_looked_at_as_a_region_is(site: Site) -> None:
+async def test_a_dependency_is_probed_as_a_region_is(site: Site) -> None:
     with (site.folder / "policies" / "shop.yaml").open("a") as file:
         file.write(f"dependencies:\n  database: {{tcp: 5432, address: '{_text(site.east)}'}}\n")
     told = await site.probe("database", "--output", "json")

@@ -233,7 +233,7 @@ async def test_a_time_out_that_this_process_slept_through_is_not_held_against_th
     assert result.detail.startswith("this process stalled: 0.2s became 0.")
 
 
-async def test_an_answer_that_lies_there_counts_also_in_a_look_of_several_steps() -> None:
+async def test_an_answer_that_lies_there_counts_also_in_a_probe_of_several_steps() -> None:
     """This process was late, and the server, which is a thread of its own, was not."""
     asked, answered = threading.Event(), threading.Event()
 

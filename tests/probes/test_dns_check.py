@@ -117,7 +117,7 @@ async def test_a_server_that_hangs_times_out(server: DnsServer) -> None:
             assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
 
 
-async def test_a_thousand_looks_at_once_all_come_back(server: DnsServer) -> None:
+async def test_a_thousand_probes_at_once_all_come_back(server: DnsServer) -> None:
     before = sockets()
     live = prober("dns", WWW, timeout="10s")
     for _ in range(10):
@@ -258,7 +258,7 @@ async def test_an_answer_that_is_cut_within_a_record_is_asked_for_over_tcp_too()
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
-async def test_a_look_that_is_abandoned_leaves_nothing_behind() -> None:
+async def test_a_probe_that_is_abandoned_leaves_nothing_behind() -> None:
     asked = asyncio.Event()
 
     def notes(_: bytes) -> list[bytes]:

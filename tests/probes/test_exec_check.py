@@ -176,7 +176,7 @@ async def test_output_without_end_is_bounded() -> None:
     assert len(result.detail) == 200
 
 
-async def test_a_look_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None:
+async def test_a_probe_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None:
     started, told = tmp_path / "started", list[ProbeResult]()
     abandon = script(f"echo $$ > {started}; exec sleep 60", timeout="50s").prober.start(ENDPOINT, told.append)
     await until(lambda: started.exists() and started.read_text())
@@ -187,7 +187,7 @@ async def test_a_look_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None
 
 
 @asynccontextmanager
-async def all_places_taken(tmp_path: Path) -> AsyncIterator[Path]:
+async def all_slots_taken(tmp_path: Path) -> AsyncIterator[Path]:
     """By plugins that end, content, when the file is there."""
     done = tmp_path / "done"
     waiting = f"while [ ! -e {done} ]; do sleep 0.05; done"
@@ -198,23 +198,23 @@ async def all_places_taken(tmp_path: Path) -> AsyncIterator[Path]:
     assert {each.outcome for each in await asyncio.gather(*busy)} == {Outcome.PASS}
 
 
-async def test_a_plugin_that_got_its_place_late_is_not_blamed_for_the_time_it_waited(tmp_path: Path) -> None:
-    async with all_places_taken(tmp_path) as done:
+async def test_a_plugin_that_got_its_slot_late_is_not_blamed_for_the_time_it_waited(tmp_path: Path) -> None:
+    async with all_slots_taken(tmp_path) as done:
         late = asyncio.create_task(outcome("sleep 60", timeout="2s"))
         asyncio.get_running_loop().call_later(1.0, done.touch)
         found = await late
     assert (found.outcome, found.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
 
 
-async def test_plugins_that_wait_too_long_for_a_place_are_blind(tmp_path: Path) -> None:
-    async with all_places_taken(tmp_path):
+async def test_plugins_that_wait_too_long_for_a_slot_are_blind(tmp_path: Path) -> None:
+    async with all_slots_taken(tmp_path):
         late = await asyncio.gather(*(outcome("exit 0", timeout="500ms") for _ in range(3)))
     assert {(each.outcome, each.reason) for each in late} == {(Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)}
     assert late[-1].detail == f"{MOST_AT_ONCE} plugins are running already"
     assert (await outcome("exit 0")).reason is ProbeReason.OK
 
 
-async def test_more_plugins_than_places_take_turns_and_leave_nothing() -> None:
+async def test_more_plugins_than_slots_take_turns_and_leave_nothing() -> None:
     results = await asyncio.gather(*(outcome("sleep 0 & exit 0", timeout="60s") for _ in range(150)))
     assert {each.reason for each in results} == {ProbeReason.OK}
 

@@ -157,15 +157,15 @@ async def test_a_server_that_misbehaves_before_its_answer_is_complete(name: str,
 
 @pytest.mark.parametrize("name", LOOKING_INSIDE)
 @pytest.mark.parametrize(
-    "looking",
+    "wanted",
     [{"contains": "serving"}, {"matches": "serving"}, {"json_path": {"$.a": 1}}, {"contains": "y", "redirects": True}],
     ids=["text", "pattern", "JSON", "redirects"],
 )
 async def test_a_server_that_misbehaves_in_the_body(
-    name: str, looking: dict[str, object], counted: type[Counting]
+    name: str, wanted: dict[str, object], counted: type[Counting]
 ) -> None:
     behave, reason = LOOKING_INSIDE[name]
-    assert await reasoned(behave, **looking) is reason
+    assert await reasoned(behave, **wanted) is reason
     assert counted.read < MOST_READ
 
 

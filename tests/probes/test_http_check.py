@@ -5,7 +5,7 @@ import re
 from time import perf_counter
 
 import pytest
-from support.probers import Looking, counting_clock, prober
+from support.probers import AwaitedProber, counting_clock, prober
 from support.targets import (
     OK,
     Behaviour,
@@ -189,7 +189,7 @@ async def test_a_trip_wire_is_kept_when_the_check_asks_for_one() -> None:
     assert target.connections == 1
 
 
-def wired(live: Looking, endpoint: Endpoint) -> Cancel | None:
+def wired(live: AwaitedProber, endpoint: Endpoint) -> Cancel | None:
     assert isinstance(live.prober, Tripping)
     return live.prober.wire(endpoint, lambda: None)
 
@@ -306,7 +306,7 @@ async def test_a_body_that_matches_a_pattern_passes() -> None:
     assert await judged(sent, matches=r"^up$") == (Outcome.FAIL, ProbeReason.BODY_MISMATCH)
 
 
-async def test_a_body_that_takes_long_to_judge_is_judged_aside_and_nobody_waits() -> None:
+async def test_a_body_that_takes_long_to_judge_is_judged_in_a_thread_and_nobody_waits() -> None:
     hard = random.Random(1).choices(b"ab", k=200_000)  # noqa: S311 - no secret is made of it
     async with serve(answers(response("200 OK", bytes(hard)))) as target:
         slow = asyncio.create_task(
@@ -337,8 +337,8 @@ async def test_a_compressed_body_is_never_unpacked_and_only_matters_to_who_looks
     bomb = gzip.compress(b"\0" * 10_000_000)
     sent = answers(response("200 OK", bomb, "Content-Encoding: gzip"))
     assert await judged(sent) == (Outcome.PASS, ProbeReason.OK)
-    for looking in ({"contains": "x"}, {"matches": "x"}, {"json_path": {"$.a": 1}}, {"not_contains": "x"}):
-        assert await judged(sent, **looking) == (Outcome.FAIL, ProbeReason.RESPONSE_ENCODED)
+    for wanted in ({"contains": "x"}, {"matches": "x"}, {"json_path": {"$.a": 1}}, {"not_contains": "x"}):
+        assert await judged(sent, **wanted) == (Outcome.FAIL, ProbeReason.RESPONSE_ENCODED)
 
 
 # -- no answer ---------------------------------------------------------------------------------------------------------

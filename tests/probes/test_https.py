@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.probers import Looking, prober
+from support.probers import AwaitedProber, prober
 from support.targets import OK, Behaviour, Connection, answers, closes, greets, resets, response, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
@@ -20,16 +20,18 @@ from failoverd.ports import Clock
 
 
 @pytest.fixture
-def https(ca_file: str) -> Callable[..., Looking]:
+def https(ca_file: str) -> Callable[..., AwaitedProber]:
     """A prober that trusts the tests' authority."""
 
-    def make(clock: Clock | None = None, **settings: object) -> Looking:
+    def make(clock: Clock | None = None, **settings: object) -> AwaitedProber:
         return prober("https", "/health", clock, **{"host": NAME, "ca_file": ca_file, **settings})
 
     return make
 
 
-async def probed(live: Looking, behave: Behaviour, context: ssl.SSLContext, host: str = "127.0.0.1") -> ProbeResult:
+async def probed(
+    live: AwaitedProber, behave: Behaviour, context: ssl.SSLContext, host: str = "127.0.0.1"
+) -> ProbeResult:
     async with serve(behave, host=host, tls=context) as target:
         return await live.probe(target.endpoint)
 
@@ -38,7 +40,7 @@ async def probed(live: Looking, behave: Behaviour, context: ssl.SSLContext, host
 
 
 async def test_a_certified_answer_passes_and_the_handshake_is_timed(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, NAME))
     assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "200 OK")
@@ -50,7 +52,7 @@ async def test_a_certified_answer_passes_and_the_handshake_is_timed(
 
 
 async def test_the_host_of_the_check_is_sent_as_sni_and_host_header(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     asked: list[str | None] = []
     context = tls_server(authority, NAME)
@@ -64,20 +66,20 @@ async def test_the_host_of_the_check_is_sent_as_sni_and_host_header(
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_without_a_host_the_certificate_must_name_the_address(
-    https: Callable[..., Looking], authority: trustme.CA, address: str
+    https: Callable[..., AwaitedProber], authority: trustme.CA, address: str
 ) -> None:
     right, wrong = tls_server(authority, "127.0.0.1", "::1"), tls_server(authority, NAME)
     assert (await probed(https(host=None), answers(OK), right, address)).reason is ProbeReason.OK
     assert (await probed(https(host=None), answers(OK), wrong, address)).reason is ProbeReason.TLS_CERTIFICATE
 
 
-async def test_a_body_is_found_through_tls(https: Callable[..., Looking], authority: trustme.CA) -> None:
+async def test_a_body_is_found_through_tls(https: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     sent = answers(b"HTTP/1.0 200 OK\r\n\r\n", b"ser", b"ving")
     assert (await probed(https(contains="serving"), sent, tls_server(authority, NAME))).reason is ProbeReason.OK
 
 
 async def test_a_body_that_ends_with_the_connection_is_judged_then(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     sent = answers(b"HTTP/1.0 200 OK\r\n\r\n", b"idle")
     result = await probed(https(contains="serving"), sent, tls_server(authority, NAME))
@@ -95,31 +97,33 @@ async def test_the_system_s_authorities_are_trusted_when_the_check_names_none(
 # -- certificates that prove nothing -----------------------------------------------------------------------------------
 
 
-async def test_an_expired_certificate_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
+async def test_an_expired_certificate_fails(https: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     result = await probed(https(), answers(OK), tls_server(authority, NAME, until=yesterday))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "certificate has expired"
 
 
-async def test_a_certificate_that_is_not_valid_yet_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
+async def test_a_certificate_that_is_not_valid_yet_fails(
+    https: Callable[..., AwaitedProber], authority: trustme.CA
+) -> None:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     result = await probed(https(), answers(OK), tls_server(authority, NAME, since=tomorrow))
     assert (result.reason, result.detail) == (ProbeReason.TLS_CERTIFICATE, "certificate is not yet valid")
 
 
-async def test_a_certificate_that_its_owner_signed_fails(https: Callable[..., Looking]) -> None:
+async def test_a_certificate_that_its_owner_signed_fails(https: Callable[..., AwaitedProber]) -> None:
     result = await probed(https(), answers(OK), self_signed())
     assert (result.reason, result.detail) == (ProbeReason.TLS_CERTIFICATE, "self-signed certificate")
 
 
-async def test_a_certificate_for_another_name_fails(https: Callable[..., Looking], authority: trustme.CA) -> None:
+async def test_a_certificate_for_another_name_fails(https: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, "other.example.test"))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert NAME in result.detail
 
 
-async def test_a_certificate_of_an_unknown_authority_fails(https: Callable[..., Looking]) -> None:
+async def test_a_certificate_of_an_unknown_authority_fails(https: Callable[..., AwaitedProber]) -> None:
     result = await probed(https(), answers(OK), tls_server(trustme.CA(), NAME))
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "unable to get local issuer certificate"
@@ -134,7 +138,7 @@ async def test_without_ca_file_our_own_authority_is_unknown(authority: trustme.C
 
 
 async def test_the_days_that_a_certificate_is_valid_still_are_measured(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     soon = datetime.now(UTC) + timedelta(days=3)
     result = await probed(https(clock=time.time), answers(OK), tls_server(authority, NAME, until=soon))
@@ -144,7 +148,7 @@ async def test_the_days_that_a_certificate_is_valid_still_are_measured(
 
 
 async def test_a_certificate_that_expires_too_soon_is_degraded(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     soon = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
     for settings in ({}, {"json_path": {"$.a": 1}}):
@@ -157,7 +161,7 @@ async def test_a_certificate_that_expires_too_soon_is_degraded(
 
 
 async def test_a_certificate_that_expires_too_soon_on_the_way_is_noticed_where_the_redirect_ends(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     soon = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
     async with serve(answers(OK), tls=tls_server(authority, "localhost")) as second:
@@ -204,15 +208,15 @@ def asking_server(authority: trustme.CA, trusted: trustme.CA) -> ssl.SSLContext:
 
 
 async def test_a_server_that_wants_our_certificate_gets_it(
-    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+    https: Callable[..., AwaitedProber], authority: trustme.CA, ours: Ours
 ) -> None:
     context = asking_server(authority, authority)
     assert (await probed(https(client_certificate=ours.settings), answers(OK), context)).reason is ProbeReason.OK
     assert (await probed(https(), answers(OK), context)).reason is ProbeReason.TLS_FAILED
 
 
-async def test_a_certificate_of_ours_that_was_renewed_is_shown_from_the_next_look_on(
-    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+async def test_a_certificate_of_ours_that_was_renewed_is_shown_from_the_next_probe_on(
+    https: Callable[..., AwaitedProber], authority: trustme.CA, ours: Ours
 ) -> None:
     live = https(client_certificate=ours.settings)
     successor = trustme.CA()
@@ -223,7 +227,7 @@ async def test_a_certificate_of_ours_that_was_renewed_is_shown_from_the_next_loo
 
 @pytest.mark.parametrize("gone", ["cert.pem", "key.pem"])
 async def test_a_certificate_of_ours_that_is_gone_blinds_the_check_until_it_is_back(
-    https: Callable[..., Looking], authority: trustme.CA, ours: Ours, gone: str
+    https: Callable[..., AwaitedProber], authority: trustme.CA, ours: Ours, gone: str
 ) -> None:
     live = https(client_certificate=ours.settings)
     async with serve(answers(OK), tls=asking_server(authority, authority)) as target:
@@ -236,7 +240,7 @@ async def test_a_certificate_of_ours_that_is_gone_blinds_the_check_until_it_is_b
 
 
 async def test_our_certificate_is_shown_to_nobody_that_a_redirect_leads_to(
-    https: Callable[..., Looking], authority: trustme.CA, ours: Ours
+    https: Callable[..., AwaitedProber], authority: trustme.CA, ours: Ours
 ) -> None:
     shown: list[object] = []
 
@@ -260,7 +264,7 @@ async def test_our_certificate_is_shown_to_nobody_that_a_redirect_leads_to(
 
 @pytest.mark.parametrize(("resume", "reused"), [(None, [False] * 3), ("10m", [False, True, True])])
 async def test_sessions_are_taken_up_again_when_the_check_says_so(
-    https: Callable[..., Looking], authority: trustme.CA, resume: str | None, reused: list[bool]
+    https: Callable[..., AwaitedProber], authority: trustme.CA, resume: str | None, reused: list[bool]
 ) -> None:
     seen: list[bool] = []
 
@@ -279,14 +283,14 @@ async def test_sessions_are_taken_up_again_when_the_check_says_so(
 # -- handshakes that go wrong ------------------------------------------------------------------------------------------
 
 
-async def test_a_port_that_speaks_plain_http_is_no_tls(https: Callable[..., Looking]) -> None:
+async def test_a_port_that_speaks_plain_http_is_no_tls(https: Callable[..., AwaitedProber]) -> None:
     async with serve(greets(response("400 Bad Request"))) as target:
         result = await https().probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail == "wrong version number: the port may not speak TLS"
 
 
-async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Callable[..., Looking]) -> None:
+async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Callable[..., AwaitedProber]) -> None:
     async with serve(silent) as target:
         result = await https(timeout="150ms").probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_TIMEOUT)
@@ -296,14 +300,14 @@ async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Calla
     assert result.timings.total < 1.0
 
 
-async def test_a_connection_that_is_reset_during_the_handshake(https: Callable[..., Looking]) -> None:
+async def test_a_connection_that_is_reset_during_the_handshake(https: Callable[..., AwaitedProber]) -> None:
     async with serve(resets) as target:
         result = await https().probe(target.endpoint)
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail.endswith("during the handshake")
 
 
-async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[..., Looking]) -> None:
+async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[..., AwaitedProber]) -> None:
     async def hangs_up(_connection: object) -> None:
         return
 
@@ -314,7 +318,7 @@ async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[
 
 
 async def test_a_server_that_wants_a_certificate_of_ours_is_no_pass(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -340,7 +344,7 @@ def refuse_one_handshake(listener: socket.socket, context: ssl.SSLContext) -> No
 
 
 async def test_a_server_that_answers_nothing_after_the_handshake(
-    https: Callable[..., Looking], authority: trustme.CA
+    https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME)
     assert (await probed(https(timeout="250ms"), silent, context)).reason is ProbeReason.RESPONSE_TIMEOUT

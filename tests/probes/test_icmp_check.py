@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from support.private_network import looks
+from support.private_network import probes
 
 from failoverd.probes.icmp_check import IcmpSettings
 
-found = cache(looks)
+found = cache(probes)
 
-Look = Callable[[str], dict[str, Any]]
+Probed = Callable[[str], dict[str, Any]]
 """What was found in a scenario."""
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
-def probe(request: pytest.FixtureRequest) -> Look:
+def probe(request: pytest.FixtureRequest) -> Probed:
     return lambda scenario: found(request.param)[scenario]
 
 
 @pytest.mark.parametrize("scenario", ["ipv4", "ipv6", "by name", "large"])
-def test_an_endpoint_that_answers_passes_after_one_request(probe: Look, scenario: str) -> None:
+def test_an_endpoint_that_answers_passes_after_one_request(probe: Probed, scenario: str) -> None:
     result = probe(scenario)
     assert (result["outcome"], result["reason"]) == ("pass", "ok")
     assert result["detail"].startswith("1 of 1 echo requests were answered, in ")
@@ -32,24 +32,24 @@ def test_an_endpoint_that_answers_passes_after_one_request(probe: Look, scenario
     assert (result["timings"]["resolve"] is not None) == (scenario == "by name")
 
 
-def test_as_many_requests_go_out_as_answers_are_wanted(probe: Look) -> None:
+def test_as_many_requests_go_out_as_answers_are_wanted(probe: Probed) -> None:
     assert probe("several")["detail"].startswith("3 of 3 echo requests were answered, in ")
 
 
-def test_a_lost_request_costs_another_one(probe: Look) -> None:
+def test_a_lost_request_costs_another_one(probe: Probed) -> None:
     result = probe("one lost")
     assert (result["outcome"], result["reason"]) == ("pass", "ok")
     assert result["measures"]["loss_percent"] == 50.0
     assert 0.2 < result["timings"]["total"] < 0.5
 
 
-def test_a_lost_request_fails_where_all_have_to_be_answered(probe: Look) -> None:
+def test_a_lost_request_fails_where_all_have_to_be_answered(probe: Probed) -> None:
     result = probe("one lost, all wanted")
     assert (result["outcome"], result["reason"]) == ("fail", "response_timeout")
     assert result["detail"] == "1 of 2 echo requests were answered; 2 have to be"
 
 
-def test_silence_fails_within_the_time_out(probe: Look) -> None:
+def test_silence_fails_within_the_time_out(probe: Probed) -> None:
     result = probe("silent")
     assert (result["outcome"], result["reason"]) == ("fail", "response_timeout")
     assert result["detail"] == "0 of 2 echo requests were answered"
@@ -60,18 +60,20 @@ def test_silence_fails_within_the_time_out(probe: Look) -> None:
     ("scenario", "words"),
     [("refused", "host administratively prohibited"), ("refused ipv6", "communication administratively prohibited")],
 )
-def test_what_a_router_says_is_told_in_words(probe: Look, scenario: str, words: str) -> None:
+def test_what_a_router_says_is_told_in_words(probe: Probed, scenario: str, words: str) -> None:
     result = probe(scenario)
     assert (result["outcome"], result["reason"], result["detail"]) == ("fail", "icmp_unreachable", words)
 
 
 @pytest.mark.parametrize("scenario", ["no route", "no route ipv6", "filtered here"])
-def test_a_request_that_this_host_does_not_let_out_says_nothing_about_the_endpoint(probe: Look, scenario: str) -> None:
+def test_a_request_that_this_host_does_not_let_out_says_nothing_about_the_endpoint(
+    probe: Probed, scenario: str
+) -> None:
     result = probe(scenario)
     assert (result["outcome"], result["reason"]) == ("blind", "no_route")
 
 
-def test_a_host_that_forbids_ping_sockets_is_blind_and_says_what_to_do(probe: Look) -> None:
+def test_a_host_that_forbids_ping_sockets_is_blind_and_says_what_to_do(probe: Probed) -> None:
     result = probe("forbidden")
     assert (result["outcome"], result["reason"]) == ("blind", "not_permitted")
     assert "net.ipv4.ping_group_range" in result["detail"]

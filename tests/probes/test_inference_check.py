@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from support.inference_api import DONE, KEY, MODEL, PONG, Api, data, delta, inference_api, listed, streamed, usage
-from support.probers import Looking, PaperLedger, prober
+from support.probers import AwaitedProber, PaperLedger, prober
 from support.targets import refusing, response
 
 from failoverd.core.errors import ConfigError
@@ -38,11 +38,11 @@ class Ladder:
         self.clock = Clock()
         self.ledger = PaperLedger()
         asked = {"model": MODEL, "live": "/health", "every": "10s", "timeout": "5s", **settings}
-        self.looking: Looking = prober("inference", "/v1", self.clock, ledger=self.ledger, **asked)
+        self.awaited: AwaitedProber = prober("inference", "/v1", self.clock, ledger=self.ledger, **asked)
 
     async def probe(self, api: Api, after: float = 0.0) -> ProbeResult:
         self.clock.now += after
-        return await self.looking.probe(api.endpoint)
+        return await self.awaited.probe(api.endpoint)
 
     @property
     def spent(self) -> int:
@@ -124,7 +124,7 @@ async def test_a_server_that_is_not_alive_is_not_asked_for_more() -> None:
 
 async def test_a_port_that_nobody_listens_at_fails() -> None:
     with refusing() as target:
-        result = await Ladder().looking.probe(target.endpoint)
+        result = await Ladder().awaited.probe(target.endpoint)
     assert result.reason is ProbeReason.CONNECT_REFUSED
 
 
@@ -283,7 +283,7 @@ async def test_what_cannot_be_asked_again_does_not_count_for_ever() -> None:
     assert "no tokens are left to spend today" in result.detail
 
 
-async def test_a_look_that_is_blind_does_not_repeat_what_was_seen_before() -> None:
+async def test_a_probe_that_is_blind_does_not_repeat_what_was_seen_before() -> None:
     ladder = completing()
     async with inference_api(completion=(response("503 Service Unavailable"),)) as api:
         assert (await ladder.probe(api)).outcome is Outcome.FAIL
@@ -299,7 +299,7 @@ async def test_endpoints_have_rungs_of_their_own() -> None:
         assert (await ladder.probe(one)).outcome is Outcome.PASS
 
 
-async def test_looks_that_overlap_ask_for_one_completion() -> None:
+async def test_probes_that_overlap_ask_for_one_completion() -> None:
     ladder = completing()
     async with inference_api() as api:
         results = await asyncio.gather(*(ladder.probe(api) for _ in range(5)))
@@ -307,7 +307,7 @@ async def test_looks_that_overlap_ask_for_one_completion() -> None:
     assert (api.count("/health"), api.count("/v1/chat/completions")) == (5, 1)
 
 
-async def test_one_failure_is_not_told_by_the_looks_beside_the_one_that_asks_again() -> None:
+async def test_one_failure_is_not_told_by_the_probes_beside_the_one_that_asks_again() -> None:
     ladder = completing(timeout="500ms")
     async with inference_api(completion=streamed(), hangs=True) as api:
         assert (await ladder.probe(api)).reason is ProbeReason.RESPONSE_TIMEOUT
@@ -449,7 +449,7 @@ async def test_a_ledger_that_hangs_costs_the_completion_and_not_the_endpoint() -
 # -- the key -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_key_goes_with_every_request_and_a_new_one_from_the_next_look_on(tmp_path: Path) -> None:
+async def test_the_key_goes_with_every_request_and_a_new_one_from_the_next_probe_on(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)
     ladder = completing(api_key_file=str(file))
@@ -469,7 +469,7 @@ async def test_the_key_is_in_no_result_and_no_repr(tmp_path: Path) -> None:
     ladder = completing(api_key_file=str(tmp_path / "key"))
     echo = response(f"500 {KEY}", KEY.encode())
     told = streamed(data({"error": {"message": f"bad key {KEY}"}}))
-    shown = [repr(ladder.looking.prober)]
+    shown = [repr(ladder.awaited.prober)]
     for said in ({"live": (echo,)}, {"models": (echo,)}, {"completion": (echo,)}, {"completion": told}):
         async with inference_api(**said) as api:
             result = await ladder.probe(api)
@@ -516,5 +516,5 @@ def test_settings_that_make_no_sense_together(settings: dict[str, object], words
 
 def test_the_request_is_one_that_json_can_say() -> None:
     ladder = completing(prompt='say "pong" \u00e9')
-    body = json.loads(ladder.looking.prober._body)  # type: ignore[attr-defined]
+    body = json.loads(ladder.awaited.prober._body)  # type: ignore[attr-defined]
     assert body["messages"] == [{"role": "user", "content": 'say "pong" \u00e9'}]

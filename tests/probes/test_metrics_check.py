@@ -34,7 +34,7 @@ def weigh(page: bytes, *degraded: str, fail: tuple[str, ...] = ()) -> Finding:
     return PageThresholds(tuple(map(Threshold.parse, fail)), tuple(map(Threshold.parse, degraded))).weigh(page)
 
 
-async def looked(page: bytes, **settings: object) -> ProbeResult:
+async def probed(page: bytes, **settings: object) -> ProbeResult:
     async with serve(answers(response("200 OK", page))) as target:
         return await prober("metrics", "/metrics", timeout="5s", **settings).probe(target.endpoint)
 
@@ -193,7 +193,7 @@ def test_a_page_that_would_keep_us_busy_is_not_read(page: bytes) -> None:
 
 
 async def test_a_server_within_limits_passes_and_tells_its_values() -> None:
-    result = await looked(
+    result = await probed(
         VLLM, degraded="sum(vllm:num_requests_waiting) > 10", fail=["vllm:kv_cache_usage_perc > 0.99"]
     )
     assert (result.reason, result.outcome) == (ProbeReason.OK, Outcome.PASS)
@@ -213,18 +213,18 @@ async def test_a_server_within_limits_passes_and_tells_its_values() -> None:
     ],
 )
 async def test_what_a_page_means(settings: dict[str, object], reason: ProbeReason, outcome: Outcome) -> None:
-    result = await looked(VLLM, **settings)
+    result = await probed(VLLM, **settings)
     assert (result.reason, result.outcome) == (reason, outcome)
 
 
 async def test_a_page_of_a_megabyte_is_read_to_its_end() -> None:
     page = b"".join(b'bucket{le="%d"} 1\n' % number for number in range(60_000)) + b"depth 9\n"
     assert 1_000_000 < len(page) < MAX_PAGE
-    assert (await looked(page, degraded="depth > 5")).reason is ProbeReason.THRESHOLD_WARNING
+    assert (await probed(page, degraded="depth > 5")).reason is ProbeReason.THRESHOLD_WARNING
 
 
 async def test_a_page_that_is_too_large_says_nothing_about_the_endpoint() -> None:
-    result = await looked(b"depth 9\n" + b"x" * MAX_PAGE, degraded="depth > 5")
+    result = await probed(b"depth 9\n" + b"x" * MAX_PAGE, degraded="depth > 5")
     assert (result.reason, result.outcome) == (ProbeReason.METRIC_MISSING, Outcome.BLIND)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from support.plugins import ENDPOINT, Disk, children, descriptors, hanging, outcome, until
-from support.probers import Looking, prober
+from support.probers import AwaitedProber, prober
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import ProbeResult
@@ -30,7 +30,7 @@ def starters() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "plugin"]
 
 
-def check(disk: Disk, timeout: str) -> Looking:
+def check(disk: Disk, timeout: str) -> AwaitedProber:
     return prober("exec", [str(disk.program)], timeout=timeout)
 
 
@@ -58,18 +58,18 @@ async def test_other_plugins_run_while_a_start_hangs(tmp_path: Path) -> None:
 
 async def test_of_one_program_one_start_hangs_at_a_time(tmp_path: Path) -> None:
     with hanging(tmp_path / "check", "#!/bin/sh\n") as disk:
-        looking = check(disk, "1s")
-        looks = [asyncio.create_task(looking.probe(ENDPOINT)) for _ in range(2 * MOST_AT_ONCE)]
+        awaited = check(disk, "1s")
+        probes = [asyncio.create_task(awaited.probe(ENDPOINT)) for _ in range(2 * MOST_AT_ONCE)]
         await until(children)
         assert (await outcome("exit 0", timeout="10s")).reason is ProbeReason.OK
-        assert {each.reason for each in await asyncio.gather(*looks)} == {ProbeReason.PLUGIN_UNUSABLE}
+        assert {each.reason for each in await asyncio.gather(*probes)} == {ProbeReason.PLUGIN_UNUSABLE}
         assert len(children()) == len(starters()) == 1
         disk.back()
         await until(lambda: not children())
         assert (await check(disk, "10s").probe(ENDPOINT)).reason is ProbeReason.OK
 
 
-async def test_a_start_that_fails_too_late_gives_its_place_back(tmp_path: Path) -> None:
+async def test_a_start_that_fails_too_late_gives_its_slot_back(tmp_path: Path) -> None:
     for number in range(MOST_AT_ONCE + 1):
         with hanging(tmp_path / f"check{number}", "\x7fELF nonsense") as disk:
             abandon = check(disk, "60s").prober.start(ENDPOINT, lambda _: None)

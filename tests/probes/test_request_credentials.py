@@ -40,7 +40,7 @@ async def test_secret_headers_are_sent_as_the_file_says(tmp_path: Path) -> None:
     assert f"X-Api-Key: {TOKEN}\r\nCookie: a=b\r\n" in target.requests[0]
 
 
-async def test_a_renewed_secret_is_sent_from_the_next_look_on(tmp_path: Path) -> None:
+async def test_a_renewed_secret_is_sent_from_the_next_probe_on(tmp_path: Path) -> None:
     live = prober("http", "/", authorization_file=written(tmp_path / "token", "first-token"))
     async with serve(answers(OK)) as target:
         await live.probe(target.endpoint)

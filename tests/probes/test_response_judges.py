@@ -9,7 +9,7 @@ from failoverd.probes.http_check.response_judges import Collector, StatusJudge, 
 PASSING = frozenset({200, 204})
 
 
-def test_a_good_status_is_one_finding_for_all_looks() -> None:
+def test_a_good_status_is_one_finding_for_all_probes() -> None:
     statuses = StatusRules(PASSING)
     first = StatusJudge(statuses).head(200, "OK", {})
     assert StatusJudge(statuses).head(200, "OK", {}) is first

@@ -1,4 +1,4 @@
-"""The quick look at the head of an answer never says anything else than the parser does."""
+"""The fast path through the head of an answer never says anything else than the parser does."""
 
 from collections.abc import Mapping
 
@@ -31,10 +31,10 @@ class Witness:
         raise AssertionError("the head was enough")
 
 
-def glanced(data: bytes, known: KnownStatusLines | None = None) -> tuple[Finding | None, bool]:
-    """What the glance finds in the first bytes, and whether it did without the parser."""
-    glance = StatusExchange(ASKED, Witness(), "GET", {} if known is None else known)
-    return glance.received(data), glance._exchange is None
+def on_the_fast_path(data: bytes, known: KnownStatusLines | None = None) -> tuple[Finding | None, bool]:
+    """What the exchange finds in the first bytes, and whether it did without the parser."""
+    exchange = StatusExchange(ASKED, Witness(), "GET", {} if known is None else known)
+    return exchange.received(data), exchange._exchange is None
 
 
 def parsed(data: bytes) -> Finding | None:
@@ -79,8 +79,8 @@ heads = st.tuples(lines, st.lists(fields, max_size=5).map(b"".join), st.sampled_
 @example(head=b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n")
 @example(head=b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n")
 @example(head=b"HTTP/1.1 200 OK\r\nX:\x0b\r\n\r\n")
-def test_a_head_that_the_glance_takes_in_is_what_the_parser_makes_of_it(head: bytes) -> None:
-    finding, quick = glanced(head)
+def test_a_head_that_the_fast_path_takes_in_is_what_the_parser_makes_of_it(head: bytes) -> None:
+    finding, quick = on_the_fast_path(head)
     assert finding == parsed(head)
     assert finding is not None or not quick
 
@@ -94,27 +94,27 @@ def test_a_head_that_the_glance_takes_in_is_what_the_parser_makes_of_it(head: by
     ],
 )
 def test_an_ordinary_answer_needs_no_parser(head: bytes) -> None:
-    assert glanced(head) == (parsed(head), True)
+    assert on_the_fast_path(head) == (parsed(head), True)
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"Content-Length: 0\r\nX\r\n\r\n", b"\x00"])
 def test_a_long_head_costs_one_pass_whether_it_is_plain_or_not(end: bytes) -> None:
     """Were it more, 3,000 fields would take minutes; the whole run has a limit."""
-    assert glanced(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 3_000 + end)[0] is not None or end == b"\x00"
+    assert on_the_fast_path(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 3_000 + end)[0] is not None or end == b"\x00"
 
 
 def test_what_a_status_line_came_to_is_remembered_only_where_it_is_good() -> None:
     known: KnownStatusLines = {}
     for head in (b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 301 Moved\r\nLocation: /a\r\n\r\n"):
-        glanced(head, known)
+        on_the_fast_path(head, known)
     assert list(known) == [b"200 OK"]
-    assert glanced(b"HTTP/1.1 200 OK\r\nServer: other\r\n\r\n", known)[0] == known[b"200 OK"]
+    assert on_the_fast_path(b"HTTP/1.1 200 OK\r\nServer: other\r\n\r\n", known)[0] == known[b"200 OK"]
 
 
 def test_a_head_in_pieces_is_the_parsers() -> None:
-    glance = StatusExchange(ASKED, Witness(), "GET", {})
-    assert glance.received(b"HTTP/1.1 20") is None
-    found = glance.received(b"0 OK\r\nServer: nginx\r\n\r\n")
+    exchange = StatusExchange(ASKED, Witness(), "GET", {})
+    assert exchange.received(b"HTTP/1.1 20") is None
+    found = exchange.received(b"0 OK\r\nServer: nginx\r\n\r\n")
     assert found == Finding(ProbeReason.OK, "200 OK [('server', 'nginx')]")
 
 
@@ -125,5 +125,5 @@ def test_a_connection_that_ends_without_an_answer() -> None:
 def test_status_lines_without_end_are_not_all_remembered() -> None:
     known: KnownStatusLines = {}
     for number in range(100):
-        glanced(b"HTTP/1.1 200 number %d\r\n\r\n" % number, known)
+        on_the_fast_path(b"HTTP/1.1 200 number %d\r\n\r\n" % number, known)
     assert len(known) == 16

@@ -1,4 +1,4 @@
-"""What carries a conversation: long speeches, impolite peers, and a process that was late."""
+"""What carries an exchange: long messages, impolite peers, and a process that was late."""
 
 import asyncio
 import ssl
@@ -123,7 +123,7 @@ async def test_a_probe_of_several_exchanges_counts_the_time_of_each_phase_togeth
         return finding
 
     async with serve(answers(response("200 OK", b"ok"))) as target:
-        result = await visited(steps)
+        result = await finished(steps)
     assert (result.outcome, target.connections) == (Outcome.PASS, exchanges)
     assert phases == sorted(phases)
     assert result.timings.connect == phases[-1]
@@ -134,7 +134,7 @@ async def test_addresses_that_are_not_allowed_are_not_connected_to() -> None:
         return await probe.exchange(Destination("127.0.0.1", target.port), Says(), allow=lambda _: False)
 
     async with serve(silent) as target:
-        result = await visited(steps)
+        result = await finished(steps)
     assert (result.reason, target.connections) == (ProbeReason.REDIRECT_REFUSED, 0)
 
 
@@ -146,14 +146,14 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it never came")
 
 
-async def visited(steps: Callable[[Probe], object]) -> ProbeResult:
+async def finished(steps: Callable[[Probe], object]) -> ProbeResult:
     found: asyncio.Future[ProbeResult] = asyncio.get_running_loop().create_future()
     endpoint = Endpoint("region-1", "127.0.0.1")
     start_steps(LIVE, endpoint, counting_clock(), None, steps, found.set_result)  # type: ignore[arg-type]
     return await found
 
 
-async def test_a_defect_in_a_conversation_is_blind() -> None:
+async def test_a_defect_in_a_protocol_is_blind() -> None:
     class Broken(Says):
         def received(self, data: bytes) -> Finding | None:
             raise KeyError(data)

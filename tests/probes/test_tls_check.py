@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 from pydantic import ValidationError
-from support.probers import Looking, prober
+from support.probers import AwaitedProber, prober
 from support.targets import greets, refusing, resets, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
@@ -20,22 +20,22 @@ from failoverd.probes.tls_check import TlsSettings
 
 
 @pytest.fixture
-def tls(ca_file: str) -> Callable[..., Looking]:
+def tls(ca_file: str) -> Callable[..., AwaitedProber]:
     """A prober that trusts the tests' authority."""
 
-    def make(**settings: object) -> Looking:
+    def make(**settings: object) -> AwaitedProber:
         return prober("tls", 443, time.time, **{"host": NAME, "ca_file": ca_file, **settings})
 
     return make
 
 
-async def probed(live: Looking, context: ssl.SSLContext, host: str = "127.0.0.1") -> ProbeResult:
+async def probed(live: AwaitedProber, context: ssl.SSLContext, host: str = "127.0.0.1") -> ProbeResult:
     async with serve(silent, host=host, tls=context) as target:
         return await live.probe(target.endpoint)
 
 
 async def test_a_server_that_proves_itself_passes_without_a_word(
-    tls: Callable[..., Looking], authority: trustme.CA
+    tls: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     result = await probed(tls(), tls_server(authority, NAME))
     assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK)
@@ -47,14 +47,14 @@ async def test_a_server_that_proves_itself_passes_without_a_word(
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_without_a_host_the_certificate_must_name_the_address(
-    tls: Callable[..., Looking], authority: trustme.CA, address: str
+    tls: Callable[..., AwaitedProber], authority: trustme.CA, address: str
 ) -> None:
     assert (await probed(tls(host=None), tls_server(authority, address), address)).reason is ProbeReason.OK
     assert (await probed(tls(host=None), tls_server(authority, NAME), address)).reason is ProbeReason.TLS_CERTIFICATE
 
 
 async def test_a_certificate_that_expires_too_soon_is_degraded(
-    tls: Callable[..., Looking], authority: trustme.CA
+    tls: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
     result = await probed(tls(certificate_expires_within="7d"), context)
@@ -63,7 +63,7 @@ async def test_a_certificate_that_expires_too_soon_is_degraded(
 
 
 async def test_each_certificate_that_proves_nothing_says_why(
-    tls: Callable[..., Looking], authority: trustme.CA
+    tls: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     day = timedelta(days=1)
     said = {
@@ -78,7 +78,7 @@ async def test_each_certificate_that_proves_nothing_says_why(
         assert (result.outcome, result.reason, result.detail) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE, words)
 
 
-async def test_a_version_of_tls_that_is_too_old_fails(tls: Callable[..., Looking], authority: trustme.CA) -> None:
+async def test_a_version_of_tls_that_is_too_old_fails(tls: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     context = tls_server(authority, NAME)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     assert (await probed(tls(), context)).reason is ProbeReason.OK
@@ -91,7 +91,7 @@ async def test_a_version_of_tls_that_is_too_old_fails(tls: Callable[..., Looking
     [(["h2", "http/1.1"], ""), (None, "it does not agree on h2"), (["http/1.1"], None)],
 )
 async def test_the_application_protocol_is_one_that_the_server_agrees_on(
-    tls: Callable[..., Looking], authority: trustme.CA, spoken: list[str] | None, words: str | None
+    tls: Callable[..., AwaitedProber], authority: trustme.CA, spoken: list[str] | None, words: str | None
 ) -> None:
     context = tls_server(authority, NAME)
     if spoken is not None:
@@ -101,7 +101,7 @@ async def test_the_application_protocol_is_one_that_the_server_agrees_on(
     assert words in {"", None, result.detail}
 
 
-async def test_a_server_that_speaks_something_else_or_nothing_fails(tls: Callable[..., Looking]) -> None:
+async def test_a_server_that_speaks_something_else_or_nothing_fails(tls: Callable[..., AwaitedProber]) -> None:
     async with serve(greets(b"220 mail.example.com ESMTP\r\n")) as target:
         assert (await tls().probe(target.endpoint)).reason is ProbeReason.TLS_FAILED
     async with serve(resets) as target:
@@ -113,7 +113,7 @@ async def test_a_server_that_speaks_something_else_or_nothing_fails(tls: Callabl
 
 
 async def test_a_certificate_of_ours_that_is_gone_blinds_the_check(
-    tls: Callable[..., Looking], authority: trustme.CA, tmp_path: Path
+    tls: Callable[..., AwaitedProber], authority: trustme.CA, tmp_path: Path
 ) -> None:
     issued = authority.issue_cert("prober.example.test")
     both = tmp_path / "both.pem"
@@ -124,7 +124,9 @@ async def test_a_certificate_of_ours_that_is_gone_blinds_the_check(
     assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
 
 
-def test_files_that_cannot_be_used_say_so_when_the_check_is_opened(tls: Callable[..., Looking], tmp_path: Path) -> None:
+def test_files_that_cannot_be_used_say_so_when_the_check_is_opened(
+    tls: Callable[..., AwaitedProber], tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="ca_file_unusable"):
         tls(ca_file=str(tmp_path / "none.pem"))
     (tmp_path / "other.pem").write_text("this is not PEM")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.probers import Looking, prober
+from support.probers import AwaitedProber, prober
 from support.targets import OK, Behaviour, Connection, serve
 
 from failoverd.core.probe_reasons import ProbeReason
@@ -40,13 +40,13 @@ def context(authority: trustme.CA, request: pytest.FixtureRequest) -> ssl.SSLCon
 
 
 @pytest.fixture
-def https(authority: trustme.CA, tmp_path: Path) -> Callable[..., Looking]:
+def https(authority: trustme.CA, tmp_path: Path) -> Callable[..., AwaitedProber]:
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     return lambda **settings: prober("https", "/", host=NAME, ca_file=str(tmp_path / "ca.pem"), **settings)
 
 
 async def test_without_resume_every_handshake_is_a_full_one(
-    https: Callable[..., Looking], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
+    https: Callable[..., AwaitedProber], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
 ) -> None:
     live = https()
     async with serve(server, tls=context) as target:
@@ -56,7 +56,7 @@ async def test_without_resume_every_handshake_is_a_full_one(
 
 
 async def test_with_resume_the_first_handshake_proves_the_peer_and_the_next_go_back_to_it(
-    https: Callable[..., Looking], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
+    https: Callable[..., AwaitedProber], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
 ) -> None:
     live = https(resume="10m")
     async with serve(server, tls=context) as target:
@@ -66,7 +66,7 @@ async def test_with_resume_the_first_handshake_proves_the_peer_and_the_next_go_b
 
 
 async def test_a_session_is_not_made_younger_by_what_it_led_to(
-    https: Callable[..., Looking],
+    https: Callable[..., AwaitedProber],
     server: Behaviour,
     context: ssl.SSLContext,
     seen: list[bool],
@@ -83,7 +83,7 @@ async def test_a_session_is_not_made_younger_by_what_it_led_to(
 
 
 async def test_servers_of_one_name_do_not_get_each_others_sessions(
-    https: Callable[..., Looking], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
+    https: Callable[..., AwaitedProber], server: Behaviour, context: ssl.SSLContext, seen: list[bool]
 ) -> None:
     live = https(resume="10m")
     async with serve(server, tls=context) as first, serve(server, tls=context) as second:

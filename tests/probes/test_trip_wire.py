@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
-from support.private_network import looks
+from support.private_network import probes
 from support.probers import prober
 from support.targets import Connection, refusing, serve, silent
 
@@ -141,7 +141,7 @@ async def test_a_refusal_trips_it_once(tries: list[int]) -> None:
     assert bell.rung == 1
 
 
-async def test_a_server_that_closes_each_connection_at_once_costs_one_look() -> None:
+async def test_a_server_that_closes_each_connection_at_once_costs_one_probe() -> None:
     bell = Bell()
     async with serve(closes) as target:
         cancel = keep_trip_wire(target.host, target.port, bell)
@@ -181,7 +181,7 @@ async def test_a_peer_that_talks_without_end_is_left_alone() -> None:
 
 async def test_a_peer_that_vanishes_in_silence_is_noticed() -> None:
     loop = "uvloop" if "uvloop" in type(asyncio.get_running_loop()).__module__ else "asyncio"
-    assert 0.5 < (await asyncio.to_thread(looks, loop))["vanished"] < 10.0
+    assert 0.5 < (await asyncio.to_thread(probes, loop))["vanished"] < 10.0
 
 
 async def test_a_host_without_descriptors_waits_and_trips_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

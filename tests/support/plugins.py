@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from support.probers import Looking, prober
+from support.probers import AwaitedProber, prober
 
 from failoverd.core.records import Endpoint, ProbeResult
 
 ENDPOINT = Endpoint("azure-eastus", "127.0.0.1")
 
 
-def script(text: str, /, **settings: object) -> Looking:
+def script(text: str, /, **settings: object) -> AwaitedProber:
     return prober("exec", ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")], **settings)
 
 

@@ -1,8 +1,8 @@
-"""Looks that take place in a network of their own, where packets can be dropped and refused.
+"""Probes that take place in a network of their own, where packets can be dropped and refused.
 
     python -m support.private_network asyncio|uvloop
 
-Run by `looks()` in a new user and network namespace, in which there is only loopback; tells what was found as JSON.
+Run by `probes()` in a new user and network namespace, in which there is only loopback; tells what was found as JSON.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ table inet silence {
 """
 
 
-def looks(loop: str) -> dict[str, Any]:
+def probes(loop: str) -> dict[str, Any]:
     """What was found, by the name of the scenario."""
     needs = ["--net"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--net"]
     child = ["unshare", *needs, sys.executable, "-m", "support.private_network", loop]

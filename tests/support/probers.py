@@ -27,8 +27,8 @@ class PaperLedger:
 
 
 @dataclass(frozen=True)
-class Looking:
-    """A prober whose looks can be awaited."""
+class AwaitedProber:
+    """A prober whose probes can be awaited."""
 
     prober: Prober
 
@@ -38,13 +38,13 @@ class Looking:
 
 def prober(
     kind: str, value: object, clock: Clock | None = None, /, *, ledger: object = None, **settings: object
-) -> Looking:
+) -> AwaitedProber:
     """A prober of `{kind: value, **settings}`: `prober("http", "/health", timeout="100ms")`."""
     checked = kinds()[kind].settings.model_validate({kind: value, **settings})
     check = Check("live", kind, checked.every, checked.timeout, checked)
     spent = cast("Ledger", ledger or PaperLedger())
     context = ProbeContext("inference-api", clock or counting_clock(), spent)
-    return Looking(kinds()[kind].open(check, context))
+    return AwaitedProber(kinds()[kind].open(check, context))
 
 
 def counting_clock(start: int = 1_000) -> Clock:
