@@ -9,7 +9,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
-from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
+from failoverd.probes.execution import settings_of, start_exchange, start_known
 from failoverd.probes.field_types import Host
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.tls.certificate_settings import SecuredSettings
@@ -80,17 +80,12 @@ class TlsProber:
         try:
             security = TlsOptions(self._trusted.context(), name)
         except ConfigError as error:
-            return self._blind(endpoint, str(error), tell)
+            finding = Finding(ProbeReason.CREDENTIAL_MISSING, str(error))
+            return start_known(self._check, endpoint, self._clock, finding, tell)
         destination = Destination(endpoint.address, endpoint.port or settings.tls, security)
         validity = Validity(self._clock(), settings.certificate_expires_within)
         protocol = WithValidity(HandshakeOnly(name, settings.protocol), validity)
         return start_exchange(self._check, endpoint, self._clock, settings.slow, destination, protocol, tell)
-
-    def _blind(self, endpoint: Endpoint, words: str, tell: Tell) -> Cancel:
-        async def steps(_: Probe) -> Finding:
-            return Finding(ProbeReason.CREDENTIAL_MISSING, words)
-
-        return start_steps(self._check, endpoint, self._clock, None, steps, tell)
 
 
 def open_tls(check: Check, context: ProbeContext) -> TlsProber:

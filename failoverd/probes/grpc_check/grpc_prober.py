@@ -8,13 +8,13 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
-from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
+from failoverd.probes.execution import Probe, settings_of, start_exchange, start_known, start_steps
 from failoverd.probes.field_types import AbsolutePath, Host
 from failoverd.probes.findings import Finding
 from failoverd.probes.grpc_check.health_call import HealthCall, Method
 from failoverd.probes.http1.request_credentials import RequestCredentials, redact
 from failoverd.probes.http1.request_fields import HeaderFields, RequestHeaders
-from failoverd.probes.tls.certificate_settings import SecuredSettings
+from failoverd.probes.tls.certificate_settings import TlsOptionalSettings
 from failoverd.probes.tls.certificate_validity import Validity, WithValidity
 from failoverd.probes.tls.trust_store import TrustStore
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions
@@ -26,7 +26,7 @@ _RESERVED: Final = ("grpc-", "content-type", "user-agent")
 _ALPN: Final = ("h2",)
 
 
-class GrpcSettings(SecuredSettings):
+class GrpcSettings(TlsOptionalSettings):
     """Whether a gRPC server says of itself, or of one of its services, that it serves."""
 
     grpc: str = Field(
@@ -41,7 +41,6 @@ class GrpcSettings(SecuredSettings):
         default=None,
         description="port to connect to, if not 50051, or 443 with tls; the port of an endpoint comes first",
     )
-    tls: bool = Field(default=False, description="speak TLS, and verify the certificate")
     host: Host | None = Field(
         default=None,
         description="name to ask for (:authority), with tls the SNI and the name in the certificate too; without it, "
@@ -58,13 +57,6 @@ class GrpcSettings(SecuredSettings):
         for name, _ in self.metadata:
             if name.lower().startswith(_RESERVED) or name.lower().endswith("-bin"):
                 raise ValueError(f"{name[:40]} is not for a check to set: it belongs to gRPC, or is not text")
-        return self
-
-    @model_validator(mode="after")
-    def _certificates_need_tls(self) -> Self:
-        for key in ("ca_file", "client_certificate", "certificate_expires_within"):
-            if not self.tls and getattr(self, key) is not None:
-                raise ValueError(f"{key} has no effect without tls: add tls: true")
         return self
 
 
@@ -88,7 +80,8 @@ class GrpcProber:
             secrets = self._credentials.fields()
             destination = self._destination(endpoint)
         except ConfigError as error:
-            return self._blind(endpoint, str(error), tell)
+            finding = Finding(ProbeReason.CREDENTIAL_MISSING, str(error))
+            return start_known(self._check, endpoint, self._clock, finding, tell)
         call = self._call(destination, secrets)
         if not secrets:
             return start_exchange(self._check, endpoint, self._clock, self._settings.slow, destination, call, tell)
@@ -119,12 +112,6 @@ class GrpcProber:
             authorized=bool(secrets),
         )
         return WithValidity(call, Validity(self._clock(), settings.certificate_expires_within)) if secured else call
-
-    def _blind(self, endpoint: Endpoint, words: str, tell: Tell) -> Cancel:
-        async def steps(_: Probe) -> Finding:
-            return Finding(ProbeReason.CREDENTIAL_MISSING, words)
-
-        return start_steps(self._check, endpoint, self._clock, None, steps, tell)
 
 
 def _authority(destination: Destination) -> str:

@@ -1,9 +1,8 @@
 """What checks have in common that ask an HTTP service for documents: where it listens, and what a request carries."""
 
 from dataclasses import dataclass
-from typing import Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from failoverd.core.records import Endpoint
 from failoverd.ports import Clock
@@ -11,35 +10,25 @@ from failoverd.probes.field_types import Host
 from failoverd.probes.http1.http1_exchange import request
 from failoverd.probes.http1.http_url import PORTS, HttpUrl
 from failoverd.probes.http1.request_fields import HeaderFields, RequestHeaders
-from failoverd.probes.tls.certificate_settings import SecuredSettings
+from failoverd.probes.tls.certificate_settings import TlsOptionalSettings
 from failoverd.probes.tls.certificate_validity import Validity, WithValidity
 from failoverd.probes.tls.trust_store import TrustStore
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions
 from failoverd.settings import Port
 
-_ONLY_WITH_TLS: Final = ("ca_file", "client_certificate", "certificate_expires_within")
 
-
-class ServiceSettings(SecuredSettings):
+class ServiceSettings(TlsOptionalSettings):
     """Where a service is asked, and how."""
 
     port: Port | None = Field(
         default=None, description="port to connect to, if not 80, or 443 with tls; the port of an endpoint comes first"
     )
-    tls: bool = Field(default=False, description="speak HTTPS, and verify the certificate")
     host: Host | None = Field(
         default=None,
         description="name to ask for: the Host header, with tls the SNI and the name in the certificate too; "
         "without it, the endpoint's own address",
     )
     headers: RequestHeaders = Field(default=(), description="more headers of each request; secrets come from files")
-
-    @model_validator(mode="after")
-    def _certificates_need_tls(self) -> Self:
-        for key in _ONLY_WITH_TLS:
-            if not self.tls and getattr(self, key) is not None:
-                raise ValueError(f"{key} has no effect without tls: add tls: true")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

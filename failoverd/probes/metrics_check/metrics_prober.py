@@ -10,7 +10,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
-from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
+from failoverd.probes.execution import Probe, settings_of, start_exchange, start_known, start_steps
 from failoverd.probes.field_types import AbsolutePath
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import Http1Exchange
@@ -187,7 +187,7 @@ class MetricsProber:
             asked = self._service.ask(endpoint, self._settings.metrics, fields=(("Accept", _ACCEPT), *secrets))
         except ConfigError as error:
             finding = Finding(ProbeReason.CREDENTIAL_MISSING, str(error))
-            return start_steps(self._check, endpoint, self._clock, slow, lambda _: _known(finding), tell)
+            return start_known(self._check, endpoint, self._clock, finding, tell)
         judge = PageJudge(self._thresholds, secret=bool(secrets))
         call = asked.over(Http1Exchange(asked.request, judge, most_body=MAX_PAGE))
         if not secrets:
@@ -197,10 +197,6 @@ class MetricsProber:
             return redact(await probe.exchange(asked.destination, call), secrets)
 
         return start_steps(self._check, endpoint, self._clock, slow, steps, tell)
-
-
-async def _known(finding: Finding) -> Finding:
-    return finding
 
 
 def open_metrics(check: Check, context: ProbeContext) -> MetricsProber:

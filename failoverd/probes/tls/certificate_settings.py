@@ -1,6 +1,8 @@
 """What a policy may say about certificates: whom to trust, who we are, how long they have to be valid."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from failoverd.probes.field_types import AbsolutePath
 from failoverd.probes.tls.trust_store import ClientIdentity
@@ -33,3 +35,16 @@ class SecuredSettings(CheckSettings):
         """As whom we introduce ourselves."""
         shown = self.client_certificate
         return None if shown is None else ClientIdentity(shown.certificate_file, shown.key_file)
+
+
+class TlsOptionalSettings(SecuredSettings):
+    """What every check says that verifies a certificate if it speaks TLS."""
+
+    tls: bool = Field(default=False, description="speak TLS, and verify the certificate")
+
+    @model_validator(mode="after")
+    def _certificates_need_tls(self) -> Self:
+        for key in ("ca_file", "client_certificate", "certificate_expires_within"):
+            if not self.tls and getattr(self, key) is not None:
+                raise ValueError(f"{key} has no effect without tls: add tls: true")
+        return self
