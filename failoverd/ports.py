@@ -178,17 +178,17 @@ class ProviderKind:
 
 
 Tell = Callable[[ProbeResult], None]
-"""Takes what a look came to."""
+"""Takes what a probe came to."""
 
 
 class Prober(Protocol):
-    """One check, ready to look at any endpoint."""
+    """One check, ready to probe any endpoint."""
 
     def start(self, endpoint: Endpoint, tell: Tell) -> Cancel:
-        """Begin one look; a thousand of them cost a thousand calls, and no task each.
+        """Begin one probe; a thousand of them cost a thousand calls, and no task each.
 
         `tell` is called once, from the event loop and never from within `start`, within the check's time-out. What the
-        target does is data: nothing is raised for it. The look is abandoned by calling what is returned: then `tell` is
+        target does is data: nothing is raised for it. Calling what is returned abandons the probe: then `tell` is
         not called any more. Harmless when it is over.
         """
 
@@ -200,7 +200,7 @@ class Tripping(Protocol):
     def wire(self, endpoint: Endpoint, tripped: Callable[[], None]) -> Cancel | None:
         """Keep a connection until it is cancelled; `tripped` is called each time that it is reset, closed or refused.
 
-        That proves nothing by itself: it is a reason to look now. None when the check asks for no trip wire.
+        That proves nothing by itself: it is a reason to probe now. None when the check asks for no trip wire.
         """
 
 
@@ -219,9 +219,9 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
-    """What a prober has besides its check: whose policy it looks for, the time, and what it may spend.
+    """What a prober has besides its check: whose policy it probes for, the time, and what it may spend.
 
-    Without a ledger it may spend nothing: looks by hand cost nothing unless a person says so.
+    Without a ledger it may spend nothing: probes by hand cost nothing unless a person says so.
     """
 
     policy: str

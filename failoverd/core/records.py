@@ -461,7 +461,7 @@ class Timings(NamedTuple):
 
 
 class ProbeResult(NamedTuple):
-    """One look at one endpoint. A failing target is data, not an exception.
+    """One probe of one endpoint. A failing target is data, not an exception.
 
     `detail` is for people (`503 Service Unavailable`), bounded and printable. `at` is when the probe ended. `measures`
     are numbers that it found besides its timings, by name with their unit: `certificate_days`, `tokens_per_second`.
