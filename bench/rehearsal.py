@@ -10,8 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 
+from support.fakes import paper_incidents
 from support.virtual import VirtualTimetable, elapse, now, run
 
 from bench.detectors import VARIANTS, Variant
@@ -31,7 +31,6 @@ from failoverd.core.records import (
     Target,
 )
 from failoverd.runtime.board import Board
-from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.probing import Probing
 
 _BATCH = 50
@@ -155,8 +154,8 @@ async def _lose(loss: Loss, hours: float, chance: random.Random) -> Day:
 async def _probing(policies: Iterable[Policy], paper: Paper, variant: Variant) -> AsyncIterator[list[Event]]:
     """The daemon's probing and board on the virtual clock; the list fills with their events."""
     events: list[Event] = []
-    timetable, ids = VirtualTimetable(), count()
-    incidents = Incidents(events.append, now, lambda kind: f"{kind}-{next(ids)}")
+    timetable = VirtualTimetable()
+    incidents = paper_incidents(events.append, now)
     board = (Board if variant.siblings else Loners)(events.append, now, incidents, lambda *_, **__: None)
     probing = Probing(timetable, board, now, chance=paper.chance)
     for policy in policies:

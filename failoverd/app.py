@@ -6,40 +6,36 @@ what is wrong with one stays with it.
 
 import asyncio
 import os
-import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from failoverd import __version__, probes, providers
 from failoverd.authorities import Delegations, DnsAuthorities, Served
-from failoverd.config.loader import Config, load_config
+from failoverd.config.loader import Config, load_config, load_policies
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
 from failoverd.core.status import Heartbeat, Status
+from failoverd.operations.session import Session
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
 from failoverd.reloader import Reloader
-from failoverd.runtime.applying import Applier
-from failoverd.runtime.board import Board
 from failoverd.runtime.descriptors import budget, raise_limit
-from failoverd.runtime.incidents import Incident, Incidents
+from failoverd.runtime.engine import Engine, Installation, Surroundings
+from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.memory import Memory
-from failoverd.runtime.policy_runner import PolicyRunner
-from failoverd.runtime.probing import Pace, Probing
+from failoverd.runtime.probing import Pace
 from failoverd.runtime.proving import Prover
-from failoverd.runtime.reconciling import Names, Tools
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
-from failoverd.runtime.supervising import supervise
-from failoverd.runtime.vantage import Vantage
+from failoverd.runtime.states import States
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import IncidentRow, Reading
+from failoverd.store.reading import Reading
+from failoverd.telemetry import prose
 from failoverd.telemetry.exposing import exposed
 from failoverd.telemetry.metrics import Metrics
 from failoverd.telemetry.systemd import Notifier
@@ -53,6 +49,9 @@ WATCH: Final = 2.0
 PATIENCE: Final = 5.0
 """Seconds that a provider gets to open before the daemon goes on without it, and a reload to end before it stops."""
 
+FRESH: Final = 60.0
+"""Seconds for which what the daemon last said of a region's past is believed."""
+
 RETENTION_EVERY: Final = 3_600.0
 
 
@@ -65,11 +64,6 @@ def steady_clock() -> Clock:
     """Seconds since the epoch that never jump: the wall clock once, the monotonic clock ever after."""
     anchor = time.time() - time.monotonic()
     return lambda: anchor + time.monotonic()
-
-
-def new_id(prefix: str) -> str:
-    """An id that sorts by time and can be read over the phone: `inc-20261122t031205-9f3a1c`."""
-    return f"{prefix}-{time.strftime('%Y%m%dt%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = None) -> dict[str, Prober]:
@@ -153,18 +147,49 @@ def provider_set(
     return opened
 
 
-def make_prover(config: Config, emit: Emit, clock: Clock) -> Prover:
-    """What proves changes at the authoritative servers of every configured provider."""
+def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
+    """The authoritative servers of every configured provider, asked to prove a change."""
     served = {
         name: Served(entry.settings.authorities(), entry.capabilities) for name, entry in config.providers.items()
     }
-    authorities = DnsAuthorities(served, Delegations(config.resolver, clock))
-    return Prover(authorities, emit, clock, dispute_after=config.dispute_after)
+    return DnsAuthorities(served, Delegations(config.resolver, clock))
 
 
-def _open_incidents(journal: Path) -> tuple[IncidentRow, ...]:
+@asynccontextmanager
+async def session(path: Path, access: Access) -> AsyncIterator[Session]:
+    """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write."""
+    config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
+        writer = JournalWriter(journal, events.append, clock)
+        states = States(writer, events.append)
+        states.resume(await writer.protect(journal.states(), reads=True) or (), ())
+        prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
+        try:
+            yield Session(
+                config=config,
+                policies=load_policies(config, known, running={}).policies,
+                providers=provider_set(config, access, stack, beside_daemon=True),
+                states=states,
+                journal=writer,
+                prover=prover,
+                equip=lambda name, checks: opened(checks, known, ProbeContext(name, clock, None)),
+                clock=clock,
+                events=events,
+                fresh=_alive(config.journal, clock()),
+            )
+        finally:
+            await prover.close()
+            for event in events:
+                writer.take(event)
+            await writer.flush()
+
+
+def _alive(journal: Path, now: float) -> bool:
+    """Whether a daemon works with this journal, so that what it said lately is still so."""
     with Reading(journal) as reading:
-        return reading.incidents(open_only=True)
+        beat = reading.heartbeat()
+    return beat is not None and now - beat.at <= FRESH and beat.state == "running"
 
 
 class Daemon:
@@ -182,12 +207,13 @@ class Daemon:
         self._clock = steady_clock()
         self._started_at = self._clock()
         self._notifier = Notifier(os.environ)
-        self._incidents = Incidents(self.emit, self._clock, new_id)
         self._stop = asyncio.Event()
         self._cause = ""
         self._taking_in = asyncio.Lock()
         self._jobs: set[asyncio.Task[None]] = set()
         self._statuses: Callable[[], list[Status]] = list
+        self._emit: Emit = self._tell
+        self._engine: Engine
         self.providers: Mapping[str, LazyProvider] = {}
 
     # -- the life of the process ---------------------------------------------------------------------------------------
@@ -200,59 +226,51 @@ class Daemon:
         """
         config = read_config(self._path)
         async with AsyncExitStack() as stack:
-            self._journal = await stack.enter_async_context(open_journal(config.journal, self._tell_journal))
-            self._memory = Memory(self._journal, self.emit, self._clock)
-            self._sinks.append(self._memory.take)
+            self._journal = await stack.enter_async_context(
+                open_journal(config.journal, self._tell_journal, prose.told)
+            )
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, Access.WRITE, stack)
-            self._prover = make_prover(config, self.emit, self._clock)
-            looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-            vantage = Vantage(self.emit, self._clock, config.isolation, looks)
-            board = Board(self.emit, self._clock, self._incidents, self._wake, vantage)
-            tools = Tools(
-                board=board,
-                incidents=self._incidents,
-                memory=self._memory,
-                applier=Applier(self._memory, self._prover, self.emit, self._clock, actor="failoverd"),
-                names=Names(),
-                emit=self.emit,
-                clock=self._clock,
-                new_id=new_id,
-                owner=config.owner,
-            )
-            self._probing = Probing(self._timetable, board, self._clock, emit=self.emit, pace=pace_of(config))
-            self._vantage = vantage
-            self._runner = PolicyRunner(tools, self._probing, self.providers)
-            self._statuses = self._runner.statuses
+            self._engine = self._assemble(config)
+            self._emit = self._engine.emit
+            self._statuses = self._engine.statuses
             self._reloader = Reloader(
-                self._path, config, self._known, self._runner, self._equip, self.emit, self._clock
+                self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
-            await self._resume(config.journal)
+            await self._resume()
             await self._expose(config, stack)
-            await self._work(config)
+            with self._signals():
+                try:
+                    await self._start(config)
+                    await self._stop.wait()
+                finally:
+                    await self._finish()
 
-    async def _work(self, config: Config) -> None:
-        background = [
-            asyncio.create_task(supervise(name, work, self.emit, self._clock))
-            for name, work in (
-                ("journal writer", self._memory.run),
-                ("clock watch", partial(watch_clock, self._timetable, self.emit, self._clock)),
-            )
-        ]
-        with self._signals():
-            try:
-                await self._start(config)
-                await self._stop.wait()
-            finally:
-                await self._finish(background)
+    def _assemble(self, config: Config) -> Engine:
+        around = Surroundings(
+            journal=self._journal,
+            providers=self.providers,
+            authorities=authorities_of(config, self._clock),
+            timetable=self._timetable,
+            clock=self._clock,
+            emit=self._tell,
+        )
+        said = Installation(
+            owner=config.owner,
+            isolation=config.isolation,
+            sentinels=tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels),
+            pace=pace_of(config),
+            dispute_after=config.dispute_after,
+        )
+        return Engine(said, around)
 
     async def _start(self, config: Config) -> None:
         await asyncio.gather(*(self._open(provider) for provider in self.providers.values()))
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
-        await self._memory.update_status(self._runner.overview())
-        await self._memory.protect(self._journal.retain(set(self._runner.policies), self._clock()))
+        await self._engine.writer.update_status(self._engine.runner.overview())
+        await self._engine.writer.protect(self._journal.retain(set(self._engine.runner.policies), self._clock()))
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -262,33 +280,33 @@ class Daemon:
             DaemonStarted(
                 at=self._clock(),
                 version=__version__,
-                policies=tuple(sorted(self._runner.policies)),
+                policies=tuple(sorted(self._engine.runner.policies)),
                 providers=tuple(sorted(self.providers)),
                 pid=os.getpid(),
             )
         )
         self._notifier.ready(self._status())
 
-    async def _finish(self, background: Iterable[asyncio.Task[None]]) -> None:
+    async def _finish(self) -> None:
         """Stop looking, let writes under way finish, write the last events. Records stay as they are."""
         self._stop.set()
         self._notifier.stopping()
         await self._end_jobs()
-        await self._runner.close()
-        await self._prover.close()
+        await self._engine.halt()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        await self._memory.flush()
-        await self._memory.update_status(self._signs_of_life("stopped"))
+        await self._engine.close()
+        await self._engine.writer.update_status(self._signs_of_life("stopped"))
 
     def stop(self, cause: str) -> None:
         self._cause = self._cause or cause
         self._stop.set()
 
     def emit(self, event: Event) -> None:
-        """Tell everybody. The order of sinks is the order in which they were given."""
+        """Tell everybody, and the journal once there is one."""
+        self._emit(event)
+
+    def _tell(self, event: Event) -> None:
+        """The order of sinks is the order in which they were given."""
         for sink in self._sinks:
             sink(event)
 
@@ -298,35 +316,33 @@ class Daemon:
 
     # -- starting ------------------------------------------------------------------------------------------------------
 
-    async def _resume(self, journal: Path) -> None:
-        """Take up what an earlier process left: open incidents, and intents of which nobody knows the outcome."""
-        self._memory.doubt(await self._memory.protect(self._journal.interrupted(self._clock())) or ())
-        for row in await self._memory.protect(asyncio.to_thread(_open_incidents, journal)) or ():
-            self._incidents.resume(row.policy, Incident(row.incident_id, row.opened_at, row.changes))
+    async def _resume(self) -> None:
+        """Take up what an earlier process left: the state of each policy, and intents whose outcome nobody knows."""
+        states = await self._engine.writer.protect(self._journal.states(), reads=True) or ()
+        interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
+        clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
+        self._engine.start(states, interrupted, clock_watch=clock_watch)
 
     async def _expose(self, config: Config, stack: AsyncExitStack) -> None:
         """Serve the metrics, where that is asked for. Without them, everything else goes on."""
         if config.metrics is None:
             return
         listen = config.metrics.listen
-        metrics = Metrics(self._probing.figures, self._told_by_metrics, __version__, self._started_at)
+        metrics = Metrics(self._engine.probing.figures, self._told_by_metrics, __version__, self._started_at)
         try:
             await stack.enter_async_context(exposed(listen.address, listen.port, metrics))
         except OSError as error:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
     def _told_by_metrics(self) -> list[Status]:
-        return [self._vantage.status(), *self._runner.statuses()]
+        return [self._engine.vantage.status(), *self._engine.runner.statuses()]
 
     async def _watch_sentinels(self, config: Config) -> None:
-        """Before any policy, so that the prober knows itself when the first failure is judged."""
         if not config.sentinels:
             return
         checks = [sentinel.check for sentinel in config.sentinels]
         context = ProbeContext(SENTINELS, self._clock, self._journal)
-        probers = await asyncio.to_thread(opened, checks, self._known, context)
-        looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-        self._probing.watch(SENTINELS, looks, SENTINEL_RULES, probers)
+        self._engine.watch_sentinels(await asyncio.to_thread(opened, checks, self._known, context))
 
     def _tell_journal(self, error: JournalError) -> None:
         self.emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
@@ -347,7 +363,7 @@ class Daemon:
             self._notifier.reloading()
             try:
                 await self._reloader.reload()
-                await self._memory.update_status(self._runner.overview())
+                await self._engine.writer.update_status(self._engine.runner.overview())
             finally:
                 self._notifier.ready(self._status())
 
@@ -382,30 +398,26 @@ class Daemon:
 
     # -- regular work --------------------------------------------------------------------------------------------------
 
-    def _wake(self, policy: str, *, more: bool) -> None:
-        """The board exists before the runner that it wakes."""
-        self._runner.wake(policy, more=more)
-
     async def _tick(self) -> None:
-        self._runner.tick()
+        self._engine.runner.tick()
 
     async def _beat(self) -> None:
         self._notifier.watchdog()
         self._notifier.status(self._status())
-        await self._memory.update_status(self._signs_of_life("running"))
+        await self._engine.writer.update_status(self._signs_of_life("running"))
 
     async def _prune(self, retention: float) -> None:
-        await self._memory.protect(self._journal.prune(self._clock() - retention))
+        await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
 
     def _signs_of_life(self, state: str) -> list[Status]:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, self._vantage.status(), self._probing.status(), *self._runner.overview()]
+        return [beat, self._engine.vantage.status(), self._engine.probing.status(), *self._engine.runner.overview()]
 
     def _status(self) -> str:
-        names = sorted(self._runner.policies)
-        troubled = [name for name in names if self._incidents.current(name) is not None]
+        names = sorted(self._engine.runner.policies)
+        troubled = [name for name in names if self._engine.incidents.current(name) is not None]
         words = f"{len(names)} policies"
         return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"
 

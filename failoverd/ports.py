@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from failoverd.core.control.limits import Approved, PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
-from failoverd.core.guard import Approved, PastChange
-from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import (
     Capabilities,
     Check,
@@ -25,6 +26,9 @@ from failoverd.settings import CheckSettings, ProviderSettings
 
 Emit = Callable[[Event], None]
 """Takes one domain event. Never blocks, never raises."""
+
+Words = Callable[[Event], tuple[str, Mapping[str, object]]]
+"""An event as people read it: one sentence, and its facts with reasons and limits in words."""
 
 Clock = Callable[[], float]
 """Seconds since the epoch, steady: anchored once, then monotonic, so that a clock jump moves no deadline."""
@@ -57,7 +61,7 @@ class Urgency(IntEnum):
 
     @classmethod
     def of(cls, plan: Plan) -> "Urgency":
-        return cls.FAIL_OUT if plan.fails_out else cls.CHANGE
+        return cls.FAIL_OUT if plan.cause.urgent else cls.CHANGE
 
 
 class Provider(Protocol):
@@ -268,6 +272,9 @@ class Journal(Protocol):
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """The last known good answer, and the changes applied to the target after `since`."""
+
+    async def keep(self, state: PolicyState) -> None:
+        """Replace the state of a policy, and of those of its targets that it names: what a restart takes up."""
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Replace what is said about where things stand, each under its own key."""

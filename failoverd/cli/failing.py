@@ -14,7 +14,7 @@ from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError
-from failoverd.runtime.supervising import describe
+from failoverd.operations.session import classified
 
 UNSOUND: Final = "some files do not load; failoverctl check says why"
 
@@ -96,13 +96,3 @@ def _tell(known: FailoverdError) -> None:
     sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
     if known.remedy:
         sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))
-
-
-def classified(error: Exception) -> FailoverdError:
-    """What failoverd did not foresee, said like everything else: what happened, where, and what to do."""
-    if isinstance(error, FailoverdError):
-        return error
-    if isinstance(error, OSError) and error.filename is not None:
-        words = f"{error.filename}: {error.strerror}"
-        return FailoverdError(words, reason="system_error", remedy="look at that file, and at who may read or write it")
-    return FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")

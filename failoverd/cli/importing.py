@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.app import kinds
-from failoverd.cli.operations import Workshop
 from failoverd.config.documents import parse
 from failoverd.config.drafts import ProviderEntry, draft_of
 from failoverd.config.loader import load_inventory
 from failoverd.config.values import say_duration
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import WHOLE, Answer, Observed, RecordKey, RecordSet, RecordType, Target, Weights
+from failoverd.operations.session import Session
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")
@@ -61,19 +61,19 @@ class Wanted:
     port: int
 
 
-async def import_record(shop: Workshop, wanted: Wanted) -> Imported:
+async def import_record(session: Session, wanted: Wanted) -> Imported:
     """Read what stands at a name and say it as a policy. Nothing is written.
 
     Raises:
         ConfigError: there is no such provider, zone or record, or a policy cannot say what stands there.
     """
-    entry = _entry(shop, wanted)
+    entry = _entry(session, wanted)
     policy = wanted.policy or _policy_name(wanted.name)
-    observed, records = await _read(shop, entry, policy, wanted)
+    observed, records = await _read(session, entry, policy, wanted)
     placed = _placed(records, wanted.regions)
     text = "\n".join(_lines(policy, entry, observed, records, placed, wanted.port)) + "\n"
     _prove(text, policy)
-    inventory, _ = load_inventory(shop.config.inventory)
+    inventory, _ = load_inventory(session.config.inventory)
     listed = set(inventory.regions) if inventory is not None else set()
     return Imported(policy, observed, text, tuple(region for region in placed if region not in listed))
 
@@ -81,8 +81,8 @@ async def import_record(shop: Workshop, wanted: Wanted) -> Imported:
 # -- what stands there -------------------------------------------------------------------------------------------------
 
 
-def _entry(shop: Workshop, wanted: Wanted) -> ProviderEntry:
-    known, provider, zone, name = shop.config.providers, wanted.provider, wanted.zone, wanted.name
+def _entry(session: Session, wanted: Wanted) -> ProviderEntry:
+    known, provider, zone, name = session.config.providers, wanted.provider, wanted.zone, wanted.name
     if provider not in known:
         raise ConfigError(
             f"there is no provider {provider!r}; there are: {', '.join(known)}", reason="provider_unknown"
@@ -98,11 +98,11 @@ def _entry(shop: Workshop, wanted: Wanted) -> ProviderEntry:
     return entry
 
 
-async def _read(shop: Workshop, entry: ProviderEntry, policy: str, wanted: Wanted) -> tuple[Observed, RecordSet]:
+async def _read(session: Session, entry: ProviderEntry, policy: str, wanted: Wanted) -> tuple[Observed, RecordSet]:
     """The record of this type, or the only one of the name."""
     name, zone = wanted.name, wanted.zone
     types = [wanted.record_type] if wanted.record_type is not None else list(entry.capabilities.weights)
-    provider = shop.providers[entry.name]
+    provider = session.providers[entry.name]
     looks = [await provider.read(Target(policy, RecordKey(name, each), entry.name, zone)) for each in types]
     found = [(look, look.records) for look in looks if look.records is not None and look.records.answers]
     if len(found) > 1:

@@ -5,26 +5,37 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from failoverd.cli.operations import Adoption, Attempt, Finding
 from failoverd.cli.options import Exit
 from failoverd.cli.screen import say, say_block
 from failoverd.codec import plain
+from failoverd.core.control.drift import DriftAction
+from failoverd.core.control.limits import Held
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.events import percentages
-from failoverd.core.guard import Held
-from failoverd.core.plan import InSync, Plan, PlanKind, Refused
+from failoverd.core.reasons import LimitCheck
+from failoverd.operations.owning import Owned
+from failoverd.operations.planning import Attempt, Finding
+from failoverd.telemetry import prose
 
 
-def exit_code(results: Sequence[Plan | InSync | Refused | Held | FailoverdError | None]) -> Exit:
+def exit_code_of(findings: Sequence[Finding]) -> Exit:
     """The most serious of: failed, a limit blocks, changes pending, fine."""
-    for kinds, code in (
-        ((FailoverdError, Refused), Exit.FAILED),
-        ((Held,), Exit.LIMITED),
-        ((Plan,), Exit.PENDING),
-    ):
-        if any(isinstance(result, kinds) for result in results):
-            return code
-    return Exit.FINE
+    kinds = {each.outcome.kind for each in findings if each.outcome is not None}
+    if OutcomeKind.REFUSE in kinds or any(each.error is not None for each in findings):
+        return Exit.FAILED
+    if OutcomeKind.LIMITED in kinds:
+        return Exit.LIMITED
+    return Exit.PENDING if OutcomeKind.WRITE in kinds else Exit.FINE
+
+
+def exit_code(attempts: Sequence[Attempt]) -> Exit:
+    """The most serious of: failed, a limit blocks, fine."""
+    results = [each.result for each in attempts]
+    if any(isinstance(result, FailoverdError) for result in results):
+        return Exit.FAILED
+    return Exit.LIMITED if any(isinstance(result, Held) for result in results) else Exit.FINE
 
 
 def outcome(attempt: Attempt) -> str:
@@ -33,7 +44,7 @@ def outcome(attempt: Attempt) -> str:
     if result is None:
         return _proved(f"applied, generation {plan.generation}, read back as written", attempt.proof)
     if isinstance(result, Held):
-        return "held: " + "; ".join(str(found) for found in result.blocking)
+        return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
     if not attempt.sent:
         return f"refused, nothing was changed: {result}"
     if result.reason in _SENT:
@@ -53,7 +64,7 @@ _SENT: Final = {
 """What is true of a plan that was handed to the provider and ended for one of these reasons."""
 
 
-def adopted(adoption: Adoption) -> str:
+def adopted(adoption: Owned) -> str:
     """How taking over a record went, in one line."""
     match adoption.result:
         case InSync():
@@ -77,50 +88,74 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
     """Each target: what would be done, why, and by which limits it was judged."""
     for finding in findings:
         say(console, (str(finding.target), "bold"), f" (policy {finding.target.policy}): {_headline(finding)}")
-        for reason in finding.decision.reasons if finding.decision is not None else ():
-            say(console, f"  why    {reason.text}")
-        for check in finding.approval.checks if finding.approval is not None else ():
-            say(console, f"  limit  {check}")
-        if isinstance(finding.result, Plan):
+        outcome = finding.outcome
+        if outcome is None:
+            continue
+        for reason in outcome.reasons:
+            say(console, f"  why    {prose.words(reason)}")
+        for check in _checks(outcome):
+            say(console, f"  limit  {prose.limit(check)}")
+        if outcome.plan is not None:
             say(console, "  by hand:")
             say_block(console, finding.manual)
 
 
+def _checks(outcome: Outcome) -> Sequence[LimitCheck]:
+    if outcome.approved is not None:
+        return outcome.approved.checks
+    return outcome.held.checks if outcome.held is not None else ()
+
+
 def _headline(finding: Finding) -> str:
-    match finding.result:
-        case Plan() as plan:
-            before = percentages(plan.shares_before) or "no answer"
-            held = "HELD BY A LIMIT, " if isinstance(finding.approval, Held) else ""
-            return f"{held}{plan.kind}: {before} -> {percentages(plan.shares_after)} (generation {plan.generation})"
-        case InSync() as same:
-            return f"nothing to do (generation {same.generation})"
-        case Refused() as refused:
+    outcome, error = finding.outcome, finding.error
+    if outcome is None:
+        return f"FAILED ({error.reason}): {error.detail}. {error.remedy}" if error is not None else "no decision"
+    plan, refused = outcome.plan, outcome.refused
+    match outcome.kind:
+        case OutcomeKind.REFUSE if refused is not None:
             return f"REFUSED ({refused.reason}): {refused.detail}. {refused.remedy}"
-        case FailoverdError() as error:
-            return f"FAILED ({error.reason}): {error.detail}. {error.remedy}"
-        case None:
-            wish = finding.decision.wish if finding.decision is not None else "no decision"
-            return f"nothing is done: {wish}"
+        case OutcomeKind.IN_SYNC:
+            return f"nothing to do (generation {outcome.state.of(finding.target).generation})"
+        case OutcomeKind.DRIFT if plan is not None and outcome.drift is not None:
+            words = {DriftAction.WAIT: "taken as meant for now, for an incident is open"}
+            will = words.get(outcome.drift.action, "only reported (on_drift: report)")
+            return f"somebody changed it, and that is {will}: {percentages(plan.shares_before) or 'no answer'}"
+        case OutcomeKind.WRITE | OutcomeKind.LIMITED if plan is not None:
+            before = percentages(plan.shares_before) or "no answer"
+            held = "HELD BY A LIMIT, " if outcome.kind is OutcomeKind.LIMITED else ""
+            shares = f"{before} -> {percentages(plan.shares_after)}"
+            return f"{held}{plan.kind} ({plan.cause}): {shares} (generation {plan.generation})"
+        case _:
+            return f"nothing is done: {outcome.decision.kind}"
+
+
+_RESULTS: Final = {
+    OutcomeKind.WRITE: "plan",
+    OutcomeKind.LIMITED: "plan",
+    OutcomeKind.IN_SYNC: "in_sync",
+    OutcomeKind.REFUSE: "refused",
+    OutcomeKind.DRIFT: "drift",
+    OutcomeKind.HOLD: "hold",
+}
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
-    """The finding as JSON: `result` is one of plan, in_sync, refused, failed, hold."""
+    """The finding as JSON: `result` is one of plan, in_sync, refused, failed, hold, drift."""
     told: dict[str, Any] = {"target": plain(finding.target), "summary": _headline(finding)}
-    if finding.decision is not None:
-        told["verdict"] = finding.decision.wish
-        told["reasons"] = [reason.text for reason in finding.decision.reasons]
-    match finding.result:
-        case Plan() as plan:
-            told |= {"result": "plan", "plan": plain(plan), "manual": finding.manual}
-        case InSync() as same:
-            told |= {"result": "in_sync", "generation": same.generation}
-        case Refused() as refused:
-            told |= {"result": "refused", "reason": refused.reason, "remedy": refused.remedy}
-        case FailoverdError() as error:
+    outcome, error = finding.outcome, finding.error
+    if outcome is None:
+        if error is not None:
             told |= {"result": "failed", "reason": error.reason, "remedy": error.remedy}
-        case None:
-            told |= {"result": "hold"}
-    if finding.approval is not None:
-        told["limits"] = [str(check) for check in finding.approval.checks]
-        told["held"] = isinstance(finding.approval, Held)
+        return told
+    told |= {"verdict": outcome.decision.kind, "reasons": [prose.words(reason) for reason in outcome.reasons]}
+    told |= {"result": _RESULTS[outcome.kind], "until": outcome.until}
+    if outcome.kind is OutcomeKind.IN_SYNC:
+        told |= {"generation": outcome.state.of(finding.target).generation}
+    if outcome.refused is not None:
+        told |= {"reason": outcome.refused.reason, "remedy": outcome.refused.remedy}
+    if outcome.plan is not None:
+        told |= {"plan": plain(outcome.plan), "cause": outcome.cause, "manual": finding.manual}
+    if outcome.kind in {OutcomeKind.WRITE, OutcomeKind.LIMITED}:
+        told["limits"] = [prose.limit(check) for check in _checks(outcome)]
+        told["held"] = outcome.kind is OutcomeKind.LIMITED
     return told

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from failoverd.cli.screen import joined, say, say_block
 from failoverd.codec import plain
-from failoverd.core.decide import Wish
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.events import percentages
 from failoverd.core.records import WHOLE
 from failoverd.core.status import (
@@ -25,6 +25,7 @@ from failoverd.core.status import (
 )
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
+from failoverd.telemetry import prose
 
 SILENT_AFTER: Final = 30.0
 """Seconds without a heartbeat after which the daemon is called silent."""
@@ -42,6 +43,8 @@ _TOLD_BY_WHY: Final = (
     "dependency.failed",
     "dependency.recovered",
     "decision.made",
+    "decision.crashed",
+    "failover.held",
     "plan.held",
     "plan.refused",
     "drift.detected",
@@ -73,8 +76,16 @@ def status(reading: Reading, now: float) -> dict[str, Any]:
         "probing": plain(probing) if (probing := reading.probing()) is not None else None,
         "policies": [plain(each) for each in reading.policies()],
         "regions": [plain(each) for each in reading.regions()],
-        "targets": [plain(each) for each in reading.targets()],
+        "targets": [_plain_target(each) for each in reading.targets()],
     }
+
+
+def _plain_target(target: TargetStatus) -> dict[str, Any]:
+    words = {
+        "reasons": [prose.words(reason) for reason in target.reasons],
+        "checks": [prose.limit(check) for check in target.checks],
+    }
+    return {**plain(target), **words}
 
 
 def show_status(console: Console, reading: Reading, now: float) -> None:
@@ -161,8 +172,10 @@ def _show_target(console: Console, target: TargetStatus) -> None:
     published = percentages(target.published) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     say(console, f"  {target.target}: ", (target.state, colour), stands)
-    for reason in target.reasons if target.wish != Wish.NORMAL else ():
-        say(console, f"    why: {reason}")
+    for reason in target.reasons if target.kind != DecisionKind.NORMAL else ():
+        say(console, f"    why: {prose.words(reason)}")
+    for check in target.checks:
+        say(console, f"    limit: {prose.limit(check)}")
     if target.detail:
         say(console, f"    {target.detail}")
     if target.remedy:
@@ -200,7 +213,7 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
             "from": change.shares_before,
             "to": change.shares_after,
         },
-        "reasons": [reason.text for reason in change.plan.decision.reasons],
+        "reasons": [prose.words(reason) for reason in change.plan.decision.reasons],
         "rule_at": applied.facts.get("rule_at", "") if applied is not None else "",
         "limits": applied.facts.get("limits", []) if applied is not None else [],
         "actor": applied.facts.get("actor", "") if applied is not None else "",

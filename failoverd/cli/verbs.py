@@ -5,26 +5,35 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
 
-from failoverd.app import read_config
-from failoverd.cli import importing, operations, planning, telling
+from failoverd.app import read_config, session
+from failoverd.cli import importing, planning, telling
 from failoverd.cli.checking import check_files, json_schema
 from failoverd.cli.failing import print_json, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
-from failoverd.core.guard import Held
-from failoverd.core.plan import Plan
 from failoverd.core.records import Policy, RecordType
+from failoverd.operations.owning import Owned, adopt_record, disown_record
+from failoverd.operations.planning import (
+    PLAN_VERSION,
+    Attempt,
+    Finding,
+    PlanFile,
+    PlannedChange,
+    apply_plan,
+    make_plans,
+)
+from failoverd.operations.session import Session, actor
 from failoverd.ports import Access
 from failoverd.settings import parse_duration, parse_name
 from failoverd.store.reading import Reading
 
-PLAN_VERSION = 1
 console = Console(highlight=False)
 
 
@@ -47,13 +56,12 @@ def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, r
         else:
             planning.show(console, findings)
         if out is not None:
-            _write_plans(out, tuple(each.result for each in findings if isinstance(each.result, Plan)))
-    results = [each.approval if isinstance(each.approval, Held) else each.result for each in findings]
-    return planning.exit_code(results)
+            _write_plans(out, tuple(each.change for each in findings if each.change is not None))
+    return planning.exit_code_of(findings)
 
 
-def _write_plans(out: Path, pending: tuple[Plan, ...]) -> None:
-    file = operations.PlanFile(PLAN_VERSION, time.time(), operations.actor(), pending)
+def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
+    file = PlanFile(PLAN_VERSION, time.time(), actor(), pending)
     try:
         out.write_text(dump(file, indent=2) + "\n")
     except OSError as error:
@@ -64,14 +72,13 @@ def _write_plans(out: Path, pending: tuple[Plan, ...]) -> None:
         ) from error
 
 
-async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[operations.Finding]:
-    async with operations.workshop(config, Access.READ) as shop:
-        chosen = [shop.policy(name) for name in names] or list(shop.policies.values())
+async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[Finding]:
+    async with session(config, Access.READ) as at_work:
+        chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
         unknown = returning - {region.name for policy in chosen for region in policy.regions}
         if unknown:
             raise ConfigError(f"no policy has a region {', '.join(sorted(unknown))}", reason="region_unknown")
-        planned = await asyncio.gather(*(operations.make_plan(shop, policy, returning) for policy in chosen))
-        return [finding for findings in planned for finding in findings]
+        return await make_plans(at_work, chosen, returning)
 
 
 def apply(config: Path, output: Output, file: Path) -> Exit:
@@ -82,44 +89,49 @@ def apply(config: Path, output: Output, file: Path) -> Exit:
     else:
         for each in attempts:
             say(console, f"{each.plan.target}: {planning.outcome(each)}")
-    return planning.exit_code([each.result for each in attempts])
+    return planning.exit_code(attempts)
 
 
-def _read_plans(file: Path) -> tuple[Plan, ...]:
+def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
+    """The version is looked at first: what another one means by the rest is not ours to guess."""
     try:
-        found = load(operations.PlanFile, file.read_bytes())
+        text = file.read_bytes()
+        version = load(dict[str, Any], text).get("version")
+        if version != PLAN_VERSION:
+            words = f"{file} is a plan of version {version}, and this is failoverd with version {PLAN_VERSION}"
+            raise ConfigError(words, reason="plan_version", remedy="make the plan again")
+        return load(PlanFile, text).changes
     except (OSError, ValidationError) as error:
         words = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
-        raise ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make it again") from error
-    if found.version != PLAN_VERSION:
-        raise ConfigError(f"{file} is a plan of version {found.version}", reason="plan_version", remedy="make it again")
-    return found.plans
+        raise ConfigError(
+            f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make the plan again"
+        ) from error
 
 
-async def _apply(config: Path, plans: tuple[Plan, ...]) -> list[operations.Attempt]:
+async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attempt]:
     """Each plan on its own: one that is refused does not keep the others from being applied."""
-    async with operations.workshop(config, Access.WRITE) as shop:
-        return [await operations.apply_plan(shop, each) for each in plans]
+    async with session(config, Access.WRITE) as at_work:
+        return [await apply_plan(at_work, each) for each in changes]
 
 
 # -- whose a name is ---------------------------------------------------------------------------------------------------
 
 
 def adopt(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, operations.adopt_record)
+    return _own(config, policy, name, adopt_record)
 
 
 def disown(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, operations.disown_record)
+    return _own(config, policy, name, disown_record)
 
 
-_Owning = Callable[[operations.Workshop, Policy, str], Awaitable[list[operations.Adoption]]]
+_Owning = Callable[[Session, Policy, str], Awaitable[list[Owned]]]
 
 
 def _own(config: Path, policy: str, name: str, work: _Owning) -> Exit:
-    async def run() -> list[operations.Adoption]:
-        async with operations.workshop(config, Access.WRITE) as shop:
-            return await work(shop, shop.policy(policy), name)
+    async def run() -> list[Owned]:
+        async with session(config, Access.WRITE) as at_work:
+            return await work(at_work, at_work.policy(policy), name)
 
     with told():
         adoptions = asyncio.run(run())
@@ -157,8 +169,8 @@ def import_record(
 
 
 async def _import(config: Path, wanted: importing.Wanted) -> importing.Imported:
-    async with operations.workshop(config, Access.READ) as shop:
-        return await importing.import_record(shop, wanted)
+    async with session(config, Access.READ) as at_work:
+        return await importing.import_record(at_work, wanted)
 
 
 def _name(text: str) -> str:

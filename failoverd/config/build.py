@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
-from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RecordEntry
+from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
     HealthRules,
     Limits,
     Policy,
+    Ration,
     RecordKey,
     RecordSpec,
     RegionSpec,
@@ -79,10 +80,10 @@ def _health(entry: HealthEntry) -> HealthRules:
 
 
 def _limits(entry: LimitsEntry) -> Limits:
-    return Limits(
-        min_regions=entry.min_regions,
-        max_shift=entry.max_shift.amount,
-        shift_window=entry.max_shift.window,
-        max_changes=entry.max_changes.amount,
-        changes_window=entry.max_changes.window,
-    )
+    return Limits(entry.min_regions, _ration(entry, entry.tuning), _ration(entry, entry.returning), entry.min_step)
+
+
+def _ration(entry: LimitsEntry, said: RationEntry) -> Ration:
+    """What is said for one cause, or else for both."""
+    shift, changes = said.max_shift or entry.max_shift, said.max_changes or entry.max_changes
+    return Ration(shift.amount, shift.window, changes.amount, changes.window)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from failoverd.config.build import build
-from failoverd.config.crosschecks import crosscheck
+from failoverd.config.crosschecks import crosscheck, played
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, read
 from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of, sentinels_of
@@ -224,6 +224,8 @@ def _look_closely(path: Path, kinds: Kinds, config: Config, inventory: Inventory
     found = [*shape, *references(document, inventory.regions if inventory is not None else None, config.providers)]
     if draft is not None and inventory is not None:
         found.extend(crosscheck(draft, inventory, config.providers, config.sentinels))
+        if not _has_error(found):
+            found.extend(played(draft, inventory, config.providers, _source(draft, inventory)))
     return _Looked(str(path), document, draft, _apart((*parsed.diagnostics, *inline_secrets(document)), found))
 
 

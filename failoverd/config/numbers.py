@@ -21,7 +21,6 @@ _ROUNDING = 50
 def numbers(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
     yield from _shares(draft)
     yield from _min_regions(draft)
-    yield from _max_shift(draft)
     yield from _thresholds(draft)
     yield from _capacity(draft, inventory)
     yield from _suppression(draft)
@@ -82,31 +81,6 @@ def _min_regions(draft: Draft) -> Iterator[Diagnostic]:
             message = f"{what} is answered by {available} of the regions when all is well, fewer than min_regions"
             yield draft.document.diagnose(Code.TOO_FEW_REGIONS, place, message, f"write min_regions: {available}")
             return
-        left = max(len(normal) - 1, 1)
-        if len(normal) > 1 and wanted > left and draft.policy.demand is None:
-            message = f"losing a region leaves {left}, fewer than min_regions: the failover would be held"
-            hint = f"write min_regions: {left}"
-            yield draft.document.diagnose(Code.LIMIT_BLOCKS, place, message, hint, severity=Severity.WARNING)
-            return
-
-
-def _max_shift(draft: Draft) -> Iterator[Diagnostic]:
-    """A region whose loss moves more than `max_shift` would fail over only after its window, or never."""
-    regions, tier = draft.policy.regions, draft.tier()
-    limit = draft.policy.limits.max_shift
-    if len(regions) == 1 or draft.policy.demand is not None:
-        return
-    total = sum(regions[name].share or 0 for name in tier)
-    shares = {name: (regions[name].share or 0) * WHOLE // total if total else WHOLE // len(tier) for name in tier}
-    largest = max(shares, key=lambda name: shares[name])
-    if shares[largest] > limit.amount:
-        message = (
-            f"losing {largest} moves {say_percent(shares[largest])} of the traffic, more than the "
-            f"{say_percent(limit.amount)} that max_shift lets through: the failover would be held"
-        )
-        hint = f"write max_shift: {say_percent(shares[largest])} per {say_duration(limit.window)}, or more"
-        place = ("limits", "max_shift")
-        yield draft.document.diagnose(Code.LIMIT_BLOCKS, place, message, hint, severity=Severity.WARNING)
 
 
 # -- health ------------------------------------------------------------------------------------------------------------

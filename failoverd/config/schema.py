@@ -173,17 +173,36 @@ _FAILBACK_SCHEMA = {
 }
 
 
+_SHIFT = "traffic that may move within a window"
+_CHANGES = "changes within a window"
+
+
+class RationEntry(Settings):
+    """How fast traffic may move for one kind of cause; what is left out is said by the limits around it."""
+
+    max_shift: ShiftRate | None = Field(default=None, description=_SHIFT)
+    max_changes: ChangeRate | None = Field(default=None, description=_CHANGES)
+
+
 class LimitsEntry(Settings):
-    """How far and how fast the policy may move traffic, whatever it decides."""
+    """How far and how fast the policy may move traffic. No rate keeps what is down in the answer."""
 
     min_regions: int = Field(
         default=_LIMITS.min_regions, ge=1, le=_MAX_REGIONS, description="regions that must stay in the answer"
     )
     max_shift: ShiftRate = Field(
-        default=Rate(_LIMITS.max_shift, _LIMITS.shift_window), description="traffic that may move within a window"
+        default=Rate(_LIMITS.tuning.max_shift, _LIMITS.tuning.shift_window), description=f"{_SHIFT}, for either cause"
     )
     max_changes: ChangeRate = Field(
-        default=Rate(_LIMITS.max_changes, _LIMITS.changes_window), description="changes within a window"
+        default=Rate(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
+        description=f"{_CHANGES}, for either cause",
+    )
+    tuning: RationEntry = Field(
+        default=RationEntry(), description="DEGRADED regions, capacity, demand, and an edited policy"
+    )
+    returning: RationEntry = Field(default=RationEntry(), description="failback")
+    min_step: Percent = Field(
+        default=_LIMITS.min_step, description="tuning that moves every region by less is not worth a change"
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import ClassVar
 
+from failoverd.core.reasons import Cause, LimitCheck, Reason
 from failoverd.core.records import WHOLE
 
 
@@ -462,10 +463,24 @@ class DecisionMade(TargetEvent):
 
     verdict: str
     shares: Mapping[str, int]
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
     def say(self) -> str:
         return f"{self._where} wants {percentages(self.shares) or 'to stay as it is'} ({self.verdict})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionCrashed(TargetEvent):
+    """A defect of ours. `inputs` is what was decided on, in JSON, so that it can be played again."""
+
+    name: ClassVar[str] = "decision.crashed"
+    level: ClassVar[Level] = Level.ERROR
+
+    error: str
+    inputs: str
+
+    def say(self) -> str:
+        return f"{self._where} stays as it is, for the decision failed; please report it with this line: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,19 +488,22 @@ class PlanHeld(TargetEvent):
     """A limit blocks the plan. `until` is when the window lets it pass by itself, if time alone can help."""
 
     name: ClassVar[str] = "plan.held"
-    level: ClassVar[Level] = Level.ERROR
+    level: ClassVar[Level] = Level.WARNING
 
     wanted: Mapping[str, int]
-    limits: tuple[str, ...]
+    cause: Cause
+    limits: tuple[LimitCheck, ...]
     rule_at: str
     until: float | None = None
     manual: str = ""
 
-    def say(self) -> str:
-        return (
-            f"{self._where} should be {percentages(self.wanted)} but a limit holds it ({self.rule_at}): "
-            + "; ".join(self.limits)
-        )
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverHeld(PlanHeld):
+    """A limit keeps something that is down in the answer: only `min_regions` can do that, and a person ends it."""
+
+    name: ClassVar[str] = "failover.held"
+    level: ClassVar[Level] = Level.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -534,24 +552,15 @@ class ChangeApplied(TargetEvent):
     answers_from: Mapping[str, int]
     answers_to: Mapping[str, int]
     ttl: int
-    reasons: tuple[str, ...]
-    evidence: tuple[str, ...]
-    limits: tuple[str, ...]
+    cause: Cause
+    reasons: tuple[Reason, ...]
+    evidence: tuple[Reason, ...]
+    limits: tuple[LimitCheck, ...]
     rule_at: str
     revision: str
     actor: str
     undo: str
     took: float
-
-    def say(self) -> str:
-        before, after = percentages(self.shares_from) or "no answer", percentages(self.shares_to)
-        why = f" Why: {self.evidence[0]}" if self.evidence else ""
-        if self.shares_from == self.shares_to:
-            what = f"{self.kind}: {', '.join(self.answers_to)} with ttl {self.ttl}s"
-            return (
-                f"{self._where} keeps {after} and changes what it answers ({what}, generation {self.generation}).{why}"
-            )
-        return f"{self._where} moved from {before} to {after} (generation {self.generation}).{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -373,18 +373,30 @@ class HealthRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How fast a policy may move traffic. `max_shift` in basis points within `shift_window` seconds."""
+class Ration:
+    """How fast traffic may move for one kind of cause. `max_shift` in basis points within `shift_window` seconds."""
 
-    min_regions: int = 1
     max_shift: int = WHOLE
     shift_window: float = 300.0
     max_changes: int = 6
     changes_window: float = 3_600.0
 
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds a change. Rates ration tuning and returning; they never keep a dead region in the answer.
+
+    `min_step`: tuning that moves every region by less, in basis points, is not worth a change.
+    """
+
+    min_regions: int = 1
+    tuning: Ration = Ration()
+    returning: Ration = Ration()
+    min_step: int = 500
+
     @property
     def longest_window(self) -> float:
-        return max(self.shift_window, self.changes_window)
+        return max(max(ration.shift_window, ration.changes_window) for ration in (self.tuning, self.returning))
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +445,17 @@ class Policy:
         endpoints = [endpoint for region in self.regions for endpoint in region.endpoints]
         watched = [(endpoint, check) for check in self.checks for endpoint in endpoints]
         return (*watched, *((each.endpoint, each.check) for each in self.dependencies))
+
+    def record_of(self, target: Target) -> RecordSpec:
+        """The record that a target belongs to. Raises LookupError when it is none of this policy's."""
+        for record in self.records:
+            if record.key == target.key and target in record.targets:
+                return record
+        raise LookupError(f"policy {self.name} does not publish {target} in {target.zone}")
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(target for record in self.records for target in record.targets)
 
     def region_of(self, record_type: RecordType) -> dict[str, str]:
         """Answer value to region name, for the endpoints that a record of this type can answer with."""

@@ -48,6 +48,10 @@ class RegionHealth:
         known: the last verdict before it was lost from sight; UNKNOWN while there never was one.
         rule: the threshold that made the state, as a dotted policy key.
         evidence: the endpoints that do not serve, in words.
+        failing_since: when the failures began that are being counted, or that led to its being DOWN.
+        passed_at: when the latest probe began that an endpoint of the region answered.
+        open_until: set while its own verdict is open (with every endpoint that is being looked at again taken to be
+            down it would be DOWN): the latest moment by which that is settled.
     """
 
     name: str
@@ -60,6 +64,9 @@ class RegionHealth:
     rule: str = "health"
     evidence: str = ""
     known: RegionState = RegionState.UNKNOWN
+    failing_since: float | None = None
+    passed_at: float | None = None
+    open_until: float | None = None
 
     @property
     def seen(self) -> bool:
@@ -68,7 +75,11 @@ class RegionHealth:
 
     def given_up(self, now: float) -> bool:
         """Whether nobody waits for the first verdict any more: the prober cannot see this region."""
-        return not self.seen and now - self.since > FIRST_SIGHT
+        return not self.seen and now >= self.given_up_at
+
+    @property
+    def given_up_at(self) -> float:
+        return self.since + FIRST_SIGHT
 
     @property
     def last_verdict(self) -> RegionState:

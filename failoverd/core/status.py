@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from failoverd.core.reasons import LimitCheck, Reason
 from failoverd.core.records import Target
 
 
@@ -21,16 +22,21 @@ class TargetState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetStatus:
-    """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand."""
+    """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
+
+    `kind` is what kind of answer was decided on, `checks` are the limits in the way, `until` the first moment at
+    which time alone would change anything.
+    """
 
     target: Target
     at: float
     state: TargetState
-    wish: str = ""
+    kind: str = ""
     generation: int = 0
     wanted: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, int] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    checks: tuple[LimitCheck, ...] = ()
     detail: str = ""
     remedy: str = ""
     manual: str = ""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Answer, RecordSet
 
 

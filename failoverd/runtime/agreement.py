@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import RecordType
 from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
 

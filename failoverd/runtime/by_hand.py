@@ -1,7 +1,7 @@
 """What a person can do without failoverd, at the places where it is told."""
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import ProviderError
-from failoverd.core.plan import Plan
 from failoverd.ports import Provider
 
 

@@ -1,73 +1,31 @@
-"""Incidents: from the first symptom until everything is normal again, one id for everything in between."""
+"""The open incident of each policy, as those who open one know it. The rules stand in `core/control/progress.py`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-from failoverd.core.events import IncidentClosed, IncidentOpened
+from failoverd.core.control.incident import Incident
+from failoverd.core.control.progress import ended, opened
 from failoverd.core.records import Policy
-from failoverd.ports import Clock, Emit
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    id: str
-    opened_at: float
-    changes: int = 0
+from failoverd.ports import Clock
+from failoverd.runtime.states import States
 
 
 class Incidents:
     """At most one open incident for each policy."""
 
-    def __init__(self, emit: Emit, clock: Clock, new_id: Callable[[str], str]) -> None:
-        self._emit = emit
+    def __init__(self, states: States, clock: Clock) -> None:
+        self._states = states
         self._clock = clock
-        self._new_id = new_id
-        self._open: dict[str, Incident] = {}
-
-    def resume(self, policy: str, incident: Incident) -> None:
-        """Go on with an incident that was open when the daemon stopped."""
-        self._open[policy] = incident
 
     def current(self, policy: str) -> Incident | None:
-        return self._open.get(policy)
+        return self._states.of(policy).incident
 
     def id_of(self, policy: str) -> str:
-        incident = self._open.get(policy)
+        incident = self.current(policy)
         return incident.id if incident is not None else ""
 
     def open(self, policy: Policy, cause: str) -> str:
         """The id of the policy's incident, which begins now unless it is open already."""
-        if policy.name not in self._open:
-            incident = Incident(self._new_id("inc"), self._clock())
-            self._open[policy.name] = incident
-            self._emit(
-                IncidentOpened(
-                    at=incident.opened_at,
-                    policy=policy.name,
-                    incident_id=incident.id,
-                    cause=cause,
-                    runbook=policy.runbook,
-                )
-            )
-        return self._open[policy.name].id
-
-    def count_change(self, policy: str) -> None:
-        incident = self._open.get(policy)
-        if incident is not None:
-            self._open[policy] = replace(incident, changes=incident.changes + 1)
+        self._states.take(opened(policy, self._states.of(policy.name), cause, self._clock()))
+        return self.id_of(policy.name)
 
     def close(self, policy: str) -> None:
-        """Everything is normal again. Without an open incident nothing happens."""
-        incident = self._open.pop(policy, None)
-        if incident is None:
-            return
-        now = self._clock()
-        self._emit(
-            IncidentClosed(
-                at=now,
-                policy=policy,
-                incident_id=incident.id,
-                lasted=now - incident.opened_at,
-                changes=incident.changes,
-            )
-        )
+        """Nobody looks after it any more. Without an open incident nothing happens."""
+        self._states.take(ended(self._states.of(policy), self._clock()))

@@ -5,9 +5,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any
 
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError, Permanent, ProviderError
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
 from failoverd.runtime.supervising import describe

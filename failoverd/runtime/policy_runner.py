@@ -4,18 +4,21 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
+from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
-from failoverd.core.plan import LastGood
 from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.status import PolicyStatus, Status
-from failoverd.ports import Prober, Urgency
+from failoverd.ports import Prober, Provider, Urgency
+from failoverd.runtime.board import Board
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.probing import Probing
-from failoverd.runtime.reconciling import Reconciler, Tools
+from failoverd.runtime.reconciling import Reconciler
 from failoverd.runtime.supervising import supervise
+from failoverd.runtime.target_worker import Tools
 
 PATIENCE: Final = 5.0
 """Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
@@ -42,11 +45,17 @@ class _Running:
 class PolicyRunner:
     """Starts, replaces and removes policies; wakes them; says where they stand."""
 
-    def __init__(self, tools: Tools, probing: Probing, providers: Mapping[str, LazyProvider]) -> None:
+    def __init__(self, tools: Tools, board: Board, probing: Probing, providers: Mapping[str, Provider]) -> None:
         self._tools = tools
+        self._board = board
         self._probing = probing
         self._providers = providers
         self._running: dict[str, _Running] = {}
+
+    @property
+    def reconcilers(self) -> dict[str, Reconciler]:
+        """Who works on each policy, by name."""
+        return {name: running.reconciler for name, running in self._running.items()}
 
     @property
     def policies(self) -> dict[str, Policy]:
@@ -59,14 +68,16 @@ class PolicyRunner:
         Whatever may be wrong with the new revision shows before the old one is halted.
         """
         tools = self._tools
-        reconciler = Reconciler(policy, self._providers, tools)
+        reconciler = Reconciler(policy, self._providers, tools, partial(self._board.statuses, policy.name))
         await self._seed(policy)
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
-            await tools.memory.dismiss(policy.name)
-        tools.board.watch(policy)
+            await tools.journal.dismiss(policy.name)
+        self._board.watch(policy)
         self._probing.watch(policy.name, policy.looks(), policy.health, probers)
-        work = supervise(f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name)
+        work = supervise(
+            f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name, chance=tools.chance
+        )
         self._running[policy.name] = _Running(policy, reconciler, asyncio.create_task(work))
         source = policy.source
         loaded = PolicyLoaded(at=tools.clock(), policy=policy.name, revision=source.revision, file=source.file)
@@ -78,14 +89,23 @@ class PolicyRunner:
         await self._halt(self._running.pop(name))
         self._probing.forget(name)
         tools.applier.prover.forget(name)
-        tools.board.forget(name)
+        self._board.forget(name)
         tools.incidents.close(name)
-        await tools.memory.dismiss(name)
+        tools.states.forget(name)
+        await tools.journal.dismiss(name)
         tools.emit(PolicyRemoved(at=tools.clock(), policy=name))
 
     async def close(self) -> None:
         """Begin nothing more, let writes under way finish, stop looking."""
         await asyncio.gather(*(self._halt(running) for running in self._running.values()))
+        await self._probing.close()
+
+    async def abandon(self) -> None:
+        """End all work in the middle of whatever is done."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._probing.close()
 
     def wake(self, policy: str, *, more: bool) -> None:
@@ -96,7 +116,7 @@ class PolicyRunner:
 
     def tick(self) -> None:
         """Level-triggered: look at everything again, whatever was or was not heard."""
-        self._tools.board.settle()
+        self._board.settle()
         for running in self._running.values():
             running.reconciler.wake()
 
@@ -114,7 +134,7 @@ class PolicyRunner:
         """Every policy, region and target."""
         found: list[Status] = []
         for running in self._running.values():
-            regions = self._tools.board.statuses(running.policy.name)
+            regions = self._board.statuses(running.policy.name)
             found += [self._status(running), *regions, *running.reconciler.statuses()]
         return found
 
@@ -149,11 +169,13 @@ class PolicyRunner:
             marker = Marker(self._tools.owner, policy.name, last_good.generation, (target.key.type,))
             with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
                 if provider.seed(target, last_good.records, marker):
-                    self._tools.memory.verified(target, last_good)
+                    state = self._tools.states.of(policy.name)
+                    memory = replace(state.of(target), last_good=last_good)
+                    self._tools.states.put(state.with_target(memory))
 
     async def _last_good(self, policy: Policy, target: Target) -> LastGood | None:
         """What was answered last, without addresses that the policy gave up since; None when nothing is left."""
-        known, _ = await self._tools.memory.recall(target, self._tools.clock())
+        known = (await self._tools.states.recall(target, self._tools.clock())).last_good
         if known is None:
             return None
         region_of = policy.region_of(target.key.type)
@@ -164,11 +186,11 @@ class PolicyRunner:
         return LastGood(records, known.generation, records.shares(region_of), known.at) if records.serving else None
 
     async def _forgetful(self, target: Target) -> Forgetful | None:
-        opening = self._providers[target.provider]
-        if not opening.in_daemon:
+        lazy = self._providers[target.provider]
+        if not (isinstance(lazy, LazyProvider) and lazy.in_daemon):
             return None
         with suppress(ProviderError, TimeoutError):  # the target says so in its own first round
             async with asyncio.timeout(PATIENCE):
-                provider = await opening.open()
+                provider = await lazy.open()
                 return provider if isinstance(provider, Forgetful) else None
         return None

@@ -5,6 +5,7 @@ is not taken up again. A later change of the same target takes the place of an o
 """
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
+from failoverd.core.control.news import names
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError, ProviderError
 from failoverd.core.events import ChangeDisputed, ChangeVerified, TaskCrashed
-from failoverd.core.plan import Plan
 from failoverd.core.records import Target
 from failoverd.ports import (
     Authorities,
@@ -29,7 +31,6 @@ from failoverd.ports import (
     Statement,
 )
 from failoverd.runtime.agreement import Standing, judge, question
-from failoverd.runtime.naming import names
 from failoverd.runtime.supervising import backoff, describe
 
 DISPUTE_AFTER: Final = 60.0
@@ -72,12 +73,19 @@ class Prover:
     """Proves changes. `dispute_after` is in seconds from the write."""
 
     def __init__(
-        self, authorities: Authorities, emit: Emit, clock: Clock, *, dispute_after: float = DISPUTE_AFTER
+        self,
+        authorities: Authorities,
+        emit: Emit,
+        clock: Clock,
+        *,
+        dispute_after: float = DISPUTE_AFTER,
+        chance: random.Random | None = None,
     ) -> None:
         self._authorities = authorities
         self._emit = emit
         self._clock = clock
         self._dispute_after = dispute_after
+        self._backoff = partial(backoff, chance=chance) if chance is not None else backoff
         self._proofs: dict[Target, _Proof] = {}
         self._turns = asyncio.Semaphore(ABREAST)
         self._silent: dict[Nameserver, tuple[float, Statement]] = {}
@@ -129,7 +137,7 @@ class Prover:
                 break
             except Exception as error:  # noqa: BLE001 - the boundary that keeps a defect in one proof out of the others
                 attempt += 1
-                await asyncio.sleep(self._tell_crash(proof, error, backoff(attempt)))
+                await asyncio.sleep(self._tell_crash(proof, error, self._backoff(attempt)))
         if self._proofs.get(proof.plan.target) is proof:
             del self._proofs[proof.plan.target]
 
@@ -192,10 +200,10 @@ class Prover:
         """Seconds until the next round: short at first, never past the moment when a dispute is due."""
         if proof.disputed:
             proof.late_rounds += 1
-            return backoff(proof.late_rounds, first=FIRST_LATE_PAUSE, longest=LONGEST_LATE_PAUSE)
+            return self._backoff(proof.late_rounds, first=FIRST_LATE_PAUSE, longest=LONGEST_LATE_PAUSE)
         proof.rounds += 1
         due = proof.began + self._dispute_after - self._clock()
-        pause = backoff(proof.rounds, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        pause = self._backoff(proof.rounds, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
         return min(pause if proof.standing.disagreeing else max(pause, SILENCE_KEPT), due)
 
     def _dispute_in_time(self, proof: _Proof) -> None:

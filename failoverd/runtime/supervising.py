@@ -14,14 +14,25 @@ CALM: Final = 60.0
 """A task that ran this long before it crashed starts again from the first delay."""
 
 
-def backoff(attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> float:
+_CHANCE: Final = random.Random()  # noqa: S311 - spreads load, keeps no secret
+
+
+def backoff(
+    attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGEST_DELAY, chance: random.Random = _CHANCE
+) -> float:
     """Seconds before try number `attempt` (1 is the first repeat): doubling, capped, with half of it jittered."""
     ceiling = min(longest, first * 2.0 ** min(attempt - 1, 16))
-    return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads load, keeps no secret
+    return ceiling / 2 + chance.uniform(0, ceiling / 2)
 
 
 async def supervise(
-    name: str, work: Callable[[], Awaitable[None]], emit: Emit, clock: Clock, *, policy: str = ""
+    name: str,
+    work: Callable[[], Awaitable[None]],
+    emit: Emit,
+    clock: Clock,
+    *,
+    policy: str = "",
+    chance: random.Random = _CHANCE,
 ) -> None:
     """Run `work` for ever. It is meant to be endless, so returning counts as a crash, too.
 
@@ -40,7 +51,7 @@ async def supervise(
         except Exception as caught:  # noqa: BLE001 - the boundary that keeps a defect in one task out of the others
             error = describe(caught)
         attempt = 1 if clock() - started > CALM else attempt + 1
-        delay = backoff(attempt)
+        delay = backoff(attempt, chance=chance)
         emit(TaskCrashed(at=clock(), policy=policy, task=name, error=error, restart_in=delay))
         await asyncio.sleep(delay)
 

@@ -10,21 +10,23 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 from failoverd import codec
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened
-from failoverd.core.guard import PastChange
-from failoverd.core.plan import LastGood, Plan
 from failoverd.core.records import Target
 from failoverd.core.status import Status
-from failoverd.ports import ChangeOutcome
+from failoverd.ports import ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
-from failoverd.store.rows import change_row, event_row, load, status_key, target_row
+from failoverd.store.rows import change_row, event_row, load, past_change, plain_words, status_key, target_row
 
 T = TypeVar("T")
 
@@ -41,14 +43,17 @@ _TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone
 
 
 @asynccontextmanager
-async def open_journal(path: Path, notify: Notify = lambda _: None) -> AsyncIterator["SqliteJournal"]:
+async def open_journal(
+    path: Path, notify: Notify = lambda _: None, words: Words = plain_words
+) -> AsyncIterator["SqliteJournal"]:
     """The journal at `path`, made if it is missing.
 
     Never raises for a file that cannot be used, because traffic must be steered all the same: each call on the journal
     raises JournalError until the file can be used, and tries again. `notify` gets, on the event loop, what was
-    survived: a corrupt file (kept beside as `NAME.corrupt-TIME`) or a deleted one, and why opening failed.
+    survived: a corrupt file (kept beside as `NAME.corrupt-TIME`) or a deleted one, and why opening failed. `words` is
+    how events are told in the history.
     """
-    journal = SqliteJournal(path, notify)
+    journal = SqliteJournal(path, notify, words)
     try:
         try:
             await journal.touch()
@@ -62,8 +67,9 @@ async def open_journal(path: Path, notify: Notify = lambda _: None) -> AsyncIter
 class SqliteJournal:
     """Make it with `open_journal`."""
 
-    def __init__(self, path: Path, notify: Notify) -> None:
+    def __init__(self, path: Path, notify: Notify, words: Words) -> None:
         self._path = path
+        self._words = words
         self._notify = notify
         self._notices: list[JournalError] = []
         self._database = Database(path, self._notices.append)
@@ -79,7 +85,7 @@ class SqliteJournal:
             connection.executemany(
                 "INSERT INTO events (at, name, level, message, policy, incident_id, decision_id, change_id, record,"
                 " provider, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [event_row(event) for event in events],
+                [event_row(event, *self._words(event)) for event in events],
             )
             for event in events:
                 _follow_incident(connection, event)
@@ -124,25 +130,35 @@ class SqliteJournal:
         def work(connection: sqlite3.Connection) -> tuple[LastGood | None, tuple[PastChange, ...]]:
             found = connection.execute(f"SELECT body FROM answers WHERE {_TARGET}", target_row(target)).fetchone()  # noqa: S608 - a constant
             rows = connection.execute(
-                "SELECT change_id, settled_at, shares_before, shares_after FROM changes"  # noqa: S608 - a constant
+                "SELECT change_id, settled_at, shares_before, shares_after,"  # noqa: S608 - a constant
+                " json_extract(plan, '$.shifts'), generation FROM changes"
                 f" WHERE {_TARGET} AND settled_at > ? AND outcome IN (?, ?) ORDER BY settled_at",
                 (*target_row(target), since, *_HAPPENED),
             ).fetchall()
-            changes = (PastChange(name, at, json.loads(before), json.loads(after)) for name, at, before, after in rows)
+            changes = (past_change(row) for row in rows)
             return (load(self._path, LastGood, found[0]) if found else None), tuple(changes)
 
         return await self._read(work)
+
+    async def keep(self, state: PolicyState) -> None:
+        head = (state.policy, "", codec.dump(replace(state, targets={})))
+        rows = [head, *((state.policy, key, codec.dump(memory)) for key, memory in state.targets.items())]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
+
+        await self._write(work)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         rows = [(*status_key(status), status.at, codec.dump(status)) for status in statuses]
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT OR REPLACE INTO situations VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO statuses VALUES (?, ?, ?, ?, ?)", rows)
 
         await self._write(work)
 
     async def dismiss(self, policy: str) -> None:
-        await self._write(lambda connection: connection.execute("DELETE FROM situations WHERE policy = ?", (policy,)))
+        await self._write(lambda connection: connection.execute("DELETE FROM statuses WHERE policy = ?", (policy,)))
 
     # -- the ledger ----------------------------------------------------------------------------------------------------
 
@@ -184,6 +200,25 @@ class SqliteJournal:
 
         return tuple(load(self._path, Plan, text) for text in await self._write(work))
 
+    async def states(self) -> tuple[PolicyState, ...]:
+        """At start-up: the state of each policy, as an earlier process left it. What cannot be read is left out.
+
+        Without it, only what the other tables hold is known: answers and changes.
+        """
+
+        def work(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+            return connection.execute("SELECT policy, target, body FROM states ORDER BY policy, target").fetchall()
+
+        found: dict[str, PolicyState] = {}
+        for policy, target, body in await self._read(work):
+            with suppress(ValueError):
+                if target:
+                    state = found.setdefault(policy, PolicyState(policy))
+                    found[policy] = replace(state, targets={**state.targets, target: codec.load(TargetMemory, body)})
+                else:
+                    found[policy] = codec.load(PolicyState, body)
+        return tuple(found.values())
+
     async def retain(self, policies: Collection[str], at: float) -> None:
         """At start-up: forget where things stood with policies that do not run any more, and close their incidents.
 
@@ -193,7 +228,8 @@ class SqliteJournal:
         gone = "policy NOT IN (SELECT value FROM json_each(?))"
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(f"DELETE FROM situations WHERE {gone}", (kept,))  # noqa: S608 - a constant
+            connection.execute(f"DELETE FROM statuses WHERE {gone}", (kept,))  # noqa: S608 - a constant
+            connection.execute(f"DELETE FROM states WHERE {gone}", (kept,))  # noqa: S608 - a constant
             query = f"UPDATE incidents SET closed_at = ? WHERE closed_at IS NULL AND {gone}"  # noqa: S608 - a constant
             connection.execute(query, (at, kept))
 

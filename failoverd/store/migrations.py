@@ -10,7 +10,9 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 - answers: the last verified answer of each target. Never pruned: it is what a restart puts back.
 - events: the history, in the order in which it was told.
 - incidents: opened and closed, from their events.
-- situations: where things stand now, one row per key, replaced and never appended.
+- statuses: where things stand now, one row per key, replaced and never appended. (`situations` before version 3.)
+- states: the state of each policy (where `target` is empty) and of each target, as decisions see it; what a restart
+  takes up.
 - spending: what was spent of an account's daily allowance. Kept for a week.
 """
 
@@ -116,7 +118,36 @@ _V2: Migration = (
     """,
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2)
+_V3: Migration = (
+    """
+    CREATE TABLE states (
+        policy TEXT NOT NULL,
+        target TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (policy, target)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT OR REPLACE INTO states
+    SELECT policy, '', json_object('policy', policy, 'incident', json_object(
+        'id', incident_id, 'opened_at', opened_at, 'changes', (
+            SELECT count(*) FROM events
+            WHERE events.incident_id = incidents.incident_id AND events.name = 'change.applied'
+        )
+    ))
+    FROM incidents WHERE closed_at IS NULL ORDER BY opened_at
+    """,
+    """
+    UPDATE changes SET plan = json_remove(
+        json_set(plan, '$.decision.kind', json_extract(plan, '$.decision.wish')), '$.decision.wish'
+    )
+    WHERE json_extract(plan, '$.decision.wish') IS NOT NULL
+    """,
+    "ALTER TABLE situations RENAME TO statuses",
+    "DELETE FROM statuses",  # told anew by the first round; the shape of some changed
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2, _V3)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
-from failoverd.core.plan import LastGood, Plan
+from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.records import Target
 from failoverd.core.status import (
     Heartbeat,
@@ -232,7 +232,7 @@ class Reading:
             return self._connection.execute(query, parameters).fetchall()
 
     def _statuses(self, kind: str, shape: type[T]) -> Iterator[T]:
-        rows = self._rows("SELECT body FROM situations WHERE kind = ? ORDER BY key", [kind])
+        rows = self._rows("SELECT body FROM statuses WHERE kind = ? ORDER BY key", [kind])
         return (load(self._path, shape, row["body"]) for row in rows)
 
     def _newest(self, query: str, clauses: list[Clause], order: str, limit: int | None) -> list[sqlite3.Row]:

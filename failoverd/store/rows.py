@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from failoverd import codec
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
-from failoverd.core.plan import Plan
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Target
 from failoverd.core.status import (
     Heartbeat,
@@ -62,11 +64,22 @@ def change_row(plan: Plan, at: float) -> tuple[object, ...]:
     return (*target_row(plan.target), plan.id, plan.generation, plan.kind.value, *shares, codec.dump(plan), at)
 
 
-def event_row(event: Event) -> tuple[object, ...]:
-    facts = dict(event.facts())
+def past_change(row: tuple[str, float, str, str, str | None, int]) -> PastChange:
+    """A change as the limits count it."""
+    name, at, before, after, shifts, generation = row
+    causes = {Cause(cause): moved for cause, moved in json.loads(shifts).items()} if shifts is not None else None
+    return PastChange(name, at, json.loads(before), json.loads(after), causes, generation)
+
+
+def plain_words(event: Event) -> tuple[str, Mapping[str, object]]:
+    """An event without prose: its name, and its facts as JSON has them."""
+    return event.name, {name: codec.plain(value) for name, value in event.facts()}
+
+
+def event_row(event: Event, message: str, facts: Mapping[str, object]) -> tuple[object, ...]:
     named = (str(facts.get(name, "")) for name in ("policy", "incident_id", "decision_id", "change_id", "record"))
     text = json.dumps(_finite(facts))
-    return event.at, event.name, event.level.value, event.say(), *named, str(facts.get("provider", "")), text
+    return event.at, event.name, event.level.value, message, *named, str(facts.get("provider", "")), text
 
 
 def _finite(value: object) -> object:

@@ -20,6 +20,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 from failoverd.core.events import Event, Level, percentages
+from failoverd.telemetry import prose
 from failoverd.telemetry.lines import LineWriter
 
 _LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
@@ -64,7 +65,7 @@ class Logs:
     def render(self, event: Event) -> None:
         """Write one event. An `Emit` sink: never blocks, never raises."""
         try:
-            message, facts = event.say(), dict(event.facts())
+            message, facts = prose.told(event)
         except Exception as error:  # noqa: BLE001 - a defect in an event must not stop what the event tells of
             message, facts = f"this event cannot be put into words: {error!r}", {}
         self.write(event.level, event.name, event.at, message, facts)

@@ -50,7 +50,7 @@ class Scene:
         self.equipped_in: list[threading.Thread] = []
         kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self._open)
         providers = {"cloud": LazyProvider("cloud", kind, None, Access.WRITE, stack)}
-        self.runner = PolicyRunner(self.stage.tools, self.stage.probing, providers)
+        self.runner = PolicyRunner(self.stage.engine.tools, self.stage.board, self.stage.probing, providers)
         path, emit = root / "failoverd.yaml", self.stage.emit
         self.reloader = Reloader(path, self.files.config, kinds, self.runner, self._equip, emit, now)
 

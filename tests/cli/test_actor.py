@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from failoverd.cli.operations import actor
+from failoverd.operations.session import actor
 
 HOST = socket.gethostname()
 NOBODY = pwd.getpwnam("nobody")

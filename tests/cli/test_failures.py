@@ -12,12 +12,14 @@ import pytest
 from support.daemons import NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
-from failoverd.cli.operations import adopt_record, apply_plan, make_plan, workshop
+from failoverd.app import session
 from failoverd.cli.planning import adopted, outcome
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
+from failoverd.operations.owning import adopt_record
+from failoverd.operations.planning import apply_plan, make_plans
 from failoverd.ports import Access, Provider, Urgency
 
 FAILED, PENDING, INTERRUPTED = 1, 10, 130
@@ -62,7 +64,7 @@ async def test_a_plan_that_cannot_be_written_to_its_file_is_shown_all_the_same(
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
         code, printed = await here.control("plan", "--out", str(tmp_path / "nosuch" / "change.plan"))
         assert (code, "Traceback" in printed) == (FAILED, False), printed
-        assert "create: no answer -> east 50%, west 50%" in printed
+        assert "create (rebuilding): no answer -> east 50%, west 50%" in printed
         assert "(plan_unwritable)" in printed
         assert "remedy: name a file in a directory that you may write" in printed
 
@@ -82,15 +84,15 @@ async def test_what_nobody_classified_stays_with_its_target_and_says_where_it_ha
     bind_server: DnsServer, tmp_path: Path
 ) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        async with workshop(here.config, Access.WRITE) as shop:
-            policy = shop.policy("api")
-            (sound,) = await make_plan(shop, policy, frozenset())
-            assert isinstance(sound.result, Plan)
-            broken = replace(shop, providers={"main": Defective(shop.providers["main"])})
-            (planned,) = await make_plan(broken, policy, frozenset())
+        async with session(here.config, Access.WRITE) as at_work:
+            policy = at_work.policy("api")
+            (sound,) = await make_plans(at_work, [policy], frozenset())
+            assert sound.change is not None
+            broken = replace(at_work, providers={"main": Defective(at_work.providers["main"])})
+            (planned,) = await make_plans(broken, [policy], frozenset())
             (adoption,) = await adopt_record(broken, policy, NAME)
-            attempt = await apply_plan(broken, sound.result)
-        for result in (planned.result, adoption.result, attempt.result):
+            attempt = await apply_plan(broken, sound.change)
+        for result in (planned.error, adoption.result, attempt.result):
             assert isinstance(result, FailoverdError)
             assert result.reason == "internal_error"
             assert "KeyError" in result.detail

@@ -10,13 +10,16 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
-from failoverd.cli.operations import Attempt, PlanFile, apply_plan, workshop
+from failoverd.app import session
 from failoverd.cli.planning import outcome
 from failoverd.codec import dump, load
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.limits import Held
+from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.errors import FailoverdError
-from failoverd.core.guard import Held
-from failoverd.core.plan import Plan, PlanKind
+from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, Answer, Marker, Observed, RecordKey, RecordSet, RecordType
+from failoverd.operations.planning import Attempt, PlanFile, PlannedChange, apply_plan
 from failoverd.ports import Access
 
 FINE, FAILED, LIMITED = 0, 1, 11
@@ -78,8 +81,8 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
     "a type that is not owned": (marked(types=(RecordType.A, RecordType.AAAA)), "plan_altered"),
     "a generation far ahead": (marked(generation=10**17), "plan_altered"),
     "an old generation": (marked(generation=1), "plan_altered"),
-    "no answer": (answering(), "empty_answer"),
-    "an address of nobody": (answering(EAST, STRANGER), "answer_unknown"),
+    "no answer": (answering(), "plan_altered"),
+    "an address of nobody": (answering(EAST, STRANGER), "plan_altered"),
     "a TTL that keeps resolvers for a week": (answering(EAST, ttl=604_800), "plan_altered"),
     "a short cut past max_shift": (lambda plan: replace(plan, shares_before=plan.shares_after), "plan_altered"),
     "shares that the answers do not have": (
@@ -87,6 +90,22 @@ FORGERIES: dict[str, tuple[Forge, str]] = {
         "plan_altered",
     ),
     "a baseline of its own": (lambda plan: replace(plan, baseline=plan.shares_after), "plan_altered"),
+    "a cause that is not rationed": (lambda plan: replace(plan, cause=Cause.REBUILDING), "plan_altered"),
+    "a whole that is not wanted": (lambda plan: replace(plan, whole={"west": WHOLE}), "plan_altered"),
+    "an edit that nobody made": (lambda plan: replace(plan, overruled=plan.after), "plan_altered"),
+    "another revision": (lambda plan: replace(plan, revision="r0"), "policy_changed"),
+    "another kind of decision": (
+        lambda plan: replace(plan, decision=replace(plan.decision, kind=DecisionKind.OPERATOR)),
+        "plan_altered",
+    ),
+    "a decision about another record": (
+        lambda plan: replace(plan, decision=replace(plan.decision, target=replace(plan.target, zone="elsewhere.test"))),
+        "plan_altered",
+    ),
+    "shares that nobody decided on": (
+        lambda plan: replace(plan, decision=replace(plan.decision, shares={"west": WHOLE})),
+        "plan_altered",
+    ),
     "a kind that is not rationed": (lambda plan: replace(plan, kind=PlanKind.ADOPT), "plan_altered"),
     "answers that its reasons do not speak of": (
         lambda plan: replace(plan, decision=replace(plan.decision, records=plan.before.records)),
@@ -108,9 +127,10 @@ def read(file: Path) -> PlanFile:
     return load(PlanFile, file.read_bytes())
 
 
-async def applied(here: Site, plan: Plan) -> Attempt:
-    async with workshop(here.config, Access.WRITE) as shop:
-        return await apply_plan(shop, plan)
+async def applied(here: Site, change: PlannedChange, plan: Plan | None = None) -> Attempt:
+    """What comes of a change; or of another plan that claims to be made from the same."""
+    async with session(here.config, Access.WRITE) as at_work:
+        return await apply_plan(at_work, replace(change, plan=plan or change.plan))
 
 
 def picture(server: DnsServer) -> list[list[str]]:
@@ -123,7 +143,7 @@ def refusal(attempt: Attempt) -> str:
     assert isinstance(attempt.result, FailoverdError), attempt.result
     assert not attempt.sent
     assert outcome(attempt).startswith("refused, nothing was changed: ")
-    assert attempt.result.remedy or attempt.result.reason == "empty_answer"
+    assert attempt.result.remedy
     return attempt.result.reason
 
 
@@ -137,11 +157,12 @@ async def test_whatever_a_plan_file_says_only_what_failoverd_plans_is_written(
         bind_server.edit(f"add {OTHER.partition('.')[0]} 60 A {STRANGER}")
         await here.break_region("west")
         honest = await planned(here, file)
-        (plan,) = honest.plans
-        assert (plan.generation, plan.shares_after) == (2, {"east": WHOLE})
+        (change,) = honest.changes
+        assert (change.plan.generation, change.plan.shares_after) == (2, {"east": WHOLE})
 
         before = picture(bind_server)
-        forged = replace(honest, plans=tuple(forge(plan) for forge, _ in FORGERIES.values()))
+        forgeries = (replace(change, plan=forge(change.plan)) for forge, _ in FORGERIES.values())
+        forged = replace(honest, changes=tuple(forgeries))
         file.write_text(dump(forged))
         code, printed = await here.control("apply", str(file), "--output", "json")
         outcomes = [told["outcome"] for told in json.loads(printed)]
@@ -150,24 +171,28 @@ async def test_whatever_a_plan_file_says_only_what_failoverd_plans_is_written(
             assert f"({reason})" in told, (forgery, told)
         assert (code, picture(bind_server)) == (FAILED, before)
 
-        assert (await applied(here, plan)).result is None
+        assert (await applied(here, change)).result is None
         assert bind_server.dig(NAME, "A") == [EAST]
 
 
-async def test_forged_shares_do_not_pass_a_limit_and_neither_does_the_honest_plan(
+async def test_a_forged_plan_does_not_pass_a_limit_and_neither_does_the_honest_one(
     bind_server: DnsServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "change.plan"
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("max_changes: 100 per 1h", "max_changes: 1 per 1h")
         await here.control("plan", "--out", str(file))
         await here.control("apply", str(file))
-        here.edit_policy("max_shift: 100% per 5m", "max_shift: 10% per 5m")
-        await here.break_region("west")
-        (plan,) = (await planned(here, file)).plans
-        assert isinstance((await applied(here, plan)).result, Held)
-        cheat = replace(plan, shares_before=plan.shares_after, baseline=plan.shares_after)
-        assert refusal(await applied(here, cheat)) == "plan_altered"
-        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+        here.edit_policy("ttl: 5s", "ttl: 6s")
+        (fits,) = (await planned(here, file)).changes
+        assert (await applied(here, fits)).result is None
+        here.edit_policy("ttl: 6s", "ttl: 7s")
+        (change,) = (await planned(here, file)).changes
+        before = picture(bind_server)
+        assert isinstance((await applied(here, change)).result, Held)
+        cheat = replace(change.plan, shares_before={"east": WHOLE}, baseline=change.plan.shares_after)
+        assert refusal(await applied(here, change, cheat)) == "plan_altered"
+        assert picture(bind_server) == before
 
 
 @pytest.mark.parametrize(
@@ -184,33 +209,67 @@ async def test_a_name_that_is_not_ours_is_not_taken_by_a_plan_file_that_describe
     bind_server: DnsServer, tmp_path: Path, marker: str | None, reason: str
 ) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        (plan,) = (await planned(here, tmp_path / "change.plan")).plans
+        (change,) = (await planned(here, tmp_path / "change.plan")).changes
         bind_server.edit(f"add api 60 A {STRANGER}")
         if marker is not None:
             bind_server.edit(f'add _failoverd.api 60 TXT "{marker}"')
         before = picture(bind_server)
-        async with workshop(here.config, Access.READ) as shop:
-            there = await shop.providers["main"].read(plan.target)
-        shares = {"elsewhere": WHOLE}
-        assert refusal(await applied(here, replace(plan, before=there, shares_before=shares))) == reason
+        async with session(here.config, Access.READ) as at_work:
+            there = await at_work.providers["main"].read(change.plan.target)
+        described = replace(change.plan, before=there, shares_before={"elsewhere": WHOLE})
+        assert refusal(await applied(here, change, described)) == reason
         assert picture(bind_server) == before
 
 
-async def test_a_change_id_is_used_once_for_limits_count_by_it(bind_server: DnsServer, tmp_path: Path) -> None:
+async def test_a_change_id_is_not_taken_from_a_file_for_limits_count_by_it(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
     file = tmp_path / "change.plan"
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        (first,) = (await planned(here, file)).plans
+        (first,) = (await planned(here, file)).changes
         assert (await applied(here, first)).result is None
         await here.break_region("west")
-        (second,) = (await planned(here, file)).plans
-        assert refusal(await applied(here, replace(second, id=first.id))) == "plan_used"
-        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+        (second,) = (await planned(here, file)).changes
+        assert (await applied(here, second, replace(second.plan, id=first.plan.id))).result is None
+        _, printed = await here.control("history", "--output", "json")
+        assert len({row["change_id"] for row in json.loads(printed)}) == 2
+
+
+@pytest.mark.parametrize(
+    ("serving", "reason"),
+    [((EAST, STRANGER), "answer_unknown"), ((WEST,), "answer_unknown"), (None, "plan_altered")],
+    ids=["an address of nobody", "an address of another region", "a region less"],
+)
+async def test_verdicts_in_a_file_speak_of_the_policy_s_own_regions_and_addresses(
+    bind_server: DnsServer, tmp_path: Path, serving: tuple[str, ...] | None, reason: str
+) -> None:
+    """The rest of the file agrees with them."""
+    file = tmp_path / "change.plan"
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        await here.control("plan", "--out", str(file))
+        await here.control("apply", str(file))
+        await here.break_region("west")
+        (change,) = (await planned(here, file)).changes
+        regions = dict(change.verdicts[RecordType.A])
+        plan = change.plan
+        if serving is None:
+            del regions["west"]
+        else:
+            regions["east"] = replace(regions["east"], serving=serving)
+            wanted = RecordSet.of(plan.after.key, plan.after.ttl, dict.fromkeys(serving, WHOLE // len(serving)))
+            shares = {"east": WHOLE // 2, "elsewhere": WHOLE // 2} if len(serving) > 1 else {"west": WHOLE}
+            after = replace(plan.after, answers=tuple(Answer(value, 1) for value in serving))
+            plan = replace(plan, after=after, shares_after=shares, decision=replace(plan.decision, records=wanted))
+        forged = replace(change, verdicts={RecordType.A: regions}, plan=plan)
+        before = picture(bind_server)
+        assert refusal(await applied(here, forged)) == reason
+        assert picture(bind_server) == before
 
 
 async def test_two_that_apply_the_same_plan_at_once_write_it_once(bind_server: DnsServer, tmp_path: Path) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        (plan,) = (await planned(here, tmp_path / "change.plan")).plans
-        attempts = await asyncio.gather(applied(here, plan), applied(here, plan))
+        (change,) = (await planned(here, tmp_path / "change.plan")).changes
+        attempts = await asyncio.gather(applied(here, change), applied(here, change))
         assert sum(attempt.result is None for attempt in attempts) == 1
         (lost,) = (attempt for attempt in attempts if attempt.result is not None)
         assert "nothing was changed" in outcome(lost)

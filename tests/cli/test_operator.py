@@ -31,7 +31,7 @@ async def test_plan_shows_what_it_would_do_and_writes_nothing(bind_server: DnsSe
         assert any("west gets 50%" in reason for reason in found["reasons"])
         code, printed = await here.control("plan")
         assert code == PENDING
-        assert "create: no answer -> east 50%, west 50% (generation 1)" in printed
+        assert "create (rebuilding): no answer -> east 50%, west 50% (generation 1)" in printed
         assert serial(bind_server) == before
         assert bind_server.dig(NAME, "A") == []
 
@@ -71,15 +71,39 @@ async def test_apply_refuses_when_the_record_or_the_policy_changed_since(
 async def test_a_limit_blocks_plan_and_apply_alike(bind_server: DnsServer, tmp_path: Path) -> None:
     file = tmp_path / "change.plan"
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        await here.control("plan", "--out", str(file))
-        await here.control("apply", str(file))
-        here.edit_policy("max_shift: 100% per 5m", "max_shift: 10% per 5m")
-        await here.break_region("west")
+        here.edit_policy("max_changes: 100 per 1h", "max_changes: 1 per 1h")
+        for ttl in ("6s", "7s"):  # the record is made, and its TTL changed once
+            await here.control("plan", "--out", str(file))
+            code, printed = await here.control("apply", str(file))
+            assert code == FINE, printed
+            here.edit_policy("ttl: " + {"6s": "5s", "7s": "6s"}[ttl], f"ttl: {ttl}")
+        before = serial(bind_server)
         code, (found,) = await plan(here, "--out", str(file))
         assert (code, found["held"]) == (LIMITED, True)
         code, printed = await here.control("apply", str(file))
-        assert (code, "max_shift: 50%, not within 10%" in printed) == (LIMITED, True), printed
-        assert bind_server.dig(NAME, "A") == [WEST, EAST]
+        held = "max_changes of operator: change 2, not within 1 per 3600s"
+        assert (code, held in printed) == (LIMITED, True), printed
+        assert serial(bind_server) == before
+
+
+async def test_no_budget_keeps_a_dead_region_in_the_answer(bind_server: DnsServer, tmp_path: Path) -> None:
+    """Whatever was spent before: by an edited file, or by tuning."""
+    file = tmp_path / "change.plan"
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy(
+            "max_shift: 100% per 5m, max_changes: 100 per 1h", "max_shift: 1% per 1d, max_changes: 1 per 1d"
+        )
+        for old, new in (("5s", "6s"), ("6s", "7s")):
+            await here.control("plan", "--out", str(file))
+            await here.control("apply", str(file))
+            here.edit_policy(f"ttl: {old}", f"ttl: {new}")
+        here.edit_policy("ttl: 7s", "ttl: 6s")
+        await here.break_region("west")
+        code, (found,) = await plan(here, "--out", str(file))
+        assert (code, found["held"], found["cause"]) == (PENDING, False, "failing_out")
+        code, printed = await here.control("apply", str(file))
+        assert code == FINE, printed
+        assert bind_server.dig(NAME, "A") == [EAST]
 
 
 async def test_apply_beside_a_running_daemon_is_safe(bind_server: DnsServer, tmp_path: Path) -> None:
@@ -155,16 +179,17 @@ async def test_status_shows_what_waits_and_the_command_that_does_it_by_hand(
 ) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, here.daemon() as daemon:
         await daemon.event("change.verified")
-        here.edit_policy("max_shift: 100% per 5m", "max_shift: 10% per 5m")
-        await daemon.event("policy.loaded")
-        await here.break_region("west")
+        here.edit_policy("max_changes: 100 per 1h", "max_changes: 1 per 1h")
+        here.edit_policy("ttl: 5s", "ttl: 6s")
+        await daemon.event("change.verified")
+        here.edit_policy("ttl: 6s", "ttl: 7s")
         held = await daemon.event("plan.held")
-        assert held["limits"] == ["max_shift: 50%, not within 10% per 300s"]
+        assert held["limits"] == ["max_changes of operator: change 2, not within 1 per 3600s"]
         code, printed = await here.control("status", "--output", "json")
         (target,) = json.loads(printed)["targets"]
         assert (code, target["state"]) == (FINE, "limited")
         assert target["manual"].startswith(program("nsupdate").rpartition("/")[2])
-        assert "limits.max_shift" not in target["remedy"]
+        assert "limits.max_changes" not in target["remedy"]
         assert f"{here.policy}:" in target["remedy"]
 
 

@@ -1,15 +1,18 @@
 """How an attempt to apply a plan is told: "nothing was changed" is said only where it is true."""
 
 import pytest
+from support.approving import limits, reviewed
 
-from failoverd.cli.operations import Attempt
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import exit_code, outcome
-from failoverd.core.decide import Decision, Wish
+from failoverd.cli.planning import exit_code, exit_code_of, outcome
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.limits import Held
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import Plan, diff
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, Permanent, Transient
-from failoverd.core.guard import Held, review
-from failoverd.core.plan import InSync, Plan, diff
-from failoverd.core.records import Limits, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.operations.planning import Attempt, Finding
 
 KEY = RecordKey("api.example.com", RecordType.A)
 TARGET = Target("api", KEY, "main", "example.com")
@@ -17,7 +20,7 @@ WANTED = RecordSet.of(KEY, 30, {"192.0.2.1": 1})
 
 
 def some_plan() -> Plan:
-    decision = Decision(TARGET, Wish.NORMAL, {"west": 10_000}, WANTED, (), 0.0)
+    decision = Decision(TARGET, DecisionKind.NORMAL, {"west": 10_000}, WANTED, (), 0.0)
     regions = {"192.0.2.1": "west"}
     plan = diff(Observed(TARGET, None), WANTED, decision, plan_id="1", owner="prod", region_of=regions, revision="r")
     assert isinstance(plan, Plan)
@@ -26,7 +29,7 @@ def some_plan() -> Plan:
 
 def held() -> Held:
     there = RecordSet.of(KEY, 30, {"192.0.2.9": 1})
-    approval = review(diff_from(there), Limits(max_changes=0), history=(), now=0.0)
+    approval = reviewed(diff_from(there), limits(max_changes=0))
     assert isinstance(approval, Held)
     return approval
 
@@ -66,12 +69,27 @@ def test_every_end_is_told_as_it_was(result: FailoverdError | None, sent: bool, 
 
 
 def test_a_held_plan_names_the_limit() -> None:
-    assert outcome(Attempt(some_plan(), held())) == "held: max_changes: change 1, not within 0 per 3600s"
+    assert outcome(Attempt(some_plan(), held())) == "held: max_changes of tuning: change 1, not within 0 per 3600s"
 
 
-def test_the_most_serious_result_is_the_exit_code() -> None:
-    failed, blocked, pending, fine = FailoverdError("x", reason="y"), held(), some_plan(), InSync(TARGET, 1)
-    assert exit_code([fine, None]) is Exit.FINE
-    assert exit_code([fine, pending]) is Exit.PENDING
-    assert exit_code([pending, blocked]) is Exit.LIMITED
-    assert exit_code([failed, blocked, pending]) is Exit.FAILED
+def found(kind: OutcomeKind) -> Finding:
+    return Finding(TARGET, Outcome(kind, some_plan().decision, PolicyState("api")))
+
+
+def test_the_most_serious_finding_is_the_exit_code() -> None:
+    failed = Finding(TARGET, None, FailoverdError("x", reason="y"))
+    blocked, pending, refused = found(OutcomeKind.LIMITED), found(OutcomeKind.WRITE), found(OutcomeKind.REFUSE)
+    still = [found(OutcomeKind.IN_SYNC), found(OutcomeKind.HOLD), found(OutcomeKind.DRIFT)]
+    assert exit_code_of(still) is Exit.FINE
+    assert exit_code_of([*still, pending]) is Exit.PENDING
+    assert exit_code_of([pending, blocked]) is Exit.LIMITED
+    assert exit_code_of([failed, blocked, pending]) is Exit.FAILED
+    assert exit_code_of([refused, blocked, pending]) is Exit.FAILED
+
+
+def test_the_most_serious_attempt_is_the_exit_code() -> None:
+    fine, blocked = Attempt(some_plan(), None), Attempt(some_plan(), held())
+    failed = Attempt(some_plan(), FailoverdError("x", reason="y"))
+    assert exit_code([fine]) is Exit.FINE
+    assert exit_code([fine, blocked]) is Exit.LIMITED
+    assert exit_code([fine, blocked, failed]) is Exit.FAILED

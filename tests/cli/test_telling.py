@@ -1,6 +1,7 @@
 """What status, why and history tell from a journal, whatever stands in it."""
 
 import io
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,13 @@ import pytest
 from rich.console import Console
 from support.journals import TARGET, incident, plan
 
-from failoverd.cli.operations import Finding
 from failoverd.cli.planning import show
 from failoverd.cli.telling import history, moment, show_history, show_status, show_why, status, why
-from failoverd.core.decide import Reason
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
     Heartbeat,
     PolicyStatus,
@@ -24,9 +26,11 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
+from failoverd.operations.planning import Finding
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
+from failoverd.telemetry import prose
 
 EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
 SHOWN = "503 \\x1b]0;owned\\x07\\x9b2J\\r[bold]x[/bold]"
@@ -75,7 +79,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
-    async with open_journal(path) as opened:
+    async with open_journal(path, words=prose.told) as opened:
         yield opened
 
 
@@ -182,12 +186,16 @@ async def test_status_shows_what_servers_said_and_never_obeys_it(journal: Sqlite
 
 async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal: SqliteJournal, path: Path) -> None:
     made = plan()
-    made = replace(made, decision=replace(made.decision, reasons=(Reason("region", EVIL),)))
+    made = replace(made, decision=replace(made.decision, reasons=(Reason(ReasonCode.SHARE, text=EVIL),)))
     await journal.settle(made, ChangeOutcome.APPLIED, EVIL, 101.0)
     (applied,) = (event for event in incident(100.0) if isinstance(event, ChangeApplied))
     (failed,) = (event for event in incident(100.0) if isinstance(event, EndpointFailed))
-    said = replace(applied, evidence=(EVIL,), limits=(EVIL,), rule_at=EVIL, actor=EVIL, undo=f"nsupdate\n{EVIL}")
+    evil = Reason(ReasonCode.REGION, text=EVIL)
+    said = replace(applied, evidence=(evil,), rule_at=EVIL, actor=EVIL, undo=f"nsupdate\n{EVIL}")
     await journal.record([replace(failed, evidence=EVIL), said])
+    with sqlite3.connect(path) as other:  # what another version wrote is not obeyed, either
+        other.execute("UPDATE events SET facts = json_set(facts, '$.limits', json_array(?))", (EVIL,))
+    other.close()
     console, written = screen()
     with Reading(path) as reading:
         told = why(reading, policy=None, at=None, incident=None)
@@ -199,9 +207,10 @@ async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal:
 
 def test_a_plan_shows_what_servers_said_and_never_obeys_it() -> None:
     made = plan()
-    decision = replace(made.decision, reasons=(Reason("region", EVIL),))
+    decision = replace(made.decision, reasons=(Reason(ReasonCode.SHARE, text=EVIL),))
     console, written = screen()
-    show(console, [Finding(TARGET, decision, made, manual=f"nsupdate\n{EVIL}")])
+    outcome = Outcome(OutcomeKind.WRITE, decision, PolicyState(TARGET.policy), plan=made)
+    show(console, [Finding(TARGET, outcome, manual=f"nsupdate\n{EVIL}")])
     show(console, [Finding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))])
     assert_harmless(written, times=4)
 

@@ -210,10 +210,32 @@ def test_a_standby_does_not_count_for_the_normal_answer(folder: Folder) -> None:
     assert told(folder.only(text + "limits: {min_regions: 2}\n")) == [("10:23", "FD316")]
 
 
-def test_as_many_regions_demanded_as_there_are_holds_every_failover_and_is_a_warning(folder: Folder) -> None:
-    found = folder.only(POLICY + "limits: {min_regions: 2}\n")
-    assert [each.code for each in found] == ["FD403"]
-    assert found[0].message == "losing a region leaves 1, fewer than min_regions: the failover would be held"
+def test_as_many_regions_demanded_as_there_are_would_keep_every_dead_one(folder: Folder) -> None:
+    (found,) = folder.only(POLICY + "limits: {min_regions: 2}\n")
+    assert (str(found.severity), found.code.value) == ("error", "FD403")
+    assert found.message.startswith(
+        "losing east leaves 1 of the regions of api.example.net A, fewer than the 2 of min_regions: what is down"
+    )
+    assert found.hint == "write min_regions: 1"
+    assert folder.only(POLICY + "limits: {min_regions: 1}\n") == []
+
+
+def test_a_whole_cloud_is_lost_in_play_as_well(folder: Folder) -> None:
+    inventory = "version: 1\nregions:\n  a1: {cloud: azure}\n  a2: {cloud: azure}\n  o1: {cloud: oci}\n"
+    folder.write("regions.yaml", inventory)
+    three = regions("a1: {endpoints: [192.0.2.1]}", "a2: {endpoints: [192.0.2.2]}", "o1: {endpoints: [198.51.100.1]}")
+    (found,) = folder.only(three + "limits: {min_regions: 2}\n")
+    assert (str(found.severity), found.code.value) == ("error", "FD403")
+    assert found.message.startswith("losing a1 and a2 leaves 1 of the regions of api.example.net A")
+    assert folder.only(three + "limits: {min_regions: 1}\n") == []
+
+
+def test_the_hint_lets_every_loss_pass(folder: Folder) -> None:
+    inventory = "version: 1\nregions:\n  a1: {cloud: azure}\n  a2: {cloud: azure}\n  o1: {cloud: oci}\n"
+    folder.write("regions.yaml", inventory)
+    three = regions("a1: {endpoints: [192.0.2.1]}", "a2: {endpoints: [192.0.2.2]}", "o1: {endpoints: [198.51.100.1]}")
+    (found,) = folder.only(three + "limits: {min_regions: 3}\n")
+    assert found.hint == "write min_regions: 1"
 
 
 def test_more_answers_than_the_provider_holds(folder: Folder) -> None:
@@ -225,11 +247,24 @@ def test_more_answers_than_the_provider_holds(folder: Folder) -> None:
     assert "could have 101 answers" in found[0].message
 
 
-def test_a_limit_that_would_hold_back_a_failover_is_a_warning(folder: Folder) -> None:
-    (found,) = folder.only(POLICY + "limits: {max_shift: 60% per 5m}\n")
-    assert (str(found.severity), found.code.value) == ("warning", "FD403")
-    assert found.message.startswith("losing east moves 70% of the traffic, more than the 60%")
-    assert folder.only(POLICY + "limits: {max_shift: 70% per 5m}\n") == []
+@pytest.mark.parametrize(
+    "limits",
+    [
+        "{max_shift: 60% per 5m}",
+        "{max_shift: 1% per 1d, max_changes: 1 per 1d}",
+        "{tuning: {max_shift: 1% per 1d}, returning: {max_changes: 1 per 1d}}",
+    ],
+)
+def test_no_rate_holds_a_failover_so_there_is_nothing_to_say_about_one(folder: Folder, limits: str) -> None:
+    assert folder.only(POLICY + f"limits: {limits}\n") == []
+
+
+def test_nor_does_one_where_demand_is_stated(folder: Folder) -> None:
+    folder.write(
+        "regions.yaml",
+        "version: 1\nregions:\n  east: {cloud: azure, capacity: 900}\n  west: {cloud: aws, capacity: 900}\n",
+    )
+    assert folder.only(POLICY + "demand: 800\nlimits: {max_shift: 20% per 5s}\n") == []
 
 
 # -- health and times --------------------------------------------------------------------------------------------------

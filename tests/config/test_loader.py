@@ -10,7 +10,17 @@ from failoverd.config.documents import Document
 from failoverd.config.drafts import draft_of
 from failoverd.config.loader import load_config, load_policies
 from failoverd.core.events import Level
-from failoverd.core.records import Check, Endpoint, RecordKey, RecordSpec, RecordType, RegionSpec, Target
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    Limits,
+    Ration,
+    RecordKey,
+    RecordSpec,
+    RecordType,
+    RegionSpec,
+    Target,
+)
 from failoverd.runtime.probing import Pace
 from failoverd.telemetry.logs import LogFormat
 
@@ -135,7 +145,33 @@ def test_a_policy_becomes_what_the_core_works_with(folder: Folder) -> None:
     assert (check.name, check.kind, check.every, check.timeout) == ("live", "look", 10.0, 2.0)
     assert isinstance(check, Check)
     assert api.failback_after is None
-    assert (api.limits.max_shift, api.limits.shift_window, api.limits.max_changes) == (7000, 600.0, 2)
+    assert (api.limits.tuning.max_shift, api.limits.tuning.shift_window, api.limits.tuning.max_changes) == (
+        7000,
+        600.0,
+        2,
+    )
+
+
+def limits_of(folder: Folder, text: str) -> Limits:
+    folder.write("api.yaml", POLICY + f"limits: {text}\n")
+    return folder.load().policies["api"].limits
+
+
+def test_limits_are_said_for_each_cause_or_for_both(folder: Folder) -> None:
+    assert limits_of(folder, "{}") == Limits()
+    both = limits_of(folder, "{max_shift: 30% per 10m, max_changes: 2 per 1h}")
+    assert both.tuning == both.returning == Ration(3_000, 600.0, 2, 3_600.0)
+    each = limits_of(
+        folder,
+        "{min_regions: 1, max_shift: 40% per 5m, tuning: {max_shift: 20% per 5m, max_changes: 3 per 1h},"
+        " returning: {max_changes: 4 per 1h}, min_step: 10%}",
+    )
+    assert each == Limits(
+        1,
+        Ration(2_000, 300.0, 3, 3_600.0),
+        Ration(4_000, 300.0, 4, 3_600.0),
+        1_000,
+    )
 
 
 def test_a_check_knows_whether_its_kind_uses_the_network(folder: Folder) -> None:
@@ -163,7 +199,7 @@ def test_every_rule_can_be_found_in_its_file(folder: Folder) -> None:
     source = folder.load().policies["api"].source
     assert source.at("regions.west") == f"{path}:7"
     assert source.at("failback.after") == f"{path}:11"
-    assert source.at("limits.max_shift") == f"{path}:1"
+    assert source.at("limits.tuning.max_shift") == f"{path}:1"
 
 
 def test_the_revision_changes_with_the_text_and_with_the_regions_that_are_used(folder: Folder) -> None:

@@ -1,17 +1,23 @@
 """What the manual says about configuration is so: its examples load, its tables are those of the code."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from support.approving import limits
 from support.manual import MANUAL, REAL_KINDS, blocks, installed
+from support.scenes import NOW, healths, plan_between, policy, region
 
 from failoverd.config.diagnostics import Code
 from failoverd.config.documents import MAX_BYTES, MAX_LINE
 from failoverd.config.loader import load_config, load_policies
 from failoverd.config.tree import MAX_DEPTH, MAX_VALUES
 from failoverd.config.values import say_duration, say_percent
-from failoverd.core.records import HealthRules
+from failoverd.core.control.limits import Approved, PastChange, Step, pace
+from failoverd.core.control.plan import Plan
+from failoverd.core.reasons import Cause
+from failoverd.core.records import HealthRules, RecordType
 
 HEAD = """\
 version: 1
@@ -21,6 +27,7 @@ records:
 regions:
   azure-eastus: {endpoints: [192.0.2.99]}
 """
+TRIO = policy(region("a", 50), region("b", 30), region("c", 20))
 CHECKS = "checks:\n  live: {tcp: 443}\n"
 
 
@@ -41,7 +48,7 @@ def test_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert loads(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("text", [*blocks("health"), *blocks("checks")])
+@pytest.mark.parametrize("text", [*blocks("health"), *blocks("limits"), *blocks("checks")])
 def test_a_part_of_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert loads(tmp_path, HEAD + text + (CHECKS if "checks:" not in text else "")) == []
 
@@ -92,6 +99,48 @@ def test_the_defaults_of_health_are_those_of_the_core() -> None:
         "warm_up": say_duration(rules.warm_up),
     }.items():
         assert f"| `{key}` | `{value}` |" in text
+
+
+def stepped(shares: Mapping[str, int], states: Mapping[str, str], history: tuple[PastChange, ...], now: float) -> Plan:
+    """What the limits make of taking the first of three regions out."""
+
+    def percent(found: Mapping[str, int]) -> dict[str, float]:
+        return {name: share / 100 for name, share in found.items()}
+
+    def plan(after: Mapping[str, int]) -> Plan:
+        return plan_between(TRIO, percent(shares), percent(after))
+
+    step = Step(
+        plan=plan({"b": 6_000, "c": 4_000}),
+        regions=healths(TRIO, states),
+        region_of=TRIO.region_of(RecordType.A),
+        limits=limits(max_shift=2_000, shift_window=300.0),
+        history=history,
+        edited=False,
+        ttl=30,
+        normal={"a": 5_000, "b": 3_000, "c": 2_000},
+        now=now,
+    )
+    result = pace(step, lambda after, _: plan(after)).result
+    assert isinstance(result, Approved), result
+    return result.plan
+
+
+def test_the_table_of_steps_is_what_the_limits_do() -> None:
+    rows = re.findall(r"^\| (before|as .*) \| (\d+)% \| (\d+)% \| (\d+)% \|$", MANUAL.read_text(), re.MULTILINE)
+    told = {row[0]: {name: int(share) * 100 for name, share in zip("abc", row[1:], strict=True)} for row in rows}
+    shares = told["before"]
+    seen: dict[str, Mapping[str, int]] = {"before": shares}
+    history: tuple[PastChange, ...] = ()
+    for number, when in enumerate(("at once", "5m later", "10m later")):
+        now = NOW + 300.0 * number
+        plan = stepped(shares, {}, history, now)
+        history = (*history, PastChange(f"chg-{number}", now, shares, plan.shares_after, plan.shifts))
+        shares = {"a": 0, **plan.shares_after}
+        seen[f"as tuning, {when}"] = shares
+    failing = stepped(told["before"], {"a": "U"}, (), NOW)
+    assert failing.cause is Cause.FAILING_OUT
+    assert {**seen, "as failing out, at once": {"a": 0, **failing.shares_after}} == told
 
 
 def test_the_bounds_of_files_are_those_in_the_code() -> None:

@@ -13,8 +13,8 @@ from support.azure_site import LocalAzure
 from support.contract import approved, planned, publish, target, wish
 from support.proxies import closed_port
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
-from failoverd.core.plan import Plan
 from failoverd.core.records import RecordType, Target
 from failoverd.ports import Provider, ProviderKind
 from failoverd.providers import azure_dns, azure_traffic_manager

@@ -10,8 +10,8 @@ from support.azure_site import LocalAzure, zone_of
 from support.contract import VALUES, approved, planned, publish, target, wish
 from support.servers import ZONE
 
+from failoverd.core.control.plan import LastGood, Plan, PlanKind, RefusalReason, Refused, diff
 from failoverd.core.errors import Fenced, Permanent
-from failoverd.core.plan import LastGood, Plan, PlanKind, RefusalReason, Refused, diff
 from failoverd.core.records import RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.azure_dns import KIND

@@ -11,8 +11,8 @@ from types import coroutine
 import pytest
 from support.contract import OWNER, compare, planned, target
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
-from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, RecordSet, RecordType, Target
 from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
 from failoverd.providers.azure_traffic_manager.steering import steer

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
 import pytest
+from support.approving import reviewed
 from support.contract import (
     ENTRIES,
     OWNER,
@@ -22,11 +23,12 @@ from support.contract import (
 )
 from support.proxies import Cut
 
-from failoverd.core.decide import Decision, Wish
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.limits import Held
+from failoverd.core.control.ownership import adopt, disown
+from failoverd.core.control.plan import InSync, Plan, PlanKind, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.guard import Held, review
-from failoverd.core.plan import InSync, Plan, PlanKind, RefusalReason, Refused, adopt, disown
-from failoverd.core.records import WHOLE, Limits, Marker, Marking, Observed, RecordSet, RecordType, Weights
+from failoverd.core.records import WHOLE, Marker, Marking, Observed, RecordSet, RecordType, Weights
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 
@@ -324,7 +326,7 @@ async def test_adopting_leaves_the_answers_as_they_are(site: Site, name: str, ki
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.NO_MARKER
 
-    decision = Decision(at, Wish.OPERATOR, {}, None, (), 0.0)
+    decision = Decision(at, DecisionKind.OPERATOR, {}, None, (), 0.0)
     plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
     assert isinstance(plan, Plan)
     await site.writer.apply(approved(plan))
@@ -407,7 +409,7 @@ async def test_an_empty_set_is_never_written_even_past_the_guard(site: Site, nam
     await publish(site.writer, at, VALUES[kind][0])
     before = await site.writer.read(at)
     plan = planned(before, RecordSet(at.key, 30, ()))
-    assert isinstance(review(plan, Limits(), (), 0.0), Held)
+    assert isinstance(reviewed(plan), Held)
     with pytest.raises(Permanent) as caught:
         await site.writer.apply(smuggled(plan))
     assert caught.value.reason == "empty_answer"
@@ -443,7 +445,7 @@ async def test_a_record_is_given_back_with_its_answers_and_can_be_adopted_again(
     at = target(name, zone=site.zone)
     await publish(site.writer, at, VALUES[A][0])
     seen = await site.writer.read(at)
-    decision = Decision(at, Wish.OPERATOR, {}, seen.records, (), 0.0)
+    decision = Decision(at, DecisionKind.OPERATOR, {}, seen.records, (), 0.0)
     back = disown(seen, decision, plan_id="c-2", owner=OWNER, region_of={}, revision="r1")
     assert isinstance(back, Plan)
     await site.writer.apply(approved(back))

@@ -22,9 +22,9 @@ from support.embedded_dns import (
 )
 
 from failoverd.core import guard
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access
 from failoverd.providers import kinds

@@ -15,8 +15,8 @@ from support.oci_site import LocalOci, local_oci
 from support.proxies import closed_port
 from support.servers import ZONE
 
+from failoverd.core.control.plan import Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.core.plan import Plan, RefusalReason, Refused
 from failoverd.core.records import Observed, RecordSet, RecordType
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers import oci_dns, oci_steering

@@ -14,8 +14,8 @@ from support.contract import VALUES, approved, planned, publish, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.servers import ZONE
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Provider
 from failoverd.providers.oci_dns.change import change_of, fitting

@@ -19,9 +19,10 @@ from support.contract import VALUES, approved, compare, planned, publish, target
 from support.oci_site import LocalOci, local_oci
 from support.servers import ZONE
 
-from failoverd.core.decide import Decision, Wish
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.ownership import adopt
+from failoverd.core.control.plan import Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
-from failoverd.core.plan import Plan, RefusalReason, Refused, adopt
 from failoverd.core.records import Answer, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.oci_steering import KIND
@@ -48,7 +49,7 @@ async def provider(local: LocalOci) -> AsyncIterator[Provider]:
 
 async def take_over(provider: Provider, at: Target) -> Plan:
     """What `failoverctl adopt` does."""
-    decision = Decision(at, Wish.OPERATOR, {}, None, (), 0.0)
+    decision = Decision(at, DecisionKind.OPERATOR, {}, None, (), 0.0)
     plan = adopt(await provider.read(at), decision, plan_id="c-1", owner="prod", region_of={}, revision="r1")
     assert isinstance(plan, Plan)
     await provider.apply(approved(plan))

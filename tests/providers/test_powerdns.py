@@ -15,8 +15,8 @@ from support.powerdns import by_api, by_both, by_update, open_powerdns
 from support.proxies import closed_port
 from support.servers import LOCKED_ZONE, LUA, ZONE, Key, PowerDns, lua, powerdns, program, ready
 
+from failoverd.core.control.plan import InSync, Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.plan import InSync, Plan, RefusalReason, Refused
 from failoverd.core.records import Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.powerdns import PowerdnsSettings

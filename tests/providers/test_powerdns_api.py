@@ -14,8 +14,8 @@ from support.powerdns import by_api, forward_http, http_request, open_powerdns
 from support.proxies import LOOPBACK, serving
 from support.servers import PowerDns
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.core.plan import Plan
 from failoverd.core.records import RecordType
 from failoverd.ports import Provider
 from failoverd.providers.powerdns.http import MAX_BODY

@@ -25,8 +25,8 @@ from support.contract import (
 from support.proxies import Cut, answering, closed_port, cutting, forward, message, serving
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.plan import Plan
 from failoverd.core.records import WHOLE, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.dnsupdate.change import Change

@@ -17,9 +17,10 @@ from support.contract import OWNER, VALUES, approved, compare, planned, publish,
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
 
-from failoverd.core.decide import Decision, Wish
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.ownership import adopt
+from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import InSync, Plan, adopt
 from failoverd.core.records import RecordSet, RecordType
 from failoverd.ports import Access, Propagating, Provider
 
@@ -206,7 +207,7 @@ async def test_what_was_made_by_hand_is_adopted_as_it_is_and_steered_from_there(
     async with local.open() as provider:
         found = await provider.read(AT)
         assert found.records == RecordSet.of(AT.key, 77, weights)
-        decision = Decision(AT, Wish.OPERATOR, {}, None, (), 0.0)
+        decision = Decision(AT, DecisionKind.OPERATOR, {}, None, (), 0.0)
         plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
         assert isinstance(plan, Plan)
         await provider.apply(approved(plan))
@@ -220,7 +221,7 @@ async def test_an_adoption_fences_like_any_change(local: LocalRoute53) -> None:
     local.fill(f"{NAME} 77 A 192.0.2.1, 192.0.2.2")
     async with local.open() as provider:
         found = await provider.read(AT)
-        decision = Decision(AT, Wish.OPERATOR, {}, None, (), 0.0)
+        decision = Decision(AT, DecisionKind.OPERATOR, {}, None, (), 0.0)
         plan = adopt(found, decision, plan_id="c-1", owner=OWNER, region_of={}, revision="r1")
         assert isinstance(plan, Plan)
         local.edit(f"add {NAME} 77 A 192.0.2.3")

@@ -19,8 +19,8 @@ from support.proxies import closed_port
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
 
+from failoverd.core.control.plan import Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.plan import Plan, RefusalReason, Refused
 from failoverd.core.records import RecordSet, RecordType
 from failoverd.ports import Access, Provider
 

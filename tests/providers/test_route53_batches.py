@@ -11,8 +11,8 @@ from support.contract import VALUES, approved, planned, target, wish
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, RateLimited
-from failoverd.core.plan import Plan
 from failoverd.core.records import RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.route53.change import MAX_CHARACTERS, MAX_ELEMENTS, change_of

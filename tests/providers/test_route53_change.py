@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from support.contract import planned, target
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, RecordType
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.change import MAX_CHARACTERS, MAX_ELEMENTS, Change, change_of, fitting, observed

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.scenes import PAIR, plan_between, records
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Marker
 from failoverd.ports import Hearing, Nameserver, Nameservers, Statement
 from failoverd.runtime.agreement import MARKED_DRAWS, UNMARKED_DRAWS, Standing, Verdict, judge, question, words

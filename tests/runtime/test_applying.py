@@ -34,8 +34,7 @@ async def test_a_write_that_another_writer_replaces_before_it_is_read_back_is_to
             "generation 2 of api.example.com A at dns-main was written, and generation 3 of lab/api had replaced it "
             "when it was read back"
         )
-        _, history = await stage.memory.recall(AT, 0.0)
-        assert len(history) == 2, "it moved traffic, so it counts towards the limits"
+        assert len(stage.states.of("api").of(AT).changes) == 2, "it moved traffic, so it counts towards the limits"
         assert stage.told(TargetDelayed) == []
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from support.fakes import paper_incidents
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
@@ -15,7 +16,6 @@ from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Pol
 from failoverd.core.region import RegionState
 from failoverd.runtime.board import Board
 from failoverd.runtime.entries import STALE_AFTER
-from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.vantage import Vantage
 
 OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
@@ -32,7 +32,7 @@ class Scene:
         self.woken: list[str] = []
         self.more: list[bool] = []
         self.policy = found
-        self.incidents = Incidents(self.events.append, lambda: self.now, lambda kind: f"{kind}-1")
+        self.incidents = paper_incidents(self.events.append, lambda: self.now)
         self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear)
         self.board.watch(found)
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+from support.approving import limits
 from support.stage import API, AT, AZURE, NORMAL, Stage, normal, playing, policy
 from support.virtual import elapse, now, until, virtually
 
@@ -13,18 +14,27 @@ from failoverd.core.events import (
     PlanHeld,
     TargetDelayed,
 )
-from failoverd.core.records import Limits
+from failoverd.core.records import Policy
 
 BROKEN = JournalError("the disk is gone", reason="journal_io", remedy="look at the disk")
 
 
+async def out_and_back(stage: Stage, found: Policy) -> None:
+    """One return is spent."""
+    stage.fails(AZURE)
+    await until(stage.steers(found, oci=100.0))
+    stage.heals(AZURE)
+    await until(stage.steers(found, **NORMAL))
+
+
 @virtually
 async def test_with_a_broken_journal_traffic_is_steered_and_limits_hold_from_memory() -> None:
-    found = policy(limits=Limits(max_changes=2, changes_window=600.0), failback_after=10.0)
+    found = policy(limits=limits(max_changes=1, changes_window=600.0), failback_after=10.0)
     stage = Stage()
     stage.journal.broken = BROKEN
     async with playing(found, stage=stage):
         await until(stage.steers(found, **NORMAL))
+        await out_and_back(stage, found)
         stage.fails(AZURE)
         await until(stage.steers(found, oci=100.0))
         stage.heals(AZURE)
@@ -36,15 +46,16 @@ async def test_with_a_broken_journal_traffic_is_steered_and_limits_hold_from_mem
 
 @virtually
 async def test_limits_from_memory_survive_a_newer_revision() -> None:
-    found = policy(limits=Limits(max_changes=2, changes_window=600.0), failback_after=10.0)
+    found = policy(limits=limits(max_changes=1, changes_window=600.0), failback_after=10.0)
     stage = Stage()
     stage.journal.broken = BROKEN
     async with playing(found, stage=stage):
         await until(stage.steers(found, **NORMAL))
+        await out_and_back(stage, found)
         stage.fails(AZURE)
         await until(stage.steers(found, oci=100.0))
-        await stage.memory.recall(AT, now())  # somebody asks for a shorter time
-        await stage.replace(replace(found, owner="somebody-else"))
+        await stage.states.recall(AT, now())  # somebody asks for a shorter time
+        await stage.take_up(replace(found, owner="somebody-else"))
         stage.heals(AZURE)
         await until(lambda: stage.told(PlanHeld))
 

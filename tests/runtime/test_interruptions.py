@@ -48,7 +48,7 @@ async def steps_of(life: Life) -> int:
 
 async def killed_at(step: int, life: Life) -> None:
     zonefile, journal, world = Zonefile(), PaperJournal(), World(now)
-    first = Stage(zonefile=zonefile, journal=journal, world=world, prefix="first-")
+    first = Stage(zonefile=zonefile, journal=journal, world=world)
     script = first.dns.script = journal.script = Script(kill_at=step)
     first.start(API)
     living = asyncio.ensure_future(life(first))
@@ -59,7 +59,7 @@ async def killed_at(step: int, life: Life) -> None:
     journal.script = None
     written = len(zonefile.writes)
 
-    second = Stage(zonefile=zonefile, journal=journal, world=world, prefix="second-")
+    second = Stage(zonefile=zonefile, journal=journal, world=world)
     second.start(API)
     await until(lambda: not second.board.undecided("api"))
     expected = {"oci": 100.0} if life is failing_over and AZURE in failing(world) else NORMAL
@@ -98,7 +98,7 @@ def test_killed_at_any_step_it_converges_with_a_growing_generation_and_never_an_
 
 @virtually
 async def test_a_change_that_arrived_although_its_process_died_is_told_by_the_next_one_and_counts() -> None:
-    first = Stage(prefix="first-")
+    first = Stage()
     first.start(API)
     await until(first.steers(API, **NORMAL))
     script = first.dns.script = Script()
@@ -108,7 +108,7 @@ async def test_a_change_that_arrived_although_its_process_died_is_told_by_the_ne
     await first.kill()
     assert first.journal.outcomes() == [ChangeOutcome.APPLIED, None]
 
-    second = Stage(zonefile=first.zonefile, journal=first.journal, world=first.world, prefix="second-")
+    second = Stage(zonefile=first.zonefile, journal=first.journal, world=first.world)
     second.start(API)
     await until(lambda: second.told(ChangeApplied))
     (found,) = second.told(ChangeApplied)

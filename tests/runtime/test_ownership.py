@@ -22,7 +22,7 @@ from support.stage import (
 )
 from support.virtual import elapse, now, until, virtually
 
-from failoverd.core.drift import INTENT
+from failoverd.core.control.drift import INTENT
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.events import (
     ChangeApplied,
@@ -36,7 +36,7 @@ from failoverd.core.events import (
 from failoverd.core.records import OnDrift, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
-from failoverd.runtime.reconciling import FENCED_TRIES
+from failoverd.runtime.target_worker import FENCED_TRIES
 
 # -- somebody else was here --------------------------------------------------------------------------------------------
 
@@ -296,7 +296,7 @@ async def test_an_emptied_record_gets_its_last_answer_back_even_while_everything
     async with playing(API) as stage:
         await normal(stage)
         stage.fails(AZURE, OCI)
-        await until(lambda: status(stage).wish == "hold_all_down")
+        await until(lambda: status(stage).kind == "hold_all_down")
         stage.zonefile.put(AT, None)
         await until(lambda: stage.shares(API) != {})
         assert sum(stage.shares(API).values()) == 100.0
@@ -382,8 +382,8 @@ async def test_a_provider_that_fences_for_ever_is_not_asked_in_a_tight_loop() ->
 
 @virtually
 async def test_two_daemons_at_one_record_converge_and_no_older_generation_ever_wins() -> None:
-    one = Stage(prefix="a")
-    other = Stage(zonefile=one.zonefile, world=one.world, prefix="b")
+    one = Stage()
+    other = Stage(zonefile=one.zonefile, world=one.world)
     async with playing(API, stage=one), playing(API, stage=other):
         for _ in range(5):
             one.fails(AZURE)

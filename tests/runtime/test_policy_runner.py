@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from support.fakes import PaperProvider, Zonefile
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage
 from support.virtual import now, until, virtually
 
+from failoverd.core.control.plan import LastGood
 from failoverd.core.events import DriftDetected
-from failoverd.core.plan import LastGood
 from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
@@ -36,7 +37,7 @@ class Scene:
         self.opened = 0
         kind = ProviderKind("memory", ProviderSettings, Capabilities({}, 255), self._open, in_daemon)
         opening = LazyProvider("dns-main", kind, None, Access.WRITE, stack)
-        self.runner = PolicyRunner(self.stage.tools, self.stage.probing, {"dns-main": opening})
+        self.runner = PolicyRunner(self.stage.engine.tools, self.stage.board, self.stage.probing, {"dns-main": opening})
 
     @property
     def zonefile(self) -> Zonefile:
@@ -45,12 +46,14 @@ class Scene:
     def answered(self, weights: Mapping[str, int]) -> None:
         """What an earlier process published last."""
         records = RecordSet.of(AT.key, 30, weights)
-        self.stage.memory.verified(AT, LastGood(records, 7, records.shares(API.region_of(AT.key.type)), now()))
+        good = LastGood(records, 7, records.shares(API.region_of(AT.key.type)), now())
+        state = self.stage.states.of(API.name)
+        self.stage.states.put(state.with_target(replace(state.of(AT), last_good=good)))
 
     async def start(self, policy: Policy) -> None:
         """Up to the moment before the first look."""
         await self.runner.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
-        self.stage.reconcilers = {name: running.reconciler for name, running in self.runner._running.items()}
+        self.stage.runner = self.runner
 
     def stands(self) -> dict[str, int]:
         found = self.zonefile.observe(AT).records

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from support.fakes import Does, World
+from support.fakes import Does, World, paper_incidents
 from support.stage import AZURE, OCI, endpoints, policy, regions
 from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, virtually
 
@@ -16,7 +16,6 @@ from failoverd.core.health import Health
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, HealthRules, Policy, RegionSpec
 from failoverd.runtime.board import Board
-from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.lookouts import Lookout
 from failoverd.runtime.probing import STAGGER, Pace, Probing
 
@@ -30,7 +29,7 @@ class Watch:
         self.world = World(now)
         self.events: list[Event] = []
         self.timetable = VirtualTimetable()
-        incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
+        incidents = paper_incidents(self.events.append, now)
         self.board = Board(self.events.append, now, incidents, lambda *_, **__: None)
         self.probing = Probing(self.timetable, self.board, now, pace=Pace(jitter=0.0))
 

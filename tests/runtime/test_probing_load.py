@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-from support.fakes import Does, PaperProber, World
+from support.fakes import Does, PaperProber, World, paper_incidents
 from support.stage import AZURE, endpoints, policy
 from support.virtual import VirtualTimetable, elapse, now, until, virtually
 
@@ -16,7 +16,6 @@ from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, RegionSpec
 from failoverd.ports import Cancel
 from failoverd.runtime.board import Board
-from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
 from failoverd.runtime.turns import AHEAD
@@ -61,7 +60,7 @@ class Scene:
         self.world = World(now)
         self.events: list[Event] = []
         self.timetable = Stoppable()
-        incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
+        incidents = paper_incidents(self.events.append, now)
         vantage = Vantage(self.events.append, now, None, sentinels)
         self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, vantage)
         self.probing = Probing(

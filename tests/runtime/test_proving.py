@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from support.approving import limits
 from support.fakes import NS1, NS2, PaperAuthorities, PaperProvider, Zonefile
 from support.scenes import PAIR, plan_between
 from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, policy, record, target
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.events import ChangeApplied, ChangeDisputed, ChangeVerified, Event, IncidentClosed, TaskCrashed
-from failoverd.core.plan import Plan
-from failoverd.core.records import Limits, Marker, RecordSet, RecordType, Target
+from failoverd.core.records import Marker, RecordSet, RecordType, Target
 from failoverd.ports import Nameserver, Nameservers, Provider, Question, Statement
 from failoverd.runtime.proving import ABREAST, ABREAST_AT_ONE, Prover
 
@@ -62,9 +63,9 @@ async def test_the_old_answer_ages_out_by_its_own_ttl_and_not_by_the_new_one() -
         (first,) = stage.told(ChangeVerified)
         assert first.aged_out_at is None, "there was no answer before"
         slow = replace(API, records=(replace(API.records[0], ttl=600),))
-        await stage.replace(slow)
+        await stage.take_up(slow)
         await until(lambda: len(stage.told(ChangeVerified)) == 2)
-        await stage.replace(API)
+        await stage.take_up(API)
         at = await until(lambda: len(stage.told(ChangeVerified)) == 3)
         assert [event.aged_out_at for event in stage.told(ChangeVerified)][2] == at + 600
 
@@ -73,7 +74,7 @@ async def test_the_old_answer_ages_out_by_its_own_ttl_and_not_by_the_new_one() -
 async def test_where_nobody_is_to_be_asked_the_read_back_is_all_the_proof_there_is() -> None:
     async with playing() as stage:
         stage.authorities.servers = ()
-        stage.run(API)
+        await stage.take_up(API)
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert verified.servers == 0
@@ -85,7 +86,7 @@ async def test_where_nobody_is_to_be_asked_the_read_back_is_all_the_proof_there_
 async def test_a_server_to_which_there_is_no_way_is_named_and_not_waited_for() -> None:
     async with playing() as stage:
         stage.authorities.unreachable.add(NS2)
-        stage.run(API)
+        await stage.take_up(API)
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert (verified.servers, verified.unasked) == (1, (str(NS2),))
@@ -121,7 +122,7 @@ async def test_a_server_that_stays_behind_is_told_once_with_what_it_says_and_ver
 async def test_a_server_that_does_not_answer_is_silent_and_does_not_disagree() -> None:
     async with playing() as stage:
         stage.authorities.silent.add(NS2)
-        stage.run(API)
+        await stage.take_up(API)
         await until(lambda: disputes(stage))
         (dispute,) = disputes(stage)
         assert (dispute.agreeing, dispute.disagreeing, dispute.silent) == ((str(NS1),), (), (str(NS2),))
@@ -134,7 +135,7 @@ async def test_a_server_that_does_not_answer_is_silent_and_does_not_disagree() -
 async def test_servers_that_cannot_be_found_are_a_dispute_with_its_reason() -> None:
     async with playing() as stage:
         stage.authorities.unknown = Transient("example.com has no NS records", reason="delegation_unknown")
-        stage.run(API)
+        await stage.take_up(API)
         await until(lambda: disputes(stage))
         assert "example.com has no NS records (delegation_unknown)" in disputes(stage)[0].detail
         stage.authorities.unknown = None
@@ -145,7 +146,7 @@ async def test_servers_that_cannot_be_found_are_a_dispute_with_its_reason() -> N
 async def test_when_no_server_can_be_reached_from_here_nothing_is_called_proved() -> None:
     async with playing() as stage:
         stage.authorities.unreachable.update({NS1, NS2})
-        stage.run(API)
+        await stage.take_up(API)
         await until(lambda: disputes(stage))
         assert disputes(stage)[0].unasked == (str(NS1), str(NS2))
         assert stage.told(ChangeVerified) == []
@@ -215,7 +216,7 @@ async def test_an_incident_closes_and_rounds_go_on_while_a_proof_waits() -> None
 async def test_a_thousand_changes_ask_no_more_than_some_servers_at_once() -> None:
     found = policy(
         records=tuple(record("api", f"r{number}.example.com") for number in range(1_000)),
-        limits=Limits(max_changes=50),
+        limits=limits(max_changes=50),
     )
     async with playing(found) as stage:
         await until(lambda: len(stage.told(ChangeVerified)) == 1_000)
@@ -226,7 +227,7 @@ async def test_a_thousand_changes_ask_no_more_than_some_servers_at_once() -> Non
 async def test_a_dead_server_does_not_keep_proofs_waiting_for_each_other() -> None:
     found = policy(
         records=tuple(record("api", f"r{number}.example.com") for number in range(200)),
-        limits=Limits(max_changes=50),
+        limits=limits(max_changes=50),
     )
     stage = Stage()
     stage.authorities.silent.add(NS2)

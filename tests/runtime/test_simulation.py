@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
+from support.approving import limits
 from support.fakes import (
     Does,
     Fault,
@@ -25,11 +26,11 @@ from support.fakes import (
 from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.virtual import elapse, now, run
 
-from failoverd.core.decide import Wish
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import JournalError, Permanent, RateLimited
 from failoverd.core.events import TargetDelayed, TaskCrashed
-from failoverd.core.plan import Plan
-from failoverd.core.records import HealthRules, Limits, Observed, RecordKey, RecordType, Target
+from failoverd.core.records import HealthRules, Observed, RecordKey, RecordType, Target
 
 STEPS = int(os.environ.get("FAILOVERD_STEPS", "100"))
 ONE = os.environ.get("FAILOVERD_SEED")
@@ -42,7 +43,7 @@ API = policy(
     failback_after=30.0,
     records=(record("api", "api.example.com", "bind", "knot"),),
     regions=regions(azure=(70, f"{AZURE} 192.0.2.11"), oci=(30, OCI), aws=(0, AWS)),
-    limits=Limits(max_changes=6, changes_window=240.0),
+    limits=limits(max_changes=6, changes_window=240.0),
 )
 WEB = policy(
     "web",
@@ -52,7 +53,7 @@ WEB = policy(
         record("web", "www.example.com", "bind", record_type=kind) for kind in (RecordType.A, RecordType.AAAA)
     ),
     regions=regions(azure=(50, f"192.0.2.20 {V6[0]}"), oci=(50, f"198.51.100.20 {V6[1]}")),
-    limits=Limits(max_changes=1_000),
+    limits=limits(max_changes=1_000),
 )
 BATCH = policy(
     "batch",
@@ -60,7 +61,7 @@ BATCH = policy(
     failback_after=5.0,
     records=(record("batch", "batch.example.net", "knot", zone="example.net"),),
     regions=regions(azure=(60, "192.0.2.30"), oci=(40, "198.51.100.30")),
-    limits=Limits(max_changes=1_000),
+    limits=limits(max_changes=1_000),
 )
 POLICIES = (API, WEB, BATCH)
 TARGETS = [(found, at) for found in POLICIES for spec in found.records for at in spec.targets]
@@ -84,7 +85,6 @@ class Cluster:
         self.journal = PaperJournal()
         self.violations: list[str] = []
         self.story: list[str] = []
-        self.born = 0
         for zonefile in self.zonefiles.values():
             zonefile.put(STRANGER, {"203.0.113.99": 1})
         self.daemon = self._daemon(self.journal)
@@ -92,9 +92,8 @@ class Cluster:
         self.gone: list[Stage] = []
 
     def _daemon(self, journal: PaperJournal) -> Stage:
-        self.born += 1
         providers = {name: PaperProvider(zone, now, name=name) for name, zone in self.zonefiles.items()}
-        stage = Stage(journal=journal, world=self.world, providers=providers, prefix=f"{self.born}-")
+        stage = Stage(journal=journal, world=self.world, providers=providers)
         for provider in providers.values():
             provider.audit = lambda plan, found, stage=stage: self._audit(stage, plan, found)  # type: ignore[misc]
         stage.start(*POLICIES)
@@ -112,7 +111,7 @@ class Cluster:
         self._must(plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
         self._must(plan.target in {at for _, at in TARGETS}, f"{plan.target} is not ours")
         self._must(
-            not unseen or plan.decision.wish is Wish.RESTORE_LAST_GOOD,
+            not unseen or plan.decision.kind is DecisionKind.RESTORE_LAST_GOOD,
             f"{plan.target} is written before {unseen} is seen",
         )
 

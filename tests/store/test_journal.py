@@ -2,15 +2,17 @@ import asyncio
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.journals import AFTER, BEFORE, OTHER, TARGET, closed, incident, plan
 
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import JournalError
 from failoverd.core.events import IncidentOpened
-from failoverd.core.guard import PastChange
-from failoverd.core.plan import LastGood
+from failoverd.core.reasons import Cause
 from failoverd.core.status import Heartbeat, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Journal
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -53,9 +55,16 @@ async def test_an_applied_plan_becomes_the_last_known_good_answer_and_counts_as_
     await apply(journal, "chg-1", 8, at=100.0)
     last_good, changes = await journal.recall(TARGET, since=0.0)
     assert last_good == LastGood(AFTER, 8, {"oci-ashburn": 10_000}, 101.0)
-    assert changes == (
-        PastChange("chg-1", 101.0, {"azure-eastus": 7_000, "oci-ashburn": 3_000}, {"oci-ashburn": 10_000}),
-    )
+    before, after = {"azure-eastus": 7_000, "oci-ashburn": 3_000}, {"oci-ashburn": 10_000}
+    assert changes == (PastChange("chg-1", 101.0, before, after, {}, 8),)
+
+
+async def test_what_a_change_took_of_which_ration_is_recalled(journal: SqliteJournal) -> None:
+    for number, shifts in enumerate(({}, {Cause.TUNING: 2_000}, {Cause.RETURNING: 500}), start=1):
+        made = replace(plan(f"chg-{number}", generation=7 + number), shifts=shifts)
+        await journal.settle(made, ChangeOutcome.APPLIED, "", 100.0 + number)
+    _, changes = await journal.recall(TARGET, since=0.0)
+    assert [change.rationed for change in changes] == [{}, {Cause.TUNING: 2_000}, {Cause.RETURNING: 500}]
 
 
 async def test_an_answer_that_was_found_right_is_the_last_known_good_one_unless_a_newer_one_is_known(
@@ -215,7 +224,7 @@ async def test_pruning_more_than_one_batch_deletes_all_of_it(journal: SqliteJour
 
 
 async def test_the_newest_status_of_each_key_is_what_stands(journal: SqliteJournal, path: Path) -> None:
-    held = TargetStatus(TARGET, 100.0, TargetState.LIMITED, wish="failover", wanted={"oci-ashburn": 10_000})
+    held = TargetStatus(TARGET, 100.0, TargetState.LIMITED, kind="failover", wanted={"oci-ashburn": 10_000})
     synced = TargetStatus(TARGET, 200.0, TargetState.IN_SYNC, generation=8, published={"oci-ashburn": 10_000})
     other = TargetStatus(OTHER, 150.0, TargetState.DELAYED, detail="no answer", remedy="start it")
     region = RegionStatus("inference-api", "A", "azure-eastus", 100.0, "down", 0, 90.0, None, "refused")

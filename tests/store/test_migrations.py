@@ -5,10 +5,15 @@ from pathlib import Path
 import pytest
 from support.journals import AFTER, TARGET
 
+from failoverd.cli.telling import why
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.incident import Incident
 from failoverd.core.errors import JournalError
+from failoverd.core.reasons import Cause
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
 from failoverd.store.reading import Reading
+from failoverd.telemetry import prose
 
 OLD_FILES = Path(__file__).parent / "versions"
 """One `vN.sql` for each released version: the dump of a journal that this version made. They are never edited."""
@@ -44,12 +49,52 @@ async def test_a_journal_of_every_earlier_version_is_read_and_written_after_the_
         last_good, changes = await journal.recall(TARGET, 0.0)
         assert last_good is not None
         assert (last_good.generation, last_good.records) == (8, AFTER)
-        assert [change.change_id for change in changes] == ["chg-1"]
+        assert [(change.change_id, change.generation) for change in changes] == [("chg-1", 8)]
+        (state,) = await journal.states()
+        assert (state.policy, state.incident) == ("inference-api", Incident("inc-1", 1_000.1, changes=1))
     assert notices == []
     with Reading(path) as reading:
         assert len(reading.events(incident_id="inc-1")) == 6
-        assert len(reading.targets()) == 1
+        assert len(reading.targets()) == (version >= 3)  # what was told in another shape is told anew
+        told = why(reading, policy=None, at=None, incident=None)
+    assert told is not None
+    assert told["reasons"] == ["oci-ashburn gets 100%"]
+    assert told["limits"][0].startswith("max_shift")
     assert version_of(connection) == len(MIGRATIONS)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_what_an_older_version_began_is_taken_up(
+    path: Path, connection: sqlite3.Connection, version: int
+) -> None:
+    """A plan whose end nobody knows, with the kind of its decision, and sentences for reasons."""
+    connection.executescript((OLD_FILES / f"v{version}.sql").read_text(encoding="utf-8"))
+    connection.execute("UPDATE changes SET outcome = NULL, settled_at = NULL")
+    async with open_journal(path) as journal:
+        (plan,) = await journal.interrupted(2_000.0)
+        assert (plan.id, plan.decision.kind) == ("chg-1", DecisionKind.FAILOVER)
+        assert [prose.words(reason) for reason in plan.decision.reasons] == ["oci-ashburn gets 100%"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_changes_of_an_older_version_count_towards_every_ration(
+    path: Path, connection: sqlite3.Connection, version: int
+) -> None:
+    """It did not say why traffic moved."""
+    connection.executescript((OLD_FILES / f"v{version}.sql").read_text(encoding="utf-8"))
+    async with open_journal(path) as journal:
+        _, (change,) = await journal.recall(TARGET, 0.0)
+    assert change.rationed == {Cause.TUNING: 7_000, Cause.RETURNING: 7_000}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_incident_that_was_closed_is_not_opened_again(
+    path: Path, connection: sqlite3.Connection, version: int
+) -> None:
+    connection.executescript((OLD_FILES / f"v{version}.sql").read_text(encoding="utf-8"))
+    connection.execute("UPDATE incidents SET closed_at = 2000.0")
+    migrate(connection, path)
+    assert connection.execute("SELECT count(*) FROM states").fetchone() == (0,)
 
 
 def test_an_empty_file_becomes_a_journal(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from support import azure_site
+from support import approving, azure_site
 from support.azure_site import LocalAzure, local_azure
 from support.oci_site import CUTS, local_oci
 from support.powerdns import by_api, by_both, by_update, open_powerdns, patches_cut
@@ -17,11 +17,11 @@ from support.proxies import Cut, cutting
 from support.route53_site import local_route53
 from support.servers import ZONE, DnsServer, PowerDns
 
-from failoverd.core import guard
-from failoverd.core.decide import Decision, Wish
-from failoverd.core.guard import Approved, review
-from failoverd.core.plan import InSync, Plan, Refused, diff
-from failoverd.core.records import WHOLE, Limits, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.core.control import limits
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import InSync, Plan, Refused, diff
+from failoverd.core.records import WHOLE, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers import (
     azure_dns,
@@ -36,7 +36,6 @@ from failoverd.providers import (
 
 OWNER = "prod"
 POLICY = "inference-api"
-GENEROUS = Limits(min_regions=0, max_shift=WHOLE, max_changes=1_000)
 
 VALUES: Mapping[RecordType, tuple[str, str, str]] = {
     RecordType.A: ("192.0.2.1", "198.51.100.1", "203.0.113.1"),
@@ -105,7 +104,7 @@ def wish(provider: Provider, at: Target, *values: str, ttl: int = 30) -> RecordS
 
 
 def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER) -> Plan | InSync | Refused:
-    decision = Decision(observed.target, Wish.FAILOVER, {}, desired, (), 0.0)
+    decision = Decision(observed.target, DecisionKind.FAILOVER, {}, desired, (), 0.0)
     return diff(observed, desired, decision, plan_id="c-1", owner=owner, region_of={}, revision="r1")
 
 
@@ -116,14 +115,12 @@ def planned(observed: Observed, desired: RecordSet) -> Plan:
 
 
 def approved(plan: Plan) -> Approved:
-    verdict = review(plan, GENEROUS, (), 0.0)
-    assert isinstance(verdict, Approved), verdict
-    return verdict
+    return approving.approved(plan)
 
 
 def smuggled(plan: Plan) -> Approved:
     """A plan that never passed the guard, as a defect might make one."""
-    return Approved(plan, (), seal=guard._SEAL)
+    return Approved(plan, (), seal=limits._SEAL)
 
 
 async def publish(provider: Provider, at: Target, *values: str) -> Plan:

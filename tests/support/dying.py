@@ -13,9 +13,9 @@ from functools import wraps
 from typing import Any
 
 from failoverd.cli.daemon import main
-from failoverd.runtime.applying import Applier
+from failoverd.runtime import applying
+from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.memory import Memory
 
 STEPS = (
     "before the intent",
@@ -55,17 +55,17 @@ def arm(step: str, generation: int) -> None:
 
     match step:
         case "before the intent":
-            around(Memory, "intend", at=planned, before=True)
+            around(JournalWriter, "intend", at=planned, before=True)
         case "after the intent":
-            around(Memory, "intend", at=planned)
+            around(JournalWriter, "intend", at=planned)
         case "after the request left":
             die_when_sent(planned)
         case "after the answer came":
             around(LazyProvider, "apply", at=planned)
         case "after the read-back":
-            around(Applier, "_read_back", at=planned)
+            around(applying._Write, "_read_back", at=planned)
         case "after the outcome":
-            around(Memory, "settle", at=planned)
+            around(JournalWriter, "settle", at=planned)
         case _:
             raise SystemExit(f"no such step: {step}")
 

@@ -8,11 +8,12 @@ from random import Random
 import dns.asyncquery
 import dns.message
 import dns.rdatatype
+from support import approving
 
-from failoverd.core.decide import Decision, Wish
-from failoverd.core.guard import Approved, review
-from failoverd.core.plan import Plan, PlanKind
-from failoverd.core.records import Limits, Marker, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access
 from failoverd.providers.embedded import KIND, EmbeddedSettings, EmbeddedWriter
 from failoverd.providers.embedded.provider import ZoneStore
@@ -49,15 +50,13 @@ def plan(before: Observed, after: RecordSet, new_marker: Marker | None = None) -
         types = {at.key.type, *(before.marker.types if before.marker is not None else ())}
         new_marker = marker(generation, *sorted(types))
     shares = {"azure-eastus": 10_000}
-    decision = Decision(at, Wish.FAILOVER, shares, after, (), at=0.0)
+    decision = Decision(at, DecisionKind.FAILOVER, shares, after, (), at=0.0)
     had = shares if before.records is not None else {}
     return Plan("chg-1", PlanKind.CHANGE, at, before, after, new_marker, had, shares, decision, "r1")
 
 
 def approved(wanted: Plan) -> Approved:
-    verdict = review(wanted, Limits(), (), now=0.0)
-    assert isinstance(verdict, Approved)
-    return verdict
+    return approving.approved(wanted)
 
 
 async def publish(provider: EmbeddedWriter, at: Target, weights: Mapping[str, int], ttl: int = 30) -> None:

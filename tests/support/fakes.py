@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from failoverd import codec
+from failoverd.core.control.limits import Approved, PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
 from failoverd.core.events import Event
-from failoverd.core.guard import Approved, PastChange
-from failoverd.core.plan import LastGood, Plan
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
@@ -22,6 +24,7 @@ from failoverd.ports import (
     Cancel,
     ChangeOutcome,
     Clock,
+    Emit,
     Hearing,
     Nameserver,
     Nameservers,
@@ -30,6 +33,9 @@ from failoverd.ports import (
     Tell,
     Urgency,
 )
+from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.states import States
 
 T = TypeVar("T")
 
@@ -328,6 +334,7 @@ class PaperJournal:
     changes: dict[str, _Entry] = field(default_factory=dict)
     answers: dict[Target, LastGood] = field(default_factory=dict)
     statuses: dict[object, Status] = field(default_factory=dict)
+    states: dict[tuple[str, str], str] = field(default_factory=dict)
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -363,7 +370,14 @@ class PaperJournal:
         await self._turn()
         happened = {ChangeOutcome.APPLIED, ChangeOutcome.INTERRUPTED}
         changes = tuple(
-            PastChange(entry.plan.id, entry.settled_at, entry.plan.shares_before, entry.plan.shares_after)
+            PastChange(
+                entry.plan.id,
+                entry.settled_at,
+                entry.plan.start,
+                entry.plan.shares_after,
+                entry.plan.shifts,
+                entry.plan.generation,
+            )
             for entry in self.changes.values()
             if entry.plan.target == target
             and entry.outcome in happened
@@ -371,6 +385,19 @@ class PaperJournal:
             and entry.settled_at > since
         )
         return self.answers.get(target), changes
+
+    async def keep(self, state: PolicyState) -> None:
+        await self._turn(writes=True)
+        self.states[state.policy, ""] = codec.dump(replace(state, targets={}))
+        self.states |= {(state.policy, key): codec.dump(memory) for key, memory in state.targets.items()}
+
+    def states_kept(self) -> list[PolicyState]:
+        """What an earlier process left, after the way through the file."""
+        heads = {policy: codec.load(PolicyState, text) for (policy, key), text in self.states.items() if not key}
+        memories = [codec.load(TargetMemory, text) for (_, key), text in self.states.items() if key]
+        for memory in memories:
+            heads[memory.target.policy] = heads[memory.target.policy].with_target(memory)
+        return list(heads.values())
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)
@@ -515,3 +542,8 @@ class PaperProber:
 
         task.add_done_callback(report)
         return abandon
+
+
+def paper_incidents(emit: Emit, clock: Clock) -> Incidents:
+    """Incidents with nothing behind them, for who only opens some."""
+    return Incidents(States(JournalWriter(PaperJournal(), emit, clock), emit), clock)

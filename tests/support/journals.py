@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from failoverd.core.decide import Decision, Reason, Wish
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import (
     ChangeApplied,
     ChangeVerified,
@@ -15,7 +16,7 @@ from failoverd.core.events import (
     PolicyLoaded,
     RegionFailed,
 )
-from failoverd.core.plan import Plan, PlanKind
+from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, RecordType, Target
 
 KEY = RecordKey("api.example.com", RecordType.A)
@@ -26,10 +27,13 @@ BEFORE = RecordSet.of(KEY, 30, {"192.0.2.10": 7_000, "198.51.100.10": 3_000})
 AFTER = RecordSet.of(KEY, 30, {"198.51.100.10": 10_000})
 
 
+GETS = Reason(ReasonCode.SHARE, "regions.oci-ashburn", "oci-ashburn", numbers={"share": 10_000})
+WITHIN = LimitCheck(Limit.MAX_SHIFT, True, 7_000, 7_000, 300.0, Cause.TUNING)
+
+
 def plan(change_id: str = "chg-1", *, generation: int = 8, target: Target = TARGET, after: RecordSet = AFTER) -> Plan:
     marker = Marker("prod", target.policy, generation - 1, (RecordType.A,))
     shares = {"azure-eastus": 7_000, "oci-ashburn": 3_000}
-    reason = Reason("share", "oci-ashburn gets 100%", "regions.oci-ashburn")
     return Plan(
         id=change_id,
         kind=PlanKind.CHANGE,
@@ -39,7 +43,7 @@ def plan(change_id: str = "chg-1", *, generation: int = 8, target: Target = TARG
         marker=replace(marker, generation=generation),
         shares_before=shares,
         shares_after={"oci-ashburn": 10_000},
-        decision=Decision(target, Wish.FAILOVER, {"oci-ashburn": 10_000}, after, (reason,), 100.0),
+        decision=Decision(target, DecisionKind.FAILOVER, {"oci-ashburn": 10_000}, after, (GETS,), 100.0),
         revision="4f2a91",
     )
 
@@ -48,6 +52,7 @@ def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") ->
     """A region fails and its traffic moves: the events of it, as the daemon tells them."""
     told: dict[str, Any] = {"policy": "inference-api", "incident_id": incident_id}
     where = {**told, "record": str(KEY), "provider": "bind-main", "zone": "example.com", "decision_id": "dec-1"}
+    down = Reason(ReasonCode.REGION_DOWN, "health.down_below", "azure-eastus", numbers={"score": 0})
     evidence = "192.0.2.10 connect_refused three times in 1.0s"
     return [
         PolicyLoaded(at=at - 60, policy="inference-api", revision="4f2a91", file="policies/inference-api.yaml"),
@@ -64,14 +69,14 @@ def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") ->
         ),
         DecisionMade(
             at=at + 0.2, verdict="failover", shares={"oci-ashburn": 10_000},
-            reasons=("azure-eastus is down (score 0%)", "oci-ashburn gets 100%"), **where,
+            reasons=(down, GETS), **where,
         ),
         ChangeApplied(
             at=at + 0.3, change_id=change_id, kind="change", generation=8,
             shares_from={"azure-eastus": 7_000, "oci-ashburn": 3_000}, shares_to={"oci-ashburn": 10_000},
             answers_from={"192.0.2.10": 7_000, "198.51.100.10": 3_000}, answers_to={"198.51.100.10": 10_000},
-            ttl=30, reasons=("azure-eastus is down (score 0%)", "oci-ashburn gets 100%"), evidence=(evidence,),
-            limits=("max_shift: 70%, within 70% per 300s",), rule_at="policies/inference-api.yaml:24",
+            ttl=30, cause=Cause.FAILING_OUT, reasons=(down, GETS), evidence=(replace(down, detail=evidence),),
+            limits=(WITHIN,), rule_at="policies/inference-api.yaml:24",
             revision="4f2a91", actor="failoverd", undo=f"failoverctl undo {change_id}", took=0.012, **where,
         ),
         ChangeVerified(

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 
 from support.contract import VALUES, approved, planned, publish, target, wish
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Provider
 

@@ -9,10 +9,11 @@ from ipaddress import ip_address
 from typing import TypedDict, Unpack
 from zlib import crc32
 
-from failoverd.core.decide import Decision, View, Wish, decide
-from failoverd.core.guard import PastChange
+from failoverd.core.control.decide import decide
+from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff
 from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe
-from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import (
     WHOLE,
@@ -217,7 +218,7 @@ def wanted(
 
 def decision(shares: Mapping[str, int], found: RecordSet | None) -> Decision:
     """A decision for tests that only need one to stand behind a plan."""
-    return Decision(TARGET, Wish.NORMAL, shares, found, (), NOW)
+    return Decision(TARGET, DecisionKind.NORMAL, shares, found, (), NOW)
 
 
 class DiffExtras(TypedDict, total=False):

@@ -1,20 +1,21 @@
 """The whole runtime on a virtual clock: what the composition root wires together, with the world on paper around it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import TypeVar
 
 from support import virtual
+from support.approving import limits
 from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
 
 from failoverd.core.events import Event
+from failoverd.core.isolation import IsolationRules
 from failoverd.core.records import (
     Check,
     Endpoint,
     HealthRules,
-    Limits,
     Policy,
     RecordKey,
     RecordSpec,
@@ -25,14 +26,9 @@ from failoverd.core.records import (
 )
 from failoverd.core.status import TargetStatus
 from failoverd.ports import Provider, Urgency
-from failoverd.runtime.applying import Applier
-from failoverd.runtime.board import Board
-from failoverd.runtime.incidents import Incidents
-from failoverd.runtime.memory import Memory
-from failoverd.runtime.probing import Pace, Probing
-from failoverd.runtime.proving import Prover
-from failoverd.runtime.reconciling import Names, Reconciler, Tools
-from failoverd.runtime.supervising import supervise
+from failoverd.runtime.engine import Engine, Installation, Surroundings
+from failoverd.runtime.probing import Pace
+from failoverd.runtime.reconciling import Reconciler
 
 OWNER = "prod"
 TICK = 5.0
@@ -74,7 +70,7 @@ def policy(name: str = "api", *, provider: str = "dns-main", zone: str = ZONE, *
         "checks": (LIVE,),
         "health": RULES,
         "failback_after": 60.0,
-        "limits": Limits(max_changes=50),
+        "limits": limits(max_changes=50),
         "source": Source(f"policies/{name}.yaml", "r1", {"limits.max_changes": 24, "health.down_below": 18}),
     }
     return Policy(name, **(settings | changes))  # type: ignore[arg-type]
@@ -96,7 +92,9 @@ class Stage:
         world: World | None = None,
         providers: Mapping[str, Provider] | None = None,
         owner: str = OWNER,
-        prefix: str = "",
+        isolation: IsolationRules | None = None,
+        sentinels: Sequence[tuple[Endpoint, Check]] = (),
+        chance: random.Random | None = None,
     ) -> None:
         clock = virtual.now
         self.zonefile = zonefile or Zonefile()
@@ -106,75 +104,65 @@ class Stage:
         self.providers: Mapping[str, Provider] = providers or {"dns-main": self.dns}
         self.events: list[Event] = []
         self.timetable = virtual.VirtualTimetable()
-        numbers = count(1)
-
-        def new_id(kind: str) -> str:
-            return f"{kind}-{prefix}{next(numbers)}"
-
-        self.memory = Memory(self.journal, self.emit, clock)
         zonefiles = {name: found.zonefile for name, found in self.providers.items() if isinstance(found, PaperProvider)}
         self.authorities = PaperAuthorities(self.zonefile, zonefiles)
-        self.prover = Prover(self.authorities, self.emit, clock)
-        self.incidents = Incidents(self.emit, clock, new_id)
-        self.board = Board(self.emit, clock, self.incidents, self._hear)
-        self.tools = Tools(
-            board=self.board,
-            incidents=self.incidents,
-            memory=self.memory,
-            applier=Applier(self.memory, self.prover, self.emit, clock, actor="failoverd"),
-            names=Names(),
-            emit=self.emit,
+        around = Surroundings(
+            journal=self.journal,
+            providers=self.providers,
+            authorities=self.authorities,
+            timetable=self.timetable,
             clock=clock,
-            new_id=new_id,
-            owner=owner,
+            emit=self.events.append,
+            chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
         )
-        self.probing = Probing(self.timetable, self.board, clock, pace=Pace(jitter=0.0))
-        self.reconcilers: dict[str, Reconciler] = {}
-        self.tasks: dict[str, asyncio.Task[None]] = {}
+        said = Installation(owner, isolation=isolation or IsolationRules(), sentinels=sentinels, pace=Pace(jitter=0.0))
+        self.engine = Engine(said, around)
+        self.states, self.incidents, self.board = self.engine.states, self.engine.incidents, self.engine.board
+        self.probing, self.prover, self.runner = self.engine.probing, self.engine.prover, self.engine.runner
+        self._booting: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        self.memory.doubt(self.journal.interrupted(virtual.now()))
-        self.tasks[""] = asyncio.create_task(supervise("journal", self.memory.run, self.emit, virtual.now))
+        self.engine.start(self.journal.states_kept(), self.journal.interrupted(virtual.now()))
+        self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
         self.timetable.every("tick", TICK, self._tick, phase=TICK)
+        self._booting = asyncio.create_task(self._boot(policies))
+
+    async def _boot(self, policies: Sequence[Policy]) -> None:
         for found in policies:
-            self.run(found)
+            await self.take_up(found)
 
-    def run(self, found: Policy) -> None:
-        """Start a policy."""
-        self.board.watch(found)
-        reconciler = Reconciler(found, self.providers, self.tools)
-        self.reconcilers[found.name] = reconciler
-        work = supervise(f"policy {found.name}", reconciler.run, self.emit, virtual.now, policy=found.name)
-        self.tasks[found.name] = asyncio.create_task(work)
-        probers = {check.name: self.world.prober(check) for _, check in found.looks()}
-        self.probing.watch(found.name, found.looks(), found.health, probers)
+    async def booted(self) -> None:
+        """Every policy was taken up."""
+        if self._booting is not None:
+            await self._booting
 
-    async def replace(self, found: Policy) -> None:
-        """Run a newer revision of a policy."""
-        await self.reconcilers.pop(found.name).finish(5.0)
-        await end(self.tasks.pop(found.name))
-        self.run(found)
+    async def take_up(self, found: Policy) -> None:
+        """Start a policy, or run a newer revision of it."""
+        await self.runner.take_up(found, {check.name: self.world.prober(check) for _, check in found.looks()})
 
     async def kill(self) -> None:
         """It is gone, in the middle of whatever it did."""
         await self.timetable.close()
-        await asyncio.gather(*(end(task) for task in self.tasks.values()))
-        await self.prover.close()
-        await self.probing.close()
+        if self._booting is not None:
+            await end(self._booting)
+        await self.engine.abandon()
 
     async def stop(self) -> None:
         """It is told to stop, and does so in order."""
-        await asyncio.gather(*(reconciler.finish(5.0) for reconciler in self.reconcilers.values()))
-        await self.kill()
-        await self.memory.flush()
+        await self.timetable.close()
+        await self.engine.halt()
+        await self.engine.close()
+
+    @property
+    def reconcilers(self) -> dict[str, Reconciler]:
+        return self.runner.reconcilers
 
     # -- what happened -------------------------------------------------------------------------------------------------
 
     def emit(self, event: Event) -> None:
-        self.events.append(event)
-        self.memory.take(event)
+        self.engine.emit(event)
 
     def told(self, kind: type[E]) -> list[E]:
         """Every event of that kind, in order."""
@@ -193,16 +181,11 @@ class Stage:
         return self.zonefile.generation(target(of, number))
 
     def wake(self, name: str, urgency: Urgency = Urgency.FAIL_OUT) -> None:
-        if name in self.reconcilers:
-            self.reconcilers[name].wake(urgency)
-
-    def _hear(self, name: str, *, more: bool) -> None:
-        if name in self.reconcilers:
-            self.reconcilers[name].wake(Urgency.FAIL_OUT, more=more)
+        self.reconcilers[name].wake(urgency)
 
     def steers(self, of: Policy, **shares: float) -> Callable[[], bool]:
         """A condition to wait for: the record answers that, and the round which made it so is over."""
-        return lambda: self.shares(of) == shares and not self.reconcilers[of.name]._busy
+        return lambda: self.shares(of) == shares and not self.reconcilers[of.name].busy
 
     def fails(self, *addresses: str) -> None:
         self.world.let(Does.REFUSE, *addresses)
@@ -211,9 +194,7 @@ class Stage:
         self.world.let(Does.ANSWER, *addresses)
 
     async def _tick(self) -> None:
-        self.board.settle()
-        for name in self.reconcilers:
-            self.wake(name, Urgency.ROUTINE)
+        self.engine.tick()
 
 
 async def end(task: asyncio.Task[None]) -> None:
@@ -227,6 +208,7 @@ async def playing(*policies: Policy, stage: Stage | None = None) -> AsyncIterato
     stage = stage or Stage()
     stage.start(*policies)
     try:
+        await stage.booted()
         yield stage
     finally:
         await stage.kill()

@@ -21,6 +21,7 @@ from support.journals import closed, incident
 
 from failoverd.core import events
 from failoverd.core.events import ConfigRejected, Event, Level, PlanHeld, PolicyRemoved, TaskCrashed
+from failoverd.core.reasons import Cause, Limit, LimitCheck
 from failoverd.telemetry.lines import LineWriter
 from failoverd.telemetry.logs import LogFormat, Logs, configure_logs
 
@@ -107,7 +108,8 @@ def test_a_manual_command_of_ordinary_length_is_not_cut() -> None:
     manual = "nsupdate -k key <<'EOF'\n" + "update add api.example.com 30 A 192.0.2.10\n" * 50 + "EOF"
     held = PlanHeld(
         at=AT, record="api.example.com A", provider="bind", zone="example.com", wanted={"a": 10_000},
-        limits=("max_shift: 100%, over 70% per 300s",), rule_at="p.yaml:9", manual=manual,
+        cause=Cause.TUNING, limits=(LimitCheck(Limit.MAX_SHIFT, False, 10_000, 7_000, 300.0),),
+        rule_at="p.yaml:9", manual=manual,
     )  # fmt: skip
     assert parsed(held)[0]["manual"] == manual
 
@@ -295,10 +297,10 @@ def test_the_documented_jq_line_says_why_traffic_moved_at_03_12() -> None:
     why = answer(jq_lines()[0], log)
     assert why[0].startswith("2026-11-05T03:12:07.645Z api.example.com A at bind-main moved from azure-eastus 70%")
     assert [line.strip() for line in why[1:]] == [
-        "192.0.2.10 connect_refused three times in 1.0s",
+        "azure-eastus is down (score 0%): 192.0.2.10 connect_refused three times in 1.0s",
         "azure-eastus is down (score 0%)",
         "oci-ashburn gets 100%",
-        "max_shift: 70%, within 70% per 300s",
+        "max_shift of tuning: 70%, within 70% per 300s",
         "rule: policies/inference-api.yaml:24 (revision 4f2a91)",
         "undo: failoverctl undo chg-1",
         "incident: inc-1",

@@ -14,6 +14,7 @@ from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DnsClient, Region,
 from failoverd.codec import plain
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
+from failoverd.telemetry import prose
 
 E = TypeVar("E", bound=Event)
 
@@ -161,7 +162,7 @@ async def _until(world: World, what: str, condition: Callable[[], Awaitable[bool
             while not await condition():  # noqa: ASYNC110 - the server under observation has no event to wait for
                 await asyncio.sleep(ASK_EVERY)
     except TimeoutError:
-        said = "".join(f"\n  {event.name}: {event.say()}" for event in world.events[-LAST_EVENTS:]) or " nothing"
+        said = "".join(f"\n  {event.name}: {prose.say(event)}" for event in world.events[-LAST_EVENTS:]) or " nothing"
         raise FailoverdError(
             f"{what} did not come within {LONGEST_STEP:g}s; the last that the daemon said:{said}",
             reason="demo_stuck",

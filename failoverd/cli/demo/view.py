@@ -15,6 +15,7 @@ from failoverd.cli.demo.world import REGIONS
 from failoverd.core.events import Event, Level
 from failoverd.core.records import WHOLE
 from failoverd.core.status import RegionStatus, TargetStatus
+from failoverd.telemetry import prose
 
 if TYPE_CHECKING:
     from failoverd.cli.demo.scenario import World
@@ -41,7 +42,7 @@ class Screen:
         self._tell(f"{self._elapsed()} » {text}", "bold cyan")
 
     def take(self, event: Event) -> None:
-        self._tell(f"{self._elapsed()} {event.name:<18} {event.say()}", _LEVELS[event.level])
+        self._tell(f"{self._elapsed()} {event.name:<18} {prose.say(event)}", _LEVELS[event.level])
 
     def begin(self, world: "World") -> None:
         if self._console.is_terminal:

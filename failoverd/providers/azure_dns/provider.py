@@ -5,8 +5,8 @@ import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers import sets

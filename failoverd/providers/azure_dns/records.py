@@ -13,8 +13,8 @@ from typing import Any, Final
 import dns.rdata
 from dns.rdataclass import RdataClass
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
-from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata

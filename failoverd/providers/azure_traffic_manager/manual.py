@@ -6,7 +6,7 @@ never read them says the names that failoverd itself would give.
 
 import shlex
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure_traffic_manager.profile import (
     EXTERNAL,

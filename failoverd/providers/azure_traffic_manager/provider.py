@@ -4,9 +4,9 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers import sets

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Answer, RecordSet
 from failoverd.providers import sets
 from failoverd.providers.azure_traffic_manager.profile import (

@@ -16,7 +16,7 @@ import dns.tsig
 import dns.update
 from dns.rdatatype import RdataType
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.providers.dnsupdate import rdata
 
 

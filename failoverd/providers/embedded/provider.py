@@ -19,9 +19,9 @@ import dns.rcode
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TXT import TXT
 
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
 from failoverd.core.records import (
     MARKER_LABEL,
     Capabilities,

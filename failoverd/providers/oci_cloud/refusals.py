@@ -7,8 +7,8 @@ failed has, so any refusal of a write may be one (`DOUBTFUL`): reading again tel
 
 from typing import Final
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed
 
 NOT_FOUND: Final = "not_found"

@@ -14,7 +14,7 @@ from typing import Any
 
 import dns.rdata
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Answer, RecordKey, RecordSet
 from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent, ProviderError
-from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Urgency
 from failoverd.providers.account import Account

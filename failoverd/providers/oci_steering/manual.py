@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.commands import oci
 from failoverd.providers.oci_steering.change import creation_of, update_of

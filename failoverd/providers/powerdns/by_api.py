@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 import dns.rdata
 from dns.rdataclass import RdataClass
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, Target
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import dns.rdata
 from dns.rdatatype import RdataType
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.change import Change, fenced

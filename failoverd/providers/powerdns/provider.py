@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers import sets

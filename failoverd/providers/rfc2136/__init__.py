@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from dns.rdatatype import RdataType
 
-from failoverd.core.guard import Approved
-from failoverd.core.plan import Plan
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import Capabilities, Marker, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers import sets

@@ -2,7 +2,7 @@
 
 from dns.rdatatype import RdataType
 
-from failoverd.core.plan import Plan
+from failoverd.core.control.plan import Plan
 from failoverd.core.records import RecordType
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.change import Change, fenced

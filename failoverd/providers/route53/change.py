@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.plan import Plan
 from failoverd.core.records import Marker, Observed, Target
 from failoverd.providers import sets
 from failoverd.providers.route53 import records

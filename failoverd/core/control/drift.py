@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from failoverd.core.plan import LastGood, Plan, PlanKind
+from failoverd.core.control.plan import LastGood, Plan, PlanKind
 from failoverd.core.records import OnDrift
 
 INTENT: Final = 300.0

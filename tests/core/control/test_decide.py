@@ -20,8 +20,10 @@ from support.scenes import (
 )
 from support.sums import redone, said_shares, told
 
-from failoverd.core.decide import Decision, View, Wish, decide
+from failoverd.core.control.decide import decide
+from failoverd.core.control.decision import Decision, DecisionKind, View
 from failoverd.core.health import Health
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
     AllDown,
@@ -53,7 +55,7 @@ def seen(of: Policy, view: View, now: float = NOW) -> Decision:
 
 def test_when_all_is_well_the_shares_of_the_file_are_wanted() -> None:
     decision = wanted(PAIR, {}, NORMAL)
-    assert decision.wish is Wish.NORMAL
+    assert decision.kind is DecisionKind.NORMAL
     assert decision.shares == {"azure": 7_000, "oci": 3_000}
     assert answers(decision) == {"192.0.2.10": 7_000, "198.51.100.10": 3_000}
 
@@ -100,19 +102,19 @@ def test_the_address_of_another_family_is_never_published() -> None:
 def test_before_the_first_verdict_nothing_is_wanted() -> None:
     view = View({"azure": rolled("?"), "oci": rolled("H", name="oci")}, published(PAIR, NORMAL), owned=True)
     decision = seen(PAIR, view)
-    assert decision.wish is Wish.HOLD_NO_VERDICT
+    assert decision.kind is DecisionKind.HOLD_NO_VERDICT
     assert decision.holds
     assert decision.shares == {}
     assert told(decision, "no_verdict") == ["no verdict yet on azure: nothing is written before it is known"]
 
 
 def test_a_policy_without_a_region_for_the_type_holds() -> None:
-    assert seen(PAIR, View({})).wish is Wish.HOLD_NO_VERDICT
+    assert seen(PAIR, View({})).kind is DecisionKind.HOLD_NO_VERDICT
 
 
 def test_when_every_region_is_lost_from_sight_nothing_moves() -> None:
     decision = wanted(PAIR, {"azure": "?", "oci": "?"}, NORMAL)
-    assert (decision.wish, decision.records) == (Wish.HOLD_NO_VERDICT, None)
+    assert (decision.kind, decision.records) == (DecisionKind.HOLD_NO_VERDICT, None)
 
 
 # -- never seen, edited, or one value at a time ------------------------------------------------------------------------
@@ -127,7 +129,7 @@ def _blind_standby(watched_for: float) -> tuple[Policy, View]:
 
 
 def test_a_region_that_was_never_seen_is_waited_for_and_then_keeps_nobody_from_failing_over() -> None:
-    assert seen(*_blind_standby(FIRST_SIGHT - 1)).wish is Wish.HOLD_NO_VERDICT
+    assert seen(*_blind_standby(FIRST_SIGHT - 1)).kind is DecisionKind.HOLD_NO_VERDICT
     decision = seen(*_blind_standby(FIRST_SIGHT + 1))
     assert decision.shares == {"b": 10_000}
 
@@ -144,7 +146,7 @@ def test_a_published_region_that_was_never_seen_keeps_its_share() -> None:
 
 def test_a_record_that_does_not_exist_is_not_created_before_every_region_was_seen() -> None:
     of, view = _blind_standby(A_DAY)
-    assert seen(of, replace(view, current=None, owned=False)).wish is Wish.HOLD_NO_VERDICT
+    assert seen(of, replace(view, current=None, owned=False)).kind is DecisionKind.HOLD_NO_VERDICT
 
 
 def test_an_address_that_was_replaced_in_the_file_is_no_return_of_its_region() -> None:
@@ -153,7 +155,7 @@ def test_an_address_that_was_replaced_in_the_file_is_no_return_of_its_region() -
     old = records({"203.0.113.77": 5_000} | {answer.value: 5_000 for answer in published(of, {"b": 100}).answers})
     well = View(healths(of, well_for=1.0), old, owned=True, last_good=old, last_shares={"a": 5_000, "b": 5_000})
     decision = seen(of, well)
-    assert decision.wish is Wish.NORMAL
+    assert decision.kind is DecisionKind.NORMAL
     assert decision.shares == {"a": 5_000, "b": 5_000}
     assert "203.0.113.77" not in answers(decision)
 
@@ -169,7 +171,7 @@ def test_a_record_of_one_value_gives_everything_to_the_first_region_that_serves(
     of = replace(of, records=(replace(of.records[0], single=True),))
     decision = seen(of, View(healths(of, states), published(of, {"a": 100}), owned=True))
     assert decision.shares == {goes_to: 10_000}
-    assert (decision.wish is Wish.NORMAL) == (goes_to == "a")
+    assert (decision.kind is DecisionKind.NORMAL) == (goes_to == "a")
 
 
 # -- lost from sight ---------------------------------------------------------------------------------------------------
@@ -178,7 +180,7 @@ def test_a_record_of_one_value_gives_everything_to_the_first_region_that_serves(
 def test_a_region_that_is_lost_from_sight_keeps_its_share_and_the_others_share_the_rest() -> None:
     three = policy(region("a", 50), region("b", 30), region("c", 20))
     decision = wanted(three, {"a": "?", "b": "U"}, {"a": 50, "b": 30, "c": 20})
-    assert decision.wish is Wish.FAILOVER
+    assert decision.kind is DecisionKind.FAILOVER
     assert decision.shares == {"a": 5_000, "c": 5_000}
     assert told(decision, "frozen") == ["a is lost from sight and keeps its 50%"]
 
@@ -206,7 +208,7 @@ def test_a_down_region_that_is_lost_from_sight_does_not_stop_the_others_from_fai
     a_down = healths(three, {"a": "U"}, now=NOW - 600)
     later = healths(three, {"a": "?", "b": "U"}, before=a_down)
     decision = seen(three, View(later, published(three, {"b": 60, "c": 40}), owned=True))
-    assert decision.wish is Wish.FAILOVER
+    assert decision.kind is DecisionKind.FAILOVER
     assert decision.shares == {"c": WHOLE}
 
 
@@ -231,7 +233,7 @@ def test_such_a_region_alone_never_empties_the_answer() -> None:
 def test_what_is_only_lost_from_sight_is_preferred_to_what_is_known_to_be_down() -> None:
     careless = replace(PAIR, when_all_down=AllDown.NORMAL)
     decision = wanted(careless, {"azure": "U", "oci": "?"}, {"oci": 100})
-    assert decision.wish is Wish.HOLD_NO_VERDICT
+    assert decision.kind is DecisionKind.HOLD_NO_VERDICT
     assert decision.holds
 
 
@@ -242,12 +244,12 @@ DOWN = {"azure": "U", "oci": "U"}
 
 def test_when_everything_is_down_keep_moves_nothing() -> None:
     decision = wanted(PAIR, DOWN, {"oci": 100})
-    assert (decision.wish, decision.records) == (Wish.HOLD_ALL_DOWN, None)
+    assert (decision.kind, decision.records) == (DecisionKind.HOLD_ALL_DOWN, None)
 
 
 def test_when_everything_is_down_normal_publishes_as_if_all_were_well() -> None:
     decision = wanted(replace(PAIR, when_all_down=AllDown.NORMAL), DOWN, {"oci": 100})
-    assert decision.wish is Wish.ALL_DOWN_NORMAL
+    assert decision.kind is DecisionKind.ALL_DOWN_NORMAL
     assert answers(decision) == {"192.0.2.10": 7_000, "198.51.100.10": 3_000}
 
 
@@ -258,7 +260,7 @@ def test_keep_does_not_create_a_record_out_of_nothing() -> None:
 def test_an_emptied_record_gets_its_last_good_answer_back_during_a_hold() -> None:
     good = records({"198.51.100.10": WHOLE})
     decision = seen(PAIR, View(healths(PAIR, DOWN), records({}), owned=True, last_good=good))
-    assert decision.wish is Wish.RESTORE_LAST_GOOD
+    assert decision.kind is DecisionKind.RESTORE_LAST_GOOD
     assert decision.records == good
     assert decision.shares == {"oci": WHOLE}
 
@@ -266,7 +268,7 @@ def test_an_emptied_record_gets_its_last_good_answer_back_during_a_hold() -> Non
 def test_the_same_when_record_and_marker_are_both_gone() -> None:
     good = records({"198.51.100.10": WHOLE})
     decision = seen(PAIR, View(healths(PAIR, DOWN), None, owned=False, last_good=good))
-    assert decision.wish is Wish.RESTORE_LAST_GOOD
+    assert decision.kind is DecisionKind.RESTORE_LAST_GOOD
 
 
 def test_a_last_good_answer_is_put_back_without_addresses_that_the_policy_gave_up() -> None:
@@ -279,7 +281,7 @@ def test_a_last_good_answer_is_put_back_without_addresses_that_the_policy_gave_u
 def test_an_emptied_record_of_which_nothing_is_known_gets_the_normal_answer_even_when_all_is_down() -> None:
     for good in (None, records({"192.0.2.99": WHOLE})):
         decision = seen(PAIR, View(healths(PAIR, DOWN), records({}), owned=True, last_good=good))
-        assert decision.wish is Wish.ALL_DOWN_NORMAL
+        assert decision.kind is DecisionKind.ALL_DOWN_NORMAL
         assert decision.shares == {"azure": 7_000, "oci": 3_000}
 
 
@@ -295,7 +297,7 @@ def test_an_answer_whose_weights_are_all_zero_counts_as_emptied() -> None:
 def test_a_region_that_is_down_gives_its_share_to_the_others_by_their_shares() -> None:
     three = policy(region("a", 50), region("b", 30), region("c", 20))
     decision = wanted(three, {"a": "U"}, {"a": 50, "b": 30, "c": 20})
-    assert decision.wish is Wish.FAILOVER
+    assert decision.kind is DecisionKind.FAILOVER
     assert decision.shares == {"b": 6_000, "c": 4_000}
 
 
@@ -331,7 +333,7 @@ def test_with_manual_failback_a_person_brings_the_region_back() -> None:
 
 
 def test_a_person_may_end_the_hold_early() -> None:
-    assert wanted(PAIR, {}, {"oci": 100}, well_for=1, returning={"azure"}).wish is Wish.NORMAL
+    assert wanted(PAIR, {}, {"oci": 100}, well_for=1, returning={"azure"}).kind is DecisionKind.NORMAL
 
 
 def test_the_hold_is_waived_when_the_others_cannot_carry_the_traffic() -> None:
@@ -521,11 +523,11 @@ def test_three_hundred_regions_keep_a_share_each() -> None:
 
 def test_every_region_is_named_with_its_state_its_score_and_its_evidence() -> None:
     decision = wanted(PAIR, {"azure": "U"}, NORMAL)
-    assert told(decision, "region") == [
-        "azure is down (score 0%): 192.0.2.10 unhealthy (said to be unhealthy)",
-        "oci is healthy (score 100%)",
-    ]
-    assert [reason.rule for reason in decision.reasons][:2] == ["health.down_below", "health"]
+    azure, oci = decision.reasons[:2]
+    assert (azure.code, azure.region, azure.rule) == (ReasonCode.REGION_DOWN, "azure", "health.down_below")
+    assert (azure.numbers, azure.detail) == ({"score": 0.0}, "192.0.2.10 unhealthy (said to be unhealthy)")
+    assert (oci.code, oci.region, oci.rule) == (ReasonCode.REGION_HEALTHY, "oci", "health")
+    assert (oci.numbers, oci.detail) == ({"score": 10_000.0}, "")
 
 
 SUMS = [

@@ -1,12 +1,13 @@
 """What is done about somebody else's change of a record."""
 
 import pytest
+from support.approving import limits, reviewed
 from support.scenes import KEY, NOW, PAIR, compared, observed, published, records
 
-from failoverd.core.drift import INTENT, DriftAction, DriftKind, DriftResponse, accepting, respond
-from failoverd.core.guard import Approved, review
-from failoverd.core.plan import InSync, LastGood, Plan, PlanKind
-from failoverd.core.records import Limits, OnDrift, RecordSet
+from failoverd.core.control.drift import INTENT, DriftAction, DriftKind, DriftResponse, accepting, respond
+from failoverd.core.control.limits import Approved
+from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind
+from failoverd.core.records import OnDrift, RecordSet
 
 NORMAL = published(PAIR, {"azure": 70, "oci": 30})
 MOVED = published(PAIR, {"oci": 100})
@@ -64,7 +65,7 @@ def test_accepting_an_edit_writes_the_marker_alone_and_no_limit_holds_it() -> No
     plan = accepting(over(EDIT))
     assert (plan.kind, plan.after, plan.generation) == (PlanKind.ADOPT, EDIT, 8)
     assert plan.shares_after == plan.shares_before == {"azure": 1_000, "oci": 9_000}
-    assert isinstance(review(plan, Limits(max_shift=1_000), (), NOW), Approved)
+    assert isinstance(reviewed(plan, limits(max_shift=1_000)), Approved)
 
 
 def test_an_accepted_edit_is_in_sync_until_something_else_is_wanted() -> None:

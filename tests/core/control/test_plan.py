@@ -20,17 +20,16 @@ from support.scenes import (
 )
 
 from failoverd.codec import dump, load
-from failoverd.core.decide import Decision
-from failoverd.core.guard import PastChange
-from failoverd.core.plan import (
+from failoverd.core.control.decision import Decision
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.ownership import adopt, disown
+from failoverd.core.control.plan import (
     InSync,
     LastGood,
     Plan,
     PlanKind,
     RefusalReason,
     Refused,
-    adopt,
-    disown,
     drifted,
     refusal,
 )

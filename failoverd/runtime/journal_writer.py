@@ -1,19 +1,18 @@
-"""The journal as the reconcilers see it: it may break, and they go on.
+"""The journal as the daemon uses it: it may break or stall, and traffic is steered all the same.
 
-What was verified and applied since the start is kept in memory as well. So limits hold and drift is told from change
-even while the disk does not work; only history is lost.
+Events are written in batches, in the background. Every other call is waited for briefly, and fails without an error.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
-from failoverd.core.guard import PastChange
-from failoverd.core.plan import LastGood, Plan
-from failoverd.core.records import Marker, Observed, RecordSet, Target
+from failoverd.core.records import Target
 from failoverd.core.status import Status
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
 
@@ -21,9 +20,6 @@ T = TypeVar("T")
 
 MOST_EVENTS: Final = 10_000
 """Events waiting for the disk. When it does not work for so long that there are more, the oldest are lost."""
-
-MOST_CHANGES: Final = 1_000
-"""Changes of one target that are kept in memory, for limits of any window."""
 
 PATIENCE: Final = 2.0
 """Seconds that a round waits for one call of the journal: a disk that stalls must not stall the traffic."""
@@ -37,10 +33,8 @@ BATCH: Final = 0.1
 CALM: Final = 5.0
 """The same, while the journal cannot be written."""
 
-Doubt = tuple[Target, Marker, RecordSet]
 
-
-class Memory:
+class JournalWriter:
     """Journal calls that never raise. `run` writes events in the background; start it as a supervised task."""
 
     def __init__(self, journal: Journal, emit: Emit, clock: Clock) -> None:
@@ -51,9 +45,6 @@ class Memory:
         self._events: list[Event] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
-        self._last_good: dict[Target, LastGood] = {}
-        self._changes: dict[Target, list[PastChange]] = {}
-        self._doubted: defaultdict[Target, dict[Doubt, Plan]] = defaultdict(dict)
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -95,72 +86,29 @@ class Memory:
             self._writing = None
         return None
 
+    # -- the rest ------------------------------------------------------------------------------------------------------
+
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._soon(self._journal.update_status(statuses))
 
     async def dismiss(self, policy: str) -> None:
         await self._soon(self._journal.dismiss(policy))
 
-    # -- changes -------------------------------------------------------------------------------------------------------
-
     async def intend(self, plan: Plan, at: float) -> None:
-        """The plan is about to be applied. Until it is settled for certain, it is in doubt."""
-        self._doubted[plan.target][_key(plan)] = plan
         await self._soon(self._journal.intend(plan, at))
 
     async def settle(self, plan: Plan, outcome: ChangeOutcome, detail: str, at: float) -> None:
-        """How it went. A plan that failed stays in doubt: its write may have arrived although its answer did not."""
-        if outcome is ChangeOutcome.FENCED:
-            self._doubted[plan.target].pop(_key(plan), None)
-        if outcome is ChangeOutcome.APPLIED:
-            self._overtake(plan.target, plan.generation)
-            self._last_good[plan.target] = plan.verified(at)
-            change = PastChange(plan.id, at, dict(plan.start), dict(plan.shares_after))
-            self._changes.setdefault(plan.target, []).append(change)
-            del self._changes[plan.target][:-MOST_CHANGES]
         await self._soon(self._journal.settle(plan, outcome, detail, at))
 
-    def doubt(self, plans: Sequence[Plan]) -> None:
-        """Plans that an earlier process began and did not end: the first look at each target tells how they went."""
-        for plan in plans:
-            self._doubted[plan.target][_key(plan)] = plan
-
-    def doubts(self, plan: Plan) -> bool:
-        """Whether the plan was begun, and nobody knows how it went."""
-        return _key(plan) in self._doubted[plan.target]
-
-    async def resolve(self, observed: Observed, at: float) -> Plan | None:
-        """The doubted plan that turns out to be in place: it was applied, whatever became of its answer."""
-        if observed.marker is None or observed.records is None:
-            return None
-        key = (observed.target, observed.marker, observed.records)
-        plan = self._doubted[observed.target].get(key)
-        if plan is None:
-            self._overtake(observed.target, observed.marker.generation)
-            return None
-        await self.settle(plan, ChangeOutcome.APPLIED, "found in place later", at)
-        return plan
-
-    def verified(self, target: Target, good: LastGood) -> None:
-        """The target was found as it should be, at a generation that was written on behalf of somebody else."""
-        self._last_good[target] = good
-
     async def confirm(self, target: Target, good: LastGood) -> None:
-        """The same, known after a restart as well."""
-        self.verified(target, good)
         await self._soon(self._journal.confirm(target, good))
 
+    async def keep(self, state: PolicyState) -> None:
+        await self._soon(self._journal.keep(state))
+
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
-        """What the journal knows, completed by what it could not be told."""
-        found = await self._soon(self._journal.recall(target, since), reads=True) or (None, ())
-        mine = [change for change in self._changes.get(target, []) if change.at > since]
-        changes = {change.change_id: change for change in (*found[1], *mine)}
-        newest = max(
-            (good for good in (self._last_good.get(target), found[0]) if good is not None),
-            key=lambda good: good.generation,
-            default=None,
-        )
-        return newest, tuple(sorted(changes.values(), key=lambda change: change.at))
+        """What the journal knows of a target; nothing, while it cannot be read."""
+        return await self._soon(self._journal.recall(target, since), reads=True) or (None, ())
 
     async def protect(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
         """What the journal answers, or None when it is broken.
@@ -181,15 +129,6 @@ class Memory:
     async def _soon(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
         """The same, for callers that cannot wait."""
         return await self.protect(_hurry(work, HASTE if self._broken else PATIENCE), reads=reads)
-
-    def _overtake(self, target: Target, generation: int) -> None:
-        """The target is at this generation: plans up to it are decided, one way or the other."""
-        doubted = self._doubted[target]
-        self._doubted[target] = {key: plan for key, plan in doubted.items() if plan.generation > generation}
-
-
-def _key(plan: Plan) -> Doubt:
-    return plan.target, plan.marker, plan.after
 
 
 async def _done(work: asyncio.Task[JournalError | None]) -> bool:

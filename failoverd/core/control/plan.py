@@ -1,14 +1,15 @@
 """The difference between what is published and what is wanted: inert, serialisable, and nothing but data.
 
 `diff` answers with one of three: `InSync` (nothing to do), `Refused` (the name is not ours to touch) or a `Plan`. A
-plan cannot be applied: only `guard.review` turns it into the `Approved` that a provider accepts.
+plan cannot be applied: only `limits.pace` turns it into the `Approved` that a provider accepts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from failoverd.core.decide import Decision, Wish
+from failoverd.core.control.decision import Decision
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
 
@@ -28,7 +29,9 @@ class Plan:
     `revision` is the policy revision that the plan was made from. `baseline` is set when somebody else edited the
     record: the shares that failoverd had published before that, which is where the limits count from. `overruled` is
     set when somebody's edit is accepted: what failoverd would have written instead. A `marker` that owns no type is
-    not written: the one that stands there is removed (`marker_text` is None).
+    not written: the one that stands there is removed (`marker_text` is None). `cause` is the most pressing of what it
+    does, and `shifts` what it takes of the ration of each cause, in basis points. `whole` is set when a limit made the
+    plan smaller: the shares that are wanted.
     """
 
     id: str
@@ -43,6 +46,9 @@ class Plan:
     revision: str
     baseline: Mapping[str, int] | None = None
     overruled: RecordSet | None = None
+    cause: Cause = Cause.OPERATOR
+    shifts: Mapping[Cause, int] = field(default_factory=dict)
+    whole: Mapping[str, int] | None = None
 
     @property
     def generation(self) -> int:
@@ -54,14 +60,14 @@ class Plan:
         return self.marker.to_text() if self.marker.types else None
 
     @property
+    def wanted_shares(self) -> Mapping[str, int]:
+        """What the decision wants in full, in the provider's own terms; a limit may have made the plan smaller."""
+        return self.shares_after if self.whole is None else self.whole
+
+    @property
     def start(self) -> Mapping[str, int]:
         """The shares that failoverd itself had published before: what limits are counted from."""
         return self.shares_before if self.baseline is None else self.baseline
-
-    @property
-    def fails_out(self) -> bool:
-        """Whether it moves traffic away from a region that cannot serve it."""
-        return self.decision.wish is Wish.FAILOVER
 
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none."""
@@ -217,74 +223,6 @@ def diff(
         decision=decision,
         revision=revision,
         baseline=last_good.shares if last_good is not None and drifted(observed, last_good) else None,
-    )
-
-
-def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-          revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
-    """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
-
-    A record of another owner is still refused; one of another policy of the same owner is taken over (a rename). One
-    whose marker is older than what was verified (a zone restored on purpose) is taken over above that generation.
-    """
-    refused = refusal(observed, owner)
-    if refused is not None and refused.reason not in {RefusalReason.NO_MARKER, RefusalReason.OTHER_POLICY}:
-        return refused
-    target, marker = observed.target, observed.marker
-    if observed.records is None:
-        return Refused(
-            target,
-            RefusalReason.NO_MARKER,
-            f"{target.key} does not exist, so there is nothing to adopt",
-            "the daemon creates missing records by itself once its regions have verdicts",
-        )
-    stale = marker is not None and last_good is not None and marker.generation < last_good.generation
-    if refused is None and marker is not None and not stale:
-        return InSync(target, marker.generation)
-    floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
-    types = {target.key.type, *(marker.types if marker else ())}
-    shares = observed.records.shares(region_of)
-    return Plan(
-        id=plan_id,
-        kind=PlanKind.ADOPT,
-        target=target,
-        before=observed,
-        after=observed.records,
-        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
-        shares_before=shares,
-        shares_after=shares,
-        decision=decision,
-        revision=revision,
-    )
-
-
-def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-           revision: str) -> Plan | Refused:  # fmt: skip
-    """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are."""
-    refused = refusal(observed, owner)
-    if refused is not None:
-        return refused
-    target, marker = observed.target, observed.marker
-    if observed.records is None or marker is None:
-        return Refused(
-            target,
-            RefusalReason.NO_MARKER,
-            f"{target.key} does not exist, so there is nothing to give back",
-            "remove the record from the policy",
-        )
-    kept = tuple(kind for kind in marker.types if kind is not target.key.type)
-    shares = observed.records.shares(region_of)
-    return Plan(
-        id=plan_id,
-        kind=PlanKind.DISOWN,
-        target=target,
-        before=observed,
-        after=observed.records,
-        marker=Marker(marker.owner, marker.policy, marker.generation + 1, kept),
-        shares_before=shares,
-        shares_after=shares,
-        decision=decision,
-        revision=revision,
     )
 
 

@@ -1,0 +1,120 @@
+"""What a policy wants now, and why: a chain of small stages.
+
+It returns early with a named kind where nothing should move; otherwise every stage that shapes the sum leaves a reason
+with its numbers. Equal inputs give equal outputs, and the reasons alone are enough to redo the sum by hand.
+
+The start is what is published now; of a record that was emptied or edited by somebody else it is what was last verified
+there, so that an edit ends no hold.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.eligible import Eligible, answers, eligible
+from failoverd.core.control.failback import with_failback
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import WHOLE, AllDown, Policy, RecordSet, RecordSpec, RegionSpec, Target, apportion
+
+
+def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: float) -> Decision:
+    """What `policy` wants `record` to answer at `target`.
+
+    Args:
+        policy: the file.
+        record: one of the policy's records.
+        target: one of the record's targets.
+        view: health and what is published.
+        now: seconds since the epoch.
+    """
+    specs = [spec for spec in policy.regions if spec.name in view.regions]
+    published = view.shares(policy.region_of(record.key.type))
+    found = eligible(policy, specs, view, published, now)
+    if found.hold is not None:
+        return _hold(found.hold, policy, record, target, view, found, now)
+    if found.all_down:
+        return _all_down(policy, record, target, view, specs, found, now)
+    shared, until = with_failback(policy, record, view, published, found, now)
+    if found.capped and (not shared.fits or not shared.shares):
+        return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
+    whole = dict(sorted({**found.frozen, **shared.shares}.items()))
+    normal = whole == normal_shares(policy, record, specs) and not found.unknown
+    may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
+    values = {name: answers(view.regions[name], view) for name in sorted(may_answer)}
+    return Decision(
+        target=target,
+        kind=DecisionKind.NORMAL if normal else DecisionKind.FAILOVER,
+        shares=whole,
+        records=answer_with(record, whole, values),
+        reasons=(*found.reasons, *shared.reasons),
+        at=now,
+        until=_soonest(until, *found.capped.values()),
+        values=values,
+    )
+
+
+def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
+    """The answers: a region's share is split evenly among its values; one without any gives its share to the others."""
+    said = {name: Fraction(share) for name, share in shares.items() if values.get(name)}
+    weights: dict[str, int] = {}
+    for name, share in apportion(said, WHOLE).items():
+        weights |= apportion({value: Fraction(1) for value in values[name]}, share)
+    return RecordSet.of(record.key, record.ttl, weights)
+
+
+def _hold(
+    kind: DecisionKind, policy: Policy, record: RecordSpec, target: Target, view: View, found: Eligible, now: float
+) -> Decision:
+    """Leave the record as it is; but an emptied record gets its last good answer back, for holding is no outage."""
+    mine = policy.region_of(record.key.type)
+    good = view.kept(mine)
+    if view.emptied and good is not None:
+        reasons = (*found.reasons, Reason(ReasonCode.RESTORE))
+        return Decision(target, DecisionKind.RESTORE_LAST_GOOD, good.shares(mine), good, reasons, now, found.until)
+    return Decision(target, kind, {}, None, found.reasons, now, found.until)
+
+
+def _doubtful(found: Eligible, now: float) -> Eligible:
+    """The same, told as a hold for as long as the verdicts of those who would get more can take.
+
+    The first of them may be enough, so that is when to look again.
+    """
+    wait = max(found.capped.values()) - now
+    reason = Reason(ReasonCode.COMMON_FALL, "health", regions=tuple(found.capped), numbers={"wait": wait})
+    until = min(found.capped.values())
+    return Eligible(DecisionKind.HOLD_COMMON_FALL, reasons=(*found.reasons, reason), until=until)
+
+
+def _all_down(
+    policy: Policy,
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    specs: list[RegionSpec],
+    found: Eligible,
+    now: float,
+) -> Decision:
+    lost = view.emptied and view.kept(policy.region_of(record.key.type)) is None
+    code = ReasonCode.ALL_DOWN
+    if lost:
+        code = ReasonCode.ALL_DOWN_EMPTY
+    elif policy.when_all_down is AllDown.NORMAL:
+        code = ReasonCode.ALL_DOWN_NORMAL
+    reasons = (*found.reasons, Reason(code, "when_all_down"))
+    if code is ReasonCode.ALL_DOWN:
+        down = Eligible(DecisionKind.HOLD_ALL_DOWN, reasons=reasons)
+        return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, now)
+    shares = normal_shares(policy, record, specs)
+    values = {spec.name: _all_values(spec, record) for spec in specs}
+    published = answer_with(record, shares, values)
+    return Decision(target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, values=values)
+
+
+def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:
+    found = (endpoint.answer(record.key.type) for endpoint in spec.endpoints)
+    return tuple(sorted({answer for answer in found if answer is not None}))
+
+
+def _soonest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)

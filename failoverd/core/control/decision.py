@@ -1,0 +1,108 @@
+"""What a policy wants at a target, and what it looks at to want it: data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from failoverd.core.reasons import Reason
+from failoverd.core.records import RecordSet, Target
+from failoverd.core.region import RegionHealth
+
+
+class DecisionKind(StrEnum):
+    """The named reason of a decision: what kind of answer it is."""
+
+    NORMAL = "normal"  # the shares of the file, all regions well
+    FAILOVER = "failover"  # shares moved away from what the file says
+    ALL_DOWN_NORMAL = "all_down_normal"
+    HOLD_NO_VERDICT = "hold_no_verdict"
+    HOLD_ALL_DOWN = "hold_all_down"
+    HOLD_COMMON_FALL = "hold_common_fall"  # who would get more may be falling as well
+    RESTORE_LAST_GOOD = "restore_last_good"  # a hold, but the record is empty: put back what was
+    OPERATOR = "operator"  # a person decided: adoption, manual return
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a policy wants at a target.
+
+    Attributes:
+        target: where.
+        kind: what kind of answer it is.
+        shares: basis points by region; they sum to `WHOLE`, or are empty when nothing is to be published.
+        records: what to publish, before the provider's own terms; None means "leave it exactly as it is".
+        reasons: the sum.
+        at: when.
+        until: the first moment at which time alone would change it.
+        values: the answers of each region, of which `records` is made.
+        id: chains the decision to its change in logs and history.
+    """
+
+    target: Target
+    kind: DecisionKind
+    shares: Mapping[str, int]
+    records: RecordSet | None
+    reasons: tuple[Reason, ...]
+    at: float
+    until: float | None = None
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    id: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return self.records is None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that a decision may look at, besides the policy and the time.
+
+    Attributes:
+        regions: health of each region that the record type can answer with.
+        current: what the target answers with now; None when the record does not exist.
+        owned: whether our marker stands beside it. Owned and without an answer means that somebody emptied it.
+        last_good: what failoverd last verified there, to put back when the record was emptied during a hold.
+        returning: regions that a person brings back now, whatever `failback` says.
+        drifted: whether somebody else changed the record since it was verified.
+        last_shares: the shares by region that `last_good` was published for, in basis points.
+        fell_together: regions that were withdrawn in a fall of all regions: they come back without a hold.
+    """
+
+    regions: Mapping[str, RegionHealth]
+    current: RecordSet | None = None
+    owned: bool = False
+    last_good: RecordSet | None = None
+    returning: frozenset[str] = frozenset()
+    drifted: bool = False
+    last_shares: Mapping[str, int] = field(default_factory=dict)
+    fell_together: frozenset[str] = frozenset()
+
+    @property
+    def emptied(self) -> bool:
+        """Whether nothing is answered where failoverd answered before."""
+        answers = self.current is not None and bool(self.current.serving)
+        return not answers and (self.owned or self.last_good is not None)
+
+    @property
+    def standing(self) -> RecordSet | None:
+        """Where a decision starts from: what is published, or what was, if somebody else emptied or edited it."""
+        return self.last_good if self.last_good is not None and (self.emptied or self.drifted) else self.current
+
+    def shares(self, region_of: Mapping[str, str]) -> Mapping[str, int]:
+        """The shares by region that `standing` answers with; for our own answer, those that it was published for."""
+        if self.standing is None:
+            return {}
+        ours = self.standing == self.last_good and self.last_shares
+        return self.last_shares if ours else self.standing.shares(region_of)
+
+    @property
+    def published(self) -> frozenset[str]:
+        """The values that `standing` answers with."""
+        return frozenset(answer.value for answer in self.standing.serving) if self.standing is not None else frozenset()
+
+    def kept(self, mine: Mapping[str, str]) -> RecordSet | None:
+        """What was last verified, without values that the policy gave up since: they may be somebody else's by now."""
+        if self.last_good is None:
+            return None
+        answers = tuple(answer for answer in self.last_good.serving if answer.value in mine)
+        return replace(self.last_good, answers=answers) if answers else None

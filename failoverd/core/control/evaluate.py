@@ -1,0 +1,317 @@
+"""The only place that turns what is known into what is done.
+
+The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
+done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
+
+    eligible → failback → allocation → answers (decide) → plan → drift → limits
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from failoverd.core.control import news, progress
+from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.decide import answer_with, decide
+from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.drift import DriftAction, accepting, respond
+from failoverd.core.control.eligible import settled_within
+from failoverd.core.control.identity import identity
+from failoverd.core.control.limits import Approved, Held, PastChange, Skipped, Step, pace, worst
+from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
+from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff, drifted
+from failoverd.core.control.state import Edit, PolicyState, TargetMemory
+from failoverd.core.errors import Permanent
+from failoverd.core.events import Event
+from failoverd.core.reasons import Cause
+from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
+from failoverd.core.region import RegionHealth, RegionState
+from failoverd.core.status import TargetState
+
+MOST_OVERTAKEN: Final = 100
+"""Changes of other writers that one look at a record can bring to light."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is evaluated: everything that stays the same from stage to stage."""
+
+    policy: Policy
+    record: RecordSpec
+    state: PolicyState
+    observed: Observed
+    estate: Estate
+    now: float
+
+    @property
+    def regions(self) -> Mapping[str, RegionHealth]:
+        return self.state.regions(self.record.key.type)
+
+    @property
+    def region_of(self) -> Mapping[str, str]:
+        return self.policy.region_of(self.record.key.type)
+
+
+def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
+    """What is to be done about one target of a policy.
+
+    Args:
+        policy: the file.
+        state: what is known from before, with the health of the regions as it is now.
+        observed: what stands at the target.
+        estate: what the policy shares with others.
+        now: seconds since the epoch.
+
+    Raises:
+        Permanent: the provider cannot say what is wanted.
+    """
+    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now)
+    memory, found = _remembered(case)
+    case = replace(case, state=progress.counted(state) if found is not None else state)
+    view = _view(case, memory)
+    decision = _identified(decide(policy, case.record, observed.target, view, now), memory)
+    memory = replace(_fallen(case, memory, decision, view), kind=decision.kind)
+    events, told = news.decided(memory.told, decision, state.incident)
+    outcome = _concluded(case, replace(memory, told=told), decision)
+    return replace(outcome, events=(*events, *outcome.events), found=found)
+
+
+# -- what is known -----------------------------------------------------------------------------------------------------
+
+
+def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
+    """What is known of the target, brought up to date by what stands there; and a plan that turned out to be in place.
+
+    A change that is dated in the future (the clock was wrong once) counts as made now, once.
+    """
+    memory = case.state.of(case.observed.target)
+    if any(change.at > case.now for change in memory.changes):
+        changes = tuple(replace(change, at=min(change.at, case.now)) for change in memory.changes)
+        memory = replace(memory, changes=changes)
+    memory, found = progress.found_in_place(memory, case.observed, case.now)
+    return _with_others(case, memory), found
+
+
+def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
+    """Changes that other writers of ours made count like our own: the limits are the record's, not the writer's."""
+    marker = case.observed.marker
+    if marker is None or marker.owner != case.estate.owner or marker.generation <= memory.generation:
+        return memory
+    known = max(memory.generation, case.state.generation_of(memory.target))
+    ours = {change.generation for change in memory.changes}
+    unknown = [
+        generation
+        for generation in range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1)
+        if known and generation not in ours
+    ]
+    seen = {Cause.TUNING: 0, Cause.RETURNING: 0}
+    changes = tuple(PastChange(f"generation-{each}", case.now, {}, {}, seen, each) for each in unknown)
+    return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
+
+
+def _view(case: _Case, memory: TargetMemory) -> View:
+    observed, good = case.observed, memory.last_good
+    return View(
+        regions=case.regions,
+        current=observed.records,
+        owned=observed.marker is not None and case.record.key.type in observed.marker.types,
+        last_good=good.records if good is not None else None,
+        returning=case.state.returning,
+        drifted=drifted(observed, good),
+        last_shares=good.shares if good is not None else {},
+        fell_together=frozenset(memory.fell_together),
+    )
+
+
+def _identified(decision: Decision, memory: TargetMemory) -> Decision:
+    """The decision with its id: that of the last one, if it says the same."""
+    essence = news.essence(decision)
+    if memory.told.decision == essence:
+        return replace(decision, id=memory.told.decision_id)
+    named = (essence.kind, sorted(essence.shares.items()), essence.records, sorted(essence.waits))
+    return replace(decision, id=identity("dec", decision.at, decision.target, *named))
+
+
+def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> TargetMemory:
+    """Remember which regions were withdrawn in a fall of all regions, until they are published again.
+
+    They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes.
+    """
+    down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
+    fell = {name: since for name, since in memory.fell_together.items() if down.get(name, since) == since}
+    if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
+        window = max((check.every for check in case.policy.checks), default=0.0) + settled_within(case.policy)
+        last = max(down.values())
+        fell |= {name: since for name, since in down.items() if last - since <= window}
+    published = view.shares(case.region_of)
+    return replace(memory, fell_together={name: since for name, since in fell.items() if not published.get(name)})
+
+
+# -- what is done ------------------------------------------------------------------------------------------------------
+
+
+def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
+    if decision.records is None:
+        return _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING)
+    found = _compared(case, memory, decision, decision.records)
+    if isinstance(found, Refused):
+        events, told = news.refused(memory.told, found, case.state.incident, case.now)
+        memory = replace(memory, told=told)
+        outcome = _ended(case, memory, decision, OutcomeKind.REFUSE, TargetState.REFUSED, events)
+        return replace(outcome, refused=found)
+    if isinstance(found, InSync):
+        return _in_sync(case, memory, decision, found)
+    return _changed(case, memory, decision, found)
+
+
+def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
+    """The difference, in the provider's own terms."""
+    observed = case.observed
+    says_so = observed.records is not None and observed.records.says(desired)
+    normal = observed.records if observed.records is not None and says_so else case.estate.normalise(desired)
+    return diff(
+        observed,
+        normal,
+        decision,
+        plan_id=identity("chg", case.now, observed.target, observed.marker_text, normal),
+        owner=case.estate.owner,
+        region_of=case.region_of,
+        revision=case.policy.source.revision,
+        last_good=memory.last_good,
+    )
+
+
+def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSync) -> Outcome:
+    """What stands there is right, whoever wrote it: another process, or a person whose edit is wanted by now.
+
+    It is remembered as verified. Without this, what is wanted next would be taken for the end of an edit, and would
+    wait like one; and the generation may have grown with another type of the name.
+    """
+    records, good = case.observed.records, memory.last_good
+    verified = None
+    if records is not None:
+        if good is not None and records == good.records:
+            verified = replace(good, generation=found.generation, overruled=found.overruled)
+        else:
+            verified = LastGood(records, found.generation, records.shares(case.region_of), case.now, found.overruled)
+    news_of_it = verified if verified != good else None
+    told = replace(memory.told, drift=("", ""), hold=None, refused="")
+    memory = replace(
+        memory,
+        edit=None,
+        told=told,
+        last_good=verified or good,
+        revision=case.policy.source.revision,
+        generation=max(memory.generation, found.generation),
+    )
+    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC)
+    return replace(outcome, verified=news_of_it)
+
+
+def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) -> Outcome:
+    """There is a difference: what somebody else's edit has to do with it, and what the limits make of it."""
+    good = memory.last_good
+    events: tuple[Event, ...] = ()
+    drift = None
+    if good is not None and drifted(case.observed, good):
+        if memory.edit is None or memory.edit.records != plan.before.records:
+            memory = replace(memory, edit=Edit(plan.before.records, case.now))
+        since = memory.edit.since if memory.edit is not None else case.now
+        in_incident = case.state.incident is not None
+        drift = respond(plan, good, case.policy.on_drift, in_incident=in_incident, since=since, now=case.now)
+        events, told = news.drifted(memory.told, plan, good, drift, case.state.incident, case.now)
+        memory = replace(memory, told=told)
+        if drift.action in {DriftAction.REPORT, DriftAction.WAIT}:
+            outcome = _ended(case, memory, decision, OutcomeKind.DRIFT, TargetState.DRIFTED, events, drift.until)
+            return replace(outcome, plan=plan, drift=drift)
+        if drift.action is DriftAction.ADOPT:
+            plan = accepting(plan)
+    return replace(_limited(case, memory, decision, plan, events), drift=drift)
+
+
+def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, events: tuple[Event, ...]) -> Outcome:
+    paced = pace(_step(case, memory, plan), lambda shares, values: _replanned(case, memory, decision, shares, values))
+    result = paced.result
+    if isinstance(result, Skipped):
+        decision = replace(decision, reasons=(*decision.reasons, result.reason))
+        memory = replace(memory, told=replace(memory.told, hold=None))
+        outcome = _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, events, result.until)
+        return replace(outcome, plan=plan)
+    if isinstance(result, Held):
+        state = worst(case.regions, plan.start)
+        held, told = news.held(memory.told, result, state, case.policy, case.state.incident, case.now)
+        memory = replace(memory, told=told)
+        both = (*events, *held)
+        outcome = _ended(case, memory, decision, OutcomeKind.LIMITED, TargetState.LIMITED, both, result.until)
+        return replace(outcome, plan=result.plan, held=result)
+    return _write(case, memory, decision, result, events, paced.until)
+
+
+def _write(
+    case: _Case,
+    memory: TargetMemory,
+    decision: Decision,
+    approved: Approved,
+    events: tuple[Event, ...],
+    until: float | None,
+) -> Outcome:
+    plan = approved.plan
+    return Outcome(
+        kind=OutcomeKind.WRITE,
+        decision=decision,
+        state=case.state.with_target(memory),
+        events=events,
+        plan=plan,
+        approved=approved,
+        until=_soonest(decision.until, until),
+        order=WRITE_ORDER,
+    )
+
+
+def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
+    specs = [spec for spec in case.policy.regions if spec.name in case.regions]
+    return Step(
+        plan=plan,
+        regions=case.regions,
+        region_of=case.region_of,
+        limits=case.policy.limits,
+        history=memory.changes,
+        edited=bool(memory.revision) and memory.revision != case.policy.source.revision,
+        ttl=case.record.ttl,
+        normal=normal_shares(case.policy, case.record, specs),
+        now=case.now,
+    )
+
+
+def _replanned(
+    case: _Case,
+    memory: TargetMemory,
+    decision: Decision,
+    shares: Mapping[str, int],
+    values: Mapping[str, tuple[str, ...]],
+) -> Plan | None:
+    try:
+        found = _compared(case, memory, decision, answer_with(case.record, shares, values))
+    except Permanent:
+        return None  # such as two values of a CNAME: what is wanted in full can be said, and half of the way cannot
+    return found if isinstance(found, Plan) else None
+
+
+def _ended(
+    case: _Case,
+    memory: TargetMemory,
+    decision: Decision,
+    kind: OutcomeKind,
+    state: TargetState,
+    events: tuple[Event, ...] = (),
+    until: float | None = None,
+) -> Outcome:
+    """Nothing is written: the round ends here."""
+    memory, resumed = progress.through(replace(memory, state=state), case.state.incident, case.now)
+    after, closing = progress.closed(case.policy, case.state.with_target(memory), case.now)
+    told = (*events, *resumed, *closing)
+    return Outcome(kind, decision, after, told, until=_soonest(decision.until, until))
+
+
+def _soonest(*moments: float | None) -> float | None:
+    return min((moment for moment in moments if moment is not None), default=None)

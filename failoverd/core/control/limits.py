@@ -1,0 +1,466 @@
+"""The last look before a write: limits that no decision, however reasoned, may pass.
+
+Limits differ by cause. Leaving what is down meets end-state rules only: never empty, and `min_regions`. Rates and
+counts ration tuning (DEGRADED, capacity, an edited policy) and returning (failback), each by itself: so no budget,
+spent on whatever, keeps a dead region in the answer. A step that is too large is made smaller, never refused for ever:
+
+    d = the distance of what stands and what is wanted (the traffic that would be somewhere else)
+    next = stands + min(1, allowed / d) x (wanted - stands)
+
+First what fails out is taken out, its traffic given to those who are to get more anyway; what remains is made smaller.
+
+`pace` is the only maker of `Approved`, and providers accept nothing else, so the type checker proves that every write
+went through here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Final, NoReturn, final
+
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
+from failoverd.core.records import ELSEWHERE, WHOLE, Limits, apportion
+from failoverd.core.region import RegionHealth, RegionState
+
+LEAST_DWELL: Final = 60.0
+"""Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """A change that was applied to the same target earlier: what the limits per window are counted from.
+
+    `shifts` says, for each cause that is rationed, how much it moved, in basis points; None where an earlier version
+    did not say for which cause. `generation` is what it wrote.
+    """
+
+    change_id: str
+    at: float
+    shares_before: Mapping[str, int]
+    shares_after: Mapping[str, int]
+    shifts: Mapping[Cause, int] | None = None
+    generation: int = 0
+
+    @property
+    def rationed(self) -> Mapping[Cause, int]:
+        """What it took of the rations. Where it is not known for which cause, it was any of them."""
+        if self.shifts is not None:
+            return self.shifts
+        moved = shift(self.shares_before, self.shares_after)
+        return {Cause.TUNING: moved, Cause.RETURNING: moved}
+
+
+_SEAL = object()
+
+
+@final
+class Approved:
+    """A plan that passed every limit. Only `pace` can make one; it cannot be changed, copied, stored or inherited."""
+
+    __slots__ = ("_checks", "_plan")
+    _plan: Plan
+    _checks: tuple[LimitCheck, ...]
+
+    def __init__(self, plan: Plan, checks: tuple[LimitCheck, ...], *, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only the limits approve a plan")
+        object.__setattr__(self, "_plan", plan)
+        object.__setattr__(self, "_checks", checks)
+
+    @property
+    def plan(self) -> Plan:
+        return self._plan
+
+    @property
+    def checks(self) -> tuple[LimitCheck, ...]:
+        return self._checks
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(f"an approval is not changed: {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise TypeError(f"an approval is not changed: {name}")
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("an approval has no other kinds")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an approval is neither copied nor stored: it holds for this moment; review the plan again")
+
+    def __repr__(self) -> str:
+        return f"Approved({self._plan.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A plan that a limit blocks. `until` is when the window lets it pass, or None when only a person can."""
+
+    plan: Plan
+    checks: tuple[LimitCheck, ...]
+    until: float | None
+
+    @property
+    def blocking(self) -> tuple[LimitCheck, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def keeps_dead(self) -> bool:
+        """Whether traffic goes on to what is down."""
+        return self.plan.cause is Cause.FAILING_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Tuning that is not worth a change, or comes too soon after the last one. `until` is when it may be made."""
+
+    plan: Plan
+    reason: Reason
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """What the limits make of a plan. `until` is when more of it may be done, if it was made smaller."""
+
+    result: Approved | Held | Skipped
+    until: float | None = None
+
+
+Replan = Callable[[Mapping[str, int], Mapping[str, tuple[str, ...]]], Plan | None]
+"""The plan that publishes other shares and values, in the provider's own terms; None when it would change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Everything that the limits look at.
+
+    Attributes:
+        plan: what would be written if there were no limits.
+        regions: their health.
+        region_of: answer value to region.
+        limits: from the policy.
+        history: changes applied to the same target, none of them in the future.
+        edited: whether the policy was edited since something was last published by it.
+        ttl: of the record, in seconds.
+        normal: the shares when all is well.
+        now: seconds since the epoch.
+    """
+
+    plan: Plan
+    regions: Mapping[str, RegionHealth]
+    region_of: Mapping[str, str]
+    limits: Limits
+    history: Sequence[PastChange]
+    edited: bool
+    ttl: int
+    normal: Mapping[str, int]
+    now: float
+
+    @property
+    def decision(self) -> Decision:
+        return self.plan.decision
+
+    @property
+    def before(self) -> Mapping[str, int]:
+        return self.plan.start
+
+    @property
+    def wanted(self) -> Mapping[str, int]:
+        return self.plan.shares_after
+
+
+def pace(step: Step, replan: Replan) -> Paced:
+    """Hold a plan against the limits: it is approved, made smaller, skipped or held."""
+    plan = step.plan
+    if unrationed(plan):
+        return _sealed(plan, step, _end_state(plan, step), {})
+    leaving = _failing_out(step)
+    rest, gone = _after_leaving(step, leaving)
+    cause = _cause_of_rest(step, rest)
+    distance = shift(rest, step.wanted)
+    values = _new_values(step, leaving, rest)
+    if gone and distance == 0 and not values:
+        return _sealed(plan, step, _end_state(plan, step), {})
+    skipped = None if gone else _not_worth_it(step, cause, distance)
+    if skipped is not None:
+        return Paced(skipped)
+    return _rationed(step, replan, rest, cause, gone=gone)
+
+
+def marker_only(plan: Plan, limits: Limits) -> Approved:
+    """Approve a plan that writes nothing but the marker: no number of changes per hour keeps a person from it.
+
+    Raises:
+        ValueError: it would change an answer.
+    """
+    if not _leaves_answers(plan):
+        raise ValueError(f"{plan.id} changes what {plan.target} answers")
+    return Approved(plan, (_never_empty(plan), _min_regions(plan, limits)), seal=_SEAL)
+
+
+def shift(one: Mapping[str, int], other: Mapping[str, int]) -> int:
+    """How much of the traffic is somewhere else in `other` than in `one`, in basis points."""
+    regions = {*one, *other}
+    return sum(abs(one.get(region, 0) - other.get(region, 0)) for region in regions) // 2
+
+
+# -- what fails out ----------------------------------------------------------------------------------------------------
+
+
+def unrationed(plan: Plan) -> bool:
+    """Whether there is no traffic to move: told from what the fence will compare, not from what is claimed."""
+    return _answers_nothing(plan) or _leaves_answers(plan)
+
+
+def _answers_nothing(plan: Plan) -> bool:
+    return plan.before.records is None or not plan.before.records.serving
+
+
+def _leaves_answers(plan: Plan) -> bool:
+    return plan.kind in {PlanKind.ADOPT, PlanKind.DISOWN} and plan.after == plan.before.records
+
+
+def _failing_out(step: Step) -> frozenset[str]:
+    """Regions that leave because they are down, or because what they answer with is."""
+    if step.decision.kind is DecisionKind.ALL_DOWN_NORMAL:
+        return frozenset(step.before)
+    return frozenset(
+        name
+        for name, share in step.before.items()
+        if share > 0 and not step.wanted.get(name) and (health := step.regions.get(name)) and not health.serves
+    )
+
+
+def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:
+    """The shares once what fails out has left, and whether anything does.
+
+    What leaves goes to those who are to get more anyway, so nobody gets more than is wanted for it.
+    """
+    gone = _dead_values(step)
+    if not leaving:
+        return step.before, gone
+    freed = sum(share for name, share in step.before.items() if name in leaving)
+    kept = {name: share for name, share in step.before.items() if name not in leaving}
+    lack = {name: max(0, share - kept.get(name, 0)) for name, share in step.wanted.items()}
+    total = sum(lack.values())
+    shares = {
+        name: Fraction(kept.get(name, 0)) + (Fraction(freed * lack.get(name, 0), total) if total else 0)
+        for name in {*kept, *lack}
+    }
+    return apportion(shares, WHOLE), True
+
+
+def _dead_values(step: Step) -> bool:
+    """Whether an endpoint leaves the answer because it is down, whatever becomes of its region."""
+    wanted = frozenset(answer.value for answer in step.plan.after.serving)
+    return any(
+        value not in health.serving and value not in health.unknown
+        for value in _published(step) - wanted
+        if (health := step.regions.get(step.region_of.get(value, ""))) is not None
+    )
+
+
+def _published(step: Step) -> frozenset[str]:
+    found = step.plan.before.records
+    return frozenset(answer.value for answer in found.serving) if found is not None else frozenset()
+
+
+def _new_values(step: Step, leaving: frozenset[str], rest: Mapping[str, int]) -> frozenset[str]:
+    """Answers that come back beside others of their region, which needs no share to move."""
+    published = _published(step)
+    staying = {name for name, share in step.before.items() if share and rest.get(name)} - leaving
+    return frozenset(
+        value
+        for name, values in step.decision.values.items()
+        if name in staying and not published.isdisjoint(values)
+        for value in values
+        if value not in published
+    )
+
+
+# -- what is rationed --------------------------------------------------------------------------------------------------
+
+
+def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
+    """What is left to do is a return if somebody gets back what the file gives it on a good day."""
+    if step.edited:
+        return Cause.OPERATOR
+    back = any(share > rest.get(name, 0) < step.normal.get(name, 0) for name, share in step.wanted.items())
+    endpoints = shift(rest, step.wanted) == 0
+    return Cause.RETURNING if back or endpoints else Cause.TUNING
+
+
+def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
+    if cause is not Cause.TUNING or distance == 0:
+        return None
+    largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
+    if largest < step.limits.min_step and not _overfull(step):
+        numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
+        return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
+    dwell = max(2.0 * step.ttl, LEAST_DWELL)
+    last = max((change.at for change in step.history if Cause.TUNING in change.rationed), default=None)
+    if last is not None and last + dwell > step.now:
+        return Skipped(step.plan, Reason(ReasonCode.DWELL, "limits", numbers={"dwell": dwell}), last + dwell)
+    return None
+
+
+def _overfull(step: Step) -> bool:
+    """Whether a region has more than it can carry."""
+    return any(
+        reason.code is ReasonCode.CAPACITY and step.before.get(reason.region, 0) > reason.numbers["room"]
+        for reason in step.decision.reasons
+    )
+
+
+def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:
+    """Do as much as the ration of the cause allows, and what fails out in any case."""
+    ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
+    spent = _spent(cause)
+    done = [change for change in step.history if spent & change.rationed.keys()]
+    recent = [change for change in done if change.at + ration.changes_window > step.now]
+    moved = sum(
+        sum(change.rationed.get(each, 0) for each in spent)
+        for change in done
+        if change.at + ration.shift_window > step.now
+    )
+    distance, left = shift(rest, step.wanted), ration.max_shift - moved
+    count = LimitCheck(
+        Limit.MAX_CHANGES,
+        len(recent) < ration.max_changes,
+        len(recent) + 1,
+        ration.max_changes,
+        ration.changes_window,
+        cause,
+    )
+    whole = LimitCheck(
+        Limit.MAX_SHIFT, distance <= max(left, 0), moved + distance, ration.max_shift, ration.shift_window, cause
+    )
+    if step.plan.baseline is not None:
+        whole = replace(whole, note=LimitNote.BEFORE_EDIT)
+    if count.passed and whole.passed:
+        return _sealed(step.plan, step, (*_end_state(step.plan, step), whole, count), {cause: distance})
+    again = _freed_at(step, done, cause)
+    if count.passed and left > 0:
+        smaller = _smaller(step, replan, rest, Fraction(left, distance), left)
+        if smaller is not None:
+            checks = (*_end_state(smaller, step), replace(whole, passed=True, note=LimitNote.SMALLER), count)
+            used = shift(rest, smaller.shares_after)
+            made = PastChange(smaller.id, step.now, step.before, smaller.shares_after, {cause: used})
+            return replace(_sealed(smaller, step, checks, {cause: used}), until=_freed_at(step, [*done, made], cause))
+        if moved == 0:
+            checks = (*_end_state(step.plan, step), replace(whole, passed=True, note=LimitNote.INDIVISIBLE), count)
+            return _sealed(step.plan, step, checks, {cause: distance})
+    if gone:
+        leaving = replan(rest, _values_now(step))
+        if leaving is not None:
+            spared = (
+                check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT)
+                for check in (whole, count)
+            )
+            return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), {}), until=again)
+    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), whole, count), again))
+
+
+def _spent(cause: Cause) -> frozenset[Cause]:
+    """Whose changes count towards the ration of a cause. A person's edits are rationed with tuning."""
+    return frozenset({Cause.RETURNING} if cause is Cause.RETURNING else {Cause.TUNING, Cause.OPERATOR})
+
+
+def _smaller(step: Step, replan: Replan, rest: Mapping[str, int], part: Fraction, left: int) -> Plan | None:
+    """The step as far as it may go; None where the provider cannot say one that small."""
+    shares = {
+        name: Fraction(rest.get(name, 0)) + part * (step.wanted.get(name, 0) - rest.get(name, 0))
+        for name in {*rest, *step.wanted}
+    }
+    found = replan(apportion(shares, WHOLE), step.decision.values)
+    if found is None or shift(rest, found.shares_after) > left + _ROUNDED:
+        return None
+    return found if shift(rest, found.shares_after) > 0 else None
+
+
+_ROUNDED: Final = WHOLE // 100
+"""Basis points by which a provider's own weights may differ from what was asked for: one point."""
+
+
+def _values_now(step: Step) -> Mapping[str, tuple[str, ...]]:
+    """The answers of each region that may stay: nothing comes in that was out, unless its region would be empty."""
+    published = _published(step)
+    stays = {name: tuple(v for v in values if v in published) for name, values in step.decision.values.items()}
+    return {name: stays[name] or values for name, values in step.decision.values.items()}
+
+
+def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause) -> float | None:
+    """When the windows have forgotten enough that more may be done; None when nothing was spent."""
+    ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
+    moments = sorted(change.at + window for change in done for window in (ration.shift_window, ration.changes_window))
+    for moment in (moment for moment in moments if moment > step.now):
+        recent = sum(1 for change in done if change.at + ration.changes_window > moment)
+        moved = sum(
+            sum(change.rationed.get(each, 0) for each in _spent(cause))
+            for change in done
+            if change.at + ration.shift_window > moment
+        )
+        if recent < ration.max_changes and moved < ration.max_shift:
+            return moment
+    return None
+
+
+# -- end states --------------------------------------------------------------------------------------------------------
+
+
+def _sealed(plan: Plan, step: Step, checks: tuple[LimitCheck, ...], shifts: Mapping[Cause, int]) -> Paced:
+    """Approve it if the state after it is allowed."""
+    cause = _cause(plan, step, shifts)
+    if all(check.passed for check in checks):
+        whole = None if plan.shares_after == step.wanted else dict(step.wanted)
+        return Paced(Approved(replace(plan, cause=cause, shifts=dict(shifts), whole=whole), checks, seal=_SEAL))
+    return Paced(Held(replace(plan, cause=cause), checks, None))
+
+
+def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
+    """The most pressing of what a plan does."""
+    if _answers_nothing(plan):
+        return Cause.REBUILDING
+    if _failing_out(step) or _dead_values(step):
+        return Cause.FAILING_OUT
+    return next(iter(shifts), Cause.OPERATOR)
+
+
+def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
+    return _never_empty(plan), _min_regions(plan, step.limits)
+
+
+def _never_empty(plan: Plan) -> LimitCheck:
+    serving = len(plan.after.serving)
+    return LimitCheck(Limit.NEVER_EMPTY, serving > 0, serving, 1)
+
+
+def _regions(shares: Mapping[str, int]) -> int:
+    return sum(1 for region, share in shares.items() if share > 0 and region != ELSEWHERE)
+
+
+def _min_regions(plan: Plan, limits: Limits) -> LimitCheck:
+    """A record that is narrower than the limit already may move, but not become narrower still."""
+    before, after = _regions(plan.shares_before), _regions(plan.shares_after)
+
+    def check(*, passed: bool, note: LimitNote = LimitNote.NONE) -> LimitCheck:
+        return LimitCheck(Limit.MIN_REGIONS, passed, after, limits.min_regions, note=note)
+
+    if after >= limits.min_regions:
+        return check(passed=True)
+    if _leaves_answers(plan):
+        return check(passed=True, note=LimitNote.ANSWERS_STAY)
+    if _answers_nothing(plan):
+        return check(passed=True, note=LimitNote.NOTHING_ANSWERED)
+    if plan.shares_before and after >= before:
+        return check(passed=True, note=LimitNote.NO_NARROWER)
+    return check(passed=False)
+
+
+def worst(regions: Mapping[str, RegionHealth], shares: Mapping[str, int]) -> RegionState:
+    """The worst state of a region that has a share."""
+    order = (RegionState.HEALTHY, RegionState.DEGRADED, RegionState.UNKNOWN, RegionState.DOWN)
+    states = [regions[name].state for name, share in shares.items() if share > 0 and name in regions]
+    return max(states, key=order.index, default=RegionState.UNKNOWN)

@@ -1,0 +1,212 @@
+"""What is told of a target: events on transitions only. Each function says the event, if it is news, and what was told.
+
+The command that does the same by hand is known to the provider: a driver puts it in before the event is emitted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypedDict
+
+from failoverd.core.control.decision import Decision
+from failoverd.core.control.drift import DriftAction, DriftResponse
+from failoverd.core.control.incident import Incident
+from failoverd.core.control.limits import Held
+from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
+from failoverd.core.control.state import Essence, HoldTold, Told
+from failoverd.core.events import ChangeApplied, DecisionMade, DriftDetected, Event, FailoverHeld, PlanHeld, PlanRefused
+from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode, tells_health
+from failoverd.core.records import Policy, RecordSet, Target
+from failoverd.core.region import RegionState
+
+WAITS: Final = frozenset(
+    {
+        ReasonCode.FAILBACK_HOLD,
+        ReasonCode.FAILBACK_MANUAL,
+        ReasonCode.FROZEN,
+        ReasonCode.RELEASED,
+        ReasonCode.OVERLOAD,
+        ReasonCode.NO_VERDICT,
+        ReasonCode.PROBER_DOUBTED,
+        ReasonCode.COMMON_FALL,
+        ReasonCode.COMMON_RETURN,
+    }
+)
+"""Reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
+
+_WILL: Final = {
+    DriftAction.RESTORE: "puts its own answer back",
+    DriftAction.REPORT: "only reports it (on_drift: report)",
+    DriftAction.WAIT: "takes it as meant, for an incident is open, and puts its own answer back later",
+    DriftAction.ADOPT: "keeps it until health wants something else (on_drift: adopt)",
+}
+
+News = tuple[tuple[Event, ...], Told]
+
+
+class Names(TypedDict):
+    at: float
+    policy: str
+    incident_id: str
+    record: str
+    provider: str
+    zone: str
+
+
+def names(target: Target, incident_id: str, at: float) -> Names:
+    """What every event about a target says first: which record, where, in which incident and when."""
+    return {
+        "at": at,
+        "policy": target.policy,
+        "incident_id": incident_id,
+        "record": str(target.key),
+        "provider": target.provider,
+        "zone": target.zone,
+    }
+
+
+def id_of(incident: Incident | None) -> str:
+    return incident.id if incident is not None else ""
+
+
+def decided(told: Told, decision: Decision, incident: Incident | None) -> News:
+    """A decision is news when it wants something else than the last one, or why is named anew."""
+    if told.decision_id == decision.id:
+        return (), told
+    event = DecisionMade(
+        **names(decision.target, id_of(incident), decision.at),
+        decision_id=decision.id,
+        verdict=decision.kind,
+        shares=decision.shares,
+        reasons=decision.reasons,
+    )
+    return (event,), replace(told, decision_id=decision.id, decision=essence(decision))
+
+
+def essence(decision: Decision) -> Essence:
+    waits = frozenset(reason.code for reason in decision.reasons if reason.code in WAITS)
+    return Essence(decision.kind, dict(decision.shares), decision.records, waits)
+
+
+def refused(told: Told, found: Refused, incident: Incident | None, at: float) -> News:
+    if told.refused == found.detail:
+        return (), told
+    event = PlanRefused(
+        **names(found.target, id_of(incident), at),
+        decision_id=told.decision_id,
+        reason=found.reason,
+        detail=found.detail,
+        remedy=found.remedy,
+    )
+    return (event,), replace(told, refused=found.detail)
+
+
+def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: Incident | None, at: float) -> News:
+    """A plan that a limit holds is news when what is wanted, the worst region, the cause or the limit changes."""
+    plan = found.plan
+    limits = tuple(check.limit for check in found.blocking)
+    now = HoldTold(dict(plan.shares_after), worst, plan.cause, limits)
+    if told.hold == now:
+        return (), told
+    kind = FailoverHeld if found.keeps_dead else PlanHeld
+    event = kind(
+        **names(plan.target, id_of(incident), at),
+        decision_id=told.decision_id,
+        wanted=plan.shares_after,
+        cause=plan.cause,
+        limits=found.blocking,
+        rule_at=_rule_at(policy, found.blocking[0]),
+        until=found.until,
+    )
+    return (event,), replace(told, hold=now)
+
+
+def _rule_at(policy: Policy, check: LimitCheck) -> str:
+    """Where the limit is written: for its cause alone, or for both."""
+    ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
+    own = f"limits.{ration}.{check.limit}"
+    return policy.source.at(own if own in policy.source.lines else f"limits.{check.limit}")
+
+
+def drifted(
+    told: Told, plan: Plan, last_good: LastGood, response: DriftResponse, incident: Incident | None, at: float
+) -> News:
+    """Somebody else changed the record. Said once while that edit stands, and when something is done to it."""
+    found, will = values(plan.before.records), _WILL[response.action]
+    if (found, will) == told.drift:
+        return (), told
+    event = DriftDetected(
+        **names(plan.target, id_of(incident), at),
+        decision_id=told.decision_id,
+        found=found,
+        expected=values(last_good.records),
+        will=will,
+        kind=response.kind,
+        until=response.until,
+    )
+    return (event,), replace(told, drift=(found, will))
+
+
+def values(records: RecordSet | None) -> str:
+    if records is None or not records.answers:
+        return "no answer"
+    return ", ".join(f"{answer.value} (weight {answer.weight}, ttl {records.ttl})" for answer in records.answers)
+
+
+def weights(records: RecordSet | None) -> Mapping[str, int]:
+    return {answer.value: answer.weight for answer in records.answers} if records is not None else {}
+
+
+# -- a change ----------------------------------------------------------------------------------------------------------
+
+
+def applied(
+    policy: Policy,
+    plan: Plan,
+    checks: tuple[LimitCheck, ...],
+    incident: Incident | None,
+    *,
+    actor: str,
+    took: float,
+    at: float,
+) -> ChangeApplied:
+    evidence = evidence_of(plan, policy)
+    return ChangeApplied(
+        **names(plan.target, id_of(incident), at),
+        decision_id=plan.decision.id,
+        change_id=plan.id,
+        kind=plan.kind,
+        generation=plan.generation,
+        shares_from=plan.shares_before,
+        shares_to=plan.shares_after,
+        answers_from=weights(plan.before.records),
+        answers_to=weights(plan.after),
+        ttl=plan.after.ttl,
+        cause=plan.cause,
+        reasons=plan.decision.reasons,
+        evidence=evidence,
+        limits=checks,
+        rule_at=policy.source.at(rule_of(plan, evidence)),
+        revision=plan.revision,
+        actor=actor,
+        undo="",
+        took=took,
+    )
+
+
+def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:
+    """What is wrong with the regions that the plan touches. A region that is merely ill as well explains nothing."""
+    region_of = policy.region_of(plan.target.key.type)
+    before, after = weights(plan.before.records), weights(plan.after)
+    touched = {region_of.get(value) for value in {*before, *after} if (value in before) != (value in after)}
+    shares = plan.shares_before, plan.shares_after
+    touched |= {region for region in {*shares[0], *shares[1]} if shares[0].get(region) != shares[1].get(region)}
+    told = (reason for reason in plan.decision.reasons if tells_health(reason) and reason.region in touched)
+    return tuple(reason for reason in told if reason.rule != "health")
+
+
+def rule_of(plan: Plan, evidence: tuple[Reason, ...]) -> str:
+    """The policy key that the plan rests on most: of what went wrong, else of its last step."""
+    if plan.kind is PlanKind.RESTORE:
+        return "on_drift"
+    rules = [reason.rule for reason in evidence] or [reason.rule for reason in plan.decision.reasons[-1:]]
+    return next(iter(rules), "")

@@ -1,0 +1,130 @@
+"""Whose a name is: taking a record over, and giving it back. Only the marker is written; no answer changes."""
+
+from collections.abc import Mapping
+
+from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.identity import identity
+from failoverd.core.control.limits import marker_only
+from failoverd.core.control.outcome import WRITE_ORDER, Outcome, OutcomeKind
+from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, RefusalReason, Refused, refusal
+from failoverd.core.control.state import PolicyState
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import Marker, Observed, Policy
+
+
+def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
+          revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
+    """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
+
+    A record of another owner is still refused; one of another policy of the same owner is taken over (a rename). One
+    whose marker is older than what was verified (a zone restored on purpose) is taken over above that generation.
+    """
+    refused = refusal(observed, owner)
+    if refused is not None and refused.reason not in {RefusalReason.NO_MARKER, RefusalReason.OTHER_POLICY}:
+        return refused
+    target, marker = observed.target, observed.marker
+    if observed.records is None:
+        return Refused(
+            target,
+            RefusalReason.NO_MARKER,
+            f"{target.key} does not exist, so there is nothing to adopt",
+            "the daemon creates missing records by itself once its regions have verdicts",
+        )
+    stale = marker is not None and last_good is not None and marker.generation < last_good.generation
+    if refused is None and marker is not None and not stale:
+        return InSync(target, marker.generation)
+    floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
+    types = {target.key.type, *(marker.types if marker else ())}
+    shares = observed.records.shares(region_of)
+    return Plan(
+        id=plan_id,
+        kind=PlanKind.ADOPT,
+        target=target,
+        before=observed,
+        after=observed.records,
+        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        shares_before=shares,
+        shares_after=shares,
+        decision=decision,
+        revision=revision,
+    )
+
+
+def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
+           revision: str) -> Plan | Refused:  # fmt: skip
+    """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are."""
+    refused = refusal(observed, owner)
+    if refused is not None:
+        return refused
+    target, marker = observed.target, observed.marker
+    if observed.records is None or marker is None:
+        return Refused(
+            target,
+            RefusalReason.NO_MARKER,
+            f"{target.key} does not exist, so there is nothing to give back",
+            "remove the record from the policy",
+        )
+    kept = tuple(kind for kind in marker.types if kind is not target.key.type)
+    shares = observed.records.shares(region_of)
+    return Plan(
+        id=plan_id,
+        kind=PlanKind.DISOWN,
+        target=target,
+        before=observed,
+        after=observed.records,
+        marker=Marker(marker.owner, marker.policy, marker.generation + 1, kept),
+        shares_before=shares,
+        shares_after=shares,
+        decision=decision,
+        revision=revision,
+    )
+
+
+# -- as outcomes -------------------------------------------------------------------------------------------------------
+
+
+def adopted(
+    policy: Policy, state: PolicyState, observed: Observed, owner: str, actor: str, now: float
+) -> Outcome | InSync:
+    """What it takes to take a record over on behalf of `actor`; InSync when it is ours already."""
+    decision = _by_hand(observed, ReasonCode.ADOPT, f"{actor} adopts {observed.target.key}; its answers stay", now)
+    found = adopt(
+        observed,
+        decision,
+        plan_id=identity("chg", now, decision),
+        owner=owner,
+        region_of=policy.region_of(observed.target.key.type),
+        revision=policy.source.revision,
+        last_good=state.of(observed.target).last_good,
+    )
+    return found if isinstance(found, InSync) else _outcome(policy, state, decision, found)
+
+
+def disowned(
+    policy: Policy, state: PolicyState, observed: Observed, owner: str, actor: str, now: float
+) -> Outcome | InSync:
+    """What it takes to give a record back on behalf of `actor`."""
+    words = f"{actor} gives {observed.target.key} back; its answers stay"
+    decision = _by_hand(observed, ReasonCode.DISOWN, words, now)
+    found = disown(
+        observed,
+        decision,
+        plan_id=identity("chg", now, decision),
+        owner=owner,
+        region_of=policy.region_of(observed.target.key.type),
+        revision=policy.source.revision,
+    )
+    return _outcome(policy, state, decision, found)
+
+
+def _by_hand(observed: Observed, code: ReasonCode, words: str, now: float) -> Decision:
+    target, reasons = observed.target, (Reason(code, detail=words),)
+    decided = identity("dec", now, target, words)
+    return Decision(target, DecisionKind.OPERATOR, {}, observed.records, reasons, now, id=decided)
+
+
+def _outcome(policy: Policy, state: PolicyState, decision: Decision, found: Plan | Refused) -> Outcome:
+    if isinstance(found, Refused):
+        return Outcome(OutcomeKind.REFUSE, decision, state, refused=found)
+    approved = marker_only(found, policy.limits)
+    return Outcome(OutcomeKind.WRITE, decision, state, plan=found, approved=approved, order=WRITE_ORDER)

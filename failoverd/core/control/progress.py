@@ -1,0 +1,171 @@
+"""What becomes of a round: a write that came about or did not, a provider that cannot be asked, an incident that ends.
+
+All of it is told as the state afterwards and the events that are news; what was decided stands in `evaluate`.
+"""
+
+from dataclasses import replace
+
+from failoverd.core.control import news
+from failoverd.core.control.identity import identity
+from failoverd.core.control.incident import Incident
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import Plan
+from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
+from failoverd.core.errors import FailoverdError
+from failoverd.core.events import Event, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
+from failoverd.core.records import Observed, Policy, Target
+from failoverd.core.status import TargetState
+
+Progress = tuple[PolicyState, tuple[Event, ...]]
+
+
+# -- writes ------------------------------------------------------------------------------------------------------------
+
+
+def began(state: PolicyState, plan: Plan) -> PolicyState:
+    """The plan is about to be sent. Until it is settled for certain, it is in doubt."""
+    memory = state.of(plan.target)
+    others = tuple(doubt for doubt in memory.doubts if not _same(doubt, plan))
+    return state.with_target(replace(memory, doubts=(*others, plan)))
+
+
+def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progress:
+    """The plan was read back as it was written."""
+    whole = plan.shares_after == plan.wanted_shares
+    memory = settled_as_applied(state.of(plan.target), plan, now)
+    told = replace(memory.told, drift=("", ""), hold=memory.told.hold if not whole else None, refused="")
+    memory = replace(
+        memory,
+        edit=None,
+        told=told,
+        state=TargetState.IN_SYNC if whole else TargetState.LIMITED,
+        revision=plan.revision if whole else memory.revision,
+    )
+    memory, resumed = through(memory, state.incident, now)
+    after, ended = closed(policy, counted(state.with_target(memory)), now)
+    return after, (*resumed, *ended)
+
+
+def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMemory:
+    """What is known of the target once the plan is in place."""
+    change = PastChange(plan.id, now, dict(plan.start), dict(plan.shares_after), dict(plan.shifts), plan.generation)
+    kept = tuple(each for each in memory.changes if each.change_id != plan.id)
+    return replace(
+        memory,
+        last_good=plan.verified(now),
+        changes=(*kept, change)[-MOST_CHANGES:],
+        doubts=overtaken(memory.doubts, plan.generation),
+        generation=max(memory.generation, plan.generation),
+    )
+
+
+def fenced(state: PolicyState, plan: Plan) -> PolicyState:
+    """The provider refused the plan and changed nothing: there is no doubt about it."""
+    memory = state.of(plan.target)
+    return state.with_target(replace(memory, doubts=tuple(doubt for doubt in memory.doubts if not _same(doubt, plan))))
+
+
+def found_in_place(memory: TargetMemory, observed: Observed, now: float) -> tuple[TargetMemory, Plan | None]:
+    """A plan of which nobody knew how it went, and which stands there: it was applied, whatever its answer became."""
+    marker = observed.marker
+    if marker is None or observed.records is None:
+        return memory, None
+    for doubt in memory.doubts:
+        if doubt.marker == marker and doubt.after == observed.records:
+            return settled_as_applied(memory, doubt, now), doubt
+    return replace(memory, doubts=overtaken(memory.doubts, marker.generation)), None
+
+
+def doubts(state: PolicyState, plan: Plan) -> bool:
+    """Whether the plan was begun, and nobody knows how it went."""
+    return any(_same(doubt, plan) for doubt in state.of(plan.target).doubts)
+
+
+def overtaken(plans: tuple[Plan, ...], generation: int) -> tuple[Plan, ...]:
+    """Those that are still in doubt where this generation stands: plans up to it are settled, one way or the other."""
+    return tuple(plan for plan in plans if plan.generation > generation)
+
+
+def _same(one: Plan, other: Plan) -> bool:
+    return one.marker == other.marker and one.after == other.after
+
+
+# -- providers that cannot be asked ------------------------------------------------------------------------------------
+
+
+def delayed(
+    state: PolicyState, target: Target, error: FailoverdError, plan: Plan | None, retry_in: float, now: float
+) -> tuple[PolicyState, tuple[TargetDelayed, ...]]:
+    """The target cannot be read or written. Told when it begins, and when the reason or what is wanted changes."""
+    memory = state.of(target)
+    told = replace(memory.told, failures=memory.told.failures + 1)
+    wanted = dict(plan.shares_after) if plan is not None else {}
+    events: tuple[TargetDelayed, ...] = ()
+    if told.delay != (error.reason, wanted):
+        told = replace(told, delay=(error.reason, wanted))
+        event = TargetDelayed(
+            **news.names(target, news.id_of(state.incident), now),
+            decision_id=told.decision_id,
+            reason=error.reason,
+            detail=error.detail,
+            remedy=error.remedy,
+            retry_in=retry_in,
+            attempts=told.failures,
+            wanted=wanted,
+        )
+        events = (event,)
+    return state.with_target(replace(memory, told=told, state=TargetState.DELAYED)), events
+
+
+def through(memory: TargetMemory, incident: Incident | None, now: float) -> tuple[TargetMemory, tuple[Event, ...]]:
+    """The target could be worked on. Told if it could not be before."""
+    told = memory.told
+    if not told.failures:
+        return memory, ()
+    resumed = TargetResumed(
+        **news.names(memory.target, news.id_of(incident), now),
+        decision_id=told.decision_id,
+        attempts=told.failures + 1,
+    )
+    return replace(memory, told=replace(told, failures=0, delay=None)), (resumed,)
+
+
+# -- incidents ---------------------------------------------------------------------------------------------------------
+
+
+def opened(policy: Policy, state: PolicyState, cause: str, now: float) -> Progress:
+    """The policy's incident begins now, unless it is open already."""
+    if state.incident is not None:
+        return state, ()
+    incident = Incident(identity("inc", now, policy.name, cause), now)
+    event = IncidentOpened(at=now, policy=policy.name, incident_id=incident.id, cause=cause, runbook=policy.runbook)
+    return replace(state, incident=incident), (event,)
+
+
+def counted(state: PolicyState) -> PolicyState:
+    """One more change since the incident opened."""
+    if state.incident is None:
+        return state
+    return replace(state, incident=replace(state.incident, changes=state.incident.changes + 1))
+
+
+def closed(policy: Policy, state: PolicyState, now: float) -> Progress:
+    """The incident ends when every endpoint is well and every target holds what the file says for such a day."""
+    if state.incident is None or not state.calm or not all(state.of(target).normal for target in policy.targets):
+        return state, ()
+    return ended(state, now)
+
+
+def ended(state: PolicyState, now: float) -> Progress:
+    """The incident ends. Without an open one nothing happens."""
+    incident = state.incident
+    if incident is None:
+        return state, ()
+    event = IncidentClosed(
+        at=now,
+        policy=state.policy,
+        incident_id=incident.id,
+        lasted=now - incident.opened_at,
+        changes=incident.changes,
+    )
+    return replace(state, incident=None), (event,)

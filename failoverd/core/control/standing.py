@@ -1,0 +1,77 @@
+"""Where a target stands, as `failoverctl status` tells it."""
+
+from dataclasses import replace
+from typing import Final
+
+from failoverd.core.control import news
+from failoverd.core.control.drift import DriftAction
+from failoverd.core.control.outcome import Outcome
+from failoverd.core.control.plan import Plan
+from failoverd.core.errors import FailoverdError
+from failoverd.core.records import Observed, Policy
+from failoverd.core.status import TargetState, TargetStatus
+
+_REMEDIES: Final = {
+    DriftAction.REPORT: "on_drift is report: put it back by hand, or write on_drift: restore or adopt in the policy",
+    DriftAction.WAIT: "to keep it, say on_drift: adopt in the policy; to end it now, put the answer back by hand",
+}
+
+
+def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: str, now: float) -> TargetStatus:
+    """After a round in which nothing was written. `manual` does by hand what is wanted."""
+    decision, target = outcome.decision, observed.target
+    records, marker = observed.records, observed.marker
+    published = records.shares(policy.region_of(target.key.type)) if records is not None else {}
+    status = TargetStatus(
+        target=target,
+        at=now,
+        state=outcome.state.of(target).state or TargetState.HOLDING,
+        kind=decision.kind,
+        generation=marker.generation if marker is not None else 0,
+        wanted=decision.shares,
+        published=published,
+        reasons=decision.reasons,
+        until=outcome.until,
+    )
+    if outcome.refused is not None:
+        return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
+    if outcome.held is not None:
+        return replace(status, checks=outcome.held.blocking, manual=manual)
+    if outcome.drift is not None and outcome.plan is not None:
+        remedy = _REMEDIES.get(outcome.drift.action, "")
+        return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
+    return status
+
+
+def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:
+    """After a write that was read back. What a limit left for later is wanted still."""
+    decision = outcome.decision
+    return TargetStatus(
+        target=plan.target,
+        at=now,
+        state=state,
+        kind=decision.kind,
+        generation=plan.generation,
+        wanted=decision.shares,
+        published=plan.shares_after,
+        reasons=decision.reasons,
+        checks=outcome.approved.checks if outcome.approved is not None and plan.whole is not None else (),
+        until=outcome.until,
+    )
+
+
+def after_failure(
+    before: TargetStatus, error: FailoverdError, plan: Plan | None, manual: str, until: float, now: float
+) -> TargetStatus:
+    """The target cannot be read or written: what was published when it could be, and what is wanted, if known."""
+    return replace(
+        before,
+        at=now,
+        state=TargetState.DELAYED,
+        wanted=dict(plan.shares_after) if plan is not None else {},
+        detail=f"{error.detail} ({error.reason})",
+        remedy=error.remedy,
+        manual=manual,
+        checks=(),
+        until=until,
+    )

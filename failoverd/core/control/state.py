@@ -1,0 +1,167 @@
+"""Everything that a decision rests on besides the policy and what stands in DNS: one value, to JSON and back.
+
+The journal keeps it, a restart and `failoverctl plan` take it up. What is in it is told by `evaluate` and `progress`
+alone; the health of regions comes from `core.health`, and is put in before each decision.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.incident import Incident
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.reasons import Cause, Limit, ReasonCode
+from failoverd.core.records import RecordSet, RecordType, Target
+from failoverd.core.region import RegionHealth, RegionState
+from failoverd.core.status import TargetState
+
+STATE_VERSION = 1
+"""Grows with each change of `PolicyState` that an older version could not read."""
+
+MOST_CHANGES = 1_000
+"""Changes of one target that are remembered, for limits of any window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Somebody's edit that stands, and since when it was seen."""
+
+    records: RecordSet | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Essence:
+    """What makes a decision news: another kind, other shares or answers, or another reason for standing still."""
+
+    kind: DecisionKind
+    shares: Mapping[str, int]
+    records: RecordSet | None
+    waits: frozenset[ReasonCode]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTold:
+    """What was told of a plan that a limit holds: it is news when any of it changes."""
+
+    wanted: Mapping[str, int]
+    worst: RegionState
+    cause: Cause
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told last of a target, so that the same thing is not told twice.
+
+    Attributes:
+        decision_id: chains what follows to the last decision that was news.
+        decision: what made it news.
+        drift: the edit that was told, and what was said to become of it.
+        hold: the plan that a limit holds.
+        refused: why the name is not touched.
+        delay: why it waits, and for what.
+        failures: tries in a row that did not get through.
+    """
+
+    decision_id: str = ""
+    decision: Essence | None = None
+    drift: tuple[str, str] = ("", "")
+    hold: HoldTold | None = None
+    refused: str = ""
+    delay: tuple[str, Mapping[str, int]] | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMemory:
+    """What is known of one target from before.
+
+    Attributes:
+        target: which.
+        last_good: what failoverd last verified there.
+        changes: those that limits may still count, oldest first.
+        doubts: plans that were begun, and of which nobody knows how they went.
+        edit: somebody's edit that stands.
+        fell_together: regions that were withdrawn in a fall of all regions, and since when each was down.
+        revision: the policy revision whose wish was last published in full.
+        generation: the highest generation of the name that was seen here.
+        state: where it stood after its last round; None before the first one.
+        kind: what kind of answer was last decided on.
+        told: what was told last.
+    """
+
+    target: Target
+    last_good: LastGood | None = None
+    changes: tuple[PastChange, ...] = ()
+    doubts: tuple[Plan, ...] = ()
+    edit: Edit | None = None
+    fell_together: Mapping[str, float] = field(default_factory=dict)
+    revision: str = ""
+    generation: int = 0
+    state: TargetState | None = None
+    kind: DecisionKind | None = None
+    told: Told = Told()
+
+    @property
+    def normal(self) -> bool:
+        """Whether it holds what the file says for a day on which nothing is wrong."""
+        return self.state is TargetState.IN_SYNC and self.kind is DecisionKind.NORMAL
+
+
+Verdicts = Mapping[RecordType, Mapping[str, RegionHealth]]
+"""The health of each region that a record of that type can answer with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """One policy.
+
+    Attributes:
+        policy: its name.
+        version: of this shape.
+        epoch: of the leader who wrote it; one member alone is epoch 0.
+        incident: the open one.
+        verdicts: the health of its regions, by record type.
+        calm: whether every endpoint is HEALTHY.
+        returning: regions that a person brings back now, whatever `failback` says.
+        targets: what is known of each target from before, by `key_of`.
+    """
+
+    policy: str
+    version: int = STATE_VERSION
+    epoch: int = 0
+    incident: Incident | None = None
+    verdicts: Verdicts = field(default_factory=dict)
+    calm: bool = True
+    returning: frozenset[str] = frozenset()
+    targets: Mapping[str, TargetMemory] = field(default_factory=dict)
+
+    def of(self, target: Target) -> TargetMemory:
+        """What is known of a target: nothing yet, if it is new."""
+        return self.targets.get(key_of(target)) or TargetMemory(target)
+
+    def with_target(self, memory: TargetMemory) -> "PolicyState":
+        """The same, with this memory of its target."""
+        return replace(self, targets={**self.targets, key_of(memory.target): memory})
+
+    def regions(self, record_type: RecordType) -> Mapping[str, RegionHealth]:
+        return self.verdicts.get(record_type, {})
+
+    def generation_of(self, target: Target) -> int:
+        """The highest generation of a name that this policy knows of, whichever type it was written for."""
+        name = (target.provider, target.zone, target.key.name)
+        return max(
+            (each.generation for each in self.targets.values() if _name(each.target) == name),
+            default=0,
+        )
+
+
+def key_of(target: Target) -> str:
+    """What tells a target from the others of its policy."""
+    return f"{target.provider} {target.zone} {target.key}"
+
+
+def _name(target: Target) -> tuple[str, str, str]:
+    return target.provider, target.zone, target.key.name

@@ -1,0 +1,146 @@
+"""Why a decision came out as it did, and what it was measured against: codes and numbers.
+
+A reason has all the numbers that its sentence needs, so that a person can redo the sum and a test can compare numbers.
+The sentences are made in `telemetry/prose.py`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """What is told. In brackets the numbers, by name: shares and scores in basis points, times in seconds."""
+
+    # the health of one region, [score]; `detail` is the evidence
+    REGION_UNKNOWN = "region_unknown"
+    REGION_HEALTHY = "region_healthy"
+    REGION_DEGRADED = "region_degraded"
+    REGION_DOWN = "region_down"
+
+    # why nothing moves
+    NO_VERDICT = "no_verdict"  # `regions` were never seen
+    PROBER_DOUBTED = "prober_doubted"  # nobody is known to serve, and not all are known to be down
+    ALL_DOWN = "all_down"  # the answer is kept
+    COMMON_FALL = "common_fall"  # [wait]: `regions` would get more, and their own verdicts are open
+    DEADBAND = "deadband"  # [step, min_step]: too little to be worth a change
+    DWELL = "dwell"  # [dwell]: tuned a moment ago; resolvers still use the answer before
+
+    # what else shapes the answer
+    RESTORE = "restore"  # the record is empty: its last verified answer is put back
+    ALL_DOWN_NORMAL = "all_down_normal"  # every region is down, and the policy says to publish the normal shares
+    ALL_DOWN_EMPTY = "all_down_empty"  # every region is down, and nothing is answered: the normal shares
+    FROZEN = "frozen"  # [share]: lost from sight, and keeps it
+    RELEASED = "released"  # [share]: lost from sight, and what it answers with is down
+    FAILBACK_HOLD = "failback_hold"  # [well, hold]
+    FAILBACK_MANUAL = "failback_manual"  # a person brings it back
+    FAILBACK_WAIVED = "failback_waived"  # `regions` are let in early: nobody else can carry the traffic
+    COMMON_RETURN = "common_return"  # `regions` fell together with all others: they come back without a hold
+    PULL = "pull"  # [pull, share, score]
+    CAPACITY = "capacity"  # [wanted, room, score], and [capacity, demand] where they are stated
+    OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
+    SPILL = "spill"  # [carried, rest]: `regions` are full
+    OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
+    SHARE = "share"  # [share]
+    SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
+
+    # what a person did; `detail` says who
+    ADOPT = "adopt"
+    DISOWN = "disown"
+
+    REGION = "region"  # as versions before this told the health of a region
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of the sum.
+
+    Attributes:
+        code: which.
+        rule: the dotted policy key that it obeys.
+        region: the region that it is about.
+        regions: the regions that it is about, where there may be several.
+        numbers: by name, as the code says.
+        shares: by region, in basis points.
+        detail: words that come from elsewhere: evidence, who did it.
+        text: the sentence, where an earlier version told it; empty in what this one makes.
+    """
+
+    code: ReasonCode
+    rule: str = ""
+    region: str = ""
+    regions: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
+    text: str = ""
+
+
+_HEALTH = frozenset(
+    {
+        ReasonCode.REGION_UNKNOWN,
+        ReasonCode.REGION_HEALTHY,
+        ReasonCode.REGION_DEGRADED,
+        ReasonCode.REGION_DOWN,
+        ReasonCode.REGION,
+    }
+)
+
+
+def tells_health(reason: Reason) -> bool:
+    """Whether it tells the health of one region."""
+    return reason.code in _HEALTH
+
+
+# -- what a change is measured against ---------------------------------------------------------------------------------
+
+
+class Cause(StrEnum):
+    """Why traffic leaves or enters a region."""
+
+    FAILING_OUT = "failing_out"  # it is down, or what it answers with is
+    REBUILDING = "rebuilding"  # nothing is answered, so there is no traffic to move
+    OPERATOR = "operator"  # a person said so: an edited policy, adoption
+    TUNING = "tuning"  # DEGRADED, capacity or demand
+    RETURNING = "returning"  # failback
+
+    @property
+    def urgent(self) -> bool:
+        """Whether traffic is lost for as long as it waits."""
+        return self in {Cause.FAILING_OUT, Cause.REBUILDING}
+
+
+class Limit(StrEnum):
+    NEVER_EMPTY = "never_empty"
+    MIN_REGIONS = "min_regions"
+    MAX_SHIFT = "max_shift"
+    MAX_CHANGES = "max_changes"
+
+
+class LimitNote(StrEnum):
+    """Why a limit lets a change pass that its numbers alone would not."""
+
+    NONE = ""
+    ANSWERS_STAY = "answers_stay"  # only the marker is written
+    NOTHING_ANSWERED = "nothing_answered"
+    NO_NARROWER = "no_narrower"  # it was narrower than the limit before
+    FAILING_OUT = "failing_out"  # what is down leaves at once
+    INDIVISIBLE = "indivisible"  # the provider cannot say a smaller step, and nothing else moved in the window
+    BEFORE_EDIT = "before_edit"  # counted from before somebody else's edit
+    SMALLER = "smaller"  # the step was made smaller
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCheck:
+    """One limit with its numbers: `found` against `allowed`, within `window` seconds where it is a rate.
+
+    Shifts are in basis points. `cause` is whose ration it is.
+    """
+
+    limit: Limit
+    passed: bool
+    found: float
+    allowed: float
+    window: float = 0.0
+    cause: Cause | None = None
+    note: LimitNote = LimitNote.NONE

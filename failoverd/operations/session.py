@@ -1,0 +1,133 @@
+"""An operator's session: the same files, providers, state and rules that the daemon has."""
+
+import os
+import pwd
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from failoverd.config.loader import Config
+from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.plan import Plan
+from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.events import ChangeVerified, Event
+from failoverd.core.records import Check, Policy, Target
+from failoverd.ports import Clock, Prober, Provider
+from failoverd.runtime.applying import Applier
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.proving import Prover
+from failoverd.runtime.states import States
+from failoverd.runtime.supervising import describe
+
+PROOF_PATIENCE: Final = 5.0
+"""Seconds that an operator waits for the authoritative servers to agree, for all changes of one command together."""
+
+
+@dataclass(slots=True)
+class _Patience:
+    """Seconds that are left to wait for proofs."""
+
+    left: float = PROOF_PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Everything that operations need.
+
+    Attributes:
+        config: the daemon's configuration.
+        policies: the sound ones, by name.
+        providers: by name; opened for reading only, or for writing as well.
+        states: what is known of each policy from before, as the daemon left it in the journal.
+        journal: where it is kept.
+        prover: asks the authoritative servers.
+        equip: probers for some checks of a policy (or of the sentinels), by the name of the check. Raises ConfigError.
+        clock: the time.
+        events: what was told in this session.
+        fresh: whether a daemon is alive, so that what it said of the regions' past is believed.
+    """
+
+    config: Config
+    policies: Mapping[str, Policy]
+    providers: Mapping[str, Provider]
+    states: States
+    journal: JournalWriter
+    prover: Prover
+    equip: Callable[[str, Sequence[Check]], Mapping[str, Prober]]
+    clock: Clock
+    events: list[Event]
+    fresh: bool
+    patience: _Patience = field(default_factory=_Patience)
+
+    def policy(self, name: str) -> Policy:
+        """Raises ConfigError when there is no sound policy of that name."""
+        if name not in self.policies:
+            known = ", ".join(sorted(self.policies)) or "none"
+            raise ConfigError(
+                f"there is no sound policy {name!r}; there are: {known}",
+                reason="policy_unknown",
+                remedy="failoverctl check lists what is wrong with the files",
+            )
+        return self.policies[name]
+
+    def estate(self, target: Target) -> Estate:
+        return Estate(self.config.owner, self.providers[target.provider].normalise)
+
+    async def recalled(self, policy: Policy, target: Target) -> PolicyState:
+        """The policy's state, with what the journal knows of a target."""
+        await self.states.recall(target, self.clock() - policy.limits.longest_window)
+        return self.states.of(policy.name)
+
+    async def apply(self, policy: Policy, outcome: Outcome) -> str:
+        """Carry a write out in the name of who is at the keyboard; says what the authoritative servers say of it.
+
+        Raises:
+            ProviderError: as the provider said.
+        """
+        if outcome.plan is None:
+            raise ValueError("there is nothing to apply")
+        applier = Applier(self.states, self.journal, self.prover, self.events.append, self.clock, actor())
+        await applier.apply(self.providers[outcome.plan.target.provider], outcome, policy)
+        await self.states.keep(policy.name)
+        return await self._proof(outcome.plan)
+
+    async def _proof(self, plan: Plan) -> str:
+        """What the authoritative servers say of a change, once they agree or patience ends.
+
+        The proof ends with the command. The change stands either way, and a daemon would find it in place.
+        """
+        began = self.clock()
+        await self.prover.settle(self.patience.left)
+        self.patience.left = max(0.0, self.patience.left - (self.clock() - began))
+        for event in self.events:
+            if isinstance(event, ChangeVerified) and event.change_id == plan.id:
+                return event.witnesses
+        standing = self.prover.standing(plan)
+        return f"not proved within {PROOF_PATIENCE:g}s: {standing}" if standing is not None else ""
+
+
+def actor() -> str:
+    """Who is at the keyboard, for the record: `alice@host`, with the person behind sudo.
+
+    The system says who runs this. The environment, which anybody can set, is believed only of root: sudo made it.
+    """
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"uid:{uid}"  # a container often runs as a user that its passwd does not list
+    if uid == 0:
+        user = os.environ.get("SUDO_USER") or user
+    return f"{user}@{socket.gethostname()}"
+
+
+def classified(error: Exception) -> FailoverdError:
+    """What failoverd did not foresee, said like everything else: what happened, where, and what to do."""
+    if isinstance(error, FailoverdError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        words = f"{error.filename}: {error.strerror}"
+        return FailoverdError(words, reason="system_error", remedy="look at that file, and at who may read or write it")
+    return FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")

@@ -1,0 +1,158 @@
+"""Everything that works on policies, put together: the same for the daemon and for a simulated one.
+
+What it is put into comes from outside: a journal, providers, authoritative servers, a timetable, the time, and chance.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from failoverd.core.control.plan import Plan
+from failoverd.core.control.state import PolicyState
+from failoverd.core.events import Event
+from failoverd.core.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
+from failoverd.core.records import Check, Endpoint
+from failoverd.core.status import Status
+from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
+from failoverd.runtime.applying import Applier
+from failoverd.runtime.board import Board
+from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.policy_runner import PolicyRunner
+from failoverd.runtime.probing import Pace, Probing
+from failoverd.runtime.proving import DISPUTE_AFTER, Prover
+from failoverd.runtime.states import States
+from failoverd.runtime.supervising import supervise
+from failoverd.runtime.target_worker import Names, Tools
+from failoverd.runtime.vantage import Vantage
+
+Sentinels = Sequence[tuple[Endpoint, Check]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an engine is put into.
+
+    Attributes:
+        journal: what it remembers by.
+        providers: by name, as the policies call them.
+        authorities: the authoritative servers, asked after each change.
+        timetable: runs what is regular.
+        clock: the time; steady.
+        emit: is told of every event; the journal hears of it besides.
+        chance: where jitter comes from.
+    """
+
+    journal: Journal
+    providers: Mapping[str, Provider]
+    authorities: Authorities
+    timetable: Timetable
+    clock: Clock
+    emit: Emit
+    chance: random.Random = field(default_factory=random.Random)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the daemon's own file says of how it works.
+
+    Attributes:
+        owner: the name under which it marks what it owns.
+        isolation: when failures are to be believed.
+        sentinels: what should always be reachable, each with its check.
+        pace: the numbers of probing.
+        dispute_after: seconds that servers may take to agree with a change.
+    """
+
+    owner: str
+    isolation: IsolationRules = field(default_factory=IsolationRules)
+    sentinels: Sentinels = ()
+    pace: Pace = field(default_factory=Pace)
+    dispute_after: float = DISPUTE_AFTER
+
+
+class Engine:
+    """One member at work."""
+
+    def __init__(self, said: Installation, around: Surroundings) -> None:
+        emit, clock, chance, timetable = around.emit, around.clock, around.chance, around.timetable
+        self._sinks = [emit]
+        self._clock = clock
+        self.sentinels = said.sentinels
+        self.writer = JournalWriter(around.journal, self.emit, clock)
+        self._sinks.append(self.writer.take)
+        self.states = States(self.writer, self.emit)
+        self.incidents = Incidents(self.states, clock)
+        self.vantage = Vantage(self.emit, clock, said.isolation, said.sentinels)
+        self.board = Board(self.emit, clock, self.incidents, self._wake, self.vantage)
+        self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
+        self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)
+        self.tools = Tools(
+            verdicts=self.board,
+            incidents=self.incidents,
+            states=self.states,
+            journal=self.writer,
+            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, actor="failoverd"),
+            names=Names(),
+            emit=self.emit,
+            clock=clock,
+            owner=said.owner,
+            chance=chance,
+        )
+        self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
+        self._background: list[asyncio.Task[None]] = []
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody, the journal last."""
+        for sink in self._sinks:
+            sink(event)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def start(
+        self, states: Iterable[PolicyState], interrupted: Sequence[Plan], **beside: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Take up what an earlier process left, and begin what goes on beside the policies."""
+        self.states.resume(states, interrupted)
+        for name, work in {"journal writer": self.writer.run, **beside}.items():
+            task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)
+            self._background.append(asyncio.create_task(task))
+
+    def watch_sentinels(self, probers: Mapping[str, Prober]) -> None:
+        """Before any policy, so that the prober knows itself when the first failure is judged."""
+        if self.sentinels:
+            self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
+
+    def tick(self) -> None:
+        """Level-triggered: look at everything again, whatever was or was not heard."""
+        self.runner.tick()
+
+    async def halt(self) -> None:
+        """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
+        await self.runner.close()
+        await self.prover.close()
+
+    async def close(self) -> None:
+        """End what goes on in the background, and write the last events."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.writer.flush()
+
+    async def abandon(self) -> None:
+        """End everything in the middle of whatever it does, as the end of the process would."""
+        await self.runner.abandon()
+        await self.prover.close()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    # -- how it goes ---------------------------------------------------------------------------------------------------
+
+    def statuses(self) -> list[Status]:
+        return self.runner.statuses()
+
+    def _wake(self, policy: str, *, more: bool) -> None:
+        """The board exists before the runner that it wakes."""
+        self.runner.wake(policy, more=more)

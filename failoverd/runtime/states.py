@@ -1,0 +1,121 @@
+"""The state of each policy: one frozen value, replaced by who worked on it and kept in the journal.
+
+It is kept in memory as well. So limits hold and drift is told from change even while the disk does not work; only
+history is lost. What another process wrote to the same journal (`failoverctl apply`) is taken in before each decision.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.progress import Progress, began, overtaken
+from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
+from failoverd.core.records import Policy, RecordType, Target
+from failoverd.core.region import RegionHealth
+from failoverd.ports import Emit
+from failoverd.runtime.journal_writer import JournalWriter
+
+
+class Verdicts(Protocol):
+    """Who knows how regions are."""
+
+    def regions(self, policy: str, record_type: RecordType) -> Mapping[str, RegionHealth]: ...
+
+    def calm(self, policy: str) -> bool: ...
+
+
+class States:
+    """What is known of each policy from before. Changes by `put` only."""
+
+    def __init__(self, journal: JournalWriter, emit: Emit) -> None:
+        self._journal = journal
+        self._emit = emit
+        self._states: dict[str, PolicyState] = {}
+        self._kept: dict[str, dict[str, object]] = {}
+
+    # -- one value for each policy -------------------------------------------------------------------------------------
+
+    def of(self, policy: str) -> PolicyState:
+        return self._states.get(policy) or PolicyState(policy)
+
+    def put(self, state: PolicyState) -> None:
+        self._states[state.policy] = state
+
+    def take(self, progress: Progress) -> PolicyState:
+        """Put what became of something, and tell it."""
+        state, events = progress
+        self.put(state)
+        for event in events:
+            self._emit(event)
+        return state
+
+    def forget(self, policy: str) -> None:
+        self._states.pop(policy, None)
+        self._kept.pop(policy, None)
+
+    def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
+        """The state, with the health of the policy's regions as it is now."""
+        types = sorted({record.key.type for record in policy.records})
+        health = {record_type: verdicts.regions(policy.name, record_type) for record_type in types}
+        state = replace(self.of(policy.name), verdicts=health, calm=verdicts.calm(policy.name))
+        self.put(state)
+        return state
+
+    # -- from an earlier process, and beside another one ---------------------------------------------------------------
+
+    def resume(self, states: Iterable[PolicyState], interrupted: Sequence[Plan]) -> None:
+        """Take up what an earlier process left; plans that it began and did not end are in doubt."""
+        for state in states:
+            self.put(replace(state, targets={key: _awake(memory) for key, memory in state.targets.items()}))
+        for plan in interrupted:
+            self.put(began(self.of(plan.target.policy), plan))
+
+    async def recall(self, target: Target, since: float) -> TargetMemory:
+        """What is known of a target, completed by what the journal knows from others."""
+        good, changes = await self._journal.recall(target, since)
+        state = self.of(target.policy)
+        memory = _completed(state.of(target), good, changes)
+        self.put(state.with_target(memory))
+        return memory
+
+    async def keep(self, policy: str) -> None:
+        """Have the journal keep what is new in the state, if a restart would miss it.
+
+        A policy may have a thousand records, and one changes at a time: so each target is kept by itself.
+        """
+        state, kept = self.of(policy), self._kept.setdefault(policy, {})
+        new = {key: memory for key, memory in state.targets.items() if kept.get(key) is not memory}
+        head = _head(state)
+        if not new and kept.get("") == head:
+            return
+        self._kept[policy] = {**kept, **new, "": head}
+        await self._journal.keep(replace(state, targets=new))
+
+
+def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[PastChange]) -> TargetMemory:
+    known = {change.change_id: change for change in (*changes, *memory.changes)}
+    goods = [each for each in (memory.last_good, good) if each is not None]
+    newest = max(goods, key=lambda each: each.generation, default=None)
+    return replace(
+        memory,
+        last_good=newest,
+        changes=tuple(sorted(known.values(), key=lambda change: change.at))[-MOST_CHANGES:],
+        doubts=overtaken(memory.doubts, newest.generation) if newest is not None else memory.doubts,
+    )
+
+
+def _awake(memory: TargetMemory) -> TargetMemory:
+    """What is known after a restart: nothing was tried yet, and no round has ended."""
+    return replace(memory, state=None, told=replace(memory.told, failures=0, delay=None))
+
+
+def _head(state: PolicyState) -> object:
+    """What a restart would miss besides the targets. Health is seen anew; only since when regions are well is not."""
+    health = {
+        (record_type, name): (found.state, found.well_since)
+        for record_type, regions in state.verdicts.items()
+        for name, found in regions.items()
+    }
+    return state.incident, state.epoch, health

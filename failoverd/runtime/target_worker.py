@@ -1,0 +1,311 @@
+"""One target at work: read, evaluate, do what the outcome says. One task per target, one writer per name.
+
+It is woken by a change of verdict, by the moment that the last outcome named, and by a regular tick. The tick makes it
+level-triggered: a failed write, a hand edit and a lost wake-up all heal the same way, by looking again.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from failoverd import codec
+from failoverd.core.control import news, progress, standing
+from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
+from failoverd.core.control.plan import Plan
+from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
+from failoverd.core.events import DecisionCrashed, Event, PlanHeld
+from failoverd.core.records import Marker, Observed, Policy, Target
+from failoverd.core.status import RegionStatus, TargetState, TargetStatus
+from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
+from failoverd.runtime.agenda import Agenda
+from failoverd.runtime.applying import Applier
+from failoverd.runtime.by_hand import manual
+from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.states import States, Verdicts
+from failoverd.runtime.supervising import backoff, describe
+
+DEADLINE: Final = 300.0
+"""Seconds that one round at one target may take before it is given up for now.
+
+A backstop against a defect: providers bound each of their calls, but a call may have to wait long for its turn where an
+account allows few a second and a region failed under a thousand records.
+"""
+
+LONGEST_RETRY_AFTER: Final = 3_600.0
+"""Seconds. Throttling is obeyed, but a broken header does not park a zone for days."""
+
+LONGEST_URGENT_PAUSE: Final = 2.0
+"""Seconds between two tries while traffic goes to what is down, at a provider that fails and asks for no patience."""
+
+FENCED_TRIES: Final = 3
+"""How often a fenced plan is read and decided again at once, before it waits like any other failure."""
+
+
+class Names:
+    """One writer per name: who reads in order to write holds the name's lock, for its record types share a marker.
+
+    Whether the names of one zone can be written at the same time is known to their provider, which puts them into one
+    batch, or one after the other.
+    """
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[tuple[str, str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def lock(self, target: Target) -> asyncio.Lock:
+        return self._locks[target.provider, target.zone, target.key.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every worker works with. `owner` is the name under which this installation marks what it owns."""
+
+    verdicts: Verdicts
+    incidents: Incidents
+    states: States
+    journal: JournalWriter
+    applier: Applier
+    names: Names
+    emit: Emit
+    clock: Clock
+    owner: str
+    chance: random.Random
+
+
+class Rounds:
+    """The rounds of one policy that are under way, so that one can wait for the last of them.
+
+    `statuses` says where its regions stand.
+    """
+
+    def __init__(self, statuses: Callable[[], Sequence[RegionStatus]]) -> None:
+        self.statuses = statuses
+        self.stopping = False
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def busy(self) -> bool:
+        return self._busy > 0
+
+    def __enter__(self) -> None:
+        self._busy += 1
+        self._idle.clear()
+
+    def __exit__(self, *_: object) -> None:
+        self._busy -= 1
+        if not self._busy:
+            self._idle.set()
+
+    async def finish(self, patience: float) -> None:
+        """Begin nothing more, and wait up to `patience` seconds for what is under way."""
+        self.stopping = True
+        try:
+            async with asyncio.timeout(patience):
+                await self._idle.wait()
+        except TimeoutError:
+            return  # the fence makes it safe to leave in the middle
+
+
+class TargetWorker:
+    """Keeps one target as its policy wants it. `run` is endless.
+
+    Args:
+        policy: the file.
+        target: one of its targets.
+        provider: who holds it.
+        tools: what all workers share.
+        rounds: those of the policy that are under way.
+    """
+
+    def __init__(self, policy: Policy, target: Target, provider: Provider, tools: Tools, rounds: Rounds) -> None:
+        self.target = target
+        self.agenda = Agenda()
+        self.status: TargetStatus | None = None
+        self._policy = policy
+        self._provider = provider
+        self._tools = tools
+        self._rounds = rounds
+        self._urgency = Urgency.ROUTINE  # of this round
+        self._fenced = 0
+        self._seen: Observed | None = None  # what the last read found
+        self._wanted: Plan | None = None  # what this round would write
+        self._crashed = ""
+
+    async def run(self) -> None:
+        self.agenda.call(Urgency.ROUTINE)  # a start, or a restart after a crash that may have swallowed a wake-up call
+        while True:
+            self._urgency = await self.agenda.next()
+            if self._rounds.stopping:
+                continue
+            with self._rounds:
+                await self._round()
+
+    async def _round(self) -> None:
+        """One look at the target, whatever goes wrong."""
+        self._wanted = None
+        deadline = asyncio.timeout(DEADLINE)
+        try:
+            async with self._tools.names.lock(self.target), deadline:
+                await self._reconcile()
+        except Fenced as error:
+            self._fenced += 1
+            if self._fenced > FENCED_TRIES:
+                await self._wait_after(error)
+            else:
+                self.agenda.call(min(self._urgency, Urgency.CHANGE))
+        except FailoverdError as error:
+            await self._wait_after(error)
+        except Exception as error:  # noqa: BLE001 - an unclassified error isolates this target, never the daemon
+            if deadline.expired():
+                await self._wait_after(await self._give_up())
+                return
+            defect = FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")
+            await self._wait_after(defect)
+        else:
+            self._fenced = 0
+
+    async def _reconcile(self) -> None:
+        """The whole path from what is observed to what is proved."""
+        tools, policy, target = self._tools, self._policy, self.target
+        observed = self._seen = await self._read()
+        await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
+        now = tools.clock()
+        outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now)
+        tools.states.put(outcome.state)
+        for event in outcome.events:
+            tools.emit(self._with_command(event, outcome))
+        if outcome.found is not None:
+            await tools.journal.settle(outcome.found, ChangeOutcome.APPLIED, "found in place later", now)
+            tools.applier.found(self._provider, outcome.found, policy)
+        if outcome.verified is not None:
+            await tools.journal.confirm(target, outcome.verified)
+        if outcome.kind is OutcomeKind.WRITE:
+            await self._write(outcome)
+        else:
+            by_hand = manual(self._provider, outcome.plan) if outcome.plan is not None else ""
+            await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
+        self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None)
+
+    async def _read(self) -> Observed:
+        """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
+        if self._urgency is Urgency.ROUTINE:
+            try:
+                async with asyncio.timeout(None) as cut:
+                    self.agenda.interrupt(cut)
+                    return await self._provider.read(self.target, urgency=self._urgency)
+            except TimeoutError:
+                if not cut.expired():
+                    raise
+            finally:
+                self.agenda.interrupt(None)
+            self._urgency = self.agenda.take()
+        return await self._provider.read(self.target, urgency=self._urgency)
+
+    def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
+        """A defect in a stage is told once, with what was decided on."""
+        try:
+            outcome = evaluate(self._policy, state, observed, self._estate, now)
+        except FailoverdError:
+            raise
+        except Exception as error:
+            self._tell_crash(describe(error), state, observed, now)
+            raise
+        self._crashed = ""
+        self._wanted = outcome.plan
+        return outcome
+
+    @property
+    def _estate(self) -> Estate:
+        return Estate(self._tools.owner, self._provider.normalise)
+
+    async def _write(self, outcome: Outcome) -> None:
+        if self._rounds.stopping or outcome.plan is None:
+            return
+        tools = self._tools
+        await tools.applier.apply(self._provider, outcome, self._policy)
+        state = tools.states.of(self._policy.name).of(self.target).state or TargetState.IN_SYNC
+        await self._settle(standing.after_write(outcome, outcome.plan, state, tools.clock()))
+
+    # -- what goes wrong -----------------------------------------------------------------------------------------------
+
+    async def _give_up(self) -> Transient:
+        """The round took too long. A write that it had begun is in doubt until the next look."""
+        late = Transient(f"{self.target} took longer than {DEADLINE:g}s", reason="deadline")
+        tools, plan = self._tools, self._wanted
+        if plan is not None and progress.doubts(tools.states.of(self._policy.name), plan):
+            await tools.journal.settle(plan, ChangeOutcome.FAILED, str(late), tools.clock())
+        return late
+
+    async def _wait_after(self, error: FailoverdError) -> None:
+        """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
+        tools, now = self._tools, self._tools.clock()
+        state = tools.states.of(self._policy.name)
+        delay = backoff(state.of(self.target).told.failures + 1, chance=tools.chance)
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            delay += min(error.retry_after, LONGEST_RETRY_AFTER)
+        elif isinstance(error, Transient) and self._urgency is Urgency.FAIL_OUT:
+            delay = min(delay, LONGEST_URGENT_PAUSE)
+        self.agenda.again(delay, self._urgency)
+        if self._wanted is None and isinstance(error, ProviderError):
+            self._wanted = self._foresee(now)
+        by_hand = manual(self._provider, self._wanted) if self._wanted is not None else ""
+        after, events = progress.delayed(state, self.target, error, self._wanted, delay, now)
+        tools.states.put(after)
+        for event in events:
+            tools.emit(replace(event, manual=by_hand))
+        before = self.status or TargetStatus(self.target, now, TargetState.DELAYED)
+        await self._settle(standing.after_failure(before, error, self._wanted, by_hand, now + delay, now))
+
+    def _foresee(self, now: float) -> Plan | None:
+        """What would be written if the target could be read, told from what stood there last, for a person to do."""
+        tools, target = self._tools, self.target
+        state = tools.states.seen(self._policy, tools.verdicts)
+        last_good = state.of(target).last_good
+        if last_good is None:
+            return None
+        marker = Marker(tools.owner, target.policy, last_good.generation, (target.key.type,))
+        assumed = self._seen or Observed(target, last_good.records, marker, marker.to_text())
+        try:
+            return self._evaluate(state, assumed, now).plan
+        except ProviderError:
+            return None  # it cannot even say what it would write
+
+    def _tell_crash(self, error: str, state: PolicyState, observed: Observed, now: float) -> None:
+        if error == self._crashed:
+            return
+        self._crashed = error
+        inputs = codec.dump(Inputs(state, observed, now, self._policy.source.revision))
+        names = news.names(self.target, news.id_of(state.incident), now)
+        self._tools.emit(DecisionCrashed(**names, error=error, inputs=inputs))
+
+    # -- what is told --------------------------------------------------------------------------------------------------
+
+    def _with_command(self, event: Event, outcome: Outcome) -> Event:
+        """With the command that does the same without failoverd."""
+        if isinstance(event, PlanHeld) and outcome.plan is not None:
+            return replace(event, manual=manual(self._provider, outcome.plan))
+        return event
+
+    async def _settle(self, status: TargetStatus) -> None:
+        """Remember where things stand; the journal hears of it when it is any different from before."""
+        before, self.status = self.status, status
+        if before is None or replace(before, at=status.at) != status:
+            await self._tools.journal.update_status([status, *self._rounds.statuses()])
+        await self._tools.states.keep(self._policy.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one evaluation looked at, besides the policy file: enough to play it again."""
+
+    state: PolicyState
+    observed: Observed
+    now: float
+    revision: str

@@ -1,0 +1,179 @@
+"""What `failoverctl plan` shows is what the daemon does, and `apply` does it or nothing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.daemons import EAST, NAME, WEST, Site, provider_block, site
+from support.servers import DnsServer
+
+from failoverd.app import session
+from failoverd.codec import load
+from failoverd.core.control.limits import Held
+from failoverd.core.errors import FailoverdError
+from failoverd.core.records import WHOLE, RecordType
+from failoverd.operations.planning import Attempt, PlanFile, PlannedChange, apply_plan
+from failoverd.ports import Access
+
+FINE, FAILED = 0, 1
+
+
+async def planned(here: Site, *words: str) -> dict[str, Any]:
+    _, printed = await here.control("plan", *words, "--output", "json")
+    (found,) = json.loads(printed)
+    assert isinstance(found, dict)
+    return found
+
+
+async def published(here: Site, file: Path) -> None:
+    """Plan and apply: the record stands as the policy wants it now."""
+    await here.control("plan", "--out", str(file))
+    code, printed = await here.control("apply", str(file))
+    assert code == FINE, printed
+
+
+async def change_of(here: Site, file: Path) -> PlannedChange:
+    await here.control("plan", "--out", str(file))
+    (change,) = changes(file)
+    return change
+
+
+def changes(file: Path) -> tuple[PlannedChange, ...]:
+    return load(PlanFile, file.read_bytes()).changes
+
+
+async def applied(here: Site, change: PlannedChange) -> Attempt:
+    async with session(here.config, Access.WRITE) as at_work:
+        return await apply_plan(at_work, change)
+
+
+# -- an edit by hand ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on_drift", "kind", "answers"),
+    [("adopt", "adopt", [WEST]), ("restore", "restore", [WEST, EAST])],
+)
+async def test_an_edit_by_hand_is_kept_or_put_back_as_plan_shows(
+    bind_server: DnsServer, tmp_path: Path, on_drift: str, kind: str, answers: list[str]
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("on_drift: restore", f"on_drift: {on_drift}")
+        await published(here, tmp_path / "first.plan")
+        bind_server.edit("delete api A", f"add api 5 A {WEST}")
+        found = await planned(here)
+        assert (found["result"], found["held"], found["plan"]["kind"]) == ("plan", False, kind)
+        async with here.daemon() as daemon:
+            change = await daemon.event("change.applied")
+        assert (change["kind"], change["cause"]) == (kind, found["cause"])
+        assert change["shares_to"] == found["plan"]["shares_after"]
+        assert bind_server.dig(NAME, "A") == answers
+
+
+async def test_an_edit_that_is_only_reported_is_no_pending_change(bind_server: DnsServer, tmp_path: Path) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("on_drift: restore", "on_drift: report")
+        await published(here, tmp_path / "first.plan")
+        bind_server.edit("delete api A", f"add api 5 A {WEST}")
+        code, printed = await here.control("plan")
+        assert (code, "only reported (on_drift: report)" in printed) == (FINE, True), printed
+        found = await planned(here, "--out", str(tmp_path / "none.plan"))
+        assert (found["result"], found["plan"]["shares_before"]) == ("drift", {"west": WHOLE})
+        assert changes(tmp_path / "none.plan") == ()
+        async with here.daemon() as daemon:
+            await daemon.event("drift.detected")
+        assert bind_server.dig(NAME, "A") == [WEST]
+
+
+async def test_an_edit_during_an_incident_of_the_daemon_is_taken_as_meant(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        async with here.daemon() as daemon:
+            await daemon.event("change.verified")
+            await here.break_region("west")
+            await daemon.event("change.verified")
+            await daemon.stop()
+        bind_server.edit(f"add api 5 A {WEST}")
+        found = await planned(here)
+        assert (found["result"], found["until"] is not None) == ("drift", True)
+        assert "taken as meant for now, for an incident is open" in found["summary"]
+
+
+# -- a prober that is cut off ------------------------------------------------------------------------------------------
+
+SENTINELS = """\
+sentinels:
+  a: {http: /health, address: "%(address)s", every: 10s, timeout: 1s}
+  b: {http: /health, address: "%(address)s", every: 10s, timeout: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "result"), [("127.0.0.1:9", "hold"), (EAST, "plan")], ids=["cut off", "in sight of its sentinels"]
+)
+async def test_what_the_sentinels_show_decides_whether_failures_are_believed(
+    bind_server: DnsServer, tmp_path: Path, address: str, result: str
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        await published(here, tmp_path / "first.plan")
+        seen_at = f"{address}:{here.port}" if address == EAST else address
+        here.config.write_text(here.config.read_text() + SENTINELS % {"address": seen_at})
+        await here.break_region("west")
+        found = await planned(here)
+        assert found["result"] == result, found
+
+
+# -- plan files --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_plan_of_the_version_before_is_refused_before_anything_else_in_it_is_read(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "old.plan"
+    file.write_text(json.dumps({"version": 1, "made_at": 0.0, "made_by": "alice", "plans": [{"id": "chg-1"}]}))
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        code, printed = await here.control("apply", str(file))
+        assert (code, "(plan_version)" in printed, "make the plan again" in printed) == (FAILED, True, True), printed
+
+
+async def test_a_plan_that_a_limit_holds_is_said_to_be_held_by_apply_as_well(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("max_changes: 100 per 1h", "max_changes: 1 per 1h")
+        await published(here, tmp_path / "first.plan")
+        here.edit_policy("ttl: 5s", "ttl: 6s")
+        fits = await change_of(here, tmp_path / "fits.plan")
+        assert (await applied(here, fits)).result is None
+        here.edit_policy("ttl: 6s", "ttl: 7s")
+        held = await change_of(here, tmp_path / "held.plan")
+        attempt = await applied(here, held)
+        assert isinstance(attempt.result, Held), attempt.result
+        assert not attempt.sent
+
+
+async def test_a_plan_made_before_a_failback_hold_ended_is_refused_and_not_done_differently(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.edit_policy("failback: {after: 500ms}", "failback: {after: 1h}")
+        await published(here, tmp_path / "first.plan")
+        await here.break_region("west")
+        await published(here, tmp_path / "second.plan")
+        await here.heal_region("west")
+        bind_server.edit("delete api A", "add api 5 A 127.87.0.3")
+        change = await change_of(here, tmp_path / "held.plan")
+        assert change.plan.shares_after == {"east": WHOLE}
+
+        regions = change.verdicts[RecordType.A]
+        west = regions["west"]
+        assert west.well_since is not None
+        an_hour_ago = {**regions, "west": replace(west, well_since=west.well_since - 3_600)}
+        late = await applied(here, replace(change, verdicts={RecordType.A: an_hour_ago}))
+        assert isinstance(late.result, FailoverdError)
+        assert (late.result.reason, late.sent) == ("plan_altered", False)
+        assert (await applied(here, change)).result is None
+        assert bind_server.dig(NAME, "A") == [EAST]

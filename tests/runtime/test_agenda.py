@@ -1,0 +1,120 @@
+"""Sooner wins: whatever an earlier try asked to wait for, news is acted on at once."""
+
+import asyncio
+
+from support.fakes import hang, refused
+from support.stage import API, AZURE, NORMAL, OCI, TICK, Stage, normal, playing
+from support.virtual import elapse, now, until, virtually
+
+from failoverd.core.errors import RateLimited
+from failoverd.core.events import TargetDelayed
+from failoverd.ports import Urgency
+from failoverd.runtime.agenda import GATHER, Agenda
+from failoverd.runtime.target_worker import LONGEST_URGENT_PAUSE
+
+
+@virtually
+async def test_routine_calls_wait_until_patience_ends_and_urgent_ones_do_not() -> None:
+    agenda, begun = Agenda(), now()
+    agenda.again(600.0, Urgency.ROUTINE)
+    asyncio.get_running_loop().call_later(5.0, agenda.call, Urgency.ROUTINE)
+    asyncio.get_running_loop().call_later(20.0, agenda.call, Urgency.FAIL_OUT)
+    assert await agenda.next() is Urgency.FAIL_OUT
+    assert now() - begun == 20.0
+
+
+@virtually
+async def test_a_try_that_fails_is_repeated_as_urgently() -> None:
+    agenda, begun = Agenda(), now()
+    agenda.again(2.0, Urgency.FAIL_OUT)
+    agenda.call(Urgency.ROUTINE)
+    assert await agenda.next() is Urgency.FAIL_OUT
+    assert now() - begun == 2.0
+
+
+@virtually
+async def test_a_moment_that_the_outcome_named_wakes_and_asks_nobody_for_patience() -> None:
+    agenda, begun = Agenda(), now()
+    agenda.revisit(60.0)
+    assert await agenda.next() is Urgency.ROUTINE
+    assert now() - begun == 60.0
+    agenda.revisit(None)
+    agenda.call(Urgency.ROUTINE)
+    await agenda.next()
+    assert now() - begun == 60.0
+
+
+@virtually
+async def test_news_of_which_more_is_coming_waits_a_moment_and_not_longer() -> None:
+    agenda, begun = Agenda(), now()
+    agenda.call(Urgency.FAIL_OUT, more=True)
+    await agenda.next()
+    assert now() - begun == GATHER
+    agenda.call(Urgency.FAIL_OUT, more=True)
+    asyncio.get_running_loop().call_later(0.5, agenda.call, Urgency.FAIL_OUT)
+    await agenda.next()
+    assert now() - begun == GATHER + 0.5
+
+
+# -- in the whole ------------------------------------------------------------------------------------------------------
+
+
+async def failed_at(stage: Stage) -> float:
+    await until(lambda: "region.failed" in stage.names())
+    return now()
+
+
+@virtually
+async def test_a_region_that_fails_behind_a_throttled_routine_read_leaves_at_once() -> None:
+    """A throttled read asked for ten minutes of silence; then the provider takes calls again."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = RateLimited("slow down", reason="throttled", retry_after=600.0)
+        await until(lambda: stage.told(TargetDelayed))
+        stage.dns.down = None
+        stage.fails(AZURE)
+        fell = await failed_at(stage)
+        await until(stage.steers(API, oci=100.0))
+        assert now() - fell < 0.1
+
+
+@virtually
+async def test_a_provider_that_is_back_is_noticed_within_the_urgent_pause() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = refused()
+        stage.fails(AZURE)
+        await failed_at(stage)
+        await elapse(38.0)
+        stage.dns.down = None
+        back = now()
+        await until(stage.steers(API, oci=100.0))
+        assert now() - back <= LONGEST_URGENT_PAUSE + 0.1
+        told = [event for event in stage.told(TargetDelayed) if event.wanted]
+        assert told[-1].wanted == {"oci": 10_000}, "it says what waits"
+        assert told[-1].retry_in <= LONGEST_URGENT_PAUSE, "and how long"
+
+
+@virtually
+async def test_a_routine_read_that_hangs_keeps_no_region_in_the_answer() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_read.append(hang())
+        await elapse(2 * TICK)
+        stage.fails(AZURE)
+        fell = await failed_at(stage)
+        await until(stage.steers(API, oci=100.0))
+        assert now() - fell < 0.1
+
+
+@virtually
+async def test_a_failback_that_is_due_does_not_wait_for_the_tick() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(OCI)
+        await until(stage.steers(API, azure=100.0))
+        stage.heals(OCI)
+        await until(lambda: stage.board.calm("api"))
+        well = now()
+        await until(stage.steers(API, **NORMAL))
+        assert 60.0 <= now() - well <= 60.1

@@ -1,0 +1,108 @@
+"""The state of each policy: kept in memory and in the journal, and completed by what others wrote there."""
+
+import pytest
+from support.fakes import PaperJournal
+from support.journals import TARGET, plan
+from support.virtual import now, virtually
+
+from failoverd.core.control import progress
+from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import JournalError
+from failoverd.core.events import JournalFailed
+from failoverd.core.records import Observed
+from failoverd.ports import ChangeOutcome
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.states import States
+
+NAME = TARGET.policy
+
+
+class Desk:
+    """States, and the journal behind them."""
+
+    def __init__(self, journal: PaperJournal | None = None) -> None:
+        self.journal = journal or PaperJournal()
+        self.events: list[object] = []
+        self.writer = JournalWriter(self.journal, self.events.append, now)
+        self.states = States(self.writer, self.events.append)
+
+    def applied(self, change_id: str, generation: int, at: float) -> None:
+        state = self.states.of(NAME)
+        done = progress.settled_as_applied(state.of(TARGET), plan(change_id, generation=generation), at)
+        self.states.put(state.with_target(done))
+
+    def doubts(self, generation: int = 8) -> bool:
+        return progress.doubts(self.states.of(NAME), plan(generation=generation))
+
+
+@virtually
+async def test_what_was_applied_is_known_although_the_journal_never_heard_of_it() -> None:
+    desk = Desk()
+    desk.journal.broken = JournalError("the disk is gone", reason="journal_io")
+    desk.applied("chg-1", 8, 100.0)
+    desk.applied("chg-2", 9, 200.0)
+    memory = await desk.states.recall(TARGET, 50.0)
+    assert memory.last_good is not None
+    assert memory.last_good.generation == 9
+    assert [change.change_id for change in memory.changes] == ["chg-1", "chg-2"]
+    assert any(isinstance(event, JournalFailed) for event in desk.events)
+    shorter = await desk.states.recall(TARGET, 150.0)  # who asks for a shorter time makes nobody forget
+    assert shorter.changes == memory.changes
+
+
+@virtually
+async def test_what_another_process_wrote_to_the_journal_is_taken_in_and_counted_once() -> None:
+    desk, other = Desk(), Desk()
+    other.journal = desk.journal
+    await desk.journal.settle(plan(), ChangeOutcome.APPLIED, "", 100.0)
+    desk.applied("chg-1", 8, 100.0)
+    assert len((await desk.states.recall(TARGET, 0.0)).changes) == 1
+    memory = await Desk(desk.journal).states.recall(TARGET, 0.0)
+    assert memory.last_good is not None
+    assert (memory.last_good.generation, len(memory.changes)) == (8, 1)
+
+
+@virtually
+async def test_a_state_is_written_when_a_restart_would_miss_something_and_comes_back_as_it_was() -> None:
+    desk = Desk()
+    desk.applied("chg-1", 8, 100.0)
+    await desk.states.keep(NAME)
+    kept = dict(desk.journal.states)
+    await desk.states.keep(NAME)
+    assert desk.journal.states == kept
+    (found,) = desk.journal.states_kept()
+    assert found == desk.states.of(NAME)
+
+
+@virtually
+async def test_a_plan_that_failed_stays_in_doubt_and_a_fenced_one_does_not() -> None:
+    desk = Desk()
+    desk.states.put(progress.began(desk.states.of(NAME), plan()))
+    assert desk.doubts()
+    desk.states.put(progress.fenced(desk.states.of(NAME), plan()))
+    assert not desk.doubts()
+
+
+@pytest.mark.parametrize(("generation", "doubted"), [(7, True), (9, False)])
+@virtually
+async def test_a_doubt_ends_when_the_record_is_at_that_generation_with_something_else(
+    generation: int, doubted: bool
+) -> None:
+    begun = plan(generation=generation)
+    seen = Observed(TARGET, begun.before.records, begun.marker, begun.marker.to_text())
+    desk = Desk()
+    desk.states.resume([PolicyState(NAME)], [plan(generation=8)])
+    memory, found = progress.found_in_place(desk.states.of(NAME).of(TARGET), seen, now())
+    assert found is None
+    assert bool(memory.doubts) is doubted
+
+
+@virtually
+async def test_a_plan_in_doubt_that_is_found_in_place_was_applied() -> None:
+    desk = Desk()
+    desk.states.resume([], [plan()])
+    in_place = Observed(TARGET, plan().after, plan().marker, plan().marker.to_text())
+    memory, found = progress.found_in_place(desk.states.of(NAME).of(TARGET), in_place, now())
+    assert found == plan()
+    assert memory.doubts == ()
+    assert [change.change_id for change in memory.changes] == ["chg-1"]
