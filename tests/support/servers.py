@@ -31,6 +31,8 @@ import dns.update
 
 ZONE = "example.test"
 LOCKED_ZONE = "locked.test"
+PLACES = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where packages put programs. `tests/install-servers` looks there, too, and it is the PATH of the tests."""
 READY_WITHIN = 20.0
 """Seconds. All are ready in well under one on an idle machine."""
 
@@ -189,8 +191,8 @@ def powerdns() -> Iterator[PowerDns]:
 
 
 def program(name: str) -> str:
-    """The path of a server program; /usr/sbin may be missing from an ordinary user's PATH."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    """The path of a program that a package of the system brought."""
+    found = shutil.which(name, path=PLACES)
     if found is None:
         raise FileNotFoundError(f"{name} is not installed: run tests/install-servers")
     return found
