@@ -1,13 +1,64 @@
-"""What holds for every test: it runs the programs of the system, and asks nobody outside of this machine."""
+"""What holds for every test: it runs the programs of the system, and asks nobody outside of this machine.
+
+A test that starts a server (a DNS server, or the daemon) as a process has the marker `server`, by what it uses: a
+fixture that starts one, or a function that does and that its module imports. Anybody else who starts one fails.
+"""
 
 import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import dns.resolver
 import pytest
-from support.servers import PLACES
+from support import daemons, servers
 
-os.environ["PATH"] = PLACES  # what is in the way of it, a version manager's wrapper for instance, is nobody's to test
+os.environ["PATH"] = (
+    servers.PLACES
+)  # what is in the way of it, a version manager's wrapper for instance, is nobody's to test
+
+_FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
+_STARTERS = [servers, servers.bind, servers.knot, servers.powerdns, daemons.site]
+_SERVERS = {"named", "knotd", "pdns_server"}
+_unmarked: list[str] = []
+"""The test that runs now, unless it has the marker."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First of all, so that `-m` finds the markers."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _starts_a_server(item):
+            item.add_marker("server")
+
+
+def _starts_a_server(item: pytest.Function) -> bool:
+    parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
+    fixtures = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
+    imported = vars(item.module).values()
+    return (
+        not _FIXTURES.isdisjoint(fixtures)
+        or any(getattr(each, "server", False) is True for each in parameters)
+        or any(each is starter for each in imported for starter in _STARTERS)
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    _unmarked[:] = [] if item.get_closest_marker("server") else [item.nodeid]
+    return (yield)
+
+
+def _refuse_servers_of_others(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "subprocess.Popen" or not _unmarked or not isinstance(arguments[1], list):
+        return
+    program, *words = map(os.fsdecode, arguments[1])
+    if Path(program).name in _SERVERS or words[:2] == ["-m", "failoverd"]:
+        raise AssertionError(f"{_unmarked[0]} starts a server: mark it with pytest.mark.server")
+
+
+sys.addaudithook(_refuse_servers_of_others)
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def framed(wire: bytes) -> bytes:
     return len(wire).to_bytes(2, "big") + wire
 
 
-GOOD = framed(dns.message.make_query(NAME, "A").to_wire())
+GOOD = framed(dns.message.make_query(NAME, "A", id=0x1A2B).to_wire())
 
 
 async def read_answer(reader: asyncio.StreamReader) -> dns.message.Message:
