@@ -12,11 +12,18 @@ from typing import NoReturn
 
 import dns.resolver
 import pytest
+from hypothesis import HealthCheck, settings
 from support import daemons, servers
 
-os.environ["PATH"] = (
-    servers.PLACES
-)  # what is in the way of it, a version manager's wrapper for instance, is nobody's to test
+os.environ["PATH"] = servers.PLACES  # what may stand before them, a version manager's wrapper say, is not tested
+
+# How hard Hypothesis looks: a little in every run, and for longer where FAILOVERD_SOAK says by which factor. Slowness
+# says nothing on a machine that is busy with other tests.
+SOAK = int(os.environ.get("FAILOVERD_SOAK", "1"))
+settings.register_profile(
+    "failoverd", deadline=None, max_examples=100 * SOAK, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("failoverd")
 
 _FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
 _STARTERS = [servers, servers.bind, servers.knot, servers.powerdns, daemons.site]
