@@ -23,7 +23,7 @@ test: servers $(VENV)/dev  ## everything: real servers, linters, types, import d
 	@$(MAKE) --no-print-directory --jobs=2 lint unit
 
 quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
-	$(PYTEST) -m "not server" $(PYTEST_ARGS)
+	$(PYTEST) -m "not server and not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/dev  ## linters, types, import direction
 	@said=$$(for each in "ruff check ." "ruff format --check ." mypy lint-imports; do \

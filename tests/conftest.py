@@ -1,21 +1,24 @@
 """What holds for every test: it runs the programs of the system, and asks nobody outside of this machine.
 
 A test that starts a server (a DNS server, or the daemon) as a process has the marker `server`, by what it uses: a
-fixture that starts one, or a function that does and that its module imports. Anybody else who starts one fails.
+fixture that starts one, or a function that does and that its module imports. Anybody else who starts one fails. In the
+same way, those that take long without a server have the marker `slow`.
 """
 
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 import dns.resolver
 import pytest
 from hypothesis import HealthCheck, settings
-from support import daemons, servers
+from support.servers import PLACES
 
-os.environ["PATH"] = servers.PLACES  # what may stand before them, a version manager's wrapper say, is not tested
+os.environ["PATH"] = PLACES  # what may stand before them, a version manager's wrapper say, is not tested
 
 # How hard Hypothesis looks: a little in every run, and for longer where FAILOVERD_SOAK says by which factor. Slowness
 # says nothing on a machine that is busy with other tests.
@@ -26,7 +29,13 @@ settings.register_profile(
 settings.load_profile("failoverd")
 
 _FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
-_STARTERS = [servers, servers.bind, servers.knot, servers.powerdns, daemons.site]
+_USES = {
+    "server": {"support.servers", *(f"support.servers.{each}" for each in ("bind", "knot", "powerdns"))}
+    | {"support.daemons.site"},
+    "slow": {"support.races.races", "support.benchmarks.compared"},
+}
+"""By marker: names of modules and of functions that bring it to whoever imports them."""
+
 _SERVERS = {"named", "knotd", "pdns_server"}
 _unmarked: list[str] = []
 """The test that runs now, unless it has the marker."""
@@ -36,19 +45,29 @@ _unmarked: list[str] = []
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First of all, so that `-m` finds the markers."""
     for item in items:
-        if isinstance(item, pytest.Function) and _starts_a_server(item):
-            item.add_marker("server")
+        if isinstance(item, pytest.Function):
+            for marker, uses in _USES.items():
+                if not uses.isdisjoint(_imported(item.module)):
+                    item.add_marker(marker)
+            if _is_given_a_server(item):
+                item.add_marker("server")
 
 
-def _starts_a_server(item: pytest.Function) -> bool:
+@cache
+def _imported(module: ModuleType) -> set[str]:
+    return set(map(_full_name, vars(module).values()))
+
+
+def _full_name(value: object) -> str:
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
+
+
+def _is_given_a_server(item: pytest.Function) -> bool:
     parameters = list(item.callspec.params.values()) if hasattr(item, "callspec") else []
     fixtures = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
-    imported = vars(item.module).values()
-    return (
-        not _FIXTURES.isdisjoint(fixtures)
-        or any(getattr(each, "server", False) is True for each in parameters)
-        or any(each is starter for each in imported for starter in _STARTERS)
-    )
+    return not _FIXTURES.isdisjoint(fixtures) or any(getattr(each, "server", False) is True for each in parameters)
 
 
 @pytest.hookimpl(wrapper=True)
