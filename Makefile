@@ -5,9 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
+# Twice as many processes as cores, for most tests wait for something half of the time. What is compiled once is not
+# compiled again by each of the hundreds of processes that a run starts.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)) --dist worksteal
+
 BENCHES := failover providers probes scale detection
 
-.PHONY: help demo test lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -15,22 +19,25 @@ help:  ## say what can be made
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
 
-test: servers lint unit  ## everything: real servers, linters, types, import direction, tests
+test: servers $(VENV)/dev  ## everything: real servers, linters, types, import direction, tests
+	@$(MAKE) --no-print-directory --jobs=2 lint unit
 
-lint: $(VENV)/dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
+	$(PYTEST) -m "not server and not slow" $(PYTEST_ARGS)
+
+lint: $(VENV)/dev  ## linters, types, import direction
+	@said=$$(for each in "ruff check ." "ruff format --check ." mypy lint-imports; do \
+		echo "$$each"; $(BIN)/$$each 2>&1 || exit; \
+	done); status=$$?; echo "$$said"; exit $$status
 
 unit: $(VENV)/dev
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
 soak: $(VENV)/dev  ## the property tests and the simulation, twenty times as long (about half an hour)
-	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=300 $(BIN)/pytest tests/core tests/runtime/test_simulation.py
+	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=300 $(PYTEST) tests/core tests/runtime/test_simulation.py
 
 bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
 	./tests/install-servers bench

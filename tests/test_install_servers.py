@@ -1,23 +1,33 @@
 """The script that installs the real servers: it installs where it may, and otherwise says one line. It never skips.
 
+What it looks for is what the tests run: the programs of the system's packages, at the same places.
+
 Every command that could change this machine is a fake of the test's own.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.servers import PLACES, program
 
 SCRIPT = Path(__file__).with_name("install-servers")
 BASH = shutil.which("bash") or "/bin/bash"
 
+STARTED = (
+    "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil",
+    "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv",
+)  # fmt: skip
+"""What the tests start and a machine may lack."""
+
 
 @dataclass(frozen=True)
 class Machine:
-    """A PATH with nothing on it but fakes, each of which writes down how it was called."""
+    """One directory with nothing in it but fakes, each of which writes down how it was called."""
 
     directory: Path
 
@@ -34,7 +44,12 @@ class Machine:
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [BASH, str(SCRIPT), *arguments],
-            env={"PATH": str(self.directory), "POWERDNS_SCHEMA": str(self.directory / "schema.sql"), **environment},
+            env={
+                "PATH": str(self.directory),
+                "PLACES": str(self.directory),
+                "POWERDNS_SCHEMA": str(self.directory / "schema.sql"),
+                **environment,
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -53,9 +68,8 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.fixture
 def owned(machine: Machine) -> Machine:
     """The same, used by root, with an apt-get that brings every command; nothing outside its directory is touched."""
-    clients = ("dig", "nsupdate", "kdig", "pdnsutil", "aws", "curl", "jq", "systemd-analyze", "python3")
-    servers = ("named", "knotd", "pdns_server", "schema.sql")
-    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in (*clients, *servers, *MEASURED))
+    brought = (*STARTED, *MEASURED, "python3", "schema.sql")
+    installs = "; ".join(f"printf '' > {machine.directory}/{name}" for name in brought)
     marks = f"{shutil.which('chmod')} 755 {machine.directory}/*"
     machine.has("id", "echo 0")
     machine.has("apt-get", f'[ "$1" = update ] || {{ {installs}; {marks}; }}')
@@ -80,6 +94,25 @@ def test_where_nothing_may_be_installed_one_line_says_what_to_do(machine: Machin
     assert {"pdns-server", "pdns-backend-sqlite3", "awscli", "curl"} <= set(line.split())
     assert line.count("bind9-dnsutils") == 1
     assert line.count("pdns-server") == 1
+
+
+def test_a_program_elsewhere_on_the_path_does_not_count_for_the_tests_run_another(owned: Machine) -> None:
+    assert owned.run().returncode == 0
+    elsewhere = owned.directory / "shims"
+    elsewhere.mkdir()
+    for command in STARTED:
+        (owned.directory / command).rename(elsewhere / command)
+    assert owned.run(PATH=f"{elsewhere}:{owned.directory}").returncode == 0
+    first, again = [set(call.split()) for call in owned.calls if call.startswith("apt-get install")]
+    assert first - again == {"python3", "pdns-backend-sqlite3"}
+
+
+def test_the_script_looks_where_the_tests_find_their_programs() -> None:
+    assert f"PLACES=${{PLACES:-{PLACES}}}" in SCRIPT.read_text()
+    assert os.environ["PATH"] == PLACES
+    rows = set(re.findall(r"([\w-]+)=[\w-]+", SCRIPT.read_text().partition("\n        servers)")[2].partition(";;")[0]))
+    assert set(STARTED) == rows - {"python", "POWERDNS_SCHEMA"}
+    assert all(Path(program(command)).parent in map(Path, PLACES.split(":")) for command in STARTED)
 
 
 def test_a_powerdns_without_its_backend_is_not_enough(owned: Machine) -> None:
@@ -144,19 +177,13 @@ MEASURED = {
     "haproxy": "haproxy",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
 }
-"""What `make bench` needs, command to package. The script looks into /usr/sbin, too, where most of them stand."""
-
-
-def lacking() -> list[str]:
-    """The packages of those that this machine does not have where servers stand."""
-    sbin = "/usr/local/sbin:/usr/sbin:/sbin"
-    return [package for command, package in MEASURED.items() if shutil.which(command, path=sbin) is None]
+"""What `make bench` needs, command to package."""
 
 
 def test_what_is_measured_is_named_where_it_may_not_be_installed(machine: Machine) -> None:
     done = machine.run("bench")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"make bench needs: sudo apt-get install -y {' '.join(lacking())}\n"
+    assert done.stderr == f"make bench needs: sudo apt-get install -y {' '.join(MEASURED.values())}\n"
     for command in MEASURED:
         machine.has(command)
     assert machine.run("bench").returncode == 0
@@ -165,7 +192,7 @@ def test_what_is_measured_is_named_where_it_may_not_be_installed(machine: Machin
 def test_root_installs_what_is_measured_and_starts_no_service(owned: Machine) -> None:
     assert owned.run("bench").returncode == 0
     (installs,) = [call for call in owned.calls if call.startswith("apt-get install")]
-    assert set(lacking()) <= set(installs.split())
+    assert set(MEASURED.values()) <= set(installs.split())
     policy = "/usr/sbin/policy-rc.d"
     ours = [call.split()[0] for call in owned.calls if policy in call]
     assert ours == ([] if Path(policy).exists() else ["tee", "chmod", "rm"])

@@ -12,8 +12,8 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from clouds.serving import Endpoint
 from clouds.sigv4 import AccessKey
+from support.servers import program
 
-AWS = "/usr/bin/aws"  # the Debian package awscli: a `aws` from elsewhere on PATH may be any version
 REGION = "us-east-1"
 CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 
@@ -61,7 +61,7 @@ def aws_cli(endpoint: Endpoint, key: AccessKey, *words: str) -> Any:  # noqa: AN
         "PATH": os.defpath,
         **({} if key.session_token is None else {"AWS_SESSION_TOKEN": key.session_token}),
     }
-    command = [AWS, "--endpoint-url", endpoint.url, "--output", "json", "route53", *words]
+    command = [program("aws"), "--endpoint-url", endpoint.url, "--output", "json", "route53", *words]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     return json.loads(done.stdout)
 

@@ -135,10 +135,10 @@ async def test_without_descriptors_it_is_blind(left: int) -> None:
     ],
 )
 async def test_a_plugin_that_does_not_end_is_killed_with_all_its_children(text: str) -> None:
-    result = await outcome(text, timeout="150ms")
+    result = await outcome(text, timeout="500ms")
     assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.PLUGIN_TIMEOUT)
-    assert result.detail == "it did not end within 0.15s and was killed"
-    assert result.timings.total < 2.0
+    assert result.detail == "it did not end within 0.5s and was killed"
+    assert result.timings.total < 5.0
 
 
 async def test_the_verdict_does_not_wait_for_children_that_keep_the_pipes_open(tmp_path: Path) -> None:

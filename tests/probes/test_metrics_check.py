@@ -245,7 +245,7 @@ async def test_an_answer_that_is_no_page(answer: bytes, reason: ProbeReason) -> 
 
 async def test_a_page_that_does_not_end_fails_at_the_deadline() -> None:
     async with serve(answers_and_holds(b"HTTP/1.1 200 OK\r\n\r\ndepth 1\n")) as target:
-        result = await prober("metrics", "/metrics", timeout="100ms", degraded="depth > 5").probe(target.endpoint)
+        result = await prober("metrics", "/metrics", timeout="500ms", degraded="depth > 5").probe(target.endpoint)
     assert result.reason is ProbeReason.RESPONSE_TIMEOUT
 
 

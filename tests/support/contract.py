@@ -80,6 +80,7 @@ class Entry:
     """One provider in the suite. `editable` and `cuts` say which scenarios can happen to it at all.
 
     `conditional`: its API compares in the moment of the write. Where it does not, two rivals in one moment may succeed.
+    `server`: a real one is started for it.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Entry:
     cuts: tuple[Cut, ...] = ()
     conditional: bool = True
     whole: bool = True
+    server: bool = False
 
 
 # -- what a scenario is made of ----------------------------------------------------------------------------------------
@@ -292,12 +294,19 @@ async def _azure(local: LocalAzure, kind: ProviderKind) -> AsyncIterator[tuple[P
 
 ENTRIES = (
     Entry("embedded", embedded.KIND, _embedded, editable=False),
-    Entry("rfc2136 on BIND", rfc2136.KIND, _rfc2136("bind_server"), cuts=tuple(Cut)),
-    Entry("rfc2136 on Knot", rfc2136.KIND, _rfc2136("knot_server"), cuts=tuple(Cut)),
-    Entry("rfc2136 on PowerDNS", rfc2136.KIND, _rfc2136("powerdns_server"), cuts=tuple(Cut)),
-    Entry("powerdns by RFC 2136", powerdns.KIND, _powerdns(by_update, cutting), cuts=tuple(Cut)),
-    Entry("powerdns by both", powerdns.KIND, _powerdns(by_both, cutting), cuts=tuple(Cut)),
-    Entry("powerdns by its API", powerdns.KIND, _powerdns(by_api, patches_cut), cuts=tuple(Cut), conditional=False),
+    Entry("rfc2136 on BIND", rfc2136.KIND, _rfc2136("bind_server"), cuts=tuple(Cut), server=True),
+    Entry("rfc2136 on Knot", rfc2136.KIND, _rfc2136("knot_server"), cuts=tuple(Cut), server=True),
+    Entry("rfc2136 on PowerDNS", rfc2136.KIND, _rfc2136("powerdns_server"), cuts=tuple(Cut), server=True),
+    Entry("powerdns by RFC 2136", powerdns.KIND, _powerdns(by_update, cutting), cuts=tuple(Cut), server=True),
+    Entry("powerdns by both", powerdns.KIND, _powerdns(by_both, cutting), cuts=tuple(Cut), server=True),
+    Entry(
+        "powerdns by its API",
+        powerdns.KIND,
+        _powerdns(by_api, patches_cut),
+        cuts=tuple(Cut),
+        conditional=False,
+        server=True,
+    ),
     Entry("route53", route53.KIND, _route53, cuts=(Cut.BEFORE_EFFECT, Cut.AFTER_EFFECT)),
     Entry("oci_dns", oci_dns.KIND, _oci(oci_dns.KIND), cuts=CUTS),
     Entry("oci_steering", oci_steering.KIND, _oci(oci_steering.KIND), cuts=CUTS),

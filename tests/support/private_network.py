@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 from support.probers import prober
+from support.servers import PLACES
 
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.transport.trip_wire import Keepalive, keep_trip_wire
@@ -50,7 +51,7 @@ def probes(loop: str) -> dict[str, Any]:
     path = f"{_ROOT}:{_ROOT / 'tests'}"
     done = subprocess.run(
         child,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": path},
+        env={"PATH": PLACES, "PYTHONPATH": path},
         capture_output=True,
         timeout=60,
         check=False,

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +31,12 @@ import dns.update
 
 ZONE = "example.test"
 LOCKED_ZONE = "locked.test"
+PLACES = "/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where packages put programs. `tests/install-servers` looks there, too, and it is the PATH of the tests."""
 READY_WITHIN = 20.0
 """Seconds. All are ready in well under one on an idle machine."""
 
+_PORTS = range(20_000, 32_000)
 _STARTS = 5
 _ZONE_FILE = """\
 $TTL 60
@@ -189,8 +192,8 @@ def powerdns() -> Iterator[PowerDns]:
 
 
 def program(name: str) -> str:
-    """The path of a server program; /usr/sbin may be missing from an ordinary user's PATH."""
-    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    """The path of a program that a package of the system brought."""
+    found = shutil.which(name, path=PLACES)
     if found is None:
         raise FileNotFoundError(f"{name} is not installed: run tests/install-servers")
     return found
@@ -207,16 +210,18 @@ def loopback() -> tuple[str, ...]:
 
 
 def free_port() -> int:
-    """A port that nobody has, for UDP and TCP, on all loopback addresses."""
+    """A port that nobody has, for UDP and TCP, on all loopback addresses.
+
+    None that the kernel gives to clients or to those who ask for any (ip(7), ip_local_port_range): it stays free until
+    it is used, and another process of the same run is hardly told the same.
+    """
     for _ in range(100):
-        with socket.create_server(("127.0.0.1", 0)) as first, suppress(OSError):
-            port: int = first.getsockname()[1]
+        port = secrets.choice(_PORTS)
+        with suppress(OSError), ExitStack() as held:
             for host in loopback():
-                family = socket.AF_INET6 if ":" in host else socket.AF_INET
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    if (family, kind) != (first.family, first.type):
-                        with socket.socket(family, kind) as probe:
-                            probe.bind((host, port))
+                    probe = held.enter_context(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind))
+                    probe.bind((host, port))
             return port
     raise RuntimeError("no free port on loopback")
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.servers import PLACES
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "systemd" / "failoverd.service"
@@ -83,7 +84,7 @@ def pinged(allowed_groups: str) -> list[str]:
     outside = ["unshare", *([] if root else ["--user", "--map-root-user"]), "--net", "sh", "-c", setup, allowed_groups]
     done = subprocess.run(
         [*outside, *regrouped, *private, sys.executable, "-m", "support.pinging"],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+        env={"PATH": PLACES, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
         capture_output=True,
         timeout=60,
         check=False,

@@ -1,5 +1,6 @@
 """The demo's live screen: health, weights, what real queries get, and the daemon's own words."""
 
+import asyncio
 import time
 from collections import deque
 from functools import partial
@@ -20,6 +21,7 @@ from failoverd.telemetry import prose
 if TYPE_CHECKING:
     from failoverd.cli.demo.scenario import World
 
+REDRAW_EVERY: Final = 0.2
 BAR: Final = 24
 LINES: Final = 9
 
@@ -38,22 +40,32 @@ class Screen:
         self._live: Live | None = None
 
     def say(self, text: str) -> None:
+        """A new phase begins. It has a picture of its own, however busy this machine is."""
         self._phase = text
         self._tell(f"{self._elapsed()} » {text}", "bold cyan")
+        if self._live is not None:
+            self._live.refresh()
 
     def take(self, event: Event) -> None:
         self._tell(f"{self._elapsed()} {event.name:<18} {prose.say(event)}", _LEVELS[event.level])
 
     def begin(self, world: "World") -> None:
         if self._console.is_terminal:
-            self._live = Live(get_renderable=partial(self._frame, world), console=self._console, refresh_per_second=5)
+            # Drawn by the event loop: a thread of rich's own would read what the daemon is just changing.
+            self._live = Live(get_renderable=partial(self._frame, world), console=self._console, auto_refresh=False)
             self._live.start()
+            self._redraw()
 
     def end(self) -> None:
         """Leave the last picture standing."""
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def _redraw(self) -> None:
+        if self._live is not None:
+            self._live.refresh()
+            asyncio.get_running_loop().call_later(REDRAW_EVERY, self._redraw)
 
     def _tell(self, words: str, style: str) -> None:
         self._lines.append(Text(words, style=style, no_wrap=True, overflow="ellipsis"))
