@@ -20,8 +20,8 @@ from failoverd.config.loader import load_config
 from failoverd.config.values import say_duration
 from failoverd.core.records import Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
-from failoverd.providers.account import Rate
 from failoverd.providers.azure.session import READS, WRITES
+from failoverd.providers.bucket import Rate
 from failoverd.settings import ProviderSettings, parse_duration
 
 PAGE = (ROOT / "docs" / "providers.md").read_text()

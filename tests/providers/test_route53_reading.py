@@ -4,7 +4,8 @@ import asyncio
 
 from failoverd.core.errors import Permanent, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import Rate, account
+from failoverd.providers.account import account
+from failoverd.providers.bucket import Rate
 from failoverd.providers.route53.client import PAGE
 from failoverd.providers.route53.names import order
 from failoverd.providers.route53.paging import Page, Standing, Start

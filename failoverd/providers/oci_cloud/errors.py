@@ -16,8 +16,8 @@ import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 import urllib3.exceptions as http
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
-from failoverd.providers.account import THROTTLED
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
+from failoverd.providers.throttling import THROTTLED
 from failoverd.providers.unanswered import unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0

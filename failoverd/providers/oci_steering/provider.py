@@ -11,7 +11,8 @@ from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers import sets
-from failoverd.providers.account import Account, Rate, account
+from failoverd.providers.account import Account, account
+from failoverd.providers.bucket import Rate
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
 from failoverd.providers.oci_steering import change, manual

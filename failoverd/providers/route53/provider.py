@@ -11,7 +11,8 @@ from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers import sets
-from failoverd.providers.account import Account, Rate, account
+from failoverd.providers.account import Account, account
+from failoverd.providers.bucket import Rate
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.change import change_of, observed
 from failoverd.providers.route53.client import THREADS, Connection, Reader, Writer
