@@ -9,7 +9,7 @@ OCI itself is the fence: see `change.py`.
 
 from types import MappingProxyType
 
-from failoverd.core.records import Capabilities, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
 from failoverd.providers.oci_cloud.opening import opening
@@ -34,7 +34,7 @@ KIND = ProviderKind(
         max_weight=MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=MAX_ANSWERS,
-        fence="REQUIRE of the marker and of every record with its set's version, in the same PATCH (PatchZoneRecords)",
+        fence=Fence.ATOMIC,
     ),
     open=opening("failoverd.providers.oci_dns.provider"),
 )

@@ -9,7 +9,7 @@ owns already to another name makes both follow it.
 
 from types import MappingProxyType
 
-from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.oci_cloud.opening import opening
 from failoverd.providers.oci_steering.policies import MAX_WEIGHT
@@ -23,7 +23,7 @@ KIND = ProviderKind(
     capabilities=Capabilities(
         weights=MappingProxyType(dict.fromkeys((RecordType.A, RecordType.AAAA, RecordType.CNAME), Weights.NATIVE)),
         max_weight=MAX_WEIGHT,
-        fence="If-Match with the policy's ETag; a creation counts when the policy is attached, which OCI allows once",
+        fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
     ),
     open=opening("failoverd.providers.oci_steering.provider"),

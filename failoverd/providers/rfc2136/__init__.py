@@ -14,7 +14,7 @@ from dns.rdatatype import RdataType
 
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
-from failoverd.core.records import Capabilities, Marker, Observed, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import Capabilities, Fence, Marker, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
@@ -119,7 +119,7 @@ KIND = ProviderKind(
         max_weight=rdata.MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=100,  # max-records-per-type, BIND's default since 9.18.28
-        fence="value-dependent prerequisites on the marker and the record set, in the same UPDATE (RFC 2136, 2.4)",
+        fence=Fence.ATOMIC,
     ),
     open=_open,
 )
