@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent
+from failoverd.providers.file_version import FileVersion
 from failoverd.providers.oci_cloud.credentials import Credentials, config_file, load
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
-from failoverd.providers.versions import Version
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._expiring = False
-        self._versions: dict[Path, Version | None] = {}
+        self._versions: dict[Path, FileVersion | None] = {}
 
     def call(self, what: str, ask: Ask, parse: Callable[[Reply], T]) -> T:
         """Make one request and read its answer. `what` completes "cannot .. at OCI". Raises ProviderError."""
@@ -125,10 +125,10 @@ class Connection:
 
     def _current(self) -> tuple[Any, bool]:
         with self._lock:
-            changed = any(Version.if_there(path) != version for path, version in self._versions.items())
+            changed = any(FileVersion.if_there(path) != version for path, version in self._versions.items())
             if self._client is None or changed:
                 credentials = load(self._settings)
-                self._versions = {path: Version.if_there(path) for path in credentials.files}
+                self._versions = {path: FileVersion.if_there(path) for path in credentials.files}
                 self._client, self._expiring = self._build(credentials), credentials.expiring
             return self._client, self._expiring
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
-from failoverd.providers.oci_cloud.opening import opening
+from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_dns.records import MAX_ANSWERS
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 
@@ -36,5 +36,5 @@ KIND = ProviderKind(
         max_answers=MAX_ANSWERS,
         fence=Fence.ATOMIC,
     ),
-    open=opening("failoverd.providers.oci_dns.provider"),
+    open=lazily("failoverd.providers.oci_dns.provider"),
 )

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
-from failoverd.providers.oci_cloud.opening import opening
+from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_steering.policies import MAX_WEIGHT
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
 
@@ -26,5 +26,5 @@ KIND = ProviderKind(
         fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
     ),
-    open=opening("failoverd.providers.oci_steering.provider"),
+    open=lazily("failoverd.providers.oci_steering.provider"),
 )
