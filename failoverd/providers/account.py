@@ -4,7 +4,8 @@ A cloud rations requests by account, so everything that one provider entry does 
 
 - a token bucket at the documented rate (`bucket.py`). When it is empty, callers wait in the order of their urgency:
   what moves traffic off a failed region goes before every other change, and that before routine looks;
-- a bounded pool of threads, for the SDKs are synchronous. Their own retries are off and their time-outs short;
+- a bounded pool of threads, for the SDKs are synchronous, handed out in the same order. Their own retries are off and
+  their time-outs short;
 - the one retry layer. A read that failed is tried again a few times, jittered. A request that was throttled had no
   effect, so it is tried again when the cloud says so, and until then the account is left alone, but for the careful
   trials of what is urgent (`throttling.py`). A write is never repeated blindly: what became of it is found out by
@@ -22,7 +23,7 @@ from typing import Final, TypeVar
 
 from failoverd.core.errors import ProviderError, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.bucket import Bucket, Rate, Ticket
+from failoverd.providers.bucket import Bucket, Rate, Ticket, UrgencySemaphore
 from failoverd.providers.throttling import FIRST_TRIAL, THROTTLED, patience
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class Account:
         self.reads = Bucket(reads)
         self.writes = Bucket(writes) if writes is not None else self.reads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
-        self._slots = asyncio.Semaphore(threads)
+        self._threads = UrgencySemaphore(threads)
 
     async def read(self, caller: Caller, call: Callable[[], T]) -> T:
         """Run a reading call in a thread when its turn comes, and again when it fails in passing.
@@ -95,7 +96,7 @@ class Account:
     async def _call(self, ticket: Ticket, call: Callable[[], T], tried: int) -> T:
         """Run a call whose turn has come, once. What it comes to tells how the cloud is, for everybody in the line."""
         loop = asyncio.get_running_loop()
-        async with self._slots:
+        async with self._threads.held(ticket.urgency):
             sent_at = loop.time()
             try:
                 result = await loop.run_in_executor(self._pool, call)

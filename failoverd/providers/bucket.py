@@ -2,6 +2,8 @@
 
 import asyncio
 import heapq
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -164,6 +166,45 @@ class Ticket:
             self.urgency = urgency
             for turn in self._turns:
                 self.bucket.queue(turn, urgency)
+
+
+class UrgencySemaphore:
+    """Bounds how many calls are under way at once. Who waits is let in by urgency, and by arrival within one."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._line: list[tuple[Urgency, int, _Turn]] = []
+        self._number = count()
+
+    @asynccontextmanager
+    async def held(self, urgency: Urgency) -> AsyncIterator[None]:
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(urgency)
+        try:
+            yield
+        finally:
+            self._release()
+
+    async def _wait(self, urgency: Urgency) -> None:
+        turn: _Turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._line, (urgency, next(self._number), turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release()  # let in at this very moment
+            raise
+
+    def _release(self) -> None:
+        """Let the next one in."""
+        while self._line:
+            _, _, turn = heapq.heappop(self._line)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
 
 def _silent(wait: float, silence: float) -> RateLimited:

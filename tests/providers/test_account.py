@@ -129,3 +129,29 @@ async def test_no_more_calls_are_under_way_than_there_are_threads() -> None:
     async with account(FAST, threads=2) as open_account:
         await asyncio.gather(*(open_account.read(Urgency.ROUTINE, call) for _ in range(6)))
     assert most == 2
+
+
+async def test_when_every_thread_is_taken_the_next_one_is_for_the_most_urgent() -> None:
+    released, log = threading.Event(), list[str]()
+
+    def call(name: str) -> Callable[[], None]:
+        def made() -> None:
+            released.wait(timeout=5)
+            log.append(name)
+
+        return made
+
+    async with account(FAST, threads=1) as open_account, asyncio.TaskGroup() as group:
+        for name, urgency in (
+            ("first", Urgency.ROUTINE),
+            ("look", Urgency.ROUTINE),
+            ("failback", Urgency.CHANGE),
+            ("gone", Urgency.FAIL_OUT),
+            ("failover", Urgency.FAIL_OUT),
+        ):
+            task = group.create_task(open_account.read(urgency, call(name)))
+            await asyncio.sleep(0)
+            if name == "gone":
+                task.cancel()
+        released.set()
+    assert log == ["first", "failover", "failback", "look"]
