@@ -21,7 +21,7 @@ from failoverd.config.values import say_duration
 from failoverd.core.records import Fence, Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.azure.session import READS, WRITES
-from failoverd.providers.bucket import Rate
+from failoverd.providers.shared.bucket import Rate
 from failoverd.settings import ProviderSettings, parse_duration
 
 PAGE = (ROOT / "docs" / "providers.md").read_text()

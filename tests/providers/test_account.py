@@ -8,9 +8,9 @@ import pytest
 
 from failoverd.core.errors import Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import TRIES, account
-from failoverd.providers.bucket import Bucket, Rate, Ticket
-from failoverd.providers.throttling import FIRST_TRIAL
+from failoverd.providers.shared.account import TRIES, account
+from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
+from failoverd.providers.shared.throttling import FIRST_TRIAL
 
 FAST = Rate(per_second=10_000, burst=1_000)
 

@@ -19,7 +19,7 @@ from failoverd.core.records import RecordType, Target
 from failoverd.ports import Provider, ProviderKind, Urgency
 from failoverd.providers import azure_dns, azure_traffic_manager
 from failoverd.providers.azure_traffic_manager import DOMAIN
-from failoverd.providers.throttling import FIRST_TRIAL
+from failoverd.providers.shared.throttling import FIRST_TRIAL
 from failoverd.runtime.applying import holds
 
 CNAME = RecordType.CNAME
@@ -170,7 +170,7 @@ async def test_throttled_reads_wait_as_long_as_azure_says(scene: Scene) -> None:
 async def test_a_fail_out_gets_through_the_silence_of_a_routine_read(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failoverd.providers.throttling.FIRST_TRIAL", 0.2)
+    monkeypatch.setattr("failoverd.providers.shared.throttling.FIRST_TRIAL", 0.2)
     async with scene.azure.open(scene.kind) as provider:
         plan = await change(provider, scene.at)
         scene.azure.site.arm.expect(Luck.THROTTLE, method="GET", retry_after=600)

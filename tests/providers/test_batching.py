@@ -8,10 +8,10 @@ from support.virtual import now, until, virtually
 
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import TRIES
-from failoverd.providers.batching import LONGEST_LINGER, QUIET, Batcher
-from failoverd.providers.bucket import Bucket, Rate, Ticket
-from failoverd.providers.throttling import FIRST_TRIAL, THROTTLED
+from failoverd.providers.shared.account import TRIES
+from failoverd.providers.shared.batching import LONGEST_LINGER, QUIET, Batcher
+from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
+from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 
@@ -28,7 +28,7 @@ class Api:
     async def send(self, items: Sequence[int], ticket: Ticket) -> list[str]:
         self.requests.append(list(items))
         self.busy += 1
-        assert self.busy == 1, "two requests of one gathering at once"
+        assert self.busy == 1, "two requests of one batcher at once"
         await asyncio.sleep(1.0)
         self.busy -= 1
         if self.answers:

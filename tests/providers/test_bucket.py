@@ -7,8 +7,8 @@ from support.virtual import elapse, now, virtually
 
 from failoverd.core.errors import RateLimited
 from failoverd.ports import Urgency
-from failoverd.providers.bucket import PLENTY, Bucket, Rate, Ticket
-from failoverd.providers.throttling import FIRST_TRIAL, LONGEST_PAUSE, LONGEST_SILENCE, LONGEST_TRIAL
+from failoverd.providers.shared.bucket import PLENTY, Bucket, Rate, Ticket
+from failoverd.providers.shared.throttling import FIRST_TRIAL, LONGEST_PAUSE, LONGEST_SILENCE, LONGEST_TRIAL
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 

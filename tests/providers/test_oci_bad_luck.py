@@ -20,7 +20,7 @@ from failoverd.core.plan import Plan, RefusalReason, Refused
 from failoverd.core.records import Observed, RecordSet, RecordType
 from failoverd.ports import Access, Provider, ProviderKind, Urgency
 from failoverd.providers import oci_dns, oci_steering
-from failoverd.providers.throttling import FIRST_TRIAL
+from failoverd.providers.shared.throttling import FIRST_TRIAL
 from failoverd.runtime.applying import holds
 
 ADDRESSES = VALUES[RecordType.A]
@@ -256,7 +256,7 @@ async def test_endless_throttling_ends_the_round_and_says_for_how_long(local: Lo
 async def test_a_fail_out_gets_through_the_silence_of_a_routine_read(
     local: LocalOci, kind: ProviderKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failoverd.providers.throttling.FIRST_TRIAL", 0.2)
+    monkeypatch.setattr("failoverd.providers.shared.throttling.FIRST_TRIAL", 0.2)
     async with local.open(kind) as provider:
         plan = await change(provider)
         local.endpoint.expect(Luck.THROTTLE, method="GET", retry_after=600)

@@ -166,7 +166,7 @@ async def test_a_throttled_account_is_tried_again_when_it_says(local: LocalRoute
 async def test_a_fail_out_gets_through_the_silence_of_a_routine_read(
     local: LocalRoute53, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("failoverd.providers.throttling.FIRST_TRIAL", 0.2)
+    monkeypatch.setattr("failoverd.providers.shared.throttling.FIRST_TRIAL", 0.2)
     async with local.open() as provider:
         (plan,) = await observe(provider, targets(1), ADDRESSES[0])
         local.endpoint.expect(Luck.THROTTLE, method="GET", retry_after=600)

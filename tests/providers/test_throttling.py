@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failoverd.ports import Urgency
-from failoverd.providers.throttling import FIRST_TRIAL, LONGEST_SILENCE, LONGEST_TRIAL, Throttle
+from failoverd.providers.shared.throttling import FIRST_TRIAL, LONGEST_SILENCE, LONGEST_TRIAL, Throttle
 
 STEPS = st.lists(
     st.tuples(

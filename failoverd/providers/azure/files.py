@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.file_version import FileVersion
+from failoverd.providers.shared.file_version import FileVersion
 
 _MAX_SIZE = 256 * 1024
 

@@ -17,7 +17,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 from failoverd.providers.azure.errors import Call, edge
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure.tokens import CONNECT_TIMEOUT, Tokens
-from failoverd.providers.bucket import Rate
+from failoverd.providers.shared.bucket import Rate
 
 READS: Final = Rate(25, 250)
 WRITES: Final = Rate(10, 200)

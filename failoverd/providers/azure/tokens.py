@@ -33,7 +33,7 @@ from failoverd.core.errors import Permanent, ProviderError, Transient
 from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
 from failoverd.providers.azure.files import read_secret, version_of
 from failoverd.providers.azure.settings import AzureSettings, CredentialSettings
-from failoverd.providers.file_version import FileVersion
+from failoverd.providers.shared.file_version import FileVersion
 
 SCOPE: Final = "https://management.azure.com/.default"
 CONNECT_TIMEOUT: Final = 2

@@ -14,11 +14,11 @@ from typing import Final
 
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
 from failoverd.providers.azure_dns.client import PAGE, Page, Reader
 from failoverd.providers.azure_dns.records import Stored, observe, relative
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 FEW: Final = 2
 """Names that are asked for one by one whatever the size of the zone, for to know it costs a request too."""

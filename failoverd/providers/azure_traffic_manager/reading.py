@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Target
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure_traffic_manager.client import Reader
 from failoverd.providers.azure_traffic_manager.profile import Profile
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 
 class Reading:

@@ -1,7 +1,7 @@
 """The only place that calls the OCI SDK. Its calls block, so they run in the account's threads.
 
 The SDK's own retries and its circuit breaker, which all clients of a process would share, are off, and its time-outs
-short: `providers/account.py` retries. Answers stay plain JSON, so that what the SDK does not know of is not lost when a
+short: `Account` retries. Answers stay plain JSON, so that what the SDK does not know of is not lost when a
 resource is written back. One client serves all threads. It is built at the first call, and anew when one of its files
 changes or a key stops working, so that a rotation needs no restart.
 """
@@ -15,11 +15,11 @@ from typing import Any, Final, TypeVar
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.file_version import FileVersion
 from failoverd.providers.oci_cloud.credentials import Credentials, config_file, load
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
+from failoverd.providers.shared.file_version import FileVersion
 
 T = TypeVar("T")
 

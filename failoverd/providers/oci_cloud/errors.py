@@ -17,8 +17,8 @@ import urllib3.exceptions as http
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
-from failoverd.providers.throttling import THROTTLED
-from failoverd.providers.unanswered import unanswered, untrusted
+from failoverd.providers.shared.throttling import THROTTLED
+from failoverd.providers.shared.unanswered import unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0
 """How long a resource is left alone that is in the middle of another change, when the answer does not say."""

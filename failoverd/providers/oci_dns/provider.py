@@ -10,9 +10,6 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, account
-from failoverd.providers.bucket import Rate
 from failoverd.providers.oci_cloud.client import THREADS, Connection
 from failoverd.providers.oci_cloud.commands import oci
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained
@@ -22,6 +19,9 @@ from failoverd.providers.oci_dns.client import Reader, Writer
 from failoverd.providers.oci_dns.reading import Reading
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 from failoverd.providers.oci_dns.writing import Writing
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 
 class OciDns:

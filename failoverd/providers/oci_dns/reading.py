@@ -13,11 +13,11 @@ from typing import Final
 
 from failoverd.core.errors import Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
 from failoverd.providers.oci_dns.client import PAGE, Page, Search
 from failoverd.providers.oci_dns.records import Record, marker_name
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 _TRIES: Final = 3
 """How often one thing is read until it is of one version."""

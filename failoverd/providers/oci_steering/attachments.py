@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
 from failoverd.providers.oci_steering.client import PAGE, Page
 from failoverd.providers.oci_steering.standing import Attachment
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 Found = tuple[Attachment, ...]
 

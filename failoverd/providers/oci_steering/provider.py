@@ -10,9 +10,6 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, account
-from failoverd.providers.bucket import Rate
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
 from failoverd.providers.oci_steering import change, manual
@@ -22,6 +19,9 @@ from failoverd.providers.oci_steering.creating import Creating
 from failoverd.providers.oci_steering.policies import Policy
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
 from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, observed
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 _DOUBTFUL = DOUBTFUL | {"permission_denied"}
 """Refusals of a write that a change in between would explain: what is gone looks like what may not be seen."""

@@ -6,7 +6,6 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.manual import nsupdate
@@ -16,6 +15,7 @@ from failoverd.providers.powerdns import content
 from failoverd.providers.powerdns.dns_update import Transfers, change_of, explained
 from failoverd.providers.powerdns.http_api import ApiReader, ApiWriter, curl
 from failoverd.providers.powerdns.settings import ApiSettings, PowerdnsSettings
+from failoverd.providers.shared import sets
 from failoverd.settings import ServerAddress
 
 

@@ -16,13 +16,13 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Capabilities, Fence, Marker, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.client import Conversation, Reader, Writer
 from failoverd.providers.dnsupdate.manual import nsupdate
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136.change import change_of
 from failoverd.providers.rfc2136.settings import Rfc2136Settings
+from failoverd.providers.shared import sets
 
 __all__ = ["KIND", "Rfc2136", "Rfc2136Settings"]
 

@@ -1,6 +1,6 @@
 """The only place that touches the AWS SDK. Its calls block, so they run in the account's threads.
 
-The SDK's own retries are off and its time-outs short: `providers/account.py` retries. One client serves all threads. It
+The SDK's own retries are off and its time-outs short: `Account` retries. One client serves all threads. It
 is built at the first call, and anew when a credentials file changes or a key stops working, so that a rotation needs no
 restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `credential_source`), by the SDK.
 """
@@ -16,11 +16,11 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.file_version import FileVersion
 from failoverd.providers.route53.errors import Call, edge
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
+from failoverd.providers.shared.file_version import FileVersion
 
 THREADS: Final = 8
 PAGE: Final = 300

@@ -10,9 +10,6 @@ from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, account
-from failoverd.providers.bucket import Rate
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.change import change_of, observed
 from failoverd.providers.route53.client import THREADS, Connection, Reader, Writer
@@ -23,6 +20,9 @@ from failoverd.providers.route53.settings import Route53Settings
 from failoverd.providers.route53.spreading import Spreading
 from failoverd.providers.route53.writing import Writing
 from failoverd.providers.route53.zones import Zones
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 
 class Route53:

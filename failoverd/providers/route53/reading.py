@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 
 from failoverd.core.records import MARKER_LABEL
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
 from failoverd.providers.route53.names import absolute, order
 from failoverd.providers.route53.paging import Page, Standing, Start
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 Wanted = tuple[str, Urgency]
 Found = Standing | None

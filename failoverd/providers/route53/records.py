@@ -21,9 +21,9 @@ from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Permanent
 from failoverd.core.records import AliasTarget, Answer, RecordKey, RecordSet, RecordType
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.route53.names import absolute
+from failoverd.providers.shared import sets
 
 RawSet = Mapping[str, Any]
 """A ResourceRecordSet, member by member as the API returns it."""

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
 from failoverd.providers.route53.change import Change, fitting
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 Send = Callable[[Sequence[Mapping[str, Any]]], str]
 """Does all of these actions or none, and returns the id of the change; blocks."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.batching import Batcher
-from failoverd.providers.bucket import Ticket
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 
 class Zones:

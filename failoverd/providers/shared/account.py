@@ -23,8 +23,8 @@ from typing import Final, TypeVar
 
 from failoverd.core.errors import ProviderError, RateLimited, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.bucket import Bucket, Rate, Ticket, UrgencySemaphore
-from failoverd.providers.throttling import FIRST_TRIAL, THROTTLED, patience
+from failoverd.providers.shared.bucket import Bucket, Rate, Ticket, UrgencySemaphore
+from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED, patience
 
 T = TypeVar("T")
 

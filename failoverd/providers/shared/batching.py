@@ -20,9 +20,9 @@ from typing import Final, Generic, TypeVar
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited
 from failoverd.ports import Urgency
-from failoverd.providers.account import TRIES, pause_after
-from failoverd.providers.bucket import Bucket, Ticket
-from failoverd.providers.throttling import THROTTLED, Throttle, patience
+from failoverd.providers.shared.account import TRIES, pause_after
+from failoverd.providers.shared.bucket import Bucket, Ticket
+from failoverd.providers.shared.throttling import THROTTLED, Throttle, patience
 
 QUIET: Final = 2.0
 """Nobody has lined up for as long as so many requests take: then nobody is about to."""

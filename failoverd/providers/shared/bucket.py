@@ -10,7 +10,7 @@ from typing import Final
 
 from failoverd.core.errors import RateLimited
 from failoverd.ports import Urgency
-from failoverd.providers.throttling import THROTTLED, Throttle, patience
+from failoverd.providers.shared.throttling import THROTTLED, Throttle, patience
 
 PLENTY: Final = 10.0
 """Requests that may be sent at once; with fewer left, each one should carry as much as it can."""
