@@ -1,6 +1,6 @@
 """Whatever a cloud asks for, and however its requests end: who waits for how long."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failoverd.ports import Urgency
@@ -16,6 +16,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_the_urgent_never_wait_longer_than_a_trial_apart_and_nobody_before_them(
     steps: list[tuple[str, float, float]],
@@ -36,6 +37,7 @@ def test_the_urgent_never_wait_longer_than_a_trial_apart_and_nobody_before_them(
         assert fail_out <= LONGEST_TRIAL + 1e-6
 
 
+@settings(deadline=None)
 @given(st.floats(1.0, LONGEST_SILENCE), st.floats(0.1, 0.5))
 def test_a_long_silence_is_tried_a_few_times_a_minute(silence: float, poll: float) -> None:
     throttle, now, trials = Throttle(), 0.0, 0
