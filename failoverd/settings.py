@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from failoverd.core.records import Capabilities
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -140,3 +142,7 @@ class ProviderSettings(Settings):
     def authorities(self) -> NameserverChoice:
         """Whom to ask after a change. A kind that serves its zones itself knows better than the delegation."""
         return self.nameservers
+
+    def narrowed(self, capabilities: Capabilities) -> Capabilities:
+        """What these settings leave of what the kind can do."""
+        return capabilities

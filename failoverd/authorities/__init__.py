@@ -1,7 +1,7 @@
 """The authoritative servers of the zones, asked directly over DNS: the witnesses of every change.
 
-`exchange` is one question and its answer on the wire, `delegation` finds out who answers for a zone, `asking` puts what
-they say into the terms of `ports.Authorities`.
+`dns_query` is one question and its answer on the wire, `delegation` finds out who answers for a zone, `asking` puts
+what they say into the terms of `ports.Authorities`.
 """
 
 from failoverd.authorities.asking import DnsAuthorities, Served

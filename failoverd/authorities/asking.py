@@ -14,7 +14,7 @@ from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TXT import TXT
 
 from failoverd.authorities.delegation import Delegations
-from failoverd.authorities.exchange import UDP_PAYLOAD, SilentError, UnreachableError, exchange
+from failoverd.authorities.dns_query import UDP_PAYLOAD, SilentError, UnreachableError, send_query
 from failoverd.core.records import Capabilities, Marker, Marking, RecordType, Target, Weights
 from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.settings import NameserverChoice, ServerAddress
@@ -93,7 +93,7 @@ async def _marker(server: Nameserver, name: str) -> Marker | None:
 async def _ask(server: Nameserver, name: str, kind: RdataType) -> list[dns.rdata.Rdata]:
     """What a server with authority says; empty when it says that there is nothing."""
     query = dns.message.make_query(dns.name.from_text(name), kind, use_edns=0, payload=UDP_PAYLOAD, flags=0)
-    answer = await exchange(query, ServerAddress(server.address, server.port))
+    answer = await send_query(query, ServerAddress(server.address, server.port))
     if answer.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         raise _TroubleError(dns.rcode.to_text(answer.rcode()))
     if not answer.flags & dns.flags.AA:

@@ -16,7 +16,7 @@ import dns.rcode
 import dns.resolver
 from dns.rdatatype import RdataType
 
-from failoverd.authorities.exchange import SilentError, UnreachableError, exchange
+from failoverd.authorities.dns_query import SilentError, UnreachableError, send_query
 from failoverd.core.errors import Transient
 from failoverd.ports import Clock, Nameserver
 from failoverd.settings import DNS_PORT, ServerAddress
@@ -92,7 +92,7 @@ async def _values(resolvers: Sequence[ServerAddress], name: str, kind: RdataType
     troubles = []
     for resolver in resolvers:
         try:
-            answer = await exchange(dns.message.make_query(name, kind, use_edns=0), resolver)
+            answer = await send_query(dns.message.make_query(name, kind, use_edns=0), resolver)
         except (SilentError, UnreachableError) as error:
             troubles.append(f"{resolver}: {error}")
             continue

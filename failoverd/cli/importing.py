@@ -12,12 +12,21 @@ from failoverd.config.drafts import ProviderEntry, draft_of
 from failoverd.config.loader import load_inventory
 from failoverd.config.values import say_duration
 from failoverd.core.errors import ConfigError
-from failoverd.core.records import WHOLE, Answer, Observed, RecordKey, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import (
+    WHOLE,
+    AliasTarget,
+    Answer,
+    Observed,
+    RecordKey,
+    RecordSet,
+    RecordType,
+    Target,
+    Weights,
+)
 from failoverd.operations.session import Session
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")
-_ALIAS: Final = re.compile(r"(?P<zone>Z[A-Z0-9]+)/(?P<host>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +204,8 @@ def _regions(records: RecordSet, placed: Mapping[str, Sequence[Answer]], *, orde
 
 
 def _endpoint(key: RecordKey, value: str) -> str:
-    if alias := _ALIAS.fullmatch(value):
-        return f"{{alias: {_quoted(alias['host'])}, hosted_zone: {alias['zone']}}}"
+    if alias := AliasTarget.parse(value):
+        return f"{{alias: {_quoted(alias.host)}, hosted_zone: {alias.hosted_zone}}}"
     if key.type is RecordType.SRV and not _SRV.fullmatch(value):
         raise ConfigError(
             f"{key} answers with {value!r}, which a policy cannot say",

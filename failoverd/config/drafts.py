@@ -30,7 +30,7 @@ class ProviderEntry:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self.kind.capabilities
+        return self.settings.narrowed(self.kind.capabilities)
 
     def zone_of(self, name: str) -> str | None:
         """The most specific of the provider's zones that holds `name`."""

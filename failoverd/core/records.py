@@ -4,6 +4,7 @@ Shares are integers in basis points: 10,000 is all of the traffic. Times are sec
 seconds, both floats. Names are absolute, lower-case and without the trailing dot.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -58,12 +59,36 @@ class RecordKey:
 class Answer:
     """One value that a record may answer with.
 
-    `value` is an address (A, AAAA), a host name (CNAME), or `host:port` (SRV), in canonical text form.
+    `value` is an address or the text of an `AliasTarget` (A, AAAA), a host name (CNAME), or `host:port` (SRV), in
+    canonical text form.
     `weight` is relative to the other answers of the set; 0 means "never".
     """
 
     value: str
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class AliasTarget:
+    """A load balancer that A and AAAA records answer with in place of addresses of its own, in its hosted zone.
+
+    Its text is the value of an answer, and this is the one place that puts that together and takes it apart.
+    """
+
+    hosted_zone: str
+    host: str
+
+    @classmethod
+    def parse(cls, value: str) -> Self | None:
+        """The target that the value of an answer says, or None when that is an address or a host name."""
+        found = _ALIAS.fullmatch(value)
+        return cls(found["zone"], found["host"]) if found is not None else None
+
+    def __str__(self) -> str:
+        return f"{self.hosted_zone}/{self.host}"
+
+
+_ALIAS = re.compile(r"(?P<zone>[A-Z0-9]{1,32})/(?P<host>[^/\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +228,14 @@ class Marking(StrEnum):
     TAG = "tag"  # on the object that holds the answers (metadata, a tag), one for each record type
 
 
+class Fence(StrEnum):
+    """How strongly a provider keeps a stale writer out."""
+
+    ATOMIC = "atomic"  # its API compares and replaces all of a change in one step, the marker included
+    PER_OBJECT = "per_object"  # its API compares the version of the one object that holds the answers and the marker
+    CHECKED_BEFORE = "checked_before"  # only looked at before: one writer at a time has to be seen to in another way
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What one kind of provider can say. A policy that needs more fails `failoverctl check`.
@@ -218,7 +251,7 @@ class Capabilities:
     max_weight: int
     single: frozenset[RecordType] = frozenset()
     max_answers: int | None = None
-    fence: str = ""
+    fence: Fence = Fence.CHECKED_BEFORE
     min_ttl: int = 1
     marking: Marking = Marking.TXT
     aliases: bool = False
@@ -234,7 +267,7 @@ class Endpoint:
     """One address that serves traffic: an IPv4 or IPv6 address or a host name, in canonical text form.
 
     `port` overrides the port of the checks and is the port of an SRV answer. `alias` is the hosted zone of a load
-    balancer that Route 53 knows as an alias target: then A and AAAA answer with `<hosted zone>/<host name>`.
+    balancer that Route 53 knows as an alias target: then A and AAAA answer with an `AliasTarget`.
     """
 
     region: str
@@ -260,7 +293,7 @@ class Endpoint:
         if record_type is RecordType.CNAME:
             return self.address
         if self.alias is not None and record_type in {RecordType.A, RecordType.AAAA}:
-            return f"{self.alias}/{self.address}"
+            return str(AliasTarget(self.alias, self.address))
         if record_type is RecordType.SRV and self.port is not None:
             return f"{self.address}:{self.port}"
         return None

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import RecordType
+from failoverd.core.records import AliasTarget
 from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
 
 MARKED_DRAWS: Final = 3
@@ -22,7 +22,6 @@ UNMARKED_DRAWS: Final = 8
 """The same, where the answers are all that can be seen."""
 
 _MOST_SAID: Final = 8
-_ADDRESSES: Final = frozenset({RecordType.A, RecordType.AAAA})
 
 
 class Verdict(StrEnum):
@@ -59,8 +58,8 @@ def _answers(said: Statement, plan: Plan, who: Nameservers) -> bool:
     wanted = frozenset(answer.value for answer in plan.after.serving)
     if not all(said.answers):
         return False
-    if plan.target.key.type in _ADDRESSES and any("/" in value for value in wanted):
-        return True  # an alias: which addresses the load balancer has is the cloud's to know
+    if any(AliasTarget.parse(value) is not None for value in wanted):
+        return True  # which addresses the load balancer has is the cloud's to know
     return all(values == wanted if who.whole else values <= wanted for values in said.answers)
 
 

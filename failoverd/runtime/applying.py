@@ -133,7 +133,7 @@ class _Write:
     async def _took_effect(self) -> bool:
         """Whether a write whose answer was lost is there all the same."""
         try:
-            return holds(await self.provider.read(self.plan.target, urgency=Urgency.CHANGE), self.plan)
+            return holds(await self.provider.read(self.plan.target, urgency=Urgency.of(self.plan)), self.plan)
         except ProviderError:
             return False  # cannot be known now: the next round reads again and decides again
 
@@ -141,7 +141,7 @@ class _Write:
         """The provider said yes: if a newer generation stands there, it was written after ours."""
         plan = self.plan
         try:
-            observed = await self.provider.read(plan.target, urgency=Urgency.CHANGE)
+            observed = await self.provider.read(plan.target, urgency=Urgency.of(plan))
         except ProviderError as error:
             raise _not_read_back(plan, error) from error
         if holds(observed, plan):

@@ -247,11 +247,7 @@ class TargetWorker:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         tools, now = self._tools, self._tools.clock()
         state = tools.states.of(self._policy.name)
-        delay = backoff(state.of(self.target).told.failures + 1, chance=tools.chance)
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            delay += min(error.retry_after, LONGEST_RETRY_AFTER)
-        elif isinstance(error, Transient) and self._urgency is Urgency.FAIL_OUT:
-            delay = min(delay, LONGEST_URGENT_PAUSE)
+        delay = self._pause(error, state.of(self.target).told.failures + 1)
         self.agenda.again(delay, self._urgency)
         if self._wanted is None and isinstance(error, ProviderError):
             self._wanted = self._foresee(now)
@@ -262,6 +258,16 @@ class TargetWorker:
             tools.emit(replace(event, manual=by_hand))
         before = self.status or TargetStatus(self.target, now, TargetState.DELAYED)
         await self._settle(standing.after_failure(before, error, self._wanted, by_hand, now + delay, now))
+
+    def _pause(self, error: FailoverdError, attempt: int) -> float:
+        """Seconds until the next try. An account that is throttled says itself when the urgent may try again."""
+        urgent = self._urgency is Urgency.FAIL_OUT
+        delay = backoff(attempt, chance=self._tools.chance)
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            asked = min(error.retry_after, LONGEST_RETRY_AFTER)
+            return asked if urgent else asked + delay
+        passing = isinstance(error, Transient | RateLimited)
+        return min(delay, LONGEST_URGENT_PAUSE) if urgent and passing else delay
 
     def _foresee(self, now: float) -> Plan | None:
         """What would be written if the target could be read, told from what stood there last, for a person to do."""

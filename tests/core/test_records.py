@@ -11,6 +11,7 @@ from support.scenes import AZURE, KEY, PAIR, TARGET, policy, records, region
 from failoverd.core.records import (
     ELSEWHERE,
     WHOLE,
+    AliasTarget,
     Endpoint,
     Marker,
     RecordKey,
@@ -238,3 +239,19 @@ def test_weights_that_a_person_wrote_may_say_what_is_wanted(weights: dict[str, i
 def test_another_split_is_not_what_is_wanted(wanted: dict[str, int]) -> None:
     assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 30, wanted))
     assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 60, {"a": 3, "b": 1}))
+
+
+# -- alias targets -----------------------------------------------------------------------------------------------------
+
+
+def test_an_alias_target_is_its_text_and_back() -> None:
+    target = AliasTarget("Z35SXDOTRQ7X7K", "lb-1.us-east-1.elb.amazonaws.com")
+    assert AliasTarget.parse(str(target)) == target
+    endpoint = Endpoint("aws-use1", target.host, alias=target.hosted_zone)
+    assert endpoint.answer(RecordType.A) == endpoint.answer(RecordType.AAAA) == str(target)
+    assert endpoint.answer(RecordType.CNAME) == target.host
+
+
+@pytest.mark.parametrize("value", ["192.0.2.1", "2001:db8::1", "lb.example.net", "lb.example.net:443", "lua a/b", "/a"])
+def test_what_is_no_alias_target_says_so(value: str) -> None:
+    assert AliasTarget.parse(value) is None

@@ -8,7 +8,7 @@ import dns.rrset
 import dns.tsig
 import pytest
 from support.contract import VALUES, publish, target, wish
-from support.powerdns import by_update, open_powerdns
+from support.powerdns import dns_update, open_powerdns
 from support.proxies import LOOPBACK, message, serving
 from support.servers import ZONE, PowerDns
 
@@ -28,7 +28,7 @@ async def test_a_zone_of_many_messages_is_read_whole(powerdns_server: PowerDns, 
     records = [f"add n{number}.{name}. 60 TXT {'x' * 200}" for number in range(300)]
     for start in range(0, len(records), 100):
         powerdns_server.edit(*records[start : start + 100])
-    async with open_powerdns(by_update(powerdns_server)) as provider:
+    async with open_powerdns(dns_update(powerdns_server)) as provider:
         for at in (target(f"a.{name}"), target(f"zz.{name}")):
             await publish(provider, at, EAST)
             assert (await provider.read(at)).records == wish(provider, at, EAST)

@@ -1,7 +1,7 @@
 """What stands at a name: saying it as text and back, and what cannot be said in DNS."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.embedded_dns import NAME, marker, target
 
@@ -31,6 +31,7 @@ def places(draw: st.DrawFn) -> Place:
     return Place(NAME, draw(st.none() | st.text(max_size=300)), sets)
 
 
+@settings(deadline=None)
 @given(places())
 def test_a_place_said_as_text_is_understood_again(place: Place) -> None:
     assert Place.from_texts(NAME, place.texts()) == place

@@ -18,8 +18,9 @@ from support.servers import ZONE
 from failoverd.core.control.plan import Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.records import Observed, RecordSet, RecordType
-from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.ports import Access, Provider, ProviderKind, Urgency
 from failoverd.providers import oci_dns, oci_steering
+from failoverd.providers.shared.throttling import FIRST_TRIAL
 from failoverd.runtime.applying import holds
 
 ADDRESSES = VALUES[RecordType.A]
@@ -247,7 +248,25 @@ async def test_endless_throttling_ends_the_round_and_says_for_how_long(local: Lo
         local.endpoint.expect(Luck.THROTTLE, method="PATCH|PUT", times=100, retry_after=600)
         error = await failing(provider, plan)
         assert isinstance(error, RateLimited)
-        assert (error.reason, error.retry_after) == ("throttled", 600.0)
+        assert error.reason == "throttled"
+        assert error.retry_after == pytest.approx(FIRST_TRIAL, abs=0.5)  # it fails out, so it may try before the 600s
+
+
+@each_kind
+async def test_a_fail_out_gets_through_the_silence_of_a_routine_read(
+    local: LocalOci, kind: ProviderKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.providers.shared.throttling.FIRST_TRIAL", 0.2)
+    async with local.open(kind) as provider:
+        plan = await change(provider)
+        local.endpoint.expect(Luck.THROTTLE, method="GET", retry_after=600)
+        with pytest.raises(RateLimited):
+            await provider.read(AT)
+        assert (await provider.read(AT, urgency=Urgency.FAIL_OUT)).records == plan.before.records
+        await provider.apply(approved(plan))
+        assert (await provider.read(AT, urgency=Urgency.CHANGE)).records == plan.after
+        with pytest.raises(RateLimited):
+            await provider.read(AT)
 
 
 # -- somebody else -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from support.contract import VALUES, approved, compare, planned, publish, target, unseen, wish
-from support.powerdns import by_api, by_both, by_update, open_powerdns
+from support.powerdns import by_both, dns_update, http_api, open_powerdns
 from support.proxies import closed_port
 from support.servers import LOCKED_ZONE, LUA, ZONE, Key, PowerDns, lua, powerdns, program, ready
 
@@ -25,7 +25,7 @@ A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordTyp
 EAST, WEST, NORTH = VALUES[A]
 
 Configured = Callable[..., PowerdnsSettings]
-either_way = pytest.mark.parametrize("configured", [by_update, by_both, by_api])
+either_way = pytest.mark.parametrize("configured", [dns_update, by_both, http_api])
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def test_where_the_server_cannot_transfer_its_zone_the_remedy_names_the_ap
         for first in "abc":
             await publish(provider, target(f"{first}.{name}", CNAME), *many)
         observed = await provider.read(at)
-    async with open_powerdns(by_update(doomed)) as provider:
+    async with open_powerdns(dns_update(doomed)) as provider:
         with pytest.raises(Transient) as caught:
             await provider.read(at)
         assert caught.value.reason == "transfer_cut"
@@ -302,7 +302,7 @@ async def test_a_lua_record_of_another_type_that_came_after_the_read_fences_the_
 # -- what fails, each with its own reason ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("configured", [by_update, by_both])
+@pytest.mark.parametrize("configured", [dns_update, by_both])
 async def test_a_wrong_tsig_secret_changes_nothing(
     server: PowerDns, name: str, tmp_path: Path, configured: Configured
 ) -> None:
@@ -314,7 +314,7 @@ async def test_a_wrong_tsig_secret_changes_nothing(
     async with open_powerdns(settings) as provider:
         with pytest.raises(Permanent) as caught:
             await provider.apply(approved(plan))
-        if configured is by_update:
+        if configured is dns_update:
             with pytest.raises(Permanent, match="unsigned_refusal"):
                 await provider.read(plan.target)
     assert caught.value.reason == "unsigned_refusal"
@@ -326,7 +326,7 @@ async def test_a_wrong_api_key_changes_nothing_and_a_rotated_one_is_taken_up(
     server: PowerDns, name: str, tmp_path: Path
 ) -> None:
     file, plan = tmp_path / "key", await a_plan(server, target(name), EAST)
-    async with open_powerdns(by_api(server, key_file=str(file))) as provider:
+    async with open_powerdns(http_api(server, key_file=str(file))) as provider:
         assert [error.reason for error in await failures(provider, plan)] == ["secret_unreadable"] * 2
         file.write_text("\n")
         assert [error.reason for error in await failures(provider, plan)] == ["secret_invalid"] * 2
@@ -351,7 +351,7 @@ async def test_a_zone_that_is_missing_has_its_own_reason(server: PowerDns, confi
 
 async def test_a_zone_that_lets_the_key_do_nothing_has_its_own_reasons(server: PowerDns) -> None:
     at = target(f"api.{LOCKED_ZONE}", zone=LOCKED_ZONE)
-    async with open_powerdns(by_update(server)) as provider:
+    async with open_powerdns(dns_update(server)) as provider:
         plan = planned(Observed(at, None), wish(provider, at, EAST))
         errors = await failures(provider, plan)
     assert [(type(error), error.reason) for error in errors] == [
@@ -363,7 +363,7 @@ async def test_a_zone_that_lets_the_key_do_nothing_has_its_own_reasons(server: P
 
 
 async def test_a_delegated_name_is_not_ours(server: PowerDns) -> None:
-    async with open_powerdns(by_update(server)) as provider:
+    async with open_powerdns(dns_update(server)) as provider:
         with pytest.raises(Permanent) as caught:
             await provider.read(target(f"api.child.{ZONE}"))
     assert caught.value.reason == "not_authoritative"
@@ -371,7 +371,7 @@ async def test_a_delegated_name_is_not_ours(server: PowerDns) -> None:
 
 async def test_a_server_that_is_down_refuses_the_connection(server: PowerDns, name: str) -> None:
     plan = await a_plan(server, target(name), EAST)
-    for configured in (by_update, by_api):
+    for configured in (dns_update, http_api):
         with closed_port() as port:
             async with open_powerdns(configured(server, port=port)) as provider:
                 errors = await failures(provider, plan)
@@ -379,7 +379,7 @@ async def test_a_server_that_is_down_refuses_the_connection(server: PowerDns, na
 
 
 @pytest.mark.parametrize(
-    ("configured", "writing"), [(by_update, "outcome_unknown"), (by_both, "outcome_unknown"), (by_api, "timed_out")]
+    ("configured", "writing"), [(dns_update, "outcome_unknown"), (by_both, "outcome_unknown"), (http_api, "timed_out")]
 )
 async def test_a_frozen_server_times_out(server: PowerDns, name: str, configured: Configured, writing: str) -> None:
     """Through the API nothing was sent yet that could change anything: the comparison before it was not answered."""

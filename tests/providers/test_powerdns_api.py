@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 from support.contract import VALUES, approved, planned, publish, target, wish
-from support.powerdns import by_api, forward_http, http_request, open_powerdns
+from support.powerdns import forward_http, http_api, http_request, open_powerdns
 from support.proxies import LOOPBACK, serving
 from support.servers import PowerDns
 
@@ -24,7 +24,7 @@ EAST, WEST, NORTH = VALUES[RecordType.A]
 
 
 async def a_plan(server: PowerDns, name: str) -> Plan:
-    async with open_powerdns(by_api(server)) as provider:
+    async with open_powerdns(http_api(server)) as provider:
         return planned(await provider.read(target(name)), wish(provider, target(name), EAST))
 
 
@@ -37,7 +37,7 @@ async def answering(server: PowerDns, method: bytes, answer: bytes) -> AsyncIter
         writer.write(answer if request.startswith(method) else await forward_http(request, server.api_port))
         await writer.drain()
 
-    async with serving(handle) as port, open_powerdns(by_api(server, port=port)) as provider:
+    async with serving(handle) as port, open_powerdns(http_api(server, port=port)) as provider:
         yield provider
 
 
@@ -115,12 +115,12 @@ async def test_a_rival_in_the_very_moment_of_the_write_is_noticed(powerdns_serve
         request = await http_request(reader)
         answer = await forward_http(request, powerdns_server.api_port)
         if request.startswith(b"PATCH"):
-            async with open_powerdns(by_api(powerdns_server)) as rival:
+            async with open_powerdns(http_api(powerdns_server)) as rival:
                 await publish(rival, plan.target, WEST)
         writer.write(answer)
         await writer.drain()
 
-    async with serving(handle) as port, open_powerdns(by_api(powerdns_server, port=port)) as provider:
+    async with serving(handle) as port, open_powerdns(http_api(powerdns_server, port=port)) as provider:
         with pytest.raises(Fenced) as caught:
             await provider.apply(approved(plan))
     assert caught.value.reason == "overtaken"
@@ -147,10 +147,10 @@ async def test_over_tls_the_certificate_is_checked(powerdns_server: PowerDns, na
     for authority, file in ((ours, "ours.pem"), (theirs, "theirs.pem")):
         authority.cert_pem.write_to_path(tmp_path / file)
     async with over_tls(powerdns_server, ours) as url:
-        async with open_powerdns(by_api(powerdns_server, url=url, ca_file=str(tmp_path / "ours.pem"))) as provider:
+        async with open_powerdns(http_api(powerdns_server, url=url, ca_file=str(tmp_path / "ours.pem"))) as provider:
             await publish(provider, target(name), EAST)
         for ca_file, reason in (("theirs.pem", "tls_certificate"), ("missing.pem", "ca_unreadable")):
-            wrong = by_api(powerdns_server, url=url, ca_file=str(tmp_path / ca_file))
+            wrong = http_api(powerdns_server, url=url, ca_file=str(tmp_path / ca_file))
             async with open_powerdns(wrong) as provider:
                 with pytest.raises(Permanent) as caught:
                     await provider.read(target(name))

@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failoverd.core.errors import Permanent
@@ -31,6 +31,7 @@ def codes(kind: RecordType, *found: str) -> RecordSet:
     return decode(RecordKey("api.example.test", kind), 30, [Lua.of(kind.value, [code]) for code in found])
 
 
+@settings(deadline=None)
 @given(desires())
 def test_what_is_written_is_what_is_read_whichever_way_it_travels(desired: RecordSet) -> None:
     said = normalise(desired)

@@ -1,6 +1,6 @@
 """Two writers of one weighted record on a real PowerDNS: the server refuses whoever comes second."""
 
-from support.powerdns import by_both, by_update, open_powerdns
+from support.powerdns import by_both, dns_update, open_powerdns
 from support.races import races
 from support.servers import PowerDns
 
@@ -14,5 +14,5 @@ async def test_in_a_thousand_races_one_writer_wins_and_no_older_generation_ever_
 
 async def test_the_same_when_the_zone_is_read_by_transfer(powerdns_server: PowerDns, name: str) -> None:
     """Fewer rounds: the fence is the same, and each look transfers all that other tests left in the zone."""
-    settings = by_update(powerdns_server)
+    settings = dns_update(powerdns_server)
     await races(lambda: open_powerdns(settings), name, rounds=100)

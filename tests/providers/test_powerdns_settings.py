@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from failoverd.core.records import Fence
+from failoverd.providers.powerdns import KIND
 from failoverd.providers.powerdns.settings import PowerdnsSettings
 
 KEY = {"name": "failoverd", "secret_file": "/etc/failoverd/tsig.key"}
@@ -29,6 +31,18 @@ def test_the_least_that_has_to_be_said() -> None:
     assert plain.api is not None
     assert plain.api.server == "localhost"
     assert plain.api.key_file == Path("/etc/failoverd/powerdns.key")
+
+
+def test_without_an_update_there_is_no_more_of_a_fence_than_a_look() -> None:
+    fences = [
+        settings(**said).narrowed(KIND.capabilities).fence
+        for said in (
+            {"server": "192.0.2.53", "key": KEY},
+            {"server": "192.0.2.53", "key": KEY, "api": API},
+            {"api": API},
+        )
+    ]
+    assert fences == [Fence.ATOMIC, Fence.ATOMIC, Fence.CHECKED_BEFORE]
 
 
 def test_both_may_be_said() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import dns.message
 import pytest
 from support.contract import VALUES, approved, planned, target
-from support.powerdns import by_api, by_update, open_powerdns
+from support.powerdns import dns_update, http_api, open_powerdns
 from support.servers import PowerDns
 
 from failoverd.core.records import RecordSet, RecordType
@@ -51,7 +51,7 @@ async def test_ten_thousand_answers_agree_with_the_weights(
     powerdns_server: PowerDns, name: str, asked: int, kind: RecordType
 ) -> None:
     at, values = target(name, kind), (*VALUES[kind], FOURTH[kind])
-    configured = by_api if kind is AAAA else by_update
+    configured = http_api if kind is AAAA else dns_update
     async with open_powerdns(configured(powerdns_server)) as provider:
         desired = provider.normalise(RecordSet.of(at.key, 30, dict(zip(values, SHARES, strict=True))))
         await provider.apply(approved(planned(await provider.read(at), desired)))

@@ -14,7 +14,7 @@ from support.servers import ZONE
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, RateLimited
 from failoverd.core.records import RecordType, Target
-from failoverd.ports import Access, Provider
+from failoverd.ports import Access, Provider, Urgency
 from failoverd.providers.route53.change import MAX_CHARACTERS, MAX_ELEMENTS, change_of
 
 ADDRESSES = VALUES[RecordType.A]
@@ -150,7 +150,7 @@ async def test_a_zone_that_stays_busy_is_told_with_its_own_reason(
         (refused,) = await apply(provider, plans)
         assert isinstance(refused, RateLimited)
         assert refused.reason == "prior_request_not_complete"
-        assert refused.retry_after == 0.01
+        assert refused.retry_after == pytest.approx(0.01, abs=0.01)
         assert local.writes() == 3
         assert local.cloud.lines() == []
 
@@ -161,6 +161,21 @@ async def test_a_throttled_account_is_tried_again_when_it_says(local: LocalRoute
         local.endpoint.expect(Luck.THROTTLE, method="POST", times=2, retry_after=0.05)
         assert await apply(provider, plans) == [None, None, None]
         assert local.writes() == 3
+
+
+async def test_a_fail_out_gets_through_the_silence_of_a_routine_read(
+    local: LocalRoute53, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.providers.shared.throttling.FIRST_TRIAL", 0.2)
+    async with local.open() as provider:
+        (plan,) = await observe(provider, targets(1), ADDRESSES[0])
+        local.endpoint.expect(Luck.THROTTLE, method="GET", retry_after=600)
+        with pytest.raises(RateLimited):
+            await provider.read(plan.target)
+        await provider.read(plan.target, urgency=Urgency.FAIL_OUT)
+        assert await apply(provider, [plan]) == [None]
+        with pytest.raises(RateLimited):
+            await provider.read(plan.target)
 
 
 async def test_endless_throttling_ends_the_round(local: LocalRoute53) -> None:

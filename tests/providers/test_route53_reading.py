@@ -4,11 +4,12 @@ import asyncio
 
 from failoverd.core.errors import Permanent, Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import Rate, account
 from failoverd.providers.route53.client import PAGE
 from failoverd.providers.route53.names import order
 from failoverd.providers.route53.paging import Page, Standing, Start
 from failoverd.providers.route53.reading import Reading
+from failoverd.providers.shared.account import account
+from failoverd.providers.shared.bucket import Rate
 
 NAMES = [f"service-{number:04}.example.com" for number in range(1_000)]
 

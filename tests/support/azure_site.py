@@ -24,10 +24,10 @@ from support.servers import ZONE
 
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers import azure_dns, azure_traffic_manager
-from failoverd.providers.account import Rate
 from failoverd.providers.azure_dns import provider as dns_provider
 from failoverd.providers.azure_traffic_manager import provider as traffic_provider
 from failoverd.providers.azure_traffic_manager.settings import DOMAIN
+from failoverd.providers.shared.bucket import Rate
 
 CUTS = (Cut.BEFORE_EFFECT, Cut.AFTER_EFFECT)
 HAND_WEIGHT = 1_000

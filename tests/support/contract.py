@@ -12,7 +12,7 @@ import pytest
 from support import approving, azure_site
 from support.azure_site import LocalAzure, local_azure
 from support.oci_site import CUTS, local_oci
-from support.powerdns import by_api, by_both, by_update, open_powerdns, patches_cut
+from support.powerdns import by_both, dns_update, http_api, open_powerdns, patches_cut
 from support.proxies import Cut, cutting
 from support.route53_site import local_route53
 from support.servers import ZONE, DnsServer, PowerDns
@@ -199,7 +199,7 @@ def _powerdns(
 
         @asynccontextmanager
         async def cut(moment: Cut) -> AsyncIterator[Provider]:
-            port = server.api_port if configured is by_api else server.port
+            port = server.api_port if configured is http_api else server.port
             async with proxy(port, moment) as own, open_powerdns(configured(server, port=own)) as provider:
                 yield provider
 
@@ -297,12 +297,12 @@ ENTRIES = (
     Entry("rfc2136 on BIND", rfc2136.KIND, _rfc2136("bind_server"), cuts=tuple(Cut), server=True),
     Entry("rfc2136 on Knot", rfc2136.KIND, _rfc2136("knot_server"), cuts=tuple(Cut), server=True),
     Entry("rfc2136 on PowerDNS", rfc2136.KIND, _rfc2136("powerdns_server"), cuts=tuple(Cut), server=True),
-    Entry("powerdns by RFC 2136", powerdns.KIND, _powerdns(by_update, cutting), cuts=tuple(Cut), server=True),
+    Entry("powerdns by RFC 2136", powerdns.KIND, _powerdns(dns_update, cutting), cuts=tuple(Cut), server=True),
     Entry("powerdns by both", powerdns.KIND, _powerdns(by_both, cutting), cuts=tuple(Cut), server=True),
     Entry(
         "powerdns by its API",
         powerdns.KIND,
-        _powerdns(by_api, patches_cut),
+        _powerdns(http_api, patches_cut),
         cuts=tuple(Cut),
         conditional=False,
         server=True,

@@ -12,13 +12,13 @@ from failoverd.ports import Access, Provider
 from failoverd.providers import powerdns
 
 
-def by_update(server: PowerDns, *, port: int | None = None, **more: Any) -> powerdns.PowerdnsSettings:  # noqa: ANN401 - whatever a file says
+def dns_update(server: PowerDns, *, port: int | None = None, **more: Any) -> powerdns.PowerdnsSettings:  # noqa: ANN401 - whatever a file says
     """Settings that write by RFC 2136."""
     key = {"name": server.key.name, "secret_file": str(server.key.bind_file)}
     return _settings({"server": f"127.0.0.1:{port or server.port}", "key": key} | more)
 
 
-def by_api(server: PowerDns, *, port: int | None = None, **more: Any) -> powerdns.PowerdnsSettings:  # noqa: ANN401 - whatever a file says
+def http_api(server: PowerDns, *, port: int | None = None, **more: Any) -> powerdns.PowerdnsSettings:  # noqa: ANN401 - whatever a file says
     """Settings that write through the HTTP API; `more` is about the API."""
     api = {"url": f"http://127.0.0.1:{port or server.api_port}", "key_file": str(server.api_key_file)}
     return _settings({"api": api | more})
@@ -27,7 +27,7 @@ def by_api(server: PowerDns, *, port: int | None = None, **more: Any) -> powerdn
 def by_both(server: PowerDns, *, port: int | None = None) -> powerdns.PowerdnsSettings:
     """Settings that read through the API and write by RFC 2136, the latter at `port`."""
     api = {"url": f"http://127.0.0.1:{server.api_port}", "key_file": str(server.api_key_file)}
-    return by_update(server, port=port, api=api)
+    return dns_update(server, port=port, api=api)
 
 
 def open_powerdns(

@@ -14,8 +14,8 @@ from typing import Any, Final
 from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.providers.account import THROTTLED
-from failoverd.providers.unanswered import unanswered
+from failoverd.providers.shared.throttling import THROTTLED
+from failoverd.providers.shared.unanswered import unanswered
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT = 401, 403, 404, 408, 409
 _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR = 412, 429, 500

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.versions import Version
+from failoverd.providers.shared.file_version import FileVersion
 
 _MAX_SIZE = 256 * 1024
 
 
-def version_of(path: Path) -> Version:
+def version_of(path: Path) -> FileVersion:
     """Which content it has. Raises Permanent when there is no such file."""
     try:
-        return Version.of(path)
+        return FileVersion.of(path)
     except OSError as error:
         raise _unreadable(path, error) from None
 

@@ -14,10 +14,10 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import ContentDecodePolicy, HTTPPolicy, RequestIdPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
-from failoverd.providers.account import Rate
 from failoverd.providers.azure.errors import Call, edge
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure.tokens import CONNECT_TIMEOUT, Tokens
+from failoverd.providers.shared.bucket import Rate
 
 READS: Final = Rate(25, 250)
 WRITES: Final = Rate(10, 200)

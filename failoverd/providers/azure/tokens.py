@@ -33,7 +33,7 @@ from failoverd.core.errors import Permanent, ProviderError, Transient
 from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
 from failoverd.providers.azure.files import read_secret, version_of
 from failoverd.providers.azure.settings import AzureSettings, CredentialSettings
-from failoverd.providers.versions import Version
+from failoverd.providers.shared.file_version import FileVersion
 
 SCOPE: Final = "https://management.azure.com/.default"
 CONNECT_TIMEOUT: Final = 2
@@ -62,7 +62,7 @@ class Tokens:
         self._token: AccessTokenInfo | None = None
         self._good_until = 0.0
         self._credential: SupportsTokenInfo | None = None
-        self._version: Version | None = None
+        self._version: FileVersion | None = None
 
     def current(self) -> str:
         """A token that Azure has not refused. Raises a ProviderError when there is none to be had."""
@@ -109,7 +109,7 @@ class Tokens:
             self._credential = None
 
 
-def _version(said: CredentialSettings | None) -> Version | None:
+def _version(said: CredentialSettings | None) -> FileVersion | None:
     """Of the file that the credential is made from. A federated token is read at each use by itself."""
     path = None if said is None else said.client_secret_file or said.certificate_file
     return version_of(path) if path is not None else None

@@ -15,7 +15,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers.azure_dns.records import MAX_ANSWERS
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
@@ -52,7 +52,7 @@ KIND = ProviderKind(
         max_weight=MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=MAX_ANSWERS,
-        fence="If-Match with the ETag of the record set, which holds its answers and its marker",
+        fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
     ),
     open=_open,

@@ -9,8 +9,6 @@ from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, account
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure.session import READS, WRITES
 from failoverd.providers.azure.settings import PUBLIC_ENDPOINT
@@ -18,6 +16,8 @@ from failoverd.providers.azure_dns import records
 from failoverd.providers.azure_dns.client import Reader, Writer, connection
 from failoverd.providers.azure_dns.reading import Reading
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
 
 
 class AzureDns:

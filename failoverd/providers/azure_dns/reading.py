@@ -14,11 +14,11 @@ from typing import Final
 
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.azure.asking import Asking
 from failoverd.providers.azure_dns.client import PAGE, Page, Reader
 from failoverd.providers.azure_dns.records import Stored, observe, relative
-from failoverd.providers.gathering import Gathering
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 FEW: Final = 2
 """Names that are asked for one by one whatever the size of the zone, for to know it costs a request too."""
@@ -32,41 +32,40 @@ class Reading:
         self._client = client
         self._zone = zone
         self._size: int | None = None
-        self._gathered: Gathering[Target, Observed] = Gathering(account.reads, self._read)
+        self._batches: Batcher[Target, Observed] = Batcher(account.reads, self._read)
 
     async def __call__(self, target: Target, urgency: Urgency) -> Observed:
-        return await self._gathered(target, urgency)
+        return await self._batches(target, urgency)
 
-    async def _read(self, targets: Sequence[Target], urgency: Urgency) -> Sequence[Observed]:
-        ask = Asking(self._account, urgency)
-        if await self._cheaper_listed(len({target.key for target in targets}), ask):
-            at_name = await self._list(ask)
+    async def _read(self, targets: Sequence[Target], ticket: Ticket) -> Sequence[Observed]:
+        if await self._cheaper_listed(len({target.key for target in targets}), ticket):
+            at_name = await self._list(ticket)
             return [observe(target, at_name[self._relative(target)]) for target in targets]
-        return await asyncio.gather(*(self._one(target, ask) for target in targets))
+        return await asyncio.gather(*(self._one(target, ticket) for target in targets))
 
-    async def _cheaper_listed(self, wanted: int, ask: Asking) -> bool:
+    async def _cheaper_listed(self, wanted: int, ticket: Ticket) -> bool:
         if wanted <= FEW:
             return False
         if self._size is None:
-            self._size = await ask(lambda: self._client.size(self._zone))
+            self._size = await self._account.read(ticket, lambda: self._client.size(self._zone))
         return -(-self._size // PAGE) < wanted
 
-    async def _one(self, target: Target, ask: Asking) -> Observed:
+    async def _one(self, target: Target, ticket: Ticket) -> Observed:
         name = self._relative(target)
-        ours = await ask(lambda: self._client.get(self._zone, name, target.key.type))
+        ours = await self._account.read(ticket, lambda: self._client.get(self._zone, name, target.key.type))
         if ours is not None:
             return observe(target, (ours,))
         if target.key.type is RecordType.CNAME:  # excluded by a record of any other type
-            return observe(target, (await self._list(ask))[name])
-        cname = await ask(lambda: self._client.get(self._zone, name, RecordType.CNAME))
+            return observe(target, (await self._list(ticket))[name])
+        cname = await self._account.read(ticket, lambda: self._client.get(self._zone, name, RecordType.CNAME))
         return observe(target, (cname,) if cname is not None else ())
 
-    async def _list(self, ask: Asking) -> dict[str, list[Stored]]:
+    async def _list(self, ticket: Ticket) -> dict[str, list[Stored]]:
         """Every record set of the zone, by name."""
         found: dict[str, list[Stored]] = defaultdict(list)
         start: str | None = None
         while True:
-            stored, start = await ask(self._page(start))
+            stored, start = await self._account.read(ticket, self._page(start))
             for each in stored:
                 found[each.name.lower()].append(each)
             if start is None:

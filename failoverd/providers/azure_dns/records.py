@@ -16,8 +16,8 @@ from dns.rdataclass import RdataClass
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
+from failoverd.providers.shared import sets
 
 API_VERSION: Final = "2018-05-01"
 MARKER_KEY: Final = "failoverd"

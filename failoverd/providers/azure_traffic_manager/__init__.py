@@ -16,7 +16,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers.azure_traffic_manager.profile import MAX_ANSWERS, MAX_WEIGHT
 from failoverd.providers.azure_traffic_manager.settings import DOMAIN, AzureTrafficManagerSettings
@@ -46,9 +46,7 @@ KIND = ProviderKind(
         weights=MappingProxyType(dict.fromkeys((RecordType.A, RecordType.AAAA, RecordType.CNAME), Weights.NATIVE)),
         max_weight=MAX_WEIGHT,
         max_answers=MAX_ANSWERS,
-        fence="weaker than the others: the API has no ETag. A claim in a tag of the profile is compared before each "
-        "write, and a rival's may pass between the comparison and the write; one writer at a time rests on the leader "
-        "lease",
+        fence=Fence.CHECKED_BEFORE,
         marking=Marking.TAG,
         creates=False,
     ),

@@ -9,8 +9,6 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, account
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure.session import READS, WRITES
 from failoverd.providers.azure_traffic_manager import profile as profiles
@@ -20,6 +18,8 @@ from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile
 from failoverd.providers.azure_traffic_manager.reading import Reading
 from failoverd.providers.azure_traffic_manager.settings import AzureTrafficManagerSettings
 from failoverd.providers.azure_traffic_manager.steering import steer
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
 
 
 class AzureTrafficManager:

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Target
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.azure.asking import Asking
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure_traffic_manager.client import Reader
 from failoverd.providers.azure_traffic_manager.profile import Profile
-from failoverd.providers.gathering import Gathering
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 
 class Reading:
@@ -26,11 +26,11 @@ class Reading:
         self._client = client
         self._scope = scope
         self._seen: dict[str, Profile] = {}
-        self._gathered: Gathering[str, Profile | None] = Gathering(account.reads, self._read)
+        self._batches: Batcher[str, Profile | None] = Batcher(account.reads, self._read)
 
     async def __call__(self, target: Target, urgency: Urgency) -> Profile:
         """The profile of the target's name. Raises Permanent when the resource group has none."""
-        profile = await self._gathered(target.key.name, urgency)
+        profile = await self._batches(target.key.name, urgency)
         if profile is None:
             raise Permanent(
                 f"no Traffic Manager profile in {self._scope} answers for {target.key.name}",
@@ -40,15 +40,15 @@ class Reading:
             )
         return profile
 
-    async def _read(self, wanted: Sequence[str], urgency: Urgency) -> Sequence[Profile | None]:
-        ask = Asking(self._account, urgency)
+    async def _read(self, wanted: Sequence[str], ticket: Ticket) -> Sequence[Profile | None]:
         if len(set(wanted)) == 1 and wanted[0] in self._seen:
             name = self._seen[wanted[0]].name
-            profile = await ask(lambda: self._client.profile(name))
+            profile = await self._account.read(ticket, lambda: self._client.profile(name))
             if profile is not None and profile.fqdn == wanted[0]:
                 self._seen[profile.fqdn] = profile
                 return [profile] * len(wanted)
-        self._seen = {profile.fqdn: profile for profile in await ask(self._client.profiles)}
+        profiles = await self._account.read(ticket, self._client.profiles)
+        self._seen = {profile.fqdn: profile for profile in profiles}
         return [self._seen.get(fqdn) for fqdn in wanted]
 
     def last_seen(self, fqdn: str) -> Profile | None:

@@ -27,7 +27,6 @@ from typing import Final, Protocol
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.records import Answer, RecordSet
-from failoverd.providers import sets
 from failoverd.providers.azure_traffic_manager.profile import (
     EXTERNAL,
     MARKER_TAG,
@@ -36,6 +35,7 @@ from failoverd.providers.azure_traffic_manager.profile import (
     Profile,
     observe,
 )
+from failoverd.providers.shared import sets
 
 _ROUNDS: Final = 3
 """How often each endpoint may be written before it is somebody else's doing that the profile does not settle."""

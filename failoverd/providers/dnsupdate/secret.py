@@ -11,7 +11,7 @@ import dns.tsig
 
 from failoverd.core.errors import Permanent
 from failoverd.providers.dnsupdate.settings import TsigSettings
-from failoverd.providers.versions import Version
+from failoverd.providers.shared.file_version import FileVersion
 
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|(?P<comment>/\*.*?\*/|(?://|#)[^\n]*)|(?P<word>[{};]|[^\s{};"]+)', re.DOTALL)
 """A quoted string, a comment, or a word of a BIND file. Inside a word `//` is no comment: base64 may hold it."""
@@ -24,7 +24,7 @@ class KeyFile:
 
     def __init__(self, settings: TsigSettings) -> None:
         self._settings = settings
-        self._version: Version | None = None
+        self._version: FileVersion | None = None
         self._key: dns.tsig.Key | None = None
 
     @property
@@ -34,7 +34,7 @@ class KeyFile:
     def load(self) -> dns.tsig.Key:
         """The key as the file holds it now. Raises Permanent when it holds none."""
         try:
-            version = Version.of(self.path)
+            version = FileVersion.of(self.path)
             if self._key is None or version != self._version:
                 self._key = self._parse(self._read())
                 self._version = version

@@ -25,6 +25,7 @@ from failoverd.core.errors import Fenced, Permanent, Transient
 from failoverd.core.records import (
     MARKER_LABEL,
     Capabilities,
+    Fence,
     Marker,
     Observed,
     RecordSet,
@@ -42,7 +43,7 @@ from failoverd.providers.embedded.zone import Zone, Zones
 CAPABILITIES = Capabilities(
     weights=dict.fromkeys(RecordType, Weights.NATIVE),
     max_weight=MAX_WEIGHT,
-    fence="compare-and-swap in memory: the write names what it replaces, and replaces nothing else",
+    fence=Fence.ATOMIC,
 )
 
 _READ_TIMEOUT = 3.0

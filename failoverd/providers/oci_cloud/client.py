@@ -1,7 +1,7 @@
 """The only place that calls the OCI SDK. Its calls block, so they run in the account's threads.
 
 The SDK's own retries and its circuit breaker, which all clients of a process would share, are off, and its time-outs
-short: `providers/account.py` retries. Answers stay plain JSON, so that what the SDK does not know of is not lost when a
+short: `Account` retries. Answers stay plain JSON, so that what the SDK does not know of is not lost when a
 resource is written back. One client serves all threads. It is built at the first call, and anew when one of its files
 changes or a key stops working, so that a rotation needs no restart.
 """
@@ -19,7 +19,7 @@ from failoverd.providers.oci_cloud.credentials import Credentials, config_file, 
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
-from failoverd.providers.versions import Version
+from failoverd.providers.shared.file_version import FileVersion
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._expiring = False
-        self._versions: dict[Path, Version | None] = {}
+        self._versions: dict[Path, FileVersion | None] = {}
 
     def call(self, what: str, ask: Ask, parse: Callable[[Reply], T]) -> T:
         """Make one request and read its answer. `what` completes "cannot .. at OCI". Raises ProviderError."""
@@ -125,10 +125,10 @@ class Connection:
 
     def _current(self) -> tuple[Any, bool]:
         with self._lock:
-            changed = any(Version.if_there(path) != version for path, version in self._versions.items())
+            changed = any(FileVersion.if_there(path) != version for path, version in self._versions.items())
             if self._client is None or changed:
                 credentials = load(self._settings)
-                self._versions = {path: Version.if_there(path) for path in credentials.files}
+                self._versions = {path: FileVersion.if_there(path) for path in credentials.files}
                 self._client, self._expiring = self._build(credentials), credentials.expiring
             return self._client, self._expiring
 

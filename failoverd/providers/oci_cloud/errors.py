@@ -16,9 +16,9 @@ import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 import urllib3.exceptions as http
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
-from failoverd.providers.account import THROTTLED
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
-from failoverd.providers.unanswered import unanswered, untrusted
+from failoverd.providers.shared.throttling import THROTTLED
+from failoverd.providers.shared.unanswered import unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0
 """How long a resource is left alone that is in the middle of another change, when the answer does not say."""

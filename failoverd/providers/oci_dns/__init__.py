@@ -9,10 +9,10 @@ OCI itself is the fence: see `change.py`.
 
 from types import MappingProxyType
 
-from failoverd.core.records import Capabilities, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
-from failoverd.providers.oci_cloud.opening import opening
+from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_dns.records import MAX_ANSWERS
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 
@@ -34,7 +34,7 @@ KIND = ProviderKind(
         max_weight=MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=MAX_ANSWERS,
-        fence="REQUIRE of the marker and of every record with its set's version, in the same PATCH (PatchZoneRecords)",
+        fence=Fence.ATOMIC,
     ),
-    open=opening("failoverd.providers.oci_dns.provider"),
+    open=lazily("failoverd.providers.oci_dns.provider"),
 )

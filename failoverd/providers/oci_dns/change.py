@@ -16,10 +16,10 @@ import dns.rdata
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordType, Target
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.refusals import protected, refuse_foreign
 from failoverd.providers.oci_dns.records import Record, Token
+from failoverd.providers.shared import sets
 
 Operation = Mapping[str, Any]
 """A RecordOperation, member by member as the API takes it."""

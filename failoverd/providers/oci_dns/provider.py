@@ -10,8 +10,6 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, Rate, account
 from failoverd.providers.oci_cloud.client import THREADS, Connection
 from failoverd.providers.oci_cloud.commands import oci
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained
@@ -21,6 +19,9 @@ from failoverd.providers.oci_dns.client import Reader, Writer
 from failoverd.providers.oci_dns.reading import Reading
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 from failoverd.providers.oci_dns.writing import Writing
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 
 class OciDns:

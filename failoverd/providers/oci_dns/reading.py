@@ -1,4 +1,4 @@
-"""Reads of one zone, gathered, by whichever way takes fewer requests.
+"""Reads of one zone, in batches, by whichever way takes fewer requests.
 
 Alone: one request finds a name and its marker together, for the marker's name contains the name. A name that is part of
 too many others (the top of the zone, above all) is asked for itself, and its marker after it. Together: the whole zone,
@@ -11,13 +11,13 @@ between, it is read again; a zone that never rests is read name by name.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from failoverd.core.errors import Permanent, Transient
+from failoverd.core.errors import Transient
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.gathering import Gathering
-from failoverd.providers.oci_cloud.turns import Failed, Turns
 from failoverd.providers.oci_dns.client import PAGE, Page, Search
 from failoverd.providers.oci_dns.records import Record, marker_name
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 _TRIES: Final = 3
 """How often one thing is read until it is of one version."""
@@ -39,45 +39,38 @@ class Reading:
         self._zone = zone
         self._page = page
         self._size: int | None = None
-        self._gathering: Gathering[str, Records | Failed] = Gathering(account.reads, self._send)
+        self._batches: Batcher[str, Records] = Batcher(account.reads, self._send, splits=False)
 
     async def __call__(self, name: str, urgency: Urgency) -> Records:
         """Records among which are all of a name and of its marker, of one version of the zone. Raises ProviderError."""
-        found = await self._gathering(name, urgency)
-        if isinstance(found, Failed):
-            raise found.copy()
-        return found
+        return await self._batches(name, urgency)
 
-    async def _send(self, names: Sequence[str], urgency: Urgency) -> Sequence[Records | Failed]:
-        turns = Turns(self._account, urgency)
-        try:
-            whole = await self._whole(turns, len(set(names)))
-            if whole is not None:
-                return [_of(name, whole) for name in names]
-            found = {name: await self._alone(turns, name) for name in dict.fromkeys(names)}
-        except (Permanent, Transient) as error:
-            return [Failed(error) for _ in names]
+    async def _send(self, names: Sequence[str], ticket: Ticket) -> Sequence[Records]:
+        whole = await self._whole(ticket, len(set(names)))
+        if whole is not None:
+            return [_of(name, whole) for name in names]
+        found = {name: await self._alone(ticket, name) for name in dict.fromkeys(names)}
         return [found[name] for name in names]
 
-    async def _whole(self, turns: Turns, names: int) -> Records | None:
+    async def _whole(self, ticket: Ticket, names: int) -> Records | None:
         """All records of the zone, or None when so few names are read with fewer requests."""
         for _ in range(_TRIES):
             if names == 1 or (self._size is not None and _pages(self._size) > names):
                 return None
-            first = await self._first(turns, Search())
+            first = await self._first(ticket, Search())
             self._size = first.total
             if _pages(first.total) <= names:
-                whole = await self._rest(turns, Search(), first)
+                whole = await self._rest(ticket, Search(), first)
                 if whole is not None:
                     return whole
         return None
 
-    async def _alone(self, turns: Turns, name: str) -> Records:
+    async def _alone(self, ticket: Ticket, name: str) -> Records:
         """The records of one name and its marker."""
         for _ in range(_TRIES):
-            found = await self._together(turns, name) if name != self._zone else None
+            found = await self._together(ticket, name) if name != self._zone else None
             if found is None:
-                found = await self._apart(turns, name)
+                found = await self._apart(ticket, name)
             if found is not None:
                 return found
         raise Transient(
@@ -86,33 +79,33 @@ class Reading:
             remedy="nothing to do: it is tried again; see who else writes to the zone",
         )
 
-    async def _together(self, turns: Turns, name: str) -> Records | None:
+    async def _together(self, ticket: Ticket, name: str) -> Records | None:
         """The name with its marker, or None when too many other names contain it."""
-        page = await self._first(turns, Search(containing=name))
+        page = await self._first(ticket, Search(containing=name))
         return _of(name, page.records) if page.following is None else None
 
-    async def _apart(self, turns: Turns, name: str) -> Records | None:
+    async def _apart(self, ticket: Ticket, name: str) -> Records | None:
         """The name and its marker by themselves, or None when the zone changed between them."""
-        pages = [await self._first(turns, search) for search in (Search(name), Search(marker_name(name)))]
+        pages = [await self._first(ticket, search) for search in (Search(name), Search(marker_name(name)))]
         if len({page.etag for page in pages}) > 1 or any(page.following for page in pages):
             return None
         return tuple(record for page in pages for record in page.records)
 
-    async def _rest(self, turns: Turns, search: Search, page: Page) -> Records | None:
+    async def _rest(self, ticket: Ticket, search: Search, page: Page) -> Records | None:
         """This page and all that follow, or None when the zone changed before the last."""
         records, etag = list(page.records), page.etag
         while page.following is not None:
-            page = await self._next(turns, search, page.following)
+            page = await self._next(ticket, search, page.following)
             if page.etag != etag:
                 return None
             records += page.records
         return tuple(records)
 
-    async def _first(self, turns: Turns, search: Search) -> Page:
-        return await turns.call(lambda: self._page(search, None))
+    async def _first(self, ticket: Ticket, search: Search) -> Page:
+        return await self._account.read(ticket, lambda: self._page(search, None))
 
-    async def _next(self, turns: Turns, search: Search, page: str) -> Page:
-        return await turns.call(lambda: self._page(search, page))
+    async def _next(self, ticket: Ticket, search: Search, page: str) -> Page:
+        return await self._account.read(ticket, lambda: self._page(search, page))
 
 
 def _pages(records: int) -> int:

@@ -16,9 +16,9 @@ from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Transient
 from failoverd.core.records import MARKER_LABEL, Marker, Observed, RecordSet, RecordType, Target
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
-from failoverd.providers.oci_cloud.beside import ALIASES, BESIDE_ANYTHING
+from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
+from failoverd.providers.shared import sets
 
 MAX_ANSWERS: Final = 100
 """Values in one record set that failoverd writes. OCI names no limit; an answer has to fit into a DNS message."""

@@ -1,13 +1,14 @@
-"""Writes of one zone, gathered: as many changes in one PATCH as it may hold operations."""
+"""Writes of one zone: as many changes in one PATCH as it may hold operations."""
 
 from collections.abc import Callable, Sequence
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.gathering import Gathering
 from failoverd.providers.oci_cloud.refusals import EVERYBODY
 from failoverd.providers.oci_dns.change import Change, Operation, fitting
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 
 class Writing:
@@ -22,7 +23,7 @@ class Writing:
     def __init__(self, account: Account, send: Callable[[Sequence[Operation]], None], most: int) -> None:
         self._account = account
         self._request = send
-        self._gathering: Gathering[Change, Permanent | None] = Gathering(
+        self._batches: Batcher[Change, None] = Batcher(
             account.writes, self._send, lambda changes: fitting(changes, most)
         )
 
@@ -32,14 +33,12 @@ class Writing:
         Raises:
             ProviderError: as this change alone came to. Whoever is at fault for a rejected request fails alone.
         """
-        error = await self._gathering(change, urgency)
-        if error is not None:
-            raise Permanent(error.detail, reason=error.reason, remedy=error.remedy) from error
+        await self._batches(change, urgency)
 
-    async def _send(self, changes: Sequence[Change], _: Urgency) -> Sequence[Permanent | None]:
+    async def _send(self, changes: Sequence[Change], ticket: Ticket) -> Sequence[Permanent | None]:
         operations = [operation for change in changes for operation in change.operations]
         try:
-            await self._account.call(self._account.writes, lambda: self._request(operations))
+            await self._account.write(ticket, lambda: self._request(operations))
         except Permanent as error:
             if error.reason not in EVERYBODY:
                 raise

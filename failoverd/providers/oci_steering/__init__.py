@@ -9,9 +9,9 @@ owns already to another name makes both follow it.
 
 from types import MappingProxyType
 
-from failoverd.core.records import Capabilities, Marking, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import ProviderKind
-from failoverd.providers.oci_cloud.opening import opening
+from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_steering.policies import MAX_WEIGHT
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
 
@@ -23,8 +23,8 @@ KIND = ProviderKind(
     capabilities=Capabilities(
         weights=MappingProxyType(dict.fromkeys((RecordType.A, RecordType.AAAA, RecordType.CNAME), Weights.NATIVE)),
         max_weight=MAX_WEIGHT,
-        fence="If-Match with the policy's ETag; a creation counts when the policy is attached, which OCI allows once",
+        fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
     ),
-    open=opening("failoverd.providers.oci_steering.provider"),
+    open=lazily("failoverd.providers.oci_steering.provider"),
 )

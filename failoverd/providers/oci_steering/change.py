@@ -13,7 +13,6 @@ from typing import Any, Final
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Answer, RecordKey, RecordSet
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_steering.policies import (
     FILTER,
@@ -26,6 +25,7 @@ from failoverd.providers.oci_steering.policies import (
     value_of,
     weights_of,
 )
+from failoverd.providers.shared import sets
 
 MAX_TAG: Final = 256
 """Characters in the value of a freeform tag."""

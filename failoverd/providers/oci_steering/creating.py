@@ -15,12 +15,12 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent, ProviderError
 from failoverd.core.records import Marker, Target
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
 from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL
 from failoverd.providers.oci_steering.change import creation_of, display_name
 from failoverd.providers.oci_steering.client import Summary, Writer
 from failoverd.providers.oci_steering.policies import Policy
+from failoverd.providers.shared.account import Account
 
 T = TypeVar("T")
 

@@ -10,8 +10,6 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, Rate, account
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
 from failoverd.providers.oci_steering import change, manual
@@ -20,7 +18,10 @@ from failoverd.providers.oci_steering.client import Reader, Writer
 from failoverd.providers.oci_steering.creating import Creating
 from failoverd.providers.oci_steering.policies import Policy
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
-from failoverd.providers.oci_steering.standing import Standing, Version, observed
+from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, observed
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 _DOUBTFUL = DOUBTFUL | {"permission_denied"}
 """Refusals of a write that a change in between would explain: what is gone looks like what may not be seen."""
@@ -72,7 +73,7 @@ class OciSteering:
         seen = self._seen.get(plan.target)
         if seen is None or seen.policy is None:
             return manual.creating(self._settings, plan, seen.zone if seen is not None else None)
-        etag = Version.parse(plan.before.token).etag if plan.before.token else ""
+        etag = PolicyVersion.parse(plan.before.token).etag if plan.before.token else ""
         return manual.updating(self._settings, plan, seen.policy, etag)
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -136,11 +137,11 @@ class OciSteering:
 
     async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> Policy:
         """The policy as the plan saw it. Raises Fenced when it is another version by now."""
-        wanted, seen = Version.parse(plan.before.token), self._seen.get(plan.target)
-        if seen is not None and seen.policy is not None and Version.of(seen.policy) == wanted:
+        wanted, seen = PolicyVersion.parse(plan.before.token), self._seen.get(plan.target)
+        if seen is not None and seen.policy is not None and PolicyVersion.of(seen.policy) == wanted:
             return seen.policy
         policy = await self._policy(zone, wanted.policy, urgency)
-        if Version.of(policy) != wanted:
+        if PolicyVersion.of(policy) != wanted:
             raise stale(f"the steering policy of {plan.target} is not the version that the plan was made from")
         return policy
 

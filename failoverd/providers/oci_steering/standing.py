@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from failoverd.core.records import Observed, RecordType, Target
-from failoverd.providers.oci_cloud.beside import ALIASES, BESIDE_ANYTHING
 from failoverd.providers.oci_cloud.client import Zone
+from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
 from failoverd.providers.oci_steering.policies import Policy, odd, records
 
 _ADDRESSES = frozenset({"A", "AAAA"})
@@ -34,7 +34,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class PolicyVersion:
     """One version of one policy: what a write is conditional on."""
 
     policy: str
@@ -85,7 +85,7 @@ def observed(target: Target, standing: Standing) -> Observed:
         strange += (f"{key.type} (a steering policy of {len(standing.names)} names: {', '.join(standing.names[:4])})",)
     if strange:
         return Observed(target, None, policy.marker, policy.marker_text, tuple(sorted({*strange, *foreign})))
-    token = Version.of(policy).text()
+    token = PolicyVersion.of(policy).text()
     return Observed(target, records(key, policy), policy.marker, policy.marker_text, tuple(sorted(foreign)), token)
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from failoverd.core.records import Capabilities, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import Access, ProviderKind
 from failoverd.providers.powerdns.content import MAX_WEIGHT, SAID_IN_LUA
 from failoverd.providers.powerdns.provider import PowerDns, provider
@@ -36,9 +36,7 @@ KIND = ProviderKind(
         max_weight=MAX_WEIGHT,
         max_answers=100,
         one_ttl=SAID_IN_LUA,
-        fence="with `server` and `key`: value-dependent prerequisites on the marker and the record set, in the same "
-        "UPDATE (RFC 2136, 2.4); with `api` alone weaker: a comparison before the write, which a rival that writes in "
-        "the same moment escapes",
+        fence=Fence.ATOMIC,
     ),
     open=_open,
 )

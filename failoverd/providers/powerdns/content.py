@@ -26,8 +26,8 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Answer, RecordKey, RecordSet, RecordType
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate.rdata import absolute
+from failoverd.providers.shared import sets
 
 LUA = RdataType.make(65402)
 """The private type of LUA records."""

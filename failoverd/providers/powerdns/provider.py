@@ -6,16 +6,16 @@ from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.manual import nsupdate
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.dnsupdate.settings import TsigSettings
 from failoverd.providers.powerdns import content
-from failoverd.providers.powerdns.by_api import ApiReader, ApiWriter, curl
-from failoverd.providers.powerdns.by_update import Transfers, change_of, explained
+from failoverd.providers.powerdns.dns_update import Transfers, change_of, explained
+from failoverd.providers.powerdns.http_api import ApiReader, ApiWriter, curl
 from failoverd.providers.powerdns.settings import ApiSettings, PowerdnsSettings
+from failoverd.providers.shared import sets
 from failoverd.settings import ServerAddress
 
 
@@ -64,7 +64,7 @@ class ByUpdate(PowerDns):
 
 
 class ByApi(PowerDns):
-    """Writes through the HTTP API, which has no condition: see `by_api.py`."""
+    """Writes through the HTTP API, which has no condition: see `http_api.py`."""
 
     def __init__(self, settings: ApiSettings, client: ApiReader) -> None:
         super().__init__(client)

@@ -8,12 +8,14 @@
 cheaper in a long zone, and still write fenced. `api` alone reads and writes through the API, which has no condition.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from failoverd.core.records import Capabilities, Fence
 from failoverd.providers.dnsupdate.settings import TsigSettings
 from failoverd.settings import Duration, ProviderSettings, Server, Settings
 
@@ -86,3 +88,7 @@ class PowerdnsSettings(ProviderSettings):
         if self.server is None and self.api is None:
             raise ValueError("say how to write: `server` and `key` (RFC 2136, fenced), or `api` (HTTP, not fenced)")
         return self
+
+    def narrowed(self, capabilities: Capabilities) -> Capabilities:
+        """The API has no condition."""
+        return capabilities if self.server is not None else replace(capabilities, fence=Fence.CHECKED_BEFORE)

@@ -14,15 +14,15 @@ from dns.rdatatype import RdataType
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import Capabilities, Marker, Observed, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import Capabilities, Fence, Marker, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
-from failoverd.providers import sets
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.client import Conversation, Reader, Writer
 from failoverd.providers.dnsupdate.manual import nsupdate
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136.change import change_of
 from failoverd.providers.rfc2136.settings import Rfc2136Settings
+from failoverd.providers.shared import sets
 
 __all__ = ["KIND", "Rfc2136", "Rfc2136Settings"]
 
@@ -119,7 +119,7 @@ KIND = ProviderKind(
         max_weight=rdata.MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=100,  # max-records-per-type, BIND's default since 9.18.28
-        fence="value-dependent prerequisites on the marker and the record set, in the same UPDATE (RFC 2136, 2.4)",
+        fence=Fence.ATOMIC,
     ),
     open=_open,
 )

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from failoverd.core.records import Capabilities, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.settings import Route53Settings
@@ -39,7 +39,7 @@ KIND = ProviderKind(
         weights=MappingProxyType(dict.fromkeys(RecordType, Weights.NATIVE)),
         max_weight=records.MAX_WEIGHT,
         max_answers=records.MAX_ANSWERS,
-        fence="DELETE of exactly the marker and record sets that were read, in one batch with the CREATE of the new",
+        fence=Fence.ATOMIC,
         aliases=True,
     ),
     open=_open,

@@ -18,10 +18,10 @@ from typing import Any, Final
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Marker, Observed, Target
-from failoverd.providers import sets
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.records import RawSet
+from failoverd.providers.shared import sets
 
 MAX_ELEMENTS: Final = 1_000
 """ResourceRecord elements that one batch may hold; an alias counts as one ("ChangeResourceRecordSets")."""

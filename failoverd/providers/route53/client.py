@@ -1,6 +1,6 @@
 """The only place that touches the AWS SDK. Its calls block, so they run in the account's threads.
 
-The SDK's own retries are off and its time-outs short: `providers/account.py` retries. One client serves all threads. It
+The SDK's own retries are off and its time-outs short: `Account` retries. One client serves all threads. It
 is built at the first call, and anew when a credentials file changes or a key stops working, so that a rotation needs no
 restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `credential_source`), by the SDK.
 """
@@ -20,7 +20,7 @@ from failoverd.providers.route53.errors import Call, edge
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
-from failoverd.providers.versions import Version
+from failoverd.providers.shared.file_version import FileVersion
 
 THREADS: Final = 8
 PAGE: Final = 300
@@ -40,11 +40,11 @@ class Connection:
         self._lock = threading.Lock()
         self._client: Any = None
         self._files: tuple[Path, ...] = ()
-        self._versions: tuple[Version | None, ...] = ()
+        self._versions: tuple[FileVersion | None, ...] = ()
 
     def client(self) -> Any:  # noqa: ANN401 - the SDK has no types
         with self._lock:
-            if self._client is None or self._versions != tuple(map(Version.if_there, self._files)):
+            if self._client is None or self._versions != tuple(map(FileVersion.if_there, self._files)):
                 self._drop()
                 self._client = self._build()
             return self._client
@@ -76,7 +76,7 @@ class Connection:
         self._files = tuple(
             Path(session.get_config_variable(name)).expanduser() for name in ("credentials_file", "config_file")
         )
-        self._versions = tuple(map(Version.if_there, self._files))
+        self._versions = tuple(map(FileVersion.if_there, self._files))
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 1},
             connect_timeout=_CONNECT_TIMEOUT,

@@ -14,8 +14,8 @@ from botocore import exceptions as sdk  # type: ignore[import-untyped] # botocor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.providers.account import THROTTLED
-from failoverd.providers.unanswered import unanswered, untrusted
+from failoverd.providers.shared.throttling import THROTTLED
+from failoverd.providers.shared.unanswered import unanswered, untrusted
 
 _SERVER_ERROR = 500
 _BUSY_SECONDS = 1.0

@@ -10,8 +10,6 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers import sets
-from failoverd.providers.account import Account, Rate, account
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.change import change_of, observed
 from failoverd.providers.route53.client import THREADS, Connection, Reader, Writer
@@ -22,6 +20,9 @@ from failoverd.providers.route53.settings import Route53Settings
 from failoverd.providers.route53.spreading import Spreading
 from failoverd.providers.route53.writing import Writing
 from failoverd.providers.route53.zones import Zones
+from failoverd.providers.shared import sets
+from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.bucket import Rate
 
 
 class Route53:

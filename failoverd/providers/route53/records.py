@@ -10,7 +10,6 @@ no share that failoverd could state, so it is foreign: reported, never written.
 """
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import lcm
@@ -21,10 +20,10 @@ import dns.rdata
 from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Permanent
-from failoverd.core.records import Answer, RecordKey, RecordSet, RecordType
-from failoverd.providers import sets
+from failoverd.core.records import AliasTarget, Answer, RecordKey, RecordSet, RecordType
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.route53.names import absolute
+from failoverd.providers.shared import sets
 
 RawSet = Mapping[str, Any]
 """A ResourceRecordSet, member by member as the API returns it."""
@@ -37,7 +36,6 @@ ALIAS_TTL: Final = 60
 """Seconds. An alias has the TTL of its target, and that of a load balancer is 60 and cannot be changed."""
 
 _MAX_IDENTIFIER = 128
-_ALIAS = re.compile(r"(?P<zone>[A-Z0-9]{1,32})/(?P<host>[^/\s]+)")
 _ALIASED = frozenset({RecordType.A, RecordType.AAAA})
 _KNOWN = frozenset({"Name", "Type", "SetIdentifier", "Weight", "TTL", "ResourceRecords", "AliasTarget"})
 _ROUTING = {
@@ -56,7 +54,7 @@ def normalise(desired: RecordSet) -> RecordSet:
     """The set as it will be read back. Raises Permanent when it is empty, too large, or cannot be said."""
     said = sets.weighted(desired, MAX_WEIGHT)
     sets.refuse_more_than(said, MAX_ANSWERS)
-    if all(_ALIAS.fullmatch(answer.value) for answer in said.answers):
+    if all(AliasTarget.parse(answer.value) for answer in said.answers):
         said = replace(said, ttl=ALIAS_TTL)
     encode(said)
     return said
@@ -147,13 +145,13 @@ def _weighted(records: RecordSet, answer: Answer) -> RawSet:
         "SetIdentifier": _identifier(answer.value),
         "Weight": answer.weight,
     }
-    alias = _ALIAS.fullmatch(answer.value)
+    alias = AliasTarget.parse(answer.value)
     if alias is None:
         (parsed,) = rdata.encode(replace(records, answers=(answer,)))
         return {**common, "TTL": records.ttl, "ResourceRecords": [{"Value": parsed.to_text()}]}
     if records.key.type not in _ALIASED:
         raise _unsayable(records.key, f"the alias {answer.value}, and only A and AAAA records may be one")
-    target = {"HostedZoneId": alias["zone"], "DNSName": absolute(alias["host"]), "EvaluateTargetHealth": False}
+    target = {"HostedZoneId": alias.hosted_zone, "DNSName": absolute(alias.host), "EvaluateTargetHealth": False}
     return {**common, "AliasTarget": target}
 
 
@@ -168,7 +166,7 @@ def _identifier(value: str) -> str:
 def _answers(key: RecordKey, each: RawSet) -> tuple[str, ...]:
     alias = each.get("AliasTarget")
     if alias is not None:
-        return (f"{alias['HostedZoneId']}/{alias['DNSName'].removesuffix('.').lower()}",)
+        return (str(AliasTarget(alias["HostedZoneId"], alias["DNSName"].removesuffix(".").lower())),)
     return tuple(answer.value for answer in rdata.decode(key, 0, _parsed(each)).answers)
 
 

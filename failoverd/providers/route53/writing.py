@@ -1,14 +1,14 @@
-"""Writes of one hosted zone, gathered: as many changes in one batch as the limits allow."""
+"""Writes of one hosted zone: as many changes in one batch as the limits allow."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.gathering import Gathering
-from failoverd.providers.route53.calls import own
 from failoverd.providers.route53.change import Change, fitting
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 Send = Callable[[Sequence[Mapping[str, Any]]], str]
 """Does all of these actions or none, and returns the id of the change; blocks."""
@@ -37,7 +37,7 @@ class Writing:
     def __init__(self, account: Account, send: Send) -> None:
         self._account = account
         self._request = send
-        self._gathering: Gathering[Change, str | Permanent] = Gathering(account.writes, self._send, fitting)
+        self._batches: Batcher[Change, str] = Batcher(account.writes, self._send, fitting)
 
     async def __call__(self, change: Change, urgency: Urgency) -> str:
         """Make this change, with whatever else goes into its batch. Returns the id of the batch's change.
@@ -45,15 +45,12 @@ class Writing:
         Raises:
             ProviderError: as this change alone came to. Whoever is at fault for a rejected batch fails alone.
         """
-        result = await self._gathering(change, urgency)
-        if isinstance(result, Permanent):
-            raise own(result)
-        return result
+        return await self._batches(change, urgency)
 
-    async def _send(self, changes: Sequence[Change], _urgency: Urgency) -> Sequence[str | Permanent]:
+    async def _send(self, changes: Sequence[Change], ticket: Ticket) -> Sequence[str | Permanent]:
         actions = [action for change in changes for action in change.actions]
         try:
-            change_id = await self._account.call(self._account.writes, lambda: self._request(actions))
+            change_id = await self._account.write(ticket, lambda: self._request(actions))
         except Permanent as error:
             if error.reason not in _EVERYBODY:
                 raise

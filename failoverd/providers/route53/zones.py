@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.account import Account
-from failoverd.providers.gathering import Gathering
-from failoverd.providers.route53.calls import asked, own
+from failoverd.providers.shared.account import Account
+from failoverd.providers.shared.batching import Batcher
+from failoverd.providers.shared.bucket import Ticket
 
 
 class Zones:
@@ -23,7 +23,7 @@ class Zones:
         self._known = dict(known)
         self._found: dict[str, str] = {}
         self._find = find
-        self._looking: dict[str, Gathering[str, str | Permanent]] = {}
+        self._looking: dict[str, Batcher[str, str]] = {}
 
     def known(self, zone: str) -> str | None:
         """The id, if it is known already."""
@@ -35,25 +35,18 @@ class Zones:
         if known is not None:
             return known
         if zone not in self._looking:
-            self._looking[zone] = Gathering(self._account.reads, self._look)
-        found = await self._looking[zone](zone, urgency)
-        if isinstance(found, Permanent):
-            raise own(found)
-        return found
+            self._looking[zone] = Batcher(self._account.reads, self._look, splits=False)
+        return await self._looking[zone](zone, urgency)
 
     def forget(self, zone: str) -> None:
         """Look it up again: the zone that was found is gone, perhaps to be made anew under another id."""
         self._found.pop(zone, None)
 
-    async def _look(self, wanted: Sequence[str], urgency: Urgency) -> list[str | Permanent]:
+    async def _look(self, wanted: Sequence[str], ticket: Ticket) -> list[str]:
         """One answer for everybody: they all want the same zone."""
         zone = wanted[0]
-        try:
-            if zone not in self._found:
-                ids = await asked(self._account, urgency, lambda: self._find(zone))
-                self._found[zone] = _only(zone, ids)
-        except Permanent as error:
-            return [error for _ in wanted]
+        if zone not in self._found:
+            self._found[zone] = _only(zone, await self._account.read(ticket, lambda: self._find(zone)))
         return [self._found[zone] for _ in wanted]
 
 

@@ -6,7 +6,7 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class FileVersion:
     """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
 
     inode: int

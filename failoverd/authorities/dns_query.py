@@ -35,7 +35,7 @@ class UnreachableError(Exception):
     """This host has no way to the server: no address of that family, no route, no socket left."""
 
 
-async def exchange(query: dns.message.Message, server: ServerAddress) -> dns.message.Message:
+async def send_query(query: dns.message.Message, server: ServerAddress) -> dns.message.Message:
     """The server's answer, whatever its response code is.
 
     Raises:

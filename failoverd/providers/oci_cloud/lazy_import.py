@@ -12,7 +12,7 @@ from failoverd.providers.oci_cloud.settings import OciSettings
 Settings = TypeVar("Settings", bound=OciSettings)
 
 
-def opening(module: str) -> Callable[[str, Settings, Access], AbstractAsyncContextManager[Provider]]:
+def lazily(module: str) -> Callable[[str, Settings, Access], AbstractAsyncContextManager[Provider]]:
     """The `open` of a kind: the function `opened` of this module, which is imported at the first call.
 
     The import takes a fraction of a second, which the rest of the daemon does not wait for.
