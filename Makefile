@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-BENCHES := failover providers probes scale detection
+BENCHES := failover providers probes scale estate detection
 
 .PHONY: help demo test lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
 

@@ -113,12 +113,11 @@ def parse(raw: bytes, file: str) -> Parsed:
         if len(line) > MAX_LINE:
             message = f"the line has {len(line)} characters, more than {MAX_LINE}"
             return Parsed(None, (diagnostic_at(Code.TOO_COMPLEX, file, lines, Mark(number, 1), message),))
-    tree = Tree(file, lines)
-    data = tree.read(text)
+    tree = Tree.of(file, lines, text)
     problems = tuple(tree.problems)
-    if not isinstance(data, dict):
+    if not isinstance(tree.data, dict):
         return Parsed(None, problems)
-    return Parsed(Document(file, data, tree.keys, tree.values, lines, sha256(raw).hexdigest()), problems)
+    return Parsed(Document(file, tree.data, tree.keys, tree.values, lines, sha256(raw).hexdigest()), problems)
 
 
 # -- bytes -------------------------------------------------------------------------------------------------------------
