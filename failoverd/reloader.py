@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from failoverd.config.files import fingerprint
-from failoverd.config.loader import Config, PolicySet, load_config, load_policies, watched
+from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watched
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
@@ -35,6 +35,7 @@ class Reloader:
         self._path = path
         self._config = config
         self._known = known
+        self._loader = PolicyLoader(config, known)
         self._runner = runner
         self._equip = equip
         self._emit = emit
@@ -99,7 +100,7 @@ class Reloader:
 
     async def _follow(self) -> None:
         running = self._runner.policies
-        found = await asyncio.to_thread(load_policies, self._config, self._known, running=running)
+        found = await asyncio.to_thread(self._loader.load, running)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
         self._refused = {}

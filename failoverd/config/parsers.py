@@ -73,7 +73,7 @@ def _usual(event: Any, text: str) -> bool:  # noqa: ANN401 - the parser's events
 
 def _on_one_line(text: str, begin: Any, end: Any) -> bool:  # noqa: ANN401 - the parser's marks are untyped
     """And written at all: the parsers differ over where a value that was left out would stand."""
-    return begin.line == end.line and begin.index < end.index <= len(text)
+    return bool(begin.line == end.line and begin.index < end.index <= len(text))
 
 
 def _escaped(text: str, begin: Any, end: Any, style: str | None) -> bool:  # noqa: ANN401 - as above
