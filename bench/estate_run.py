@@ -174,7 +174,7 @@ def _configure(home: Path, estate: Estate) -> Path:
         endpoints = [f"{address}:{_PORT}" for address in every[number * PER_POLICY : (number + 1) * PER_POLICY]]
         (policies / f"{_name(number)}.yaml").write_text(_policy(_name(number), endpoints, estate.every))
     config = home / "failoverd.yaml"
-    write(config, {**daemon(), "tick": "30s"})
+    write(config, daemon())
     return config
 
 

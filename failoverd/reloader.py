@@ -10,12 +10,11 @@ from pathlib import Path
 
 from failoverd.config.files import fingerprint
 from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watched
-from failoverd.core.errors import ConfigError
+from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.policy_runner import PolicyRunner
-from failoverd.runtime.supervising import describe
 
 Equip = Callable[[Policy], Mapping[str, Prober]]
 """The probers of a policy's checks. Reads files; raises ConfigError when a check cannot be set up here."""

@@ -10,9 +10,9 @@ from failoverd.cli.options import Exit
 from failoverd.cli.screen import say, say_block
 from failoverd.codec import plain
 from failoverd.core.errors import FailoverdError, Fenced
-from failoverd.core.events import percentages
 from failoverd.core.guard import Held
 from failoverd.core.plan import InSync, Plan, PlanKind, Refused
+from failoverd.core.records import percentages
 
 
 def exit_code(results: Sequence[Plan | InSync | Refused | Held | FailoverdError | None]) -> Exit:

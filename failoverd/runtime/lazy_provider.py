@@ -5,12 +5,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 from typing import Any
 
-from failoverd.core.errors import FailoverdError, Permanent, ProviderError
+from failoverd.core.errors import FailoverdError, Permanent, ProviderError, describe
 from failoverd.core.guard import Approved
 from failoverd.core.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
-from failoverd.runtime.supervising import describe
 
 
 class LazyProvider:

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from failoverd.core.errors import describe
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.isolation import NEVER, SENTINELS
 from failoverd.core.probe_reasons import Outcome, ProbeReason
@@ -32,7 +33,6 @@ from failoverd.runtime.lookouts import Look, Lookout
 from failoverd.runtime.places import Places
 from failoverd.runtime.shedding import WINDOW, Lags, Shedding
 from failoverd.runtime.slots import Slots
-from failoverd.runtime.supervising import describe
 from failoverd.runtime.turns import Turns
 from failoverd.runtime.wires import Wires
 

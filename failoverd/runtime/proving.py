@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
-from failoverd.core.errors import FailoverdError, ProviderError
+from failoverd.core.errors import FailoverdError, ProviderError, describe
 from failoverd.core.events import ChangeDisputed, ChangeVerified, TaskCrashed
 from failoverd.core.plan import Plan
 from failoverd.core.records import Target
@@ -30,7 +30,7 @@ from failoverd.ports import (
 )
 from failoverd.runtime.agreement import Standing, judge, question
 from failoverd.runtime.naming import names
-from failoverd.runtime.supervising import backoff, describe
+from failoverd.runtime.supervising import backoff
 
 DISPUTE_AFTER: Final = 60.0
 """Seconds that servers may take to agree before it is said; secondaries hear of a change within a few."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from failoverd.core.drift import DriftAction, DriftResponse, accepting, respond
-from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
+from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.guard import Approved, Held, review
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, drifted
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec, Target
@@ -25,7 +25,7 @@ from failoverd.runtime.comparing import compare, decide_on
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.memory import Memory
 from failoverd.runtime.reporting import Reporter
-from failoverd.runtime.supervising import backoff, describe, supervise
+from failoverd.runtime.supervising import backoff, supervise
 
 DEADLINE: Final = 300.0
 """Seconds that one round at one target may take before it is given up for now.

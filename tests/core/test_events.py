@@ -17,8 +17,8 @@ from failoverd.core.events import (
     PlanHeld,
     RegionDegraded,
     TargetDelayed,
-    percentages,
 )
+from failoverd.core.records import percentages
 
 ALL = [
     kind

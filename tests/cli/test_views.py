@@ -11,7 +11,8 @@ from support.journals import TARGET, incident, plan
 
 from failoverd.cli.operations import Finding
 from failoverd.cli.planning import show
-from failoverd.cli.showing import show_history, show_status, show_why
+from failoverd.cli.views.now import show_status
+from failoverd.cli.views.past import show_history, show_why
 from failoverd.core.decide import Reason
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed

@@ -1,16 +1,20 @@
-"""`failoverctl status`, `why` and `history` for people: how their views look on a terminal."""
+"""`failoverctl status`: where everything stands."""
 
+import time
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, TypeVar
 
 from rich.console import Console
 
-from failoverd.cli.screen import Page, say, say_block
+from failoverd.cli.failing import print_json, told
+from failoverd.cli.options import Output
+from failoverd.cli.screen import Page
+from failoverd.cli.views.times import ago, clock
+from failoverd.config.locating import journal_of
 from failoverd.core.decide import Wish
-from failoverd.core.events import percentages
 from failoverd.core.health import Health
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, percentages
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
@@ -22,11 +26,19 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.history import PastMove
-from failoverd.operations.overview import daemon_state
-from failoverd.operations.why import Explanation
+from failoverd.operations.overview import as_json, daemon_state, overview
+from failoverd.store.statuses import StatusReading
 
-# -- status ------------------------------------------------------------------------------------------------------------
+console = Console(highlight=False)
+
+
+def status(config: Path, output: Output) -> None:
+    with told(), StatusReading(journal_of(config)) as reading:
+        now = time.time()
+        if output is Output.JSON:
+            print_json(as_json(overview(reading), now))
+        else:
+            show_status(console, overview(reading, healthy=False), now)
 
 
 def show_status(console: Console, found: Overview, now: float) -> None:
@@ -59,7 +71,7 @@ def _by_policy(statuses: Iterable[P]) -> dict[str, list[P]]:
 
 
 def _beat_words(beat: Heartbeat, now: float) -> str:
-    return f" (pid {beat.pid}, version {beat.version}, last seen {_ago(now - beat.at)} ago); records stay as they are"
+    return f" (pid {beat.pid}, version {beat.version}, last seen {ago(now - beat.at)} ago); records stay as they are"
 
 
 def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None:
@@ -67,7 +79,7 @@ def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None
     if vantage is None:
         return
     if vantage.isolated:
-        families, since = " and ".join(vantage.isolated), _ago(now - vantage.since)
+        families, since = " and ".join(vantage.isolated), ago(now - vantage.since)
         page.say((f"prober: abstains on {families}", "red"), f" for {since}: {vantage.evidence}")
         page.say("  failures are not counted and move nothing until it sees its sentinels or the clouds again")
     elif vantage.silent:
@@ -97,7 +109,7 @@ def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:
     if policy.rejected:
         page.say(("  a newer file does not load:", "red"), f" {policy.rejected}")
     if policy.incident_id:
-        since = f" for {_ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
+        since = f" for {ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
         runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
 
@@ -107,7 +119,7 @@ _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
 
 def _show_regions(page: Page, regions: Sequence[RegionStatus], now: float) -> None:
     rows = [
-        (each.region, each.record_type, each.state, f"{each.score * 100 / WHOLE:g}%", _ago(now - each.since))
+        (each.region, each.record_type, each.state, f"{each.score * 100 / WHOLE:g}%", ago(now - each.since))
         for each in regions
     ]
     widths = [max(map(len, column)) for column in zip(_COLUMNS[:-1], *rows, strict=True)]
@@ -120,7 +132,7 @@ def _show_endpoints(page: Page, endpoints: Iterable[EndpointStatus], now: float)
     """Those that are not well: of the others, the table of the regions says enough."""
     for each in endpoints:
         if each.state != Health.HEALTHY:
-            words = f" for {_ago(now - each.since)}: {each.evidence}"
+            words = f" for {ago(now - each.since)}: {each.evidence}"
             page.say(f"    {each.region} {each.endpoint}: ", (each.state, "red"), words)
 
 
@@ -137,63 +149,7 @@ def _show_target(page: Page, target: TargetStatus) -> None:
     if target.remedy:
         page.say(f"    remedy: {target.remedy}")
     if target.until is not None:
-        page.say(f"    next look at {_clock(target.until)}")
+        page.say(f"    next look at {clock(target.until)}")
     if target.manual:
         page.say("    the same by hand:")
         page.say_block(target.manual)
-
-
-# -- why ---------------------------------------------------------------------------------------------------------------
-
-
-def show_why(console: Console, found: Explanation) -> None:
-    move = found.move
-    where = f"{move.record} at {move.provider}"
-    say(console, (where, "bold"), f", {_clock(move.at)}, by {found.actor}")
-    ended = f"generation {move.generation}, {move.outcome}{_proof(move)}"
-    say(console, f"  {percentages(move.before) or 'no answer'} -> {percentages(move.after)} ({ended})")
-    for reason in found.reasons:
-        say(console, f"  why    {reason}")
-    say(console, f"  rule   {found.rule_at}")
-    for limit in found.limits:
-        say(console, f"  limit  {limit}")
-    if found.events:
-        say(console, f"what happened in incident {move.incident_id}:")
-        for told in found.events:
-            say(console, f"  {_clock(told.at)} {told.event:<18} {told.message}")
-    if found.undo:
-        say(console, "to undo it by hand (a running daemon would decide again):")
-        say_block(console, found.undo)
-
-
-# -- history -----------------------------------------------------------------------------------------------------------
-
-
-def show_history(console: Console, moves: Iterable[PastMove]) -> None:
-    for move in moves:
-        where = f"{move.record} at {move.provider}"
-        shares = f"{percentages(move.before) or 'no answer'} -> {percentages(move.after)}"
-        ended = move.outcome + (f" after {move.attempts} attempts" if move.attempts > 1 else "")
-        line = f"{_clock(move.at)}  {where}  generation {move.generation} {ended}{_proof(move)}: {shares}"
-        say(console, line, f"  ({move.detail})" if move.detail else "")
-
-
-def _proof(move: PastMove) -> str:
-    """Whether all authoritative servers answered with it, and how long after the decision."""
-    if move.verified_after is not None:
-        return f", verified after {move.verified_after:.1f}s"
-    return ", disputed by its servers" if move.disputed else ""
-
-
-# -- time --------------------------------------------------------------------------------------------------------------
-
-
-def _clock(at: float | None) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at is not None else "-"
-
-
-def _ago(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{max(seconds, 0):.0f}s"
