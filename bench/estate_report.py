@@ -84,7 +84,7 @@ def tables(run: EstateRun) -> str:
 def _growth(run: EstateRun) -> str:
     start = ["policies", "endpoints", "all probed after, s", "CPU until then, s"]
     edit = ["edited file taken up after, s", "its CPU, ms", "lag p99, ms", "lag max"]
-    status = ["`failoverctl status`, s", "as JSON, s", "resident, MB"]
+    status = ["`failoverctl status`, s", "its CPU, s", "as JSON, s", "resident, MB"]
     rows = [
         [
             f"{each.estate.policies:,}",
@@ -95,6 +95,7 @@ def _growth(run: EstateRun) -> str:
             f"{each.edit_cpu * 1000:.0f}",
             *(f"≤ {_millis(each.lag.percentile(percent))}" for percent in (99, 100)),
             f"{each.asked.text:.2f}",
+            f"{each.asked.cpu:.2f}",
             f"{each.asked.plain:.2f}",
             f"{each.memory / 1e6:.0f}",
         ]
