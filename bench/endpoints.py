@@ -38,7 +38,7 @@ def configure(home: Path, endpoints: Sequence[str], check: Mapping[str, object])
         name = f"p{number:03d}"
         write(policies / f"{name}.yaml", _policy(name, endpoints[start : start + per_policy], regions, check))
     config = home / "failoverd.yaml"
-    write(config, _daemon())
+    write(config, daemon())
     return config
 
 
@@ -60,7 +60,8 @@ def _policy(
     }
 
 
-def _daemon() -> Mapping[str, object]:
+def daemon() -> Mapping[str, object]:
+    """The daemon's own file, for policies that publish at the embedded server."""
     return {
         "version": 1,
         "owner": "bench",

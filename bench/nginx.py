@@ -58,8 +58,9 @@ class Counts:
 class Nginx:
     """A running nginx."""
 
-    def __init__(self, sample: Path) -> None:
+    def __init__(self, sample: Path, met: Path) -> None:
         self._sample = sample
+        self._met = met
         self._asked = 0
 
     def counts(self) -> Counts:
@@ -69,6 +70,10 @@ class Nginx:
         self._asked += 1
         return Counts(int(numbers[0]) - self._asked, int(numbers[2]) - self._asked)
 
+    def met(self) -> int:
+        """How many addresses were asked. Only counted when `nginx` was told so; some tenths of a second old."""
+        return len(set(self._met.read_text().split())) if self._met.exists() else 0
+
     def handshakes(self) -> tuple[int, int]:
         """Of the handshakes that were looked at so far: how many resumed a session, and how many were full ones."""
         lines = self._sample.read_text().split() if self._sample.exists() else []
@@ -77,12 +82,17 @@ class Nginx:
 
 
 @contextmanager
-def nginx(folder: Path, port: int, *, cpus: str, identity: Identity | None = None) -> Iterator[Nginx]:
-    """One worker on `cpus`, answering 200 on `port` of every address; with TLS, if it is given who it is."""
+def nginx(
+    folder: Path, port: int, *, cpus: str, identity: Identity | None = None, met: bool = False
+) -> Iterator[Nginx]:
+    """One worker on `cpus`, answering 200 on `port` of every address; with TLS, if it is given who it is.
+
+    `met`: it writes down which of its addresses were asked.
+    """
     folder.mkdir()
-    found = Nginx(folder / "handshakes")
+    found = Nginx(folder / "handshakes", folder / "met")
     configuration = folder / "nginx.conf"
-    configuration.write_text(_configuration(folder, port, identity))
+    configuration.write_text(_configuration(folder, port, identity, _MEETING.format(folder=folder) if met else ""))
     with running(
         [program("nginx"), "-e", "stderr", "-p", str(folder), "-c", str(configuration)], folder, cpus=cpus
     ) as process:
@@ -103,7 +113,7 @@ def _wait_for(server: Nginx, process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _configuration(folder: Path, port: int, identity: Identity | None) -> str:
+def _configuration(folder: Path, port: int, identity: Identity | None, meeting: str) -> str:
     secure = "ssl" if identity is not None else ""
     return f"""\
 daemon off;
@@ -120,9 +130,11 @@ http {{
     scgi_temp_path {folder};
     access_log off;
 {_SAMPLING if identity is not None else ""}
+    log_format address $server_addr;
     server {{
         listen 0.0.0.0:{port} {secure} backlog=8192;
         {_tls(folder, identity) if identity is not None else ""}
+        {meeting}
         location / {{ return 200 "ok\\n"; }}
     }}
     server {{
@@ -143,6 +155,8 @@ ssl_certificate {identity.chain};
         access_log {folder}/handshakes kind if=$sampled;
 """
 
+
+_MEETING = "access_log {folder}/met address buffer=32k flush=200ms;"
 
 _SAMPLING = f"""\
     log_format kind $ssl_session_reused;

@@ -8,6 +8,7 @@ ORDER = (
     "bench/providers.py",
     "bench/probes.py",
     "bench/scale.py",
+    "bench/estate.py",
     "bench/detection.py",
 )
 """Who writes a part, in the order of the page. The first one brings the title."""

@@ -4,18 +4,21 @@ Each policy is taken up by itself: whatever is wrong with one is said, and all t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
 from failoverd.config.files import fingerprint
-from failoverd.config.loader import Config, PolicySet, load_config, load_policies, watched
-from failoverd.core.errors import ConfigError
+from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watched
+from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.policy_runner import PolicyRunner
-from failoverd.runtime.supervising import describe
+
+_TOGETHER: Final = 8
+"""Policies that are set up together: to go to a thread and back costs more than to set one up."""
 
 Equip = Callable[[Policy], Mapping[str, Prober]]
 """The probers of a policy's checks. Reads files; raises ConfigError when a check cannot be set up here."""
@@ -35,6 +38,7 @@ class Reloader:
         self._path = path
         self._config = config
         self._known = known
+        self._loader = PolicyLoader(config, known)
         self._runner = runner
         self._equip = equip
         self._emit = emit
@@ -72,7 +76,7 @@ class Reloader:
 
     async def retry(self) -> None:
         """Try again what could not be taken up. The same failure is not said again."""
-        await asyncio.gather(*(self._take_up(policy) for policy in list(self._refused.values())))
+        await self._take_up_all(list(self._refused.values()))
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
@@ -99,24 +103,43 @@ class Reloader:
 
     async def _follow(self) -> None:
         running = self._runner.policies
-        found = await asyncio.to_thread(load_policies, self._config, self._known, running=running)
+        found = await asyncio.to_thread(self._loader.load, running)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
-        await asyncio.gather(*(self._remove(policy) for policy in gone), *(self._take_up(policy) for policy in wanted))
+        await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
 
-    async def _take_up(self, policy: Policy) -> None:
+    async def _take_up_all(self, policies: Sequence[Policy]) -> None:
+        """A few at a time, so that what runs is not kept waiting; who waits for a write under way holds up nobody."""
+        async with asyncio.TaskGroup() as group:
+            for start in range(0, len(policies), _TOGETHER):
+                some = policies[start : start + _TOGETHER]
+                async with self._equipping:
+                    equipped = await asyncio.to_thread(self._equip_each, some)
+                for policy, probers in zip(some, equipped, strict=True):
+                    group.create_task(self._take_up(policy, probers))
+
+    def _equip_each(self, policies: Iterable[Policy]) -> list[Mapping[str, Prober] | Exception]:
+        return [self._equip_alone(policy) for policy in policies]
+
+    def _equip_alone(self, policy: Policy) -> Mapping[str, Prober] | Exception:
+        try:
+            return self._equip(policy)
+        except Exception as error:  # noqa: BLE001 - it is raised again where it is said of this policy alone
+            return error
+
+    async def _take_up(self, policy: Policy, probers: Mapping[str, Prober] | Exception) -> None:
         """Run a policy, or its newer revision, unless it cannot be set up here (a missing CA file, say)."""
-        if await self._alone(policy, self._start(policy)):
+        if await self._alone(policy, self._start(policy, probers)):
             self._refused.pop(policy.name, None)
             self._told.pop(policy.source.file, None)
         else:
             self._refused[policy.name] = policy
 
-    async def _start(self, policy: Policy) -> None:
-        async with self._equipping:
-            probers = await asyncio.to_thread(self._equip, policy)
+    async def _start(self, policy: Policy, probers: Mapping[str, Prober] | Exception) -> None:
+        if isinstance(probers, Exception):
+            raise probers
         await self._runner.take_up(policy, probers)
 
     async def _remove(self, policy: Policy) -> None:

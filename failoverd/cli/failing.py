@@ -13,8 +13,7 @@ import typer
 from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
-from failoverd.core.errors import FailoverdError
-from failoverd.operations.session import classified
+from failoverd.core.errors import FailoverdError, classified
 
 UNSOUND: Final = "some files do not load; failoverctl check says why"
 

@@ -149,9 +149,9 @@ def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command
 @app.command()
 def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
     """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
-    from failoverd.cli import verbs
+    from failoverd.cli.views import now
 
-    verbs.status(config, output)
+    now.status(config, output)
 
 
 @app.command()
@@ -170,9 +170,9 @@ def why(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Why traffic is where it is: the last change, its reasons, and what led to it."""
-    from failoverd.cli import verbs
+    from failoverd.cli.views import past
 
-    verbs.why(config, output, policy, at, incident)
+    past.why(config, output, policy, at, incident)
 
 
 @app.command()
@@ -184,9 +184,9 @@ def history(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Every change, with how it ended."""
-    from failoverd.cli import verbs
+    from failoverd.cli.views import past
 
-    verbs.history(config, output, policy, since, limit)
+    past.history(config, output, policy, since, limit)
 
 
 @app.command()

@@ -13,8 +13,8 @@ from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError, Fenced
-from failoverd.core.events import percentages
 from failoverd.core.reasons import LimitCheck
+from failoverd.core.records import percentages
 from failoverd.operations.owning import Owned
 from failoverd.operations.planning import Attempt, Finding
 from failoverd.telemetry import prose

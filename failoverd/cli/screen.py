@@ -3,6 +3,8 @@
 import json
 
 from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.style import Style
 from rich.text import Text
 
 Part = str | tuple[str, str]
@@ -15,6 +17,8 @@ def shown(text: str, *, lines: bool = False) -> str:
     That is all that Unicode calls other than printable: control characters (C0, DEL, C1), marks that turn the direction
     of writing, separators that are no plain space. With `lines`, line breaks stay.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or (lines and char == "\n") else _escaped(char) for char in text)
 
 
@@ -28,6 +32,26 @@ def say_block(console: Console, text: str) -> None:
     console.print(Text(shown(text, lines=True)), soft_wrap=True)
 
 
+class Page:
+    """Many lines, shown together: to print thousands one by one takes seconds. Lines as long as they are."""
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+
+    def say(self, *parts: Part) -> None:
+        for part in parts:
+            text, style = (part, None) if isinstance(part, str) else (part[0], Style.parse(part[1]))
+            self._segments.append(Segment(shown(text), style))
+        self._segments.append(Segment.line())
+
+    def say_block(self, text: str) -> None:
+        """Several lines just as they are, for a person to copy."""
+        self._segments.extend((Segment(shown(text, lines=True)), Segment.line()))
+
+    def show(self, console: Console) -> None:
+        console.print(Segments(self._segments), end="", soft_wrap=True)
+
+
 def joined(*parts: Part) -> Text:
     """The parts as one text for rich: nothing in them is markup."""
     return Text.assemble(*(shown(part) if isinstance(part, str) else (shown(part[0]), part[1]) for part in parts))
@@ -35,7 +59,11 @@ def joined(*parts: Part) -> Text:
 
 def shown_json(text: str) -> str:
     """The same for JSON, which keeps its meaning: JSON itself escapes C0 only, and terminals obey C1 as well."""
-    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
+    return "\n".join(line if line.isprintable() else _escaped_json(line) for line in text.split("\n"))
+
+
+def _escaped_json(line: str) -> str:
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def _escaped(char: str) -> str:

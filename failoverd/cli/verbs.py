@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
-from failoverd.app import read_config, session
-from failoverd.cli import importing, planning, telling
+from failoverd.app import session
+from failoverd.cli import importing, planning
 from failoverd.cli.checking import check_files, json_schema
 from failoverd.cli.failing import print_json, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
@@ -31,8 +31,7 @@ from failoverd.operations.planning import (
 )
 from failoverd.operations.session import Session, actor
 from failoverd.ports import Access
-from failoverd.settings import parse_duration, parse_name
-from failoverd.store.reading import Reading
+from failoverd.settings import parse_name
 
 console = Console(highlight=False)
 
@@ -212,50 +211,3 @@ def _say_next(config: Path, imported: importing.Imported, out: Path | None) -> N
         say(notes, f"the name is owned already: its marker says {imported.observed.marker_text}")
     name = imported.observed.target.key.name
     say(notes, f"then: failoverctl check -c {config}; failoverctl adopt {imported.policy} {name} -c {config}")
-
-
-# -- what is known -----------------------------------------------------------------------------------------------------
-
-
-def status(config: Path, output: Output) -> None:
-    with told(), Reading(read_config(config).journal) as reading:
-        if output is Output.JSON:
-            print_json(telling.status(reading, time.time()))
-        else:
-            telling.show_status(console, reading, time.time())
-
-
-def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
-    until = _moment(at)
-    with told(), Reading(read_config(config).journal) as reading:
-        found = telling.why(reading, policy=policy, at=until, incident=incident)
-        if found is None:
-            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
-        if output is Output.JSON:
-            print_json(found)
-        else:
-            telling.show_why(console, found)
-
-
-def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
-    begin = time.time() - _duration(since)
-    with told(), Reading(read_config(config).journal) as reading:
-        rows = reading.changes(policy=policy, since=begin, limit=limit)
-        if output is Output.JSON:
-            print_json(telling.history(rows))
-        else:
-            telling.show_history(console, rows)
-
-
-def _moment(text: str | None) -> float | None:
-    try:
-        return telling.moment(text, time.time()) if text is not None else None
-    except ValueError as error:
-        raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise usage(str(error)) from error

@@ -6,15 +6,13 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from failoverd.config.build import build
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
-from failoverd.config.losses import losses
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
-from failoverd.core.records import Dependency, RecordType, Source, Steering, Weights
+from failoverd.core.records import Dependency, RecordType, Steering, Weights
 
 
 def crosscheck(
@@ -35,13 +33,6 @@ def crosscheck(
                 place = ("records", index, "providers", position)
                 yield from _provider(draft, record, providers[name], place, index)
     yield from numbers(draft, inventory)
-
-
-def played(
-    draft: Draft, inventory: InventoryFile, providers: Mapping[str, ProviderEntry], source: Source
-) -> Iterator[Diagnostic]:
-    """What shows only when the policy of a draft without errors is played through."""
-    yield from losses(build(draft, inventory, providers, source), draft.document)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

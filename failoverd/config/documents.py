@@ -93,15 +93,13 @@ class Parsed:
 
 def read(path: Path) -> Parsed:
     """Read and parse a file. Never raises for what the file holds or whether it is there."""
-    file = str(path)
-    raw = _bytes(path)
+    return parse(bytes_of(path), str(path))
+
+
+def parse(raw: bytes | Diagnostic, file: str) -> Parsed:
+    """Parse the bytes of a file, unless it has been said already why there are none."""
     if isinstance(raw, Diagnostic):
         return Parsed(None, (raw,))
-    return parse(raw, file)
-
-
-def parse(raw: bytes, file: str) -> Parsed:
-    """Parse the bytes of a file."""
     if len(raw) > MAX_BYTES:
         return Parsed(None, (_too_large(file),))
     try:
@@ -113,18 +111,17 @@ def parse(raw: bytes, file: str) -> Parsed:
         if len(line) > MAX_LINE:
             message = f"the line has {len(line)} characters, more than {MAX_LINE}"
             return Parsed(None, (diagnostic_at(Code.TOO_COMPLEX, file, lines, Mark(number, 1), message),))
-    tree = Tree(file, lines)
-    data = tree.read(text)
+    tree = Tree.of(file, lines, text)
     problems = tuple(tree.problems)
-    if not isinstance(data, dict):
+    if not isinstance(tree.data, dict):
         return Parsed(None, problems)
-    return Parsed(Document(file, data, tree.keys, tree.values, lines, sha256(raw).hexdigest()), problems)
+    return Parsed(Document(file, tree.data, tree.keys, tree.values, lines, sha256(raw).hexdigest()), problems)
 
 
 # -- bytes -------------------------------------------------------------------------------------------------------------
 
 
-def _bytes(path: Path) -> bytes | Diagnostic:
+def bytes_of(path: Path) -> bytes | Diagnostic:
     """The content, never more than the limit, and never waiting for a pipe."""
     file = str(path)
     try:

@@ -6,19 +6,22 @@ way. Nothing here raises for what files hold or whether they are there.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 from failoverd.config.build import build
-from failoverd.config.crosschecks import crosscheck, played
+from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
-from failoverd.config.documents import Document, read
+from failoverd.config.documents import Parsed, bytes_of, parse, read
 from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of, sentinels_of
-from failoverd.config.files import fingerprint, policy_files
+from failoverd.config.files import fingerprint, policy_files, settled, stamp
 from failoverd.config.inline import inline_secrets
+from failoverd.config.losses import losses
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
@@ -32,6 +35,7 @@ from failoverd.settings import ServerAddress
 __all__ = [
     "Config",
     "Loaded",
+    "PolicyLoader",
     "PolicySet",
     "Rejected",
     "fingerprint",
@@ -149,56 +153,127 @@ def _config(
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """One policy file after its own gates: the draft is None, or must not be used, when there are errors."""
+class _Judged:
+    """One policy file by itself: the policy that it holds, unless there are errors. `named` is how it calls it."""
 
     file: str
-    document: Document | None
-    draft: Draft | None
+    named: str
+    policy: Policy | None
     diagnostics: tuple[Diagnostic, ...]
 
-    @property
-    def sound(self) -> bool:
-        return self.draft is not None and not _has_error(self.diagnostics)
+
+T = TypeVar("T")
 
 
-def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]) -> PolicySet:
-    """Read the inventory and every policy file.
+@dataclass(frozen=True, slots=True)
+class _Read(Generic[T]):
+    """What came of a file, and how to tell that it is still the same: None while it cannot be told."""
+
+    stamp: Hashable | None
+    digest: bytes | None
+    result: T
+
+
+class PolicyLoader:
+    """Reads the inventory and every policy file; what did not change since the last time is not read again.
 
     Args:
         config: where they are, and the providers that records may name.
         kinds: the check kinds that policies may name.
-        running: the policies that run now, by name; they are preferred where two files want the same name.
     """
-    files = policy_files(config.policies, config.inventory.name)
-    if isinstance(files, Diagnostic):
-        return _nothing(files, running)
-    inventory, about_inventory = load_inventory(config.inventory)
-    looked = [_look(path, kinds, config, inventory) for path in files]
-    if inventory is None:
-        return _all_rejected(looked, about_inventory, running)
 
-    unsound = frozenset(look.file for look in looked if not look.sound)
-    drafts = [look.draft for look in looked if look.draft is not None and look.sound]
-    lost = contested(drafts, running, unsound)
-    policies = {
-        draft.policy.policy: build(draft, inventory, config.providers, _source(draft, inventory))
-        for draft in drafts
-        if draft.file not in lost
-    }
-    problems = {look.file: in_order((*look.diagnostics, *lost.get(look.file, ()))) for look in looked}
-    rejected = {
-        look.file: Rejected(look.file, _held(look, running, policies.keys()), problems[look.file])
-        for look in looked
-        if look.file in unsound or look.file in lost
-    }
-    everything = (*about_inventory, *(diagnostic for found in problems.values() for diagnostic in found))
-    return PolicySet(MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything))
+    def __init__(self, config: Config, kinds: Kinds) -> None:
+        self._config = config
+        self._kinds = kinds
+        self._inventory: _Read[_Inventory] | None = None
+        self._judged: dict[Path, _Read[_Judged]] = {}
+
+    def load(self, running: Mapping[str, Policy]) -> PolicySet:
+        """Look at every file.
+
+        Args:
+            running: the policies that run now, by name; they are preferred where two files want the same name.
+        """
+        config = self._config
+        files = policy_files(config.policies, config.inventory.name)
+        if isinstance(files, Diagnostic):
+            return _nothing(files, running)
+        inventory, about_inventory = self._read_inventory()
+        judged = [self._judge(path, inventory) for path in files]
+        for gone in self._judged.keys() - set(files):
+            del self._judged[gone]
+        if inventory is None:
+            return _all_rejected(judged, about_inventory, running)
+
+        unsound = frozenset(each.file for each in judged if each.policy is None)
+        sound = [each.policy for each in judged if each.policy is not None]
+        lost = contested(sound, running, unsound, lambda file: read(Path(file)).document)
+        policies = {policy.name: policy for policy in sound if policy.source.file not in lost}
+        problems = {each.file: in_order((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
+        rejected = {
+            each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file])
+            for each in judged
+            if each.file in unsound or each.file in lost
+        }
+        everything = (*about_inventory, *(diagnostic for found in problems.values() for diagnostic in found))
+        return PolicySet(
+            MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything)
+        )
+
+    def _read_inventory(self) -> "_Inventory":
+        path, before = self._config.inventory, self._inventory
+        self._inventory = found = _again(
+            path, before, lambda raw: _judge_inventory(parse(raw, str(path))), lambda result: result[0] is not None
+        )
+        if before is not None and before.result != found.result:
+            self._judged.clear()  # every policy was held against the one before
+        return found.result
+
+    def _judge(self, path: Path, inventory: InventoryFile | None) -> _Judged:
+        def judge(raw: bytes | Diagnostic) -> _Judged:
+            try:
+                return _judge(parse(raw, str(path)), str(path), self._kinds, self._config, inventory)
+            except Exception as error:  # noqa: BLE001 - a defect of ours rejects this file, never the others
+                words = f"failoverd stumbled over this file ({type(error).__name__}), which is a defect of failoverd"
+                hint = "take back what was written last; please report it with the file"
+                return _Judged(str(path), "", None, (about_file(Code.DEFECT, str(path), words, hint),))
+
+        self._judged[path] = found = _again(
+            path, self._judged.get(path), judge, lambda result: result.policy is not None
+        )
+        return found.result
 
 
-def load_inventory(path: Path) -> tuple[InventoryFile | None, tuple[Diagnostic, ...]]:
+def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]) -> PolicySet:
+    """Read the inventory and every policy file, once. See `PolicyLoader`."""
+    return PolicyLoader(config, kinds).load(running)
+
+
+def _again(
+    path: Path, before: _Read[T] | None, judge: Callable[[bytes | Diagnostic], T], sound: Callable[[T], bool]
+) -> _Read[T]:
+    """What came of the file before, or, if it changed or was not sound, what comes of it now."""
+    now, found = time(), stamp(path)
+    if before is not None and before.stamp == found:
+        return before
+    raw = bytes_of(path)
+    digest = sha256(raw).digest() if isinstance(raw, bytes) else None
+    if before is not None and digest is not None and before.digest == digest:
+        return replace(before, stamp=found if settled(path, now) else None)
+    result = judge(raw)
+    return _Read(found if settled(path, now) else None, digest, result) if sound(result) else _Read(None, None, result)
+
+
+_Inventory = tuple[InventoryFile | None, tuple[Diagnostic, ...]]
+"""The inventory, or None when there is an error in it; and what was found."""
+
+
+def load_inventory(path: Path) -> _Inventory:
     """The inventory, or None when there is an error in it."""
-    parsed = read(path)
+    return _judge_inventory(read(path))
+
+
+def _judge_inventory(parsed: Parsed) -> _Inventory:
     if parsed.document is None:
         return None, in_order(parsed.diagnostics)
     found = validate(InventoryFile, parsed.document)
@@ -206,27 +281,22 @@ def load_inventory(path: Path) -> tuple[InventoryFile | None, tuple[Diagnostic, 
     return (None if _has_error(diagnostics) else found.model), diagnostics
 
 
-def _look(path: Path, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Looked:
-    try:
-        return _look_closely(path, kinds, config, inventory)
-    except Exception as error:  # noqa: BLE001 - a defect of ours rejects this file, never the others
-        words = f"failoverd stumbled over this file ({type(error).__name__}), which is a defect of failoverd"
-        hint = "take back what was written last; please report it with the file"
-        return _Looked(str(path), None, None, (about_file(Code.DEFECT, str(path), words, hint),))
-
-
-def _look_closely(path: Path, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Looked:
-    parsed = read(path)
+def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Judged:
     document = parsed.document
     if document is None:
-        return _Looked(str(path), None, None, in_order(parsed.diagnostics))
+        return _Judged(file, "", None, in_order(parsed.diagnostics))
     draft, shape = draft_of(document, kinds.probes)
     found = [*shape, *references(document, inventory.regions if inventory is not None else None, config.providers)]
     if draft is not None and inventory is not None:
         found.extend(crosscheck(draft, inventory, config.providers, config.sentinels))
-        if not _has_error(found):
-            found.extend(played(draft, inventory, config.providers, _source(draft, inventory)))
-    return _Looked(str(path), document, draft, _apart((*parsed.diagnostics, *inline_secrets(document)), found))
+    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), found)
+    policy = None
+    if draft is not None and inventory is not None and not _has_error(diagnostics):
+        policy = build(draft, inventory, config.providers, _source(draft, inventory))
+        diagnostics = in_order((*diagnostics, *losses(policy, document)))
+    sound = policy if not _has_error(diagnostics) else None
+    named = document.find(("policy",))
+    return _Judged(file, named if isinstance(named, str) else "", sound, diagnostics)
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:
@@ -240,23 +310,22 @@ def _source(draft: Draft, inventory: InventoryFile) -> Source:
 # -- what does not load ------------------------------------------------------------------------------------------------
 
 
-def _held(look: _Looked, running: Mapping[str, Policy], loaded: Iterable[str]) -> tuple[str, ...]:
+def _held(judged: _Judged, running: Mapping[str, Policy], loaded: Iterable[str]) -> tuple[str, ...]:
     """The running policy that this file stands for: by the file, or, when it was renamed, by the name it says."""
-    by_file = [name for name, policy in sorted(running.items()) if policy.source.file == look.file]
-    named = look.document.find(("policy",)) if look.document is not None else None
-    by_name = [named] if isinstance(named, str) and named in running else []
+    by_file = [name for name, policy in sorted(running.items()) if policy.source.file == judged.file]
+    by_name = [judged.named] if judged.named in running else []
     return tuple(name for name in (*by_file, *by_name) if name not in loaded)[:1]
 
 
 def _all_rejected(
-    looked: list[_Looked], about_inventory: tuple[Diagnostic, ...], running: Mapping[str, Policy]
+    judged: list[_Judged], about_inventory: tuple[Diagnostic, ...], running: Mapping[str, Policy]
 ) -> PolicySet:
     """Without an inventory no policy can be understood, so all of them stay as they are."""
     rejected = {
-        look.file: Rejected(look.file, _held(look, running, ()), in_order((*about_inventory, *look.diagnostics)))
-        for look in looked
+        each.file: Rejected(each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)))
+        for each in judged
     }
-    everything = (*about_inventory, *(diagnostic for look in looked for diagnostic in look.diagnostics))
+    everything = (*about_inventory, *(diagnostic for each in judged for diagnostic in each.diagnostics))
     return PolicySet(MappingProxyType({}), MappingProxyType(rejected), in_order(everything))
 
 

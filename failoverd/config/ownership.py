@@ -6,11 +6,11 @@ file by name is. A running version whose file does not load goes on running, so 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from failoverd.config.diagnostics import Code, Diagnostic
-from failoverd.config.drafts import Draft
+from failoverd.config.diagnostics import Code, Diagnostic, about_file
+from failoverd.config.documents import Document
 from failoverd.config.tree import Place
 from failoverd.core.records import Policy
 
@@ -20,23 +20,41 @@ Claim = tuple[Code, str]
 
 @dataclass(frozen=True, slots=True)
 class _Claimant:
-    """Somebody who wants a claim. `rank` sorts the rightful owner first."""
+    """Somebody who wants a claim. `keeps`: it runs, from a file that does not load, and can only go on."""
 
-    rank: tuple[int, str]
-    who: str
-    place: str
-    draft: Draft | None
+    policy: Policy
+    keeps: bool
+
+    def rank(self, claim: Claim, running: Mapping[str, Policy]) -> tuple[int, str]:
+        """Sorts the rightful owner first."""
+        file = self.policy.source.file
+        if self.keeps:
+            return (0, file)
+        runs = running.get(self.policy.name)
+        if runs is None or claim not in _claims(runs):
+            return (3, file)
+        return (1 if runs.source.file == file else 2, file)
+
+    def who(self, claim: Claim) -> str:
+        source = self.policy.source
+        if self.keeps:
+            return f"policy {self.policy.name}, which runs from {source.file}"
+        return f"policy {self.policy.name} at {source.at(_key(self.policy, claim))}"
 
 
 def contested(
-    drafts: Sequence[Draft], running: Mapping[str, Policy], rejected: frozenset[str]
+    policies: Sequence[Policy],
+    running: Mapping[str, Policy],
+    rejected: frozenset[str],
+    document: Callable[[str], Document | None],
 ) -> dict[str, list[Diagnostic]]:
     """The files that do not get what they want, each with the reasons.
 
     Args:
-        drafts: sound files.
+        policies: what sound files hold.
         running: the policies that run now, by name.
         rejected: files that do not load; the policies that were loaded from them go on.
+        document: reads a file again, to show the place of what it wants; None when it has gone meanwhile.
 
     A file that loses keeps its running version, which may hold a name that yet another file wants, so this goes round
     until nobody loses any more. Every round takes at least one file out, so it ends.
@@ -44,60 +62,61 @@ def contested(
     lost: dict[str, list[Diagnostic]] = {}
     while True:
         gone = rejected | lost.keys()
-        remaining = [draft for draft in drafts if draft.file not in gone]
-        kept = [policy for policy in running.values() if policy.source.file in gone]
-        losers = _losers(remaining, kept, running)
+        claimants: dict[Claim, list[_Claimant]] = defaultdict(list)
+        for policy in running.values():
+            if policy.source.file in gone:
+                _enter(claimants, policy, keeps=True)
+        for policy in policies:
+            if policy.source.file not in gone:
+                _enter(claimants, policy, keeps=False)
+        losers = _losers(claimants, running, document)
         if not losers:
             return lost
         lost |= losers
 
 
+def _enter(claimants: dict[Claim, list[_Claimant]], policy: Policy, *, keeps: bool) -> None:
+    for claim in _claims(policy):
+        claimants[claim].append(_Claimant(policy, keeps))
+
+
 def _losers(
-    drafts: Sequence[Draft], kept: Sequence[Policy], running: Mapping[str, Policy]
+    claimants: Mapping[Claim, list[_Claimant]],
+    running: Mapping[str, Policy],
+    document: Callable[[str], Document | None],
 ) -> dict[str, list[Diagnostic]]:
-    claimants: dict[Claim, list[_Claimant]] = defaultdict(list)
-    for policy in kept:
-        for claim in _claims(policy.name, (record.key.name for record in policy.records)):
-            who = f"policy {policy.name}, which runs from {policy.source.file}"
-            claimants[claim].append(_Claimant((0, policy.source.file), who, policy.source.file, None))
-    for draft in drafts:
-        names = (record.name for record in draft.policy.records)
-        for claim in _claims(draft.policy.policy, names):
-            claimants[claim].append(_wants(draft, claim, running))
     losers: dict[str, list[Diagnostic]] = defaultdict(list)
-    for claim, wanting in sorted(claimants.items()):
-        owner, *others = sorted(wanting, key=lambda claimant: claimant.rank)
+    for claim, wanting in sorted((claim, wanting) for claim, wanting in claimants.items() if len(wanting) > 1):
+        owner, *others = sorted(wanting, key=lambda claimant: claimant.rank(claim, running))
         for other in others:
-            if other.draft is not None:
-                losers[other.draft.file].append(_says(other.draft, claim, owner))
+            if not other.keeps:
+                losers[other.policy.source.file].append(_says(other.policy, claim, owner, document))
     return dict(losers)
 
 
-def _claims(policy: str, names: Iterator[str]) -> list[Claim]:
-    return [(Code.POLICY_TWICE, policy), *((Code.NAME_TAKEN, name) for name in sorted(set(names)))]
+def _claims(policy: Policy) -> set[Claim]:
+    return {(Code.POLICY_TWICE, policy.name), *((Code.NAME_TAKEN, record.key.name) for record in policy.records)}
 
 
-def _wants(draft: Draft, claim: Claim, running: Mapping[str, Policy]) -> _Claimant:
-    runs = running.get(draft.policy.policy)
-    has_it = runs is not None and claim in _claims(runs.name, (record.key.name for record in runs.records))
-    same_file = runs is not None and runs.source.file == draft.file
-    rank = (1 if has_it and same_file else 2 if has_it else 3, draft.file)
-    line = draft.document.mark(_place(draft, claim)).line
-    return _Claimant(rank, f"policy {draft.policy.policy} at {draft.file}:{line}", draft.file, draft)
-
-
-def _place(draft: Draft, claim: Claim) -> Place:
+def _place(policy: Policy, claim: Claim) -> Place:
     code, name = claim
     if code is Code.POLICY_TWICE:
         return ("policy",)
-    index = next(index for index, record in enumerate(draft.policy.records) if record.name == name)
+    index = next(index for index, record in enumerate(policy.records) if record.key.name == name)
     return ("records", index, "name")
 
 
-def _says(draft: Draft, claim: Claim, owner: _Claimant) -> Diagnostic:
+def _key(policy: Policy, claim: Claim) -> str:
+    return ".".join(map(str, _place(policy, claim)))
+
+
+def _says(policy: Policy, claim: Claim, owner: _Claimant, document: Callable[[str], Document | None]) -> Diagnostic:
     code, name = claim
     if code is Code.POLICY_TWICE:
-        message, hint = f"policy {name} is already defined: {owner.who}", "give one of them another name"
+        message, hint = f"policy {name} is already defined: {owner.who(claim)}", "give one of them another name"
     else:
-        message, hint = f"{name} belongs to {owner.who}", "one policy owns a name: put its records into one file"
-    return draft.document.diagnose(code, _place(draft, claim), message, hint)
+        message, hint = f"{name} belongs to {owner.who(claim)}", "one policy owns a name: put its records into one file"
+    found = document(policy.source.file)
+    if found is None:
+        return about_file(code, policy.source.file, message, hint)
+    return found.diagnose(code, _place(policy, claim), message, hint)

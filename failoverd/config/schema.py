@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from failoverd.config.locating import DEFAULT_JOURNAL
 from failoverd.config.values import (
     DURATION,
     ChangeRate,
@@ -376,9 +377,7 @@ class ConfigFile(Settings):
     inventory: Annotated[str, AfterValidator(_file_name)] = Field(
         default="regions.yaml", min_length=1, max_length=255, description="the inventory's name in that directory"
     )
-    journal: PathText = Field(
-        default="/var/lib/failoverd/journal.db", description="history (SQLite), relative to this file"
-    )
+    journal: PathText = Field(default=DEFAULT_JOURNAL, description="history (SQLite), relative to this file")
     providers: dict[Name, dict[str, Any]] = Field(min_length=1, description="DNS providers by name, each with its kind")
     sentinels: dict[Name, dict[str, Any]] = Field(
         default={},

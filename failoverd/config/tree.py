@@ -8,23 +8,26 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Self
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    DocumentStartEvent,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
 from ruamel.yaml.reader import ReaderError
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, excerpt_of, shown
+from failoverd.config.parsers import (
+    ALIAS,
+    DOCUMENT,
+    MAPPING,
+    MAPPING_END,
+    SCALAR,
+    SEQUENCE,
+    SEQUENCE_END,
+    STREAM_END,
+    VALUE,
+    Unusual,
+    close_events,
+    quick_events,
+)
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
@@ -45,11 +48,14 @@ _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _OCTAL = re.compile(r"0o[0-7]{1,20}")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,15}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,40}|[0-9]{1,40}(?:\.[0-9]{0,40})?)(?:[eE][-+]?[0-9]{1,4})?")
+_FIRST = frozenset("+-.0123456789nNtTfF~")
+"""What anything but text begins with."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file, both counted from 1."""
 
     line: int
@@ -70,11 +76,24 @@ class Tree:
     values: dict[Place, Mark] = field(default_factory=dict)
     problems: list[Diagnostic] = field(default_factory=list)
     count: int = 0
+    data: object = None
 
-    def read(self, text: str) -> object:
-        """The data of the only document, or None when there is none that could be used."""
+    @classmethod
+    def of(cls, file: str, lines: tuple[str, ...], text: str) -> Self:
+        """What a file holds: `data` of the only document, or None when there is none that could be used."""
+        tree = cls(file, lines)
         try:
-            return self._stream(YAML(typ="safe", pure=True).parse(text))
+            tree.data = tree._stream(quick_events(text))
+        except (_Refused, Unusual):
+            tree.data = None
+        if tree.data is None or tree.problems:
+            tree = cls(file, lines)
+            tree.data = tree._closely(text)
+        return tree
+
+    def _closely(self, text: str) -> object:
+        try:
+            return self._stream(close_events(text))
         except _Refused:
             return None
         except MarkedYAMLError as error:
@@ -91,12 +110,12 @@ class Tree:
         data: object = None
         documents = 0
         for event in events:
-            if isinstance(event, DocumentStartEvent):
+            if isinstance(event, DOCUMENT):
                 documents += 1
                 self._document_start(event, documents)
-            elif isinstance(event, (ScalarEvent, SequenceStartEvent, MappingStartEvent, AliasEvent)):
+            elif isinstance(event, VALUE):
                 data = self._value(event, events, (), 0)
-            elif isinstance(event, StreamEndEvent):
+            elif isinstance(event, STREAM_END):
                 break
         if not isinstance(data, dict):
             message = "it is empty" if data is None else "it is not a mapping of keys to values"
@@ -117,11 +136,11 @@ class Tree:
         self.values[path] = mark
         self._bound(mark, depth)
         self._plainly(event, mark)
-        if isinstance(event, ScalarEvent):
+        if isinstance(event, SCALAR):
             return self._scalar(event, mark)
-        if isinstance(event, SequenceStartEvent):
+        if isinstance(event, SEQUENCE):
             return self._sequence(events, path, depth)
-        if isinstance(event, MappingStartEvent):
+        if isinstance(event, MAPPING):
             return self._mapping(events, path, depth)
         return None
 
@@ -135,8 +154,8 @@ class Tree:
             raise _Refused
 
     def _plainly(self, event: Any, mark: Mark) -> None:  # noqa: ANN401 - as above
-        if isinstance(event, AliasEvent) or event.anchor is not None:
-            sign = "alias *" if isinstance(event, AliasEvent) else "anchor &"
+        if isinstance(event, ALIAS) or event.anchor is not None:
+            sign = "alias *" if isinstance(event, ALIAS) else "anchor &"
             name = shown(sign + str(event.anchor))
             self._note(Code.ALIAS, mark, f"{name}: anchors and aliases are not supported", "write the value out")
         elif getattr(event, "tag", None) is not None:
@@ -145,7 +164,7 @@ class Tree:
 
     def _scalar(self, event: Any, mark: Mark) -> object:  # noqa: ANN401 - as above
         text = str(event.value)
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if _SURROGATE.search(text):
             self._note(Code.NOT_PLAIN, mark, "it holds half of a surrogate pair", "write the character itself")
             return ""
         value = resolve(text) if event.style in {None, ""} else text
@@ -157,7 +176,7 @@ class Tree:
     def _sequence(self, events: Iterator[Any], path: Place, depth: int) -> list[object]:
         items: list[object] = []
         for event in events:
-            if isinstance(event, SequenceEndEvent):
+            if isinstance(event, SEQUENCE_END):
                 break
             items.append(self._value(event, events, (*path, len(items)), depth + 1))
         return items
@@ -165,7 +184,7 @@ class Tree:
     def _mapping(self, events: Iterator[Any], path: Place, depth: int) -> dict[str, object]:
         found: dict[str, object] = {}
         for event in events:
-            if isinstance(event, MappingEndEvent):
+            if isinstance(event, MAPPING_END):
                 break
             mark = _mark(event.start_mark)
             key = self._key(event, events, path, depth)
@@ -182,7 +201,7 @@ class Tree:
         key = self._value(event, events, (*path, ASIDE), depth + 1)
         if isinstance(key, str):
             return key
-        hint = f'write "{event.value}" with quotes' if isinstance(event, ScalarEvent) else ""
+        hint = f'write "{event.value}" with quotes' if isinstance(event, SCALAR) else ""
         self._note(Code.KEY_NOT_TEXT, _mark(event.start_mark), "the key is not text", hint)
         return str(getattr(event, "value", ""))
 
@@ -210,10 +229,16 @@ class Tree:
 
 def resolve(text: str) -> object:
     """What a plain scalar means in the core schema (YAML 1.2.2, section 10.3.2)."""
+    if text and text[0] not in _FIRST:
+        return text  # most scalars, so it comes before everything
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
         return text[0] in "tT"
+    return _number(text)
+
+
+def _number(text: str) -> int | float | str:
     if _INT.fullmatch(text):
         return int(text)
     if _OCTAL.fullmatch(text) or _HEX.fullmatch(text):

@@ -58,3 +58,24 @@ class JournalError(FailoverdError):
 
 class ConfigError(FailoverdError):
     """The configuration cannot be used at all, so there is nothing to run."""
+
+
+def describe(error: BaseException) -> str:
+    """The type, the message and the innermost place of an error; of a group, its first member."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {error}{place}"[:500]
+
+
+def classified(error: Exception) -> FailoverdError:
+    """What failoverd did not foresee, said like everything else: what happened, where, and what to do."""
+    if isinstance(error, FailoverdError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        words = f"{error.filename}: {error.strerror}"
+        return FailoverdError(words, reason="system_error", remedy="look at that file, and at who may read or write it")
+    return FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")

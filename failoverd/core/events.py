@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from failoverd.core.reasons import Cause, LimitCheck, Reason
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, percentages
 
 
 class Level(StrEnum):
@@ -671,8 +671,3 @@ class TargetResumed(TargetEvent):
 
     def say(self) -> str:
         return f"{self._where} works again after {self.attempts} attempts"
-
-
-def percentages(shares: Mapping[str, int]) -> str:
-    """Shares in basis points as people write them: `azure-eastus 70%, oci-ashburn 30%`."""
-    return ", ".join(f"{region} {share * 100 / WHOLE:g}%" for region, share in shares.items())

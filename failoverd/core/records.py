@@ -531,3 +531,8 @@ class ProbeResult(NamedTuple):
     at: float
     detail: str = ""
     measures: tuple[tuple[str, float], ...] = ()
+
+
+def percentages(shares: Mapping[str, int]) -> str:
+    """Shares in basis points as people write them: `azure-eastus 70%, oci-ashburn 30%`."""
+    return ", ".join(f"{region} {share * 100 / WHOLE:g}%" for region, share in shares.items())

@@ -3,9 +3,11 @@
 A status replaces the one before it under the same key. History is told by events, not by these.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from failoverd.core.reasons import LimitCheck, Reason
 from failoverd.core.records import Target
@@ -55,6 +57,19 @@ class RegionStatus:
     score: int
     since: float
     well_since: float | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatus:
+    """The health of one endpoint of one policy. `state` has held since `since`, on this evidence."""
+
+    policy: str
+    region: str
+    endpoint: str
+    at: float
+    state: str
+    since: float
     evidence: str = ""
 
 
@@ -118,4 +133,36 @@ class ProbingStatus:
     wires: int = 0
 
 
-Status = ProbingStatus | VantageStatus | TargetStatus | RegionStatus | PolicyStatus | Heartbeat
+Status = ProbingStatus | VantageStatus | TargetStatus | RegionStatus | EndpointStatus | PolicyStatus | Heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it together: the one shape that the terminal, JSON and the metrics are made from. Each part by its key.
+
+    What an older version wrote, or did not write, is None.
+    """
+
+    heartbeat: Heartbeat | None = None
+    vantage: VantageStatus | None = None
+    probing: ProbingStatus | None = None
+    policies: tuple[PolicyStatus, ...] = ()
+    regions: tuple[RegionStatus, ...] = ()
+    endpoints: tuple[EndpointStatus, ...] = ()
+    targets: tuple[TargetStatus, ...] = ()
+
+    @classmethod
+    def of(cls, statuses: Iterable[Status]) -> "Overview":
+        """In the order in which they come; of the daemon's own, the last one counts."""
+        found: defaultdict[type[Status], list[Any]] = defaultdict(list)
+        for status in statuses:
+            found[type(status)].append(status)
+        return cls(
+            heartbeat=next(reversed(found[Heartbeat]), None),
+            vantage=next(reversed(found[VantageStatus]), None),
+            probing=next(reversed(found[ProbingStatus]), None),
+            policies=tuple(found[PolicyStatus]),
+            regions=tuple(found[RegionStatus]),
+            endpoints=tuple(found[EndpointStatus]),
+            targets=tuple(found[TargetStatus]),
+        )

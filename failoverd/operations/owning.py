@@ -7,9 +7,9 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import adopted, disowned
 from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import ConfigError, FailoverdError, Fenced
+from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, Target
-from failoverd.operations.session import Session, actor, classified
+from failoverd.operations.session import Session, actor
 
 
 @dataclass(frozen=True, slots=True)

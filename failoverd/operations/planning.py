@@ -15,12 +15,12 @@ from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import Verdicts
-from failoverd.core.errors import FailoverdError, Fenced
+from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.events import Event
 from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.records import Marker, Policy, Target
 from failoverd.core.region import RegionHealth
-from failoverd.operations.session import Session, classified
+from failoverd.operations.session import Session
 from failoverd.runtime.board import Board
 from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents

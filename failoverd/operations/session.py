@@ -11,7 +11,7 @@ from failoverd.config.loader import Config
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.errors import ConfigError
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.records import Check, Policy, Target
 from failoverd.ports import Clock, Prober, Provider
@@ -19,7 +19,6 @@ from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
-from failoverd.runtime.supervising import describe
 
 PROOF_PATIENCE: Final = 5.0
 """Seconds that an operator waits for the authoritative servers to agree, for all changes of one command together."""
@@ -121,13 +120,3 @@ def actor() -> str:
     if uid == 0:
         user = os.environ.get("SUDO_USER") or user
     return f"{user}@{socket.gethostname()}"
-
-
-def classified(error: Exception) -> FailoverdError:
-    """What failoverd did not foresee, said like everything else: what happened, where, and what to do."""
-    if isinstance(error, FailoverdError):
-        return error
-    if isinstance(error, OSError) and error.filename is not None:
-        words = f"{error.filename}: {error.strerror}"
-        return FailoverdError(words, reason="system_error", remedy="look at that file, and at who may read or write it")
-    return FailoverdError(describe(error), reason="internal_error", remedy="please report it with this line")

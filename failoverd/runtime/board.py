@@ -12,7 +12,7 @@ from failoverd.core.isolation import SENTINELS, doubted
 from failoverd.core.probe_reasons import Outcome
 from failoverd.core.records import Endpoint, Policy, ProbeResult, RecordType, RegionSpec
 from failoverd.core.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
-from failoverd.core.status import RegionStatus
+from failoverd.core.status import EndpointStatus, RegionStatus
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.announcing import Announcer
 from failoverd.runtime.entries import Checked, Entry, Watched, record_types
@@ -156,8 +156,14 @@ class Board:
         """Whether every endpoint of the policy is HEALTHY."""
         return all(watched.verdict.state is Health.HEALTHY for watched in self._entries[policy].endpoints)
 
-    def statuses(self, policy: str) -> list[RegionStatus]:
-        now = self._clock()
+    def statuses(self, policy: str) -> list[RegionStatus | EndpointStatus]:
+        now, entry = self._clock(), self._entries[policy]
+        return [
+            *(watched.status(policy, now) for watched in entry.endpoints),
+            *self._region_statuses(policy, now),
+        ]
+
+    def _region_statuses(self, policy: str, now: float) -> list[RegionStatus]:
         return [
             RegionStatus(
                 policy=policy,

@@ -9,6 +9,7 @@ from failoverd.core.isolation import family_of
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, RecordType
 from failoverd.core.region import RegionHealth
+from failoverd.core.status import EndpointStatus
 from failoverd.runtime.vantage import Sight
 
 STALE_AFTER: Final = 3.0
@@ -48,6 +49,15 @@ class Watched:
     checks: list[Checked] = field(default_factory=list)
     verdict: Verdict = _NEVER
     met: bool = False
+    _told: tuple[Verdict, EndpointStatus] | None = None
+
+    def status(self, policy: str, now: float) -> EndpointStatus:
+        """Where it stands: made once for each verdict, for there are many, and they are asked for often."""
+        if self._told is None or self._told[0] is not self.verdict:
+            verdict, endpoint = self.verdict, self.endpoint
+            words = (policy, endpoint.region, endpoint.text)
+            self._told = verdict, EndpointStatus(*words, now, verdict.state, verdict.since, verdict.evidence)
+        return self._told[1]
 
     def judged(self, now: float) -> Verdict:
         return verdict(((each.check.name, each.health, each.stale_after) for each in self.checks), now)

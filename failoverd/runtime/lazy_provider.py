@@ -7,10 +7,9 @@ from typing import Any
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import FailoverdError, Permanent, ProviderError
+from failoverd.core.errors import FailoverdError, Permanent, ProviderError, describe
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
-from failoverd.runtime.supervising import describe
 
 
 class LazyProvider:

@@ -15,10 +15,12 @@ Nothing piles up. A look whose predecessor is still under way when its turn come
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from failoverd.core.errors import describe
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.isolation import NEVER, SENTINELS
 from failoverd.core.probe_reasons import Outcome, ProbeReason
@@ -32,7 +34,6 @@ from failoverd.runtime.lookouts import Look, Lookout
 from failoverd.runtime.places import Places
 from failoverd.runtime.shedding import WINDOW, Lags, Shedding
 from failoverd.runtime.slots import Slots
-from failoverd.runtime.supervising import describe
 from failoverd.runtime.turns import Turns
 from failoverd.runtime.wires import Wires
 
@@ -42,8 +43,13 @@ STAGGER: Final = 0.02
 CROWD: Final = 64
 """Endpoints of a region. Where there are more, those that fail do not each ask for looks at all the others."""
 
-NEWCOMERS: Final = 0.002
-"""Seconds between the first looks at endpoints that are new: 500 of them a second, each of which asks for more."""
+NEWCOMERS: Final = 24
+"""First looks at endpoints that are new that begin together, and so many again `BREATH` seconds after they have begun.
+
+So a loop that is busy with what they lead to (handshakes, verdicts, decisions) slows them down, and not itself.
+"""
+
+BREATH: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,8 @@ class Probing:
         self._skipped = self._trips = 0
         self._siblings_asked: dict[tuple[str, str, str], float] = {}
         self._witnesses_asked: dict[tuple[str, str, str], float] = {}
+        self._newcomers: deque[Lookout] = deque()
+        self._welcoming: asyncio.Handle | None = None
         self._newcomer_at = 0.0
         self._patiences: dict[float, Deadlines[Batch]] = {}
 
@@ -148,6 +156,10 @@ class Probing:
             del self._tallies[tally]
         if not self._lookouts:
             self._turns.rest()
+            self._newcomers.clear()
+            if self._welcoming is not None:
+                self._welcoming.cancel()
+                self._welcoming = None
             for patience in self._patiences.values():
                 patience.close()
             self._patiences.clear()
@@ -180,12 +192,23 @@ class Probing:
 
     def _greet(self, lookouts: Iterable[Lookout]) -> None:
         """Look at newcomers at once, but not at all of them together."""
-        now = self._clock()
-        for lookout in lookouts:
-            self._newcomer_at = max(now, self._newcomer_at + NEWCOMERS)
-            self._later(lookout, self._newcomer_at - now)
-            self._wires.keep(lookout, self._places.in_flight)
+        self._newcomers.extend(lookouts)
+        if self._newcomers and self._welcoming is None:
+            self._welcoming = asyncio.get_running_loop().call_soon(self._welcome)
         self._turns.go_on()
+
+    def _welcome(self) -> None:
+        """Look at the next few newcomers: those who have not had their turn by now, and are still to be watched."""
+        self._newcomer_at = self._clock()
+        for _ in range(min(NEWCOMERS, len(self._newcomers))):
+            lookout = self._newcomers.popleft()
+            if not lookout.watched:
+                continue
+            if lookout.began == float("-inf") and not lookout.waiting and lookout.timer is None:
+                lookout.due = self._newcomer_at
+                self._look_again(lookout)
+            self._wires.keep(lookout, self._places.in_flight)
+        self._welcoming = asyncio.get_running_loop().call_later(BREATH, self._welcome) if self._newcomers else None
 
     def _review(self, now: float) -> None:
         """Once a second: does probing keep up?"""

@@ -15,7 +15,7 @@ from typing import Final
 
 from failoverd.core.control.news import names
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import FailoverdError, ProviderError
+from failoverd.core.errors import FailoverdError, ProviderError, describe
 from failoverd.core.events import ChangeDisputed, ChangeVerified, TaskCrashed
 from failoverd.core.records import Target
 from failoverd.ports import (
@@ -31,7 +31,7 @@ from failoverd.ports import (
     Statement,
 )
 from failoverd.runtime.agreement import Standing, judge, question
-from failoverd.runtime.supervising import backoff, describe
+from failoverd.runtime.supervising import backoff
 
 DISPUTE_AFTER: Final = 60.0
 """Seconds that servers may take to agree before it is said; secondaries hear of a change within a few."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from failoverd.core.records import Policy
-from failoverd.core.status import RegionStatus, TargetStatus
+from failoverd.core.status import Status, TargetStatus
 from failoverd.ports import Provider, Urgency
 from failoverd.runtime.supervising import supervise
 from failoverd.runtime.target_worker import Rounds, TargetWorker, Tools
@@ -18,7 +18,7 @@ class Reconciler:
         policy: Policy,
         providers: Mapping[str, Provider],
         tools: Tools,
-        statuses: Callable[[], Sequence[RegionStatus]],
+        statuses: Callable[[], Sequence[Status]],
     ) -> None:
         self._policy = policy
         self._tools = tools

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from failoverd.core.errors import describe
 from failoverd.core.events import TaskCrashed
 from failoverd.ports import Clock, Emit
 
@@ -59,14 +60,3 @@ async def supervise(
 def _asked_to_end() -> bool:
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
-
-
-def describe(error: BaseException) -> str:
-    """The type, the message and the innermost place of an error; of a group, its first member."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}: {error}{place}"[:500]

@@ -17,10 +17,10 @@ from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient
+from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, PlanHeld
 from failoverd.core.records import Marker, Observed, Policy, Target
-from failoverd.core.status import RegionStatus, TargetState, TargetStatus
+from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.agenda import Agenda
 from failoverd.runtime.applying import Applier
@@ -28,7 +28,7 @@ from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.states import States, Verdicts
-from failoverd.runtime.supervising import backoff, describe
+from failoverd.runtime.supervising import backoff
 
 DEADLINE: Final = 300.0
 """Seconds that one round at one target may take before it is given up for now.
@@ -83,7 +83,7 @@ class Rounds:
     `statuses` says where its regions stand.
     """
 
-    def __init__(self, statuses: Callable[[], Sequence[RegionStatus]]) -> None:
+    def __init__(self, statuses: Callable[[], Sequence[Status]]) -> None:
         self.statuses = statuses
         self.stopping = False
         self._busy = 0

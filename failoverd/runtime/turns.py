@@ -38,12 +38,18 @@ class Turns:
         self._after = after
         self._laid_out: dict[int, asyncio.TimerHandle] = {}
         self._until = 0
+        self._anew: asyncio.Handle | None = None
         self._job: Cancel | None = None
 
     def go_on(self) -> None:
         """Somebody got a slot, and it may be one of the next seconds that nobody had until now."""
         if self._job is None:
             self._job = self._timetable.every("probe slots", ROUND, self._round, phase=ROUND)
+        if self._anew is None:
+            self._anew = asyncio.get_running_loop().call_soon(self._lay_out_anew)
+
+    def _lay_out_anew(self) -> None:
+        self._anew = None
         self._until = 0
         self._lay_out(self._clock())
 
@@ -52,6 +58,9 @@ class Turns:
         if self._job is not None:
             self._job()
             self._job = None
+        if self._anew is not None:
+            self._anew.cancel()
+            self._anew = None
         for timer in self._laid_out.values():
             timer.cancel()
         self._laid_out.clear()

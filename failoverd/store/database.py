@@ -11,9 +11,7 @@ from typing import Final, Literal
 from failoverd.core.errors import JournalError
 from failoverd.store.failures import failure, journal_errors, reason_of
 from failoverd.store.migrations import check, migrate
-
-BUSY_SECONDS: Final = 2.0
-"""How long a write waits for another process. It waits in the journal's own thread."""
+from failoverd.store.statuses import BUSY_SECONDS
 
 _MODE: Final = 0o640
 _SIDE_FILES: Final = ("", "-wal", "-shm")

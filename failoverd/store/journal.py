@@ -26,7 +26,8 @@ from failoverd.ports import ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
-from failoverd.store.rows import change_row, event_row, load, past_change, plain_words, status_key, target_row
+from failoverd.store.rows import change_row, event_row, past_change, plain_words, target_row
+from failoverd.store.statuses import Written, load
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class SqliteJournal:
         self._database = Database(path, self._notices.append)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._spending = Spending()
+        self._written = Written()
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -150,15 +152,22 @@ class SqliteJournal:
         await self._write(work)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
-        rows = [(*status_key(status), status.at, codec.dump(status)) for status in statuses]
+        """Only what is not written already: most of what is told says what was told before."""
 
         def work(connection: sqlite3.Connection) -> None:
+            news = self._written.news(connection, statuses)
+            rows = [(*key, status.at, codec.dump(status)) for key, status in news.items()]
             connection.executemany("INSERT OR REPLACE INTO statuses VALUES (?, ?, ?, ?, ?)", rows)
+            self._written.keep(news)
 
         await self._write(work)
 
     async def dismiss(self, policy: str) -> None:
-        await self._write(lambda connection: connection.execute("DELETE FROM statuses WHERE policy = ?", (policy,)))
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM statuses WHERE policy = ?", (policy,))
+            self._written.forget(policy)
+
+        await self._write(work)
 
     # -- the ledger ----------------------------------------------------------------------------------------------------
 
@@ -230,6 +239,7 @@ class SqliteJournal:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(f"DELETE FROM statuses WHERE {gone}", (kept,))  # noqa: S608 - a constant
             connection.execute(f"DELETE FROM states WHERE {gone}", (kept,))  # noqa: S608 - a constant
+            self._written.doubt()
             query = f"UPDATE incidents SET closed_at = ? WHERE closed_at IS NULL AND {gone}"  # noqa: S608 - a constant
             connection.execute(query, (at, kept))
 
@@ -272,8 +282,12 @@ class SqliteJournal:
         """A caller that is cancelled does not take its write back: it still happens, before the journal closes."""
 
         def transact() -> T:
-            with self._database.transaction(kind) as connection:
-                return work(connection)
+            try:
+                with self._database.transaction(kind) as connection:
+                    return work(connection)
+            except BaseException:
+                self._written.doubt()
+                raise
 
         try:
             running = self._thread.submit(transact)

@@ -5,32 +5,15 @@ first; where there is a `limit`, it is the newest that are kept, and None keeps 
 """
 
 import json
-import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Final
 
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.records import Target
-from failoverd.core.status import (
-    Heartbeat,
-    PolicyStatus,
-    ProbingStatus,
-    RegionStatus,
-    TargetStatus,
-    VantageStatus,
-)
-from failoverd.store.database import BUSY_SECONDS
-from failoverd.store.failures import failure, journal_errors, reason_of
-from failoverd.store.migrations import MIGRATIONS, check
-from failoverd.store.rows import load, target_row
-
-T = TypeVar("T")
+from failoverd.store.rows import target_row
+from failoverd.store.statuses import StatusReading, load
 
 _ALL: Final = -1
 """A negative LIMIT is none (sqlite.org/lang_select)."""
@@ -96,47 +79,8 @@ class IncidentRow:
     changes: int
 
 
-class Reading:
-    """Open it as a context manager. Raises JournalError when there is no journal, or none that can be read.
-
-    A journal in a directory that the caller may not write (a dead daemon leaves a write-ahead log that SQLite would
-    have to recover) is read from a private copy.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with journal_errors(path), ExitStack() as stack:
-            self._connection = self._opened(stack)
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    # -- where things stand --------------------------------------------------------------------------------------------
-
-    def heartbeat(self) -> Heartbeat | None:
-        """When the daemon was last alive; None when it never was."""
-        return next(self._statuses("heartbeat", Heartbeat), None)
-
-    def vantage(self) -> VantageStatus | None:
-        """What the daemon thought of its own network; None when an older version wrote the journal."""
-        return next(self._statuses("vantage", VantageStatus), None)
-
-    def probing(self) -> ProbingStatus | None:
-        """How probing kept up; None when an older version wrote the journal."""
-        return next(self._statuses("probing", ProbingStatus), None)
-
-    def policies(self) -> tuple[PolicyStatus, ...]:
-        return tuple(self._statuses("policy", PolicyStatus))
-
-    def targets(self) -> tuple[TargetStatus, ...]:
-        return tuple(self._statuses("target", TargetStatus))
-
-    def regions(self) -> tuple[RegionStatus, ...]:
-        return tuple(self._statuses("region", RegionStatus))
+class Reading(StatusReading):
+    """The same with the history."""
 
     def last_good(self, target: Target) -> LastGood | None:
         """The answer that was last verified at the target."""
@@ -198,42 +142,7 @@ class Reading:
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
 
-    # -- inside --------------------------------------------------------------------------------------------------------
-
-    def _opened(self, stack: ExitStack) -> sqlite3.Connection:
-        self._path.stat()
-        try:
-            return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
-        except sqlite3.OperationalError as error:
-            if reason_of(error) != "journal_unwritable":
-                raise
-            return self._connect(f"file:{quote(str(self._copied(stack)))}", stack)
-
-    def _connect(self, uri: str, stack: ExitStack) -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        stack.callback(connection.close)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA query_only = ON")
-        if check(connection, self._path) < len(MIGRATIONS):
-            raise failure(self._path, "journal_older", "an older failoverd wrote it")
-        return connection
-
-    def _copied(self, stack: ExitStack) -> Path:
-        """A private copy with its write-ahead log. Only taken when nobody has the journal open for writing."""
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
-        for suffix in ("", "-wal"):
-            source = Path(f"{self._path}{suffix}")
-            if source.exists():
-                shutil.copyfile(source, directory / f"{self._path.name}{suffix}")
-        return directory / self._path.name
-
-    def _rows(self, query: str, parameters: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - what sqlite3 binds
-        with journal_errors(self._path):
-            return self._connection.execute(query, parameters).fetchall()
-
-    def _statuses(self, kind: str, shape: type[T]) -> Iterator[T]:
-        rows = self._rows("SELECT body FROM statuses WHERE kind = ? ORDER BY key", [kind])
-        return (load(self._path, shape, row["body"]) for row in rows)
+    # -- inside --------------------------------------------------------------------------------------------------
 
     def _newest(self, query: str, clauses: list[Clause], order: str, limit: int | None) -> list[sqlite3.Row]:
         where = " AND ".join(condition for condition, _ in clauses) or "TRUE"

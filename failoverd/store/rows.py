@@ -3,60 +3,17 @@
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TypeVar
 
 from failoverd import codec
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Target
-from failoverd.core.status import (
-    Heartbeat,
-    PolicyStatus,
-    ProbingStatus,
-    RegionStatus,
-    Status,
-    TargetStatus,
-    VantageStatus,
-)
-
-T = TypeVar("T")
-
-
-def load(path: Path, kind: type[T], text: str) -> T:
-    """Read back one stored value. Raises JournalError `journal_unreadable` when another version wrote it."""
-    try:
-        return codec.load(kind, text)
-    except ValueError as error:
-        raise JournalError(
-            f"{path} holds a {kind.__name__} that this version cannot read",
-            reason="journal_unreadable",
-            remedy="use the failoverctl of the version that the daemon runs",
-        ) from error
 
 
 def target_row(target: Target) -> tuple[str, str, str, str, str]:
     return target.policy, target.key.name, target.key.type.value, target.provider, target.zone
-
-
-def status_key(status: Status) -> tuple[str, str, str]:
-    """Kind, key and policy of a status: what it replaces, and with which policy it goes."""
-    match status:
-        case TargetStatus(target=target):
-            return "target", " ".join(target_row(target)), target.policy
-        case RegionStatus(policy=policy, record_type=record_type, region=region):
-            return "region", f"{policy} {record_type} {region}", policy
-        case PolicyStatus(policy=policy):
-            return "policy", policy, policy
-        case Heartbeat():
-            return "heartbeat", "daemon", ""
-        case VantageStatus():
-            return "vantage", "daemon", ""
-        case ProbingStatus():
-            return "probing", "daemon", ""
 
 
 def change_row(plan: Plan, at: float) -> tuple[object, ...]:

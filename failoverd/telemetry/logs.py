@@ -19,7 +19,8 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from failoverd.core.events import Event, Level, percentages
+from failoverd.core.events import Event, Level
+from failoverd.core.records import percentages
 from failoverd.telemetry import prose
 from failoverd.telemetry.lines import LineWriter
 

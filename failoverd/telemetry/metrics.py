@@ -5,7 +5,7 @@ metrics when somebody asks. No label names an endpoint, so the number of series 
 alone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from failoverd.core.records import WHOLE
-from failoverd.core.status import PolicyStatus, RegionStatus, Status, VantageStatus
+from failoverd.core.status import Overview, Status
 from failoverd.core.tallies import Histogram, ProbingFigures
 
 _CHECK = ("policy", "check", "kind")
@@ -31,7 +31,7 @@ class Snapshot:
     """Everything that one page is made of. Nothing of it changes any more, so another thread may make the page."""
 
     figures: ProbingFigures
-    statuses: Sequence[Status]
+    overview: Overview
     version: str
     started_at: float
 
@@ -67,7 +67,7 @@ class Metrics:
 
     def snapshot(self) -> Snapshot:
         """As of now. To be called from the event loop."""
-        return Snapshot(self._figures(), tuple(self._statuses()), self._version, self._started_at)
+        return Snapshot(self._figures(), Overview.of(self._statuses()), self._version, self._started_at)
 
 
 class _Collector(Collector):
@@ -81,7 +81,7 @@ class _Collector(Collector):
         yield from _probes(taken.figures)
         yield from _schedule(taken.figures)
         yield from _wires(taken.figures)
-        yield from _health(taken.statuses)
+        yield from _health(taken.overview)
 
 
 def _probes(figures: ProbingFigures) -> Iterator[Metric]:
@@ -120,7 +120,7 @@ def _wires(figures: ProbingFigures) -> Iterator[Metric]:
     yield _counter("trip_wires_tripped", "How often a trip wire tripped.", figures.trips)
 
 
-def _health(statuses: Iterable[Status]) -> Iterator[Metric]:
+def _health(found: Overview) -> Iterator[Metric]:
     score = GaugeMetricFamily(
         "failoverd_region_score_ratio",
         "How much of a region serves, from 0 to 1.",
@@ -133,15 +133,14 @@ def _health(statuses: Iterable[Status]) -> Iterator[Metric]:
     )
     incident = GaugeMetricFamily("failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
     isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
-    for each in statuses:
-        match each:
-            case RegionStatus(policy=policy, record_type=record_type, region=region):
-                score.add_metric((policy, record_type, region), each.score / WHOLE)
-                state.add_metric((policy, record_type, region, each.state), 1)
-            case PolicyStatus(policy=policy):
-                incident.add_metric((policy,), bool(each.incident_id))
-            case VantageStatus():
-                isolated.add_metric((), len(each.isolated))
+    for region in found.regions:
+        labels = (region.policy, region.record_type, region.region)
+        score.add_metric(labels, region.score / WHOLE)
+        state.add_metric((*labels, region.state), 1)
+    for policy in found.policies:
+        incident.add_metric((policy.policy,), bool(policy.incident_id))
+    if found.vantage is not None:
+        isolated.add_metric((), len(found.vantage.isolated))
     yield from (score, state, incident, isolated)
 
 

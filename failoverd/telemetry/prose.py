@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from failoverd.core.events import ChangeApplied, Event, PlanHeld, percentages
+from failoverd.core.events import ChangeApplied, Event, PlanHeld
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, percentages
 
 
 def words(reason: Reason) -> str:

@@ -9,8 +9,8 @@ from support.daemons import provider_block, site
 from support.servers import DnsServer
 
 from failoverd import app
-from failoverd.cli.telling import status
 from failoverd.core.events import ClockJumped, DaemonStarted, Event
+from failoverd.operations.overview import daemon_state
 from failoverd.store.reading import Reading
 
 
@@ -34,8 +34,9 @@ async def test_a_living_daemon_is_not_called_silent_after_the_clock_was_set(
             monkeypatch.setattr(time, "time", lambda: wall_clock() + jump)
             await told[ClockJumped].wait()
         with Reading(tmp_path / "journal.db") as reading:
-            found = status(reading, time.time())["daemon"]
-        assert found["state"] == "running"
-        assert abs(time.time() - found["at"]) < 5.0
+            beat = reading.heartbeat()
+        assert beat is not None
+        assert daemon_state(beat, time.time()) == "running"
+        assert abs(time.time() - beat.at) < 5.0
         daemon.stop("the test is over")
         await life

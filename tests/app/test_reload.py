@@ -180,7 +180,7 @@ async def test_a_defect_in_reading_the_files_is_said_and_stops_nothing(tmp_path:
         assert list(scene.runner.policies) == ["a"]
 
 
-async def test_files_are_read_beside_the_loop(tmp_path: Path) -> None:
+async def test_files_are_read_beside_the_loop_and_only_what_changed_is_read_again(tmp_path: Path) -> None:
     read_in: list[threading.Thread] = []
 
     def note(_: LookSettings) -> None:
@@ -189,8 +189,10 @@ async def test_files_are_read_beside_the_loop(tmp_path: Path) -> None:
     async with playing(tmp_path, kinds_that(note)) as scene:
         scene.write("a", "b")
         await scene.reloader.load()
+        assert len(read_in) == 2
+        scene.write("a", health="{fall: 5}")
         await scene.reloader.reload()
-        assert len(read_in) == 4
+        assert len(read_in) == 3
         assert threading.main_thread() not in [*read_in, *scene.equipped_in]
 
 

@@ -30,3 +30,10 @@ def test_asking_for_help_imports_nothing_but_the_command_line() -> None:
 )
 def test_no_cloud_sdk_is_imported_before_a_provider_of_its_kind_is_opened(statement: str) -> None:
     assert imported(statement) & SDKS == set()
+
+
+def test_what_is_asked_at_night_imports_nothing_that_probes_or_publishes() -> None:
+    assert (
+        imported("import failoverd.cli.views.now") & (SDKS | {"dns", "apscheduler", "h2", "httptools", "structlog"})
+        == set()
+    )

@@ -17,9 +17,9 @@ from failoverd.core.events import (
     PlanHeld,
     RegionDegraded,
     TargetDelayed,
-    percentages,
 )
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
+from failoverd.core.records import percentages
 from failoverd.telemetry import prose
 
 ALL = [

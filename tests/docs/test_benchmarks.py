@@ -13,6 +13,9 @@ sys.path.append(str(ROOT))
 
 from bench.circumstances import Circumstances  # noqa: E402 - the same
 from bench.detectors import _Daemon, _Gdnsd, _HaProxy  # noqa: E402 - the line above is how it is found
+from bench.estate_report import EstateRun  # noqa: E402 - the same
+from bench.estate_report import goals as estate_goals  # noqa: E402 - the same
+from bench.estate_run import Asked, Edit, Estate, Found  # noqa: E402 - the same
 from bench.exposition import Histogram, histogram, total  # noqa: E402 - the same
 from bench.figures import Goal  # noqa: E402 - the same
 from bench.nginx import Counts  # noqa: E402 - the same
@@ -220,3 +223,26 @@ def test_errors_come_at_random_and_every_other_trouble_always() -> None:
     assert set(answers(paper, 50)) == {(Outcome.FAIL, 2.0)}
     paper.strike("p", Trouble.ERRORS)
     assert {outcome for outcome, _ in answers(paper, 50)} == {Outcome.PASS, Outcome.FAIL}
+
+
+# -- what policies in number cost --------------------------------------------------------------------------------------
+
+
+def estate(policies: int, *, met: float, edits: tuple[Edit, ...], late: float) -> list[Goal]:
+    """All lag in the bucket that ends at `late`, and a status that takes 0.4 s."""
+    lag = Histogram({0.05: 0.0 if late > 0.05 else 100.0, late: 100.0, inf: 100.0})
+    found = Found(Estate(policies, 10.0), met, 2.0, edits, lag, Asked(0.4, 0.6, 0.3), 150_000_000)
+    return estate_goals(EstateRun([found], Circumstances("bench/estate.py", "today", "a machine", {}, (0.0, 0.0))))
+
+
+def test_a_thousand_policies_are_judged_by_medians() -> None:
+    edits = (Edit(2.0, 0.09), Edit(9.0, 5.0), Edit(2.1, 0.08))
+    assert [goal.reached for goal in estate(1_000, met=4.9, edits=edits, late=0.05)] == [True] * 5
+    assert [goal.reached for goal in estate(1_000, met=5.1, edits=edits[1:2], late=1.0)] == [
+        *(False, True, False, False, False)
+    ]
+
+
+def test_ten_thousand_are_judged_by_start_and_status_and_fewer_by_nothing() -> None:
+    assert len(estate(10_000, met=39.0, edits=(Edit(2.0, 0.1),), late=0.05)) == 2
+    assert estate(10, met=39.0, edits=(Edit(2.0, 0.1),), late=0.05) == []

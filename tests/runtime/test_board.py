@@ -14,6 +14,7 @@ from failoverd.core.isolation import SENTINELS, grace
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.region import RegionState
+from failoverd.core.status import Overview
 from failoverd.runtime.board import Board
 from failoverd.runtime.entries import STALE_AFTER
 from failoverd.runtime.vantage import Vantage
@@ -285,7 +286,9 @@ def test_the_board_says_where_its_regions_stand() -> None:
     scene = Scene(policy())
     scene.looks("PP")
     scene.looks("FFF", AZURE)
-    by_region = {found.region: found for found in scene.board.statuses("api")}
+    found = Overview.of(scene.board.statuses("api"))
+    by_region = {each.region: each for each in found.regions}
+    assert {(each.region, each.endpoint): each.state for each in found.endpoints}["azure", AZURE] == "unhealthy"
     assert (by_region["azure"].state, by_region["oci"].state) == ("down", "healthy")
     assert by_region["azure"].score == 0
     assert AZURE in by_region["azure"].evidence

@@ -6,8 +6,9 @@ import pytest
 from support.stage import end
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.core.errors import describe
 from failoverd.core.events import Event, TaskCrashed
-from failoverd.runtime.supervising import CALM, FIRST_DELAY, LONGEST_DELAY, backoff, describe, supervise
+from failoverd.runtime.supervising import CALM, FIRST_DELAY, LONGEST_DELAY, backoff, supervise
 
 
 def crashes(events: list[Event]) -> list[TaskCrashed]:

@@ -327,3 +327,48 @@ async def test_rows_are_plain_enough_for_the_sqlite_shell(journal: SqliteJournal
         found = shell.execute("SELECT json_extract(facts, '$.shares_to.\"oci-ashburn\"') FROM events").fetchall()
     shell.close()
     assert (10_000,) in found
+
+
+# -- where things stand is written when it is news ---------------------------------------------------------------------
+
+
+async def test_what_stands_there_already_is_not_written_again(path: Path) -> None:
+    told = PolicyStatus("api", 1.0, "api.yaml", "1")
+    async with open_journal(path) as journal:
+        await journal.update_status([told])
+        await journal.update_status([replace(told, at=2.0)])
+        with Reading(path) as reading:
+            assert [status.at for status in reading.policies()] == [1.0]
+        await journal.update_status([replace(told, at=3.0, revision="2")])
+        with Reading(path) as reading:
+            assert [status.at for status in reading.policies()] == [3.0]
+
+
+async def test_a_policy_that_was_dismissed_and_comes_back_is_written_again(path: Path) -> None:
+    told = PolicyStatus("api", 1.0, "api.yaml", "1")
+    async with open_journal(path) as journal:
+        await journal.update_status([told])
+        await journal.dismiss("api")
+        await journal.update_status([told])
+        with Reading(path) as reading:
+            assert reading.policies() == (told,)
+
+
+async def test_a_heartbeat_is_always_news(path: Path) -> None:
+    beat = Heartbeat(1.0, 1, 0.0, "1", "running")
+    async with open_journal(path) as journal:
+        await journal.update_status([beat])
+        await journal.update_status([replace(beat, at=2.0)])
+        with Reading(path) as reading:
+            assert reading.heartbeat() == replace(beat, at=2.0)
+
+
+async def test_a_journal_that_was_deleted_is_told_everything_again(path: Path) -> None:
+    told = PolicyStatus("api", 1.0, "api.yaml", "1")
+    async with open_journal(path) as journal:
+        await journal.update_status([told])
+        for file in path.parent.iterdir():
+            file.unlink()
+        await journal.update_status([told])
+        with Reading(path) as reading:
+            assert reading.policies() == (told,)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from support.journals import AFTER, TARGET
 
-from failoverd.cli.telling import why
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.errors import JournalError
 from failoverd.core.reasons import Cause
+from failoverd.operations.why import why
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
 from failoverd.store.reading import Reading
@@ -58,8 +58,8 @@ async def test_a_journal_of_every_earlier_version_is_read_and_written_after_the_
         assert len(reading.targets()) == (version >= 3)  # what was told in another shape is told anew
         told = why(reading, policy=None, at=None, incident=None)
     assert told is not None
-    assert told["reasons"] == ["oci-ashburn gets 100%"]
-    assert told["limits"][0].startswith("max_shift")
+    assert told.reasons == ("oci-ashburn gets 100%",)
+    assert told.limits[0].startswith("max_shift")
     assert version_of(connection) == len(MIGRATIONS)
 
 

@@ -284,12 +284,16 @@ def _new_values(step: Step, leaving: frozenset[str], rest: Mapping[str, int]) ->
 
 
 def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
-    """What is left to do is a return if somebody gets back what the file gives it on a good day."""
+    """What is left to do is a return if it only gives back, from those who have more than on a good day to those who
+    have less. Where somebody is relieved below that, it is tuning, whoever gets the traffic.
+    """
     if step.edited:
         return Cause.OPERATOR
-    back = any(share > rest.get(name, 0) < step.normal.get(name, 0) for name, share in step.wanted.items())
+    moves = [(step.normal.get(name, 0), rest.get(name, 0), step.wanted.get(name, 0)) for name in {*rest, *step.wanted}]
+    back = any(had < normal and wants > had for normal, had, wants in moves)
+    relieved = any(had <= normal and wants < had for normal, had, wants in moves)
     endpoints = shift(rest, step.wanted) == 0
-    return Cause.RETURNING if back or endpoints else Cause.TUNING
+    return Cause.RETURNING if (back and not relieved) or endpoints else Cause.TUNING
 
 
 def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:

@@ -11,13 +11,15 @@ from rich.console import Console
 from support.journals import TARGET, incident, plan
 
 from failoverd.cli.planning import show
-from failoverd.cli.telling import history, moment, show_history, show_status, show_why, status, why
+from failoverd.cli.views.now import show_status
+from failoverd.cli.views.past import show_history, show_why
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
+    EndpointStatus,
     Heartbeat,
     PolicyStatus,
     ProbingStatus,
@@ -26,7 +28,10 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
+from failoverd.operations.history import history
+from failoverd.operations.overview import as_json, overview
 from failoverd.operations.planning import Finding
+from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
@@ -36,37 +41,6 @@ EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
 SHOWN = "503 \\x1b]0;owned\\x07\\x9b2J\\r[bold]x[/bold]"
 
 NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
-
-
-@pytest.mark.parametrize(
-    ("text", "at"),
-    [
-        ("02:12", NOW - 20.001),  # the whole of that minute: until 02:12:59.999
-        ("02:12:30", NOW - 49.001),
-        ("03:12", NOW - 86_400 + 3_579.999),  # that is later than now, so it was yesterday
-        ("2026-11-23T02:12", NOW - 20.001),
-        ("2026-11-23T02:12:30", NOW - 49.001),
-        ("2026-11-23T02:12:30.500", NOW - 49.5),
-        ("2026-11-23T03:12:30+01:00", NOW - 49.001),
-        ("2026-11-23T02:12+00:00", NOW - 20.001),
-        ("2026-11-23T02:12Z", NOW - 20.001),
-        ("2026-11-23 02:12", NOW - 20.001),
-        ("2026-11-22T18:12-08:00", NOW - 20.001),
-        ("02:12Z", NOW - 20.001),
-        ("03:12+01:00", NOW - 20.001),
-        ("18:12-08:00", NOW - 20.001),
-        ("18:14-08:00", NOW - 86_400 + 99.999),
-        ("02:13:30", NOW - 86_400 + 10.999),
-    ],
-)
-def test_a_moment_is_understood_the_way_people_say_it(text: str, at: float) -> None:
-    assert moment(text, NOW) == pytest.approx(at)
-
-
-@pytest.mark.parametrize("text", ["noon", "25:00", "", "3", "2026-13-01", "2026-13-01T03:12", "03:12+"])
-def test_what_is_no_moment_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        moment(text, NOW)
 
 
 # -- from a journal ----------------------------------------------------------------------------------------------------
@@ -101,7 +75,7 @@ async def test_why_finds_the_last_change_behind_any_number_of_failed_ones(journa
     with Reading(path) as reading:
         told = why(reading, policy=None, at=None, incident=None)
         assert told is not None
-        assert told["change"]["id"] == "chg-good"
+        assert told.move.change_id == "chg-good"
         assert why(reading, policy="other-api", at=None, incident=None) is None
 
 
@@ -114,7 +88,7 @@ async def test_why_knows_the_rule_of_a_change_behind_any_number_of_later_ones(
     with Reading(path) as reading:
         told = why(reading, policy=None, at=150.0, incident=None)
     assert told is not None
-    assert (told["rule_at"], told["actor"]) == ("policies/inference-api.yaml:24", "failoverd")
+    assert (told.rule_at, told.actor) == ("policies/inference-api.yaml:24", "failoverd")
 
 
 async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal, path: Path) -> None:
@@ -123,8 +97,8 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
     console, written = screen()
     with Reading(path) as reading:
         rows = reading.changes()
-        show_history(console, rows)
-    assert [row["attempts"] for row in history(rows)] == [30]
+        show_history(console, history(rows))
+    assert [move.attempts for move in history(rows)] == [30]
     assert written.getvalue() == (
         "1970-01-01 00:02:10Z  api.example.com A at bind-main  generation 8 failed after 30 attempts:"
         " azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%  (refused)\n"
@@ -145,7 +119,7 @@ async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_sil
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), isolation])
         console, written = screen()
         with Reading(path) as reading:
-            show_status(console, reading, NOW)
+            show_status(console, overview(reading), NOW)
             assert reading.vantage() == isolation
         assert words in " ".join(written.getvalue().split())
 
@@ -160,10 +134,44 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), probing])
         console, written = screen()
         with Reading(path) as reading:
-            show_status(console, reading, NOW)
+            show_status(console, overview(reading), NOW)
             assert reading.probing() == probing
-            assert status(reading, NOW)["probing"]["skipped"] == 1_200
+            assert as_json(overview(reading), NOW)["probing"]["skipped"] == 1_200
         assert words in " ".join(written.getvalue().split())
+
+
+async def test_status_tells_the_endpoints_that_are_not_well(journal: SqliteJournal, path: Path) -> None:
+    well = EndpointStatus(TARGET.policy, "azure-eastus", "192.0.2.10:443", NOW, "healthy", NOW - 3_600.0)
+    ill = replace(well, endpoint="192.0.2.11:443", state="unhealthy", since=NOW - 120.0, evidence="3 times 503")
+    await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), well, ill])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+        assert overview(reading, healthy=False).endpoints == (ill,)
+        assert [each["endpoint"] for each in as_json(overview(reading), NOW)["endpoints"]] == [
+            "192.0.2.10:443",
+            "192.0.2.11:443",
+        ]
+    assert "    azure-eastus 192.0.2.11:443: unhealthy for 2m: 3 times 503\n" in written.getvalue()
+    assert "192.0.2.10" not in written.getvalue()
+
+
+async def test_status_as_json_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:
+    await journal.update_status([Heartbeat(NOW - 60.0, 1, NOW - 90.0, "1", "running")])
+    with Reading(path) as reading:
+        assert as_json(overview(reading), NOW)["daemon"]["state"] == "silent"
+
+
+async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(journal: SqliteJournal, path: Path) -> None:
+    region = RegionStatus(
+        TARGET.policy, "A", "x" * 63, NOW, "down", 0, NOW, None, "all 40 endpoints are unhealthy " * 4
+    )
+    await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), region, replace(region, region="y")])
+    written = io.StringIO()
+    with Reading(path) as reading:
+        show_status(Console(file=written, width=80, highlight=False), overview(reading), NOW)
+    head, first, second = written.getvalue().splitlines()[-3:]
+    assert head.index("type") == first.index("A  ") == second.index("A  ") == 2 + 63 + 2
 
 
 # -- what servers said is not obeyed -----------------------------------------------------------------------------------
@@ -180,7 +188,7 @@ async def test_status_shows_what_servers_said_and_never_obeys_it(journal: Sqlite
     )
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, reading, NOW)
+        show_status(console, overview(reading), NOW)
     assert_harmless(written, times=9)
 
 
@@ -201,7 +209,7 @@ async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal:
         told = why(reading, policy=None, at=None, incident=None)
         assert told is not None
         show_why(console, told)
-        show_history(console, reading.changes())
+        show_history(console, history(reading.changes()))
     assert_harmless(written, times=8)
 
 

@@ -1,0 +1,158 @@
+"""`failoverctl status`: where everything stands."""
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from rich.console import Console
+
+from failoverd.cli.failing import print_json, told
+from failoverd.cli.options import Output
+from failoverd.cli.screen import Page
+from failoverd.cli.views.times import ago, clock
+from failoverd.config.locating import journal_of
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.health import Health
+from failoverd.core.records import WHOLE, percentages
+from failoverd.core.status import (
+    EndpointStatus,
+    Heartbeat,
+    Overview,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
+    TargetState,
+    TargetStatus,
+    VantageStatus,
+)
+from failoverd.operations.overview import as_json, daemon_state, overview
+from failoverd.store.statuses import StatusReading
+from failoverd.telemetry import prose
+
+console = Console(highlight=False)
+
+
+def status(config: Path, output: Output) -> None:
+    with told(), StatusReading(journal_of(config)) as reading:
+        now = time.time()
+        if output is Output.JSON:
+            print_json(as_json(overview(reading), now))
+        else:
+            show_status(console, overview(reading, healthy=False), now)
+
+
+def show_status(console: Console, found: Overview, now: float) -> None:
+    """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
+    page, beat = Page(), found.heartbeat
+    page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
+    _show_vantage(page, found.vantage, now)
+    _show_probing(page, found.probing)
+    regions, endpoints = _by_policy(found.regions), _by_policy(found.endpoints)
+    targets: dict[str, list[TargetStatus]] = {}
+    for target in found.targets:
+        targets.setdefault(target.target.policy, []).append(target)
+    for policy in found.policies:
+        _show_policy(page, policy, now)
+        _show_regions(page, regions.get(policy.policy, []), now)
+        _show_endpoints(page, endpoints.get(policy.policy, []), now)
+        for target in targets.get(policy.policy, ()):
+            _show_target(page, target)
+    page.show(console)
+
+
+P = TypeVar("P", RegionStatus, EndpointStatus)
+
+
+def _by_policy(statuses: Iterable[P]) -> dict[str, list[P]]:
+    found: dict[str, list[P]] = {}
+    for status in statuses:
+        found.setdefault(status.policy, []).append(status)
+    return found
+
+
+def _beat_words(beat: Heartbeat, now: float) -> str:
+    return f" (pid {beat.pid}, version {beat.version}, last seen {ago(now - beat.at)} ago); records stay as they are"
+
+
+def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None:
+    """Whether the prober trusts its own network; nothing where there is nothing to say."""
+    if vantage is None:
+        return
+    if vantage.isolated:
+        families, since = " and ".join(vantage.isolated), ago(now - vantage.since)
+        page.say((f"prober: abstains on {families}", "red"), f" for {since}: {vantage.evidence}")
+        page.say("  failures are not counted and move nothing until it sees its sentinels or the clouds again")
+    elif vantage.silent:
+        many = f"{len(vantage.silent)} of {vantage.sentinels} sentinels do not answer"
+        page.say(f"prober: trusts its network; {many}: {', '.join(vantage.silent)}")
+
+
+def _show_probing(page: Page, probing: ProbingStatus | None) -> None:
+    """Whether the schedule is kept."""
+    if probing is None:
+        return
+    pace = f"{probing.rate:,.0f}/s" if probing.rate >= _MANY else f"{probing.rate:.1f}/s"
+    lag = f"lag p99 {probing.lag * 1000:,.0f} ms, at most {probing.lag_max * 1000:,.0f} ms"
+    page.say(f"probing: {pace}, {lag}, {probing.skipped:,} skipped, {probing.waiting:,} waiting")
+    if probing.stretched > 1:
+        words = f"  shedding load: intervals are {probing.stretched} times as long as written"
+        page.say((words, "red"), "; re-checks keep their pace")
+
+
+_MANY: Final = 10
+"""From so many a second on, tenths say nothing."""
+
+
+def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:
+    page.say()
+    page.say((policy.policy, "bold"), f"  revision {policy.revision} of {policy.file}")
+    if policy.rejected:
+        page.say(("  a newer file does not load:", "red"), f" {policy.rejected}")
+    if policy.incident_id:
+        since = f" for {ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
+        runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
+        page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
+
+
+_COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
+
+
+def _show_regions(page: Page, regions: Sequence[RegionStatus], now: float) -> None:
+    rows = [
+        (each.region, each.record_type, each.state, f"{each.score * 100 / WHOLE:g}%", ago(now - each.since))
+        for each in regions
+    ]
+    widths = [max(map(len, column)) for column in zip(_COLUMNS[:-1], *rows, strict=True)]
+    evidence = [_COLUMNS[-1], *(each.evidence for each in regions)]
+    for cells, last in zip((_COLUMNS[:-1], *rows), evidence, strict=True):
+        page.say("  ", *(f"{cell:<{width + 2}}" for cell, width in zip(cells, widths, strict=True)), last)
+
+
+def _show_endpoints(page: Page, endpoints: Iterable[EndpointStatus], now: float) -> None:
+    """Those that are not well: of the others, the table of the regions says enough."""
+    for each in endpoints:
+        if each.state != Health.HEALTHY:
+            words = f" for {ago(now - each.since)}: {each.evidence}"
+            page.say(f"    {each.region} {each.endpoint}: ", (each.state, "red"), words)
+
+
+def _show_target(page: Page, target: TargetStatus) -> None:
+    colour = "green" if target.state is TargetState.IN_SYNC else "red"
+    unread = target.state is TargetState.DELAYED and not target.generation and not target.published
+    published = percentages(target.published) or "no answer"
+    stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
+    page.say(f"  {target.target}: ", (target.state, colour), stands)
+    for reason in target.reasons if target.kind != DecisionKind.NORMAL else ():
+        page.say(f"    why: {prose.words(reason)}")
+    for check in target.checks:
+        page.say(f"    limit: {prose.limit(check)}")
+    if target.detail:
+        page.say(f"    {target.detail}")
+    if target.remedy:
+        page.say(f"    remedy: {target.remedy}")
+    if target.until is not None:
+        page.say(f"    next look at {clock(target.until)}")
+    if target.manual:
+        page.say("    the same by hand:")
+        page.say_block(target.manual)

@@ -1,0 +1,185 @@
+"""Where everything stands, as the journal says it to other processes: beside a running daemon or after it died.
+
+Nothing here writes to the journal, or needs anything of what history is made of: an answer has to be there at once.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+from failoverd import codec
+from failoverd.core.errors import JournalError
+from failoverd.core.status import (
+    EndpointStatus,
+    Heartbeat,
+    PolicyStatus,
+    ProbingStatus,
+    RegionStatus,
+    Status,
+    TargetStatus,
+    VantageStatus,
+)
+from failoverd.store.failures import failure, journal_errors, reason_of
+from failoverd.store.migrations import MIGRATIONS, check
+
+T = TypeVar("T")
+
+Key = tuple[str, str, str]
+"""Kind, key and policy of a status: what it replaces, and with which policy it goes."""
+
+BUSY_SECONDS: Final = 2.0
+"""How long a read or a write waits for another process."""
+
+
+def load(path: Path, kind: type[T], text: str) -> T:
+    """Read back one stored value. Raises JournalError `journal_unreadable` when another version wrote it."""
+    try:
+        return codec.load(kind, text)
+    except ValueError as error:
+        raise JournalError(
+            f"{path} holds a {getattr(kind, '__name__', kind)} that this version cannot read",
+            reason="journal_unreadable",
+            remedy="use the failoverctl of the version that the daemon runs",
+        ) from error
+
+
+def status_key(status: Status) -> Key:
+    match status:
+        case TargetStatus(target=target):
+            words = (target.policy, target.key.name, target.key.type.value, target.provider, target.zone)
+            return "target", " ".join(words), target.policy
+        case RegionStatus(policy=policy, record_type=record_type, region=region):
+            return "region", f"{policy} {record_type} {region}", policy
+        case EndpointStatus(policy=policy, region=region, endpoint=endpoint):
+            return "endpoint", f"{policy} {region} {endpoint}", policy
+        case PolicyStatus(policy=policy):
+            return "policy", policy, policy
+        case Heartbeat() | VantageStatus() | ProbingStatus():
+            return _OF_THE_DAEMON[type(status)], "daemon", ""
+
+
+_OF_THE_DAEMON: Final = {Heartbeat: "heartbeat", VantageStatus: "vantage", ProbingStatus: "probing"}
+
+
+class Written:
+    """What the journal is known to hold, so that only news is written. Belongs to the thread that writes."""
+
+    def __init__(self) -> None:
+        self._connection: object = None
+        self._known: dict[str, dict[Key, Status]] = {}
+
+    def news(self, connection: object, statuses: Iterable[Status]) -> dict[Key, Status]:
+        """Those that say something else than what stands there. A connection that is new may be to another file."""
+        if connection is not self._connection:
+            self._connection, self._known = connection, {}
+        return {key: status for status in statuses if self._is_news(key := status_key(status), status)}
+
+    def keep(self, news: Mapping[Key, Status]) -> None:
+        for key, status in news.items():
+            self._known.setdefault(key[2], {})[key] = status
+
+    def forget(self, policy: str) -> None:
+        self._known.pop(policy, None)
+
+    def doubt(self) -> None:
+        """Whatever was written last may not be there."""
+        self._known.clear()
+
+    def _is_news(self, key: Key, status: Status) -> bool:
+        known = self._known.get(key[2], {}).get(key)
+        if known is status:
+            return False
+        return known is None or not key[2] or replace(known, at=status.at) != status
+
+
+class StatusReading:
+    """Open it as a context manager. Raises JournalError when there is no journal, or none that can be read.
+
+    A journal in a directory that the caller may not write (a dead daemon leaves a write-ahead log that SQLite would
+    have to recover) is read from a private copy.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with journal_errors(path), ExitStack() as stack:
+            self._connection = self._opened(stack)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def heartbeat(self) -> Heartbeat | None:
+        """When the daemon was last alive; None when it never was."""
+        return next(iter(self._statuses("heartbeat", Heartbeat)), None)
+
+    def vantage(self) -> VantageStatus | None:
+        """What the daemon thought of its own network; None when an older version wrote the journal."""
+        return next(iter(self._statuses("vantage", VantageStatus)), None)
+
+    def probing(self) -> ProbingStatus | None:
+        """How probing kept up; None when an older version wrote the journal."""
+        return next(iter(self._statuses("probing", ProbingStatus)), None)
+
+    def policies(self) -> tuple[PolicyStatus, ...]:
+        return self._statuses("policy", PolicyStatus)
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        return self._statuses("target", TargetStatus)
+
+    def regions(self) -> tuple[RegionStatus, ...]:
+        return self._statuses("region", RegionStatus)
+
+    def endpoints(self, *, healthy: bool = True) -> tuple[EndpointStatus, ...]:
+        """Those that are `healthy` are many, and may be left out."""
+        return self._statuses("endpoint", EndpointStatus, "" if healthy else _NOT_HEALTHY)
+
+    # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _opened(self, stack: ExitStack) -> sqlite3.Connection:
+        self._path.stat()
+        try:
+            return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
+        except sqlite3.OperationalError as error:
+            if reason_of(error) != "journal_unwritable":
+                raise
+            return self._connect(f"file:{quote(str(self._copied(stack)))}", stack)
+
+    def _connect(self, uri: str, stack: ExitStack) -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        stack.callback(connection.close)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only = ON")
+        if check(connection, self._path) < len(MIGRATIONS):
+            raise failure(self._path, "journal_older", "an older failoverd wrote it")
+        return connection
+
+    def _copied(self, stack: ExitStack) -> Path:
+        """A private copy with its write-ahead log. Only taken when nobody has the journal open for writing."""
+        directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
+        for suffix in ("", "-wal"):
+            source = Path(f"{self._path}{suffix}")
+            if source.exists():
+                shutil.copyfile(source, directory / f"{self._path.name}{suffix}")
+        return directory / self._path.name
+
+    def _rows(self, query: str, parameters: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - what sqlite3 binds
+        with journal_errors(self._path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def _statuses(self, kind: str, shape: type[T], which: str = "") -> tuple[T, ...]:
+        """Decoded together: one at a time costs more than the decoding."""
+        rows = self._rows(f"SELECT body FROM statuses WHERE kind = ? {which} ORDER BY key", [kind])  # noqa: S608 - constants
+        text = f"[{','.join(row['body'] for row in rows)}]"
+        return load(self._path, tuple[shape, ...], text)  # type: ignore[valid-type]  # a type that is made here
+
+
+_NOT_HEALTHY: Final = "AND json_extract(body, '$.state') <> 'healthy'"
