@@ -10,16 +10,17 @@ from support.stories import Story, in_or_out, same
 from support.sums import redone
 
 from failoverd.codec import dump, load
-from failoverd.core.control import progress
+from failoverd.core.control import news, progress
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.evaluate import MOST_OVERTAKEN
-from failoverd.core.control.limits import PastChange
+from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import DecisionMade, FailoverHeld, IncidentClosed, PlanHeld
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
+from failoverd.core.region import RegionState
 from failoverd.core.status import TargetState
 
 TIGHT = limits(max_shift=2_000, shift_window=300.0, max_changes=100)
@@ -423,6 +424,24 @@ def test_a_hold_that_turns_worse_is_told_again() -> None:
     assert isinstance(second, FailoverHeld)
     assert (first.cause, second.cause) == (Cause.TUNING, Cause.FAILING_OUT)
     assert [check.limit for check in second.limits] == [Limit.MIN_REGIONS]
+
+
+def test_the_wanted_shares_the_worst_region_the_cause_and_the_limit_are_each_news_alone() -> None:
+    story = begun(THREE, NO_BUDGET)
+    outcome = story.look(a="D")
+    told, held = story.memory.told, outcome.held
+    assert held is not None
+    assert told.hold is not None
+
+    def again(found: Held, worst: RegionState = RegionState.DEGRADED) -> int:
+        return len(news.held(told, found, worst, story.policy, None, story.now)[0])
+
+    assert again(held) == 0
+    assert again(replace(held, plan=replace(held.plan, id="chg-other"), until=story.now + 9)) == 0
+    assert again(held, RegionState.DOWN) == 1
+    assert again(replace(held, plan=replace(held.plan, shares_after={"b": 10_000}))) == 1
+    assert again(replace(held, plan=replace(held.plan, cause=Cause.RETURNING))) == 1
+    assert again(replace(held, checks=held.blocking[:1])) == 1
 
 
 def test_a_held_plan_names_the_line_of_the_ration_that_holds_it() -> None:
