@@ -284,8 +284,9 @@ def _new_values(step: Step, leaving: frozenset[str], rest: Mapping[str, int]) ->
 
 
 def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
-    """What is left to do is a return if it only gives back, from those who have more than on a good day to those who
-    have less. Where somebody is relieved below that, it is tuning, whoever gets the traffic.
+    """What is left to do is a return if it only gives back what others have instead of those whom the file names.
+
+    Where somebody is relieved of what he has on a good day, it is tuning, whoever gets the traffic.
     """
     if step.edited:
         return Cause.OPERATOR
