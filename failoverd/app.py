@@ -20,7 +20,8 @@ from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_config
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Check, Policy
 from failoverd.core.status import Heartbeat, Status
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
@@ -37,7 +38,6 @@ from failoverd.runtime.proving import Prover
 from failoverd.runtime.reconciling import Names, Tools
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import supervise
-from failoverd.runtime.vantage import Vantage
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import IncidentRow, Reading
 from failoverd.telemetry.exposing import exposed
@@ -206,9 +206,9 @@ class Daemon:
             self._timetable = stack.enter_context(ApTimetable())
             self.providers = provider_set(config, Access.WRITE, stack)
             self._prover = make_prover(config, self.emit, self._clock)
-            looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-            vantage = Vantage(self.emit, self._clock, config.isolation, looks)
-            board = Board(self.emit, self._clock, self._incidents, self._wake, vantage)
+            sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
+            table = HealthTable(self._clock(), config.isolation, sentinels)
+            board = self._board = Board(self.emit, self._clock, self._incidents, self._wake, table)
             tools = Tools(
                 board=board,
                 incidents=self._incidents,
@@ -221,7 +221,6 @@ class Daemon:
                 owner=config.owner,
             )
             self._probing = Probing(self._timetable, board, self._clock, emit=self.emit, pace=pace_of(config))
-            self._vantage = vantage
             self._runner = PolicyRunner(tools, self._probing, self.providers)
             self._statuses = self._runner.statuses
             self._reloader = Reloader(
@@ -316,7 +315,7 @@ class Daemon:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
     def _told_by_metrics(self) -> list[Status]:
-        return [self._vantage.status(), *self._runner.statuses()]
+        return [self._board.vantage(), *self._runner.statuses()]
 
     async def _watch_sentinels(self, config: Config) -> None:
         """Before any policy, so that the prober knows itself when the first failure is judged."""
@@ -325,8 +324,8 @@ class Daemon:
         checks = [sentinel.check for sentinel in config.sentinels]
         context = ProbeContext(SENTINELS, self._clock, self._journal)
         probers = await asyncio.to_thread(opened, checks, self._known, context)
-        looks = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-        self._probing.watch(SENTINELS, looks, SENTINEL_RULES, probers)
+        sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
+        self._probing.watch(SENTINELS, sentinels, SENTINEL_RULES, probers)
 
     def _tell_journal(self, error: JournalError) -> None:
         self.emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
@@ -401,7 +400,7 @@ class Daemon:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, self._vantage.status(), self._probing.status(), *self._runner.overview()]
+        return [beat, self._board.vantage(), self._probing.status(), *self._runner.overview()]
 
     def _status(self) -> str:
         names = sorted(self._runner.policies)

@@ -22,9 +22,9 @@ from failoverd.core.decide import Decision, Reason, Wish
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.guard import Approved, Held, review
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.plan import InSync, Plan, Refused, adopt, disown
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
-from failoverd.core.region import RegionHealth, RegionState
 from failoverd.ports import Access, ChangeOutcome, Clock, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
@@ -205,7 +205,7 @@ async def assess(policy: Policy, clock: Clock) -> Board:
     patience = (policy.health.rise + policy.health.fall) * (policy.health.recheck + slowest) + 1.0
     with ApTimetable() as timetable:
         probing = Probing(timetable, board, clock)
-        probing.watch(policy.name, policy.looks(), policy.health, probers(policy, kinds(), clock))
+        probing.watch(policy.name, policy.probes(), policy.health, probers(policy, kinds(), clock))
         try:
             async with asyncio.timeout(patience):
                 while board.undecided(policy.name):

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import (
     WHOLE,
     AllDown,
@@ -37,7 +38,6 @@ from failoverd.core.records import (
     Target,
     apportion,
 )
-from failoverd.core.region import RegionHealth, RegionState
 
 
 class Wish(StrEnum):

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from failoverd.core.decide import Decision, View, decide
+from failoverd.core.health.region import RegionHealth
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff, drifted
 from failoverd.core.records import Observed, Policy, RecordSpec
-from failoverd.core.region import RegionHealth
 from failoverd.ports import Provider
 
 

@@ -65,7 +65,7 @@ class PolicyRunner:
             await self._halt(self._running.pop(policy.name))
             await tools.memory.dismiss(policy.name)
         tools.board.watch(policy)
-        self._probing.watch(policy.name, policy.looks(), policy.health, probers)
+        self._probing.watch(policy.name, policy.probes(), policy.health, probers)
         work = supervise(f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name)
         self._running[policy.name] = _Running(policy, reconciler, asyncio.create_task(work))
         source = policy.source

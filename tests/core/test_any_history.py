@@ -27,6 +27,7 @@ from support.sums import redone, told
 
 from failoverd.core.decide import Decision, View, Wish, decide
 from failoverd.core.guard import Approved, Held, Limit, PastChange, review, shift
+from failoverd.core.health.region import RegionHealth  # noqa: TC001 - Hypothesis evaluates the annotations of the machine
 from failoverd.core.plan import InSync, LastGood, Plan, drifted
 from failoverd.core.records import (
     ELSEWHERE,
@@ -42,7 +43,6 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
-from failoverd.core.region import RegionHealth  # noqa: TC001 - Hypothesis evaluates the annotations of the machine
 
 STRANGERS = ["203.0.113.1", "203.0.113.2"]
 

@@ -21,7 +21,8 @@ from support.scenes import (
 from support.sums import redone, said_shares, told
 
 from failoverd.core.decide import Decision, View, Wish, decide
-from failoverd.core.health import Health
+from failoverd.core.health.endpoint import Health
+from failoverd.core.health.region import FIRST_SIGHT
 from failoverd.core.records import (
     WHOLE,
     AllDown,
@@ -33,7 +34,6 @@ from failoverd.core.records import (
     RecordType,
     Steering,
 )
-from failoverd.core.region import FIRST_SIGHT
 
 NORMAL = {"azure": 70, "oci": 30}
 A_DAY = 86_400.0

@@ -8,15 +8,16 @@ import pytest
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
-from failoverd.core.health import Health
-from failoverd.core.isolation import SENTINELS, grace
+from failoverd.core.health.endpoint import CheckHealth, Health
+from failoverd.core.health.isolation import SENTINELS, grace
+from failoverd.core.health.policy_health import STALE_AFTER
+from failoverd.core.health.region import RegionState
+from failoverd.core.health.table import HealthTable
+from failoverd.core.health.transitions import IN_TURN, ProbeDue
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
-from failoverd.core.region import RegionState
 from failoverd.runtime.board import Board
-from failoverd.runtime.entries import STALE_AFTER
 from failoverd.runtime.incidents import Incidents
-from failoverd.runtime.vantage import Vantage
 
 OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
@@ -31,6 +32,7 @@ class Scene:
         self.events: list[Event] = []
         self.woken: list[str] = []
         self.more: list[bool] = []
+        self.due: tuple[ProbeDue, ...] = ()  # after the last outcome, besides the same endpoint
         self.policy = found
         self.incidents = Incidents(self.events.append, lambda: self.now, lambda kind: f"{kind}-1")
         self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear)
@@ -47,9 +49,8 @@ class Scene:
             self.now += 1.0
             for endpoint in self._endpoints(addresses):
                 outcome, reason = OUTCOMES[letter], REASONS[letter]
-                self.board.observe(
-                    self.policy.name, ProbeResult(endpoint, check, outcome, reason, Timings(0.01), self.now)
-                )
+                result = ProbeResult(endpoint, check, outcome, reason, Timings(0.01), self.now)
+                self.due = self.board.observe(self.policy.name, result).others
         return [event.name for event in self.events[told:]]
 
     def all_well(self) -> None:
@@ -58,8 +59,12 @@ class Scene:
         self.woken.clear()
 
     def health(self, address: str) -> Health:
-        entry = self.board._entries[self.policy.name]
-        return next(each.verdict.state for each in entry.endpoints if each.endpoint.address == address)
+        verdicts = self.board.table.verdicts(self.policy.name)
+        return next(found.state for endpoint, found in verdicts.items() if endpoint.address == address)
+
+    def check_health(self, address: str) -> CheckHealth:
+        (endpoint,) = self._endpoints([address])
+        return self.board.table.check_health(self.policy.name, endpoint, "live")
 
     def region(self, name: str) -> RegionState:
         return self.board.regions(self.policy.name, RecordType.A)[name].state
@@ -139,9 +144,17 @@ def test_while_a_sibling_is_being_looked_at_again_more_verdicts_are_said_to_come
     scene.looks("FF", AZURE)
     assert scene.more == [True]  # the region still stands
     scene.looks("FF", SECOND)
-    assert scene.more == [True, False]  # half of it is gone: it is degraded
+    assert scene.more == [True, True]  # half of it is gone: it is degraded, and may be down in a moment
     scene.looks("FF", "192.0.2.12")
-    assert scene.more == [True, False, False]  # it is down
+    assert scene.more == [True, True, False]  # it is down
+
+
+def test_a_region_that_is_degraded_and_can_fall_no_further_waits_for_nothing() -> None:
+    scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13"), oci=(30, OCI))))
+    scene.all_well()
+    scene.more.clear()
+    scene.looks("FFF", AZURE, SECOND)
+    assert scene.more == [True, False]
 
 
 def test_who_waits_for_more_verdicts_is_called_when_the_last_look_out_of_turn_is_over() -> None:
@@ -273,7 +286,7 @@ def test_results_for_what_is_not_watched_any_more_are_dropped() -> None:
     scene = Scene(policy())
     stranger = endpoints("azure", "192.0.2.99")[0]
     result = ProbeResult(stranger, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
-    assert scene.board.observe("api", result) is None
+    assert scene.board.observe("api", result) is IN_TURN
     scene.board.forget("api")
     assert scene.looks("FFF") == []
 
@@ -342,9 +355,9 @@ def test_what_falls_while_its_dependency_is_down_is_explained_and_is_no_flapping
     assert "explained by database" in failed[AZURE].say()
     assert failed[OCI].explained_by == ()
     assert "explained by database" in scene.board.regions("api", RecordType.A)["azure"].evidence
-    penalties = {end.address: each.health.penalty for (end, _), each in scene.board._entries["api"].checked.items()}
-    assert penalties[AZURE] == 0.0
-    assert penalties[OCI] > 0.0
+    penalties = [scene.check_health(address).penalty for address in (AZURE, OCI)]
+    assert penalties[0] == 0.0
+    assert penalties[1] > 0.0
 
 
 # -- a prober that doubts itself ---------------------------------------------------------------------------------------
@@ -360,10 +373,9 @@ class Doubting(Scene):
     def __init__(self, *, sentinels: bool) -> None:
         found = policy(regions=regions(azure=(50, AZURE), oci=(30, OCI), aws=(20, "203.0.113.10")))
         super().__init__(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
-        vantage = Vantage(self.events.append, lambda: self.now, None, DNS if sentinels else ())
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, vantage)
+        table = HealthTable(self.now, None, DNS if sentinels else ())
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, table)
         self.board.watch(self.policy)
-        self.vantage = vantage
 
     def listen(self, script: str) -> None:
         """Outcomes of looks at every sentinel."""
@@ -400,9 +412,7 @@ def test_an_endpoint_of_another_cloud_bears_a_failure_out() -> None:
     scene.all_well()
     scene.now += 30.0
     assert scene.looks("FFFFF", AZURE) == []
-    (azure,) = scene._endpoints([AZURE])
-    regions_asked = {region for _, region in scene.board.witnesses("api", azure)}
-    assert regions_asked == {"oci", "aws"}
+    assert {due.endpoint.region for due in scene.due} == {"oci", "aws"}
     scene.looks("P", OCI)
     assert "endpoint.failed" in scene.looks("F", AZURE)
 
@@ -417,9 +427,8 @@ def test_a_failure_that_nobody_bears_out_is_looked_at_again_soon_and_believed_af
     look = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
     began = scene.now
     while "endpoint.failed" not in scene.names():
-        observation = scene.board.observe("api", look._replace(at=scene.now))
-        assert observation is not None
-        assert observation.recheck or "endpoint.failed" in scene.names()
+        again, _ = scene.board.observe("api", look._replace(at=scene.now))
+        assert again == rules.recheck or "endpoint.failed" in scene.names()
         scene.now += rules.recheck
     run = (rules.fall - 1) * rules.recheck
     assert scene.now - began <= run + grace(rules, check.timeout) + 2 * rules.recheck
@@ -487,10 +496,10 @@ def test_everything_at_once_turns_nothing_unhealthy_until_it_is_seen_again() -> 
     scene.looks("F" * 20)
     assert scene.names() == ["vantage.isolated"]
     assert scene.woken == []
-    assert scene.vantage.status().isolated == ("IPv4",)
-    assert "endpoints fail" in scene.vantage.status().evidence
+    assert scene.board.vantage().isolated == ("IPv4",)
+    assert "endpoints fail" in scene.board.vantage().evidence
     assert scene.looks("P") == ["vantage.rejoined"]
-    assert scene.vantage.status().isolated == ()
+    assert scene.board.vantage().isolated == ()
 
 
 def test_two_of_three_clouds_are_believed_after_the_bound() -> None:
@@ -537,11 +546,12 @@ def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
     (endpoint,) = scene._endpoints([AZURE])
     look = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
     held = scene.board.observe("api", look)
-    assert held is not None
-    assert (held.recheck, held.siblings) == (True, True)
+    assert held.again == scene.policy.health.recheck
+    assert {due.endpoint for due in held.others if due.policy == SENTINELS} == {endpoint for endpoint, _ in DNS}
     assert len(scene.events) == told
-    assert held.health.unseen is not None
-    assert held.health.unseen.reason is ProbeReason.VANTAGE_ISOLATED
+    unseen = scene.check_health(AZURE).unseen
+    assert unseen is not None
+    assert unseen.reason is ProbeReason.VANTAGE_ISOLATED
 
 
 def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
@@ -552,7 +562,7 @@ def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
     scene.listen("FF")
     scene.looks("F" * 20)
     assert scene.names() == ["vantage.isolated"]
-    assert scene.vantage.status().silent == ("dns-201", "dns-202", "dns-203")
+    assert scene.board.vantage().silent == ("dns-201", "dns-202", "dns-203")
     scene.listen("PPPPP")
     assert scene.names() == ["vantage.isolated", "vantage.rejoined"]
 
@@ -560,7 +570,7 @@ def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
 def test_a_stranger_among_the_sentinels_is_dropped() -> None:
     scene = Doubting(sentinels=False)
     look = ProbeResult(DNS[0][0], "dns-201", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
-    assert scene.board.observe(SENTINELS, look) is None
+    assert scene.board.observe(SENTINELS, look) is IN_TURN
 
 
 def test_one_failure_in_a_hundred_moves_nothing_and_raises_no_doubt() -> None:

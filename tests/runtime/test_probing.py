@@ -12,13 +12,16 @@ from support.stage import AZURE, OCI, endpoints, policy, regions
 from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointRecovered, Event, RegionLost
-from failoverd.core.health import Health
+from failoverd.core.health.endpoint import Health
+from failoverd.core.health.policy_health import FLOOR
+from failoverd.core.health.region import RegionState
+from failoverd.core.health.table import STAGGER
 from failoverd.core.probe_reasons import ProbeReason
-from failoverd.core.records import Check, HealthRules, Policy, RegionSpec
+from failoverd.core.records import Check, HealthRules, Policy, RecordType, RegionSpec
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
-from failoverd.runtime.lookouts import Lookout
-from failoverd.runtime.probing import STAGGER, Pace, Probing
+from failoverd.runtime.probing import Pace, Probing
+from failoverd.runtime.scheduled_probe import ScheduledProbe
 
 EXACT = 1e-6
 
@@ -31,17 +34,18 @@ class Watch:
         self.events: list[Event] = []
         self.timetable = VirtualTimetable()
         incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
-        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None)
+        self.woken: list[bool] = []
+        self.board = Board(self.events.append, now, incidents, lambda _, *, more: self.woken.append(more))
         self.probing = Probing(self.timetable, self.board, now, pace=Pace(jitter=0.0))
 
     def watch(self, found: Policy) -> None:
         self.board.watch(found)
         probers = {check.name: self.world.prober(check) for check in found.checks}
-        self.probing.watch(found.name, found.looks(), found.health, probers)
+        self.probing.watch(found.name, found.probes(), found.health, probers)
 
     def verdicts(self, found: Policy) -> dict[str, Health]:
-        entry = self.board._entries[found.name]
-        return {each.endpoint.address: each.verdict.state for each in entry.endpoints}
+        verdicts = self.board.table.verdicts(found.name)
+        return {endpoint.address: each.state for endpoint, each in verdicts.items()}
 
     async def settled(self, found: Policy) -> float:
         """Every endpoint has a verdict, and no haste is left."""
@@ -75,7 +79,7 @@ def many(number: int, name: str = "azure") -> RegionSpec:
     )
 
 
-def slots(watch: Watch) -> dict[int, list[Lookout]]:
+def slots(watch: Watch) -> dict[int, list[ScheduledProbe]]:
     """Who is looked at in which slot of the interval, which all have in common."""
     (ring,) = watch.probing._slots._rings.values()
     return ring.slots
@@ -255,7 +259,7 @@ async def test_a_prober_with_a_defect_blinds_itself_and_never_counts_against_the
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
         assert watch.failed() == {}
-        health = watch.board._entries[found.name].checked[found.regions[0].endpoints[0], "live"].health
+        health = watch.board.table.check_health(found.name, found.regions[0].endpoints[0], "live")
         assert health.blind >= 2
 
 
@@ -266,7 +270,7 @@ async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
         watch.world.let(Does.CRASH, AZURE)
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.UNKNOWN}
-        health = watch.board._entries[found.name].checked[found.regions[0].endpoints[0], "live"].health
+        health = watch.board.table.check_health(found.name, found.regions[0].endpoints[0], "live")
         assert ProbeReason.PROBER_ERROR in health.evidence
         assert "a defect in the prober" in health.evidence
 
@@ -355,7 +359,7 @@ async def test_a_thousand_endpoints_share_few_jobs_and_are_spread_evenly() -> No
     found = policy(regions=(many(500), many(500, "oci")), checks=checks)
     async with watching(found) as watch:
         assert list(watch.timetable.jobs) == ["probe slots"]
-        sizes = sorted(len(lookouts) for lookouts in slots(watch).values())
+        sizes = sorted(len(probes) for probes in slots(watch).values())
         assert sum(sizes) == 1_000
         assert sizes[0] >= 18
         assert sizes[-1] <= 22
@@ -365,8 +369,8 @@ async def test_a_thousand_endpoints_share_few_jobs_and_are_spread_evenly() -> No
 async def test_the_endpoints_of_one_region_do_not_share_a_slot() -> None:
     found = policy(regions=tuple(many(5, name) for name in ("azure", "oci")))
     async with watching(found) as watch:
-        for lookouts in slots(watch).values():
-            assert len({lookout.endpoint.region for lookout in lookouts}) == len(lookouts)
+        for probes in slots(watch).values():
+            assert len({probe.endpoint.region for probe in probes}) == len(probes)
         moments = sorted(number * 0.02 for number in slots(watch))
         gaps = [later - earlier for earlier, later in pairwise(moments)]
         assert min(gaps) >= 0.3
@@ -441,3 +445,159 @@ async def test_a_region_that_falls_silent_waits_for_no_witness_who_answers() -> 
         check, rules = found.checks[0], found.health
         most = check.every + check.timeout + (rules.fall - 1) * rules.recheck
         assert now() - began < most + 1.0
+
+
+# -- regions that fail together ----------------------------------------------------------------------------------------
+
+
+def open_regions(watch: Watch, found: Policy) -> set[str]:
+    health = watch.board.regions(found.name, RecordType.A)
+    return {name for name, region in health.items() if region.open_until is not None}
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+@pytest.mark.parametrize("after", [0.0, 3.3, 8.1])
+@virtually
+async def test_regions_that_begin_to_fail_in_one_moment_are_known_to_within_50_ms(size: int, after: float) -> None:
+    found = three_clouds(size)
+    everybody = [endpoint.address for spec in found.regions for endpoint in spec.endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0 + after)
+        first = await broken(watch, Does.ERROR, *everybody)
+        await until(lambda: open_regions(watch, found) == {"azure", "oci", "aws"})
+        assert now() - first < 0.05
+        assert watch.failed() == {}
+        since = [region.failing_since for region in watch.board.regions(found.name, RecordType.A).values()]
+        assert max(filter(None, since)) - first < 0.05
+
+
+@virtually
+async def test_a_region_that_fails_alone_has_the_others_show_that_they_are_well() -> None:
+    found = three_clouds(4)
+    azure, *others = found.regions
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        await broken(watch, Does.ERROR, *[endpoint.address for endpoint in azure.endpoints])
+        await until(lambda: watch.board.regions(found.name, RecordType.A)["azure"].state is RegionState.DOWN)
+        health = watch.board.regions(found.name, RecordType.A)
+        since = health["azure"].failing_since
+        assert since is not None
+        for spec in others:
+            passed_at = health[spec.name].passed_at
+            assert passed_at is not None
+            assert passed_at >= since
+            assert (health[spec.name].failing_since, health[spec.name].open_until) == (None, None)
+
+
+@virtually
+async def test_a_region_that_fails_for_hours_costs_the_others_few_probes() -> None:
+    found = three_clouds(4)
+    azure, *others = found.regions
+    async with watching(found) as watch:
+        await watch.settled(found)
+        watch.world.let(Does.ERROR, *[endpoint.address for endpoint in azure.endpoints])
+        await until(lambda: len(watch.failed()) == 4)
+        await elapse(30.0)
+        begun = now()
+        await elapse(600.0)
+        for spec in others:
+            looks = [at for endpoint in spec.endpoints for at in watch.world.at(endpoint.address) if at > begun]
+            assert len(looks) == 4 * 60
+
+
+@virtually
+async def test_who_is_slow_to_show_that_it_is_well_is_waited_for_and_told_of() -> None:
+    found = three_clouds(1)
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        for address in ("198.51.100.10", "203.0.113.10"):
+            watch.world.slow(address, 1.9)
+        await broken(watch, Does.ERROR, AZURE)
+        await until(watch.failed)
+        woken = len(watch.woken)
+        await until(lambda: len(watch.woken) > woken, within=3.0)
+        health = watch.board.regions(found.name, RecordType.A)
+        since = health["azure"].failing_since or now()
+        assert any((each.passed_at or 0.0) >= since for name, each in health.items() if name != "azure")
+
+
+# -- endpoints that bear each other out --------------------------------------------------------------------------------
+
+
+@virtually
+async def test_most_of_a_region_that_fails_at_once_is_known_after_a_few_round_trips() -> None:
+    found = policy(regions=(many(8),), health=HealthRules())
+    addresses = [endpoint.address for endpoint in found.regions[0].endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        first = await broken(watch, Does.REFUSE, *addresses)
+        await until(lambda: len(watch.failed()) >= 5)
+        assert now() - first <= 4 * STAGGER + 2 * FLOOR + 0.02
+        for address in addresses[:5]:
+            looks = [at for at in watch.world.at(address) if at >= first]
+            assert all(later - earlier >= FLOOR - EXACT for earlier, later in pairwise(looks))
+
+
+@virtually
+async def test_a_far_region_is_given_a_round_trip_between_two_failures() -> None:
+    found = policy(regions=(many(8),), health=HealthRules())
+    addresses = [endpoint.address for endpoint in found.regions[0].endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        for address in addresses:
+            watch.world.slow(address, 0.3)
+        await elapse(25.0)
+        first = await broken(watch, Does.REFUSE, *addresses)
+        await until(lambda: len(watch.failed()) >= 5)
+        assert now() - first >= 2 * 0.3
+
+
+@virtually
+async def test_some_endpoints_of_a_region_that_fail_keep_the_plain_recheck() -> None:
+    found = policy(regions=(many(8),), health=HealthRules())
+    few = [endpoint.address for endpoint in found.regions[0].endpoints][:3]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        await broken(watch, Does.REFUSE, *few)
+        await until(lambda: len(watch.failed()) == 3)
+        for address in few:
+            looks = [at for at in watch.world.at(address) if at > now() - 1.5]
+            assert all(later - earlier >= 0.5 - EXACT for earlier, later in pairwise(looks))
+
+
+@virtually
+async def test_a_blip_of_a_tenth_of_a_second_condemns_nobody() -> None:
+    found = policy(regions=(many(8),), health=HealthRules())
+    addresses = [endpoint.address for endpoint in found.regions[0].endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        for number in range(20):
+            await elapse(20.0 + 0.37 * number)
+            await broken(watch, Does.REFUSE, *addresses)
+            await elapse(0.1)
+            watch.world.let(Does.ANSWER, *addresses)
+            await elapse(30.0)
+        assert watch.failed() == {}
+
+
+@virtually
+async def test_a_region_that_fails_and_recovers_all_the_time_costs_no_more_than_plain_rechecks() -> None:
+    """In each interval at most as many probes as re-checks after `recheck` would be."""
+    found = policy(regions=(many(8),), health=HealthRules(fall=5, rise=2))
+    addresses = [endpoint.address for endpoint in found.regions[0].endpoints]
+    async with watching(found) as watch:
+        await watch.settled(found)
+        await elapse(20.0)
+        for _ in range(60):
+            watch.world.let(Does.REFUSE, *addresses)
+            await elapse(0.3)
+            watch.world.let(Does.ANSWER, *addresses)
+            await elapse(0.7)
+        for address in addresses:
+            looks = [at for at in watch.world.at(address) if at > now() - 60.0]
+            assert len(looks) <= 60.0 / 0.5 + 60.0 / 10.0 + 8

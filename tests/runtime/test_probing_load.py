@@ -12,15 +12,16 @@ from support.stage import AZURE, endpoints, policy
 from support.virtual import VirtualTimetable, elapse, now, until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, ProbingRestored, ProbingShed
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.policy_health import FLOOR
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, RegionSpec
 from failoverd.ports import Cancel
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
-from failoverd.runtime.turns import AHEAD
-from failoverd.runtime.vantage import Vantage
+from failoverd.runtime.slot_clock import AHEAD
 
 LIVE = Check("live", "tcp", 10.0, 2.0)
 
@@ -62,8 +63,8 @@ class Scene:
         self.events: list[Event] = []
         self.timetable = Stoppable()
         incidents = Incidents(self.events.append, now, lambda kind: f"{kind}-1")
-        vantage = Vantage(self.events.append, now, None, sentinels)
-        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, vantage)
+        table = HealthTable(now(), None, sentinels)
+        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, table)
         self.probing = Probing(
             self.timetable,
             self.board,
@@ -78,7 +79,7 @@ class Scene:
         self.board.watch(found)
         probers = {check.name: Wired(self.world, check) for check in found.checks}
         probers[LIVE.name] = self.prober
-        self.probing.watch(found.name, found.looks(), found.health, probers)
+        self.probing.watch(found.name, found.probes(), found.health, probers)
 
     def told(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -194,7 +195,7 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         await here.settled(found)
         for address in addresses(found):
             here.world.slow(address, 0.8)
-        here.probing._places.limit = 40  # 40 places of 0.8 s are 50 looks a second, of 100 that are due
+        here.probing._limiter.limit = 40  # 40 places of 0.8 s are 50 looks a second, of 100 that are due
         await until(lambda: here.told(ProbingShed), within=120.0)
         (shed,) = here.told(ProbingShed)
         assert isinstance(shed, ProbingShed)
@@ -206,7 +207,7 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         assert (len(here.world.looks) - looks) / (now() - begun) == pytest.approx(50, rel=0.1)
         here.board.settle()
         assert here.told(EndpointLost) == []
-        here.probing._places.limit = 400
+        here.probing._limiter.limit = 400
         await until(lambda: here.told(ProbingRestored), within=3 * CALM)
         assert here.probing.figures().stretched == 1
         assert here.board.calm(found.name)
@@ -279,7 +280,7 @@ async def test_a_region_that_crashes_is_known_by_its_wires_without_waiting_for_a
         for tripped in here.prober.wires.values():
             tripped()
         await until(lambda: len(here.told(EndpointFailed)) == 8)
-        assert now() - crash == pytest.approx(2 * 0.5, abs=0.2)
+        assert now() - crash == pytest.approx(2 * FLOOR, abs=0.05)
 
 
 @virtually
@@ -367,8 +368,8 @@ async def test_a_timetable_that_stands_for_seconds_stops_nothing_and_one_that_ru
             begun = len(here.world.looks)
             for _ in range(3):
                 if not stands:
-                    await here.probing._turns._round()
-                    await here.probing._turns._round()
+                    await here.probing._slot_clock._round()
+                    await here.probing._slot_clock._round()
                 await elapse((AHEAD - 1.0) / 3)
             assert len(here.world.looks) - begun == pytest.approx(20 * (AHEAD - 1.0), abs=20)
         gaps = [

@@ -95,7 +95,8 @@ async def test_an_endpoint_that_cannot_make_up_its_mind_holds_up_no_change_for_l
         stage.fails(AZURE)
         await until(lambda: any(event.name == "endpoint.failed" for event in stage.events))
         failed_at = now()
-        stage.board._entries["api"].open.add(stage.board._entries["api"].checked[found.regions[1].endpoints[0], "live"])
+        health = stage.board.table._policies["api"]
+        health.open.add(health.checks[found.regions[1].endpoints[0], "live"])
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
         assert now() - failed_at < GATHER + 0.05
 

@@ -11,7 +11,8 @@ from zlib import crc32
 
 from failoverd.core.decide import Decision, View, Wish, decide
 from failoverd.core.guard import PastChange
-from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe
+from failoverd.core.health.endpoint import CheckHealth, Health, Observation, Verdict, observe
+from failoverd.core.health.region import RegionHealth, roll_up
 from failoverd.core.plan import InSync, LastGood, Plan, Refused, diff
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import (
@@ -31,7 +32,6 @@ from failoverd.core.records import (
     Target,
     Timings,
 )
-from failoverd.core.region import RegionHealth, roll_up
 
 NOW = 1_800_000_000.0
 """The moment at which most scenes play, in seconds since the epoch."""

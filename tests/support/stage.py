@@ -148,8 +148,8 @@ class Stage:
         self.reconcilers[found.name] = reconciler
         work = supervise(f"policy {found.name}", reconciler.run, self.emit, virtual.now, policy=found.name)
         self.tasks[found.name] = asyncio.create_task(work)
-        probers = {check.name: self.world.prober(check) for _, check in found.looks()}
-        self.probing.watch(found.name, found.looks(), found.health, probers)
+        probers = {check.name: self.world.prober(check) for _, check in found.probes()}
+        self.probing.watch(found.name, found.probes(), found.health, probers)
 
     async def replace(self, found: Policy) -> None:
         """Run a newer revision of a policy."""
