@@ -90,7 +90,7 @@ class Probing:
         self._slot_clock = SlotClock(timetable, self._slots, clock, self._start_batch, self._review)
         self._limiter = InFlightLimiter(min(pace.max_in_flight, pace.descriptors), pace.max_per_target, self._start)
         self._wires = Wires(pace.descriptors, self._tripped)
-        self._scheduled: dict[str, dict[tuple[Endpoint, str], ScheduledProbe]] = {}
+        self._scheduled: dict[str, dict[str, dict[Endpoint, ScheduledProbe]]] = {}  # by policy and check
         self._tallies: dict[tuple[str, str], ProbeTally] = {}
         self._lags = Lags()
         self._shedding = Shedding()
@@ -107,12 +107,12 @@ class Probing:
         and what is under way there goes on: a file that changes often ends no probe. `probers` has one for each check,
         by its name.
         """
-        known = self._scheduled.get(name, {})
-        scheduled, newcomers = {}, []
+        known, before = self._scheduled.get(name, {}), self._probes(name)
+        scheduled: dict[str, dict[Endpoint, ScheduledProbe]] = {check.name: {} for _, check in wanted}
+        newcomers = []
         for number, (endpoint, check) in enumerate(wanted):
-            key = endpoint, check.name
-            probe = known.get(key)
-            if key in scheduled:
+            probe = known.get(check.name, {}).get(endpoint)
+            if endpoint in scheduled[check.name]:
                 continue
             if probe is not None and probe.check == check:
                 probe.rules, probe.prober, probe.number = rules, probers[check.name], number
@@ -122,21 +122,22 @@ class Probing:
                     name, endpoint, check, rules, probers[check.name], tally, number, endpoint.address
                 )
                 newcomers.append(probe)
-            scheduled[key] = probe
-        self._abandon([probe for key, probe in known.items() if scheduled.get(key) is not probe])
-        for gone in {key for key in self._tallies if key[0] == name} - {(name, check.name) for _, check in wanted}:
-            del self._tallies[gone]
-        self._seat(scheduled.values(), instead_of=known.values())
+            scheduled[check.name][endpoint] = probe
         self._scheduled[name] = scheduled
+        kept = set(self._probes(name))
+        self._abandon([probe for probe in before if probe not in kept])
+        for gone in known.keys() - scheduled.keys():
+            del self._tallies[name, gone]
+        self._seat(self._probes(name), instead_of=before)
         self._greet(newcomers)
 
     def forget(self, name: str) -> None:
         """Probe it no longer. What is under way is abandoned."""
-        gone = self._scheduled.pop(name, {}).values()
+        gone = self._probes(name)
         self._abandon(gone)
         self._seat((), instead_of=gone)
-        for tally in [key for key in self._tallies if key[0] == name]:
-            del self._tallies[tally]
+        for check in self._scheduled.pop(name, {}):
+            del self._tallies[name, check]
         if not self._scheduled:
             self._slot_clock.rest()
             for patience in self._patiences.values():
@@ -297,7 +298,7 @@ class Probing:
         """Make the probes that are due out of turn, unless they are to be made sooner, or one is under way."""
         now = self._clock()
         for name, endpoint, check, delay, afresh in due:
-            probe = self._scheduled.get(name, {}).get((endpoint, check))
+            probe = self._scheduled.get(name, {}).get(check, {}).get(endpoint)
             if probe is None or (probe.running and not afresh):
                 continue
             if probe.timer is None or probe.due > now + delay:
@@ -360,6 +361,10 @@ class Probing:
         )
 
     # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _probes(self, name: str) -> list[ScheduledProbe]:
+        """All that are made under that name."""
+        return [probe for each in self._scheduled.get(name, {}).values() for probe in each.values()]
 
     def _patience(self, recheck: float) -> Deadlines[Batch]:
         found = self._patiences.get(recheck)

@@ -96,7 +96,7 @@ async def test_an_endpoint_that_cannot_make_up_its_mind_holds_up_no_change_for_l
         await until(lambda: any(event.name == "endpoint.failed" for event in stage.events))
         failed_at = now()
         health = stage.board.table._policies["api"]
-        health.open.add(health.checks[found.regions[1].endpoints[0], "live"])
+        health.open.add(health.endpoints[found.regions[1].endpoints[0]].checks[0])
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
         assert now() - failed_at < GATHER + 0.05
 

@@ -79,6 +79,12 @@ class EndpointHealth:
     verdict: Verdict = _NEVER_PROBED
     met: bool = False
 
+    def state(self, check: str) -> CheckState | None:
+        for state in self.checks:  # most endpoints have one
+            if state.check.name == check:
+                return state
+        return None
+
     def judged(self, now: float) -> Verdict:
         return verdict(((each.check.name, each.health, each.stale_after) for each in self.checks), now)
 
@@ -159,7 +165,6 @@ class PolicyHealth:
     policy: Policy
     since: float
     endpoints: dict[Endpoint, EndpointHealth]
-    checks: dict[tuple[Endpoint, str], CheckState] = field(default_factory=dict)
     regions: dict[RegionKey, RegionHealth] = field(default_factory=dict)
     failures: dict[str, RegionFailures] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
@@ -178,11 +183,10 @@ class PolicyHealth:
         """
         found = cls(policy, now, {each.endpoint: each for each in _endpoints(policy)})
         for endpoint, check in policy.probes():
-            if (endpoint, check.name) not in found.checks:
-                of = found.endpoints[endpoint]
+            of = found.endpoints[endpoint]
+            if of.state(check.name) is None:
                 state = CheckState(check, of, CheckHealth(since=now), stretched=stretched)
                 of.checks.append(state)
-                found.checks[endpoint, check.name] = state
                 _inherit(state, old)
         for each in found.endpoints.values():
             each.verdict = each.judged(now)
@@ -213,6 +217,11 @@ class PolicyHealth:
             if before is not None:
                 failures.since, failures.hurried_at = before.since, before.hurried_at
                 failures.asked_at, failures.told = before.asked_at, before.told
+
+    def state(self, endpoint: Endpoint, check: str) -> CheckState | None:
+        """One endpoint under one check; None when nobody probes that any more."""
+        of = self.endpoints.get(endpoint)
+        return of.state(check) if of is not None else None
 
     @property
     def answering(self) -> Iterator[EndpointHealth]:
@@ -301,7 +310,7 @@ def _endpoints(policy: Policy) -> Iterator[EndpointHealth]:
 
 def _inherit(state: CheckState, old: PolicyHealth | None) -> None:
     """Take over what an earlier revision knew of the same endpoint under the same check."""
-    earlier = old.checks.get((state.of.endpoint, state.check.name)) if old is not None else None
+    earlier = old.state(state.of.endpoint, state.check.name) if old is not None else None
     if earlier is None:
         return
     same = earlier.check == state.check

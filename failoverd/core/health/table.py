@@ -94,7 +94,7 @@ class HealthTable:
         policy = self._policies.get(name)
         if policy is None:
             return self._feed_sentinel(result, now) if name == SENTINELS else NOTHING_NEW
-        state = policy.checks.get((result.endpoint, result.check))
+        state = policy.state(result.endpoint, result.check)
         if state is None:
             return NOTHING_NEW
         health, of = state.health, state.of
@@ -129,8 +129,9 @@ class HealthTable:
         """Intervals are so many times as long from now on, so evidence may be so much older before it is stale."""
         self._stretched = factor
         for policy in self._policies.values():
-            for state in policy.checks.values():
-                state.stretched = factor
+            for of in policy.endpoints.values():
+                for state in of.checks:
+                    state.stretched = factor
 
     # -- asked about it ------------------------------------------------------------------------------------------------
 
@@ -160,7 +161,7 @@ class HealthTable:
 
     def check_health(self, name: str, endpoint: Endpoint, check: str) -> CheckHealth:
         """What is known of an endpoint through one check."""
-        return self._policies[name].checks[endpoint, check].health
+        return next(each.health for each in self._policies[name].endpoints[endpoint].checks if each.check.name == check)
 
     def statuses(self, name: str, now: float) -> list[RegionStatus]:
         return [
@@ -185,7 +186,7 @@ class HealthTable:
     def late(self, name: str, endpoint: Endpoint, check: str, now: float) -> tuple[ProbeDue, ...]:
         """Who is to bear it out that this endpoint, which used to be quicker, does not answer."""
         policy = self._policies.get(name)
-        state = policy.checks.get((endpoint, check)) if policy is not None else None
+        state = policy.state(endpoint, check) if policy is not None else None
         return tuple(self._witnesses(policy, state, now)) if policy is not None and state is not None else ()
 
     # -- one result ----------------------------------------------------------------------------------------------------
@@ -328,7 +329,7 @@ class HealthTable:
         crowded = len(failures.endpoints) > CROWD
         if crowded and not self._may_ask(policy, policy.siblings_asked, failing, now):
             return
-        others = (policy.checks.get((of.endpoint, failing.check.name)) for of in failures.endpoints)
+        others = (of.state(failing.check.name) for of in failures.endpoints)
         wanted = [other for other in others if other is not None and other is not failing and not other.health.failures]
         yield from _in_order(policy.policy.name, ((other.of.endpoint, other.check.name) for other in wanted))
 
@@ -428,10 +429,10 @@ class HealthTable:
         return turned
 
     def _say(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, after: Verdict) -> None:
-        health = policy.checks[of.endpoint, after.check].health
+        state = of.state(after.check)
+        failures, passes = (state.health.failures, state.health.passes) if state is not None else (0, 0)
         explained = policy.explaining(of) if after.state is not Health.HEALTHY else ()
-        turned = EndpointTurned(policy.policy, of.endpoint, before, after, health.failures, health.passes, explained)
-        self._told.append(turned)
+        self._told.append(EndpointTurned(policy.policy, of.endpoint, before, after, failures, passes, explained))
 
     def _call(self, policy: PolicyHealth, *, more: bool = False) -> None:
         policy.awaited = more
