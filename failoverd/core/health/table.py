@@ -257,10 +257,14 @@ class HealthTable:
         if not (failed or failures.counting or failures.since is not None):
             return
         first, was_open = failed and not failures.counting, failures.open
-        (failures.counting.add if state.counting else failures.counting.discard)(state)
+        if state.counting and state not in failures.counting:
+            failures.counting.add(state)
+            failures.open = was_open or policy.may_fall(name)
+        elif not state.counting and state in failures.counting:
+            failures.counting.remove(state)
+            failures.open = policy.may_fall(name)
         if first and not (failures.since is not None and RegionState.DOWN in policy.states(name)):
             failures.since = state.failing_since
-        failures.open = policy.may_fall(name)
         if was_open and not failures.open and not self._called:
             self._call(policy)  # who held still because of it need not any longer
         if not failures.counting:
@@ -269,7 +273,7 @@ class HealthTable:
                 failures.since = None
         if first or (failed and (was_open or failures.open)):
             yield from self._ask_others(policy, name, now)
-        if failures.open and not was_open:
+        if failed and failures.open and not failures.hurried:
             yield from self._hurry(policy, failures, state, now)
 
     @property
