@@ -1,4 +1,4 @@
-"""When endpoints are looked at, and how soon a fault is known. All times are exact: the clock is virtual."""
+"""When endpoints are probed, and how soon a fault is known. All times are exact: the clock is virtual."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -80,20 +80,20 @@ def many(number: int, name: str = "azure") -> RegionSpec:
 
 
 def slots(watch: Watch) -> dict[int, list[ScheduledProbe]]:
-    """Who is looked at in which slot of the interval, which all have in common."""
+    """Who is probed in which slot of the interval, which all have in common."""
     (ring,) = watch.probing._slots._rings.values()
     return ring.slots
 
 
-async def next_look(watch: Watch, address: str) -> float:
-    """When the endpoint is looked at next."""
+async def next_probe(watch: Watch, address: str) -> float:
+    """When the endpoint is probed next."""
     seen = len(watch.world.at(address))
     await until(lambda: len(watch.world.at(address)) > seen)
     return watch.world.at(address)[seen]
 
 
 async def broken(watch: Watch, does: Does, *addresses: str) -> float:
-    """Break the endpoints; returns when the first look after that began."""
+    """Break the endpoints; returns when the first probe after that began."""
     fault = now()
     watch.world.let(does, *addresses)
     await until(lambda: any(at >= fault for address in addresses for at in watch.world.at(address)))
@@ -125,7 +125,9 @@ def test_a_refusing_endpoint_is_known_after_the_phase_and_the_rechecks(fall: int
 @pytest.mark.parametrize(
     ("fall", "recheck", "timeout"), [(3, 0.5, 2.0), (3, 0.5, 0.7), (2, 0.5, 5.0), (5, 0.2, 0.9), (1, 0.5, 2.0)]
 )
-def test_a_silent_drop_costs_one_time_out_more_because_looks_overlap(fall: int, recheck: float, timeout: float) -> None:
+def test_a_silent_drop_costs_one_time_out_more_because_probes_overlap(
+    fall: int, recheck: float, timeout: float
+) -> None:
     found = policy(
         regions=one_region(AZURE),
         checks=(Check("live", "https", 10.0, timeout),),
@@ -140,18 +142,18 @@ def test_a_silent_drop_costs_one_time_out_more_because_looks_overlap(fall: int, 
             first = await broken(watch, Does.DROP, AZURE)
             await until(watch.failed)
             assert watch.failed()[AZURE] == pytest.approx(first + (fall - 1) * recheck + timeout, abs=EXACT)
-            assert max(look.abreast for look in watch.world.looks) <= fall
+            assert max(probe.abreast for probe in watch.world.looks) <= fall
 
     scenario()
 
 
 @virtually
-async def test_one_blind_look_does_not_cost_an_endpoint_its_fast_detection() -> None:
+async def test_one_blind_probe_does_not_cost_an_endpoint_its_fast_detection() -> None:
     found = policy(regions=one_region(AZURE))
     async with watching(found) as watch:
         await watch.settled(found)
         watch.world.let(Does.BLIND, AZURE)
-        await next_look(watch, AZURE)
+        await next_probe(watch, AZURE)
         await elapse(0.1)
         first = await broken(watch, Does.DROP, AZURE)
         await until(watch.failed)
@@ -159,7 +161,7 @@ async def test_one_blind_look_does_not_cost_an_endpoint_its_fast_detection() -> 
 
 
 @virtually
-async def test_the_first_failure_looks_at_the_rest_of_the_region_at_once_one_after_the_other() -> None:
+async def test_the_first_failure_probes_at_the_rest_of_the_region_at_once_one_after_the_other() -> None:
     siblings = ["192.0.2.11", "192.0.2.12", "192.0.2.13"]
     found = policy(regions=(*one_region(AZURE, *siblings), RegionSpec("oci", 0, endpoints("oci", OCI))))
     async with watching(found) as watch:
@@ -211,12 +213,12 @@ async def test_endpoints_without_a_verdict_get_one_within_about_rise_rechecks_of
 
 
 @virtually
-async def test_an_endpoint_that_is_slow_by_nature_is_never_looked_at_twice_at_once() -> None:
+async def test_an_endpoint_that_is_slow_by_nature_is_never_probed_twice_at_once() -> None:
     found = policy(regions=one_region(AZURE), checks=(Check("live", "https", 10.0, 2.0),))
     async with watching(found) as watch:
         watch.world.slow(AZURE, 0.8)
         await elapse(120.0)
-        assert max(look.abreast for look in watch.world.looks) == 1
+        assert max(probe.abreast for probe in watch.world.looks) == 1
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
 
 
@@ -229,9 +231,9 @@ async def test_an_endpoint_that_stays_down_goes_back_to_the_plain_interval() -> 
         await until(watch.failed)
         down = now()
         await elapse(100.0)
-        looks = [at for at in watch.world.at(AZURE) if at > down]
-        assert 9 <= len(looks) <= 10
-        assert all(later - earlier == pytest.approx(10.0) for earlier, later in pairwise(looks))
+        probes = [at for at in watch.world.at(AZURE) if at > down]
+        assert 9 <= len(probes) <= 10
+        assert all(later - earlier == pytest.approx(10.0) for earlier, later in pairwise(probes))
 
 
 @virtually
@@ -241,9 +243,9 @@ async def test_passes_between_failures_do_not_hide_a_service_that_fails_a_third_
         await watch.settled(found)
         await broken(watch, Does.REFUSE, AZURE)
         while not watch.failed():
-            looks = len(watch.world.at(AZURE))
-            watch.world.let(Does.REFUSE if looks % 3 == 0 else Does.ANSWER, AZURE)
-            await next_look(watch, AZURE)
+            probes = len(watch.world.at(AZURE))
+            watch.world.let(Does.REFUSE if probes % 3 == 0 else Does.ANSWER, AZURE)
+            await next_probe(watch, AZURE)
         assert now() < 100_000
 
 
@@ -294,23 +296,23 @@ def test_forgetting_a_policy_in_the_middle_of_everything_leaves_nothing_behind(d
             watch.world.let(does, *addresses)
             await elapse(moment / 2)
             watch.probing.forget(found.name)
-            looks = len(watch.world.looks)
+            probes = len(watch.world.looks)
             await watch.probing.close()
             assert (watch.timetable.jobs, loop.timers()) == ({}, [])
             assert asyncio.all_tasks() == {asyncio.current_task()}
             await elapse(30.0)
-            assert len(watch.world.looks) == looks
+            assert len(watch.world.looks) == probes
 
     scenario()
 
 
 @virtually
-async def test_a_look_that_was_abandoned_is_not_held_against_the_newer_revision() -> None:
+async def test_a_probe_that_was_abandoned_is_not_held_against_the_newer_revision() -> None:
     found = policy(regions=one_region(AZURE), health=HealthRules(fall=1, rise=2, recheck=0.5))
     async with watching(found) as watch:
         await watch.settled(found)
         watch.world.let(Does.STUBBORN, AZURE)
-        await next_look(watch, AZURE)
+        await next_probe(watch, AZURE)
         await elapse(0.1)
         watch.world.let(Does.ANSWER, AZURE)
         (check,) = found.checks
@@ -320,7 +322,7 @@ async def test_a_look_that_was_abandoned_is_not_held_against_the_newer_revision(
 
 
 @virtually
-async def test_a_file_that_changes_all_the_time_ends_no_look() -> None:
+async def test_a_file_that_changes_all_the_time_ends_no_probe() -> None:
     found = policy(regions=one_region(AZURE))
     async with watching(found) as watch:
         await watch.settled(found)
@@ -334,7 +336,7 @@ async def test_a_file_that_changes_all_the_time_ends_no_look() -> None:
 
 
 @virtually
-async def test_a_newer_revision_keeps_what_is_known_and_does_not_look_twice_as_often() -> None:
+async def test_a_newer_revision_keeps_what_is_known_and_does_not_probe_twice_as_often() -> None:
     found = policy()
     async with watching(found) as watch:
         await watch.settled(found)
@@ -343,8 +345,8 @@ async def test_a_newer_revision_keeps_what_is_known_and_does_not_look_twice_as_o
         assert set(watch.verdicts(found).values()) == {Health.HEALTHY}
         begun = now()
         await elapse(100.0)
-        looks = [at for at in watch.world.at(AZURE) if at > begun]
-        assert 10 <= len(looks) <= 12
+        probes = [at for at in watch.world.at(AZURE) if at > begun]
+        assert 10 <= len(probes) <= 12
         assert watch.events == [
             event for event in watch.events if not isinstance(event, EndpointRecovered | RegionLost)
         ]
@@ -378,15 +380,15 @@ async def test_the_endpoints_of_one_region_do_not_share_a_slot() -> None:
 
 
 @virtually
-async def test_each_endpoint_is_looked_at_once_in_each_interval() -> None:
+async def test_each_endpoint_is_probed_once_in_each_interval() -> None:
     found = policy(regions=(many(40),), checks=(Check("live", "https", every=2.0, timeout=0.5),))
     async with watching(found) as watch:
         await watch.settled(found)
         begun = now()
         await elapse(20.0)
         for endpoint in found.regions[0].endpoints:
-            looks = [at for at in watch.world.at(endpoint.address) if at > begun]
-            assert len(looks) == 10
+            probes = [at for at in watch.world.at(endpoint.address) if at > begun]
+            assert len(probes) == 10
 
 
 @virtually
@@ -398,7 +400,8 @@ async def test_two_checks_of_one_endpoint_are_looked_after_each_by_itself() -> N
         begun = now()
         await elapse(60.0)
         by_check = [
-            sum(1 for look in watch.world.looks if look.check == name and look.at > begun) for name in ("live", "deep")
+            sum(1 for probe in watch.world.looks if probe.check == name and probe.at > begun)
+            for name in ("live", "deep")
         ]
         assert by_check == [6, 2]
 
@@ -418,7 +421,7 @@ def three_clouds(size: int) -> Policy:
 @pytest.mark.parametrize("away", [2.5, 4.0, 6.0, 10.0, 31.0])
 @virtually
 async def test_a_network_that_is_away_for_some_seconds_gives_no_verdict(clouds: int, size: int, away: float) -> None:
-    """Looks that began while it was away still time out when it is back, and others have answered again by then."""
+    """Probes that began while it was away still time out when it is back, and others have answered again by then."""
     found = three_clouds(size)
     found = replace(found, regions=found.regions[:clouds])
     everybody = [endpoint.address for spec in found.regions for endpoint in spec.endpoints]
@@ -503,8 +506,8 @@ async def test_a_region_that_fails_for_hours_costs_the_others_few_probes() -> No
         begun = now()
         await elapse(600.0)
         for spec in others:
-            looks = [at for endpoint in spec.endpoints for at in watch.world.at(endpoint.address) if at > begun]
-            assert len(looks) == 4 * 60
+            probes = [at for endpoint in spec.endpoints for at in watch.world.at(endpoint.address) if at > begun]
+            assert len(probes) == 4 * 60
 
 
 @virtually
@@ -538,8 +541,8 @@ async def test_most_of_a_region_that_fails_at_once_is_known_after_a_few_round_tr
         await until(lambda: len(watch.failed()) >= 5)
         assert now() - first <= 4 * STAGGER + 2 * FLOOR + 0.02
         for address in addresses[:5]:
-            looks = [at for at in watch.world.at(address) if at >= first]
-            assert all(later - earlier >= FLOOR - EXACT for earlier, later in pairwise(looks))
+            probes = [at for at in watch.world.at(address) if at >= first]
+            assert all(later - earlier >= FLOOR - EXACT for earlier, later in pairwise(probes))
 
 
 @virtually
@@ -566,8 +569,8 @@ async def test_some_endpoints_of_a_region_that_fail_keep_the_plain_recheck() -> 
         await broken(watch, Does.REFUSE, *few)
         await until(lambda: len(watch.failed()) == 3)
         for address in few:
-            looks = [at for at in watch.world.at(address) if at > now() - 1.5]
-            assert all(later - earlier >= 0.5 - EXACT for earlier, later in pairwise(looks))
+            probes = [at for at in watch.world.at(address) if at > now() - 1.5]
+            assert all(later - earlier >= 0.5 - EXACT for earlier, later in pairwise(probes))
 
 
 @virtually
@@ -599,5 +602,5 @@ async def test_a_region_that_fails_and_recovers_all_the_time_costs_no_more_than_
             watch.world.let(Does.ANSWER, *addresses)
             await elapse(0.7)
         for address in addresses:
-            looks = [at for at in watch.world.at(address) if at > now() - 60.0]
-            assert len(looks) <= 60.0 / 0.5 + 60.0 / 10.0 + 8
+            probes = [at for at in watch.world.at(address) if at > now() - 60.0]
+            assert len(probes) <= 60.0 / 0.5 + 60.0 / 10.0 + 8
