@@ -546,7 +546,7 @@ def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
     (endpoint,) = scene._endpoints([AZURE])
     probe = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
     held = scene.board.observe("api", probe)
-    assert held.again == scene.policy.health.recheck
+    assert held.again == scene.policy.health.recheck - probe.timings.total
     assert {due.endpoint for due in held.others if due.policy == SENTINELS} == {endpoint for endpoint, _ in DNS}
     assert len(scene.events) == told
     unseen = scene.check_health(AZURE).unseen

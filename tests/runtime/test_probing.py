@@ -604,3 +604,15 @@ async def test_a_region_that_fails_and_recovers_all_the_time_costs_no_more_than_
         for address in addresses:
             probes = [at for at in watch.world.at(address) if at > now() - 60.0]
             assert len(probes) <= 60.0 / 0.5 + 60.0 / 10.0 + 8
+
+
+@virtually
+async def test_what_a_failing_probe_takes_is_paid_once() -> None:
+    found = policy(regions=one_region(AZURE), health=HealthRules(fall=3, rise=2, recheck=0.5))
+    async with watching(found) as watch:
+        watch.world.latency = 0.2
+        await watch.settled(found)
+        await elapse(20.0)
+        first = await broken(watch, Does.ERROR, AZURE)
+        await until(watch.failed)
+        assert watch.failed()[AZURE] == pytest.approx(first + 2 * 0.5 + 0.2, abs=EXACT)

@@ -2,7 +2,7 @@
 
 Probe results come in; what turned comes out as data, and with it what is worth a probe before its turn:
 
-- the same endpoint, `recheck` after this answer, while its verdict is open;
+- the same endpoint, `recheck` after this answer, or after this probe began if it failed, while its verdict is open;
 - its siblings under the same check, one after the other, when it fails for the first time;
 - one endpoint of each other region of the policy, at once, when failures begin in a region, and again with each further
   one that counts while the region's own verdict is open. So regions that fail together are known to do so together, and
@@ -28,7 +28,14 @@ from failoverd.core.health.isolation import (
     IsolationRules,
     doubted,
 )
-from failoverd.core.health.policy_health import CheckState, EndpointHealth, PolicyHealth, RegionFailures, record_types
+from failoverd.core.health.policy_health import (
+    FLOOR,
+    CheckState,
+    EndpointHealth,
+    PolicyHealth,
+    RegionFailures,
+    record_types,
+)
 from failoverd.core.health.region import FIRST_SIGHT, RegionHealth, RegionState, roll_up
 from failoverd.core.health.transitions import (
     NOTHING_NEW,
@@ -216,13 +223,16 @@ class HealthTable:
         if siblings:
             others += self._siblings(policy, state, now)
             others += self._witnesses(policy, state, now)
-        again = self._again(policy, state, failed=failed) if recheck else None
+        again = self._again(policy, state, result, failed=failed) if recheck else None
         return Fed(self._tell(), NextProbe(again, tuple(others)))
 
-    def _again(self, policy: PolicyHealth, state: CheckState, *, failed: bool) -> float:
+    def _again(self, policy: PolicyHealth, state: CheckState, result: ProbeResult, *, failed: bool) -> float:
+        """Seconds to the next probe of the same endpoint: what a failure took is a part of `recheck`."""
         rules, failures = policy.policy.health, policy.failures.get(state.of.endpoint.region)
-        hurried = failed and failures is not None and failures.hurried and state in failures.counting
-        return state.hurried(rules) if hurried else rules.recheck
+        if failed and failures is not None and failures.hurried and state in failures.counting:
+            return state.hurried(rules)
+        took = result.timings.total if result.outcome is Outcome.FAIL else 0.0
+        return max(rules.recheck - took, min(FLOOR, rules.recheck))
 
     def _feed_sentinel(self, result: ProbeResult, now: float) -> Fed:
         observation = self._vantage.observe(result)
