@@ -15,7 +15,7 @@ from bench.report import goals_table, table
 from bench.threshold import threshold
 from bench.troubles import ERRORS, FALL, INTERVAL, RECHECK, RISE, SIZE, TIMEOUT, Trouble
 
-_MOST = {PLAIN: 2.5, WIRED: 1.0}
+_MOST = {PLAIN: 1.0, WIRED: 0.3}
 """Seconds at the median, for a region whose process was killed."""
 
 _THRESHOLD_SAMPLES = 10_000
@@ -175,8 +175,8 @@ endpoints are up.
   re-check of the siblings. The latter has no switch: the benchmark takes that part away.
 - **The verdict** of failoverd is its event `region.failed`; HAProxy and gdnsd tell of servers, and their region is down
   when fewer than half of its servers are up. The time is taken when the line arrives.
-- **Simulated** figures come from the same code, `runtime/probing.py`, `core/health.py` and `runtime/board.py`, on a
-  virtual clock with targets on paper. They are there for percentiles that a real run has no time for.
+- **Simulated** figures come from the same code, `runtime/probing.py` and `core/health/`, on a virtual
+  clock with targets on paper. They are there for percentiles that a real run has no time for.
 - **Loss**: 1 % of the packets, each way, with TCP's own retransmission; or, much worse, 1 % of the probes time out
   whatever TCP does. Two regions of {SIZE} endpoints.
 

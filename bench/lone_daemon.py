@@ -1,4 +1,4 @@
-"""failoverd with a board of `bench.loners`: `python -m bench.lone_daemon run --config FILE`."""
+"""failoverd with a check table of `bench.loners`: `python -m bench.lone_daemon run --config FILE`."""
 
 from unittest.mock import patch
 
@@ -7,5 +7,5 @@ from failoverd import app
 from failoverd.cli.daemon import main
 
 if __name__ == "__main__":
-    with patch.object(app, "Board", Loners):
+    with patch.object(app, "HealthTable", Loners):
         main()

@@ -1,13 +1,17 @@
-"""A board without the sibling re-check, for comparison: a first failure says nothing about the rest of the region."""
+"""A check table without siblings, for comparison: a failure says nothing about the rest of the region."""
 
-from failoverd.core.health import Observation
-from failoverd.core.records import ProbeResult
-from failoverd.runtime.board import Board
+from collections.abc import Iterator
+from typing import Any
+
+from failoverd.core.health.table import HealthTable
+from failoverd.core.health.transitions import ProbeDue
 
 
-class Loners(Board):
-    """A board that never asks for a look at the siblings. Everything else is as it is."""
+class Loners(HealthTable):
+    """It never asks for a probe of the siblings, nor do they bear each other out. Everything else is as it is."""
 
-    def observe(self, name: str, result: ProbeResult) -> Observation | None:
-        found = super().observe(name, result)
-        return None if found is None else Observation(found.health, found.recheck, siblings=False)
+    def _siblings(self, *_: Any) -> Iterator[ProbeDue]:  # noqa: ANN401 - whoever asks
+        yield from ()
+
+    def _hurry(self, *_: Any) -> Iterator[ProbeDue]:  # noqa: ANN401 - whoever asks
+        yield from ()

@@ -19,6 +19,7 @@ from bench.loners import Loners
 from bench.paper import Loss, Paper, PaperProber
 from bench.troubles import FALL, INTERVAL, RECHECK, RISE, SIZE, TIMEOUT, Trouble
 from failoverd.core.events import EndpointFailed, Event, RegionDegraded, RegionFailed
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import (
     Check,
     Endpoint,
@@ -156,12 +157,13 @@ async def _probing(policies: Iterable[Policy], paper: Paper, variant: Variant) -
     events: list[Event] = []
     timetable = VirtualTimetable()
     incidents = paper_incidents(events.append, now)
-    board = (Board if variant.siblings else Loners)(events.append, now, incidents, lambda *_, **__: None)
+    table = (HealthTable if variant.siblings else Loners)(now())
+    board = Board(events.append, now, incidents, lambda *_, **__: None, table)
     probing = Probing(timetable, board, now, chance=paper.chance)
     for policy in policies:
         board.watch(policy)
         prober = PaperProber(paper, policy.name, _CHECK, wired=variant.trip_wire)
-        probing.watch(policy.name, policy.looks(), policy.health, {_CHECK.name: prober})
+        probing.watch(policy.name, policy.probes(), policy.health, {_CHECK.name: prober})
     try:
         yield events
     finally:

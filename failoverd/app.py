@@ -19,7 +19,7 @@ from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_config, load_policies
 from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
-from failoverd.core.isolation import SENTINELS
+from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
 from failoverd.core.status import Heartbeat, Status
 from failoverd.operations.session import Session
@@ -335,7 +335,7 @@ class Daemon:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
     def _told_by_metrics(self) -> list[Status]:
-        return [self._engine.vantage.status(), *self._engine.runner.statuses()]
+        return [self._engine.board.vantage(), *self._engine.runner.statuses()]
 
     async def _watch_sentinels(self, config: Config) -> None:
         if not config.sentinels:
@@ -413,7 +413,7 @@ class Daemon:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, self._engine.vantage.status(), self._engine.probing.status(), *self._engine.runner.overview()]
+        return [beat, self._engine.board.vantage(), self._engine.probing.status(), *self._engine.runner.overview()]
 
     def _status(self) -> str:
         names = sorted(self._engine.runner.policies)

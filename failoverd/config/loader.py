@@ -27,7 +27,7 @@ from failoverd.config.ownership import contested
 from failoverd.config.references import references
 from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.validation import validate
-from failoverd.core.isolation import IsolationRules
+from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import Dependency, Policy, Source
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress

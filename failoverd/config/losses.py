@@ -11,8 +11,8 @@ from failoverd.config.documents import Document
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.state import PolicyState
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import WHOLE, Answer, Marker, Observed, Policy, RecordSet, RecordSpec, RecordType, Weights
-from failoverd.core.region import RegionHealth, RegionState
 
 _OWNER, _NOW = "check", 0.0
 

@@ -24,7 +24,7 @@ from failoverd.config.values import (
     within,
 )
 from failoverd.core.events import Level
-from failoverd.core.isolation import IsolationRules
+from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import (
     ELSEWHERE,
     MARKER_LABEL,

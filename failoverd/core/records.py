@@ -386,7 +386,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class HealthRules:
-    """The numbers of health. Shares are in basis points, times in seconds; the meanings stand in `core/health.py`."""
+    """The numbers of health. Shares are in basis points, times in seconds; the meanings stand in `core/health`."""
 
     fall: int = 3
     rise: int = 5
@@ -473,8 +473,8 @@ class Policy:
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
 
-    def looks(self) -> tuple[tuple[Endpoint, Check], ...]:
-        """Everything to look at: each endpoint under each check, and each dependency under its own."""
+    def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
+        """Everything to probe: each endpoint under each check, and each dependency under its own."""
         endpoints = [endpoint for region in self.regions for endpoint in region.endpoints]
         watched = [(endpoint, check) for check in self.checks for endpoint in endpoints]
         return (*watched, *((each.endpoint, each.check) for each in self.dependencies))

@@ -9,10 +9,10 @@ from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import ProbeResult
 
 LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds that a look took, as upper bounds of the buckets."""
+"""Seconds that a probe took, as upper bounds of the buckets."""
 
 LAG_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds that a look began after its time, as upper bounds of the buckets."""
+"""Seconds that a probe began after its time, as upper bounds of the buckets."""
 
 
 class Histogram:
@@ -54,7 +54,7 @@ def percentile(bounds: Sequence[float], counts: Sequence[int], percent: float) -
 
 
 class ProbeTally:
-    """The looks of one check of one policy, by what they came to. Nearly all of them are `ok`."""
+    """The probes of one check of one policy, by what they came to. Nearly all of them are `ok`."""
 
     __slots__ = ("check", "kind", "ok", "others", "policy", "seconds")
 
@@ -82,7 +82,7 @@ class ProbeTally:
 
 @dataclass(frozen=True, slots=True)
 class ProbeFigures:
-    """What a `ProbeTally` stood at. `seconds` leaves out the looks in which the prober was BLIND."""
+    """What a `ProbeTally` stood at. `seconds` leaves out the probes in which the prober was BLIND."""
 
     policy: str
     check: str
@@ -95,7 +95,7 @@ class ProbeFigures:
 class ProbingFigures:
     """What probing as a whole stood at.
 
-    Since the start: `lag`; `skipped` looks, whose predecessor was still under way; `dropped` ones, for which no place
+    Since the start: `lag`; `skipped` probes, whose predecessor was still under way; `dropped` ones, for which no place
     was left even to wait; `trips` of wires. Now: `in_flight`, `limit`, `waiting`, `wires`, and `stretched`, the factor
     by which load shedding stretches the intervals. `lag_max` is the worst of the last full minute, or of this one.
     """

@@ -17,9 +17,10 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.events import Event
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.region import RegionHealth
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Marker, Policy, Target
-from failoverd.core.region import RegionHealth
 from failoverd.operations.session import Session
 from failoverd.runtime.board import Board
 from failoverd.runtime.by_hand import manual
@@ -27,7 +28,6 @@ from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.scheduling import ApTimetable
 from failoverd.runtime.states import States
-from failoverd.runtime.vantage import Vantage
 
 PLAN_VERSION: Final = 2
 """Of the plan file. Those of other versions are refused: a plan is made again within seconds."""
@@ -135,8 +135,8 @@ async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, V
     # transitions on the way to a first verdict are nobody's news, and nobody's incident
     states = States(session.journal, told.append)
     sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-    vantage = Vantage(told.append, clock, config.isolation, sentinels)
-    board = Board(told.append, clock, Incidents(states, clock), wake, vantage)
+    table = HealthTable(clock(), config.isolation, sentinels)
+    board = Board(told.append, clock, Incidents(states, clock), wake, table)
     failed: dict[str, FailoverdError] = {}
     with ApTimetable() as timetable:
         probing = Probing(timetable, board, clock)
@@ -146,12 +146,12 @@ async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, V
                 probing.watch(SENTINELS, sentinels, SENTINEL_RULES, equipped)
             for policy in policies:
                 try:
-                    equipped = session.equip(policy.name, [check for _, check in policy.looks()])
+                    equipped = session.equip(policy.name, [check for _, check in policy.probes()])
                 except Exception as error:  # noqa: BLE001 - classified, and told for this policy alone
                     failed[policy.name] = classified(error)
                     continue
                 board.watch(policy)
-                probing.watch(policy.name, policy.looks(), policy.health, equipped)
+                probing.watch(policy.name, policy.probes(), policy.health, equipped)
             watched = [policy for policy in policies if policy.name not in failed]
             await _until_decided(board, watched, news)
         finally:

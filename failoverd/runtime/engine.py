@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
+from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Check, Endpoint
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
@@ -25,7 +26,6 @@ from failoverd.runtime.proving import DISPUTE_AFTER, Prover
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import supervise
 from failoverd.runtime.target_worker import Names, Tools
-from failoverd.runtime.vantage import Vantage
 
 Sentinels = Sequence[tuple[Endpoint, Check]]
 
@@ -84,8 +84,8 @@ class Engine:
         self._sinks.append(self.writer.take)
         self.states = States(self.writer, self.emit)
         self.incidents = Incidents(self.states, clock)
-        self.vantage = Vantage(self.emit, clock, said.isolation, said.sentinels)
-        self.board = Board(self.emit, clock, self.incidents, self._wake, self.vantage)
+        table = HealthTable(clock(), said.isolation, said.sentinels)
+        self.board = Board(self.emit, clock, self.incidents, self._wake, table)
         self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
         self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)
         self.tools = Tools(

@@ -74,7 +74,7 @@ class PolicyRunner:
             await self._halt(self._running.pop(policy.name))
             await tools.journal.dismiss(policy.name)
         self._board.watch(policy)
-        self._probing.watch(policy.name, policy.looks(), policy.health, probers)
+        self._probing.watch(policy.name, policy.probes(), policy.health, probers)
         work = supervise(
             f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name, chance=tools.chance
         )

@@ -1,6 +1,6 @@
 """When the schedule cannot be kept: stretch the intervals rather than piling up, and go back when it is calm.
 
-Once a second it is looked at how late the looks of the last seconds began. While that stays too much, or no more looks
+Once a second it is judged how late the probes of the last seconds began. While that stays too much, or no more probes
 may even wait for a place, the intervals become 2, 4 and at last 8 times as long. Re-checks of open verdicts keep their
 pace. After a calm time the factor is halved again; each relapse doubles the calm time that the next step back needs.
 """
@@ -11,7 +11,7 @@ from typing import Final
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, percentile
 
 WINDOW: Final = 10
-"""Seconds of which the looks are judged together."""
+"""Seconds of which the probes are judged together."""
 
 TOO_LATE: Final = 0.25
 """Seconds: a 99th percentile above it is trouble, one of at most a half of it is calm."""
@@ -26,7 +26,7 @@ MINUTE: Final = 60.0
 
 
 class Lags:
-    """How late looks begin: all of them, the last `WINDOW` seconds, the last minute or two.
+    """How late probes begin: all of them, the last `WINDOW` seconds, the last minute or two.
 
     `tick` is to be called once a second.
     """
@@ -58,7 +58,7 @@ class Lags:
 
     @property
     def rate(self) -> float:
-        """Looks a second."""
+        """Probes a second."""
         if not self._seen or self._seen[-1][0] <= self._seen[0][0]:
             return 0.0
         return sum(self._counts()) / (self._seen[-1][0] - self._seen[0][0])
@@ -82,11 +82,11 @@ class Shedding:
 
     @property
     def allowance(self) -> int:
-        """How many times as old evidence may be: in trouble, looks come late before the intervals are stretched."""
+        """How many times as old evidence may be: in trouble, probes come late before the intervals are stretched."""
         return self.factor * 2 if self._trouble_since is not None else self.factor
 
     def review(self, now: float, lag: float, *, full: bool) -> bool:
-        """Look at it again, with the 99th percentile of the window; returns whether `factor` changed."""
+        """RunningProbe at it again, with the 99th percentile of the window; returns whether `factor` changed."""
         if lag > TOO_LATE or full:
             self._calm_since = None
             return self._in_trouble(now)

@@ -1,4 +1,4 @@
-"""Where in its interval each endpoint is looked at.
+"""Where in its interval each endpoint is probed.
 
 Time is cut into slots (20 ms by default), so that a thousand endpoints cost some wake-ups and not a thousand. The
 endpoints of one region under one check of one policy are a group: n of them lie 1/n of the interval apart, so no two of

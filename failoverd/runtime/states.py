@@ -12,8 +12,8 @@ from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.progress import Progress, began, overtaken
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
+from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
-from failoverd.core.region import RegionHealth
 from failoverd.ports import Emit
 from failoverd.runtime.journal_writer import JournalWriter
 

@@ -4,7 +4,7 @@ import pytest
 from support.files import KINDS, POLICY, Folder, policy, told
 
 from failoverd.config.loader import Loaded, load_config
-from failoverd.core.isolation import IsolationRules
+from failoverd.core.health.isolation import IsolationRules
 
 CNAME = """\
 version: 1
@@ -343,8 +343,8 @@ def test_a_region_may_depend_on_a_dependency(folder: Folder) -> None:
     assert policy.regions[0].depends_on == ("database",)
     (dependency,) = policy.dependencies
     assert (dependency.endpoint.address, dependency.check.kind, dependency.check.every) == ("192.0.2.50", "knock", 5.0)
-    assert len(policy.looks()) == 3
-    assert policy.looks()[-1] == (dependency.endpoint, dependency.check)
+    assert len(policy.probes()) == 3
+    assert policy.probes()[-1] == (dependency.endpoint, dependency.check)
 
 
 def test_an_unknown_dependency_is_told_with_what_was_probably_meant(folder: Folder) -> None:

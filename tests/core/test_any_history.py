@@ -27,6 +27,7 @@ from failoverd.core.control.limits import Approved, Held, shift
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, PlanKind, drifted
 from failoverd.core.control.state import PolicyState, TargetMemory
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import (
     ELSEWHERE,
@@ -43,7 +44,6 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
-from failoverd.core.region import RegionHealth, RegionState
 
 STRANGERS = ["203.0.113.1", "203.0.113.2"]
 

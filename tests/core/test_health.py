@@ -1,4 +1,4 @@
-"""Each row of the table in core/health.py, the scenarios that it exists for, and what no series of outcomes may do."""
+"""Each row of the table in core/health/endpoint.py, the scenarios behind it, and what no series of outcomes may do."""
 
 from dataclasses import replace
 from math import isclose
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import NOW, observations, probed, result
 
-from failoverd.core.health import SEVERITY, CheckHealth, Health, decayed, observe, verdict
+from failoverd.core.health.endpoint import SEVERITY, CheckHealth, Health, decayed, observe, verdict
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import HealthRules
 

@@ -1,4 +1,4 @@
-"""When the prober doubts itself: the rules of core/isolation.py, by what happened to it or to the clouds."""
+"""When the prober doubts itself: the rules of core/health/isolation.py, by what happened to it or to the clouds."""
 
 from dataclasses import replace
 
@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import NOW, result
 
-from failoverd.core.health import CheckHealth, Health, observe
-from failoverd.core.isolation import (
+from failoverd.core.health.endpoint import CheckHealth, Health, observe
+from failoverd.core.health.isolation import (
     NEVER,
     Cause,
-    CloudSight,
+    CloudState,
     Doubt,
     Family,
     IsolationRules,
-    Voice,
+    SentinelState,
     assess,
-    choirs_for,
     doubted,
     family_of,
     seen_elsewhere,
+    sentinel_groups,
     witnessed,
 )
 from failoverd.core.probe_reasons import Outcome, ProbeReason
@@ -28,18 +28,18 @@ from failoverd.core.records import Endpoint, HealthRules
 RULES = IsolationRules(sentinels=5_000, window=10.0, doubt=60.0)
 
 
-def clouds(now: float = NOW, **failing: int) -> list[CloudSight]:
+def clouds(now: float = NOW, **failing: int) -> list[CloudState]:
     """Clouds of two endpoints each, with how many of them fail; a lost one was lost `now`."""
-    return [CloudSight(name, 2, count, now if count == 2 else None) for name, count in failing.items()]
+    return [CloudState(name, 2, count, now if count == 2 else None) for name, count in failing.items()]
 
 
-def voices(*, well: int = 0, down: int = 0, family: Family = Family.IPV4) -> list[Voice]:
-    return [Voice(str(index), family, down=index < down, well=index >= down) for index in range(well + down)]
+def voices(*, well: int = 0, down: int = 0, family: Family = Family.IPV4) -> list[SentinelState]:
+    return [SentinelState(str(index), family, down=index < down, well=index >= down) for index in range(well + down)]
 
 
 def judged(
-    seen: list[CloudSight],
-    heard: list[Voice] | None = None,
+    seen: list[CloudState],
+    heard: list[SentinelState] | None = None,
     before: Doubt | None = None,
     now: float = NOW,
     *,
@@ -116,7 +116,7 @@ def test_a_doubt_that_spreads_to_everything_loses_its_bound() -> None:
 
 def test_a_doubt_is_bounded_too_while_a_part_of_the_lost_clouds_answers() -> None:
     """A bad release that crashes two thirds of both clouds must not be withheld for ever."""
-    most = [CloudSight("azure", 3, 2, NOW), CloudSight("oci", 3, 2, NOW + 5.0)]
+    most = [CloudState("azure", 3, 2, NOW), CloudState("oci", 3, 2, NOW + 5.0)]
     doubt = judged(most, now=NOW + 5.0)
     assert cause(judged(most, before=doubt, now=NOW + 64.9)) is Cause.CLOUDS
     assert cause(judged(most, before=doubt, now=NOW + 65.0)) is None
@@ -188,12 +188,12 @@ def test_a_prober_without_ipv6_still_judges_host_names() -> None:
 
 
 def test_who_speaks_for_whom() -> None:
-    four, six, name = (Voice(of, of) for of in Family)
-    heard = [four, six, name, Voice("blind", Family.IPV4, blind=True)]
-    assert choirs_for(Family.IPV4, heard) == [[four, name]]
-    assert choirs_for(Family.IPV6, heard) == [[six]]
-    assert choirs_for(Family.NAME, heard) == [[four, name], [six]]
-    assert choirs_for(Family.IPV6, [four, name]) == []
+    four, six, name = (SentinelState(of, of) for of in Family)
+    heard = [four, six, name, SentinelState("blind", Family.IPV4, blind=True)]
+    assert sentinel_groups(Family.IPV4, heard) == [[four, name]]
+    assert sentinel_groups(Family.IPV6, heard) == [[six]]
+    assert sentinel_groups(Family.NAME, heard) == [[four, name], [six]]
+    assert sentinel_groups(Family.IPV6, [four, name]) == []
 
 
 def test_families_of_addresses() -> None:
@@ -232,7 +232,7 @@ def test_a_doubted_failure_keeps_what_was_seen() -> None:
 
 sights = st.lists(
     st.builds(
-        lambda name, failing, at: CloudSight(name, 2, failing, at if failing == 2 else None),
+        lambda name, failing, at: CloudState(name, 2, failing, at if failing == 2 else None),
         st.sampled_from("abcdef"),
         st.integers(0, 2),
         st.floats(0, 100),
@@ -243,18 +243,18 @@ sights = st.lists(
 
 
 @given(sights)
-def test_one_lost_cloud_is_never_doubted(seen: list[CloudSight]) -> None:
+def test_one_lost_cloud_is_never_doubted(seen: list[CloudState]) -> None:
     one = [sight for index, sight in enumerate(seen) if index == 0 or not sight.lost]
     assert judged(one, now=100.0) is None
 
 
 @given(sights, st.integers(1, 5))
-def test_while_all_sentinels_are_well_nothing_is_doubted(seen: list[CloudSight], many: int) -> None:
+def test_while_all_sentinels_are_well_nothing_is_doubted(seen: list[CloudState], many: int) -> None:
     assert judged(seen, voices(well=many), now=100.0) is None
 
 
 @given(sights, sights)
-def test_equal_sights_give_equal_doubts(first: list[CloudSight], then: list[CloudSight]) -> None:
+def test_equal_sights_give_equal_doubts(first: list[CloudState], then: list[CloudState]) -> None:
     once, again = (judged(list(then), before=judged(list(first), now=100.0), now=130.0) for _ in range(2))
     assert once == again
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import HEALTHS, NOW, rolled
 
-from failoverd.core.health import Health
+from failoverd.core.health.endpoint import Health
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import WHOLE, HealthRules
-from failoverd.core.region import RegionHealth, RegionState
 
 UNKNOWN, HEALTHY, DEGRADED, DOWN = RegionState.UNKNOWN, RegionState.HEALTHY, RegionState.DEGRADED, RegionState.DOWN
 

@@ -9,10 +9,10 @@ import pytest
 from support.scenes import HEALTHS, NOW, finding, result
 
 from failoverd.config.values import parse_percent, say_duration, say_percent
-from failoverd.core.health import TABLE, CheckHealth, Health, Observation, observe
-from failoverd.core.isolation import NEVER, CloudSight, Doubt, Family, IsolationRules, Voice, assess
+from failoverd.core.health.endpoint import TABLE, CheckHealth, Health, Observation, observe
+from failoverd.core.health.isolation import NEVER, CloudState, Doubt, Family, IsolationRules, SentinelState, assess
+from failoverd.core.health.region import RegionHealth, roll_up
 from failoverd.core.records import HealthRules
-from failoverd.core.region import RegionHealth, roll_up
 from failoverd.settings import parse_duration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "health.md").read_text()
@@ -88,10 +88,10 @@ def test_a_series_of_scores(example: Example) -> None:
 # -- isolation ---------------------------------------------------------------------------------------------------------
 
 
-def voices(text: str) -> list[Voice]:
+def voices(text: str) -> list[SentinelState]:
     found = re.search(r"(\d+) of (\d+) sentinels down", text)
     down, total = (int(part) for part in found.groups()) if found is not None else (0, 0)
-    return [Voice(str(index), Family.IPV4, down=index < down, well=index >= down) for index in range(total)]
+    return [SentinelState(str(index), Family.IPV4, down=index < down, well=index >= down) for index in range(total)]
 
 
 @pytest.mark.parametrize("example", list(examples("isolation")))
@@ -108,7 +108,7 @@ def test_a_series_of_sights(example: Example) -> None:
                 lost_at.setdefault(cloud, at)
             else:
                 lost_at.pop(cloud, None)
-            clouds.append(CloudSight(cloud, int(watched), int(failing), lost_at.get(cloud)))
+            clouds.append(CloudState(cloud, int(watched), int(failing), lost_at.get(cloud)))
         if any(sight.failing < sight.watched for sight in clouds):
             answered_at = at
         doubt = assess(Family.IPV4, clouds, voices(done), doubt, numbers, at, answered_at=answered_at)

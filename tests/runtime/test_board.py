@@ -9,15 +9,16 @@ from support.fakes import paper_incidents
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
-from failoverd.core.health import Health
-from failoverd.core.isolation import SENTINELS, grace
+from failoverd.core.health.endpoint import CheckHealth, Health
+from failoverd.core.health.isolation import SENTINELS, grace
+from failoverd.core.health.policy_health import STALE_AFTER
+from failoverd.core.health.region import RegionState
+from failoverd.core.health.table import HealthTable
+from failoverd.core.health.transitions import IN_TURN, ProbeDue
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
-from failoverd.core.region import RegionState
 from failoverd.core.status import Overview
 from failoverd.runtime.board import Board
-from failoverd.runtime.entries import STALE_AFTER
-from failoverd.runtime.vantage import Vantage
 
 OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
@@ -25,13 +26,14 @@ SECOND = "192.0.2.11"
 
 
 class Scene:
-    """A board, and a script of outcomes for it: one letter a look, one second a step."""
+    """A board, and a script of outcomes for it: one letter a probe, one second a step."""
 
     def __init__(self, found: Policy) -> None:
         self.now = 1_000.0
         self.events: list[Event] = []
         self.woken: list[str] = []
         self.more: list[bool] = []
+        self.due: tuple[ProbeDue, ...] = ()  # after the last outcome, besides the same endpoint
         self.policy = found
         self.incidents = paper_incidents(self.events.append, lambda: self.now)
         self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear)
@@ -41,26 +43,29 @@ class Scene:
         self.woken.append(name)
         self.more.append(more)
 
-    def looks(self, script: str, *addresses: str, check: str = "live") -> list[str]:
+    def probes(self, script: str, *addresses: str, check: str = "live") -> list[str]:
         """Feed it; returns the names of the events that came of it."""
         told = len(self.events)
         for letter in script:
             self.now += 1.0
             for endpoint in self._endpoints(addresses):
                 outcome, reason = OUTCOMES[letter], REASONS[letter]
-                self.board.observe(
-                    self.policy.name, ProbeResult(endpoint, check, outcome, reason, Timings(0.01), self.now)
-                )
+                result = ProbeResult(endpoint, check, outcome, reason, Timings(0.01), self.now)
+                self.due = self.board.observe(self.policy.name, result).others
         return [event.name for event in self.events[told:]]
 
     def all_well(self) -> None:
-        self.looks("PP")
+        self.probes("PP")
         self.events.clear()
         self.woken.clear()
 
     def health(self, address: str) -> Health:
-        entry = self.board._entries[self.policy.name]
-        return next(each.verdict.state for each in entry.endpoints if each.endpoint.address == address)
+        verdicts = self.board.table.verdicts(self.policy.name)
+        return next(found.state for endpoint, found in verdicts.items() if endpoint.address == address)
+
+    def check_health(self, address: str) -> CheckHealth:
+        (endpoint,) = self._endpoints([address])
+        return self.board.table.check_health(self.policy.name, endpoint, "live")
 
     def region(self, name: str) -> RegionState:
         return self.board.regions(self.policy.name, RecordType.A)[name].state
@@ -72,17 +77,17 @@ class Scene:
 
 def test_a_first_healthy_verdict_says_nothing_of_the_endpoint_and_once_that_the_region_is_well() -> None:
     scene = Scene(policy())
-    assert scene.looks("P") == []
-    assert scene.looks("P") == ["region.recovered", "region.recovered"]
-    assert scene.looks("PPPP") == []
+    assert scene.probes("P") == []
+    assert scene.probes("P") == ["region.recovered", "region.recovered"]
+    assert scene.probes("PPPP") == []
     assert scene.incidents.current("api") is None
 
 
 def test_a_failing_endpoint_opens_the_incident_before_its_first_symptom_which_carries_it() -> None:
     scene = Scene(policy())
     scene.all_well()
-    assert scene.looks("FF", AZURE) == []
-    assert scene.looks("F", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
+    assert scene.probes("FF", AZURE) == []
+    assert scene.probes("F", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
     assert {event.incident_id for event in scene.events} == {"inc-1"}
     opened, failed, region = scene.events
     assert isinstance(opened, IncidentOpened)
@@ -107,62 +112,70 @@ def test_a_failing_endpoint_opens_the_incident_before_its_first_symptom_which_ca
 def test_only_transitions_are_told() -> None:
     scene = Scene(policy())
     scene.all_well()
-    scene.looks("FFF", AZURE)
-    assert scene.looks("FFFFFPFPFPFP", AZURE) == []
-    assert scene.looks("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
-    assert scene.looks("PPPPFP", AZURE) == []
+    scene.probes("FFF", AZURE)
+    assert scene.probes("FFFFFPFPFPFP", AZURE) == []
+    assert scene.probes("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
+    assert scene.probes("PPPPFP", AZURE) == []
 
 
 def test_an_endpoint_that_fails_from_the_start_is_told() -> None:
     scene = Scene(policy())
-    assert scene.looks("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
+    assert scene.probes("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
 
 
 def test_degraded_is_told_apart_from_down() -> None:
     scene = Scene(policy())
     scene.all_well()
-    assert scene.looks("DDD", AZURE) == ["incident.opened", "endpoint.degraded", "region.degraded"]
-    assert scene.looks("FFF", AZURE) == ["endpoint.failed", "region.failed"]
+    assert scene.probes("DDD", AZURE) == ["incident.opened", "endpoint.degraded", "region.degraded"]
+    assert scene.probes("FFF", AZURE) == ["endpoint.failed", "region.failed"]
 
 
 def test_half_of_a_region_down_degrades_it() -> None:
     scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND}"), oci=(30, OCI))))
     scene.all_well()
-    assert scene.looks("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.degraded"]
-    assert scene.looks("FFF", SECOND) == ["endpoint.failed", "region.failed"]
+    assert scene.probes("FFF", AZURE) == ["incident.opened", "endpoint.failed", "region.degraded"]
+    assert scene.probes("FFF", SECOND) == ["endpoint.failed", "region.failed"]
 
 
-def test_while_a_sibling_is_being_looked_at_again_more_verdicts_are_said_to_come() -> None:
+def test_while_a_sibling_is_being_probed_again_more_verdicts_are_said_to_come() -> None:
     scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13"), oci=(30, OCI))))
     scene.all_well()
-    scene.looks("F", AZURE, SECOND, "192.0.2.12")
+    scene.probes("F", AZURE, SECOND, "192.0.2.12")
     scene.more.clear()
-    scene.looks("FF", AZURE)
+    scene.probes("FF", AZURE)
     assert scene.more == [True]  # the region still stands
-    scene.looks("FF", SECOND)
-    assert scene.more == [True, False]  # half of it is gone: it is degraded
-    scene.looks("FF", "192.0.2.12")
-    assert scene.more == [True, False, False]  # it is down
+    scene.probes("FF", SECOND)
+    assert scene.more == [True, True]  # half of it is gone: it is degraded, and may be down in a moment
+    scene.probes("FF", "192.0.2.12")
+    assert scene.more == [True, True, False]  # it is down
 
 
-def test_who_waits_for_more_verdicts_is_called_when_the_last_look_out_of_turn_is_over() -> None:
+def test_a_region_that_is_degraded_and_can_fall_no_further_waits_for_nothing() -> None:
+    scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13"), oci=(30, OCI))))
+    scene.all_well()
+    scene.more.clear()
+    scene.probes("FFF", AZURE, SECOND)
+    assert scene.more == [True, False]
+
+
+def test_who_waits_for_more_verdicts_is_called_when_the_last_probe_out_of_turn_is_over() -> None:
     scene = Scene(policy(regions=regions(azure=(70, f"{AZURE} {SECOND} 192.0.2.12 192.0.2.13 192.0.2.14"))))
     scene.all_well()
-    scene.looks("F", SECOND)
+    scene.probes("F", SECOND)
     scene.more.clear()
-    scene.looks("FFF", AZURE)
+    scene.probes("FFF", AZURE)
     assert scene.more == [True]
-    scene.looks("P", SECOND)
+    scene.probes("P", SECOND)
     assert scene.more == [True]  # one pass erases no failure
-    scene.looks("P", SECOND)
+    scene.probes("P", SECOND)
     assert scene.more == [True, False]
 
 
 def test_evidence_that_grows_too_old_turns_into_not_knowing_and_moves_the_region_with_it() -> None:
     scene = Scene(policy())
     scene.all_well()
-    scene.looks("BBB", AZURE)
-    scene.looks("P", OCI)
+    scene.probes("BBB", AZURE)
+    scene.probes("P", OCI)
     check = scene.policy.checks[0]
     scene.now += STALE_AFTER * check.every + check.timeout - 5.0
     scene.board.settle()
@@ -179,7 +192,7 @@ def test_evidence_that_grows_too_old_turns_into_not_knowing_and_moves_the_region
 def test_what_is_lost_says_why_the_prober_could_not_see_it() -> None:
     scene = Scene(policy())
     scene.all_well()
-    scene.looks("BBB", AZURE)
+    scene.probes("BBB", AZURE)
     scene.now += 100.0
     scene.board.settle()
     lost = next(event for event in scene.events if isinstance(event, EndpointLost) and AZURE in event.endpoint)
@@ -191,44 +204,44 @@ def test_what_is_lost_says_why_the_prober_could_not_see_it() -> None:
 def test_what_was_never_seen_says_why_without_an_event() -> None:
     scene = Scene(policy())
     scene.board.regions("api", RecordType.A)
-    scene.looks("B", AZURE)
+    scene.probes("B", AZURE)
     assert scene.events == []
     told = {status.region: status.evidence for status in scene.board.statuses("api")}
     assert "no_route" in told["azure"]
     assert "not probed yet" in told["oci"]
 
 
-def test_one_look_brings_a_lost_endpoint_back() -> None:
+def test_one_probe_brings_a_lost_endpoint_back() -> None:
     scene = Scene(policy())
     scene.all_well()
     scene.now += 100.0
     scene.board.settle()
     scene.events.clear()
-    assert scene.looks("P", AZURE) == ["endpoint.recovered", "region.recovered"]
+    assert scene.probes("P", AZURE) == ["endpoint.recovered", "region.recovered"]
 
 
 def test_a_flapping_endpoint_is_said_to_be_kept_out_once() -> None:
     rules = HealthRules(fall=1, rise=2, flap_penalty=1_000.0, flap_suppress=2_500.0, flap_half_life=300.0)
     scene = Scene(policy(health=rules))
     scene.all_well()
-    scene.looks("FPPFPPF", AZURE)
-    assert scene.looks("PP", AZURE) == ["endpoint.suppressed"]
-    assert scene.looks("PPPPPP", AZURE) == []
+    scene.probes("FPPFPPF", AZURE)
+    assert scene.probes("PP", AZURE) == ["endpoint.suppressed"]
+    assert scene.probes("PPPPPP", AZURE) == []
     assert scene.health(AZURE) is Health.UNHEALTHY
     assert scene.events[-1].incident_id == "inc-1"
     scene.now += 900.0
-    assert scene.looks("P", AZURE) == ["endpoint.recovered", "region.recovered"]
+    assert scene.probes("P", AZURE) == ["endpoint.recovered", "region.recovered"]
 
 
 def test_an_endpoint_is_as_healthy_as_the_worst_of_its_checks() -> None:
     checks = (Check("live", "https", 10.0, 2.0), Check("deep", "https", 60.0, 2.0))
     scene = Scene(policy(checks=checks))
-    scene.looks("PP")
+    scene.probes("PP")
     assert scene.health(AZURE) is Health.UNKNOWN
-    scene.looks("PP", check="deep")
+    scene.probes("PP", check="deep")
     assert scene.health(AZURE) is Health.HEALTHY
-    scene.looks("FFF", AZURE, check="deep")
-    scene.looks("PPP", AZURE)
+    scene.probes("FFF", AZURE, check="deep")
+    scene.probes("PPP", AZURE)
     assert scene.health(AZURE) is Health.UNHEALTHY
 
 
@@ -238,10 +251,10 @@ def test_an_endpoint_is_as_healthy_as_the_worst_of_its_checks() -> None:
 def test_a_newer_revision_keeps_the_health_of_what_did_not_change() -> None:
     scene = Scene(policy())
     scene.all_well()
-    scene.looks("FFF", AZURE)
+    scene.probes("FFF", AZURE)
     scene.board.watch(replace(scene.policy, owner="other"))
     assert (scene.health(AZURE), scene.health(OCI)) == (Health.UNHEALTHY, Health.HEALTHY)
-    assert scene.looks("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
+    assert scene.probes("PP", AZURE) == ["endpoint.recovered", "region.recovered"]
 
 
 def test_an_endpoint_that_is_added_is_no_incident() -> None:
@@ -250,8 +263,8 @@ def test_an_endpoint_that_is_added_is_no_incident() -> None:
     scene.policy = replace(scene.policy, regions=regions(azure=(70, f"{AZURE} {SECOND}"), oci=(30, OCI)))
     scene.board.watch(scene.policy)
     scene.board.regions("api", RecordType.A)
-    scene.looks("P", AZURE)
-    scene.looks("PP", SECOND)
+    scene.probes("P", AZURE)
+    scene.probes("PP", SECOND)
     scene.board.regions("api", RecordType.A)
     assert scene.region("azure") is RegionState.HEALTHY
     assert {event.name for event in scene.events} <= {"region.recovered"}
@@ -265,7 +278,7 @@ def test_a_check_that_is_changed_starts_over_and_is_no_incident() -> None:
     scene.board.watch(scene.policy)
     scene.board.regions("api", RecordType.A)
     assert scene.region("azure") is RegionState.UNKNOWN
-    scene.looks("PP")
+    scene.probes("PP")
     assert scene.region("azure") is RegionState.HEALTHY
     assert {event.name for event in scene.events} <= {"region.recovered"}
 
@@ -274,9 +287,9 @@ def test_results_for_what_is_not_watched_any_more_are_dropped() -> None:
     scene = Scene(policy())
     stranger = endpoints("azure", "192.0.2.99")[0]
     result = ProbeResult(stranger, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
-    assert scene.board.observe("api", result) is None
+    assert scene.board.observe("api", result) is IN_TURN
     scene.board.forget("api")
-    assert scene.looks("FFF") == []
+    assert scene.probes("FFF") == []
 
 
 # -- asked about it ----------------------------------------------------------------------------------------------------
@@ -284,8 +297,8 @@ def test_results_for_what_is_not_watched_any_more_are_dropped() -> None:
 
 def test_the_board_says_where_its_regions_stand() -> None:
     scene = Scene(policy())
-    scene.looks("PP")
-    scene.looks("FFF", AZURE)
+    scene.probes("PP")
+    scene.probes("FFF", AZURE)
     found = Overview.of(scene.board.statuses("api"))
     by_region = {each.region: each for each in found.regions}
     assert {(each.region, each.endpoint): each.state for each in found.endpoints}["azure", AZURE] == "unhealthy"
@@ -299,7 +312,7 @@ def test_the_board_says_where_its_regions_stand() -> None:
 )
 def test_it_knows_whether_all_is_decided_and_calm(script: str, undecided: bool, calm: bool) -> None:
     scene = Scene(policy())
-    scene.looks(script)
+    scene.probes(script)
     assert (scene.board.undecided("api"), scene.board.calm("api")) == (undecided, calm)
 
 
@@ -315,12 +328,12 @@ def needing() -> Policy:
 
 
 def knock(scene: Scene, script: str) -> list[str]:
-    """Outcomes of looks at the database."""
+    """Outcomes of probes at the database."""
     told = len(scene.events)
     for letter in script:
         scene.now += 1.0
-        look = (DATABASE.endpoint, "database", OUTCOMES[letter], REASONS[letter])
-        scene.board.observe(scene.policy.name, ProbeResult(*look, Timings(0.01), scene.now))
+        probe = (DATABASE.endpoint, "database", OUTCOMES[letter], REASONS[letter])
+        scene.board.observe(scene.policy.name, ProbeResult(*probe, Timings(0.01), scene.now))
     return [event.name for event in scene.events[told:]]
 
 
@@ -339,15 +352,15 @@ def test_what_falls_while_its_dependency_is_down_is_explained_and_is_no_flapping
     scene = Scene(needing())
     scene.all_well()
     knock(scene, "FFF")
-    scene.looks("FFF", AZURE, OCI)
+    scene.probes("FFF", AZURE, OCI)
     failed = {event.endpoint: event for event in scene.events if isinstance(event, EndpointFailed)}
     assert failed[AZURE].explained_by == ("database",)
     assert "explained by database" in failed[AZURE].say()
     assert failed[OCI].explained_by == ()
     assert "explained by database" in scene.board.regions("api", RecordType.A)["azure"].evidence
-    penalties = {end.address: each.health.penalty for (end, _), each in scene.board._entries["api"].checked.items()}
-    assert penalties[AZURE] == 0.0
-    assert penalties[OCI] > 0.0
+    penalties = [scene.check_health(address).penalty for address in (AZURE, OCI)]
+    assert penalties[0] == 0.0
+    assert penalties[1] > 0.0
 
 
 # -- a prober that doubts itself ---------------------------------------------------------------------------------------
@@ -363,18 +376,17 @@ class Doubting(Scene):
     def __init__(self, *, sentinels: bool) -> None:
         found = policy(regions=regions(azure=(50, AZURE), oci=(30, OCI), aws=(20, "203.0.113.10")))
         super().__init__(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
-        vantage = Vantage(self.events.append, lambda: self.now, None, DNS if sentinels else ())
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, vantage)
+        table = HealthTable(self.now, None, DNS if sentinels else ())
+        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, table)
         self.board.watch(self.policy)
-        self.vantage = vantage
 
     def listen(self, script: str) -> None:
-        """Outcomes of looks at every sentinel."""
+        """Outcomes of probes at every sentinel."""
         for letter in script:
             self.now += 0.1
             for endpoint, check in DNS:
-                look = ProbeResult(endpoint, check.name, OUTCOMES[letter], REASONS[letter], Timings(0.01), self.now)
-                self.board.observe(SENTINELS, look)
+                probe = ProbeResult(endpoint, check.name, OUTCOMES[letter], REASONS[letter], Timings(0.01), self.now)
+                self.board.observe(SENTINELS, probe)
 
     def names(self) -> list[str]:
         return [event.name for event in self.events]
@@ -383,46 +395,43 @@ class Doubting(Scene):
 def test_one_cloud_that_is_out_is_not_doubted() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
-    scene.looks("F", AZURE)
-    scene.looks("P", OCI)
-    assert "endpoint.failed" in scene.looks("FF", AZURE)
+    scene.probes("F", AZURE)
+    scene.probes("P", OCI)
+    assert "endpoint.failed" in scene.probes("FF", AZURE)
     assert "vantage.isolated" not in scene.names()
 
 
-def test_an_uplink_that_is_lost_while_only_one_cloud_is_looked_at_gives_no_verdict() -> None:
+def test_an_uplink_that_is_lost_while_only_one_cloud_is_probed_gives_no_verdict() -> None:
     """The other clouds have their turn seconds later: until then nobody bears the failures out."""
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
-    assert scene.looks("F" * 6, AZURE) == []
-    assert scene.looks("F" * 10, OCI, "203.0.113.10") == ["vantage.isolated"]
+    assert scene.probes("F" * 6, AZURE) == []
+    assert scene.probes("F" * 10, OCI, "203.0.113.10") == ["vantage.isolated"]
 
 
 def test_an_endpoint_of_another_cloud_bears_a_failure_out() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
-    assert scene.looks("FFFFF", AZURE) == []
-    (azure,) = scene._endpoints([AZURE])
-    regions_asked = {region for _, region in scene.board.witnesses("api", azure)}
-    assert regions_asked == {"oci", "aws"}
-    scene.looks("P", OCI)
-    assert "endpoint.failed" in scene.looks("F", AZURE)
+    assert scene.probes("FFFFF", AZURE) == []
+    assert {due.endpoint.region for due in scene.due} == {"oci", "aws"}
+    scene.probes("P", OCI)
+    assert "endpoint.failed" in scene.probes("F", AZURE)
 
 
-def test_a_failure_that_nobody_bears_out_is_looked_at_again_soon_and_believed_after_the_grace() -> None:
+def test_a_failure_that_nobody_bears_out_is_probed_again_soon_and_believed_after_the_grace() -> None:
     """Who could bear it out is blind, or slow, or watched for another purpose: that must hold no failover for ever."""
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
     (azure,) = scene._endpoints([AZURE])
     check, rules = scene.policy.checks[0], scene.policy.health
-    look = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
+    probe = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
     began = scene.now
     while "endpoint.failed" not in scene.names():
-        observation = scene.board.observe("api", look._replace(at=scene.now))
-        assert observation is not None
-        assert observation.recheck or "endpoint.failed" in scene.names()
+        again, _ = scene.board.observe("api", probe._replace(at=scene.now))
+        assert again == rules.recheck or "endpoint.failed" in scene.names()
         scene.now += rules.recheck
     run = (rules.fall - 1) * rules.recheck
     assert scene.now - began <= run + grace(rules, check.timeout) + 2 * rules.recheck
@@ -432,7 +441,7 @@ def test_a_pass_in_between_neither_erases_a_failure_nor_holds_it_up() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
-    assert "endpoint.failed" in scene.looks("FPFPF", AZURE)
+    assert "endpoint.failed" in scene.probes("FPFPF", AZURE)
 
 
 def test_a_cloud_that_is_blind_is_no_witness_and_a_sibling_is_enough() -> None:
@@ -440,12 +449,12 @@ def test_a_cloud_that_is_blind_is_no_witness_and_a_sibling_is_enough() -> None:
     scene = Doubting(sentinels=False)
     scene.policy = replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions))
     scene.board.watch(scene.policy)
-    scene.looks("PP", AZURE, "192.0.2.11")
-    scene.looks("B" * 5, OCI)
+    scene.probes("PP", AZURE, "192.0.2.11")
+    scene.probes("B" * 5, OCI)
     scene.now += 30.0
-    scene.looks("F", AZURE)
-    scene.looks("P", "192.0.2.11")
-    assert "endpoint.failed" in scene.looks("FF", AZURE)
+    scene.probes("F", AZURE)
+    scene.probes("P", "192.0.2.11")
+    assert "endpoint.failed" in scene.probes("FF", AZURE)
 
 
 def test_a_failure_that_is_an_answer_needs_nobody_to_bear_it_out() -> None:
@@ -466,47 +475,47 @@ def test_an_endpoint_that_refuses_our_key_bears_out_that_another_cloud_is_silent
     scene = Doubting(sentinels=False)
     scene.all_well()
     scene.now += 30.0
-    assert scene.looks("FF", AZURE) == []
+    assert scene.probes("FF", AZURE) == []
     (oci,) = scene._endpoints([OCI])
     refused = (Outcome.BLIND, ProbeReason.CREDENTIAL_REFUSED, Timings(0.01), scene.now)
     scene.board.observe("api", ProbeResult(oci, "live", *refused))
-    assert "endpoint.failed" in scene.looks("F", AZURE)
+    assert "endpoint.failed" in scene.probes("F", AZURE)
 
 
 def test_while_every_other_cloud_is_lost_already_a_failure_is_believed_at_once() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
     for cloud in (OCI, "203.0.113.10"):
-        scene.looks("F", cloud)
-        scene.looks("P", AZURE)
-        assert "endpoint.failed" in scene.looks("FF", cloud)
+        scene.probes("F", cloud)
+        scene.probes("P", AZURE)
+        assert "endpoint.failed" in scene.probes("FF", cloud)
         scene.now += 60.0
-    assert "endpoint.failed" in scene.looks("FFF", AZURE)
+    assert "endpoint.failed" in scene.probes("FFF", AZURE)
 
 
 def test_everything_at_once_turns_nothing_unhealthy_until_it_is_seen_again() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
-    scene.looks("F" * 20)
+    scene.probes("F" * 20)
     assert scene.names() == ["vantage.isolated"]
     assert scene.woken == []
-    assert scene.vantage.status().isolated == ("IPv4",)
-    assert "endpoints fail" in scene.vantage.status().evidence
-    assert scene.looks("P") == ["vantage.rejoined"]
-    assert scene.vantage.status().isolated == ()
+    assert scene.board.vantage().isolated == ("IPv4",)
+    assert "endpoints fail" in scene.board.vantage().evidence
+    assert scene.probes("P") == ["vantage.rejoined"]
+    assert scene.board.vantage().isolated == ()
 
 
 def test_two_of_three_clouds_are_believed_after_the_bound() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
     gone = (AZURE, OCI)
-    scene.looks("F" * 3, *gone)
+    scene.probes("F" * 3, *gone)
     assert scene.names() == ["vantage.isolated"]
-    scene.looks("P", "203.0.113.10")
-    scene.looks("F", *gone)
+    scene.probes("P", "203.0.113.10")
+    scene.probes("F", *gone)
     scene.now += 60.0
-    scene.looks("P", "203.0.113.10")
-    told = scene.looks("FFF", *gone)
+    scene.probes("P", "203.0.113.10")
+    told = scene.probes("FFF", *gone)
     assert told[0] == "vantage.rejoined"
     assert told.count("endpoint.failed") == 2
 
@@ -515,9 +524,9 @@ def test_sentinels_that_answer_make_a_great_outage_believable_at_once() -> None:
     scene = Doubting(sentinels=True)
     scene.listen("PPPPP")
     scene.all_well()
-    scene.looks("F")
+    scene.probes("F")
     scene.listen("P")
-    assert scene.looks("FF").count("endpoint.failed") == 3
+    assert scene.probes("FF").count("endpoint.failed") == 3
 
 
 def test_without_word_of_the_sentinels_no_failure_is_a_verdict() -> None:
@@ -525,9 +534,9 @@ def test_without_word_of_the_sentinels_no_failure_is_a_verdict() -> None:
     scene.listen("PPPPP")
     scene.all_well()
     scene.now += 30.0
-    assert scene.looks("FFFFF", AZURE) == []
+    assert scene.probes("FFFFF", AZURE) == []
     scene.listen("P")
-    assert "endpoint.failed" in scene.looks("F", AZURE)
+    assert "endpoint.failed" in scene.probes("F", AZURE)
 
 
 def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
@@ -535,35 +544,36 @@ def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
     scene.listen("PPPPP")
     scene.all_well()
     scene.now += 30.0
-    scene.looks("FF", AZURE)
+    scene.probes("FF", AZURE)
     told = len(scene.events)
     (endpoint,) = scene._endpoints([AZURE])
-    look = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
-    held = scene.board.observe("api", look)
-    assert held is not None
-    assert (held.recheck, held.siblings) == (True, True)
+    probe = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    held = scene.board.observe("api", probe)
+    assert held.again == scene.policy.health.recheck - probe.timings.total
+    assert {due.endpoint for due in held.others if due.policy == SENTINELS} == {endpoint for endpoint, _ in DNS}
     assert len(scene.events) == told
-    assert held.health.unseen is not None
-    assert held.health.unseen.reason is ProbeReason.VANTAGE_ISOLATED
+    unseen = scene.check_health(AZURE).unseen
+    assert unseen is not None
+    assert unseen.reason is ProbeReason.VANTAGE_ISOLATED
 
 
 def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
     scene = Doubting(sentinels=True)
     scene.listen("PPPPP")
     scene.all_well()
-    scene.looks("F")
+    scene.probes("F")
     scene.listen("FF")
-    scene.looks("F" * 20)
+    scene.probes("F" * 20)
     assert scene.names() == ["vantage.isolated"]
-    assert scene.vantage.status().silent == ("dns-201", "dns-202", "dns-203")
+    assert scene.board.vantage().silent == ("dns-201", "dns-202", "dns-203")
     scene.listen("PPPPP")
     assert scene.names() == ["vantage.isolated", "vantage.rejoined"]
 
 
 def test_a_stranger_among_the_sentinels_is_dropped() -> None:
     scene = Doubting(sentinels=False)
-    look = ProbeResult(DNS[0][0], "dns-201", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
-    assert scene.board.observe(SENTINELS, look) is None
+    probe = ProbeResult(DNS[0][0], "dns-201", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    assert scene.board.observe(SENTINELS, probe) is IN_TURN
 
 
 def test_one_failure_in_a_hundred_moves_nothing_and_raises_no_doubt() -> None:
@@ -573,7 +583,7 @@ def test_one_failure_in_a_hundred_moves_nothing_and_raises_no_doubt() -> None:
     for _ in range(2_000):
         scene.listen("P")
         for address in (AZURE, OCI, "203.0.113.10"):
-            scene.looks("F" if dice.random() < 0.01 else "P", address)
+            scene.probes("F" if dice.random() < 0.01 else "P", address)
     assert scene.names() == []
 
 
@@ -586,25 +596,25 @@ def test_a_failure_does_not_bring_back_that_a_lost_endpoint_was_well() -> None:
     scene.now += 100.0
     scene.board.settle()
     scene.events.clear()
-    assert "endpoint.recovered" not in scene.looks("F", AZURE)
+    assert "endpoint.recovered" not in scene.probes("F", AZURE)
     assert scene.health(AZURE) is Health.UNKNOWN
-    assert "endpoint.failed" in scene.looks("FF", AZURE)
+    assert "endpoint.failed" in scene.probes("FF", AZURE)
 
 
 def test_a_new_check_forgets_nothing_of_the_others() -> None:
     rules = HealthRules(fall=1, rise=2, flap_penalty=1_000.0, flap_suppress=2_500.0)
     scene = Scene(policy(health=rules))
     scene.all_well()
-    scene.looks("FPPFPPF", AZURE)
+    scene.probes("FPPFPPF", AZURE)
     deep = Check("deep", "https", 60.0, 2.0)
     newer = replace(scene.policy, checks=(*scene.policy.checks, deep))
     scene.board.watch(newer)
     assert scene.health(AZURE) is Health.UNHEALTHY
     assert scene.health(OCI) is Health.UNKNOWN  # it has yet to show itself under the new one
-    scene.looks("PPP", AZURE)
+    scene.probes("PPP", AZURE)
     assert scene.health(AZURE) is Health.UNHEALTHY  # still kept out
     scene.events.clear()
-    scene.looks("PP", OCI, check="deep")
+    scene.probes("PP", OCI, check="deep")
     assert scene.health(OCI) is Health.HEALTHY
 
 
@@ -615,9 +625,9 @@ def test_a_dependency_that_is_lost_from_sight_explains_nothing() -> None:
     knock(scene, "FFF")
     scene.now += 200.0
     scene.board.settle()
-    scene.looks("PP")
+    scene.probes("PP")
     scene.events.clear()
-    scene.looks("FFF", AZURE)
+    scene.probes("FFF", AZURE)
     (failed,) = (event for event in scene.events if isinstance(event, EndpointFailed))
     assert failed.explained_by == ()
     assert knock(scene, "PP") == ["dependency.recovered"]
@@ -630,7 +640,7 @@ def test_a_dependency_in_no_cloud_needs_a_witness_as_well() -> None:
     scene.all_well()
     scene.now += 30.0
     assert knock(scene, "FFF") == []
-    scene.looks("P", AZURE)
+    scene.probes("P", AZURE)
     assert knock(scene, "F") == ["dependency.failed"]
 
 
@@ -638,16 +648,16 @@ def test_one_failure_after_an_isolation_does_not_complete_a_run_from_before_it()
     scene = Doubting(sentinels=True)
     scene.listen("PPPPP")
     scene.all_well()
-    scene.looks("F")
+    scene.probes("F")
     scene.listen("P")
-    scene.looks("F")
+    scene.probes("F")
     scene.listen("FF")
     scene.listen("PPPPP")
     assert scene.names()[-1] == "vantage.rejoined"
     scene.now += 20.0
-    assert "endpoint.failed" not in scene.looks("F", AZURE)
+    assert "endpoint.failed" not in scene.probes("F", AZURE)
     scene.listen("P")
-    assert "endpoint.failed" in scene.looks("F", AZURE)
+    assert "endpoint.failed" in scene.probes("F", AZURE)
 
 
 def test_a_plugin_that_is_content_does_not_show_that_the_network_is_there() -> None:
@@ -655,23 +665,23 @@ def test_a_plugin_that_is_content_does_not_show_that_the_network_is_there() -> N
     found = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)), checks=checks)
     scene = Scene(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
     scene.all_well()
-    scene.looks("PP", check="disk")
+    scene.probes("PP", check="disk")
     scene.now += 30.0
-    scene.looks("F", AZURE)
-    scene.looks("P", check="disk")
-    assert scene.looks("FF", AZURE) == []
-    scene.looks("P", OCI)
-    assert "endpoint.failed" in scene.looks("F", AZURE)
+    scene.probes("F", AZURE)
+    scene.probes("P", check="disk")
+    assert scene.probes("FF", AZURE) == []
+    scene.probes("P", OCI)
+    assert "endpoint.failed" in scene.probes("F", AZURE)
 
 
 def test_to_edit_a_check_during_an_isolation_is_no_sign_that_the_network_is_back() -> None:
     scene = Doubting(sentinels=False)
     scene.all_well()
-    scene.looks("F" * 3)
+    scene.probes("F" * 3)
     assert scene.names() == ["vantage.isolated"]
     (check,) = scene.policy.checks
     scene.board.watch(replace(scene.policy, checks=(replace(check, timeout=check.timeout / 2),)))
-    scene.looks("F" * 5)
+    scene.probes("F" * 5)
     assert scene.names() == ["vantage.isolated"]
-    scene.looks("P")
+    scene.probes("P")
     assert scene.names()[-1] == "vantage.rejoined"

@@ -12,14 +12,15 @@ from support.stage import AZURE, endpoints, policy
 from support.virtual import VirtualTimetable, elapse, now, until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointLost, Event, ProbingRestored, ProbingShed
-from failoverd.core.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
+from failoverd.core.health.policy_health import FLOOR
+from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, RegionSpec
 from failoverd.ports import Cancel
 from failoverd.runtime.board import Board
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
-from failoverd.runtime.turns import AHEAD
-from failoverd.runtime.vantage import Vantage
+from failoverd.runtime.slot_clock import AHEAD
 
 LIVE = Check("live", "tcp", 10.0, 2.0)
 
@@ -61,8 +62,8 @@ class Scene:
         self.events: list[Event] = []
         self.timetable = Stoppable()
         incidents = paper_incidents(self.events.append, now)
-        vantage = Vantage(self.events.append, now, None, sentinels)
-        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, vantage)
+        table = HealthTable(now(), None, sentinels)
+        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, table)
         self.probing = Probing(
             self.timetable,
             self.board,
@@ -77,7 +78,7 @@ class Scene:
         self.board.watch(found)
         probers = {check.name: Wired(self.world, check) for check in found.checks}
         probers[LIVE.name] = self.prober
-        self.probing.watch(found.name, found.looks(), found.health, probers)
+        self.probing.watch(found.name, found.probes(), found.health, probers)
 
     def told(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -114,16 +115,16 @@ def addresses(found: Policy) -> list[str]:
 
 
 @virtually
-async def test_jitter_moves_each_look_and_never_by_more_than_it_says() -> None:
+async def test_jitter_moves_each_probe_and_never_by_more_than_it_says() -> None:
     found = region(8)
     async with scene(found, Pace(jitter=0.1)) as here:
         await here.settled(found)
         begun = now()
         await elapse(600.0)
         for address in addresses(found):
-            looks = [at for at in here.world.at(address) if at > begun]
-            gaps = [after - before for before, after in pairwise(looks)]
-            assert len(looks) in {59, 60, 61}
+            probes = [at for at in here.world.at(address) if at > begun]
+            gaps = [after - before for before, after in pairwise(probes)]
+            assert len(probes) in {59, 60, 61}
             assert max(gaps) <= 10.1 + 1e-6
             assert min(gaps) >= 9.9 - 1e-6
             assert max(gaps) - min(gaps) > 0.05
@@ -136,16 +137,16 @@ async def test_endpoints_of_one_region_never_begin_together() -> None:
         await here.settled(found)
         begun = now()
         await elapse(60.0)
-        looks = sorted(look.at for look in here.world.looks if look.at > begun)
-        assert len(looks) == pytest.approx(1_200, abs=20)
-        assert min(after - before for before, after in pairwise(looks)) > 0.01
+        probes = sorted(probe.at for probe in here.world.looks if probe.at > begun)
+        assert len(probes) == pytest.approx(1_200, abs=20)
+        assert min(after - before for before, after in pairwise(probes)) > 0.01
 
 
 # -- places ------------------------------------------------------------------------------------------------------------
 
 
 @virtually
-async def test_no_more_looks_are_under_way_than_there_are_places() -> None:
+async def test_no_more_probes_are_under_way_than_there_are_places() -> None:
     found = region(60, Check("live", "tcp", 1.0, 0.9))
     async with scene(found, Pace(max_in_flight=10)) as here:
         here.world.let(Does.DROP, *addresses(found))
@@ -170,16 +171,16 @@ async def test_an_address_that_many_checks_watch_is_not_hit_by_all_at_once() -> 
             under_way = here.probing.figures().in_flight
             most = max(most, under_way)
         assert most == 2
-        assert {look.check for look in here.world.looks} == {check.name for check in checks}
+        assert {probe.check for probe in here.world.looks} == {check.name for check in checks}
 
 
 @virtually
-async def test_a_look_whose_predecessor_is_under_way_is_skipped_and_counted() -> None:
+async def test_a_probe_whose_predecessor_is_under_way_is_skipped_and_counted() -> None:
     found = region(1, Check("live", "tcp", 1.0, 5.0), HealthRules(fall=1))
     async with scene(found, Pace(jitter=0.0)) as here:
         here.world.slow(addresses(found)[0], 3.5)
         await elapse(40.0)
-        assert max(look.abreast for look in here.world.looks) == 1
+        assert max(probe.abreast for probe in here.world.looks) == 1
         assert here.probing.figures().skipped == pytest.approx(30, abs=3)
 
 
@@ -193,19 +194,19 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         await here.settled(found)
         for address in addresses(found):
             here.world.slow(address, 0.8)
-        here.probing._places.limit = 45  # of 0.8 s each, which is 56 looks a second, of 100 that are due
+        here.probing._limiter.limit = 40  # 40 places of 0.8 s are 50 probes a second, of 100 that are due
         await until(lambda: here.told(ProbingShed), within=120.0)
         (shed,) = here.told(ProbingShed)
         assert isinstance(shed, ProbingShed)
         assert shed.factor == 2
         assert "probing 2 times less often" in shed.say()
         await elapse(5.0)
-        begun, looks = now(), len(here.world.looks)
+        begun, probes = now(), len(here.world.looks)
         await elapse(40.0)
-        assert (len(here.world.looks) - looks) / (now() - begun) == pytest.approx(50, rel=0.1)
+        assert (len(here.world.looks) - probes) / (now() - begun) == pytest.approx(50, rel=0.1)
         here.board.settle()
         assert here.told(EndpointLost) == []
-        here.probing._places.limit = 400
+        here.probing._limiter.limit = 400
         await until(lambda: here.told(ProbingRestored), within=3 * CALM)
         assert here.probing.figures().stretched == 1
         assert here.board.calm(found.name)
@@ -236,12 +237,12 @@ async def test_rechecks_keep_their_pace_while_intervals_are_stretched() -> None:
         here.world.let(Does.REFUSE, *addresses(found))
         begun = len(here.world.looks)
         await until(lambda: here.told(EndpointFailed))
-        looks = [look.at for look in here.world.looks[begun:]]
-        assert [after - before for before, after in pairwise(looks)] == pytest.approx([0.5, 0.5])
+        probes = [probe.at for probe in here.world.looks[begun:]]
+        assert [after - before for before, after in pairwise(probes)] == pytest.approx([0.5, 0.5])
 
 
 @virtually
-async def test_a_start_with_many_endpoints_does_not_look_like_overload() -> None:
+async def test_a_start_with_many_endpoints_does_not_probe_like_overload() -> None:
     found = region(200)
     async with scene(found) as here:
         await elapse(3 * (WINDOW + PATIENCE))
@@ -278,7 +279,7 @@ async def test_a_region_that_crashes_is_known_by_its_wires_without_waiting_for_a
         for tripped in here.prober.wires.values():
             tripped()
         await until(lambda: len(here.told(EndpointFailed)) == 8)
-        assert now() - crash == pytest.approx(2 * 0.5, abs=0.2)
+        assert now() - crash == pytest.approx(2 * FLOOR, abs=0.05)
 
 
 @virtually
@@ -286,27 +287,27 @@ async def test_a_wire_that_trips_proves_nothing_by_itself() -> None:
     found = region(1)
     async with scene(found, Pace(jitter=0.0)) as here:
         await here.settled(found)
-        looks = len(here.world.looks)
+        probes = len(here.world.looks)
         here.prober.wires[addresses(found)[0]]()
         await elapse(0.1)
-        assert len(here.world.looks) == looks + 1
+        assert len(here.world.looks) == probes + 1
         assert here.told(EndpointFailed) == []
 
 
 @virtually
-async def test_a_wire_that_trips_all_the_time_costs_one_look_for_each_recheck() -> None:
+async def test_a_wire_that_trips_all_the_time_costs_one_probe_for_each_recheck() -> None:
     found = region(1)
     async with scene(found, Pace(jitter=0.0)) as here:
         await here.settled(found)
-        looks = len(here.world.looks)
+        probes = len(here.world.looks)
         for _ in range(1_000):
             here.prober.wires[addresses(found)[0]]()
             await elapse(0.005)
-        assert len(here.world.looks) - looks == pytest.approx(5.0 / 0.5, abs=2)
+        assert len(here.world.looks) - probes == pytest.approx(5.0 / 0.5, abs=2)
 
 
 @virtually
-async def test_wires_give_way_to_looks_when_descriptors_run_out_and_come_back() -> None:
+async def test_wires_give_way_to_probes_when_descriptors_run_out_and_come_back() -> None:
     found = region(100, Check("live", "tcp", 1.0, 0.9), HealthRules(fall=1))
     async with scene(found, Pace(descriptors=160, max_in_flight=160)) as here:
         await elapse(5.0)
@@ -331,7 +332,7 @@ async def test_wires_give_way_to_looks_when_descriptors_run_out_and_come_back() 
 
 
 @virtually
-async def test_the_first_failure_has_the_sentinels_looked_at_at_once_and_no_oftener_than_their_recheck() -> None:
+async def test_the_first_failure_has_the_sentinels_probed_at_once_and_no_oftener_than_their_recheck() -> None:
     found = region(4)
     watched = tuple(
         (Endpoint(f"dns{number}", f"198.51.100.{number}"), Check(f"dns{number}", "tcp", 60.0, 2.0)) for number in (1, 2)
@@ -347,8 +348,8 @@ async def test_the_first_failure_has_the_sentinels_looked_at_at_once_and_no_ofte
         await until(lambda: len(here.world.looks) > begun)
         first = now()
         await elapse(0.3)
-        for address, looks in before.items():
-            assert len(here.world.at(address)) == looks + 1
+        for address, probes in before.items():
+            assert len(here.world.at(address)) == probes + 1
             assert here.world.at(address)[-1] - first < 0.2
         await until(lambda: len(here.told(EndpointFailed)) == 4)
 
@@ -366,8 +367,8 @@ async def test_a_timetable_that_stands_for_seconds_stops_nothing_and_one_that_ru
             begun = len(here.world.looks)
             for _ in range(3):
                 if not stands:
-                    await here.probing._turns._round()
-                    await here.probing._turns._round()
+                    await here.probing._slot_clock._round()
+                    await here.probing._slot_clock._round()
                 await elapse((AHEAD - 1.0) / 3)
             assert len(here.world.looks) - begun == pytest.approx(20 * (AHEAD - 1.0), abs=20)
         gaps = [

@@ -1,4 +1,4 @@
-"""Where in its interval each endpoint is looked at: evenly within a region, evenly over all slots, never in step."""
+"""Where in its interval each endpoint is probed: evenly within a region, evenly over all slots, never in step."""
 
 import random
 from collections import Counter

@@ -5,8 +5,8 @@ from typing import TypedDict, Unpack
 
 from failoverd.core.control.limits import Approved, Held, PastChange, Skipped, Step, pace
 from failoverd.core.control.plan import Plan
+from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Limits, Ration
-from failoverd.core.region import RegionHealth
 
 
 class RationSaid(TypedDict, total=False):

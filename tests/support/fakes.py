@@ -442,6 +442,7 @@ class Does(StrEnum):
     OVERLOAD = "overload"
     BLIND = "blind"  # the prober cannot look
     CRASH = "crash"  # the prober has a defect
+    ERROR = "error"  # an answer that is none of the good ones
     STUBBORN = "stubborn"  # the prober does not let itself be cancelled
 
 
@@ -503,9 +504,10 @@ class World:
                 return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
             case Does.BLIND:
                 return Outcome.BLIND, ProbeReason.NO_ROUTE
-            case Does.OVERLOAD:
+            case Does.OVERLOAD | Does.ERROR as does:
                 await asyncio.sleep(self.latency)
-                return Outcome.DEGRADED, ProbeReason.OVERLOADED
+                overload = Outcome.DEGRADED, ProbeReason.OVERLOADED
+                return overload if does is Does.OVERLOAD else (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case Does.STUBBORN:
                 return await self._hold_out(check)
             case _:

@@ -13,7 +13,8 @@ from failoverd.core.control.decide import decide
 from failoverd.core.control.decision import Decision, DecisionKind, View
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff
-from failoverd.core.health import CheckHealth, Health, Observation, Verdict, observe
+from failoverd.core.health.endpoint import CheckHealth, Health, Observation, Verdict, observe
+from failoverd.core.health.region import RegionHealth, roll_up
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import (
     WHOLE,
@@ -32,7 +33,6 @@ from failoverd.core.records import (
     Target,
     Timings,
 )
-from failoverd.core.region import RegionHealth, roll_up
 
 NOW = 1_800_000_000.0
 """The moment at which most scenes play, in seconds since the epoch."""

@@ -11,7 +11,7 @@ from support.approving import limits
 from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
 
 from failoverd.core.events import Event
-from failoverd.core.isolation import IsolationRules
+from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import (
     Check,
     Endpoint,
@@ -140,7 +140,7 @@ class Stage:
 
     async def take_up(self, found: Policy) -> None:
         """Start a policy, or run a newer revision of it."""
-        await self.runner.take_up(found, {check.name: self.world.prober(check) for _, check in found.looks()})
+        await self.runner.take_up(found, {check.name: self.world.prober(check) for _, check in found.probes()})
 
     async def kill(self) -> None:
         """It is gone, in the middle of whatever it did."""

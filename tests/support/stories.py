@@ -12,8 +12,8 @@ from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.events import Event
+from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Observed, Policy, RecordSet
-from failoverd.core.region import RegionHealth
 
 
 def as_it_is(desired: RecordSet) -> RecordSet:

@@ -6,7 +6,7 @@ from failoverd.app import kinds
 from failoverd.cli.failing import UNSOUND, unknown
 from failoverd.cli.probing.probe_rounds import PlannedProbe
 from failoverd.config.loader import Config, load_policies
-from failoverd.core.isolation import SENTINELS
+from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Policy
 
 
@@ -35,7 +35,7 @@ def _within(wanted: str | None, policies: Mapping[str, Policy], config: Config, 
     if wanted is not None and wanted not in policies:
         raise unknown("policy", wanted, policies, note)
     chosen = policies.values() if wanted is None else (policies[wanted],)
-    probes = [PlannedProbe(policy.name, endpoint, check) for policy in chosen for endpoint, check in policy.looks()]
+    probes = [PlannedProbe(policy.name, endpoint, check) for policy in chosen for endpoint, check in policy.probes()]
     sentinels = config.sentinels if wanted is None else ()
     return [*probes, *(PlannedProbe(SENTINELS, each.endpoint, each.check) for each in sentinels)]
 

@@ -13,7 +13,7 @@ from failoverd.cli.screen import Page
 from failoverd.cli.views.times import ago, clock
 from failoverd.config.locating import journal_of
 from failoverd.core.control.decision import DecisionKind
-from failoverd.core.health import Health
+from failoverd.core.health.endpoint import Health
 from failoverd.core.records import WHOLE, percentages
 from failoverd.core.status import (
     EndpointStatus,

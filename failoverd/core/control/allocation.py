@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from failoverd.core.control.eligible import names
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, Steering, apportion
-from failoverd.core.region import RegionHealth, RegionState
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Reason
 from failoverd.core.records import RecordSet, Target
-from failoverd.core.region import RegionHealth
 
 
 class DecisionKind(StrEnum):

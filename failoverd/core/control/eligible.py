@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from failoverd.core.control.decision import DecisionKind, View
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, RegionSpec
-from failoverd.core.region import RegionHealth, RegionState
 
 _TOLD = {
     RegionState.UNKNOWN: ReasonCode.REGION_UNKNOWN,

@@ -23,9 +23,9 @@ from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff, d
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
-from failoverd.core.region import RegionHealth, RegionState
 from failoverd.core.status import TargetState
 
 MOST_OVERTAKEN: Final = 100

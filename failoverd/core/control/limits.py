@@ -20,9 +20,9 @@ from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, apportion
-from failoverd.core.region import RegionHealth, RegionState
 
 LEAST_DWELL: Final = 60.0
 """Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""

@@ -14,9 +14,9 @@ from failoverd.core.control.limits import Held
 from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
 from failoverd.core.control.state import Essence, HoldTold, Told
 from failoverd.core.events import ChangeApplied, DecisionMade, DriftDetected, Event, FailoverHeld, PlanHeld, PlanRefused
+from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode, tells_health
 from failoverd.core.records import Policy, RecordSet, Target
-from failoverd.core.region import RegionState
 
 WAITS: Final = frozenset(
     {

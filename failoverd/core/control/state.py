@@ -11,9 +11,9 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import RecordSet, RecordType, Target
-from failoverd.core.region import RegionHealth, RegionState
 from failoverd.core.status import TargetState
 
 STATE_VERSION = 1

@@ -22,7 +22,8 @@ from support.sums import redone, said_shares, told
 
 from failoverd.core.control.decide import decide
 from failoverd.core.control.decision import Decision, DecisionKind, View
-from failoverd.core.health import Health
+from failoverd.core.health.endpoint import Health
+from failoverd.core.health.region import FIRST_SIGHT
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -35,7 +36,6 @@ from failoverd.core.records import (
     RecordType,
     Steering,
 )
-from failoverd.core.region import FIRST_SIGHT
 
 NORMAL = {"azure": 70, "oci": 30}
 A_DAY = 86_400.0

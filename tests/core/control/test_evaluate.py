@@ -18,9 +18,9 @@ from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import DecisionMade, FailoverHeld, IncidentClosed, PlanHeld
+from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
-from failoverd.core.region import RegionState
 from failoverd.core.status import TargetState
 
 TIGHT = limits(max_shift=2_000, shift_window=300.0, max_changes=100)

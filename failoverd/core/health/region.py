@@ -11,8 +11,9 @@ once with every one up: if both give the same state, that is the verdict; if not
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from failoverd.core.health import Health, Verdict
+from failoverd.core.health.endpoint import Health, Verdict
 from failoverd.core.records import WHOLE, HealthRules
 
 SERVING = frozenset({Health.HEALTHY, Health.DEGRADED})
@@ -25,6 +26,9 @@ _SHOWN = 4
 
 DEGRADED_WORTH = WHOLE // 2
 """What a DEGRADED endpoint adds to the score of its region, where a HEALTHY one adds `WHOLE`."""
+
+
+_WORTH: Final = {Health.HEALTHY: WHOLE, Health.DEGRADED: DEGRADED_WORTH}
 
 
 class RegionState(StrEnum):
@@ -48,10 +52,12 @@ class RegionHealth:
         known: the last verdict before it was lost from sight; UNKNOWN while there never was one.
         rule: the threshold that made the state, as a dotted policy key.
         evidence: the endpoints that do not serve, in words.
+
+    These change without a change of the verdict, and are told by whoever reads it (`HealthTable.regions`):
         failing_since: when the failures began that are being counted, or that led to its being DOWN.
-        passed_at: when the latest probe began that an endpoint of the region answered.
-        open_until: set while its own verdict is open (with every endpoint that is being looked at again taken to be
-            down it would be DOWN): the latest moment by which that is settled.
+        passed_at: when a probe began that an endpoint passed; the latest of them.
+        open_until: while its verdict is open, when that is settled at the latest. Open means that endpoints fail whose
+            own verdicts are open, and if all of these went down, so would the region.
     """
 
     name: str
@@ -107,7 +113,7 @@ def roll_up(
         now: seconds since the epoch.
     """
     was = before.last_verdict if before is not None else RegionState.UNKNOWN
-    low, high = _scores(endpoints)
+    low, high = _scores([found.state for _, found in endpoints])
     pessimist, optimist = _state(low, was, rules), _state(high, was, rules)
     state = pessimist if pessimist is optimist else RegionState.UNKNOWN
     serves = state in {RegionState.HEALTHY, RegionState.DEGRADED}
@@ -130,10 +136,17 @@ def roll_up(
     )
 
 
-def _scores(endpoints: Sequence[tuple[str, Verdict]]) -> tuple[int, int]:
-    worth = {Health.HEALTHY: WHOLE, Health.DEGRADED: DEGRADED_WORTH}
-    known = sum(worth.get(found.state, 0) for _, found in endpoints)
-    unknown = sum(WHOLE for _, found in endpoints if found.state is Health.UNKNOWN)
+def would_be_down(endpoints: Sequence[Health], health: RegionHealth, rules: HealthRules) -> bool:
+    """Whether a region that is not DOWN would be, if its endpoints were like this, and those without a verdict down."""
+    if health.state is RegionState.DOWN:
+        return False
+    return _state(_scores(endpoints)[0], health.last_verdict, rules) is RegionState.DOWN
+
+
+def _scores(endpoints: Sequence[Health]) -> tuple[int, int]:
+    """In basis points, with unknown endpoints down and up."""
+    known = sum(_WORTH.get(state, 0) for state in endpoints)
+    unknown = WHOLE * endpoints.count(Health.UNKNOWN)
     return known // len(endpoints), (known + unknown) // len(endpoints)
 
 

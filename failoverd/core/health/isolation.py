@@ -8,27 +8,27 @@ without IPv6 still judges IPv4. A failure that is an answer (`ProbeReason.is_ans
 needs no witness: it shows by itself that the network is there.
 
 Sentinels are targets that should always be reachable. An IPv4 sentinel speaks for IPv4 and for host names, an IPv6 one
-for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last look was BLIND has no voice. For
+for IPv6 and host names, a host name for IPv4 and host names. A sentinel whose last probe was BLIND has no vote. For
 host names the two ways are heard one by one: one way that is well is enough.
 
-1. When at least `sentinels` of the voices of a family are down, the vantage is isolated.
-2. No endpoint turns UNHEALTHY before more than the rest of the voices (all but `sentinels`) answered since
-   the failures began that are counted, and are well. The first failure has the sentinels looked at at once, so while
+1. When at least `sentinels` of the votes of a family are down, the vantage is isolated.
+2. No endpoint turns UNHEALTHY before more than the rest of the votes (all but `sentinels`) answered since
+   the failures began that are counted, and are well. The first failure has the sentinels probed at once, so while
    they answer this costs no time.
-3. While fewer than `sentinels` of the voices are not well, the prober is cleared, and rule 5 does not apply.
+3. While fewer than `sentinels` of the votes are not well, the prober is cleared, and rule 5 does not apply.
 
-Without a voice for a family, the other clouds are the witnesses.
+Without a vote for a family, the other clouds are the witnesses.
 
 4. No endpoint turns UNHEALTHY before some endpoint answered, of its own cloud or of another, since the failures began
    that are counted; as long as there is another cloud that was not lost long before (by `window`). The first failure
-   has one endpoint of each other cloud looked at at once, so in an outage of one cloud this costs no time.
+   has one endpoint of each other cloud probed at once, so in an outage of one cloud this costs no time.
 
-The look whose failure completes the run must have begun after that answer: a network that was away for some seconds
-leaves looks behind that time out when it is back. Rules 2 and 4 hold a verdict for no longer than `grace` after the run
-of failures was complete.
+The probe whose failure completes the run must have begun after that answer: a network that was away for some seconds
+leaves probes behind that time out when it is back. Rules 2 and 4 hold a verdict for no longer than `grace` after the
+run of failures was complete.
 
 Common cause needs no sentinel. A cloud is lost while more than half of its endpoints that this vantage watches, over
-all policies, failed without an answer in their last look that could see. An outage in one cloud is believed at once,
+all policies, failed without an answer in their last probe that could see. An outage in one cloud is believed at once,
 and so is one that comes later.
 
 5. When two or more clouds, and at least half of those watched, were lost within `window` of each other, the prober is
@@ -86,7 +86,7 @@ class IsolationRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class SentinelState:
     """One sentinel: its kind of address, and whether it is down, blind, or well, which takes a run of passes."""
 
     name: str
@@ -97,7 +97,7 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
-class CloudSight:
+class CloudState:
     """What is seen of one cloud, in one family. `lost_at` is when most of its endpoints had begun to fail."""
 
     cloud: str
@@ -141,8 +141,8 @@ class Doubt:
 
 def assess(
     family: Family,
-    clouds: Sequence[CloudSight],
-    sentinels: Sequence[Voice],
+    clouds: Sequence[CloudState],
+    sentinels: Sequence[SentinelState],
     before: Doubt | None,
     rules: IsolationRules,
     now: float,
@@ -160,14 +160,14 @@ def assess(
         now: seconds since the epoch.
         answered_at: when an endpoint in any of the clouds last answered.
     """
-    choirs = choirs_for(family, sentinels)
-    if choirs and all(_many([voice.down for voice in choir], rules) for choir in choirs):
-        voices = [voice for choir in choirs for voice in choir]
-        down = [voice.name for voice in voices if voice.down]
-        evidence = f"{len(down)} of {len(voices)} sentinels do not answer: {', '.join(down)}"
+    groups = sentinel_groups(family, sentinels)
+    if groups and all(_many([each.down for each in group], rules) for group in groups):
+        heard = [each for group in groups for each in group]
+        down = [each.name for each in heard if each.down]
+        evidence = f"{len(down)} of {len(heard)} sentinels do not answer: {', '.join(down)}"
         since = before.since if before is not None and before.cause is Cause.SENTINELS else now
         return Doubt(family, Cause.SENTINELS, since, evidence)
-    if any(not _many([not voice.well for voice in choir], rules) for choir in choirs):
+    if any(not _many([not each.well for each in group], rules) for group in groups):
         return None
     return _common_cause(family, clouds, before, rules, now, answered_at)
 
@@ -179,17 +179,17 @@ def _many(silent: Sequence[bool], rules: IsolationRules) -> bool:
 
 def _common_cause(
     family: Family,
-    clouds: Sequence[CloudSight],
+    clouds: Sequence[CloudState],
     before: Doubt | None,
     rules: IsolationRules,
     now: float,
     answered_at: float,
 ) -> Doubt | None:
-    lost = {sight.cloud: sight for sight in clouds if sight.lost}
+    lost = {each.cloud: each for each in clouds if each.lost}
     earlier = before if before is not None and before.cause is Cause.CLOUDS else None
     believed = earlier.believed & lost.keys() if earlier is not None else frozenset[str]()
     doubted = earlier.clouds & lost.keys() if earlier is not None else frozenset[str]()
-    together = _together([sight for name, sight in lost.items() if name not in believed], rules.window)
+    together = _together([each for name, each in lost.items() if name not in believed], rules.window)
     group = doubted if _enough(len(doubted), len(clouds)) else together
     if not _enough(len(group), len(clouds)):
         return replace(earlier, clouds=frozenset(), until=None, believed=believed) if earlier and believed else None
@@ -197,8 +197,8 @@ def _common_cause(
     until = _bound(earlier if doubted else None, since, rules, now, answered_at)
     if until is not None and now >= until and now - answered_at <= rules.window:
         believed, group = believed | group, frozenset()
-    watched = sum(sight.watched for sight in clouds)
-    failing = sum(sight.failing for sight in clouds)
+    watched = sum(cloud.watched for cloud in clouds)
+    failing = sum(cloud.failing for cloud in clouds)
     names = ", ".join(sorted(group or believed))
     evidence = f"{failing} of {watched} endpoints fail, {names} began together"
     return Doubt(family, Cause.CLOUDS, since, evidence, group, until, believed)
@@ -211,9 +211,9 @@ def _bound(earlier: Doubt | None, since: float, rules: IsolationRules, now: floa
     return earlier.until if earlier is not None and earlier.until is not None else now + rules.doubt
 
 
-def _together(lost: Sequence[CloudSight], window: float) -> frozenset[str]:
+def _together(lost: Sequence[CloudState], window: float) -> frozenset[str]:
     """The largest group of clouds that were lost within `window` of each other; the latest of equals."""
-    times = {sight.cloud: sight.lost_at for sight in lost if sight.lost_at is not None}
+    times = {cloud.cloud: cloud.lost_at for cloud in lost if cloud.lost_at is not None}
     groups = [
         frozenset(cloud for cloud, at in times.items() if begin <= at <= begin + window)
         for begin in sorted(times.values())
@@ -228,11 +228,11 @@ def _enough(lost: int, watched: int) -> bool:
 # -- the witness -------------------------------------------------------------------------------------------------------
 
 
-def choirs_for(family: Family, sentinels: Sequence[Voice]) -> list[list[Voice]]:
+def sentinel_groups(family: Family, sentinels: Sequence[SentinelState]) -> list[list[SentinelState]]:
     """The sentinels that can say something about a family now, together where they speak for the same way to it."""
-    heard = [voice for voice in sentinels if not voice.blind]
-    four = [voice for voice in heard if voice.family is not Family.IPV6]
-    six = [voice for voice in heard if voice.family is Family.IPV6]
+    heard = [each for each in sentinels if not each.blind]
+    four = [each for each in heard if each.family is not Family.IPV6]
+    six = [each for each in heard if each.family is Family.IPV6]
     ways = {Family.IPV4: [four], Family.IPV6: [six], Family.NAME: [four, six]}[family]
     return [way for way in ways if way]
 
@@ -242,7 +242,7 @@ def witnessed(answered: Sequence[bool], rules: IsolationRules) -> bool:
     return not _many([not each for each in answered], rules)
 
 
-def seen_elsewhere(others: Sequence[tuple[CloudSight, bool]], since: float, window: float) -> bool:
+def seen_elsewhere(others: Sequence[tuple[CloudState, bool]], since: float, window: float) -> bool:
     """Whether a failure can be believed by what other clouds show; True when none of them could show anything.
 
     One that was lost long before could not. One that was lost about when this began is suspicious, like one in sight.
@@ -252,7 +252,7 @@ def seen_elsewhere(others: Sequence[tuple[CloudSight, bool]], since: float, wind
         since: when the failures began.
         window: seconds within which clouds are lost together.
     """
-    visible = [answered for sight, answered in others if sight.lost_at is None or sight.lost_at >= since - window]
+    visible = [answered for cloud, answered in others if cloud.lost_at is None or cloud.lost_at >= since - window]
     return not visible or any(visible)
 
 

@@ -1,6 +1,6 @@
-"""One endpoint under one check, and the looks at it that are under way.
+"""One endpoint under one check as it is scheduled, and its probes that are under way.
 
-A look costs one small object and no task: the prober calls `Look.tell`.
+A probe costs one small object and no task: the prober calls `RunningProbe.tell`.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from failoverd.ports import Cancel, Prober
 
 
 @dataclass(slots=True, eq=False)
-class Look:
-    """One look under way. It is over when there is nothing left to cancel; `land` takes what it came to."""
+class RunningProbe:
+    """One probe under way. It is over when there is nothing left to cancel; `land` takes what it came to."""
 
-    lookout: "Lookout"
-    land: Callable[["Look", ProbeResult], None]
+    scheduled: "ScheduledProbe"
+    land: Callable[["RunningProbe", ProbeResult], None]
     cancel: Cancel | None = None
 
     def tell(self, result: ProbeResult) -> None:
@@ -31,12 +31,12 @@ class Look:
 
 
 @dataclass(slots=True, eq=False)
-class Lookout:
-    """One endpoint under one check, watched under the name of its policy.
+class ScheduledProbe:
+    """One endpoint under one check, probed under the name of its policy.
 
-    `number` is its place among all that is watched under that name. Times are seconds of the daemon's clock: `due` is
-    when the next look out of turn, or the one that waits for a place, should begin; `began`, when the last one did;
-    `tripped_at`, for when its trip wire last had it looked at.
+    `number` is its place among all that is probed under that name. Times are seconds of the daemon's clock: `due` is
+    when the next probe out of turn, or the one that waits for room, should begin; `began`, when the last one did;
+    `tripped_at`, for when its trip wire last had it probed.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Lookout:
     prober: Prober
     tally: ProbeTally
     number: int
-    target: str  # what must not be hit by too many looks at once, whoever has them made
-    looks: list[Look] = field(default_factory=list)
+    target: str  # what must not be hit by too many probes at once, whoever has them made
+    running: list[RunningProbe] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
     usual: float | None = None  # what the last good answer took
     watched: bool = True
-    waiting: bool = False  # for a place
+    waiting: bool = False  # for room
     due: float = 0.0
     began: float = float("-inf")
     tripped_at: float = float("-inf")
@@ -59,7 +59,7 @@ class Lookout:
 
     @property
     def group(self) -> tuple[str, str, str]:
-        """The endpoints of one region under one check of one policy, which are never looked at together."""
+        """The endpoints of one region under one check of one policy, which are never probed together."""
         return self.name, self.endpoint.region, self.check.name
 
     @property

@@ -1,36 +1,35 @@
 """What this vantage thinks of itself: whether failures are to be believed, told once when it changes.
 
-`core.isolation` has the rules. Here is what they look at, kept up to date by what changes: how many endpoints of each
-cloud failed in their last look, and how the sentinels are. A probe that passes where the last one passed costs nothing.
+`isolation` has the rules. Here is what they look at, kept up to date by what changes: how many endpoints of each cloud
+failed in their last probe, and how the sentinels are. A probe that passes where the last one passed costs nothing.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from failoverd.core.events import VantageIsolated, VantageRejoined
-from failoverd.core.health import CheckHealth, Health, Observation, observe, would_fall
-from failoverd.core.isolation import (
+from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Observation, observe, would_fall
+from failoverd.core.health.isolation import (
     NEVER,
     SENTINEL_RULES,
-    CloudSight,
+    CloudState,
     Doubt,
     Family,
     IsolationRules,
-    Voice,
+    SentinelState,
     assess,
-    choirs_for,
     family_of,
     grace,
     seen_elsewhere,
+    sentinel_groups,
     told,
     witnessed,
 )
+from failoverd.core.health.transitions import VantageTurned
 from failoverd.core.probe_reasons import Outcome
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult
 from failoverd.core.status import VantageStatus
-from failoverd.ports import Clock, Emit
 
 _Key = tuple[Family, str]
 """A cloud, as one address family sees it."""
@@ -41,11 +40,9 @@ _GRAIN: Final = 0.05
 _REMEMBERED: Final = 4_096
 """Answers: those of more than three minutes, longer than most runs of failures."""
 
-ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
-
 
 class Answers:
-    """When the endpoints of a cloud answered lately, or a sentinel; and when each of these looks had begun."""
+    """When the endpoints of a cloud answered lately, or a sentinel; and when each of these probes had begun."""
 
     __slots__ = ("_times",)
 
@@ -53,12 +50,16 @@ class Answers:
         self._times: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
 
     def heard(self, result: ProbeResult) -> None:
-        at = result.at
-        if not self._times or at - self._times[-1][0] >= _GRAIN:
-            self._times.append((at, at - result.timings.total))
+        """One of many answers: of those that come close together, one is enough."""
+        if not self._times or result.at - self._times[-1][0] >= _GRAIN:
+            self.note(result)
+
+    def note(self, result: ProbeResult) -> None:
+        """An answer that somebody may have asked for."""
+        self._times.append((result.at, result.at - result.timings.total))
 
     def between(self, since: float, until: float) -> bool:
-        """Whether a look that began after `since` was answered until then."""
+        """Whether a probe that began after `since` was answered until then."""
         began = next((began for at, began in reversed(self._times) if at <= until), NEVER)
         return began >= since
 
@@ -68,12 +69,12 @@ class Answers:
 
 
 @dataclass(slots=True, eq=False)
-class Sight:
+class FailureTrack:
     """One endpoint of one policy as the vantage counts it.
 
     Attributes:
         group: its policy and region.
-        patience: seconds from one failing look to the next, at most.
+        patience: seconds from one failing probe to the next, at most.
         quickest: the time-out of the check under which it would be asked to bear a failure out.
         began: for each failing check, when that began.
         counting: for each check, when the failures began that are being counted, passes in between or not.
@@ -91,7 +92,7 @@ class Sight:
     complete: dict[str, float] = field(default_factory=dict)
     answers: Answers = field(default_factory=Answers)
 
-    def take_over(self, earlier: "Sight", check: str, *, same: bool = True) -> None:
+    def take_over(self, earlier: "FailureTrack", check: str, *, same: bool = True) -> None:
         """What an earlier revision of the policy saw of the same endpoint under this check.
 
         Under one that is not the `same` any more its failures count no longer, but that it failed is still so: to edit
@@ -111,16 +112,18 @@ class Sight:
 
 
 @dataclass(slots=True)
-class _Sentinel:
-    voice: Voice
+class Sentinel:
+    endpoint: Endpoint
+    check: Check
+    state: SentinelState
     health: CheckHealth
     answers: Answers = field(default_factory=Answers)
 
 
-class Objection(NamedTuple):
+class Veto(NamedTuple):
     """Why a failure is not counted.
 
-    `open`: it would count if it were borne out. So it is looked at again soon, and so are those who could do that.
+    `open`: it would count if it were borne out. So it is probed again soon, and so are those who could do that.
     """
 
     why: str
@@ -131,27 +134,28 @@ class Vantage:
     """Hears every failure before it counts.
 
     Args:
-        emit: is told when the vantage begins and ends to doubt itself.
-        clock: the time.
+        told: takes it when the vantage begins and ends to doubt itself.
+        now: the time.
         rules: the numbers.
         sentinels: what should always be reachable, each with its check, by whose name it is known.
     """
 
     def __init__(
         self,
-        emit: Emit,
-        clock: Clock,
+        told: Callable[[VantageTurned], None],
+        now: float,
         rules: IsolationRules | None = None,
         sentinels: Sequence[tuple[Endpoint, Check]] = (),
     ) -> None:
-        self._emit = emit
-        self._clock = clock
+        self._told = told
         self._rules = rules or IsolationRules()
-        self._sentinels = {
-            check.name: _Sentinel(Voice(check.name, family_of(endpoint.family)), CheckHealth(since=clock()))
+        self.sentinels = {
+            check.name: Sentinel(
+                endpoint, check, SentinelState(check.name, family_of(endpoint.family)), CheckHealth(since=now)
+            )
             for endpoint, check in sentinels
         }
-        self._clouds: dict[_Key, CloudSight] = {}
+        self._clouds: dict[_Key, CloudState] = {}
         self._answers: dict[_Key, Answers] = {}
         self._groups: dict[_Key, Counter[tuple[str, str]]] = {}
         self._quickest: dict[_Key, Counter[float]] = {}
@@ -161,30 +165,29 @@ class Vantage:
         self._doubts: dict[Family, Doubt] = {}
         self._back: dict[Family, float] = {}  # when it last began to trust itself again
         self._watched: Counter[Family] = Counter()  # about a family that nobody watches there is nothing to say
-        self._since = clock()
+        self._since = now
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
-    def recount(self, come: Iterable[Sight] = (), gone: Iterable[Sight] = ()) -> None:
+    def recount(self, now: float, come: Iterable[FailureTrack] = (), gone: Iterable[FailureTrack] = ()) -> None:
         """Policies came or went. Endpoints in a cloud that is not known say nothing."""
         watched: Counter[_Key] = Counter()
         failing: Counter[_Key] = Counter()
-        for sights, sign in ((gone, -1), (come, 1)):
-            for sight in sights:
-                key = (sight.family, sight.cloud)
-                self._watched[sight.family] += sign
-                self._patience[sight.patience] += sign * bool(sight.began)
-                if not sight.cloud:
+        for tracks, sign in ((gone, -1), (come, 1)):
+            for track in tracks:
+                key = (track.family, track.cloud)
+                self._watched[track.family] += sign
+                self._patience[track.patience] += sign * bool(track.began)
+                if not track.cloud:
                     continue
                 watched[key] += sign
-                failing[key] += sign * bool(sight.began)
-                self._groups.setdefault(key, Counter())[sight.group] += sign
-                self._quickest.setdefault(key, Counter())[sight.quickest] += sign
-                sight.answers = self._answers.setdefault(key, Answers())
-        now = self._clock()
+                failing[key] += sign * bool(track.began)
+                self._groups.setdefault(key, Counter())[track.group] += sign
+                self._quickest.setdefault(key, Counter())[track.quickest] += sign
+                track.answers = self._answers.setdefault(key, Answers())
         for key, more in watched.items():
             self._groups[key], self._quickest[key] = +self._groups[key], +self._quickest[key]
-            before = self._clouds.pop(key, CloudSight(key[1], 0, 0))
+            before = self._clouds.pop(key, CloudState(key[1], 0, 0))
             after = replace(before, watched=before.watched + more, failing=before.failing + failing[key])
             lost_at = (now if before.lost_at is None else before.lost_at) if after.lost else None
             if after.watched:
@@ -193,126 +196,126 @@ class Vantage:
             self._assess(family, now)
 
     def judge(
-        self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
-    ) -> Objection | None:
+        self, track: FailureTrack, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
+    ) -> Veto | None:
         """Take notice of an outcome; returns why a failure is not to be counted, or None when it is."""
         if result.reason.is_answer:
             if check.uses_network:
-                sight.answers.heard(result)
-            self._answered(sight, result)
+                track.answers.heard(result)
+            self._answered(track, result)
             return None
         if result.outcome is not Outcome.FAIL:
             return None
         began = result.at - result.timings.total
-        counting = sight.counting.get(check.name)
-        if counting is None or not health.failures or counting < self._back.get(sight.family, NEVER):
-            sight.count_from(check.name, began)
-        self._failed(sight, result)
-        return self._objection(sight, check, result, health, rules)
+        counting = track.counting.get(check.name)
+        if counting is None or not health.failures or counting < self._back.get(track.family, NEVER):
+            track.count_from(check.name, began)
+        self._failed(track, result)
+        return self._veto(track, check, result, health, rules)
 
-    def _failed(self, sight: Sight, result: ProbeResult) -> None:
-        first = not sight.began
-        sight.began.setdefault(result.check, result.at)
+    def _failed(self, track: FailureTrack, result: ProbeResult) -> None:
+        first = not track.began
+        track.began.setdefault(result.check, result.at)
         if first:
-            self._tally(sight, 1, result.at, result.at - result.timings.total)
+            self._tally(track, 1, result.at, result.at - result.timings.total)
 
-    def _answered(self, sight: Sight, result: ProbeResult) -> None:
-        if sight.began.pop(result.check, None) is not None and not sight.began:
-            self._tally(sight, -1, result.at, result.at)
+    def _answered(self, track: FailureTrack, result: ProbeResult) -> None:
+        if track.began.pop(result.check, None) is not None and not track.began:
+            self._tally(track, -1, result.at, result.at)
 
-    def _tally(self, sight: Sight, change: int, now: float, began: float) -> None:
-        self._patience[sight.patience] += change
-        before = self._clouds.get((sight.family, sight.cloud))
+    def _tally(self, track: FailureTrack, change: int, now: float, began: float) -> None:
+        self._patience[track.patience] += change
+        before = self._clouds.get((track.family, track.cloud))
         if before is None:
             return
         after = replace(before, failing=before.failing + change)
         if after.lost != before.lost:
             after = replace(after, lost_at=began if after.lost else None)
-        self._clouds[sight.family, sight.cloud] = after
+        self._clouds[track.family, track.cloud] = after
         if after.lost != before.lost:
-            self._assess(sight.family, now)
+            self._assess(track.family, now)
 
-    def _objection(
-        self, sight: Sight, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
-    ) -> Objection | None:
-        doubt = self._doubts.get(sight.family)
+    def _veto(
+        self, track: FailureTrack, check: Check, result: ProbeResult, health: CheckHealth, rules: HealthRules
+    ) -> Veto | None:
+        doubt = self._doubts.get(track.family)
         if doubt is not None and doubt.abstains:
-            self._assess(sight.family, result.at)  # somebody may have answered, or the time be over
-            doubt = self._doubts.get(sight.family)
+            self._assess(track.family, result.at)  # somebody may have answered, or the time be over
+            doubt = self._doubts.get(track.family)
         if doubt is not None and doubt.abstains:
-            return Objection(doubt.evidence)
-        if doubt is not None and sight.cloud in doubt.believed:
+            return Veto(doubt.evidence)
+        if doubt is not None and track.cloud in doubt.believed:
             return None
         began = result.at - result.timings.total
-        if began < self._back.get(sight.family, NEVER):
-            return Objection("it began while the prober doubted itself", open=True)
+        if began < self._back.get(track.family, NEVER):
+            return Veto("it began while the prober doubted itself", open=True)
         if not would_fall(health, result.at, rules):
             return None
-        why = self._unheard(sight, sight.counting[check.name], began)
-        complete = sight.complete.setdefault(check.name, result.at)
-        if not why or result.at - complete > grace(rules, max(check.timeout, self._slowest_witness(sight))):
+        why = self._unheard(track, track.counting[check.name], began)
+        complete = track.complete.setdefault(check.name, result.at)
+        if not why or result.at - complete > grace(rules, max(check.timeout, self._slowest_witness(track))):
             return None  # borne out, or who could have done so had the time to
-        return Objection(why, open=True)
+        return Veto(why, open=True)
 
-    def _unheard(self, sight: Sight, since: float, until: float) -> str:
+    def _unheard(self, track: FailureTrack, since: float, until: float) -> str:
         """Who should have answered between these times, before a failure is believed; "" when enough have."""
-        choirs = self._choirs(sight.family)
-        if choirs:
+        groups = self._sentinel_groups(track.family)
+        if groups:
             heard = any(
-                witnessed([each.voice.well and each.answers.between(since, until) for each in choir], self._rules)
-                for choir in choirs
+                witnessed([each.state.well and each.answers.between(since, until) for each in group], self._rules)
+                for group in groups
             )
             return "" if heard else "not enough sentinels answered since it began to fail"
-        if sight.answers.between(since, until):
+        if track.answers.between(since, until):
             return ""  # somebody in its own cloud answered, perhaps itself
-        others = [(found, self._answers[key].between(since, until)) for key, found in self._others(sight)]
+        others = [(found, self._answers[key].between(since, until)) for key, found in self._others(track)]
         return (
             "" if seen_elsewhere(others, since, self._window) else "nobody in any cloud answered since it began to fail"
         )
 
-    def _slowest_witness(self, sight: Sight) -> float:
+    def _slowest_witness(self, track: FailureTrack) -> float:
         """The longest time-out of those who are asked to bear its failure out."""
-        if self._choirs(sight.family):
+        if self._sentinel_groups(track.family):
             return self._slowest_sentinel
-        return max((max(self._quickest[key]) for key, found in self._others(sight) if not found.lost), default=0.0)
+        return max((max(self._quickest[key]) for key, found in self._others(track) if not found.lost), default=0.0)
 
-    def _choirs(self, family: Family) -> list[list[_Sentinel]]:
-        choirs = choirs_for(family, [each.voice for each in self._sentinels.values()])
-        return [[self._sentinels[voice.name] for voice in choir] for choir in choirs]
+    def _sentinel_groups(self, family: Family) -> list[list[Sentinel]]:
+        groups = sentinel_groups(family, [each.state for each in self.sentinels.values()])
+        return [[self.sentinels[state.name] for state in group] for group in groups]
 
-    def _others(self, sight: Sight) -> list[tuple[_Key, CloudSight]]:
+    def _others(self, track: FailureTrack) -> list[tuple[_Key, CloudState]]:
         """The other clouds of which endpoints of the same family are watched; all of them for what is in no cloud."""
-        return [item for item in self._clouds.items() if item[0][0] is sight.family and item[0][1] != sight.cloud]
+        return [item for item in self._clouds.items() if item[0][0] is track.family and item[0][1] != track.cloud]
 
-    def witnesses(self, sight: Sight) -> list[tuple[str, str]]:
+    def witnesses(self, track: FailureTrack) -> list[tuple[str, str]]:
         """Whose answer would bear a failure out, besides sentinels: policy and region, one for each other cloud."""
-        if self._choirs(sight.family):
+        if self._sentinel_groups(track.family):
             return []
         self._turn += 1
-        groups = (list(self._groups[key]) for key, found in self._others(sight) if not found.lost)
+        groups = (list(self._groups[key]) for key, found in self._others(track) if not found.lost)
         return [group[self._turn % len(group)] for group in groups]
 
     # -- sentinels -----------------------------------------------------------------------------------------------------
 
     def observe(self, result: ProbeResult) -> Observation | None:
-        """Fold in one look at a sentinel. None when there is no such sentinel."""
-        sentinel = self._sentinels.get(result.check)
+        """Fold in one probe of a sentinel. None when there is no such sentinel."""
+        sentinel = self.sentinels.get(result.check)
         if sentinel is None:
             return None
         observation = observe(sentinel.health, result, SENTINEL_RULES)
-        sentinel.health, voice = observation.health, sentinel.voice
+        sentinel.health, state = observation.health, sentinel.state
         alive = result.outcome in ALIVE
         if alive:
-            sentinel.answers.heard(result)
+            sentinel.answers.note(result)
         down = sentinel.health.state is Health.UNHEALTHY
         after = replace(
-            voice,
+            state,
             down=down,
             blind=result.outcome is Outcome.BLIND,
             well=alive and sentinel.health.passes >= SENTINEL_RULES.rise,
         )
-        sentinel.voice = after
-        if after != voice:
+        sentinel.state = after
+        if after != state:
             for family in Family:
                 self._assess(family, result.at)
         coming_back = alive and down  # nothing can be believed before it is well
@@ -320,21 +323,21 @@ class Vantage:
 
     # -- what it thinks of itself --------------------------------------------------------------------------------------
 
-    def settle(self) -> None:
+    def settle(self, now: float) -> None:
         """Let the time pass that bounds a doubt."""
         for family in tuple(self._doubts):
-            self._assess(family, self._clock())
+            self._assess(family, now)
 
-    def status(self) -> VantageStatus:
-        voices = [sentinel.voice for sentinel in self._sentinels.values()]
+    def status(self, now: float) -> VantageStatus:
+        states = [sentinel.state for sentinel in self.sentinels.values()]
         abstaining = [doubt for doubt in self._doubts.values() if doubt.abstains]
         return VantageStatus(
-            at=self._clock(),
+            at=now,
             isolated=tuple(doubt.family.value for doubt in abstaining),
             since=min((doubt.since for doubt in abstaining), default=self._since),
             evidence=told(self._doubts),
-            sentinels=len(voices),
-            silent=tuple(sorted(voice.name for voice in voices if voice.down or voice.blind)),
+            sentinels=len(states),
+            silent=tuple(sorted(state.name for state in states if state.down or state.blind)),
         )
 
     def _assess(self, family: Family, now: float) -> None:
@@ -343,29 +346,23 @@ class Vantage:
             return
         before = self._doubts.get(family)
         clouds = [found for (kind, _), found in sorted(self._clouds.items()) if kind is family]
-        voices = [sentinel.voice for sentinel in self._sentinels.values()]
+        states = [sentinel.state for sentinel in self.sentinels.values()]
         rules = replace(self._rules, window=self._window)
         answered_at = max((each.last for (kind, _), each in self._answers.items() if kind is family), default=NEVER)
-        after = assess(family, clouds, voices, before, rules, now, answered_at=answered_at)
+        after = assess(family, clouds, states, before, rules, now, answered_at=answered_at)
         if after is None:
             self._doubts.pop(family, None)
         else:
             self._doubts[family] = after
         was, abstains = before is not None and before.abstains, after is not None and after.abstains
-        if after is not None and abstains and not was:
-            told_at = self._clock()
-            self._emit(VantageIsolated(at=told_at, family=family, cause=after.cause, evidence=after.evidence))
+        if abstains and not was:
+            self._told(VantageTurned(family, before, after))
         elif before is not None and was and not abstains:
             self._back[family] = now
-            self._rejoined(before, after, now)
+            self._told(VantageTurned(family, before, after, lasted=max(0.0, now - before.since)))
 
     @property
     def _window(self) -> float:
         """Never shorter than what the failures of one cause may lie apart."""
         slowest = max((patience for patience, failing in self._patience.items() if failing), default=0.0)
         return max(self._rules.window, 2 * slowest)
-
-    def _rejoined(self, before: Doubt, after: Doubt | None, now: float) -> None:
-        cause = "other clouds stayed in sight, so the evidence is believed" if after is not None else "it sees again"
-        lasted = max(0.0, now - before.since)
-        self._emit(VantageRejoined(at=self._clock(), family=before.family, lasted=lasted, evidence=cause))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from failoverd.ports import Cancel, Clock, Timetable
-from failoverd.runtime.lookouts import Lookout
+from failoverd.runtime.scheduled_probe import ScheduledProbe
 from failoverd.runtime.slots import Slots
 
 ROUND: Final = 1.0
@@ -20,13 +20,13 @@ AHEAD: Final = 4.0
 """Seconds that are laid out. A wall clock that was set is noticed sooner (`runtime.scheduling`)."""
 
 
-class Turns:
+class SlotClock:
     """Calls `begin` with the number of each slot in which somebody is due, and `after` with the time in each round."""
 
     def __init__(
         self,
         timetable: Timetable,
-        slots: Slots[Lookout],
+        slots: Slots[ScheduledProbe],
         clock: Clock,
         begin: Callable[[int], None],
         after: Callable[[float], None],

@@ -11,7 +11,7 @@ numbers are the policy's (`HealthRules`); docs/health.md tells the same with exa
 - `fall` counted failures make the endpoint UNHEALTHY; `rise` passes in a row make it HEALTHY.
 - A DEGRADED outcome is alive: it counts as a pass for up and down. When its share of the last `degraded_window`
   outcomes reaches `degraded_enter` the endpoint is DEGRADED, and it stays so until the share falls to `degraded_leave`.
-- A BLIND outcome says nothing about the endpoint and changes nothing. While failures are being counted it is looked
+- A BLIND outcome says nothing about the endpoint and changes nothing. While failures are being counted it is probed
   again after `recheck`, at most `fall` times, because the question is still open.
 - Warm-up: an endpoint that never had a verdict may need time to start. Its failures are not counted within `warm_up` of
   being watched. Within `warm_up` of coming up, DEGRADED outcomes do not enter the window: its caches are cold.
@@ -25,7 +25,7 @@ numbers are the policy's (`HealthRules`); docs/health.md tells the same with exa
   of one interval plus (fall - 1) x recheck.
 
 An endpoint with several checks is as healthy as the worst of them. Evidence that is too old makes it UNKNOWN: that is
-decided when it is looked at (`verdict`), because the absence of news is not an event.
+decided when it is read (`verdict`), because the absence of news is not an event.
 
 Thousands of probes a second end in `observe`, nearly all of them a pass that changes nothing. So the records here are
 tuples, evidence is put into words only when somebody reads it, and such a pass replaces the last result and no more.
@@ -34,7 +34,7 @@ tuples, evidence is put into words only when somebody reads it, and such a pass 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import WHOLE, HealthRules, ProbeResult
@@ -47,6 +47,8 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
+ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
+
 SEVERITY = (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.UNHEALTHY)
 """Mild to severe: with several checks the most severe state is the endpoint's."""
 
@@ -57,7 +59,7 @@ class CheckHealth(NamedTuple):
     `failures` and `passes` count towards the next verdict; once nothing is pending the run of passes stands at `rise`.
     `recent` holds the last outcomes, oldest first, True for a DEGRADED one; it is empty while none of them was. `since`
     is when `state` began, and while there never was a verdict, when the endpoint was first watched; `up_at` is when it
-    last came up. `blind` counts the blind looks since `last`, of which `unseen` is the latest. `last` is the last
+    last came up. `blind` counts the blind probes since `last`, of which `unseen` is the latest. `last` is the last
     result in which the prober could see; it stands last so that it alone can be replaced cheaply.
     """
 
@@ -99,7 +101,7 @@ class CheckHealth(NamedTuple):
 class Observation(NamedTuple):
     """What one outcome did: the new health, and what is worth probing out of turn.
 
-    `recheck` asks for another look at this endpoint after `HealthRules.recheck`; `siblings` for an immediate look at
+    `recheck` asks for another probe of this endpoint after `HealthRules.recheck`; `siblings` for an immediate probe of
     the other endpoints of its region, and at the sentinels.
     """
 
@@ -110,7 +112,7 @@ class Observation(NamedTuple):
 
 def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules, *, explained: bool = False) -> Observation:
     """Fold one probe outcome into what is known. `explained`: a dependency is down, so a fall is no flapping."""
-    if result.outcome is Outcome.PASS and _settled(health, rules):
+    if result.outcome is Outcome.PASS and settled(health, rules):
         return Observation(CheckHealth._make((*health[:-1], result)))
     if result.outcome is Outcome.BLIND:
         counting = health.failures > 0 and health.state is not Health.UNHEALTHY and health.blind < rules.fall
@@ -149,7 +151,7 @@ def warming(health: CheckHealth, at: float, rules: HealthRules) -> bool:
     return health.state is Health.UNKNOWN and at - health.since < rules.warm_up
 
 
-def _settled(health: CheckHealth, rules: HealthRules) -> bool:
+def settled(health: CheckHealth, rules: HealthRules) -> bool:
     """Whether a pass says nothing new: it is HEALTHY and nothing is pending."""
     return (
         health.state is Health.HEALTHY
@@ -257,7 +259,7 @@ _MANY_HALVINGS = 64
 """Beyond this the ceiling is out of reach anyway, and further on a float could not hold it."""
 
 
-# -- looking at it -----------------------------------------------------------------------------------------------------
+# -- reading it -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,7 @@ def _check_verdict(name: str, health: CheckHealth, stale_after: float, now: floa
 
 
 def _lost(name: str, health: CheckHealth, seen_at: float, stale_after: float, now: float) -> Verdict:
-    """The evidence is too old. Why the prober could not see since then is told by the last look that could not."""
+    """The evidence is too old. Why the prober could not see since then is told by the last probe that could not."""
     since, ago = seen_at + stale_after, f"since the last evidence {now - seen_at:.0f}s ago"
     if health.unseen is None:
         return Verdict(Health.UNKNOWN, since, name, health.reason, f"no probe {ago}")

@@ -1,0 +1,255 @@
+"""What the check table tells of a region while its endpoints fail, and whom it has probed for that."""
+
+from collections.abc import Iterable
+
+import pytest
+from support.stage import AWS, AZURE, OCI, policy, regions
+
+from failoverd.core.health.policy_health import FLOOR
+from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.health.table import HealthTable
+from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
+from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
+
+TOOK = 0.02
+RULES = HealthRules(fall=3, rise=2, recheck=0.5)
+PAIR = ("192.0.2.10", "192.0.2.11")
+THREE = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)), health=RULES)
+PAIRS = policy(regions=regions(azure=(40, " ".join(PAIR)), oci=(30, OCI), aws=(30, AWS)), health=RULES)
+
+
+class Scene:
+    """A table, and a clock that a script moves."""
+
+    def __init__(self, found: Policy) -> None:
+        self.now = 1_000.0
+        self.policy = found
+        self.table = HealthTable(self.now)
+        self.table.watch(found, self.now)
+        self.transitions: list[Transition] = []
+        self.due: list[ProbeDue] = []
+        self.again: float | None = None
+
+    def feed(self, outcome: Outcome, *addresses: str, after: float = 0.0, check: str = "live") -> None:
+        self.now += after
+        reason = ProbeReason.OK if outcome is Outcome.PASS else ProbeReason.STATUS_UNEXPECTED
+        for endpoint in self._endpoints(addresses):
+            result = ProbeResult(endpoint, check, outcome, reason, Timings(TOOK), self.now)
+            transitions, (self.again, others) = self.table.feed(self.policy.name, result, self.now)
+            self.transitions += transitions
+            self.due += others
+
+    def passes(self, *addresses: str, after: float = 0.0) -> None:
+        self.feed(Outcome.PASS, *addresses, after=after)
+
+    def fails(self, *addresses: str, after: float = 0.0) -> None:
+        self.feed(Outcome.FAIL, *addresses, after=after)
+
+    def all_well(self) -> None:
+        for check in self.policy.checks:
+            for _ in range(3):
+                self.feed(Outcome.PASS, after=1.0, check=check.name)
+        self.transitions.clear()
+        self.due.clear()
+
+    def region(self, name: str) -> RegionHealth:
+        return self.table.regions(self.policy.name, RecordType.A, self.now)[name]
+
+    @property
+    def called(self) -> int:
+        """How often the policy was called."""
+        return sum(1 for each in self.transitions if isinstance(each, News) and not each.more)
+
+    def asked(self) -> set[str]:
+        """The regions of which somebody is due now."""
+        return {due.endpoint.region for due in self.due if due.afresh}
+
+    def _endpoints(self, addresses: Iterable[str]) -> list[Endpoint]:
+        every = [endpoint for spec in self.policy.regions for endpoint in spec.endpoints]
+        return [endpoint for endpoint in every if not addresses or endpoint.address in addresses]
+
+
+def settled(found: Policy = THREE) -> Scene:
+    scene = Scene(found)
+    scene.all_well()
+    return scene
+
+
+# -- what a region tells -----------------------------------------------------------------------------------------------
+
+
+def test_a_region_that_is_well_says_when_it_last_passed_and_nothing_else() -> None:
+    scene = settled()
+    scene.passes(AZURE, after=7.0)
+    health = scene.region("azure")
+    assert (health.failing_since, health.open_until) == (None, None)
+    assert health.passed_at == pytest.approx(scene.now - TOOK)
+
+
+def test_the_verdict_on_a_region_is_open_from_its_first_failure_until_it_is_settled_or_could_have_been() -> None:
+    scene = settled()
+    scene.fails(AZURE, after=5.0)
+    began = scene.now - TOOK
+    health = scene.region("azure")
+    assert health.state is RegionState.HEALTHY
+    assert health.failing_since == pytest.approx(began)
+    assert health.open_until == pytest.approx(began + 3 * 0.5 + 2.0)
+    scene.fails(AZURE, after=0.5)
+    assert scene.region("azure").open_until == health.open_until
+    scene.fails(AZURE, after=0.5)
+    down = scene.region("azure")
+    assert (down.state, down.open_until) == (RegionState.DOWN, None)
+    assert down.failing_since == health.failing_since
+    assert down.passed_at is not None
+    assert down.passed_at < began
+
+
+def test_an_open_verdict_is_open_no_longer_than_it_can_take() -> None:
+    scene = settled()
+    scene.fails(AZURE)
+    scene.now += 3 * 0.5 + 2.0
+    assert scene.region("azure").open_until is None
+
+
+def test_a_failure_that_cannot_bring_its_region_down_opens_no_verdict_on_it() -> None:
+    scene = settled(PAIRS)
+    scene.fails(PAIR[0])
+    assert scene.region("azure").failing_since is not None
+    assert scene.region("azure").open_until is None
+    scene.fails(PAIR[1])
+    assert scene.region("azure").open_until is not None
+
+
+def test_passes_that_clear_the_failures_end_it_and_call_whoever_held_still() -> None:
+    scene = settled()
+    scene.fails(AZURE)
+    scene.passes(AZURE, after=0.5)
+    assert scene.region("azure").open_until is not None
+    assert scene.called == 0
+    scene.passes(AZURE, after=0.5)
+    health = scene.region("azure")
+    assert (health.state, health.failing_since, health.open_until) == (RegionState.HEALTHY, None, None)
+    assert scene.called == 1
+
+
+def test_a_region_that_came_back_fails_no_longer() -> None:
+    scene = settled()
+    for _ in range(3):
+        scene.fails(AZURE, after=0.5)
+    for _ in range(2):
+        assert scene.region("azure").failing_since is not None
+        scene.passes(AZURE, after=10.0)
+    assert scene.region("azure").failing_since is None
+
+
+def test_what_failed_long_ago_is_no_part_of_a_fall_that_begins_now() -> None:
+    scene = settled(PAIRS)
+    for _ in range(3):
+        scene.fails(PAIR[0], after=0.5)
+    scene.passes(PAIR[1])
+    scene.fails(PAIR[1], after=3_600.0)
+    assert scene.region("azure").failing_since == pytest.approx(scene.now - TOOK)
+
+
+def test_a_region_passed_when_an_endpoint_passed_all_of_its_checks() -> None:
+    checks = (Check("live", "https", 10.0, 2.0), Check("deep", "https", 60.0, 2.0))
+    scene = settled(policy(regions=regions(azure=(70, AZURE), oci=(30, OCI)), checks=checks, health=RULES))
+    earlier = scene.region("azure").passed_at
+    scene.feed(Outcome.PASS, AZURE, after=5.0, check="live")
+    assert scene.region("azure").passed_at != pytest.approx(scene.now - TOOK)
+    scene.feed(Outcome.PASS, AZURE, after=5.0, check="deep")
+    assert scene.region("azure").passed_at == pytest.approx(scene.now - TOOK - 5.0)
+    assert earlier is not None
+
+
+def test_a_newer_revision_forgets_neither_failures_nor_since_when() -> None:
+    scene = settled()
+    scene.fails(AZURE)
+    before = scene.region("azure")
+    scene.table.watch(scene.policy, scene.now)
+    assert scene.region("azure") == before
+
+
+# -- whom it has probed ------------------------------------------------------------------------------------------------
+
+
+def test_failures_that_begin_have_one_endpoint_of_each_other_region_probed_at_once() -> None:
+    scene = settled(PAIRS)
+    scene.fails(OCI)
+    asked = [due for due in scene.due if due.afresh]
+    assert sorted(due.endpoint.region for due in asked) == ["aws", "azure"]
+    assert {due.delay for due in asked} == {0.0}
+
+
+def test_each_further_failure_of_an_open_region_asks_again_but_not_all_the_time() -> None:
+    scene = settled()
+    scene.fails(AZURE)
+    scene.due.clear()
+    scene.fails(AZURE, after=0.1)
+    assert scene.asked() == set()
+    scene.due.clear()
+    scene.fails(AZURE, after=0.2)
+    assert scene.asked() == {"oci", "aws"}
+
+
+def test_nobody_asks_a_region_whose_own_verdict_is_open_or_that_is_down() -> None:
+    scene = settled()
+    scene.fails(AZURE)
+    scene.due.clear()
+    scene.fails(OCI, after=0.3)
+    assert scene.asked() == {"aws"}
+
+
+def test_a_pass_that_was_asked_for_after_a_region_is_down_calls_the_policy_once() -> None:
+    scene = settled()
+    for _ in range(3):
+        scene.fails(AZURE, after=0.5)
+    called = scene.called
+    scene.passes(OCI, after=0.1)
+    assert scene.called == called + 1
+    scene.passes(OCI, after=0.1)
+    assert scene.called == called + 1
+
+
+def test_a_pass_in_turn_is_nothing_new() -> None:
+    scene = settled()
+    (endpoint,) = (each for spec in THREE.regions for each in spec.endpoints if each.address == AZURE)
+    result = ProbeResult(endpoint, "live", Outcome.PASS, ProbeReason.OK, Timings(TOOK), scene.now)
+    assert scene.table.feed("api", result, scene.now) is NOTHING_NEW
+
+
+# -- endpoints that bear each other out --------------------------------------------------------------------------------
+
+
+def test_two_endpoints_that_fail_together_are_probed_again_after_a_moment() -> None:
+    scene = settled(PAIRS)
+    scene.fails(PAIR[0])
+    assert scene.again == 0.5 - TOOK
+    scene.due.clear()
+    scene.fails(PAIR[1], after=0.03)
+    assert scene.again == FLOOR
+    (brought_forward,) = (due for due in scene.due if due.endpoint.region == "azure")
+    assert brought_forward.endpoint.address == PAIR[0]
+    assert brought_forward.delay == pytest.approx(FLOOR - 0.03)
+
+
+def test_one_endpoint_that_fails_alone_is_in_no_such_haste() -> None:
+    scene = settled()
+    for _ in range(2):
+        scene.fails(AZURE, after=0.5)
+        assert scene.again == 0.5 - TOOK
+
+
+def test_a_pass_ends_the_haste_of_an_endpoint_and_it_begins_once_in_an_interval() -> None:
+    scene = settled(PAIRS)
+    scene.fails(*PAIR)
+    scene.passes(*PAIR, after=FLOOR)
+    assert scene.again == 0.5
+    scene.passes(*PAIR, after=0.5)
+    scene.fails(*PAIR, after=0.5)
+    assert scene.again == 0.5 - TOOK
+    scene.passes(*PAIR, after=0.5)
+    scene.passes(*PAIR, after=0.5)
+    scene.fails(*PAIR, after=10.0)
+    assert scene.again == FLOOR
