@@ -17,7 +17,7 @@ from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.policy_runner import PolicyRunner
 
-_TOGETHER: Final = 8
+_TOGETHER: Final = 32
 """Policies that are set up together: to go to a thread and back costs more than to set one up."""
 
 Equip = Callable[[Policy], Mapping[str, Prober]]

@@ -37,19 +37,28 @@ class Page:
 
     def __init__(self) -> None:
         self._segments: list[Segment] = []
+        self._plain: list[str] = []
 
     def say(self, *parts: Part) -> None:
         for part in parts:
-            text, style = (part, None) if isinstance(part, str) else (part[0], Style.parse(part[1]))
-            self._segments.append(Segment(shown(text), style))
-        self._segments.append(Segment.line())
+            if isinstance(part, str):
+                self._plain.append(shown(part))
+            else:
+                self._flush()
+                self._segments.append(Segment(shown(part[0]), Style.parse(part[1])))
+        self._plain.append("\n")
 
     def say_block(self, text: str) -> None:
         """Several lines just as they are, for a person to copy."""
-        self._segments.extend((Segment(shown(text, lines=True)), Segment.line()))
+        self._plain.append(shown(text, lines=True) + "\n")
 
     def show(self, console: Console) -> None:
+        self._flush()
         console.print(Segments(self._segments), end="", soft_wrap=True)
+
+    def _flush(self) -> None:
+        self._segments.append(Segment("".join(self._plain)))
+        self._plain.clear()
 
 
 def joined(*parts: Part) -> Text:

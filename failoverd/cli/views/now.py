@@ -124,9 +124,10 @@ def _show_regions(page: Page, regions: Sequence[RegionStatus], now: float) -> No
         for each in regions
     ]
     widths = [max(map(len, column)) for column in zip(_COLUMNS[:-1], *rows, strict=True)]
-    evidence = [_COLUMNS[-1], *(each.evidence for each in regions)]
-    for cells, last in zip((_COLUMNS[:-1], *rows), evidence, strict=True):
-        page.say("  ", *(f"{cell:<{width + 2}}" for cell, width in zip(cells, widths, strict=True)), last)
+    line = "  " + "".join(f"{{:<{width + 2}}}" for width in widths) + "{}"
+    page.say(line.format(*_COLUMNS))
+    for cells, each in zip(rows, regions, strict=True):
+        page.say(line.format(*cells, each.evidence))
 
 
 def _show_endpoints(page: Page, endpoints: Iterable[EndpointStatus], now: float) -> None:
