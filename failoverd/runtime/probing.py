@@ -189,7 +189,8 @@ class Probing:
             if not probe.watched:
                 continue
             if probe.began == float("-inf") and not probe.waiting and probe.timer is None:
-                self._later(probe, 0.0)
+                probe.due = self._newcomer_at
+                self._probe_again(probe)
             self._wires.keep(probe, self._limiter.in_flight)
         self._welcoming = asyncio.get_running_loop().call_later(BREATH, self._welcome) if self._newcomers else None
 

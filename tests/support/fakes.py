@@ -474,6 +474,9 @@ class World:
     def does(self, endpoint: Endpoint) -> Does:
         return self._does.get(endpoint.address, Does.ANSWER)
 
+    def does_at(self, address: str) -> Does:
+        return self._does.get(address, Does.ANSWER)
+
     def slow(self, address: str, latency: float) -> None:
         self._slow[address] = latency
 

@@ -180,6 +180,12 @@ class Stage:
     def generation(self, of: Policy, number: int = 0) -> int:
         return self.zonefile.generation(target(of, number))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a round is under way, or a policy is not taken up yet."""
+        booting = self._booting is not None and not self._booting.done()
+        return booting or any(found.busy for found in self.reconcilers.values())
+
     def wake(self, name: str, urgency: Urgency = Urgency.FAIL_OUT) -> None:
         self.reconcilers[name].wake(urgency)
 

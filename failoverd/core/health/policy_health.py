@@ -79,15 +79,15 @@ class EndpointHealth:
     checks: list[CheckState] = field(default_factory=list)
     verdict: Verdict = _NEVER_PROBED
     met: bool = False
-    told: tuple[Verdict, EndpointStatus] | None = None
+    _told: tuple[Verdict, EndpointStatus] | None = None
 
     def status(self, policy: str, now: float) -> EndpointStatus:
         """Where it stands: made once for each verdict, for there are many, and they are asked for often."""
-        if self.told is None or self.told[0] is not self.verdict:
-            verdict, endpoint = self.verdict, self.endpoint
+        if self._told is None or self._told[0] is not self.verdict:
+            found, endpoint = self.verdict, self.endpoint
             words = (policy, endpoint.region, endpoint.text)
-            self.told = verdict, EndpointStatus(*words, now, verdict.state, verdict.since, verdict.evidence)
-        return self.told[1]
+            self._told = found, EndpointStatus(*words, now, found.state, found.since, found.evidence)
+        return self._told[1]
 
     def state(self, check: str) -> CheckState | None:
         for state in self.checks:  # most endpoints have one
