@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     PROBER_DOUBTED = "prober_doubted"  # nobody is known to serve, and not all are known to be down
     ALL_DOWN = "all_down"  # the answer is kept
     COMMON_FALL = "common_fall"  # [wait]: `regions` would get more, and their own verdicts are open
+    COMMON_RISE = "common_rise"  # [wait]: `regions` fell together with those that are back, and are expected
     DEADBAND = "deadband"  # [step, min_step]: too little to be worth a change
     DWELL = "dwell"  # [dwell]: tuned a moment ago; resolvers still use the answer before
 

@@ -124,6 +124,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{_listed(r.regions)} may be falling for the same cause: known within {r.numbers['wait']:.1f}s, "
         "nothing moves before"
     ),
+    ReasonCode.COMMON_RISE: lambda r: (
+        f"{_listed(r.regions)} fell together with those that are back, and is waited for: at most "
+        f"{r.numbers['wait']:.1f}s, nothing moves before"
+    ),
     ReasonCode.COMMON_RETURN: lambda r: (
         f"{_listed(r.regions)} fell together with all the others, so no hold keeps it out"
     ),

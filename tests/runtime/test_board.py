@@ -88,14 +88,14 @@ def test_a_failing_endpoint_opens_the_incident_before_its_first_symptom_which_ca
     scene.all_well()
     assert scene.probes("FF", AZURE) == []
     assert scene.probes("F", AZURE) == ["incident.opened", "endpoint.failed", "region.failed"]
-    assert {event.incident_id for event in scene.events} == {"inc-1"}
+    assert {event.incident_id for event in scene.events} == {scene.incidents.id_of("api")}
     opened, failed, region = scene.events
     assert isinstance(opened, IncidentOpened)
     assert AZURE in opened.cause
     assert dict(failed.facts()) == {
         "at": scene.now,
         "policy": "api",
-        "incident_id": "inc-1",
+        "incident_id": scene.incidents.id_of("api"),
         "region": "azure",
         "endpoint": AZURE,
         "check": "live",
@@ -228,7 +228,7 @@ def test_a_flapping_endpoint_is_said_to_be_kept_out_once() -> None:
     assert scene.probes("PP", AZURE) == ["endpoint.suppressed"]
     assert scene.probes("PPPPPP", AZURE) == []
     assert scene.health(AZURE) is Health.UNHEALTHY
-    assert scene.events[-1].incident_id == "inc-1"
+    assert scene.events[-1].incident_id == scene.incidents.id_of("api")
     scene.now += 900.0
     assert scene.probes("P", AZURE) == ["endpoint.recovered", "region.recovered"]
 

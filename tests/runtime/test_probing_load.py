@@ -194,7 +194,7 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         await here.settled(found)
         for address in addresses(found):
             here.world.slow(address, 0.8)
-        here.probing._limiter.limit = 40  # 40 places of 0.8 s are 50 probes a second, of 100 that are due
+        here.probing._limiter.limit = 45  # of 0.8 s each, which is 56 probes a second, of 100 that are due
         await until(lambda: here.told(ProbingShed), within=120.0)
         (shed,) = here.told(ProbingShed)
         assert isinstance(shed, ProbingShed)

@@ -26,10 +26,14 @@ from support.stage import (
 )
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.codec import load
+from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.outcome import Estate
 from failoverd.core.errors import Permanent, ProviderError, RateLimited
 from failoverd.core.events import (
     ChangeApplied,
     ChangeVerified,
+    DecisionCrashed,
     DecisionMade,
     FailoverHeld,
     IncidentClosed,
@@ -39,10 +43,11 @@ from failoverd.core.events import (
     TargetDelayed,
 )
 from failoverd.core.reasons import Cause, ReasonCode
-from failoverd.core.records import Marker, Policy, RecordType
+from failoverd.core.records import Marker, Policy, RecordSet, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.agenda import GATHER
+from failoverd.runtime.target_worker import Inputs
 
 # -- from the first look to the way back -------------------------------------------------------------------------------
 
@@ -365,3 +370,46 @@ async def test_a_region_that_is_ill_as_well_is_not_blamed_for_a_change_that_it_h
         _, out, back = stage.told(ChangeApplied)
         assert [AZURE in reason.detail for reason in out.evidence] == [True]
         assert back.evidence == ()
+
+
+# -- what is counted, and what goes wrong in a stage -------------------------------------------------------------------
+
+
+@virtually
+async def test_limits_are_the_records_and_not_the_processs() -> None:
+    """Two daemons with journals of their own, on one zone: what one spends, the other has not."""
+    found = policy(limits=limits(max_changes=2, changes_window=3_600.0, shift_window=1.0), failback_after=10.0)
+    one = Stage()
+    other = Stage(zonefile=one.zonefile, world=one.world)
+    async with playing(found, stage=one), playing(found, stage=other):
+        await normal(one)
+        for _ in range(4):
+            one.fails(AZURE)
+            await until(one.steers(found, oci=100.0))
+            one.heals(AZURE)
+            await until(lambda: one.board.calm("api") and other.board.calm("api"))
+            await elapse(30.0)
+        returns = [write for write in one.zonefile.writes[1:] if len(write.records.serving) == 2]
+        assert len(returns) == 2
+
+
+@virtually
+async def test_a_defect_in_a_stage_isolates_its_target_and_can_be_played_again() -> None:
+    async with playing(API, stage=Stage()) as stage:
+        await normal(stage)
+
+        def defect(desired: RecordSet) -> RecordSet:
+            raise KeyError(desired.ttl)
+
+        stage.dns.normalise = defect  # type: ignore[method-assign]
+        stage.fails(AZURE)
+        await until(lambda: stage.told(DecisionCrashed))
+        await elapse(30.0)
+        (crashed,) = stage.told(DecisionCrashed)
+        assert stage.shares(API) == NORMAL
+        assert "KeyError" in crashed.error
+        again = load(Inputs, crashed.inputs)
+        with pytest.raises(KeyError):
+            evaluate(API, again.state, again.observed, Estate("prod", defect), again.now)
+        outcome = evaluate(API, again.state, again.observed, Estate("prod", lambda desired: desired), again.now)
+        assert outcome.shares == {"oci": 10_000}

@@ -65,7 +65,7 @@ class View:
         returning: regions that a person brings back now, whatever `failback` says.
         drifted: whether somebody else changed the record since it was verified.
         last_shares: the shares by region that `last_good` was published for, in basis points.
-        fell_together: regions that were withdrawn in a fall of all regions: they come back without a hold.
+        common_fall: regions of a fall of all regions that is not over.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -75,7 +75,7 @@ class View:
     returning: frozenset[str] = frozenset()
     drifted: bool = False
     last_shares: Mapping[str, int] = field(default_factory=dict)
-    fell_together: frozenset[str] = frozenset()
+    common_fall: frozenset[str] = frozenset()
 
     @property
     def emptied(self) -> bool:

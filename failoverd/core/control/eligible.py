@@ -8,6 +8,8 @@
    then they fall within moments. So a region gets more only if it has passed a probe since the falling one began to
    fail, and not while its own verdict is open. That costs a well region the round trip of a probe, and a doubtful one
    no longer than its verdict can take.
+4. The way back from it. When the first region of such a fall is back, the others are waited for as long as one cause
+   takes to show everywhere; so the answer of before stands, and nobody is sent what all of them carried.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,6 +70,10 @@ def eligible(policy: Policy, specs: list[RegionSpec], view: View, published: Map
     if not serving and (frozen or len(unknown) == len(specs)):
         reasons.append(Reason(ReasonCode.PROBER_DOUBTED, "checks"))
         return Eligible(DecisionKind.HOLD_NO_VERDICT, unknown=True, reasons=tuple(reasons))
+    rising = _rising(policy, serving, view, published)
+    if rising is not None and now < rising[1]:
+        reasons.append(Reason(ReasonCode.COMMON_RISE, "health", regions=rising[0], numbers={"wait": rising[1] - now}))
+        return Eligible(DecisionKind.HOLD_COMMON_FALL, reasons=tuple(reasons), until=rising[1])
     capped = _capped(policy, serving, view, published, now)
     return Eligible(None, serving, frozen, capped, bool(unknown), tuple(reasons))
 
@@ -112,6 +118,26 @@ def _capped(
             if known_at > now:
                 capped[spec.name] = known_at
     return capped
+
+
+def _rising(
+    policy: Policy, serving: Iterable[RegionSpec], view: View, published: Mapping[str, int]
+) -> tuple[tuple[str, ...], float] | None:
+    """Regions of a common fall that are down still while others are back, and until when they are waited for.
+
+    What made them fall ends for all of them at about the same time, and whoever is back first cannot carry everything.
+    """
+    fallen = (name for name in sorted(view.common_fall) if published.get(name) and name in view.regions)
+    awaited = tuple(name for name in fallen if view.regions[name].state is RegionState.DOWN)
+    back = [view.regions[spec.name].well_since for spec in serving if spec.name in view.common_fall]
+    first = min((since for since in back if since is not None), default=None)
+    return (awaited, first + shown_within(policy)) if awaited and first is not None else None
+
+
+def shown_within(policy: Policy) -> float:
+    """Seconds within which one cause shows in all regions: an interval, and what a verdict takes, down or up."""
+    slowest = max((check.every + check.timeout for check in policy.checks), default=0.0)
+    return slowest + max(policy.health.fall, policy.health.rise) * policy.health.recheck
 
 
 def settled_within(policy: Policy) -> float:

@@ -15,7 +15,7 @@ from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View
 from failoverd.core.control.drift import DriftAction, accepting, respond
-from failoverd.core.control.eligible import settled_within
+from failoverd.core.control.eligible import shown_within
 from failoverd.core.control.identity import identity
 from failoverd.core.control.limits import Approved, Held, PastChange, Skipped, Step, pace, worst
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
@@ -119,7 +119,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         returning=case.state.returning,
         drifted=drifted(observed, good),
         last_shares=good.shares if good is not None else {},
-        fell_together=frozenset(memory.fell_together),
+        common_fall=frozenset(memory.common_fall),
     )
 
 
@@ -133,18 +133,18 @@ def _identified(decision: Decision, memory: TargetMemory) -> Decision:
 
 
 def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> TargetMemory:
-    """Remember which regions were withdrawn in a fall of all regions, until they are published again.
+    """Remember a fall of all regions until all of them are published and serve.
 
     They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes.
     """
     down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
-    fell = {name: since for name, since in memory.fell_together.items() if down.get(name, since) == since}
+    fell = {name: since for name, since in memory.common_fall.items() if down.get(name, since) == since}
     if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
-        window = max((check.every for check in case.policy.checks), default=0.0) + settled_within(case.policy)
         last = max(down.values())
-        fell |= {name: since for name, since in down.items() if last - since <= window}
+        fell |= {name: since for name, since in down.items() if last - since <= shown_within(case.policy)}
     published = view.shares(case.region_of)
-    return replace(memory, fell_together={name: since for name, since in fell.items() if not published.get(name)})
+    over = all(published.get(name) and name not in down for name in fell)
+    return replace(memory, common_fall={} if over else fell)
 
 
 # -- what is done ------------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def with_failback(
 
 def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) -> Allocation:
     """The same, saying who comes back without a hold."""
-    back = tuple(name for name in shared.shares if name in view.fell_together and not published.get(name))
+    back = tuple(name for name in shared.shares if name in view.common_fall and not published.get(name))
     if not back:
         return shared
     reason = Reason(ReasonCode.COMMON_RETURN, "failback", regions=back)
@@ -69,7 +69,7 @@ def _held_back(
         return {}  # a record that answers nothing has nobody to hold back
     held = {}
     for spec in serving:
-        free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.fell_together
+        free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
         if free:
             continue
         if policy.failback_after is None:

@@ -346,14 +346,16 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
         whole = replace(whole, note=LimitNote.BEFORE_EDIT)
     if count.passed and whole.passed:
         return _sealed(step.plan, step, (*_end_state(step.plan, step), whole, count), {cause: distance})
-    again = _freed_at(step, done, cause)
+    again = _freed_at(step, done, cause, distance)
     if count.passed and left > 0:
         smaller = _smaller(step, replan, rest, Fraction(left, distance), left)
         if smaller is not None:
             checks = (*_end_state(smaller, step), replace(whole, passed=True, note=LimitNote.SMALLER), count)
             used = shift(rest, smaller.shares_after)
             made = PastChange(smaller.id, step.now, step.before, smaller.shares_after, {cause: used})
-            return replace(_sealed(smaller, step, checks, {cause: used}), until=_freed_at(step, [*done, made], cause))
+            return replace(
+                _sealed(smaller, step, checks, {cause: used}), until=_freed_at(step, [*done, made], cause, distance)
+            )
         if moved == 0:
             checks = (*_end_state(step.plan, step), replace(whole, passed=True, note=LimitNote.INDIVISIBLE), count)
             return _sealed(step.plan, step, checks, {cause: distance})
@@ -396,8 +398,11 @@ def _values_now(step: Step) -> Mapping[str, tuple[str, ...]]:
     return {name: stays[name] or values for name, values in step.decision.values.items()}
 
 
-def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause) -> float | None:
-    """When the windows have forgotten enough that more may be done; None when nothing was spent."""
+def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause, distance: int) -> float | None:
+    """When the windows have forgotten enough that more may be done; None when nothing was spent.
+
+    A change of answers that moves no traffic (`distance` 0) takes one of the changes, and nothing of the shift.
+    """
     ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
     moments = sorted(change.at + window for change in done for window in (ration.shift_window, ration.changes_window))
     for moment in (moment for moment in moments if moment > step.now):
@@ -407,7 +412,7 @@ def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause) -> float | N
             for change in done
             if change.at + ration.shift_window > moment
         )
-        if recent < ration.max_changes and moved < ration.max_shift:
+        if recent < ration.max_changes and (moved < ration.max_shift or distance == 0):
             return moment
     return None
 

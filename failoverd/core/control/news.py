@@ -28,6 +28,7 @@ WAITS: Final = frozenset(
         ReasonCode.NO_VERDICT,
         ReasonCode.PROBER_DOUBTED,
         ReasonCode.COMMON_FALL,
+        ReasonCode.COMMON_RISE,
         ReasonCode.COMMON_RETURN,
     }
 )

@@ -547,21 +547,34 @@ def test_who_was_withdrawn_in_a_common_fall_comes_back_without_a_hold() -> None:
     story.look(a="U")
     assert story.published == {"b": 60, "c": 40}
     story.look(2.0, b="U", c="U")
-    assert set(story.memory.fell_together) == {"a"}
+    assert set(story.memory.common_fall) == {"a", "b", "c"}
     outcome = story.look(30.0, a="H", b="H", c="H")
     assert story.published == {"a": 50, "b": 30, "c": 20}
     assert ReasonCode.COMMON_RETURN in codes(outcome)
-    assert not story.memory.fell_together or story.look(1.0).kind is OutcomeKind.IN_SYNC
+    assert story.look(1.0).kind is OutcomeKind.IN_SYNC
+    assert not story.memory.common_fall
 
 
 def test_who_fell_alone_before_the_others_does_not() -> None:
     story = begun(THREE)
     story.look(a="U")
     story.look(3_600.0, b="U", c="U")
-    assert not story.memory.fell_together
+    assert set(story.memory.common_fall) == {"b", "c"}
     outcome = story.look(30.0, a="H", b="H", c="H")
     assert story.published == {"b": 60, "c": 40}
     assert ReasonCode.FAILBACK_HOLD in codes(outcome)
+
+
+def test_while_a_common_fall_ends_the_others_are_waited_for_and_then_left() -> None:
+    story = begun(THREE)
+    story.look(a="U", b="U", c="U")
+    outcome = story.look(30.0, b="H")
+    assert outcome.decision.kind is DecisionKind.HOLD_COMMON_FALL
+    assert ReasonCode.COMMON_RISE in codes(outcome)
+    assert outcome.until is not None
+    assert story.published == {"a": 50, "b": 30, "c": 20}
+    story.look(outcome.until - story.now)
+    assert story.published == {"b": 100}
 
 
 def test_when_all_are_down_normal_is_published_whatever_is_spent() -> None:
