@@ -15,6 +15,7 @@ from failoverd.core.events import ChangeApplied, ChangeDisputed, ChangeVerified,
 from failoverd.core.records import Marker, RecordSet, RecordType, Target
 from failoverd.ports import Nameserver, Nameservers, Provider, Question, Statement
 from failoverd.runtime.proving import ABREAST, ABREAST_AT_ONE, Prover
+from failoverd.telemetry import prose
 
 
 def lagging(stage: Stage) -> Zonefile:
@@ -78,7 +79,7 @@ async def test_where_nobody_is_to_be_asked_the_read_back_is_all_the_proof_there_
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert verified.servers == 0
-        assert verified.say().endswith("no authoritative server was asked")
+        assert prose.say(verified).endswith("no authoritative server was asked")
         assert stage.authorities.asked == []
 
 
@@ -90,7 +91,7 @@ async def test_a_server_to_which_there_is_no_way_is_named_and_not_waited_for() -
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert (verified.servers, verified.unasked) == (1, (str(NS2),))
-        assert str(NS2) in verified.say()
+        assert str(NS2) in prose.say(verified)
 
 
 # -- somebody does not -------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ async def test_a_server_that_does_not_answer_is_silent_and_does_not_disagree() -
         await until(lambda: disputes(stage))
         (dispute,) = disputes(stage)
         assert (dispute.agreeing, dispute.disagreeing, dispute.silent) == ((str(NS1),), (), (str(NS2),))
-        assert f"{NS2} is silent" in dispute.say()
+        assert f"{NS2} is silent" in prose.say(dispute)
         stage.authorities.silent.clear()
         await until(lambda: stage.told(ChangeVerified))
 

@@ -20,7 +20,7 @@ from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.core.status import RegionStatus, VantageStatus
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
-from failoverd.telemetry import exposing
+from failoverd.telemetry import exposing, prose
 from failoverd.telemetry.exposing import exposed
 from failoverd.telemetry.metrics import Metrics
 
@@ -134,7 +134,7 @@ async def test_a_port_that_somebody_else_has_is_said_and_stops_nothing(tmp_path:
     async with server, running(tmp_path, f"127.0.0.1:{port}") as (events, _):
         (failed,) = [event for event in events if isinstance(event, MetricsFailed)]
     assert failed.listen == f"127.0.0.1:{port}"
-    assert "already in use" in failed.say()
+    assert "already in use" in prose.say(failed)
 
 
 # -- the numbers -------------------------------------------------------------------------------------------------------
