@@ -23,8 +23,8 @@ from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Marker, Policy, Target
 from failoverd.operations.session import Session
 from failoverd.runtime.board import Board
-from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.scheduling import ApTimetable
 from failoverd.runtime.states import States
@@ -101,7 +101,7 @@ async def _planned(
     state = await session.recalled(policy, target)
     state = replace(state, verdicts=_with_past(health, state.verdicts, believed=session.fresh), returning=returning)
     outcome = evaluate(policy, state, observed, session.estate(target), session.clock())
-    by_hand = manual(provider, outcome.plan) if outcome.plan is not None else ""
+    by_hand = manual_command(provider, outcome.plan) if outcome.plan is not None else ""
     return Finding(target, outcome, manual=by_hand)
 
 

@@ -24,9 +24,9 @@ from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.agenda import Agenda
 from failoverd.runtime.applying import Applier
-from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.states import States, Verdicts
 from failoverd.runtime.supervising import backoff
 
@@ -189,7 +189,7 @@ class TargetWorker:
         if outcome.kind is OutcomeKind.WRITE:
             await self._write(outcome)
         else:
-            by_hand = manual(self._provider, outcome.plan) if outcome.plan is not None else ""
+            by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None)
 
@@ -251,7 +251,7 @@ class TargetWorker:
         self.agenda.again(delay, self._urgency)
         if self._wanted is None and isinstance(error, ProviderError):
             self._wanted = self._foresee(now)
-        by_hand = manual(self._provider, self._wanted) if self._wanted is not None else ""
+        by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""
         after, events = progress.delayed(state, self.target, error, self._wanted, delay, now)
         tools.states.put(after)
         for event in events:
@@ -296,7 +296,7 @@ class TargetWorker:
     def _with_command(self, event: Event, outcome: Outcome) -> Event:
         """With the command that does the same without failoverd."""
         if isinstance(event, PlanHeld) and outcome.plan is not None:
-            return replace(event, manual=manual(self._provider, outcome.plan))
+            return replace(event, manual=manual_command(self._provider, outcome.plan))
         return event
 
     async def _settle(self, status: TargetStatus) -> None:

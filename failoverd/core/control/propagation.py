@@ -1,4 +1,4 @@
-"""Whether a server says what a plan wrote. Pure: what was heard goes in, a verdict comes out.
+"""Whether the authoritative servers say what a plan wrote: what was heard goes in, who agrees comes out.
 
 A server agrees when its marker says the plan's generation and everything that it answers is among the plan's answers. A
 server that answers with the whole record has to answer with exactly those; one that draws a value by weight is asked
@@ -12,8 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import AliasTarget
-from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
+from failoverd.core.records import AliasTarget, Marker, RecordKey
 
 MARKED_DRAWS: Final = 3
 """How often a server that draws its answer is asked, where the marker tells the generation."""
@@ -24,7 +23,67 @@ UNMARKED_DRAWS: Final = 8
 _MOST_SAID: Final = 8
 
 
-class Verdict(StrEnum):
+@dataclass(frozen=True, slots=True, order=True)
+class Nameserver:
+    """One address of an authoritative server. `name` is its name in the delegation; empty where it was configured."""
+
+    address: str
+    port: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        where = f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return f"{self.name} ({where})" if self.name else where
+
+
+@dataclass(frozen=True, slots=True)
+class Nameservers:
+    """Who answers for a target, and how their answers are to be read.
+
+    `servers` is empty where nobody is to be asked. `marked`: the marker stands beside the name as TXT. `whole`: an
+    answer holds every value of the record, not one that is drawn by weight.
+    """
+
+    servers: tuple[Nameserver, ...]
+    marked: bool = True
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one server is asked: the record, `times` times, and before it the marker if it is `marked`."""
+
+    key: RecordKey
+    marked: bool
+    times: int
+
+
+class Hearing(StrEnum):
+    ANSWERED = "answered"
+    SILENT = "silent"  # nothing came back that could be an answer
+    UNREACHABLE = "unreachable"  # this host has no way there (no IPv6, say), which tells nothing about the server
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one server said. `answers` are the values that each answer held; `trouble`, what was wrong, in words."""
+
+    server: Nameserver
+    hearing: Hearing
+    answers: tuple[frozenset[str], ...] = ()
+    marker: Marker | None = None
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        if self.trouble:
+            return self.trouble
+        values = sorted(frozenset[str]().union(*self.answers))
+        more = f" and {len(values) - _MOST_SAID} more" if values[_MOST_SAID:] else ""
+        generation = f", generation {self.marker.generation}" if self.marker is not None else ""
+        return (", ".join(values[:_MOST_SAID]) or "no answer") + more + generation
+
+
+class Agreement(StrEnum):
     AGREES = "agrees"
     DISAGREES = "disagrees"
     OVERTAKEN = "overtaken"  # it has a newer generation than the plan
@@ -38,15 +97,15 @@ def question(plan: Plan, who: Nameservers) -> Question:
     return Question(plan.target.key, who.marked, 1 if who.whole else draws)
 
 
-def judge(said: Statement, plan: Plan, who: Nameservers) -> Verdict:
+def judge(said: Statement, plan: Plan, who: Nameservers) -> Agreement:
     if said.hearing is Hearing.SILENT:
-        return Verdict.SILENT
+        return Agreement.SILENT
     if said.hearing is Hearing.UNREACHABLE:
-        return Verdict.UNASKED
+        return Agreement.UNASKED
     newer = said.marker is not None and said.marker.generation > plan.generation
     if not said.trouble and (newer or not who.marked or _carries(said, plan)) and _answers(said, plan, who):
-        return Verdict.AGREES
-    return Verdict.OVERTAKEN if newer else Verdict.DISAGREES
+        return Agreement.AGREES
+    return Agreement.OVERTAKEN if newer else Agreement.DISAGREES
 
 
 def _carries(said: Statement, plan: Plan) -> bool:
@@ -64,7 +123,7 @@ def _answers(said: Statement, plan: Plan, who: Nameservers) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Propagation:
     """What every server last said of one plan. `detail` tells why none was asked."""
 
     agreeing: frozenset[Nameserver] = frozenset()
@@ -74,18 +133,18 @@ class Standing:
     overtaken: bool = False
     detail: str = ""
 
-    def after(self, heard: Sequence[tuple[Statement, Verdict]]) -> "Standing":
+    def after(self, heard: Sequence[tuple[Statement, Agreement]]) -> "Propagation":
         """What is known once everybody who had not agreed before was asked."""
 
-        def told(wanted: Verdict) -> list[Statement]:
-            return [said for said, verdict in heard if verdict is wanted]
+        def told(wanted: Agreement) -> list[Statement]:
+            return [said for said, agreement in heard if agreement is wanted]
 
-        return Standing(
-            agreeing=self.agreeing | {said.server for said in told(Verdict.AGREES)},
-            unasked=tuple(said.server for said in told(Verdict.UNASKED)),
-            disagreeing=tuple(f"{said.server} says {words(said)}" for said in told(Verdict.DISAGREES)),
-            silent=tuple(said.server for said in told(Verdict.SILENT)),
-            overtaken=bool(told(Verdict.OVERTAKEN)),
+        return Propagation(
+            agreeing=self.agreeing | {said.server for said in told(Agreement.AGREES)},
+            unasked=tuple(said.server for said in told(Agreement.UNASKED)),
+            disagreeing=tuple(f"{said.server} says {said}" for said in told(Agreement.DISAGREES)),
+            silent=tuple(said.server for said in told(Agreement.SILENT)),
+            overtaken=bool(told(Agreement.OVERTAKEN)),
         )
 
     @property
@@ -98,13 +157,3 @@ class Standing:
         unasked = tuple(f"{server} cannot be asked from here" for server in self.unasked)
         told = (*self.disagreeing, *silent, *unasked, *([self.detail] if self.detail else []))
         return "; ".join(told) or "nobody was heard yet"
-
-
-def words(said: Statement) -> str:
-    """What a server said, for people."""
-    if said.trouble:
-        return said.trouble
-    values = sorted(frozenset[str]().union(*said.answers))
-    shown = ", ".join(values[:_MOST_SAID]) + (f" and {len(values) - _MOST_SAID} more" if values[_MOST_SAID:] else "")
-    generation = f", generation {said.marker.generation}" if said.marker is not None else ""
-    return (shown or "no answer") + generation
