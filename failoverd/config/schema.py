@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from failoverd.config.locating import DEFAULT_JOURNAL
 from failoverd.config.values import (
     DURATION,
+    Allowance,
     ChangeRate,
     EndpointText,
     Name,
     Pause,
     Percent,
-    Rate,
     Share,
     ShiftRate,
     Ttl,
@@ -192,10 +192,11 @@ class LimitsEntry(Settings):
         default=_LIMITS.min_regions, ge=1, le=_MAX_REGIONS, description="regions that must stay in the answer"
     )
     max_shift: ShiftRate = Field(
-        default=Rate(_LIMITS.tuning.max_shift, _LIMITS.tuning.shift_window), description=f"{_SHIFT}, for either cause"
+        default=Allowance(_LIMITS.tuning.max_shift, _LIMITS.tuning.shift_window),
+        description=f"{_SHIFT}, for either cause",
     )
     max_changes: ChangeRate = Field(
-        default=Rate(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
+        default=Allowance(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
         description=f"{_CHANGES}, for either cause",
     )
     tuning: RationEntry = Field(

@@ -47,7 +47,7 @@ FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
 
-class Names:
+class NameLocks:
     """One writer per name: who reads in order to write holds the name's lock, for its record types share a marker.
 
     Whether the names of one zone can be written at the same time is known to their provider, which puts them into one
@@ -70,7 +70,7 @@ class Tools:
     states: States
     journal: JournalWriter
     applier: Applier
-    names: Names
+    names: NameLocks
     emit: Emit
     clock: Clock
     owner: str
@@ -287,7 +287,7 @@ class TargetWorker:
         if error == self._crashed:
             return
         self._crashed = error
-        inputs = codec.dump(Inputs(state, observed, now, self._policy.source.revision))
+        inputs = codec.dump(DecisionInputs(state, observed, now, self._policy.source.revision))
         names = news.names(self.target, news.id_of(state.incident), now)
         self._tools.emit(DecisionCrashed(**names, error=error, inputs=inputs))
 
@@ -308,7 +308,7 @@ class TargetWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class DecisionInputs:
     """What one evaluation looked at, besides the policy file: enough to play it again."""
 
     state: PolicyState
