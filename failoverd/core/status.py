@@ -26,14 +26,15 @@ class TargetState(StrEnum):
 class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
-    `kind` is what kind of answer was decided on, `checks` are the limits in the way, `until` the first moment at
-    which time alone would change anything.
+    `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
+    limits in the way, `until` the first moment at which time alone would change anything.
     """
 
     target: Target
     at: float
     state: TargetState
     kind: str = ""
+    cause: str = ""
     generation: int = 0
     wanted: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, int] = field(default_factory=dict)
