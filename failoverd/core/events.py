@@ -296,7 +296,7 @@ class ProbingEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbingShed(ProbingEvent):
-    """This host cannot keep the schedule, so it looks less often. Re-checks of open verdicts keep their pace."""
+    """This host cannot keep the schedule, so it probes less often. Re-checks of open verdicts keep their pace."""
 
     name: ClassVar[str] = "probing.shed"
     level: ClassVar[Level] = Level.WARNING

@@ -104,7 +104,7 @@ class VantageStatus:
     """What the prober thinks of its own network.
 
     `isolated` lists the address families in which it abstains, `since` when the first of them began, or when it was
-    started. Of `sentinels` configured, those in `silent` are down or cannot be looked at.
+    started. Of `sentinels` configured, those in `silent` are down or cannot be probed.
     """
 
     at: float
@@ -119,8 +119,8 @@ class VantageStatus:
 class ProbingStatus:
     """How probing keeps up.
 
-    Of the last seconds: `rate` looks a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
-    the last minute: `lag_max`. Since the start: `skipped` looks. Intervals are `stretched` times as long as written.
+    Of the last seconds: `rate` probes a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
+    the last minute: `lag_max`. Since the start: `skipped` probes. Intervals are `stretched` times as long as written.
     """
 
     at: float

@@ -106,7 +106,7 @@ async def _planned(
 
 
 def _with_past(now: Verdicts, before: Verdicts, *, believed: bool) -> Verdicts:
-    """Since when a region has been well is not seen in one look: a daemon that is alive knows it."""
+    """Since when a region has been well is not seen in one probe: a daemon that is alive knows it."""
     if not believed:
         return now
 

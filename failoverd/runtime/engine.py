@@ -125,7 +125,7 @@ class Engine:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
 
     def tick(self) -> None:
-        """Level-triggered: look at everything again, whatever was or was not heard."""
+        """Level-triggered: work on everything again, whatever was or was not heard."""
         self.runner.tick()
 
     async def halt(self) -> None:

@@ -1,7 +1,7 @@
 """One target at work: read, evaluate, do what the outcome says. One task per target, one writer per name.
 
 It is woken by a change of verdict, by the moment that the last outcome named, and by a regular tick. The tick makes it
-level-triggered: a failed write, a hand edit and a lost wake-up all heal the same way, by looking again.
+level-triggered: a failed write, a hand edit and a lost wake-up all heal the same way, by reading again.
 """
 
 import asyncio
@@ -148,7 +148,7 @@ class TargetWorker:
                 await self._round()
 
     async def _round(self) -> None:
-        """One look at the target, whatever goes wrong."""
+        """One round at the target, whatever goes wrong."""
         self._wanted = None
         deadline = asyncio.timeout(DEADLINE)
         try:
@@ -236,7 +236,7 @@ class TargetWorker:
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     async def _give_up(self) -> Transient:
-        """The round took too long. A write that it had begun is in doubt until the next look."""
+        """The round took too long. A write that it had begun is in doubt until the next round."""
         late = Transient(f"{self.target} took longer than {DEADLINE:g}s", reason="deadline")
         tools, plan = self._tools, self._wanted
         if plan is not None and progress.doubts(tools.states.of(self._policy.name), plan):

@@ -423,7 +423,7 @@ class PaperJournal:
 
 
 class Does(StrEnum):
-    """What an endpoint does when somebody looks at it."""
+    """What an endpoint does when somebody probes it."""
 
     ANSWER = "answer"
     REFUSE = "refuse"  # fails at once

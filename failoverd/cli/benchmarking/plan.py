@@ -36,7 +36,7 @@ class BenchmarkPlan:
     """A benchmark before it begins.
 
     Attributes:
-        check: how each endpoint is looked at.
+        check: how each endpoint is probed.
         regions: who is compared, in the order of the policy.
         clouds, prices: of each region, by its name.
         seconds: how long requests fall due.
@@ -111,17 +111,17 @@ def make_plan(
     chosen = _regions(policy, regions)
     count = sum(len(region.endpoints) for region in chosen)
     _keep_bounds(seconds, rate)
-    looked = _check(policy, check)
+    probed = _check(policy, check)
     known = {region.name: inventory.get(region.name) for region in chosen}
     plan = BenchmarkPlan(
         policy=policy.name,
-        check=looked,
+        check=probed,
         regions=chosen,
         clouds={name: entry.cloud if entry is not None else "" for name, entry in known.items()},
         prices={name: _prices(entry) for name, entry in known.items()},
         seconds=seconds,
         rate=rate,
-        tokens=_tokens(looked, count, seconds, spend_at) if spend_at is not None else 0,
+        tokens=_tokens(probed, count, seconds, spend_at) if spend_at is not None else 0,
     )
     _keep_pace(plan)
     return plan

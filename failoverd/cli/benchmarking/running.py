@@ -103,7 +103,7 @@ class Runner:
 
     Args:
         plan: what to send.
-        probers: for each region, what looks at its endpoints.
+        probers: for each region, what probes its endpoints.
         room: requests that may be under way at once, in all; at least one to each endpoint.
     """
 

@@ -166,9 +166,9 @@ def _present(values: Iterable[float | None]) -> list[float]:
 
 
 def measured(samples: Iterable[Sample], name: str) -> list[float]:
-    """What the looks measured under that name, where they did.
+    """What the probes measured under that name, where they did.
 
-    Looks that overlap tell of the same completion: what an endpoint measured twice, to the last digit, is one.
+    Probes that overlap tell of the same completion: what an endpoint measured twice, to the last digit, is one.
     """
     found = ((sample.endpoint, value) for sample in samples for measure, value in sample.measures if measure == name)
     return [value for _, value in dict.fromkeys(found)]
