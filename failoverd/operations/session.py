@@ -104,8 +104,8 @@ class Session:
         for event in self.events:
             if isinstance(event, ChangeVerified) and event.change_id == plan.id:
                 return prose.witnesses(event)
-        propagation = self.prover.propagation(plan)
-        return f"not proved within {PROOF_PATIENCE:g}s: {propagation}" if propagation is not None else ""
+        found = self.prover.propagation(plan)
+        return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
 
 
 def actor() -> str:

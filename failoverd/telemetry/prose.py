@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import singledispatch
 from typing import Final
 
+from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
     ChangeApplied,
     ChangeDisputed,
@@ -452,12 +453,18 @@ def _(event: ChangeVerified) -> str:
     return f"{_where(event)} is in place {after}: {witnesses(event)}{ages}"
 
 
+def unproved(found: Propagation | ChangeDisputed) -> str:
+    """Who does not say what was written, in words."""
+    silent = tuple(f"{server} is silent" for server in found.silent)
+    unasked = tuple(f"{server} cannot be asked from here" for server in found.unasked)
+    told = (*found.disagreeing, *silent, *unasked, *([found.detail] if found.detail else []))
+    return "; ".join(told) or "nobody was heard yet"
+
+
 @say.register
 def _(event: ChangeDisputed) -> str:
-    silent = tuple(f"{server} is silent" for server in event.silent)
-    unasked = tuple(f"{server} cannot be asked from here" for server in event.unasked)
-    said = "; ".join((*event.disagreeing, *silent, *unasked, *([event.detail] if event.detail else [])))
-    return f"generation {event.generation} of {_where(event)} is not proved {event.waited:.0f}s after the write: {said}"
+    where, waited = _where(event), f"{event.waited:.0f}s"
+    return f"generation {event.generation} of {where} is not proved {waited} after the write: {unproved(event)}"
 
 
 @say.register

@@ -151,9 +151,3 @@ class Propagation:
     def proved(self) -> bool:
         """Whether every server that can be asked agrees, and one at least."""
         return bool(self.agreeing) and not self.disagreeing and not self.silent and not self.overtaken
-
-    def __str__(self) -> str:
-        silent = tuple(f"{server} is silent" for server in self.silent)
-        unasked = tuple(f"{server} cannot be asked from here" for server in self.unasked)
-        told = (*self.disagreeing, *silent, *unasked, *([self.detail] if self.detail else []))
-        return "; ".join(told) or "nobody was heard yet"
