@@ -119,7 +119,7 @@ The processor time, user and system, that one probe takes: the whole process div
   counts what it answers. Each is probed every {setting.every} s over a new connection.
 - **failoverd** is `failoverd run` with everything on: slots, probes, health, metrics, journal. Its policies publish at
   the embedded server, and nothing fails, so that probing is what it does.
-- **The others** look at the same endpoints in the same way, each as one process on one CPU, and make no more of it
+- **The others** probe the same endpoints in the same way, each as one process on one CPU, and make no more of it
   than they do:
 {said}
 - **TLS**: ECDSA P-256; every one checks the chain and the name. Full handshakes: nobody offers a session. Resumed:

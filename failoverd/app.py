@@ -288,7 +288,7 @@ class Daemon:
         self._notifier.ready(self._status())
 
     async def _finish(self) -> None:
-        """Stop looking, let writes under way finish, write the last events. Records stay as they are."""
+        """Stop probing, let writes under way finish, write the last events. Records stay as they are."""
         self._stop.set()
         self._notifier.stopping()
         await self._end_jobs()

@@ -8,19 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from failoverd.core.control.limits import Approved, PastChange
 from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.propagation import Nameserver, Nameservers, Question, Statement
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
-from failoverd.core.records import (
-    Capabilities,
-    Check,
-    Endpoint,
-    Marker,
-    Observed,
-    ProbeResult,
-    RecordKey,
-    RecordSet,
-    Target,
-)
+from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
 from failoverd.core.status import Status
 from failoverd.settings import CheckSettings, ProviderSettings
 
@@ -98,58 +89,6 @@ class Propagating(Protocol):
 
     async def propagated(self, target: Target) -> None:
         """Return once the provider says that all of its servers answer with what was last applied to the target."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Nameserver:
-    """One address of an authoritative server. `name` is its name in the delegation; empty where it was configured."""
-
-    address: str
-    port: int
-    name: str = ""
-
-    def __str__(self) -> str:
-        where = f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-        return f"{self.name} ({where})" if self.name else where
-
-
-@dataclass(frozen=True, slots=True)
-class Nameservers:
-    """Who answers for a target, and how their answers are to be read.
-
-    `servers` is empty where nobody is to be asked. `marked`: the marker stands beside the name as TXT. `whole`: an
-    answer holds every value of the record, not one that is drawn by weight.
-    """
-
-    servers: tuple[Nameserver, ...]
-    marked: bool = True
-    whole: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What one server is asked: the record, `times` times, and before it the marker if it is `marked`."""
-
-    key: RecordKey
-    marked: bool
-    times: int
-
-
-class Hearing(StrEnum):
-    ANSWERED = "answered"
-    SILENT = "silent"  # nothing came back that could be an answer
-    UNREACHABLE = "unreachable"  # this host has no way there (no IPv6, say), which tells nothing about the server
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What one server said. `answers` are the values that each answer held; `trouble`, what was wrong, in words."""
-
-    server: Nameserver
-    hearing: Hearing
-    answers: tuple[frozenset[str], ...] = ()
-    marker: Marker | None = None
-    trouble: str = ""
 
 
 class Authorities(Protocol):

@@ -55,16 +55,16 @@ class Reloader:
 
     async def changed(self) -> bool:
         """Whether any file changed since the last `load` or `reload`."""
-        return await self._look() != self._seen
+        return await self._fingerprint() != self._seen
 
     async def load(self) -> None:
         """Read the policies, and let the runner run what they say."""
-        self._seen = await self._look()
+        self._seen = await self._fingerprint()
         await self._follow()
 
     async def reload(self) -> None:
         """Read every file again. What does not load changes nothing, and is said loudly; so is a defect in here."""
-        self._seen = await self._look()
+        self._seen = await self._fingerprint()
         try:
             sound = await self._reread_config()
             await self._follow()
@@ -80,7 +80,7 @@ class Reloader:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> Hashable:
+    async def _fingerprint(self) -> Hashable:
         return await asyncio.to_thread(fingerprint, watched(self._config))
 
     async def _reread_config(self) -> bool:
@@ -170,7 +170,7 @@ class Reloader:
             del self._told[file]
 
     def _reject(self, file: str, errors: tuple[str, ...], policies: tuple[str, ...] = ()) -> None:
-        """Once for each set of errors: a file that is merely looked at again is no news."""
+        """Once for each set of errors: a file that is merely read again is no news."""
         for name in policies:
             self._runner.reject(name, errors[0])
         if self._told.get(file) == errors:

@@ -15,8 +15,8 @@ from dns.rdtypes.ANY.TXT import TXT
 
 from failoverd.authorities.delegation import Delegations
 from failoverd.authorities.dns_query import UDP_PAYLOAD, SilentError, UnreachableError, send_query
+from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.records import Capabilities, Marker, Marking, RecordType, Target, Weights
-from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.settings import NameserverChoice, ServerAddress
 
 

@@ -17,8 +17,9 @@ import dns.resolver
 from dns.rdatatype import RdataType
 
 from failoverd.authorities.dns_query import SilentError, UnreachableError, send_query
+from failoverd.core.control.propagation import Nameserver
 from failoverd.core.errors import Transient
-from failoverd.ports import Clock, Nameserver
+from failoverd.ports import Clock
 from failoverd.settings import DNS_PORT, ServerAddress
 
 KEPT: Final = 300.0

@@ -16,11 +16,11 @@ from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import percentages
 from failoverd.operations.owning import Owned
-from failoverd.operations.planning import Attempt, Finding
+from failoverd.operations.planning import Attempt, PlanFinding
 from failoverd.telemetry import prose
 
 
-def exit_code_of(findings: Sequence[Finding]) -> Exit:
+def exit_code_of(findings: Sequence[PlanFinding]) -> Exit:
     """The most serious of: failed, a limit blocks, changes pending, fine."""
     kinds = {each.outcome.kind for each in findings if each.outcome is not None}
     if OutcomeKind.REFUSE in kinds or any(each.error is not None for each in findings):
@@ -84,7 +84,7 @@ def _proved(done: str, proof: str) -> str:
     return f"{done}; {proof}" if proof else done
 
 
-def show(console: Console, findings: Sequence[Finding]) -> None:
+def show(console: Console, findings: Sequence[PlanFinding]) -> None:
     """Each target: what would be done, why, and by which limits it was judged."""
     for finding in findings:
         say(console, (str(finding.target), "bold"), f" (policy {finding.target.policy}): {_headline(finding)}")
@@ -106,7 +106,7 @@ def _checks(outcome: Outcome) -> Sequence[LimitCheck]:
     return outcome.held.checks if outcome.held is not None else ()
 
 
-def _headline(finding: Finding) -> str:
+def _headline(finding: PlanFinding) -> str:
     outcome, error = finding.outcome, finding.error
     if outcome is None:
         return f"FAILED ({error.reason}): {error.detail}. {error.remedy}" if error is not None else "no decision"
@@ -139,7 +139,7 @@ _RESULTS: Final = {
 }
 
 
-def as_json(finding: Finding) -> dict[str, Any]:
+def as_json(finding: PlanFinding) -> dict[str, Any]:
     """The finding as JSON: `result` is one of plan, in_sync, refused, failed, hold, drift."""
     told: dict[str, Any] = {"target": plain(finding.target), "summary": _headline(finding)}
     outcome, error = finding.outcome, finding.error

@@ -1,4 +1,4 @@
-"""Tokens that a look by hand may spend: out of the allowance that the daemon spends from, so that it holds for both."""
+"""Tokens that a probe by hand may spend: out of the allowance that the daemon spends from, so it holds for both."""
 
 import sys
 from collections.abc import AsyncIterator

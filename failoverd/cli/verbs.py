@@ -23,8 +23,8 @@ from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
     PLAN_VERSION,
     Attempt,
-    Finding,
     PlanFile,
+    PlanFinding,
     PlannedChange,
     apply_plan,
     make_plans,
@@ -71,7 +71,7 @@ def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
         ) from error
 
 
-async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[Finding]:
+async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[PlanFinding]:
     async with session(config, Access.READ) as at_work:
         chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
         unknown = returning - {region.name for policy in chosen for region in policy.regions}

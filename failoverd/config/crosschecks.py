@@ -124,7 +124,7 @@ def _dependency(draft: Draft, name: str, *, needed: bool) -> Iterator[Diagnostic
             hint = "give it another name"
             yield draft.document.diagnose(Code.NAME_CLASH, ("dependencies", name), message, hint, key=True)
     if not needed:
-        message = f"no region depends on {shown(name)}: it is looked at, and explains nothing"
+        message = f"no region depends on {shown(name)}: it is probed, and explains nothing"
         hint = f"write depends_on: [{name}] in the regions that need it"
         place = ("dependencies", name)
         yield draft.document.diagnose(Code.IDLE_DEPENDENCY, place, message, hint, key=True, severity=Severity.WARNING)

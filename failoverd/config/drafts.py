@@ -98,7 +98,7 @@ def sentinels_of(
 
 
 class Pointed(CheckSettings):
-    """What is looked at besides endpoints says its address itself."""
+    """What is probed besides endpoints says its address itself."""
 
     address: EndpointText = Field(description="address or host name, with or without port")
 

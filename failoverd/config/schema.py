@@ -12,12 +12,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from failoverd.config.locating import DEFAULT_JOURNAL
 from failoverd.config.values import (
     DURATION,
+    Allowance,
     ChangeRate,
     EndpointText,
     Name,
     Pause,
     Percent,
-    Rate,
     Share,
     ShiftRate,
     Ttl,
@@ -100,7 +100,7 @@ class RegionEntry(Settings):
 class DegradedRules(Settings):
     """When an endpoint that answers is DEGRADED: by the share of slow or overloaded outcomes among the last ones."""
 
-    window: int = Field(default=_HEALTH.degraded_window, ge=1, le=1_000, description="how many probes are looked at")
+    window: int = Field(default=_HEALTH.degraded_window, ge=1, le=1_000, description="how many past probes count")
     enter: Percent = Field(default=_HEALTH.degraded_enter, description="share that makes it DEGRADED")
     leave: Percent = Field(default=_HEALTH.degraded_leave, description="share at which it is well again")
 
@@ -192,10 +192,11 @@ class LimitsEntry(Settings):
         default=_LIMITS.min_regions, ge=1, le=_MAX_REGIONS, description="regions that must stay in the answer"
     )
     max_shift: ShiftRate = Field(
-        default=Rate(_LIMITS.tuning.max_shift, _LIMITS.tuning.shift_window), description=f"{_SHIFT}, for either cause"
+        default=Allowance(_LIMITS.tuning.max_shift, _LIMITS.tuning.shift_window),
+        description=f"{_SHIFT}, for either cause",
     )
     max_changes: ChangeRate = Field(
-        default=Rate(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
+        default=Allowance(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
         description=f"{_CHANGES}, for either cause",
     )
     tuning: RationEntry = Field(
@@ -224,7 +225,7 @@ class PolicyFile(Settings):
         min_length=1, max_length=_MAX_REGIONS, description="regions of the inventory that serve, with their endpoints"
     )
     checks: dict[Name, dict[str, Any]] = Field(
-        min_length=1, max_length=_MAX_CHECKS, description="how to look at an endpoint; the worst of several counts"
+        min_length=1, max_length=_MAX_CHECKS, description="how to probe an endpoint; the worst of several counts"
     )
     dependencies: dict[Name, dict[str, Any]] = Field(
         default={},

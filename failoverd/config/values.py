@@ -114,22 +114,22 @@ Share = Annotated[
 # -- rates -------------------------------------------------------------------------------------------------------------
 
 
-class Rate(NamedTuple):
+class Allowance(NamedTuple):
     """So much within a window of so many seconds."""
 
     amount: int
     window: float
 
 
-def _parse_rate(value: object, amount: Callable[[str], int], example: str) -> Rate:
+def _parse_rate(value: object, amount: Callable[[str], int], example: str) -> Allowance:
     found = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise ValueError(f'a limit is an amount per window: write it like "{example}"')
     window = within("1s", "7d")(parse_duration(found.group(2)))
-    return Rate(amount(found.group(1)), window)
+    return Allowance(amount(found.group(1)), window)
 
 
-def parse_shift(value: object) -> Rate:
+def parse_shift(value: object) -> Allowance:
     """Basis points and seconds in `70% per 5m`."""
     rate = _parse_rate(value, parse_percent, "70% per 5m")
     if rate.amount == 0:
@@ -137,7 +137,7 @@ def parse_shift(value: object) -> Rate:
     return rate
 
 
-def parse_changes(value: object) -> Rate:
+def parse_changes(value: object) -> Allowance:
     """A number and seconds in `4 per 1h`."""
     rate = _parse_rate(value, _count, "4 per 1h")
     if rate.amount == 0:
@@ -151,16 +151,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def say_shift(rate: Rate) -> str:
+def say_shift(rate: Allowance) -> str:
     return f"{say_percent(rate.amount)} per {say_duration(rate.window)}"
 
 
-def say_changes(rate: Rate) -> str:
+def say_changes(rate: Allowance) -> str:
     return f"{rate.amount} per {say_duration(rate.window)}"
 
 
 ShiftRate = Annotated[
-    Rate,
+    Allowance,
     PlainValidator(parse_shift),
     PlainSerializer(say_shift, return_type=str),
     WithJsonSchema(
@@ -168,7 +168,7 @@ ShiftRate = Annotated[
     ),
 ]
 ChangeRate = Annotated[
-    Rate,
+    Allowance,
     PlainValidator(parse_changes),
     PlainSerializer(say_changes, return_type=str),
     WithJsonSchema({"type": "string", "pattern": rf"^\d{{1,6}}\s+per\s+{DURATION}$", "examples": ["4 per 1h"]}),

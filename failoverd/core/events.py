@@ -1,5 +1,7 @@
 """What happened, as frozen facts. Logs, history, the live view and the demo's JSON are all rendered from these.
 
+The sentences are made in `telemetry/prose.py`.
+
 An event is named `noun.past_participle` and is emitted on transitions only, never per probe and never sampled.
 `incident_id`, `decision_id` and `change_id` chain them, so that one incident can be told from its id alone.
 """
@@ -10,7 +12,6 @@ from enum import StrEnum
 from typing import ClassVar
 
 from failoverd.core.reasons import Cause, LimitCheck, Reason
-from failoverd.core.records import WHOLE, percentages
 
 
 class Level(StrEnum):
@@ -29,10 +30,6 @@ class Event:
     at: float
     policy: str = ""
     incident_id: str = ""
-
-    def say(self) -> str:
-        """One plain sentence for the person who reads this at night."""
-        raise NotImplementedError
 
     def facts(self) -> Iterator[tuple[str, object]]:
         """Field names and values, empty ones left out, in declaration order."""
@@ -54,18 +51,12 @@ class DaemonStarted(Event):
     providers: tuple[str, ...]
     pid: int
 
-    def say(self) -> str:
-        return f"failoverd {self.version} started with {len(self.policies)} policies: {', '.join(self.policies)}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStopped(Event):
     name: ClassVar[str] = "daemon.stopped"
 
     cause: str
-
-    def say(self) -> str:
-        return f"stopped ({self.cause}); records stay exactly as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +68,10 @@ class PolicyLoaded(Event):
     revision: str
     file: str
 
-    def say(self) -> str:
-        return f"policy {self.policy} runs revision {self.revision} of {self.file}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRemoved(Event):
     name: ClassVar[str] = "policy.removed"
-
-    def say(self) -> str:
-        return f"the file of policy {self.policy} is gone: it is no longer managed, its records stay as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +85,6 @@ class ConfigRejected(Event):
     errors: tuple[str, ...]
     keeps: str = ""
 
-    def say(self) -> str:
-        goes_on = f"{self.keeps} goes on" if self.keeps else "it does not run"
-        return f"{self.file} has {len(self.errors)} errors; {goes_on}. First: {self.errors[0]}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDeferred(Event):
@@ -115,9 +96,6 @@ class ConfigDeferred(Event):
     file: str
     settings: tuple[str, ...]
 
-    def say(self) -> str:
-        return f"{self.file} changed {', '.join(self.settings)}: this takes effect at the next restart"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCrashed(Event):
@@ -127,9 +105,6 @@ class TaskCrashed(Event):
     task: str
     error: str
     restart_in: float
-
-    def say(self) -> str:
-        return f"{self.task} crashed and restarts in {self.restart_in:.1f}s; everything else goes on: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,12 +117,6 @@ class MetricsFailed(Event):
     listen: str
     error: str
 
-    def say(self) -> str:
-        return (
-            f"no metrics at {self.listen}: {self.error}. Probing and steering go on; free the port and restart, or say "
-            "another one in metrics.listen"
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFailed(Event):
@@ -157,9 +126,6 @@ class JournalFailed(Event):
     reason: str
     error: str
 
-    def say(self) -> str:
-        return f"the journal does not work: history may be lost, traffic is steered all the same: {self.error}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJumped(Event):
@@ -167,12 +133,6 @@ class ClockJumped(Event):
     level: ClassVar[Level] = Level.WARNING
 
     seconds: float
-
-    def say(self) -> str:
-        return (
-            f"the system clock jumped by {self.seconds:+.1f}s; schedules were laid out again, verdicts are unaffected; "
-            f"times that are told go on by the clock as it was at the start, until a restart"
-        )
 
 
 # -- health ------------------------------------------------------------------------------------------------------------
@@ -195,18 +155,11 @@ class EndpointEvent(Event):
     passes: int = 0
     explained_by: tuple[str, ...] = ()
 
-    @property
-    def _why(self) -> str:
-        return f"{self.evidence}; explained by {', '.join(self.explained_by)}" if self.explained_by else self.evidence
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFailed(EndpointEvent):
     name: ClassVar[str] = "endpoint.failed"
     level: ClassVar[Level] = Level.WARNING
-
-    def say(self) -> str:
-        return f"{self.endpoint} in {self.region} is down after {self.failures} failures of {self.check}: {self._why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,16 +167,10 @@ class EndpointDegraded(EndpointEvent):
     name: ClassVar[str] = "endpoint.degraded"
     level: ClassVar[Level] = Level.WARNING
 
-    def say(self) -> str:
-        return f"{self.endpoint} in {self.region} is degraded by {self.check}: {self._why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRecovered(EndpointEvent):
     name: ClassVar[str] = "endpoint.recovered"
-
-    def say(self) -> str:
-        return f"{self.endpoint} in {self.region} is up after {self.passes} passes of {self.check} in a row"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,9 +180,6 @@ class EndpointSuppressed(EndpointEvent):
     name: ClassVar[str] = "endpoint.suppressed"
     level: ClassVar[Level] = Level.WARNING
 
-    def say(self) -> str:
-        return f"{self.endpoint} in {self.region} flaps and stays out although it passes: {self.evidence}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointLost(EndpointEvent):
@@ -243,9 +187,6 @@ class EndpointLost(EndpointEvent):
 
     name: ClassVar[str] = "endpoint.lost"
     level: ClassVar[Level] = Level.WARNING
-
-    def say(self) -> str:
-        return f"no fresh verdict on {self.endpoint} in {self.region}: {self.evidence}; its share stays as it is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,17 +205,10 @@ class DependencyFailed(DependencyEvent):
     name: ClassVar[str] = "dependency.failed"
     level: ClassVar[Level] = Level.WARNING
 
-    def say(self) -> str:
-        needed = ", ".join(self.regions) or "no region"
-        return f"dependency {self.dependency} ({self.endpoint}) of {needed} is down: {self.evidence}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependencyRecovered(DependencyEvent):
     name: ClassVar[str] = "dependency.recovered"
-
-    def say(self) -> str:
-        return f"dependency {self.dependency} ({self.endpoint}) is up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,18 +225,11 @@ class RegionEvent(Event):
     evidence: str
     rule_at: str
 
-    @property
-    def _score(self) -> str:
-        return f"its {self.record_type} endpoints score {self.score * 100 / WHOLE:g}%"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionFailed(RegionEvent):
     name: ClassVar[str] = "region.failed"
     level: ClassVar[Level] = Level.ERROR
-
-    def say(self) -> str:
-        return f"region {self.region} is down: {self._score} ({self.rule_at}). {self.evidence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,25 +237,16 @@ class RegionDegraded(RegionEvent):
     name: ClassVar[str] = "region.degraded"
     level: ClassVar[Level] = Level.WARNING
 
-    def say(self) -> str:
-        return f"region {self.region} is degraded: {self._score} ({self.rule_at}). {self.evidence}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRecovered(RegionEvent):
     name: ClassVar[str] = "region.recovered"
-
-    def say(self) -> str:
-        return f"region {self.region} is healthy: {self._score}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionLost(RegionEvent):
     name: ClassVar[str] = "region.lost"
     level: ClassVar[Level] = Level.WARNING
-
-    def say(self) -> str:
-        return f"no verdict on region {self.region}: {self.evidence}; its share stays as it is"
 
 
 # -- the vantage -------------------------------------------------------------------------------------------------------
@@ -351,20 +269,12 @@ class VantageIsolated(VantageEvent):
 
     cause: str
 
-    def say(self) -> str:
-        return (
-            f"the prober doubts its own network ({self.family}): {self.evidence}; failures move nothing until it ends"
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VantageRejoined(VantageEvent):
     name: ClassVar[str] = "vantage.rejoined"
 
     lasted: float
-
-    def say(self) -> str:
-        return f"the prober trusts its network again ({self.family}) after {self.lasted:.0f}s: {self.evidence}"
 
 
 # -- probing -----------------------------------------------------------------------------------------------------------
@@ -374,7 +284,7 @@ class VantageRejoined(VantageEvent):
 class ProbingEvent(Event):
     """The schedule as a whole. Intervals are `factor` times as long as the policies say; `lag` is in seconds.
 
-    `lag` is the 99th percentile of how late looks began; `in_flight` are under way, `waiting` wait for a place.
+    `lag` is the 99th percentile of how late probes began; `in_flight` are under way, `waiting` wait for a place.
     """
 
     factor: int
@@ -386,17 +296,10 @@ class ProbingEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbingShed(ProbingEvent):
-    """This host cannot keep the schedule, so it looks less often. Re-checks of open verdicts keep their pace."""
+    """This host cannot keep the schedule, so it probes less often. Re-checks of open verdicts keep their pace."""
 
     name: ClassVar[str] = "probing.shed"
     level: ClassVar[Level] = Level.WARNING
-
-    def say(self) -> str:
-        return (
-            f"{self.cause} (99% within {self.lag:g}s, {self.waiting} waiting): probing {self.factor} times less often, "
-            f"so a fault is noticed up to {self.factor} intervals after it begins; re-checks keep their pace. "
-            "Longer intervals, fewer checks or a faster host help"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -404,10 +307,6 @@ class ProbingRestored(ProbingEvent):
     """It has been calm for a while: a step back, to the plain intervals when `factor` is 1."""
 
     name: ClassVar[str] = "probing.restored"
-
-    def say(self) -> str:
-        pace = "as often as the policies say" if self.factor == 1 else f"{self.factor} times less often, no more"
-        return f"it has been calm: probing {pace}"
 
 
 # -- incidents ---------------------------------------------------------------------------------------------------------
@@ -421,11 +320,6 @@ class IncidentOpened(Event):
     cause: str
     runbook: str = ""
 
-    def say(self) -> str:
-        return f"incident {self.incident_id} opened: {self.cause}" + (
-            f". Runbook: {self.runbook}" if self.runbook else ""
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentClosed(Event):
@@ -433,9 +327,6 @@ class IncidentClosed(Event):
 
     lasted: float
     changes: int
-
-    def say(self) -> str:
-        return f"incident {self.incident_id} closed after {self.lasted:.0f}s and {self.changes} changes"
 
 
 # -- decisions, plans, changes -----------------------------------------------------------------------------------------
@@ -450,10 +341,6 @@ class TargetEvent(Event):
     zone: str
     decision_id: str = ""
 
-    @property
-    def _where(self) -> str:
-        return f"{self.record} at {self.provider}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionMade(TargetEvent):
@@ -465,9 +352,6 @@ class DecisionMade(TargetEvent):
     shares: Mapping[str, int]
     reasons: tuple[Reason, ...]
 
-    def say(self) -> str:
-        return f"{self._where} wants {percentages(self.shares) or 'to stay as it is'} ({self.verdict})"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionCrashed(TargetEvent):
@@ -478,9 +362,6 @@ class DecisionCrashed(TargetEvent):
 
     error: str
     inputs: str
-
-    def say(self) -> str:
-        return f"{self._where} stays as it is, for the decision failed; please report it with this line: {self.error}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -517,9 +398,6 @@ class PlanRefused(TargetEvent):
     detail: str
     remedy: str
 
-    def say(self) -> str:
-        return f"{self._where} is not touched: {self.detail} ({self.reason}). {self.remedy}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftDetected(TargetEvent):
@@ -533,9 +411,6 @@ class DriftDetected(TargetEvent):
     will: str
     kind: str = ""
     until: float | None = None
-
-    def say(self) -> str:
-        return f"somebody changed {self._where}: {self.found}; failoverd had published {self.expected}; it {self.will}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -580,23 +455,6 @@ class ChangeVerified(TargetEvent):
     servers: int = 0
     unasked: tuple[str, ...] = ()
 
-    @property
-    def witnesses(self) -> str:
-        """Who says so, in words."""
-        if not self.servers:
-            return "no authoritative server was asked"
-        who = (
-            "the authoritative server agrees"
-            if self.servers == 1
-            else f"all {self.servers} authoritative servers agree"
-        )
-        return f"{who}; not asked, for there is no way to them: {', '.join(self.unasked)}" if self.unasked else who
-
-    def say(self) -> str:
-        after = f"{self.took * 1000:.0f} ms after the decision"
-        ages = f"; the old answer ages out in {self.aged_out_at - self.at:.0f}s" if self.aged_out_at is not None else ""
-        return f"{self._where} is in place {after}: {self.witnesses}{ages}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDisputed(TargetEvent):
@@ -618,14 +476,6 @@ class ChangeDisputed(TargetEvent):
     unasked: tuple[str, ...] = ()
     detail: str = ""
 
-    def say(self) -> str:
-        silent = tuple(f"{server} is silent" for server in self.silent)
-        unasked = tuple(f"{server} cannot be asked from here" for server in self.unasked)
-        words = "; ".join((*self.disagreeing, *silent, *unasked, *([self.detail] if self.detail else [])))
-        return (
-            f"generation {self.generation} of {self._where} is not proved {self.waited:.0f}s after the write: {words}"
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeFenced(TargetEvent):
@@ -637,9 +487,6 @@ class ChangeFenced(TargetEvent):
     change_id: str
     generation: int
     detail: str
-
-    def say(self) -> str:
-        return f"generation {self.generation} of {self._where} was refused by the provider: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -657,17 +504,9 @@ class TargetDelayed(TargetEvent):
     wanted: Mapping[str, int] = field(default_factory=dict)
     manual: str = ""
 
-    def say(self) -> str:
-        return f"{self._where} waits {self.retry_in:.0f}s: {self.detail} ({self.reason})" + (
-            f". {self.remedy}" if self.remedy else ""
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResumed(TargetEvent):
     name: ClassVar[str] = "target.resumed"
 
     attempts: int
-
-    def say(self) -> str:
-        return f"{self._where} works again after {self.attempts} attempts"

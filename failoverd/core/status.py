@@ -26,14 +26,15 @@ class TargetState(StrEnum):
 class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
-    `kind` is what kind of answer was decided on, `checks` are the limits in the way, `until` the first moment at
-    which time alone would change anything.
+    `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
+    limits in the way, `until` the first moment at which time alone would change anything.
     """
 
     target: Target
     at: float
     state: TargetState
     kind: str = ""
+    cause: str = ""
     generation: int = 0
     wanted: Mapping[str, int] = field(default_factory=dict)
     published: Mapping[str, int] = field(default_factory=dict)
@@ -103,7 +104,7 @@ class VantageStatus:
     """What the prober thinks of its own network.
 
     `isolated` lists the address families in which it abstains, `since` when the first of them began, or when it was
-    started. Of `sentinels` configured, those in `silent` are down or cannot be looked at.
+    started. Of `sentinels` configured, those in `silent` are down or cannot be probed.
     """
 
     at: float
@@ -118,8 +119,8 @@ class VantageStatus:
 class ProbingStatus:
     """How probing keeps up.
 
-    Of the last seconds: `rate` looks a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
-    the last minute: `lag_max`. Since the start: `skipped` looks. Intervals are `stretched` times as long as written.
+    Of the last seconds: `rate` probes a second, and `lag`, the 99th percentile of how late they began, in seconds. Of
+    the last minute: `lag_max`. Since the start: `skipped` probes. Intervals are `stretched` times as long as written.
     """
 
     at: float

@@ -23,8 +23,8 @@ from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Marker, Policy, Target
 from failoverd.operations.session import Session
 from failoverd.runtime.board import Board
-from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
+from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.scheduling import ApTimetable
 from failoverd.runtime.states import States
@@ -53,7 +53,7 @@ class PlanFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlanFinding:
     """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand."""
 
     target: Target
@@ -76,7 +76,7 @@ class Finding:
 # -- plan --------------------------------------------------------------------------------------------------------------
 
 
-async def make_plans(session: Session, policies: Sequence[Policy], returning: frozenset[str]) -> list[Finding]:
+async def make_plans(session: Session, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
     """Probe now, evaluate, for each target of the policies. What fails is a finding."""
     seen = await probed(session, policies)
     found = []
@@ -84,29 +84,29 @@ async def make_plans(session: Session, policies: Sequence[Policy], returning: fr
         health = seen[policy.name]
         for target in policy.targets:
             if isinstance(health, FailoverdError):
-                found.append(Finding(target, None, health))
+                found.append(PlanFinding(target, None, health))
                 continue
             try:
                 found.append(await _planned(session, policy, target, health, returning))
             except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
-                found.append(Finding(target, None, classified(error)))
+                found.append(PlanFinding(target, None, classified(error)))
     return found
 
 
 async def _planned(
     session: Session, policy: Policy, target: Target, health: Verdicts, returning: frozenset[str]
-) -> Finding:
+) -> PlanFinding:
     provider = session.providers[target.provider]
     observed = await provider.read(target)
     state = await session.recalled(policy, target)
     state = replace(state, verdicts=_with_past(health, state.verdicts, believed=session.fresh), returning=returning)
     outcome = evaluate(policy, state, observed, session.estate(target), session.clock())
-    by_hand = manual(provider, outcome.plan) if outcome.plan is not None else ""
-    return Finding(target, outcome, manual=by_hand)
+    by_hand = manual_command(provider, outcome.plan) if outcome.plan is not None else ""
+    return PlanFinding(target, outcome, manual=by_hand)
 
 
 def _with_past(now: Verdicts, before: Verdicts, *, believed: bool) -> Verdicts:
-    """Since when a region has been well is not seen in one look: a daemon that is alive knows it."""
+    """Since when a region has been well is not seen in one probe: a daemon that is alive knows it."""
     if not believed:
         return now
 

@@ -19,6 +19,7 @@ from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
+from failoverd.telemetry import prose
 
 PROOF_PATIENCE: Final = 5.0
 """Seconds that an operator waits for the authoritative servers to agree, for all changes of one command together."""
@@ -102,9 +103,9 @@ class Session:
         self.patience.left = max(0.0, self.patience.left - (self.clock() - began))
         for event in self.events:
             if isinstance(event, ChangeVerified) and event.change_id == plan.id:
-                return event.witnesses
-        standing = self.prover.standing(plan)
-        return f"not proved within {PROOF_PATIENCE:g}s: {standing}" if standing is not None else ""
+                return prose.witnesses(event)
+        found = self.prover.propagation(plan)
+        return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
 
 
 def actor() -> str:

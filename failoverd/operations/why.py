@@ -43,7 +43,7 @@ _DOUBT_BEFORE: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RelatedEvent:
     """One event that led to the change, or followed from it."""
 
     at: float
@@ -61,7 +61,7 @@ class Explanation:
     limits: tuple[str, ...]
     actor: str
     undo: str
-    events: tuple[Told, ...]
+    events: tuple[RelatedEvent, ...]
 
 
 def why(reading: Reading, *, policy: str | None, at: float | None, incident: str | None) -> Explanation | None:
@@ -82,7 +82,7 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
         limits=tuple(facts.get("limits", ())),
         actor=facts.get("actor", ""),
         undo=facts.get("undo", ""),
-        events=tuple(Told(row.at, row.name, row.message) for row in told),
+        events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
     )
 
 

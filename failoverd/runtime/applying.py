@@ -17,8 +17,8 @@ from failoverd.core.events import ChangeFenced
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
-from failoverd.runtime.by_hand import manual
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
@@ -68,7 +68,7 @@ class Applier:
         incident = self.states.of(policy.name).incident
         event = news.applied(policy, plan, checks, incident, actor=self.actor, took=took, at=self.clock())
         undone = plan.undone()
-        self.emit(replace(event, undo=manual(provider, undone)) if undone is not None else event)
+        self.emit(replace(event, undo=manual_command(provider, undone)) if undone is not None else event)
 
     def prove(self, provider: Provider, plan: Plan) -> None:
         self.prover.prove(provider, plan, news.id_of(self.states.of(plan.target.policy).incident))

@@ -25,7 +25,7 @@ from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import DISPUTE_AFTER, Prover
 from failoverd.runtime.states import States
 from failoverd.runtime.supervising import supervise
-from failoverd.runtime.target_worker import Names, Tools
+from failoverd.runtime.target_worker import NameLocks, Tools
 
 Sentinels = Sequence[tuple[Endpoint, Check]]
 
@@ -94,7 +94,7 @@ class Engine:
             states=self.states,
             journal=self.writer,
             applier=Applier(self.states, self.writer, self.prover, self.emit, clock, actor="failoverd"),
-            names=Names(),
+            names=NameLocks(),
             emit=self.emit,
             clock=clock,
             owner=said.owner,
@@ -125,7 +125,7 @@ class Engine:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
 
     def tick(self) -> None:
-        """Level-triggered: look at everything again, whatever was or was not heard."""
+        """Level-triggered: work on everything again, whatever was or was not heard."""
         self.runner.tick()
 
     async def halt(self) -> None:

@@ -96,7 +96,7 @@ class PolicyRunner:
         tools.emit(PolicyRemoved(at=tools.clock(), policy=name))
 
     async def close(self) -> None:
-        """Begin nothing more, let writes under way finish, stop looking."""
+        """Begin nothing more, let writes under way finish, stop probing."""
         await asyncio.gather(*(self._halt(running) for running in self._running.values()))
         await self._probing.close()
 
@@ -115,7 +115,7 @@ class PolicyRunner:
             running.reconciler.wake(Urgency.FAIL_OUT, more=more)
 
     def tick(self) -> None:
-        """Level-triggered: look at everything again, whatever was or was not heard."""
+        """Level-triggered: work on everything again, whatever was or was not heard."""
         self._board.settle()
         for running in self._running.values():
             running.reconciler.wake()

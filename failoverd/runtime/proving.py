@@ -15,22 +15,20 @@ from typing import Final
 
 from failoverd.core.control.news import names
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import FailoverdError, ProviderError, describe
-from failoverd.core.events import ChangeDisputed, ChangeVerified, TaskCrashed
-from failoverd.core.records import Target
-from failoverd.ports import (
-    Authorities,
-    Clock,
-    Emit,
+from failoverd.core.control.propagation import (
     Hearing,
     Nameserver,
     Nameservers,
-    Propagating,
-    Provider,
+    Propagation,
     Question,
     Statement,
+    judge,
+    question,
 )
-from failoverd.runtime.agreement import Standing, judge, question
+from failoverd.core.errors import FailoverdError, ProviderError, describe
+from failoverd.core.events import ChangeDisputed, ChangeVerified, TaskCrashed
+from failoverd.core.records import Target
+from failoverd.ports import Authorities, Clock, Emit, Propagating, Provider
 from failoverd.runtime.supervising import backoff
 
 DISPUTE_AFTER: Final = 60.0
@@ -62,7 +60,7 @@ class _Proof:
     plan: Plan
     incident_id: str
     began: float
-    standing: Standing = field(default_factory=Standing)
+    propagation: Propagation = field(default_factory=Propagation)
     disputed: bool = False
     rounds: int = 0
     late_rounds: int = 0
@@ -108,10 +106,10 @@ class Prover:
         if tasks:
             await asyncio.wait(tasks, timeout=patience)
 
-    def standing(self, plan: Plan) -> Standing | None:
+    def propagation(self, plan: Plan) -> Propagation | None:
         """How far the proof of a change is; None once it has ended."""
         proof = self._proofs.get(plan.target)
-        return proof.standing if proof is not None and proof.plan.id == plan.id else None
+        return proof.propagation if proof is not None and proof.plan.id == plan.id else None
 
     async def close(self) -> None:
         """End every proof. What they would have proved stays as it is."""
@@ -149,9 +147,9 @@ class Prover:
                 return self._tell_verified(proof)
             if who is not None:
                 await self._hear(proof, who)
-            if proof.standing.overtaken:
+            if proof.propagation.overtaken:
                 return None
-            if proof.standing.proved:
+            if proof.propagation.proved:
                 return self._tell_verified(proof)
             self._dispute_in_time(proof)
             await asyncio.sleep(self._pause(proof))
@@ -172,16 +170,16 @@ class Prover:
         try:
             return await self._authorities.of(proof.plan.target)
         except FailoverdError as error:
-            proof.standing = replace(proof.standing, detail=str(error))
+            proof.propagation = replace(proof.propagation, detail=str(error))
             return None
 
     async def _hear(self, proof: _Proof, who: Nameservers) -> None:
         """Ask everybody who did not agree before."""
         plan = proof.plan
         asked = question(plan, who)
-        waiting = [server for server in who.servers if server not in proof.standing.agreeing]
+        waiting = [server for server in who.servers if server not in proof.propagation.agreeing]
         heard = await asyncio.gather(*(self._ask(server, asked) for server in waiting))
-        proof.standing = proof.standing.after([(said, judge(said, plan, who)) for said in heard])
+        proof.propagation = proof.propagation.after([(said, judge(said, plan, who)) for said in heard])
 
     async def _ask(self, server: Nameserver, asked: Question) -> Statement:
         async with self._turns_at[server], self._turns:
@@ -204,7 +202,7 @@ class Prover:
         proof.rounds += 1
         due = proof.began + self._dispute_after - self._clock()
         pause = self._backoff(proof.rounds, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-        return min(pause if proof.standing.disagreeing else max(pause, SILENCE_KEPT), due)
+        return min(pause if proof.propagation.disagreeing else max(pause, SILENCE_KEPT), due)
 
     def _dispute_in_time(self, proof: _Proof) -> None:
         if not proof.disputed and self._clock() - proof.began >= self._dispute_after:
@@ -223,13 +221,13 @@ class Prover:
                 generation=plan.generation,
                 took=now - plan.decision.at,
                 aged_out_at=now + old.ttl if old is not None and old.serving else None,
-                servers=len(proof.standing.agreeing),
-                unasked=_texts(proof.standing.unasked),
+                servers=len(proof.propagation.agreeing),
+                unasked=_texts(proof.propagation.unasked),
             )
         )
 
     def _tell_disputed(self, proof: _Proof) -> None:
-        plan, now, standing = proof.plan, self._clock(), proof.standing
+        plan, now, propagation = proof.plan, self._clock(), proof.propagation
         self._emit(
             ChangeDisputed(
                 **names(plan.target, proof.incident_id, now),
@@ -237,11 +235,11 @@ class Prover:
                 change_id=plan.id,
                 generation=plan.generation,
                 waited=now - proof.began,
-                agreeing=_texts(sorted(standing.agreeing)),
-                disagreeing=standing.disagreeing,
-                silent=_texts(standing.silent),
-                unasked=_texts(standing.unasked),
-                detail=standing.detail,
+                agreeing=_texts(sorted(propagation.agreeing)),
+                disagreeing=propagation.disagreeing,
+                silent=_texts(propagation.silent),
+                unasked=_texts(propagation.unasked),
+                detail=propagation.detail,
             )
         )
 

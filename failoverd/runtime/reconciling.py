@@ -33,7 +33,7 @@ class Reconciler:
         return self._rounds.busy
 
     def wake(self, urgency: Urgency = Urgency.ROUTINE, *, more: bool = False) -> None:
-        """Something may have changed: look at every target soon. `more`: other news is about to come."""
+        """Something may have changed: work on every target soon. `more`: other news is about to come."""
         for worker in self._workers:
             worker.agenda.call(urgency, more=more)
 

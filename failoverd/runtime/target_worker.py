@@ -1,7 +1,7 @@
 """One target at work: read, evaluate, do what the outcome says. One task per target, one writer per name.
 
 It is woken by a change of verdict, by the moment that the last outcome named, and by a regular tick. The tick makes it
-level-triggered: a failed write, a hand edit and a lost wake-up all heal the same way, by looking again.
+level-triggered: a failed write, a hand edit and a lost wake-up all heal the same way, by reading again.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.agenda import Agenda
 from failoverd.runtime.applying import Applier
-from failoverd.runtime.by_hand import manual
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.manual_command import manual_command
 from failoverd.runtime.states import States, Verdicts
 from failoverd.runtime.supervising import backoff
 
@@ -47,7 +47,7 @@ FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
 
-class Names:
+class NameLocks:
     """One writer per name: who reads in order to write holds the name's lock, for its record types share a marker.
 
     Whether the names of one zone can be written at the same time is known to their provider, which puts them into one
@@ -70,7 +70,7 @@ class Tools:
     states: States
     journal: JournalWriter
     applier: Applier
-    names: Names
+    names: NameLocks
     emit: Emit
     clock: Clock
     owner: str
@@ -148,7 +148,7 @@ class TargetWorker:
                 await self._round()
 
     async def _round(self) -> None:
-        """One look at the target, whatever goes wrong."""
+        """One round at the target, whatever goes wrong."""
         self._wanted = None
         deadline = asyncio.timeout(DEADLINE)
         try:
@@ -189,7 +189,7 @@ class TargetWorker:
         if outcome.kind is OutcomeKind.WRITE:
             await self._write(outcome)
         else:
-            by_hand = manual(self._provider, outcome.plan) if outcome.plan is not None else ""
+            by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None)
 
@@ -236,7 +236,7 @@ class TargetWorker:
     # -- what goes wrong -----------------------------------------------------------------------------------------------
 
     async def _give_up(self) -> Transient:
-        """The round took too long. A write that it had begun is in doubt until the next look."""
+        """The round took too long. A write that it had begun is in doubt until the next round."""
         late = Transient(f"{self.target} took longer than {DEADLINE:g}s", reason="deadline")
         tools, plan = self._tools, self._wanted
         if plan is not None and progress.doubts(tools.states.of(self._policy.name), plan):
@@ -251,7 +251,7 @@ class TargetWorker:
         self.agenda.again(delay, self._urgency)
         if self._wanted is None and isinstance(error, ProviderError):
             self._wanted = self._foresee(now)
-        by_hand = manual(self._provider, self._wanted) if self._wanted is not None else ""
+        by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""
         after, events = progress.delayed(state, self.target, error, self._wanted, delay, now)
         tools.states.put(after)
         for event in events:
@@ -287,7 +287,7 @@ class TargetWorker:
         if error == self._crashed:
             return
         self._crashed = error
-        inputs = codec.dump(Inputs(state, observed, now, self._policy.source.revision))
+        inputs = codec.dump(DecisionInputs(state, observed, now, self._policy.source.revision))
         names = news.names(self.target, news.id_of(state.incident), now)
         self._tools.emit(DecisionCrashed(**names, error=error, inputs=inputs))
 
@@ -296,7 +296,7 @@ class TargetWorker:
     def _with_command(self, event: Event, outcome: Outcome) -> Event:
         """With the command that does the same without failoverd."""
         if isinstance(event, PlanHeld) and outcome.plan is not None:
-            return replace(event, manual=manual(self._provider, outcome.plan))
+            return replace(event, manual=manual_command(self._provider, outcome.plan))
         return event
 
     async def _settle(self, status: TargetStatus) -> None:
@@ -308,7 +308,7 @@ class TargetWorker:
 
 
 @dataclass(frozen=True, slots=True)
-class Inputs:
+class DecisionInputs:
     """What one evaluation looked at, besides the policy file: enough to play it again."""
 
     state: PolicyState

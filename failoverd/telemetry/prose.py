@@ -1,9 +1,54 @@
 """Sentences for people: of reasons, limits and events. Everything else holds codes and numbers."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import singledispatch
 from typing import Final
 
-from failoverd.core.events import ChangeApplied, Event, PlanHeld
+from failoverd.core.control.propagation import Propagation
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeDisputed,
+    ChangeFenced,
+    ChangeVerified,
+    ClockJumped,
+    ConfigDeferred,
+    ConfigRejected,
+    DaemonStarted,
+    DaemonStopped,
+    DecisionCrashed,
+    DecisionMade,
+    DependencyFailed,
+    DependencyRecovered,
+    DriftDetected,
+    EndpointDegraded,
+    EndpointEvent,
+    EndpointFailed,
+    EndpointLost,
+    EndpointRecovered,
+    EndpointSuppressed,
+    Event,
+    IncidentClosed,
+    IncidentOpened,
+    JournalFailed,
+    MetricsFailed,
+    PlanHeld,
+    PlanRefused,
+    PolicyLoaded,
+    PolicyRemoved,
+    ProbingRestored,
+    ProbingShed,
+    RegionDegraded,
+    RegionEvent,
+    RegionFailed,
+    RegionLost,
+    RegionRecovered,
+    TargetDelayed,
+    TargetEvent,
+    TargetResumed,
+    TaskCrashed,
+    VantageIsolated,
+    VantageRejoined,
+)
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
 
@@ -22,17 +67,10 @@ def limit(check: LimitCheck) -> str:
     return f"{check.limit}{whose}: {found}, {verdict} {allowed}{note}"
 
 
+@singledispatch
 def say(event: Event) -> str:
     """One plain sentence for the person who reads this at night."""
-    match event:
-        case PlanHeld():
-            held = "; ".join(limit(check) for check in event.limits)
-            where = f"{event.record} at {event.provider}"
-            return f"{where} should be {percentages(event.wanted)} but a limit holds it ({event.rule_at}): {held}"
-        case ChangeApplied():
-            return _applied(event)
-        case _:
-            return event.say()
+    raise NotImplementedError(f"{type(event).__name__} has no sentence")
 
 
 def facts(event: Event) -> dict[str, object]:
@@ -56,16 +94,6 @@ def _told(value: object) -> object:
         words(item) if isinstance(item, Reason) else limit(item) if isinstance(item, LimitCheck) else item
         for item in value
     )
-
-
-def _applied(event: ChangeApplied) -> str:
-    where = f"{event.record} at {event.provider}"
-    before, after = percentages(event.shares_from) or "no answer", percentages(event.shares_to)
-    why = f" Why: {words(event.evidence[0])}" if event.evidence else ""
-    if event.shares_from == event.shares_to:
-        what = f"{event.kind}: {', '.join(event.answers_to)} with ttl {event.ttl}s"
-        return f"{where} keeps {before} and changes what it answers ({what}, generation {event.generation}).{why}"
-    return f"{where} moved from {before} to {after} (generation {event.generation}).{why}"
 
 
 # -- reasons -----------------------------------------------------------------------------------------------------------
@@ -189,3 +217,268 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.BEFORE_EDIT: "counted from before somebody else's edit",
     LimitNote.SMALLER: "so the step is made smaller",
 }
+
+
+# -- the daemon --------------------------------------------------------------------------------------------------------
+
+
+@say.register
+def _(event: DaemonStarted) -> str:
+    return f"failoverd {event.version} started with {len(event.policies)} policies: {', '.join(event.policies)}"
+
+
+@say.register
+def _(event: DaemonStopped) -> str:
+    return f"stopped ({event.cause}); records stay exactly as they are"
+
+
+@say.register
+def _(event: PolicyLoaded) -> str:
+    return f"policy {event.policy} runs revision {event.revision} of {event.file}"
+
+
+@say.register
+def _(event: PolicyRemoved) -> str:
+    return f"the file of policy {event.policy} is gone: it is no longer managed, its records stay as they are"
+
+
+@say.register
+def _(event: ConfigRejected) -> str:
+    goes_on = f"{event.keeps} goes on" if event.keeps else "it does not run"
+    return f"{event.file} has {len(event.errors)} errors; {goes_on}. First: {event.errors[0]}"
+
+
+@say.register
+def _(event: ConfigDeferred) -> str:
+    return f"{event.file} changed {', '.join(event.settings)}: this takes effect at the next restart"
+
+
+@say.register
+def _(event: TaskCrashed) -> str:
+    return f"{event.task} crashed and restarts in {event.restart_in:.1f}s; everything else goes on: {event.error}"
+
+
+@say.register
+def _(event: MetricsFailed) -> str:
+    return (
+        f"no metrics at {event.listen}: {event.error}. Probing and steering go on; free the port and restart, or say "
+        "another one in metrics.listen"
+    )
+
+
+@say.register
+def _(event: JournalFailed) -> str:
+    return f"the journal does not work: history may be lost, traffic is steered all the same: {event.error}"
+
+
+@say.register
+def _(event: ClockJumped) -> str:
+    return (
+        f"the system clock jumped by {event.seconds:+.1f}s; schedules were laid out again, verdicts are unaffected; "
+        f"times that are told go on by the clock as it was at the start, until a restart"
+    )
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+def _why(event: EndpointEvent) -> str:
+    return f"{event.evidence}; explained by {', '.join(event.explained_by)}" if event.explained_by else event.evidence
+
+
+@say.register
+def _(event: EndpointFailed) -> str:
+    return f"{event.endpoint} in {event.region} is down after {event.failures} failures of {event.check}: {_why(event)}"
+
+
+@say.register
+def _(event: EndpointDegraded) -> str:
+    return f"{event.endpoint} in {event.region} is degraded by {event.check}: {_why(event)}"
+
+
+@say.register
+def _(event: EndpointRecovered) -> str:
+    return f"{event.endpoint} in {event.region} is up after {event.passes} passes of {event.check} in a row"
+
+
+@say.register
+def _(event: EndpointSuppressed) -> str:
+    return f"{event.endpoint} in {event.region} flaps and stays out although it passes: {event.evidence}"
+
+
+@say.register
+def _(event: EndpointLost) -> str:
+    return f"no fresh verdict on {event.endpoint} in {event.region}: {event.evidence}; its share stays as it is"
+
+
+@say.register
+def _(event: DependencyFailed) -> str:
+    needed = ", ".join(event.regions) or "no region"
+    return f"dependency {event.dependency} ({event.endpoint}) of {needed} is down: {event.evidence}"
+
+
+@say.register
+def _(event: DependencyRecovered) -> str:
+    return f"dependency {event.dependency} ({event.endpoint}) is up"
+
+
+def _score(event: RegionEvent) -> str:
+    return f"its {event.record_type} endpoints score {event.score * 100 / WHOLE:g}%"
+
+
+@say.register
+def _(event: RegionFailed) -> str:
+    return f"region {event.region} is down: {_score(event)} ({event.rule_at}). {event.evidence}"
+
+
+@say.register
+def _(event: RegionDegraded) -> str:
+    return f"region {event.region} is degraded: {_score(event)} ({event.rule_at}). {event.evidence}"
+
+
+@say.register
+def _(event: RegionRecovered) -> str:
+    return f"region {event.region} is healthy: {_score(event)}"
+
+
+@say.register
+def _(event: RegionLost) -> str:
+    return f"no verdict on region {event.region}: {event.evidence}; its share stays as it is"
+
+
+# -- the vantage -------------------------------------------------------------------------------------------------------
+
+
+@say.register
+def _(event: VantageIsolated) -> str:
+    return f"the prober doubts its own network ({event.family}): {event.evidence}; failures move nothing until it ends"
+
+
+@say.register
+def _(event: VantageRejoined) -> str:
+    return f"the prober trusts its network again ({event.family}) after {event.lasted:.0f}s: {event.evidence}"
+
+
+# -- probing -----------------------------------------------------------------------------------------------------------
+
+
+@say.register
+def _(event: ProbingShed) -> str:
+    return (
+        f"{event.cause} (99% within {event.lag:g}s, {event.waiting} waiting): probing {event.factor} times less often, "
+        f"so a fault is noticed up to {event.factor} intervals after it begins; re-checks keep their pace. "
+        "Longer intervals, fewer checks or a faster host help"
+    )
+
+
+@say.register
+def _(event: ProbingRestored) -> str:
+    pace = "as often as the policies say" if event.factor == 1 else f"{event.factor} times less often, no more"
+    return f"it has been calm: probing {pace}"
+
+
+# -- incidents ---------------------------------------------------------------------------------------------------------
+
+
+@say.register
+def _(event: IncidentOpened) -> str:
+    return f"incident {event.incident_id} opened: {event.cause}" + (
+        f". Runbook: {event.runbook}" if event.runbook else ""
+    )
+
+
+@say.register
+def _(event: IncidentClosed) -> str:
+    return f"incident {event.incident_id} closed after {event.lasted:.0f}s and {event.changes} changes"
+
+
+# -- decisions, plans, changes -----------------------------------------------------------------------------------------
+
+
+def _where(event: TargetEvent) -> str:
+    return f"{event.record} at {event.provider}"
+
+
+@say.register
+def _(event: DecisionMade) -> str:
+    return f"{_where(event)} wants {percentages(event.shares) or 'to stay as it is'} ({event.verdict})"
+
+
+@say.register
+def _(event: DecisionCrashed) -> str:
+    return f"{_where(event)} stays as it is, for the decision failed; please report it with this line: {event.error}"
+
+
+@say.register
+def _(event: PlanHeld) -> str:
+    held = "; ".join(limit(check) for check in event.limits)
+    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it ({event.rule_at}): {held}"
+
+
+@say.register
+def _(event: PlanRefused) -> str:
+    return f"{_where(event)} is not touched: {event.detail} ({event.reason}). {event.remedy}"
+
+
+@say.register
+def _(event: DriftDetected) -> str:
+    return f"somebody changed {_where(event)}: {event.found}; failoverd had published {event.expected}; it {event.will}"
+
+
+@say.register
+def _(event: ChangeApplied) -> str:
+    where = _where(event)
+    before, after = percentages(event.shares_from) or "no answer", percentages(event.shares_to)
+    why = f" Why: {words(event.evidence[0])}" if event.evidence else ""
+    if event.shares_from == event.shares_to:
+        what = f"{event.kind}: {', '.join(event.answers_to)} with ttl {event.ttl}s"
+        return f"{where} keeps {before} and changes what it answers ({what}, generation {event.generation}).{why}"
+    return f"{where} moved from {before} to {after} (generation {event.generation}).{why}"
+
+
+def witnesses(event: ChangeVerified) -> str:
+    """Who says so, in words."""
+    if not event.servers:
+        return "no authoritative server was asked"
+    who = (
+        "the authoritative server agrees" if event.servers == 1 else f"all {event.servers} authoritative servers agree"
+    )
+    return f"{who}; not asked, for there is no way to them: {', '.join(event.unasked)}" if event.unasked else who
+
+
+@say.register
+def _(event: ChangeVerified) -> str:
+    after = f"{event.took * 1000:.0f} ms after the decision"
+    ages = f"; the old answer ages out in {event.aged_out_at - event.at:.0f}s" if event.aged_out_at is not None else ""
+    return f"{_where(event)} is in place {after}: {witnesses(event)}{ages}"
+
+
+def unproved(found: Propagation | ChangeDisputed) -> str:
+    """Who does not say what was written, in words."""
+    silent = tuple(f"{server} is silent" for server in found.silent)
+    unasked = tuple(f"{server} cannot be asked from here" for server in found.unasked)
+    told = (*found.disagreeing, *silent, *unasked, *([found.detail] if found.detail else []))
+    return "; ".join(told) or "nobody was heard yet"
+
+
+@say.register
+def _(event: ChangeDisputed) -> str:
+    where, waited = _where(event), f"{event.waited:.0f}s"
+    return f"generation {event.generation} of {where} is not proved {waited} after the write: {unproved(event)}"
+
+
+@say.register
+def _(event: ChangeFenced) -> str:
+    return f"generation {event.generation} of {_where(event)} was refused by the provider: {event.detail}"
+
+
+@say.register
+def _(event: TargetDelayed) -> str:
+    return f"{_where(event)} waits {event.retry_in:.0f}s: {event.detail} ({event.reason})" + (
+        f". {event.remedy}" if event.remedy else ""
+    )
+
+
+@say.register
+def _(event: TargetResumed) -> str:
+    return f"{_where(event)} works again after {event.attempts} attempts"

@@ -8,7 +8,7 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import Region
+from failoverd.cli.demo.world import DemoRegion
 
 MARKER = f"_failoverd.{NAME}"
 
@@ -294,7 +294,7 @@ async def test_an_address_that_is_replaced_in_the_file_takes_over_at_once(
 ) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
         here.edit_policy("failback: {after: 500ms}", "failback: manual")
-        new = Region("west", "127.87.0.3", here.port)
+        new = DemoRegion("west", "127.87.0.3", here.port)
         await new.start()
         async with here.daemon() as daemon:
             await daemon.event("change.verified")

@@ -28,6 +28,7 @@ from failoverd.reloader import Reloader
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.settings import ProviderSettings
+from failoverd.telemetry import prose
 
 PATIENCE = 10.0
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
@@ -219,7 +220,7 @@ async def test_a_directory_without_policies_is_said_once_at_a_start_and_at_a_rel
         await scene.reloader.reload()
         (rejected,) = scene.stage.told(ConfigRejected)
         assert (rejected.file, rejected.policy) == (str(directory), "")
-        assert "there is no policy file" in rejected.say()
+        assert "there is no policy file" in prose.say(rejected)
 
         scene.write("a", "b")
         await scene.reloader.reload()

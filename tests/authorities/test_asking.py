@@ -11,8 +11,8 @@ import pytest
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, PowerDns, free_port, lua, powerdns
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
+from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.records import Capabilities, Marker, Marking, RecordKey, RecordType, Target, Weights
-from failoverd.ports import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.settings import NameserverChoice, ServerAddress
 
 NAME = f"api.{ZONE}"

@@ -9,9 +9,9 @@ from support.servers import ZONE, DnsServer, bind, free_port
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.authorities.delegation import FAILURE_KEPT, KEPT
+from failoverd.core.control.propagation import Nameserver, Question
 from failoverd.core.errors import Transient
 from failoverd.core.records import Capabilities, RecordKey, RecordType, Target, Weights
-from failoverd.ports import Nameserver, Question
 from failoverd.settings import ServerAddress
 
 READ = dns.resolver.Resolver.read_resolv_conf  # before a fixture forbids it

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from failoverd.cli.benchmarking.drawing import BOTTOM, HEIGHT, TOP, WIDTH, decade_ticks, round_ticks
 from failoverd.cli.benchmarking.page import page
 from failoverd.cli.benchmarking.plain import as_json
-from failoverd.cli.benchmarking.plan import Plan, Prices
+from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.benchmarking.table import text
@@ -75,7 +75,7 @@ def measured(**latencies: list[float]) -> Report:
         for at, took in enumerate(latencies[region.name])
     ]
     seconds = float(max((len(each) for each in latencies.values()), default=1) or 1)
-    plan = Plan(
+    plan = BenchmarkPlan(
         "api",
         Check("live", "http", 1.0, 1.0),
         regions,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.probers import PaperLedger
 from support.virtual import now, until, virtually
 
-from failoverd.cli.benchmarking.plan import Plan, Prices, announce, make_plan
+from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, make_plan
 from failoverd.cli.benchmarking.running import Run, Runner
 from failoverd.cli.spending import Counting
 from failoverd.config.schema import Region
@@ -54,12 +54,12 @@ def region(name: str, endpoints: int = 1) -> RegionSpec:
     return RegionSpec(name, 5_000, tuple(Endpoint(name, f"127.0.0.{place + 1}", 80) for place in range(endpoints)))
 
 
-def plan(*regions: RegionSpec, seconds: float, rate: float, check: Check = HTTP) -> Plan:
+def plan(*regions: RegionSpec, seconds: float, rate: float, check: Check = HTTP) -> BenchmarkPlan:
     clouds = {each.name: "azure" for each in regions}
-    return Plan("api", check, regions, clouds, {each.name: Prices() for each in regions}, seconds, rate)
+    return BenchmarkPlan("api", check, regions, clouds, {each.name: Prices() for each in regions}, seconds, rate)
 
 
-async def played(asked: Plan, room: int = 1_000, **probers: Answering) -> Run:
+async def played(asked: BenchmarkPlan, room: int = 1_000, **probers: Answering) -> Run:
     return await Runner(asked, probers, room).run(asyncio.Event())
 
 
@@ -149,7 +149,9 @@ POLICY = Policy("api", (), (region("west", 2), region("east", 30)), (HTTP,))
 INVENTORY = {"west": Region(cloud="azure", egress_cost_per_gb=0.087, price_per_million_tokens=2.5)}
 
 
-def made(*, regions: Sequence[str] = (), check: str | None = None, seconds: float = 10.0, rate: float = 1.0) -> Plan:
+def made(
+    *, regions: Sequence[str] = (), check: str | None = None, seconds: float = 10.0, rate: float = 1.0
+) -> BenchmarkPlan:
     return make_plan(POLICY, INVENTORY, regions=regions, check=check, seconds=seconds, rate=rate)
 
 

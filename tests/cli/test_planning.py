@@ -12,7 +12,7 @@ from failoverd.core.control.plan import Plan, diff
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, Permanent, Transient
 from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
-from failoverd.operations.planning import Attempt, Finding
+from failoverd.operations.planning import Attempt, PlanFinding
 
 KEY = RecordKey("api.example.com", RecordType.A)
 TARGET = Target("api", KEY, "main", "example.com")
@@ -72,12 +72,12 @@ def test_a_held_plan_names_the_limit() -> None:
     assert outcome(Attempt(some_plan(), held())) == "held: max_changes of tuning: change 1, not within 0 per 3600s"
 
 
-def found(kind: OutcomeKind) -> Finding:
-    return Finding(TARGET, Outcome(kind, some_plan().decision, PolicyState("api")))
+def found(kind: OutcomeKind) -> PlanFinding:
+    return PlanFinding(TARGET, Outcome(kind, some_plan().decision, PolicyState("api")))
 
 
 def test_the_most_serious_finding_is_the_exit_code() -> None:
-    failed = Finding(TARGET, None, FailoverdError("x", reason="y"))
+    failed = PlanFinding(TARGET, None, FailoverdError("x", reason="y"))
     blocked, pending, refused = found(OutcomeKind.LIMITED), found(OutcomeKind.WRITE), found(OutcomeKind.REFUSE)
     still = [found(OutcomeKind.IN_SYNC), found(OutcomeKind.HOLD), found(OutcomeKind.DRIFT)]
     assert exit_code_of(still) is Exit.FINE

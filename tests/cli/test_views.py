@@ -30,7 +30,7 @@ from failoverd.core.status import (
 )
 from failoverd.operations.history import history
 from failoverd.operations.overview import as_json, overview
-from failoverd.operations.planning import Finding
+from failoverd.operations.planning import PlanFinding
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -218,8 +218,8 @@ def test_a_plan_shows_what_servers_said_and_never_obeys_it() -> None:
     decision = replace(made.decision, reasons=(Reason(ReasonCode.SHARE, text=EVIL),))
     console, written = screen()
     outcome = Outcome(OutcomeKind.WRITE, decision, PolicyState(TARGET.policy), plan=made)
-    show(console, [Finding(TARGET, outcome, manual=f"nsupdate\n{EVIL}")])
-    show(console, [Finding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))])
+    show(console, [PlanFinding(TARGET, outcome, manual=f"nsupdate\n{EVIL}")])
+    show(console, [PlanFinding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))])
     assert_harmless(written, times=4)
 
 

@@ -142,7 +142,7 @@ def test_names_of_markers_cannot_be_records(folder: Folder) -> None:
         ("{knock: 70000}", "FD204", "port to knock on"),
         ("{look: 5}", "FD203", "path to look at"),
         ("{look: /, every: 5}", "FD204", "time between probes of one endpoint"),
-        ("[look]", "FD203", "how to look at an endpoint; the worst of several counts"),
+        ("[look]", "FD203", "how to probe an endpoint; the worst of several counts"),
     ],
 )
 def test_a_check_is_held_against_its_own_kind(folder: Folder, check: str, code: str, hint: str) -> None:

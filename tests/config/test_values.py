@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failoverd.config.values import (
+    Allowance,
     HostPort,
-    Rate,
     parse_changes,
     parse_endpoint,
     parse_percent,
@@ -79,8 +79,8 @@ def test_what_is_no_share_is_refused(value: object) -> None:
 
 
 def test_rates_are_an_amount_within_a_window() -> None:
-    assert parse_shift("70% per 5m") == Rate(7000, 300.0)
-    assert parse_changes("4 per 1h") == Rate(4, 3600.0)
+    assert parse_shift("70% per 5m") == Allowance(7000, 300.0)
+    assert parse_changes("4 per 1h") == Allowance(4, 3600.0)
 
 
 @pytest.mark.parametrize("value", ["70%", "70 per 5m", "0% per 5m", "70% per 5", "70% per 0s", "70% per 8d", 7, None])

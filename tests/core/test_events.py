@@ -92,14 +92,17 @@ def test_a_proof_says_who_agrees_and_when_the_old_answer_is_gone() -> None:
     event = ChangeVerified(
         at=NOW, record="r", provider="p", zone="z", change_id="c", generation=3, took=0.25, aged_out_at=NOW + 30
     )
-    assert event.say() == (
+    assert prose.say(event) == (
         "r at p is in place 250 ms after the decision: no authoritative server was asked; "
         "the old answer ages out in 30s"
     )
     alone = replace(event, servers=1, aged_out_at=None)
-    assert alone.say() == "r at p is in place 250 ms after the decision: the authoritative server agrees"
+    assert prose.say(alone) == "r at p is in place 250 ms after the decision: the authoritative server agrees"
     some = replace(event, servers=3, unasked=("ns (::1:53)",))
-    assert some.witnesses == "all 3 authoritative servers agree; not asked, for there is no way to them: ns (::1:53)"
+    assert (
+        prose.witnesses(some)
+        == "all 3 authoritative servers agree; not asked, for there is no way to them: ns (::1:53)"
+    )
 
 
 def test_a_dispute_names_each_server_with_what_it_says() -> None:
@@ -107,7 +110,7 @@ def test_a_dispute_names_each_server_with_what_it_says() -> None:
         at=NOW, record="r", provider="p", zone="z", change_id="c", generation=3, waited=60.0,
         agreeing=("ns1",), disagreeing=("ns2 says 192.0.2.1, generation 2",), silent=("ns3",), unasked=("ns4",),
     )  # fmt: skip
-    assert event.say() == (
+    assert prose.say(event) == (
         "generation 3 of r at p is not proved 60s after the write: ns2 says 192.0.2.1, generation 2; ns3 is silent; "
         "ns4 cannot be asked from here"
     )
@@ -120,7 +123,7 @@ def test_a_failing_out_that_is_held_is_an_error_and_a_held_plan_a_warning() -> N
 def test_two_degraded_endpoints_are_not_said_to_be_one_that_serves_and_one_that_does_not() -> None:
     told = {"region": "azure", "record_type": "A", "evidence": "both are slow", "rule_at": "api.yaml:9"}
     event = RegionDegraded(at=NOW, was="healthy", score=5_000, **told)
-    assert event.say() == "region azure is degraded: its A endpoints score 50% (api.yaml:9). both are slow"
+    assert prose.say(event) == "region azure is degraded: its A endpoints score 50% (api.yaml:9). both are slow"
 
 
 def test_shares_are_written_as_people_write_them() -> None:
@@ -130,4 +133,4 @@ def test_shares_are_written_as_people_write_them() -> None:
 
 def test_a_bare_event_has_nothing_to_say() -> None:
     with pytest.raises(NotImplementedError):
-        Event(at=NOW).say()
+        prose.say(Event(at=NOW))

@@ -9,9 +9,9 @@ from support.scenes import NOW, result
 from failoverd.core.health.endpoint import CheckHealth, Health, observe
 from failoverd.core.health.isolation import (
     NEVER,
-    Cause,
     CloudState,
     Doubt,
+    DoubtCause,
     Family,
     IsolationRules,
     SentinelState,
@@ -53,7 +53,7 @@ def judged(
     )
 
 
-def cause(doubt: Doubt | None) -> Cause | None:
+def cause(doubt: Doubt | None) -> DoubtCause | None:
     return doubt.cause if doubt is not None and doubt.abstains else None
 
 
@@ -70,7 +70,7 @@ def test_a_single_cloud_says_nothing_about_the_prober() -> None:
 
 
 def test_two_of_four_clouds_are_doubted_and_two_of_five_are_not() -> None:
-    assert cause(judged(clouds(a=2, b=2, c=0, d=0))) is Cause.CLOUDS
+    assert cause(judged(clouds(a=2, b=2, c=0, d=0))) is DoubtCause.CLOUDS
     assert judged(clouds(a=2, b=2, c=0, d=0, e=0)) is None
 
 
@@ -78,7 +78,7 @@ def test_clouds_that_are_lost_one_after_the_other_are_believed() -> None:
     early, late = clouds(NOW, azure=2), clouds(NOW + 10.5, oci=2, aws=0)
     assert judged([*early, *late], now=NOW + 10.5) is None
     near = clouds(NOW + 10.0, oci=2, aws=0)
-    assert cause(judged([*early, *near], now=NOW + 10.0)) is Cause.CLOUDS
+    assert cause(judged([*early, *near], now=NOW + 10.0)) is DoubtCause.CLOUDS
 
 
 def test_a_doubt_is_bounded_while_another_cloud_is_in_sight() -> None:
@@ -86,7 +86,7 @@ def test_a_doubt_is_bounded_while_another_cloud_is_in_sight() -> None:
     doubt = judged(seen)
     assert doubt is not None
     assert doubt.until == NOW + 60.0
-    assert cause(judged(seen, before=doubt, now=NOW + 59.9)) is Cause.CLOUDS
+    assert cause(judged(seen, before=doubt, now=NOW + 59.9)) is DoubtCause.CLOUDS
     believed = judged(seen, before=doubt, now=NOW + 60.0)
     assert believed is not None
     assert not believed.abstains
@@ -97,28 +97,28 @@ def test_what_was_believed_is_forgotten_once_all_of_it_is_back() -> None:
     seen = clouds(azure=2, oci=2, aws=0)
     believed = judged(seen, before=judged(seen), now=NOW + 60.0)
     assert judged(clouds(azure=0, oci=0, aws=0), before=believed, now=NOW + 100.0) is None
-    assert cause(judged(clouds(NOW + 200.0, azure=2, oci=2, aws=0), now=NOW + 200.0)) is Cause.CLOUDS
+    assert cause(judged(clouds(NOW + 200.0, azure=2, oci=2, aws=0), now=NOW + 200.0)) is DoubtCause.CLOUDS
 
 
 def test_while_everything_is_lost_no_time_ends_the_doubt() -> None:
     seen = clouds(azure=2, oci=2)
     doubt = judged(seen)
-    assert cause(judged(seen, before=doubt, now=NOW + 86_400.0)) is Cause.CLOUDS
+    assert cause(judged(seen, before=doubt, now=NOW + 86_400.0)) is DoubtCause.CLOUDS
 
 
 def test_a_doubt_that_spreads_to_everything_loses_its_bound() -> None:
     doubt = judged(clouds(azure=2, oci=2, aws=0))
     spread = [*clouds(azure=2, oci=2), *clouds(NOW + 8.0, aws=2)]
     doubt = judged(spread, before=doubt, now=NOW + 8.0, answered=NOW + 2.0)
-    assert cause(judged(spread, before=doubt, now=NOW + 60.0, answered=NOW + 2.0)) is Cause.CLOUDS
-    assert cause(judged(spread, before=doubt, now=NOW + 86_400.0, answered=NOW + 2.0)) is Cause.CLOUDS
+    assert cause(judged(spread, before=doubt, now=NOW + 60.0, answered=NOW + 2.0)) is DoubtCause.CLOUDS
+    assert cause(judged(spread, before=doubt, now=NOW + 86_400.0, answered=NOW + 2.0)) is DoubtCause.CLOUDS
 
 
 def test_a_doubt_is_bounded_too_while_a_part_of_the_lost_clouds_answers() -> None:
     """A bad release that crashes two thirds of both clouds must not be withheld for ever."""
     most = [CloudState("azure", 3, 2, NOW), CloudState("oci", 3, 2, NOW + 5.0)]
     doubt = judged(most, now=NOW + 5.0)
-    assert cause(judged(most, before=doubt, now=NOW + 64.9)) is Cause.CLOUDS
+    assert cause(judged(most, before=doubt, now=NOW + 64.9)) is DoubtCause.CLOUDS
     assert cause(judged(most, before=doubt, now=NOW + 65.0)) is None
 
 
@@ -139,7 +139,7 @@ def test_a_cloud_that_came_back_is_doubted_anew_while_another_is_still_believed_
     assert believed.believed == {"azure"}
     away = [*clouds(azure=2), *clouds(NOW + 3_600.0, oci=2, aws=2, gcp=2)]
     doubt = judged(away, before=believed, now=NOW + 3_600.0)
-    assert cause(doubt) is Cause.CLOUDS
+    assert cause(doubt) is DoubtCause.CLOUDS
     assert doubt is not None
     assert doubt.clouds == {"oci", "aws", "gcp"}
     assert doubt.believed == {"azure"}
@@ -149,7 +149,7 @@ def test_a_cloud_that_came_back_is_doubted_anew_while_another_is_still_believed_
 
 
 def test_half_of_the_sentinels_down_isolate_whatever_the_clouds_do() -> None:
-    assert cause(judged(clouds(azure=0, oci=0), voices(well=1, down=1))) is Cause.SENTINELS
+    assert cause(judged(clouds(azure=0, oci=0), voices(well=1, down=1))) is DoubtCause.SENTINELS
     assert judged(clouds(azure=0, oci=0), voices(well=2, down=1)) is None
 
 
@@ -165,26 +165,26 @@ def test_sentinels_that_are_mostly_well_clear_the_prober_too_for_one_of_them_may
 
 def test_sentinels_that_are_neither_well_nor_down_leave_it_to_the_clouds() -> None:
     shaky = [replace(voice, well=False) for voice in voices(well=3)]
-    assert cause(judged(clouds(azure=2, oci=2, aws=0), shaky)) is Cause.CLOUDS
+    assert cause(judged(clouds(azure=2, oci=2, aws=0), shaky)) is DoubtCause.CLOUDS
 
 
 def test_a_sentinel_of_the_other_family_neither_accuses_nor_clears() -> None:
     six = voices(down=3, family=Family.IPV6)
     assert judged(clouds(azure=0, oci=0), six) is None
-    assert cause(judged(clouds(azure=2, oci=2), voices(well=3, family=Family.IPV6))) is Cause.CLOUDS
+    assert cause(judged(clouds(azure=2, oci=2), voices(well=3, family=Family.IPV6))) is DoubtCause.CLOUDS
 
 
 def test_a_prober_without_ipv6_is_isolated_in_ipv6_alone() -> None:
     heard = [*voices(well=2), *voices(down=2, family=Family.IPV6)]
     assert assess(Family.IPV4, clouds(azure=0), heard, None, RULES, NOW) is None
-    assert cause(assess(Family.IPV6, clouds(azure=2), heard, None, RULES, NOW)) is Cause.SENTINELS
+    assert cause(assess(Family.IPV6, clouds(azure=2), heard, None, RULES, NOW)) is DoubtCause.SENTINELS
 
 
 def test_a_prober_without_ipv6_still_judges_host_names() -> None:
     heard = [*voices(well=3), *voices(down=3, family=Family.IPV6)]
     assert assess(Family.NAME, clouds(azure=2, oci=2), heard, None, RULES, NOW) is None
     deaf = [*voices(down=3), *voices(down=3, family=Family.IPV6)]
-    assert cause(assess(Family.NAME, clouds(azure=0), deaf, None, RULES, NOW)) is Cause.SENTINELS
+    assert cause(assess(Family.NAME, clouds(azure=0), deaf, None, RULES, NOW)) is DoubtCause.SENTINELS
 
 
 def test_who_speaks_for_whom() -> None:

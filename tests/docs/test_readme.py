@@ -139,6 +139,13 @@ def test_every_file_that_a_page_names_is_there(page: str) -> None:
         assert ((ROOT / page).parent / name).exists(), name
 
 
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_module_that_a_page_names_is_there(page: str) -> None:
+    for name in re.findall(r"`([\w./]+(?:\.py|/))`", (ROOT / page).read_text()):
+        inside = (found for top in ("failoverd", "tests") for found in (ROOT / top).rglob(name.rstrip("/")))
+        assert (ROOT / name).exists() or any(inside), name
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from support.contract import smuggled
 from support.embedded_dns import (
     NAME,
     POLICY,
@@ -21,9 +22,6 @@ from support.embedded_dns import (
     values,
 )
 
-from failoverd.core import guard
-from failoverd.core.control.limits import Approved
-from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
 from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access
@@ -39,11 +37,6 @@ async def read_from_outside(provider: EmbeddedWriter, at: Target) -> Observed:
     async with KIND.open("embedded-main", settings(f"{host}:{port}"), Access.READ) as reader:
         assert isinstance(reader, EmbeddedReader)
         return await reader.read(at)
-
-
-def unguarded(wanted: Plan) -> Approved:
-    """An approval that the guard never gave: what a defect of ours would hand to the provider."""
-    return Approved(wanted, (), seal=guard._SEAL)
 
 
 # -- reading and writing -----------------------------------------------------------------------------------------------
@@ -175,7 +168,7 @@ async def test_an_empty_answer_is_refused_even_with_an_approval() -> None:
 
         for nothing in ({}, {EAST: 0}):
             with pytest.raises(Permanent, match="empty_answer"):
-                await provider.apply(unguarded(plan(stands, records(target(), nothing))))
+                await provider.apply(smuggled(plan(stands, records(target(), nothing))))
 
         assert await provider.read(target()) == stands
 

@@ -17,7 +17,7 @@ from failoverd.core.errors import Permanent, Transient
 from failoverd.core.records import RecordType
 from failoverd.providers.embedded.answering import Transport
 from failoverd.providers.embedded.provider import ZoneStore
-from failoverd.providers.embedded.server import Limits, _Conversations, serve
+from failoverd.providers.embedded.server import ServerLimits, _Conversations, serve
 
 EAST = "192.0.2.10"
 MANY = target(RecordType.SRV, "_many._tcp.example.com")
@@ -39,7 +39,7 @@ async def address(store: ZoneStore) -> AsyncIterator[Address]:
 @pytest.fixture
 async def impatient(store: ZoneStore) -> AsyncIterator[Address]:
     """A server that waits a tenth of a second and holds three connections."""
-    async with serve("127.0.0.1", 0, store.answer, Limits(connections=3, patience=0.1)) as bound:
+    async with serve("127.0.0.1", 0, store.answer, ServerLimits(connections=3, patience=0.1)) as bound:
         yield bound
 
 
@@ -234,7 +234,7 @@ async def test_a_query_that_never_ends_is_given_up(impatient: Address, start: by
 
 @pytest.mark.parametrize("ending", ["half-closed", "reset"])
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(store: ZoneStore, ending: str) -> None:
-    conversations = _Conversations(store.answer, Limits())
+    conversations = _Conversations(store.answer, ServerLimits())
     server = await asyncio.start_server(conversations.hold, "127.0.0.1", 0)
     async with server:
         address = server.sockets[0].getsockname()
@@ -266,7 +266,7 @@ async def test_a_client_that_never_reads_is_given_up(impatient: Address) -> None
 
 
 async def test_when_all_connections_are_taken_the_longest_silent_one_makes_room(store: ZoneStore) -> None:
-    limits = Limits(connections=3, patience=30)
+    limits = ServerLimits(connections=3, patience=30)
     async with serve("127.0.0.1", 0, store.answer, limits) as address:
         clients = [await asyncio.open_connection(*address) for _ in range(3)]
         for reader, writer in clients:

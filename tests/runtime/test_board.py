@@ -19,6 +19,7 @@ from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import Overview
 from failoverd.runtime.board import Board
+from failoverd.telemetry import prose
 
 OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
@@ -355,7 +356,7 @@ def test_what_falls_while_its_dependency_is_down_is_explained_and_is_no_flapping
     scene.probes("FFF", AZURE, OCI)
     failed = {event.endpoint: event for event in scene.events if isinstance(event, EndpointFailed)}
     assert failed[AZURE].explained_by == ("database",)
-    assert "explained by database" in failed[AZURE].say()
+    assert "explained by database" in prose.say(failed[AZURE])
     assert failed[OCI].explained_by == ()
     assert "explained by database" in scene.board.regions("api", RecordType.A)["azure"].evidence
     penalties = [scene.check_health(address).penalty for address in (AZURE, OCI)]

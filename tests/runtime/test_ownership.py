@@ -37,6 +37,7 @@ from failoverd.core.records import OnDrift, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.target_worker import FENCED_TRIES
+from failoverd.telemetry import prose
 
 # -- somebody else was here --------------------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ async def test_a_hand_edit_is_seen_at_the_next_tick_and_put_back() -> None:
         assert now() - edited <= TICK + 0.1
         (drift,) = stage.told(DriftDetected)
         assert drift.found == "203.0.113.66 (weight 1, ttl 30)"
-        assert "puts its own answer back" in drift.say()
+        assert "puts its own answer back" in prose.say(drift)
         assert stage.told(ChangeApplied)[-1].kind == "restore"
 
 

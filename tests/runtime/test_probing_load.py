@@ -21,6 +21,7 @@ from failoverd.runtime.board import Board
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
 from failoverd.runtime.slot_clock import AHEAD
+from failoverd.telemetry import prose
 
 LIVE = Check("live", "tcp", 10.0, 2.0)
 
@@ -199,7 +200,7 @@ async def test_a_schedule_that_cannot_be_kept_is_stretched_said_and_restored() -
         (shed,) = here.told(ProbingShed)
         assert isinstance(shed, ProbingShed)
         assert shed.factor == 2
-        assert "probing 2 times less often" in shed.say()
+        assert "probing 2 times less often" in prose.say(shed)
         await elapse(5.0)
         begun, probes = now(), len(here.world.looks)
         await elapse(40.0)

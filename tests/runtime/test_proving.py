@@ -10,11 +10,13 @@ from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, policy, r
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.control.plan import Plan
+from failoverd.core.control.propagation import Nameserver, Nameservers, Question, Statement
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.events import ChangeApplied, ChangeDisputed, ChangeVerified, Event, IncidentClosed, TaskCrashed
 from failoverd.core.records import Marker, RecordSet, RecordType, Target
-from failoverd.ports import Nameserver, Nameservers, Provider, Question, Statement
+from failoverd.ports import Provider
 from failoverd.runtime.proving import ABREAST, ABREAST_AT_ONE, Prover
+from failoverd.telemetry import prose
 
 
 def lagging(stage: Stage) -> Zonefile:
@@ -78,7 +80,7 @@ async def test_where_nobody_is_to_be_asked_the_read_back_is_all_the_proof_there_
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert verified.servers == 0
-        assert verified.say().endswith("no authoritative server was asked")
+        assert prose.say(verified).endswith("no authoritative server was asked")
         assert stage.authorities.asked == []
 
 
@@ -90,7 +92,7 @@ async def test_a_server_to_which_there_is_no_way_is_named_and_not_waited_for() -
         await until(lambda: stage.told(ChangeVerified))
         (verified,) = stage.told(ChangeVerified)
         assert (verified.servers, verified.unasked) == (1, (str(NS2),))
-        assert str(NS2) in verified.say()
+        assert str(NS2) in prose.say(verified)
 
 
 # -- somebody does not -------------------------------------------------------------------------------------------------
@@ -126,7 +128,7 @@ async def test_a_server_that_does_not_answer_is_silent_and_does_not_disagree() -
         await until(lambda: disputes(stage))
         (dispute,) = disputes(stage)
         assert (dispute.agreeing, dispute.disagreeing, dispute.silent) == ((str(NS1),), (), (str(NS2),))
-        assert f"{NS2} is silent" in dispute.say()
+        assert f"{NS2} is silent" in prose.say(dispute)
         stage.authorities.silent.clear()
         await until(lambda: stage.told(ChangeVerified))
 
@@ -284,7 +286,7 @@ async def test_a_defect_in_a_proof_is_told_and_the_proof_begins_again() -> None:
     await until(lambda: len(told) == 2)
     assert isinstance(told[0], TaskCrashed)
     assert isinstance(told[1], ChangeVerified)
-    assert prover.standing(plan) is None
+    assert prover.propagation(plan) is None
 
 
 # -- a provider that knows by itself -----------------------------------------------------------------------------------
@@ -344,8 +346,8 @@ async def test_who_waits_for_a_proof_hears_how_far_it_is() -> None:
     prover = Prover(authorities, lambda _: None, now)
     prover.prove(PaperProvider(zonefile, now), plan, "")
     await prover.settle(5.0)
-    standing = prover.standing(plan)
-    assert standing is not None
-    assert str(standing) == f"{NS1} says no answer; {NS2} says no answer"
+    propagation = prover.propagation(plan)
+    assert propagation is not None
+    assert prose.unproved(propagation) == f"{NS1} says no answer; {NS2} says no answer"
     assert await authorities.of(target(API)) == Nameservers((NS1, NS2), marked=True, whole=False)
     await prover.close()

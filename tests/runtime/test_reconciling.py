@@ -47,7 +47,7 @@ from failoverd.core.records import Marker, Policy, RecordSet, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.agenda import GATHER
-from failoverd.runtime.target_worker import Inputs
+from failoverd.runtime.target_worker import DecisionInputs
 
 # -- from the first look to the way back -------------------------------------------------------------------------------
 
@@ -408,7 +408,7 @@ async def test_a_defect_in_a_stage_isolates_its_target_and_can_be_played_again()
         (crashed,) = stage.told(DecisionCrashed)
         assert stage.shares(API) == NORMAL
         assert "KeyError" in crashed.error
-        again = load(Inputs, crashed.inputs)
+        again = load(DecisionInputs, crashed.inputs)
         with pytest.raises(KeyError):
             evaluate(API, again.state, again.observed, Estate("prod", defect), again.now)
         outcome = evaluate(API, again.state, again.observed, Estate("prod", lambda desired: desired), again.now)

@@ -50,6 +50,7 @@ from failoverd.core.records import (
     RecordType,
     Target,
 )
+from failoverd.telemetry import prose
 
 STEPS = int(os.environ.get("FAILOVERD_STEPS", "60"))
 ONE = os.environ.get("FAILOVERD_SEED")
@@ -374,8 +375,8 @@ class Cluster:
 
     def defects(self) -> Iterable[str]:
         for stage in self.gone:
-            yield from (event.say() for event in stage.told(TaskCrashed))
-            yield from (event.say() for event in stage.told(TargetDelayed) if event.reason == "internal_error")
+            yield from (prose.say(event) for event in stage.told(TaskCrashed))
+            yield from (prose.say(event) for event in stage.told(TargetDelayed) if event.reason == "internal_error")
 
 
 def _essence(outcome: Outcome) -> tuple[object, ...]:

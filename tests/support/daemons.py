@@ -19,7 +19,7 @@ from typing import Any
 
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import Region
+from failoverd.cli.demo.world import DemoRegion
 
 TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0
@@ -160,7 +160,7 @@ class Site:
 
     folder: Path
     port: int
-    regions: dict[str, Region]
+    regions: dict[str, DemoRegion]
 
     @property
     def config(self) -> Path:
@@ -220,7 +220,7 @@ async def site(folder: Path, providers: Mapping[str, str]) -> AsyncIterator[Site
     names = ", ".join(providers)
     (folder / "policies" / "api.yaml").write_text(POLICY % {"name": NAME, "providers": names, "port": port})
     (folder / "failoverd.yaml").write_text(CONFIG % {"providers": "\n".join(providers.values())})
-    here = Site(folder, port, {"west": Region("west", WEST, port), "east": Region("east", EAST, port)})
+    here = Site(folder, port, {"west": DemoRegion("west", WEST, port), "east": DemoRegion("east", EAST, port)})
     for region in here.regions.values():
         await region.start()
     try:

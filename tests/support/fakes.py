@@ -14,25 +14,14 @@ from typing import TypeVar
 from failoverd import codec
 from failoverd.core.control.limits import Approved, PastChange
 from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
 from failoverd.core.events import Event
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
-from failoverd.ports import (
-    Cancel,
-    ChangeOutcome,
-    Clock,
-    Emit,
-    Hearing,
-    Nameserver,
-    Nameservers,
-    Question,
-    Statement,
-    Tell,
-    Urgency,
-)
+from failoverd.ports import Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.states import States
@@ -434,7 +423,7 @@ class PaperJournal:
 
 
 class Does(StrEnum):
-    """What an endpoint does when somebody looks at it."""
+    """What an endpoint does when somebody probes it."""
 
     ANSWER = "answer"
     REFUSE = "refuse"  # fails at once

@@ -6,21 +6,24 @@ import socket
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from support.daemons import site
+from support.scenes import TARGET
 from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
 from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Endpoint, ProbeResult, Timings
-from failoverd.core.status import RegionStatus, VantageStatus
+from failoverd.core.status import PolicyStatus, RegionStatus, Status, TargetState, TargetStatus, VantageStatus
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
-from failoverd.telemetry import exposing
+from failoverd.telemetry import exposing, prose
 from failoverd.telemetry.exposing import exposed
 from failoverd.telemetry.metrics import Metrics
 
@@ -134,7 +137,7 @@ async def test_a_port_that_somebody_else_has_is_said_and_stops_nothing(tmp_path:
     async with server, running(tmp_path, f"127.0.0.1:{port}") as (events, _):
         (failed,) = [event for event in events if isinstance(event, MetricsFailed)]
     assert failed.listen == f"127.0.0.1:{port}"
-    assert "already in use" in failed.say()
+    assert "already in use" in prose.say(failed)
 
 
 # -- the numbers -------------------------------------------------------------------------------------------------------
@@ -190,6 +193,24 @@ def test_everything_else_is_there_and_names_are_written_so_that_they_can_be_read
     assert value(page, "failoverd_vantage_isolated") == 2
     assert value(page, "failoverd_build_info", version="1.2.3") == 1
     assert value(page, "failoverd_region_score_ratio", region='a "quoted"\nname') == 0.25
+
+
+def held(state: TargetState, cause: str) -> float:
+    """The gauge for a policy with one record that stands so, beside another that is well."""
+    well = replace(TARGET, provider="another")
+    statuses: list[Status] = [
+        PolicyStatus(TARGET.policy, 0.0, "api.yaml", "r1"),
+        TargetStatus(TARGET, 0.0, state, cause=cause),
+        TargetStatus(well, 0.0, TargetState.IN_SYNC),
+    ]
+    page = Metrics(ProbingFigures, lambda: statuses, "1.2.3", 0.0).snapshot().page()
+    return value(page, "failoverd_failover_held", policy=TARGET.policy)
+
+
+def test_only_a_limit_that_keeps_what_is_down_is_a_failover_held() -> None:
+    assert held(TargetState.LIMITED, Cause.FAILING_OUT) == 1
+    assert held(TargetState.LIMITED, Cause.TUNING) == 0
+    assert held(TargetState.DRIFTED, Cause.FAILING_OUT) == 0
 
 
 def test_a_percentile_is_the_bound_of_its_bucket() -> None:

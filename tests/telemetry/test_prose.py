@@ -6,6 +6,7 @@ import pytest
 from support.scenes import NOW, TARGET
 
 from failoverd.core.control import news
+from failoverd.core.control.propagation import Nameserver, Propagation
 from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.telemetry import prose
@@ -64,6 +65,14 @@ def test_a_held_plan_names_what_is_wanted_the_limit_and_its_line() -> None:
     assert dict(prose.facts(event))["limits"] == ("max_shift of tuning: 50%, not within 20% per 300s",)
     dead = FailoverHeld(**WHERE, wanted=wanted, cause=Cause.FAILING_OUT, limits=(NARROW,), rule_at="api.yaml:20")
     assert "min_regions: 1 regions, not within at least 2 regions" in prose.say(dead)
+
+
+def test_what_is_not_proved_yet_names_who_is_in_the_way() -> None:
+    server = Nameserver("127.0.0.1", 5300, "ns1.example.com")
+    assert prose.unproved(Propagation()) == "nobody was heard yet"
+    found = Propagation(unasked=(server,), silent=(server,))
+    named = "ns1.example.com (127.0.0.1:5300)"
+    assert prose.unproved(found) == f"{named} is silent; {named} cannot be asked from here"
 
 
 def change(shares_to: dict[str, int], evidence: tuple[Reason, ...] = ()) -> ChangeApplied:

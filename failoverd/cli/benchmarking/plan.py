@@ -32,11 +32,11 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BenchmarkPlan:
     """A benchmark before it begins.
 
     Attributes:
-        check: how each endpoint is looked at.
+        check: how each endpoint is probed.
         regions: who is compared, in the order of the policy.
         clouds, prices: of each region, by its name.
         seconds: how long requests fall due.
@@ -93,7 +93,7 @@ def make_plan(
     seconds: float,
     rate: float,
     spend_at: float | None = None,
-) -> Plan:
+) -> BenchmarkPlan:
     """Choose what is asked, and keep to the bounds.
 
     Args:
@@ -111,17 +111,17 @@ def make_plan(
     chosen = _regions(policy, regions)
     count = sum(len(region.endpoints) for region in chosen)
     _keep_bounds(seconds, rate)
-    looked = _check(policy, check)
+    probed = _check(policy, check)
     known = {region.name: inventory.get(region.name) for region in chosen}
-    plan = Plan(
+    plan = BenchmarkPlan(
         policy=policy.name,
-        check=looked,
+        check=probed,
         regions=chosen,
         clouds={name: entry.cloud if entry is not None else "" for name, entry in known.items()},
         prices={name: _prices(entry) for name, entry in known.items()},
         seconds=seconds,
         rate=rate,
-        tokens=_tokens(looked, count, seconds, spend_at) if spend_at is not None else 0,
+        tokens=_tokens(probed, count, seconds, spend_at) if spend_at is not None else 0,
     )
     _keep_pace(plan)
     return plan
@@ -152,7 +152,7 @@ def _keep_bounds(seconds: float, rate: float) -> None:
         raise usage(f"the rate is above 0 and {MOST_PER_ENDPOINT:g}/s per endpoint at most")
 
 
-def _keep_pace(plan: Plan) -> None:
+def _keep_pace(plan: BenchmarkPlan) -> None:
     count = len(plan.endpoints)
     if plan.in_all <= MOST_IN_ALL * (1 + _ALMOST):
         return
@@ -182,7 +182,7 @@ def _tokens(check: Check, endpoints: int, seconds: float, now: float) -> int:
 # -- in words ----------------------------------------------------------------------------------------------------------
 
 
-def announce(plan: Plan) -> list[str]:
+def announce(plan: BenchmarkPlan) -> list[str]:
     """What is about to be sent, line by line."""
     check = plan.check
     lines = [
@@ -196,14 +196,14 @@ def announce(plan: Plan) -> list[str]:
     return lines
 
 
-def pace(plan: Plan) -> str:
+def pace(plan: BenchmarkPlan) -> str:
     """How many requests to whom, and how fast."""
     per = ", ".join(f"{region.name} {len(region.endpoints)}" for region in plan.regions)
     each = f"{plan.rate:.4g}/s each, " if plan.each > 1 else ""
     return f"{plan.each} to each of {len(plan.endpoints)} endpoints ({per}), {each}{plan.in_all:.4g}/s in all"
 
 
-def _about_tokens(plan: Plan) -> str:
+def _about_tokens(plan: BenchmarkPlan) -> str:
     if plan.tokens:
         when = "completions are asked for at the check's own pace (completion_every)"
         return f"{when}: {plan.tokens} tokens at most, {SHARED}"

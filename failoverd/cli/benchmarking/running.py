@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.cli.benchmarking.plan import Plan
+from failoverd.cli.benchmarking.plan import BenchmarkPlan
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Prober
@@ -103,11 +103,11 @@ class Runner:
 
     Args:
         plan: what to send.
-        probers: for each region, what looks at its endpoints.
+        probers: for each region, what probes its endpoints.
         room: requests that may be under way at once, in all; at least one to each endpoint.
     """
 
-    def __init__(self, plan: Plan, probers: Mapping[str, Prober], room: int = MOST_IN_FLIGHT) -> None:
+    def __init__(self, plan: BenchmarkPlan, probers: Mapping[str, Prober], room: int = MOST_IN_FLIGHT) -> None:
         self._plan = plan
         self._samples: list[Sample] = []
         each = max(1, room // len(plan.endpoints))

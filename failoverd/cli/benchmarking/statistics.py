@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from typing import Final
 
-from failoverd.cli.benchmarking.plan import Plan, Prices
+from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.core.probe_reasons import Outcome
 
@@ -93,7 +93,7 @@ class Summary:
 class Report:
     """A benchmark in numbers."""
 
-    plan: Plan
+    plan: BenchmarkPlan
     run: Run
     regions: tuple[Summary, ...]
     endpoints: tuple[Summary, ...]
@@ -166,15 +166,15 @@ def _present(values: Iterable[float | None]) -> list[float]:
 
 
 def measured(samples: Iterable[Sample], name: str) -> list[float]:
-    """What the looks measured under that name, where they did.
+    """What the probes measured under that name, where they did.
 
-    Looks that overlap tell of the same completion: what an endpoint measured twice, to the last digit, is one.
+    Probes that overlap tell of the same completion: what an endpoint measured twice, to the last digit, is one.
     """
     found = ((sample.endpoint, value) for sample in samples for measure, value in sample.measures if measure == name)
     return [value for _, value in dict.fromkeys(found)]
 
 
-def report(plan: Plan, run: Run, tokens: Mapping[str, int]) -> Report:
+def report(plan: BenchmarkPlan, run: Run, tokens: Mapping[str, int]) -> Report:
     """Everything, by region, endpoint and cloud. `tokens` is what completions took, by region."""
     by_region = {
         region.name: [each for each in run.samples if each.endpoint.region == region.name] for region in plan.regions
@@ -202,7 +202,7 @@ def report(plan: Plan, run: Run, tokens: Mapping[str, int]) -> Report:
     )
 
 
-def _region(plan: Plan, run: Run, name: str, samples: Sequence[Sample], tokens: int | None) -> Summary:
+def _region(plan: BenchmarkPlan, run: Run, name: str, samples: Sequence[Sample], tokens: int | None) -> Summary:
     prices = plan.prices[name]
     price = prices.per_million_tokens
     cost = tokens * price / _MILLION if tokens is not None and price is not None else None

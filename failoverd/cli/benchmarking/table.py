@@ -192,7 +192,7 @@ def notes(report: Report) -> list[str]:
         "A p99 of fewer than 100 answers is the slowest of them.",
         "Availability is the share of answers among requests that could be judged; blind ones say nothing of a target.",
         "The true share is within the interval with 95% confidence: regions whose intervals overlap may be alike.",
-        "Egress has no cost here: looks do not count their bytes. Prices are the inventory's.",
+        "Egress has no cost here: probes do not count their bytes. Prices are the inventory's.",
     ]
 
 

@@ -16,7 +16,7 @@ import typer
 
 from failoverd.app import kinds, opened, read_config, steady_clock
 from failoverd.cli.benchmarking import page, plain, saving, table
-from failoverd.cli.benchmarking.plan import Plan, announce, make_plan
+from failoverd.cli.benchmarking.plan import BenchmarkPlan, announce, make_plan
 from failoverd.cli.benchmarking.running import MOST_IN_FLIGHT, Run, Runner
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.failing import UNSOUND, print_json, print_text, told, unknown, usage
@@ -81,7 +81,7 @@ def parse_rate(text: str) -> float:
     return float(found[1]) / (60.0 if found[2] == "m" else 1.0)
 
 
-def _plan(read: Config, wish: Wish) -> Plan:
+def _plan(read: Config, wish: Wish) -> BenchmarkPlan:
     try:
         seconds, rate = parse_duration(wish.seconds), parse_rate(wish.rate)
     except ValueError as error:
@@ -123,7 +123,7 @@ def _say(lines: Sequence[str]) -> None:
 # -- meanwhile ---------------------------------------------------------------------------------------------------------
 
 
-async def _measure(plan: Plan, journal: Path | None) -> Report:
+async def _measure(plan: BenchmarkPlan, journal: Path | None) -> Report:
     """`journal`: where it stands what completions may cost; without it there are none."""
     async with allowance(journal) as ledger:
         paying = {region.name: Counting(ledger) if ledger is not None else None for region in plan.regions}
@@ -138,7 +138,7 @@ async def _measure(plan: Plan, journal: Path | None) -> Report:
     return report(plan, run, tokens if isinstance(plan.check.settings, InferenceSettings) else {})
 
 
-async def _run(plan: Plan, runner: Runner) -> Run:
+async def _run(plan: BenchmarkPlan, runner: Runner) -> Run:
     stop = asyncio.Event()
     telling = asyncio.create_task(_tell(plan, runner))
     try:
@@ -166,7 +166,7 @@ def _interrupt(stop: asyncio.Event) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-async def _tell(plan: Plan, runner: Runner) -> None:
+async def _tell(plan: BenchmarkPlan, runner: Runner) -> None:
     """How far it is: one line that changes on a terminal, a line now and then elsewhere."""
     live = sys.stderr.isatty()
     every = _EVERY if live else _EVERY * 10

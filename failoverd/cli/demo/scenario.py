@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from failoverd.app import Daemon
-from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DnsClient, Region, free_ports, write_files
+from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
 from failoverd.codec import plain
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
@@ -50,7 +50,7 @@ class World:
     daemon: Daemon
     life: asyncio.Task[None]
     dns: DnsClient
-    regions: dict[str, Region]
+    regions: dict[str, DemoRegion]
     events: list[Event] = field(default_factory=list)
 
     @property
@@ -90,7 +90,7 @@ async def play(
 @asynccontextmanager
 async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncIterator[World]:
     dns_port, http_port = free_ports(dns_port)
-    regions = {address: Region(name, address, http_port) for address, name in REGIONS.items()}
+    regions = {address: DemoRegion(name, address, http_port) for address, name in REGIONS.items()}
     async with AsyncExitStack() as stack:
         for region in regions.values():
             await region.start()

@@ -38,7 +38,7 @@ _PATIENCE: Final = 1.0
 """Seconds that one DNS query may take."""
 
 
-class Region:
+class DemoRegion:
     """A load balancer in small: answers `200 ok` to everything, until it is broken."""
 
     def __init__(self, name: str, address: str, port: int) -> None:

@@ -27,6 +27,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         at=now,
         state=outcome.state.of(target).state or TargetState.HOLDING,
         kind=decision.kind,
+        cause=outcome.cause or "",
         generation=marker.generation if marker is not None else 0,
         wanted=decision.shares,
         published=published,
@@ -44,7 +45,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
 
 
 def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:
-    """After a write that was read back. What a limit left for later is wanted still."""
+    """After a write that was read back. What a limit left for later is wanted still, and what is down is out."""
     decision = outcome.decision
     return TargetStatus(
         target=plan.target,
@@ -68,6 +69,7 @@ def after_failure(
         before,
         at=now,
         state=TargetState.DELAYED,
+        cause=plan.cause if plan is not None else before.cause,
         wanted=dict(plan.shares_after) if plan is not None else {},
         detail=f"{error.detail} ({error.reason})",
         remedy=error.remedy,

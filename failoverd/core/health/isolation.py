@@ -110,7 +110,7 @@ class CloudState:
         return self.failing * 2 > self.watched
 
 
-class Cause(StrEnum):
+class DoubtCause(StrEnum):
     SENTINELS = "sentinels"
     CLOUDS = "clouds"
 
@@ -127,7 +127,7 @@ class Doubt:
     """
 
     family: Family
-    cause: Cause
+    cause: DoubtCause
     since: float
     evidence: str
     clouds: frozenset[str] = frozenset()
@@ -136,7 +136,7 @@ class Doubt:
 
     @property
     def abstains(self) -> bool:
-        return self.cause is Cause.SENTINELS or bool(self.clouds)
+        return self.cause is DoubtCause.SENTINELS or bool(self.clouds)
 
 
 def assess(
@@ -165,8 +165,8 @@ def assess(
         heard = [each for group in groups for each in group]
         down = [each.name for each in heard if each.down]
         evidence = f"{len(down)} of {len(heard)} sentinels do not answer: {', '.join(down)}"
-        since = before.since if before is not None and before.cause is Cause.SENTINELS else now
-        return Doubt(family, Cause.SENTINELS, since, evidence)
+        since = before.since if before is not None and before.cause is DoubtCause.SENTINELS else now
+        return Doubt(family, DoubtCause.SENTINELS, since, evidence)
     if any(not _many([not each.well for each in group], rules) for group in groups):
         return None
     return _common_cause(family, clouds, before, rules, now, answered_at)
@@ -186,7 +186,7 @@ def _common_cause(
     answered_at: float,
 ) -> Doubt | None:
     lost = {each.cloud: each for each in clouds if each.lost}
-    earlier = before if before is not None and before.cause is Cause.CLOUDS else None
+    earlier = before if before is not None and before.cause is DoubtCause.CLOUDS else None
     believed = earlier.believed & lost.keys() if earlier is not None else frozenset[str]()
     doubted = earlier.clouds & lost.keys() if earlier is not None else frozenset[str]()
     together = _together([each for name, each in lost.items() if name not in believed], rules.window)
@@ -201,7 +201,7 @@ def _common_cause(
     failing = sum(cloud.failing for cloud in clouds)
     names = ", ".join(sorted(group or believed))
     evidence = f"{failing} of {watched} endpoints fail, {names} began together"
-    return Doubt(family, Cause.CLOUDS, since, evidence, group, until, believed)
+    return Doubt(family, DoubtCause.CLOUDS, since, evidence, group, until, believed)
 
 
 def _bound(earlier: Doubt | None, since: float, rules: IsolationRules, now: float, answered_at: float) -> float | None:

@@ -1,9 +1,9 @@
 """The transport of the embedded server: UDP and TCP on one address (RFC 7766), for as long as a context lasts.
 
 UDP costs no task: a datagram is answered where it arrives, and when the kernel takes no more, answers are dropped
-instead of kept. TCP costs one task per connection and never more than `Limits.connections`: when they are all taken,
-the one that has been silent longest makes room, so that idlers cannot lock anybody out. Each query has
-`Limits.patience` to arrive and its answer to leave, whatever the pace of the bytes; and a client that sends many
+instead of kept. TCP costs one task per connection and never more than `ServerLimits.connections`: when they are all
+taken, the one that has been silent longest makes room, so that idlers cannot lock anybody out. Each query has
+`ServerLimits.patience` to arrive and its answer to leave, whatever the pace of the bytes; and a client that sends many
 queries at once gets one answer per turn of the event loop, so that the rest of the process goes on.
 """
 
@@ -31,7 +31,7 @@ _SEND_BUFFER = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """Connections at the same time, and seconds that one query may take from the last answer to its own."""
 
     connections: int = 128
@@ -39,7 +39,9 @@ class Limits:
 
 
 @asynccontextmanager
-async def serve(host: str, port: int, answer: Answer, limits: Limits | None = None) -> AsyncIterator[tuple[str, int]]:
+async def serve(
+    host: str, port: int, answer: Answer, limits: ServerLimits | None = None
+) -> AsyncIterator[tuple[str, int]]:
     """Answer DNS messages on `host` until the context ends; gives the address bound, with the port if `port` is 0.
 
     Raises Transient when the address is taken, and Permanent when this process may not have it.
@@ -48,7 +50,7 @@ async def serve(host: str, port: int, answer: Answer, limits: Limits | None = No
     address = (host, tcp.getsockname()[1])
     loop = asyncio.get_running_loop()
     guarded = _guarded(answer, loop)
-    conversations = _Conversations(guarded, limits or Limits())
+    conversations = _Conversations(guarded, limits or ServerLimits())
     transport, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(guarded), sock=udp)
     server = await asyncio.start_server(conversations.hold, sock=tcp, limit=MAX_QUERY, backlog=_BACKLOG)
     try:
@@ -115,7 +117,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 class _Conversations:
     """The open TCP connections, in the order in which they last asked something."""
 
-    def __init__(self, answer: Answer, limits: Limits) -> None:
+    def __init__(self, answer: Answer, limits: ServerLimits) -> None:
         self._answer = answer
         self._limits = limits
         self._open: dict[asyncio.Task[None], None] = {}

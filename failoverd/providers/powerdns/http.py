@@ -43,7 +43,7 @@ class Progress:
     sent: bool = False
 
 
-class Endpoint:
+class ApiAddress:
     """Where the API listens. `trust` is None for a URL without TLS."""
 
     def __init__(self, url: str, trust: ssl.SSLContext | None) -> None:

@@ -22,7 +22,7 @@ from failoverd.core.records import Observed, Target
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua
 from failoverd.providers.powerdns.errors import Call, changed, edge, overtaken, refusal, without_effect
-from failoverd.providers.powerdns.http import Endpoint, Progress, Request
+from failoverd.providers.powerdns.http import ApiAddress, Progress, Request
 from failoverd.providers.powerdns.secret import ApiKeyFile
 from failoverd.providers.powerdns.settings import ApiSettings
 from failoverd.providers.powerdns.standing import Row, Rows, lua_after, lua_before, observe
@@ -71,12 +71,12 @@ class ApiReader:
         return response.body
 
     @cached_property
-    def _endpoint(self) -> Endpoint:
+    def _endpoint(self) -> ApiAddress:
         settings = self._settings
         if not settings.url.startswith("https:"):
-            return Endpoint(settings.url, None)
+            return ApiAddress(settings.url, None)
         try:
-            return Endpoint(settings.url, ssl.create_default_context(cafile=settings.ca_file))
+            return ApiAddress(settings.url, ssl.create_default_context(cafile=settings.ca_file))
         except OSError as error:
             raise Permanent(
                 f"the certificates in {settings.ca_file} cannot be loaded: {error.strerror or error}",

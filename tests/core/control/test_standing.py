@@ -1,0 +1,40 @@
+"""Where a target stands, and why what is wanted is not done."""
+
+from dataclasses import replace
+
+from support.approving import limits
+from support.scenes import PAIR
+from support.stories import Story
+
+from failoverd.core.control import standing
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.errors import Transient
+from failoverd.core.reasons import Cause
+from failoverd.core.status import TargetState, TargetStatus
+
+
+def stands(story: Story, outcome: Outcome) -> TargetStatus:
+    return standing.after_outcome(story.policy, outcome, story.observed, "", story.now)
+
+
+def test_a_target_says_why_what_is_held_is_wanted_also_while_its_provider_fails() -> None:
+    story = Story(replace(PAIR, limits=limits(min_regions=2)))
+    story.look()
+    well = stands(story, story.look(3_600.0))
+    held = stands(story, story.look(azure="U"))
+    assert (well.state, well.cause) == (TargetState.IN_SYNC, "")
+    assert (held.state, held.cause) == (TargetState.LIMITED, Cause.FAILING_OUT)
+    down = Transient("it is down", reason="unavailable")
+    delayed = standing.after_failure(held, down, None, "", story.now + 5, story.now)
+    assert (delayed.state, delayed.cause) == (TargetState.DELAYED, Cause.FAILING_OUT)
+
+
+def test_what_a_limit_left_for_later_keeps_nothing_that_is_down() -> None:
+    """The dead left with the write; what waits is the rest."""
+    story = Story(replace(PAIR, limits=limits(max_shift=0, max_changes=0)))
+    story.look()
+    story.look(3_600.0)
+    outcome = story.look(azure="U")
+    assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert outcome.plan is not None
+    assert standing.after_write(outcome, outcome.plan, TargetState.LIMITED, story.now).cause == ""
