@@ -270,7 +270,7 @@ class World(RuleBasedStateMachine):
             self.observed = Observed(TARGET, plan.after, plan.marker, plan.marker_text)
         if lands is None:
             self.state, _ = progress.applied(self.policy, self.state, plan, self.now)
-            assert not self.memory.doubts, (plan.generation, [d.generation for d in self.memory.doubts], self.memory.last_good)
+            assert not self.memory.doubts
         else:
             assert progress.doubts(self.state, plan)
 

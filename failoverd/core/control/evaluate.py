@@ -68,6 +68,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now)
     memory, found = _remembered(case)
     case = replace(case, state=progress.counted(state) if found is not None else state)
+    memory = _still_fallen(case, memory)
     view = _view(case, memory)
     decision = _identified(decide(policy, case.record, observed.target, view, now), memory)
     memory = replace(_fallen(case, memory, decision, view), kind=decision.kind)
@@ -132,16 +133,29 @@ def _identified(decision: Decision, memory: TargetMemory) -> Decision:
     return replace(decision, id=identity("dec", decision.at, decision.target, *named))
 
 
+def _still_fallen(case: _Case, memory: TargetMemory) -> TargetMemory:
+    """What is left of a fall of all regions. Who was back and fell again did so by itself."""
+
+    def back(name: str, *, was: bool) -> bool | None:
+        health = case.regions.get(name)
+        if health is None or (was and health.state is RegionState.DOWN):
+            return None
+        return was or health.serves
+
+    found = {name: back(name, was=was) for name, was in memory.common_fall.items()}
+    return replace(memory, common_fall={name: is_back for name, is_back in found.items() if is_back is not None})
+
+
 def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> TargetMemory:
     """Remember a fall of all regions until all of them are published and serve.
 
     They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes.
     """
     down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
-    fell = {name: since for name, since in memory.common_fall.items() if down.get(name, since) == since}
+    fell = dict(memory.common_fall)
     if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
         last = max(down.values())
-        fell |= {name: since for name, since in down.items() if last - since <= shown_within(case.policy)}
+        fell |= {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
     published = view.shares(case.region_of)
     over = all(published.get(name) and name not in down for name in fell)
     return replace(memory, common_fall={} if over else fell)
@@ -178,6 +192,7 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
         region_of=case.region_of,
         revision=case.policy.source.revision,
         last_good=memory.last_good,
+        seen=max((memory.generation, *(doubt.generation for doubt in memory.doubts))),
     )
 
 

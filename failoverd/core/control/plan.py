@@ -187,6 +187,7 @@ def diff(
     region_of: Mapping[str, str],
     revision: str,
     last_good: LastGood | None = None,
+    seen: int = 0,
 ) -> Plan | InSync | Refused:
     """Compare what is published with what is wanted.
 
@@ -199,6 +200,7 @@ def diff(
         region_of: answer value to region, to say shares by region.
         revision: the policy revision.
         last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
+        seen: the highest generation that was ever seen there, or may have been written: a floor as well.
     """
     refused = refusal(observed, owner)
     if refused is not None:
@@ -209,7 +211,7 @@ def diff(
     accepted = last_good is not None and last_good.overruled == desired and last_good.records == observed.records
     if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
         return InSync(target, marker.generation, desired if observed.records != desired else None)
-    floor = max(marker.generation if marker else 0, last_good.generation if last_good else 0)
+    floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
     return Plan(
         id=plan_id,

@@ -84,7 +84,7 @@ class TargetMemory:
         changes: those that limits may still count, oldest first.
         doubts: plans that were begun, and of which nobody knows how they went.
         edit: somebody's edit that stands.
-        common_fall: regions that fell in a fall of all regions, and since when each was down, until all are back.
+        common_fall: regions of a fall of all regions that is not over, and whether each was back since.
         revision: the policy revision whose wish was last published in full.
         generation: the highest generation of the name that was seen here.
         state: where it stood after its last round; None before the first one.
@@ -97,7 +97,7 @@ class TargetMemory:
     changes: tuple[PastChange, ...] = ()
     doubts: tuple[Plan, ...] = ()
     edit: Edit | None = None
-    common_fall: Mapping[str, float] = field(default_factory=dict)
+    common_fall: Mapping[str, bool] = field(default_factory=dict)
     revision: str = ""
     generation: int = 0
     state: TargetState | None = None
