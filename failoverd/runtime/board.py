@@ -158,7 +158,7 @@ class Board:
             _ENDPOINT_EVENTS[after.state](
                 at=now,
                 policy=policy.name,
-                incident_id=self._incident(policy, words, trouble=after.state is not Health.HEALTHY),
+                incident_id=self._incident(policy, words, now, trouble=after.state is not Health.HEALTHY),
                 region=endpoint.region,
                 endpoint=endpoint.text,
                 check=after.check,
@@ -178,7 +178,7 @@ class Board:
             _REGION_EVENTS[after.state](
                 at=now,
                 policy=policy.name,
-                incident_id=self._incident(policy, words, trouble=after.state is not RegionState.HEALTHY),
+                incident_id=self._incident(policy, words, now, trouble=after.state is not RegionState.HEALTHY),
                 region=after.name,
                 record_type=turned.record_type,
                 was=before.state if before is not None else RegionState.UNKNOWN,
@@ -229,5 +229,5 @@ class Board:
         cause = "other clouds stayed in sight, so the evidence is believed" if after is not None else "it sees again"
         self._emit(VantageRejoined(at=now, family=turned.family, lasted=turned.lasted, evidence=cause))
 
-    def _incident(self, policy: Policy, words: str, *, trouble: bool) -> str:
-        return self._incidents.open(policy, words) if trouble else self._incidents.id_of(policy.name)
+    def _incident(self, policy: Policy, words: str, at: float, *, trouble: bool) -> str:
+        return self._incidents.open(policy, words, at) if trouble else self._incidents.id_of(policy.name)

@@ -21,9 +21,9 @@ class Incidents:
         incident = self.current(policy)
         return incident.id if incident is not None else ""
 
-    def open(self, policy: Policy, cause: str) -> str:
-        """The id of the policy's incident, which begins now unless it is open already."""
-        self._states.take(opened(policy, self._states.of(policy.name), cause, self._clock()))
+    def open(self, policy: Policy, cause: str, at: float) -> str:
+        """The id of the policy's incident, which begins `at` that time unless it is open already."""
+        self._states.take(opened(policy, self._states.of(policy.name), cause, at))
         return self.id_of(policy.name)
 
     def close(self, policy: str) -> None:

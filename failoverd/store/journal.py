@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from failoverd import codec
+from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState, TargetMemory
@@ -215,17 +216,24 @@ class SqliteJournal:
         Without it, only what the other tables hold is known: answers and changes.
         """
 
-        def work(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
-            return connection.execute("SELECT policy, target, body FROM states ORDER BY policy, target").fetchall()
+        def work(
+            connection: sqlite3.Connection,
+        ) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, float, int]]]:
+            rows = connection.execute("SELECT policy, target, body FROM states ORDER BY policy, target").fetchall()
+            return rows, connection.execute(_OPEN_INCIDENTS_TOLD).fetchall()
 
         found: dict[str, PolicyState] = {}
-        for policy, target, body in await self._read(work):
+        rows, incidents = await self._read(work)
+        for policy, target, body in rows:
             with suppress(ValueError):
                 if target:
                     state = found.setdefault(policy, PolicyState(policy))
                     found[policy] = replace(state, targets={**state.targets, target: codec.load(TargetMemory, body)})
                 else:
                     found[policy] = codec.load(PolicyState, body)
+        for policy, incident_id, opened_at, changes in incidents:  # an incident that was told goes on until it ends
+            state = found.get(policy) or PolicyState(policy)
+            found[policy] = replace(state, incident=state.incident or Incident(incident_id, opened_at, changes))
         return tuple(found.values())
 
     async def retain(self, policies: Collection[str], at: float) -> None:
@@ -311,6 +319,12 @@ _INSERT_CHANGE: Final = (
 )
 
 _OPEN_INCIDENTS: Final = "(SELECT incident_id FROM incidents WHERE closed_at IS NULL)"
+
+_OPEN_INCIDENTS_TOLD: Final = (
+    "SELECT policy, incident_id, opened_at, (SELECT count(*) FROM events WHERE"
+    " events.incident_id = incidents.incident_id AND events.name = 'change.applied')"
+    " FROM incidents WHERE closed_at IS NULL ORDER BY opened_at"
+)
 
 _CHANGED_AT: Final = "coalesce(settled_at, intended_at)"
 

@@ -128,16 +128,6 @@ _V3: Migration = (
     ) STRICT, WITHOUT ROWID
     """,
     """
-    INSERT OR REPLACE INTO states
-    SELECT policy, '', json_object('policy', policy, 'incident', json_object(
-        'id', incident_id, 'opened_at', opened_at, 'changes', (
-            SELECT count(*) FROM events
-            WHERE events.incident_id = incidents.incident_id AND events.name = 'change.applied'
-        )
-    ))
-    FROM incidents WHERE closed_at IS NULL ORDER BY opened_at
-    """,
-    """
     UPDATE changes SET plan = json_remove(
         json_set(plan, '$.decision.kind', json_extract(plan, '$.decision.wish')), '$.decision.wish'
     )

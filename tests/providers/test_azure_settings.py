@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from failoverd.core.records import Fence
 from failoverd.providers import azure_dns, azure_traffic_manager
 from failoverd.providers.azure_dns import AzureDnsSettings
 from failoverd.providers.azure_traffic_manager import AzureTrafficManagerSettings
@@ -96,6 +97,4 @@ def test_the_capabilities_tell_what_a_policy_can_ask_for() -> None:
     dns, traffic = azure_dns.KIND.capabilities, azure_traffic_manager.KIND.capabilities
     assert dns.creates
     assert not traffic.creates
-    assert "If-Match" in dns.fence
-    assert "weaker" in traffic.fence
-    assert "leader lease" in traffic.fence
+    assert (dns.fence, traffic.fence) == (Fence.PER_OBJECT, Fence.CHECKED_BEFORE)

@@ -61,6 +61,7 @@ async def killed_at(step: int, life: Life) -> None:
 
     second = Stage(zonefile=zonefile, journal=journal, world=world)
     second.start(API)
+    await second.booted()
     await until(lambda: not second.board.undecided("api"))
     expected = {"oci": 100.0} if life is failing_over and AZURE in failing(world) else NORMAL
     await until(second.steers(API, **expected))

@@ -1,11 +1,14 @@
 """Approvals for tests of what comes after one: the limits themselves make them, with nothing in the way."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
+from failoverd.core.control import limits as limiting
 from failoverd.core.control.limits import Approved, Held, PastChange, Skipped, Step, pace
 from failoverd.core.control.plan import Plan
 from failoverd.core.health.region import RegionHealth
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Limits, Ration
 
 
@@ -45,8 +48,8 @@ def reviewed(
     return pace(step, lambda *_: None).result
 
 
-def approved(plan: Plan) -> Approved:
-    """The plan, approved."""
+def approved(plan: Plan, cause: Cause = Cause.FAILING_OUT) -> Approved:
+    """The plan, approved as what moves traffic off a failed region, unless it is said otherwise."""
     found = reviewed(plan, Limits(min_regions=0, min_step=0))
     assert isinstance(found, Approved), found
-    return found
+    return Approved(replace(found.plan, cause=cause), found.checks, seal=limiting._SEAL)

@@ -192,7 +192,7 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
         region_of=case.region_of,
         revision=case.policy.source.revision,
         last_good=memory.last_good,
-        seen=max((memory.generation, *(doubt.generation for doubt in memory.doubts))),
+        seen=memory.generation,
     )
 
 

@@ -115,13 +115,13 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
         wanted=plan.shares_after,
         cause=plan.cause,
         limits=found.blocking,
-        rule_at=_rule_at(policy, found.blocking[0]),
+        rule_at=limit_at(policy, found.blocking[0]),
         until=found.until,
     )
     return (event,), replace(told, hold=now)
 
 
-def _rule_at(policy: Policy, check: LimitCheck) -> str:
+def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written: for its cause alone, or for both."""
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"

@@ -177,7 +177,7 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
     return None
 
 
-def diff(
+def diff(  # noqa: PLR0913 - everything that a plan is made of, by name
     observed: Observed,
     desired: RecordSet,
     decision: Decision,
@@ -200,7 +200,7 @@ def diff(
         region_of: answer value to region, to say shares by region.
         revision: the policy revision.
         last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
-        seen: the highest generation that was ever seen there, or may have been written: a floor as well.
+        seen: the highest generation that was ever seen there: a floor as well.
     """
     refused = refusal(observed, owner)
     if refused is not None:

@@ -54,7 +54,7 @@ def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMe
         memory,
         last_good=plan.verified(now),
         changes=(*kept, change)[-MOST_CHANGES:],
-        doubts=overtaken(memory.doubts, plan.generation),
+        doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
         generation=max(memory.generation, plan.generation),
     )
 

@@ -37,7 +37,9 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
     if outcome.refused is not None:
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
     if outcome.held is not None:
-        return replace(status, checks=outcome.held.blocking, manual=manual)
+        blocking = outcome.held.blocking
+        remedy = f"raise the limit at {news.limit_at(policy, blocking[0])}, or wait"
+        return replace(status, checks=blocking, remedy=remedy, manual=manual)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)

@@ -73,11 +73,13 @@ CREATE TABLE spending (
     ;
 INSERT INTO "spending" VALUES('/run/secrets/llm-key','2026-11-22',4096);
 CREATE TABLE states (
-        policy TEXT PRIMARY KEY,
-        body TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID
-    ;
-INSERT INTO "states" VALUES('inference-api','{"policy":"inference-api","version":1,"epoch":0,"incident":{"id":"inc-1","opened_at":1000.1,"changes":1},"verdicts":{},"calm":false,"returning":[],"targets":[{"target":{"policy":"inference-api","key":{"name":"api.example.com","type":"A"},"provider":"bind-main","zone":"example.com"},"last_good":{"records":{"key":{"name":"api.example.com","type":"A"},"ttl":30,"answers":[{"value":"198.51.100.10","weight":10000}]},"generation":8,"shares":{"oci-ashburn":10000},"at":1000.4,"overruled":null},"changes":[{"change_id":"chg-1","at":1000.4,"shares_before":{"azure-eastus":7000,"oci-ashburn":3000},"shares_after":{"oci-ashburn":10000},"shifts":{},"generation":8}],"doubts":[],"edit":null,"fell_together":{},"revision":"4f2a91","generation":8,"state":"in_sync","kind":"failover","told":{"decision_id":"","decision":null,"drift":["",""],"hold":null,"refused":"","delay":null,"failures":0}}]}');
+        policy TEXT NOT NULL,
+        target TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (policy, target)
+    ) STRICT, WITHOUT ROWID;
+INSERT INTO "states" VALUES('inference-api','','{"policy":"inference-api","version":1,"epoch":0,"incident":{"id":"inc-1","opened_at":1000.1,"changes":1},"verdicts":{},"calm":false,"returning":[],"targets":{}}');
+INSERT INTO "states" VALUES('inference-api','bind-main example.com api.example.com A','{"target":{"policy":"inference-api","key":{"name":"api.example.com","type":"A"},"provider":"bind-main","zone":"example.com"},"last_good":{"records":{"key":{"name":"api.example.com","type":"A"},"ttl":30,"answers":[{"value":"198.51.100.10","weight":10000}]},"generation":8,"shares":{"oci-ashburn":10000},"at":1000.4,"overruled":null},"changes":[{"change_id":"chg-1","at":1000.4,"shares_before":{"azure-eastus":7000,"oci-ashburn":3000},"shares_after":{"oci-ashburn":10000},"shifts":{},"generation":8}],"doubts":[],"edit":null,"revision":"4f2a91","generation":8,"state":"in_sync","kind":"failover","told":{"decision_id":"","decision":null,"drift":["",""],"hold":null,"refused":"","delay":null,"failures":0},"common_fall":{}}');
 CREATE TABLE "statuses" (
         kind TEXT NOT NULL,
         key TEXT NOT NULL,
