@@ -1,11 +1,14 @@
 """The state of each policy: kept in memory and in the journal, and completed by what others wrote there."""
 
+from dataclasses import replace
+
 import pytest
 from support.fakes import PaperJournal
 from support.journals import TARGET, plan
 from support.virtual import now, virtually
 
 from failoverd.core.control import progress
+from failoverd.core.control.incident import Incident
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed
@@ -72,6 +75,21 @@ async def test_a_state_is_written_when_a_restart_would_miss_something_and_comes_
     assert desk.journal.states == kept
     (found,) = desk.journal.states_kept()
     assert found == desk.states.of(NAME)
+
+
+@virtually
+async def test_another_process_keeps_what_it_changed_and_leaves_the_rest_as_the_daemon_wrote_it() -> None:
+    daemon = Desk()
+    daemon.applied("chg-1", 8, 100.0)
+    await daemon.states.keep(NAME)
+    operator = Desk(daemon.journal)
+    operator.states.resume(daemon.journal.states_kept(), [])
+    incident = Incident("inc-1", 50.0)
+    daemon.states.put(replace(daemon.states.of(NAME), incident=incident))
+    await daemon.states.keep(NAME)
+    await operator.states.keep(NAME)
+    (found,) = daemon.journal.states_kept()
+    assert found.incident == incident
 
 
 @virtually

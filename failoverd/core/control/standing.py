@@ -38,7 +38,11 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
     if outcome.held is not None:
         blocking = outcome.held.blocking
-        remedy = f"raise the limit at {news.limit_at(policy, blocking[0])}, or wait"
+        where = news.limit_at(policy, blocking[0])
+        rate = blocking[0].window > 0
+        remedy = (
+            f"raise the limit at {where}, or wait" if rate else f"lower the limit at {where}: time does not end this"
+        )
         return replace(status, checks=blocking, remedy=remedy, manual=manual)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
