@@ -183,7 +183,7 @@ def pace(step: Step, replan: Replan) -> Paced:
     values = _new_values(step, leaving, rest)
     if gone and distance == 0 and not values:
         return _sealed(plan, step, _end_state(plan, step), {})
-    skipped = None if gone else _not_worth_it(step, cause, distance)
+    skipped = None if gone or values else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
     return _rationed(step, replan, rest, cause, gone=gone)
