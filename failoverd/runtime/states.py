@@ -90,8 +90,11 @@ class States:
         head = _head(state)
         if not new and kept.get("") == head:
             return
-        self._kept[policy] = {**kept, **new, "": head}
-        await self._journal.keep(replace(state, targets=new))
+        said: dict[str, object] = {**new, "": head}
+        kept |= said
+        if not await self._journal.keep(replace(state, targets=new)):  # it is tried again with the next round
+            for key in [key for key, value in said.items() if kept.get(key) is value]:
+                del kept[key]
 
 
 def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[PastChange]) -> TargetMemory:

@@ -51,6 +51,17 @@ async def test_what_was_applied_is_known_although_the_journal_never_heard_of_it(
 
 
 @virtually
+async def test_what_the_journal_could_not_keep_is_kept_as_soon_as_it_can() -> None:
+    desk = Desk()
+    desk.applied("chg-1", 8, 100.0)
+    desk.journal.full = JournalError("the disk is full", reason="journal_io")
+    await desk.states.keep(NAME)
+    desk.journal.full = None
+    await desk.states.keep(NAME)
+    assert desk.journal.states_kept() == [desk.states.of(NAME)]
+
+
+@virtually
 async def test_what_another_process_wrote_to_the_journal_is_taken_in_and_counted_once() -> None:
     desk, other = Desk(), Desk()
     other.journal = desk.journal
