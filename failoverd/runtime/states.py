@@ -98,7 +98,9 @@ class States:
 
 
 def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[PastChange]) -> TargetMemory:
-    known = {change.change_id: change for change in (*changes, *memory.changes)}
+    told = {change.generation for change in changes}
+    mine = (each for each in memory.changes if not (each.assumed and each.generation in told))  # it is known by now
+    known = {change.change_id: change for change in (*changes, *mine)}
     goods = [each for each in (memory.last_good, good) if each is not None]
     newest = max(goods, key=lambda each: each.generation, default=None)
     return replace(

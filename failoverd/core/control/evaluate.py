@@ -24,7 +24,6 @@ from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.reasons import Cause
 from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
@@ -83,12 +82,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
 def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
     """What is known of the target, brought up to date by what stands there; and a plan that turned out to be in place.
 
-    A change that is dated in the future (the clock was wrong once) counts as made now, once.
+    A change or an edit that is dated in the future (the clock was wrong once) counts as made now, once.
     """
     memory = case.state.of(case.observed.target)
     if any(change.at > case.now for change in memory.changes):
         changes = tuple(replace(change, at=min(change.at, case.now)) for change in memory.changes)
         memory = replace(memory, changes=changes)
+    if memory.edit is not None and memory.edit.since > case.now:
+        memory = replace(memory, edit=replace(memory.edit, since=case.now))
     memory, found = progress.found_in_place(memory, case.observed, case.now)
     return _with_others(case, memory), found
 
@@ -105,8 +106,7 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
         for generation in range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1)
         if known and generation not in ours
     ]
-    seen = {Cause.TUNING: 0, Cause.RETURNING: 0}
-    changes = tuple(PastChange(f"generation-{each}", case.now, {}, {}, seen, each) for each in unknown)
+    changes = tuple(PastChange.of_others(each, case.now) for each in unknown)
     return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
 
 

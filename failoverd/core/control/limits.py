@@ -43,6 +43,16 @@ class PastChange:
     shifts: Mapping[Cause, int] | None = None
     generation: int = 0
 
+    @classmethod
+    def of_others(cls, generation: int, at: float) -> "PastChange":
+        """A change of which nothing but its generation is known: it may have been for any cause."""
+        return cls(f"generation-{generation}", at, {}, {}, {Cause.TUNING: 0, Cause.RETURNING: 0}, generation)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nothing but its generation is known."""
+        return self.change_id == f"generation-{self.generation}"
+
     @property
     def rationed(self) -> Mapping[Cause, int]:
         """What it took of the rations. Where it is not known for which cause, it was any of them."""
