@@ -45,6 +45,9 @@ LONGEST_RETRY_AFTER: Final = 3_600.0
 LONGEST_URGENT_PAUSE: Final = 2.0
 """Seconds between two tries while traffic goes to what is down, at a provider that fails and asks for no patience."""
 
+LEAST_URGENT_PAUSE: Final = 0.2
+"""Seconds between two urgent tries at a provider that is throttled, and asks for no pause at all (`Retry-After: 0`)."""
+
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
 
@@ -280,7 +283,7 @@ class TargetWorker:
         delay = backoff(attempt, chance=self._tools.chance)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             asked = min(error.retry_after, LONGEST_RETRY_AFTER)
-            return asked if urgent else asked + delay
+            return max(asked, LEAST_URGENT_PAUSE) if urgent else asked + delay
         passing = isinstance(error, Transient | RateLimited)
         return min(delay, LONGEST_URGENT_PAUSE) if urgent and passing else delay
 

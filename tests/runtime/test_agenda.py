@@ -12,7 +12,7 @@ from failoverd.core.events import TargetDelayed
 from failoverd.core.records import Marker
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import GATHER, Agenda
-from failoverd.runtime.target_worker import LONGEST_URGENT_PAUSE
+from failoverd.runtime.target_worker import LEAST_URGENT_PAUSE, LONGEST_URGENT_PAUSE
 
 
 @virtually
@@ -176,3 +176,15 @@ async def test_a_failing_out_that_only_a_tick_brings_to_light_is_tried_again_as_
         back = now()
         await until(stage.steers(API, oci=100.0))
         assert now() - back <= LONGEST_URGENT_PAUSE + 0.1
+
+
+@virtually
+async def test_a_throttled_provider_that_asks_for_no_pause_gets_one() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = RateLimited("slow down", reason="throttled", retry_after=0.0)
+        stage.fails(AZURE)
+        await failed_at(stage)
+        before = len(stage.dns.reads)
+        await elapse(10.0)
+        assert len(stage.dns.reads) - before <= 10.0 / LEAST_URGENT_PAUSE + 1
