@@ -40,13 +40,20 @@ class Agenda:
         self._cut_in()
 
     def again(self, delay: float, urgency: Urgency) -> None:
-        """Work on it after `delay` seconds, as urgently as now; until then no routine call counts."""
+        """Work on it after `delay` seconds, as urgently as now; until then no routine call counts.
+
+        Nor does one that came while the try was under way: it would be made again at once.
+        """
+        if self._urgency is Urgency.ROUTINE:
+            self._called = False
         self._urgency = min(self._urgency, urgency)
         self._patience = self._due = self._now() + delay
 
-    def revisit(self, delay: float | None) -> None:
+    def revisit(self, delay: float | None, urgency: Urgency = Urgency.ROUTINE) -> None:
         """Time alone changes something then; None when it never does. Nobody asks for patience."""
         self._patience = float("-inf")
+        if delay is not None:
+            self._urgency = min(self._urgency, urgency)
         self._due = self._now() + max(0.0, delay) if delay is not None else None
 
     def interrupt(self, routine: asyncio.Timeout | None) -> None:

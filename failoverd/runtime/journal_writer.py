@@ -103,8 +103,14 @@ class JournalWriter:
     async def confirm(self, target: Target, good: LastGood) -> None:
         await self._soon(self._journal.confirm(target, good))
 
-    async def keep(self, state: PolicyState) -> None:
-        await self._soon(self._journal.keep(state))
+    async def keep(self, state: PolicyState) -> bool:
+        """Whether it was written."""
+
+        async def kept() -> bool:
+            await self._journal.keep(state)
+            return True
+
+        return await self._soon(kept()) is True
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows of a target; nothing, while it cannot be read."""

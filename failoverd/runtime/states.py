@@ -92,12 +92,17 @@ class States:
         head = _head(state)
         if not new and kept.get("") == head:
             return
-        self._kept[policy] = {**kept, **new, "": head}
-        await self._journal.keep(replace(state, targets=new))
+        said: dict[str, object] = {**new, "": head}
+        kept |= said
+        if not await self._journal.keep(replace(state, targets=new)):  # it is tried again with the next round
+            for key in [key for key, value in said.items() if kept.get(key) is value]:
+                del kept[key]
 
 
 def _completed(memory: TargetMemory, good: LastGood | None, changes: Sequence[PastChange]) -> TargetMemory:
-    known = {change.change_id: change for change in (*changes, *memory.changes)}
+    told = {change.generation for change in changes}
+    mine = (each for each in memory.changes if not (each.assumed and each.generation in told))  # it is known by now
+    known = {change.change_id: change for change in (*changes, *mine)}
     goods = [each for each in (memory.last_good, good) if each is not None]
     newest = max(goods, key=lambda each: each.generation, default=None)
     return replace(

@@ -14,11 +14,13 @@ from typing import Final
 from failoverd import codec
 from failoverd.core.control import news, progress, standing
 from failoverd.core.control.evaluate import evaluate
+from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, PlanHeld
+from failoverd.core.health.region import RegionState
 from failoverd.core.records import Marker, Observed, Policy, Target
 from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
@@ -42,6 +44,9 @@ LONGEST_RETRY_AFTER: Final = 3_600.0
 
 LONGEST_URGENT_PAUSE: Final = 2.0
 """Seconds between two tries while traffic goes to what is down, at a provider that fails and asks for no patience."""
+
+LEAST_URGENT_PAUSE: Final = 0.2
+"""Seconds between two urgent tries at a provider that is throttled, and asks for no pause at all (`Retry-After: 0`)."""
 
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
@@ -139,7 +144,8 @@ class TargetWorker:
         self._crashed = ""
 
     async def run(self) -> None:
-        self.agenda.call(Urgency.ROUTINE)  # a start, or a restart after a crash that may have swallowed a wake-up call
+        # a start, or a restart after a crash or in place of another that may have swallowed a wake-up call
+        self.agenda.call(self._pressing)
         while True:
             self._urgency = await self.agenda.next()
             if self._rounds.stopping:
@@ -191,7 +197,7 @@ class TargetWorker:
         else:
             by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
-        self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None)
+        self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
 
     async def _read(self) -> Observed:
         """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
@@ -222,6 +228,16 @@ class TargetWorker:
         return outcome
 
     @property
+    def _pressing(self) -> Urgency:
+        """How urgent it is to look again: traffic may go to what is down, as far as is known."""
+        tools, policy, target = self._tools, self._policy.name, self.target
+        good = tools.states.of(policy).of(target).last_good
+        if good is None:
+            return Urgency.ROUTINE
+        found = worst(tools.verdicts.regions(policy, target.key.type), good.shares)
+        return Urgency.FAIL_OUT if found is RegionState.DOWN else Urgency.ROUTINE
+
+    @property
     def _estate(self) -> Estate:
         return Estate(self._tools.owner, self._provider.normalise)
 
@@ -247,10 +263,12 @@ class TargetWorker:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         tools, now = self._tools, self._tools.clock()
         state = tools.states.of(self._policy.name)
-        delay = self._pause(error, state.of(self.target).told.failures + 1)
-        self.agenda.again(delay, self._urgency)
         if self._wanted is None and isinstance(error, ProviderError):
             self._wanted = self._foresee(now)
+        if self._wanted is not None and self._wanted.cause.urgent:
+            self._urgency = Urgency.FAIL_OUT  # whatever woke it
+        delay = self._pause(error, state.of(self.target).told.failures + 1)
+        self.agenda.again(delay, self._urgency)
         by_hand = manual_command(self._provider, self._wanted) if self._wanted is not None else ""
         after, events = progress.delayed(state, self.target, error, self._wanted, delay, now)
         tools.states.put(after)
@@ -265,7 +283,7 @@ class TargetWorker:
         delay = backoff(attempt, chance=self._tools.chance)
         if isinstance(error, RateLimited) and error.retry_after is not None:
             asked = min(error.retry_after, LONGEST_RETRY_AFTER)
-            return asked if urgent else asked + delay
+            return max(asked, LEAST_URGENT_PAUSE) if urgent else asked + delay
         passing = isinstance(error, Transient | RateLimited)
         return min(delay, LONGEST_URGENT_PAUSE) if urgent and passing else delay
 

@@ -24,8 +24,15 @@ def change_row(plan: Plan, at: float) -> tuple[object, ...]:
 def past_change(row: tuple[str, float, str, str, str | None, int]) -> PastChange:
     """A change as the limits count it."""
     name, at, before, after, shifts, generation = row
-    causes = {Cause(cause): moved for cause, moved in json.loads(shifts).items()} if shifts is not None else None
-    return PastChange(name, at, json.loads(before), json.loads(after), causes, generation)
+    return PastChange(name, at, json.loads(before), json.loads(after), _by_cause(shifts), generation)
+
+
+def _by_cause(shifts: str | None) -> Mapping[Cause, int] | None:
+    """What a change took of each ration; None where it is not told, or named by a newer version."""
+    try:
+        return {Cause(cause): moved for cause, moved in json.loads(shifts).items()} if shifts is not None else None
+    except ValueError:
+        return None
 
 
 def plain_words(event: Event) -> tuple[str, Mapping[str, object]]:

@@ -1,16 +1,18 @@
 """Sooner wins: whatever an earlier try asked to wait for, news is acted on at once."""
 
 import asyncio
+from dataclasses import replace
 
 from support.fakes import hang, refused
-from support.stage import API, AZURE, NORMAL, OCI, TICK, Stage, normal, playing
+from support.stage import API, AT, AZURE, NORMAL, OCI, OWNER, TICK, Stage, normal, playing
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import RateLimited
 from failoverd.core.events import TargetDelayed
+from failoverd.core.records import Marker
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import GATHER, Agenda
-from failoverd.runtime.target_worker import LONGEST_URGENT_PAUSE
+from failoverd.runtime.target_worker import LEAST_URGENT_PAUSE, LONGEST_URGENT_PAUSE
 
 
 @virtually
@@ -30,6 +32,28 @@ async def test_a_try_that_fails_is_repeated_as_urgently() -> None:
     agenda.call(Urgency.ROUTINE)
     assert await agenda.next() is Urgency.FAIL_OUT
     assert now() - begun == 2.0
+
+
+@virtually
+async def test_a_routine_call_during_a_try_does_not_end_the_patience_that_the_try_asks_for() -> None:
+    """A read that takes longer than a tick, and then is throttled, would be made twice."""
+    agenda, begun = Agenda(), now()
+    agenda.take()
+    agenda.call(Urgency.ROUTINE)
+    agenda.again(600.0, Urgency.ROUTINE)
+    assert await agenda.next() is Urgency.ROUTINE
+    assert now() - begun == 600.0
+
+
+@virtually
+async def test_urgent_news_during_a_try_is_worked_on_at_once_whatever_patience_it_asks_for() -> None:
+    agenda, begun = Agenda(), now()
+    agenda.take()
+    agenda.call(Urgency.FAIL_OUT)
+    agenda.call(Urgency.ROUTINE)
+    agenda.again(600.0, Urgency.ROUTINE)
+    assert await agenda.next() is Urgency.FAIL_OUT
+    assert now() == begun
 
 
 @virtually
@@ -118,3 +142,49 @@ async def test_a_failback_that_is_due_does_not_wait_for_the_tick() -> None:
         well = now()
         await until(stage.steers(API, **NORMAL))
         assert 60.0 <= now() - well <= 60.1
+
+
+@virtually
+async def test_a_newer_revision_is_as_urgent_as_the_one_in_whose_place_it_comes() -> None:
+    """Somebody edits the policy while traffic goes to a dead region, and the provider cannot be written."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = refused()
+        stage.fails(AZURE)
+        await failed_at(stage)
+        await stage.take_up(replace(API, source=replace(API.source, revision="r2")))
+        await elapse(38.0)
+        stage.dns.down = None
+        back = now()
+        await until(stage.steers(API, oci=100.0))
+        assert now() - back <= LONGEST_URGENT_PAUSE + 0.1
+
+
+@virtually
+async def test_a_failing_out_that_only_a_tick_brings_to_light_is_tried_again_as_urgently() -> None:
+    """Somebody else's process put the dead region back; the news of its fall was worked on long ago."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        await elapse(2 * TICK)
+        stage.zonefile.put(AT, {AZURE: 100})
+        stage.zonefile.mark(AT, Marker(OWNER, "api", stage.generation(API) + 1, (AT.key.type,)).to_text())
+        stage.dns.readonly = refused()
+        await elapse(60.0)
+        stage.dns.readonly = None
+        back = now()
+        await until(stage.steers(API, oci=100.0))
+        assert now() - back <= LONGEST_URGENT_PAUSE + 0.1
+
+
+@virtually
+async def test_a_throttled_provider_that_asks_for_no_pause_gets_one() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = RateLimited("slow down", reason="throttled", retry_after=0.0)
+        stage.fails(AZURE)
+        await failed_at(stage)
+        before = len(stage.dns.reads)
+        await elapse(10.0)
+        assert len(stage.dns.reads) - before <= 10.0 / LEAST_URGENT_PAUSE + 1

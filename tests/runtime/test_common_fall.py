@@ -1,14 +1,17 @@
 """Regions that fall together move nothing onto each other: the answer of before stands, and no change is spent."""
 
+import asyncio
 import itertools
 
 import pytest
 from support.approving import limits
 from support.fakes import Does
-from support.stage import AWS, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions
+from support.stage import AWS, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, status
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import ChangeApplied, RegionFailed
+from failoverd.core.records import Observed, RecordType, Target
+from failoverd.ports import Urgency
 
 TRIO = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)), limits=limits(max_changes=2))
 SHARES = {"azure": 40.0, "oci": 30.0, "aws": 30.0}
@@ -108,3 +111,43 @@ async def test_a_well_region_takes_over_without_a_wait_though_it_was_not_probed_
         await until(stage.steers(pair, oci=100.0))
         assert now() - fell < 0.05
         assert stage.shares(pair) != NORMAL
+
+
+@virtually
+async def test_when_the_wait_for_a_dead_region_ends_it_leaves_before_anything_routine() -> None:
+    """Its account is busy: a routine read waits half a minute for its turn, an urgent one does not."""
+    async with playing(TRIO) as stage:
+        await published(stage)
+        stage.world.let(Does.ERROR, *PLACES.values())
+        await all_down(stage)
+        read = stage.dns.read
+
+        async def busy(target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
+            await asyncio.sleep(30.0 if urgency is Urgency.ROUTINE else 0.0)
+            return await read(target, urgency=urgency)
+
+        stage.dns.read = busy  # type: ignore[method-assign]
+        stage.heals(OCI, AWS)
+        await until(lambda: stage.board.regions("api", RecordType.A)["oci"].serves)
+        await until(lambda: status(stage).until)
+        due = status(stage).until
+        assert due is not None
+        await until(lambda: "azure" not in stage.shares(TRIO))
+        assert now() - due < 1.0
+
+
+@virtually
+async def test_one_that_comes_and_goes_keeps_no_dead_region_in_the_answer() -> None:
+    """It is up for less time than the others of the fall are waited for, again and again."""
+    pair = policy(regions=regions(azure=(70, AZURE), oci=(30, OCI)))
+    async with playing(pair) as stage:
+        await normal(stage)
+        stage.world.let(Does.ERROR, AZURE, OCI)
+        await elapse(60.0)
+        for _ in range(2):
+            assert "azure" in stage.shares(pair)
+            stage.heals(OCI)
+            await elapse(20.0)
+            stage.world.let(Does.ERROR, OCI)
+            await elapse(20.0)
+        assert stage.shares(pair) == {"oci": 100.0}

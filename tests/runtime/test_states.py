@@ -9,6 +9,7 @@ from support.virtual import now, virtually
 
 from failoverd.core.control import progress
 from failoverd.core.control.incident import Incident
+from failoverd.core.control.limits import PastChange
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed
@@ -51,6 +52,30 @@ async def test_what_was_applied_is_known_although_the_journal_never_heard_of_it(
     assert any(isinstance(event, JournalFailed) for event in desk.events)
     shorter = await desk.states.recall(TARGET, 150.0)  # who asks for a shorter time makes nobody forget
     assert shorter.changes == memory.changes
+
+
+@virtually
+async def test_what_was_seen_of_another_process_before_its_journal_told_is_counted_once_as_what_it_was() -> None:
+    """It moved traffic off a dead region, which takes of no ration."""
+    desk = Desk()
+    state = desk.states.of(NAME)
+    seen = replace(state.of(TARGET), changes=(PastChange.of_others(7, 99.0), PastChange.of_others(8, 100.0)))
+    desk.states.put(state.with_target(seen))
+    await desk.journal.settle(plan(), ChangeOutcome.APPLIED, "", 100.0)
+    memory = await desk.states.recall(TARGET, 0.0)
+    assert [change.change_id for change in memory.changes] == ["generation-7", "chg-1"]
+    assert not memory.changes[-1].rationed
+
+
+@virtually
+async def test_what_the_journal_could_not_keep_is_kept_as_soon_as_it_can() -> None:
+    desk = Desk()
+    desk.applied("chg-1", 8, 100.0)
+    desk.journal.full = JournalError("the disk is full", reason="journal_io")
+    await desk.states.keep(NAME)
+    desk.journal.full = None
+    await desk.states.keep(NAME)
+    assert desk.journal.states_kept() == [desk.states.of(NAME)]
 
 
 @virtually

@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,6 +77,16 @@ async def test_an_answer_that_was_found_right_is_the_last_known_good_one_unless_
     assert (await journal.recall(TARGET, 0.0))[0] == found
     await journal.confirm(TARGET, LastGood(AFTER, 7, {"oci": 10_000}, 30.0))
     assert (await journal.recall(TARGET, 0.0))[0] == found
+
+
+async def test_a_change_for_a_cause_of_a_newer_version_is_recalled_and_counts_for_any(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    with closing(sqlite3.connect(path)) as newer, newer:
+        newer.execute("""UPDATE changes SET plan = json_set(plan, '$.shifts', json('{"making_room": 500}'))""")
+    _, changes = await journal.recall(TARGET, since=0.0)
+    assert [change.rationed for change in changes] == [{Cause.TUNING: 7_000, Cause.RETURNING: 7_000}]
 
 
 async def test_what_happened_at_another_target_is_not_recalled(journal: SqliteJournal) -> None:

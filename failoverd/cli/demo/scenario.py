@@ -11,7 +11,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 from failoverd.app import Daemon
 from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
-from failoverd.codec import plain
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
 from failoverd.telemetry import prose
@@ -143,7 +142,7 @@ async def _script(world: World, stage: Stage) -> dict[str, Any]:
         "fault_at": fault_at,
         "answer_changed_after_s": round(took, 3),
         "shares": {"before": before, "during": during, "after": after},
-        "changes": [{"event": change.name, **plain(change)} for change in world.changes],
+        "changes": [{"event": change.name, **prose.facts(change)} for change in world.changes],
         "dns": {"address": "127.0.0.1", "port": world.dns.port},
     }
 

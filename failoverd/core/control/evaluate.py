@@ -24,7 +24,6 @@ from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.reasons import Cause
 from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
@@ -83,12 +82,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
 def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
     """What is known of the target, brought up to date by what stands there; and a plan that turned out to be in place.
 
-    A change that is dated in the future (the clock was wrong once) counts as made now, once.
+    A change or an edit that is dated in the future (the clock was wrong once) counts as made now, once.
     """
     memory = case.state.of(case.observed.target)
     if any(change.at > case.now for change in memory.changes):
         changes = tuple(replace(change, at=min(change.at, case.now)) for change in memory.changes)
         memory = replace(memory, changes=changes)
+    if memory.edit is not None and memory.edit.since > case.now:
+        memory = replace(memory, edit=replace(memory.edit, since=case.now))
     memory, found = progress.found_in_place(memory, case.observed, case.now)
     return _with_others(case, memory), found
 
@@ -105,8 +106,7 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
         for generation in range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1)
         if known and generation not in ours
     ]
-    seen = {Cause.TUNING: 0, Cause.RETURNING: 0}
-    changes = tuple(PastChange(f"generation-{each}", case.now, {}, {}, seen, each) for each in unknown)
+    changes = tuple(PastChange.of_others(each, case.now) for each in unknown)
     return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
 
 
@@ -149,13 +149,15 @@ def _still_fallen(case: _Case, memory: TargetMemory) -> TargetMemory:
 def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> TargetMemory:
     """Remember a fall of all regions until all of them are published and serve.
 
-    They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes.
+    They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes. The last one
+    that falls alone, long after the others, adds nothing: else one that flaps would have them waited for without end.
     """
     down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
     fell = dict(memory.common_fall)
     if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
         last = max(down.values())
-        fell |= {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
+        together = {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
+        fell |= together if len(together) > 1 else {}
     published = view.shares(case.region_of)
     over = all(published.get(name) and name not in down for name in fell)
     return replace(memory, common_fall={} if over else fell)

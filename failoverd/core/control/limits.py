@@ -43,6 +43,16 @@ class PastChange:
     shifts: Mapping[Cause, int] | None = None
     generation: int = 0
 
+    @classmethod
+    def of_others(cls, generation: int, at: float) -> "PastChange":
+        """A change of which nothing but its generation is known: it may have been for any cause."""
+        return cls(f"generation-{generation}", at, {}, {}, {Cause.TUNING: 0, Cause.RETURNING: 0}, generation)
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nothing but its generation is known."""
+        return self.change_id == f"generation-{self.generation}"
+
     @property
     def rationed(self) -> Mapping[Cause, int]:
         """What it took of the rations. Where it is not known for which cause, it was any of them."""
@@ -183,7 +193,7 @@ def pace(step: Step, replan: Replan) -> Paced:
     values = _new_values(step, leaving, rest)
     if gone and distance == 0 and not values:
         return _sealed(plan, step, _end_state(plan, step), {})
-    skipped = None if gone else _not_worth_it(step, cause, distance)
+    skipped = None if gone or values else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
     return _rationed(step, replan, rest, cause, gone=gone)

@@ -12,7 +12,9 @@ from support.sums import redone
 from failoverd.codec import dump, load
 from failoverd.core.control import news, progress
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.drift import INTENT
 from failoverd.core.control.evaluate import MOST_OVERTAKEN
+from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
@@ -355,6 +357,20 @@ def test_a_change_that_is_dated_in_the_future_counts_as_made_now_once() -> None:
     assert known.at == story.now
     assert story.look(3_599.0).kind is OutcomeKind.LIMITED
     assert story.look(1.0).kind is OutcomeKind.WRITE
+
+
+def test_an_edit_that_is_dated_in_the_future_stands_no_longer_than_any_other() -> None:
+    story = begun(PAIR)
+    story.state = replace(story.state, incident=Incident("inc-1", story.now), calm=False)
+    story.observed = replace(story.observed, records=published(PAIR, {"azure": 100}))
+    story.look(1.0)
+    assert story.memory.edit is not None
+    wrong = replace(story.memory.edit, since=story.now + 9_000)
+    story.state = story.state.with_target(replace(story.memory, edit=wrong))
+    outcome = story.look(1.0)
+    assert outcome.kind is OutcomeKind.DRIFT
+    assert outcome.until == story.now + INTENT
+    assert story.look(INTENT).kind is OutcomeKind.WRITE
 
 
 def test_changes_of_another_writer_count_like_our_own() -> None:

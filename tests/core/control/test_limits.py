@@ -326,6 +326,14 @@ def test_tuning_by_less_than_min_step_is_skipped_and_by_exactly_that_it_is_not()
     assert isinstance(paced(move(ALL, {"a": 45.01, "b": 34.99, "c": 20}), limits(), edited=True).result, Approved)
 
 
+def test_an_endpoint_that_is_back_in_its_region_does_not_wait_for_shares_that_are_worth_a_change() -> None:
+    plan = move(ALL, {"a": 47, "b": 33, "c": 20})
+    values = {**VALUES, "c": (*VALUES["c"], "10.9.9.9")}
+    more = replace(plan, decision=replace(plan.decision, values=values))
+    assert isinstance(paced(plan, limits()).result, Skipped)
+    assert isinstance(paced(more, limits()).result, Approved)
+
+
 def test_tuning_dwells_and_nothing_else_does() -> None:
     before = spent(NOW - 59, Cause.TUNING, 1)
     found = paced(move(ALL, WITHOUT_A), limits(), before).result
