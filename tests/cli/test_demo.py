@@ -31,6 +31,7 @@ pytestmark = pytest.mark.server
 
 INTERRUPTED = 130
 ROWS, COLUMNS = 40, 120
+SIZES = ("COLUMNS", "LINES")
 REGIONS = ("azure-eastus", "oci-frankfurt", "aws-use1")
 
 
@@ -43,9 +44,10 @@ async def demo(*words: str, output: int = asyncio.subprocess.PIPE) -> asyncio.su
     port = () if "--port" in words else ("--port", str(free_port()))
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "failoverd", "demo", *words, *port),
+        stdin=asyncio.subprocess.DEVNULL,  # as wide as its output is, not as the terminal of who runs the tests
         stdout=output,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "TERM": "xterm-256color"},
+        env={**{name: value for name, value in os.environ.items() if name not in SIZES}, "TERM": "xterm-256color"},
     )
 
 
