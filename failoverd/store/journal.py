@@ -196,7 +196,8 @@ class SqliteJournal:
         """At start-up: settle what was intended and has no outcome as INTERRUPTED, and return it, oldest first.
 
         Nobody knows whether these were written; the next reconciliation reads the record and finds out. A change that
-        another process is applying right now is settled over by that process when it is done.
+        another process is applying right now is settled over by that process when it is done. A plan that another
+        version wrote cannot be read and is left out: if it was written, its generation tells, as with any writer.
         """
 
         def work(connection: sqlite3.Connection) -> list[str]:
@@ -208,7 +209,11 @@ class SqliteJournal:
             )
             return texts
 
-        return tuple(load(self._path, Plan, text) for text in await self._write(work))
+        plans: list[Plan] = []
+        for text in await self._write(work):
+            with suppress(ValueError):
+                plans.append(codec.load(Plan, text))
+        return tuple(plans)
 
     async def states(self) -> tuple[PolicyState, ...]:
         """At start-up: the state of each policy, as an earlier process left it. What cannot be read is left out.

@@ -211,6 +211,14 @@ async def test_an_intent_without_an_outcome_is_found_at_the_next_start_and_count
     assert {change.change_id for change in changes} == {"chg-1", "chg-2"}
 
 
+async def test_a_doubt_that_another_version_left_does_not_lose_the_others(journal: SqliteJournal, path: Path) -> None:
+    await journal.intend(plan("chg-1"), 100.0)
+    await journal.intend(plan("chg-2", generation=9), 101.0)
+    with closing(sqlite3.connect(path)) as newer, newer:
+        newer.execute("""UPDATE changes SET plan = '{"of": "another version"}' WHERE change_id = 'chg-1'""")
+    assert await journal.interrupted(200.0) == (plan("chg-2", generation=9),)
+
+
 async def test_pruning_keeps_what_is_recent_the_answers_and_the_story_of_an_open_incident(
     journal: SqliteJournal, path: Path
 ) -> None:
