@@ -115,6 +115,7 @@ class DnsServer:
     def frozen(self) -> Iterator[None]:
         """The process is stopped, as on a host that swaps itself to death: sockets accept, nobody answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)  # its threads on other cores may answer until then
         try:
             yield
         finally:
