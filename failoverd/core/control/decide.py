@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from failoverd.core.control.allocation import normal_shares
-from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
 from failoverd.core.reasons import Reason, ReasonCode
@@ -49,7 +49,7 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
         records=answer_with(record, whole, values),
         reasons=(*found.reasons, *shared.reasons),
         at=now,
-        until=_soonest(until, *found.capped.values()),
+        until=soonest(until, *found.capped.values()),
         values=values,
     )
 
@@ -114,7 +114,3 @@ def _all_down(
 def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:
     found = (endpoint.answer(record.key.type) for endpoint in spec.endpoints)
     return tuple(sorted({answer for answer in found if answer is not None}))
-
-
-def _soonest(*moments: float | None) -> float | None:
-    return min((moment for moment in moments if moment is not None), default=None)

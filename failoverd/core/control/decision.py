@@ -106,3 +106,8 @@ class View:
             return None
         answers = tuple(answer for answer in self.last_good.serving if answer.value in mine)
         return replace(self.last_good, answers=answers) if answers else None
+
+
+def soonest(*moments: float | None) -> float | None:
+    """The first of some moments at which something changes; None is a moment that never comes."""
+    return min((moment for moment in moments if moment is not None), default=None)

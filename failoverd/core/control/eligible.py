@@ -15,7 +15,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from failoverd.core.control.decision import DecisionKind, View
+from failoverd.core.control.decision import DecisionKind, View, soonest
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, RegionSpec
@@ -130,7 +130,7 @@ def _rising(
     fallen = (name for name in sorted(view.common_fall) if published.get(name) and name in view.regions)
     awaited = tuple(name for name in fallen if view.regions[name].state is RegionState.DOWN)
     back = [view.regions[spec.name].well_since for spec in serving if spec.name in view.common_fall]
-    first = min((since for since in back if since is not None), default=None)
+    first = soonest(*back)
     return (awaited, first + shown_within(policy)) if awaited and first is not None else None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from failoverd.core.control import news, progress
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decide import answer_with, decide
-from failoverd.core.control.decision import Decision, DecisionKind, View
+from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
 from failoverd.core.control.eligible import shown_within
 from failoverd.core.control.identity import identity
@@ -280,7 +280,7 @@ def _write(
         events=events,
         plan=plan,
         approved=approved,
-        until=_soonest(decision.until, until),
+        until=soonest(decision.until, until),
         order=WRITE_ORDER,
     )
 
@@ -327,8 +327,4 @@ def _ended(
     memory, resumed = progress.through(replace(memory, state=state), case.state.incident, case.now)
     after, closing = progress.closed(case.policy, case.state.with_target(memory), case.now)
     told = (*events, *resumed, *closing)
-    return Outcome(kind, decision, after, told, until=_soonest(decision.until, until))
-
-
-def _soonest(*moments: float | None) -> float | None:
-    return min((moment for moment in moments if moment is not None), default=None)
+    return Outcome(kind, decision, after, told, until=soonest(decision.until, until))

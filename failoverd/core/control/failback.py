@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from failoverd.core.control.allocation import Allocation, allocate
-from failoverd.core.control.decision import View
+from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.eligible import Eligible
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec
@@ -45,7 +45,7 @@ def with_failback(
             for spec in found.serving
             if spec.name in held and share_out((*others, spec)).shares.get(spec.name, 0) > 0
         ]
-        until = min((each.until for each in due if each.until is not None), default=None)
+        until = soonest(*(each.until for each in due))
         told = (*(each.reason for each in due), *trial.reasons)
         return _with_returns(Allocation(trial.shares, trial.fits, told), view, published), until
     waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
