@@ -112,9 +112,12 @@ class RecordSet:
 
         A person may have written 3 to 1 where failoverd would write 255 to 85: there is nothing to correct.
         """
+        if self == wanted:
+            return True
+        if (self.key, self.ttl) != (wanted.key, wanted.ttl):
+            return False
         mine, theirs = self._split(), wanted._split()
-        alike = mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
-        return (self.key, self.ttl) == (wanted.key, wanted.ttl) and alike
+        return mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
 
     def _split(self) -> dict[str, int]:
         return apportion({answer.value: Fraction(answer.weight) for answer in self.serving}, WHOLE)
