@@ -11,6 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
+from math import lcm
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
@@ -120,34 +121,36 @@ class RecordSet:
         return mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
 
     def _split(self) -> dict[str, int]:
-        return apportion({answer.value: Fraction(answer.weight) for answer in self.serving}, WHOLE)
+        return apportion({answer.value: answer.weight for answer in self.serving}, WHOLE)
 
     def shares(self, region_of: Mapping[str, str]) -> dict[str, int]:
         """The share of traffic that each region gets from this set, in basis points, summing to `WHOLE`.
 
         Answers that `region_of` does not know are counted as `ELSEWHERE`. Empty when nothing serves.
         """
-        total = sum(answer.weight for answer in self.serving)
-        exact: dict[str, Fraction] = {}
+        weights: dict[str, int] = {}
         for answer in self.serving:
             region = region_of.get(answer.value, ELSEWHERE)
-            exact[region] = exact.get(region, Fraction(0)) + Fraction(answer.weight, total)
-        return apportion(exact, WHOLE)
+            weights[region] = weights.get(region, 0) + answer.weight
+        return apportion(weights, WHOLE)
 
 
-def apportion(parts: Mapping[str, Fraction], total: int) -> dict[str, int]:
+def apportion(parts: Mapping[str, Fraction | int], total: int) -> dict[str, int]:
     """Integers proportional to `parts` that sum to exactly `total`: Hamilton's method, ties broken by name.
 
     A part above zero never becomes zero while `total` has a unit to give it; parts that get nothing are left out. Empty
     when all parts are zero.
     """
-    whole = sum(parts.values(), Fraction(0))
+    scale = lcm(*(part.denominator for part in parts.values()))
+    sizes = {name: part.numerator * (scale // part.denominator) for name, part in parts.items()}
+    whole = sum(sizes.values())
     if whole == 0:
         return {}
-    ideal = {name: part / whole * total for name, part in parts.items() if part > 0}
-    given = {name: max(1, int(value)) for name, value in ideal.items()}
-    by_need = sorted(given, key=lambda name: (given[name] - ideal[name], name))
+    # In whole numbers, for every decision divides several times: `size * total / whole` is what a part ought to get.
+    ideal = {name: size * total for name, size in sizes.items() if size > 0}
+    given = {name: max(1, size // whole) for name, size in ideal.items()}
     missing = total - sum(given.values())
+    by_need = sorted(given, key=lambda name: (given[name] * whole - ideal[name], name)) if missing > 0 else []
     for index in range(abs(missing)):
         if missing > 0:
             given[by_need[index % len(by_need)]] += 1

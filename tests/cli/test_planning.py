@@ -22,7 +22,7 @@ WANTED = RecordSet.of(KEY, 30, {"192.0.2.1": 1})
 def some_plan() -> Plan:
     decision = Decision(TARGET, DecisionKind.NORMAL, {"west": 10_000}, WANTED, (), 0.0)
     regions = {"192.0.2.1": "west"}
-    plan = diff(Observed(TARGET, None), WANTED, decision, plan_id="1", owner="prod", region_of=regions, revision="r")
+    plan = diff(Observed(TARGET, None), WANTED, decision, owner="prod", region_of=regions, revision="r")
     assert isinstance(plan, Plan)
     return plan
 

@@ -107,7 +107,7 @@ def wish(provider: Provider, at: Target, *values: str, ttl: int = 30) -> RecordS
 
 def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER) -> Plan | InSync | Refused:
     decision = Decision(observed.target, DecisionKind.FAILOVER, {}, desired, (), 0.0)
-    return diff(observed, desired, decision, plan_id="c-1", owner=owner, region_of={}, revision="r1")
+    return diff(observed, desired, decision, owner=owner, region_of={}, revision="r1")
 
 
 def planned(observed: Observed, desired: RecordSet) -> Plan:

@@ -224,7 +224,6 @@ def decision(shares: Mapping[str, int], found: RecordSet | None) -> Decision:
 class DiffExtras(TypedDict, total=False):
     last_good: LastGood | None
     owner: str
-    plan_id: str
 
 
 def compared(of: Policy, seen: Observed, desired: RecordSet, **extras: Unpack[DiffExtras]) -> Plan | InSync | Refused:
@@ -234,7 +233,6 @@ def compared(of: Policy, seen: Observed, desired: RecordSet, **extras: Unpack[Di
         seen,
         desired,
         decision(desired.shares(region_of), desired),
-        plan_id=extras.get("plan_id", "chg-1"),
         owner=extras.get("owner", OWNER),
         region_of=region_of,
         revision="r1",

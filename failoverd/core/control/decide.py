@@ -8,7 +8,6 @@ there, so that an edit ends no hold.
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
@@ -39,27 +38,28 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    normal = whole == normal_shares(policy, record, specs) and not found.unknown
+    normal = normal_shares(policy, record, specs)
     may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)}
     return Decision(
         target=target,
-        kind=DecisionKind.NORMAL if normal else DecisionKind.FAILOVER,
+        kind=DecisionKind.NORMAL if whole == normal and not found.unknown else DecisionKind.FAILOVER,
         shares=whole,
         records=answer_with(record, whole, values),
         reasons=(*found.reasons, *shared.reasons),
         at=now,
         until=soonest(until, *found.capped.values()),
         values=values,
+        normal=normal,
     )
 
 
 def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
     """The answers: a region's share is split evenly among its values; one without any gives its share to the others."""
-    said = {name: Fraction(share) for name, share in shares.items() if values.get(name)}
+    said = {name: share for name, share in shares.items() if values.get(name)}
     weights: dict[str, int] = {}
     for name, share in apportion(said, WHOLE).items():
-        weights |= apportion({value: Fraction(1) for value in values[name]}, share)
+        weights |= apportion(dict.fromkeys(values[name], 1), share)
     return RecordSet.of(record.key, record.ttl, weights)
 
 
@@ -108,7 +108,7 @@ def _all_down(
     shares = normal_shares(policy, record, specs)
     values = {spec.name: _all_values(spec, record) for spec in specs}
     published = answer_with(record, shares, values)
-    return Decision(target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, values=values)
+    return Decision(target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, values=values, normal=shares)
 
 
 def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:

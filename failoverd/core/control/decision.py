@@ -35,6 +35,7 @@ class Decision:
         at: when.
         until: the first moment at which time alone would change it.
         values: the answers of each region, of which `records` is made.
+        normal: the shares when all is well, in basis points, if the decision looked at them.
         id: chains the decision to its change in logs and history.
     """
 
@@ -46,6 +47,7 @@ class Decision:
     at: float
     until: float | None = None
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    normal: Mapping[str, int] = field(default_factory=dict)
     id: str = ""
 
     @property

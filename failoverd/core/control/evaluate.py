@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control import news, progress
-from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -189,7 +188,6 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
         observed,
         normal,
         decision,
-        plan_id=identity("chg", case.now, observed.target, observed.marker_text, normal),
         owner=case.estate.owner,
         region_of=case.region_of,
         revision=case.policy.source.revision,
@@ -286,7 +284,6 @@ def _write(
 
 
 def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
-    specs = [spec for spec in case.policy.regions if spec.name in case.regions]
     return Step(
         plan=plan,
         regions=case.regions,
@@ -295,7 +292,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         history=memory.changes,
         edited=bool(memory.revision) and memory.revision != case.policy.source.revision,
         ttl=case.record.ttl,
-        normal=normal_shares(case.policy, case.record, specs),
+        normal=plan.decision.normal,
         now=case.now,
     )
 

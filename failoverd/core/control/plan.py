@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from failoverd.core.control.decision import Decision
+from failoverd.core.control.identity import identity
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
@@ -177,12 +178,11 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
     return None
 
 
-def diff(  # noqa: PLR0913 - everything that a plan is made of, by name
+def diff(
     observed: Observed,
     desired: RecordSet,
     decision: Decision,
     *,
-    plan_id: str,
     owner: str,
     region_of: Mapping[str, str],
     revision: str,
@@ -195,7 +195,6 @@ def diff(  # noqa: PLR0913 - everything that a plan is made of, by name
         observed: what the provider holds.
         desired: what it should hold, already normalised by that provider, so that it equals what will be read back.
         decision: where `desired` came from; it travels with the plan as its explanation.
-        plan_id: becomes the change id if the plan is applied.
         owner: the name under which this installation marks what it owns.
         region_of: answer value to region, to say shares by region.
         revision: the policy revision.
@@ -214,7 +213,7 @@ def diff(  # noqa: PLR0913 - everything that a plan is made of, by name
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
     return Plan(
-        id=plan_id,
+        id=identity("chg", decision.at, target, observed.marker_text, desired),
         kind=_kind(observed, last_good),
         target=target,
         before=observed,

@@ -459,7 +459,7 @@ def test_an_approval_carries_its_plan_and_every_check() -> None:
         LimitCheck(Limit.MAX_SHIFT, passed=True, found=5_000, allowed=WHOLE, window=300.0, cause=Cause.TUNING),
         LimitCheck(Limit.MAX_CHANGES, passed=True, found=1, allowed=6, window=3_600.0, cause=Cause.TUNING),
     )
-    assert repr(verdict) == "Approved(chg-1)"
+    assert repr(verdict) == f"Approved({verdict.plan.id})"
 
 
 def test_nobody_else_makes_an_approval() -> None:

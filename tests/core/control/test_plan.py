@@ -1,5 +1,6 @@
 """The difference between what is published and what is wanted, and every reason to keep the hands off."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -71,7 +72,8 @@ def test_a_difference_is_a_plan_with_the_next_generation() -> None:
     assert plan.generation == 8
     assert plan.shares_before == {"azure": 7_000, "oci": 3_000}
     assert plan.shares_after == {"oci": WHOLE}
-    assert (plan.id, plan.revision) == ("chg-1", "r1")
+    assert plan.revision == "r1"
+    assert re.fullmatch(r"chg-\d{8}t\d{6}-[0-9a-f]{6}", plan.id)
 
 
 def test_another_ttl_is_a_difference_too() -> None:
@@ -229,7 +231,7 @@ def test_undo_puts_the_earlier_answers_back_with_a_newer_generation() -> None:
     plan = plan_between(PAIR, {"azure": 70, "oci": 30}, {"oci": 100})
     undo = plan.undone()
     assert undo is not None
-    assert undo.id == "undo-chg-1"
+    assert undo.id == f"undo-{plan.id}"
     assert undo.after == plan.before.records
     assert undo.generation == plan.generation + 1
     assert (undo.shares_before, undo.shares_after) == (plan.shares_after, plan.shares_before)
