@@ -150,13 +150,15 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
 
     They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes. The last one
     that falls alone, long after the others, adds nothing: else one that flaps would have them waited for without end.
+    Nor is who is down from an earlier fall waited for any more once others fall together again.
     """
     down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
     fell = dict(memory.common_fall)
     if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
         last = max(down.values())
         together = {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
-        fell |= together if len(together) > 1 else {}
+        if len(together) > 1:
+            fell = {name: was for name, was in fell.items() if was} | together
     published = view.shares(case.region_of)
     over = all(published.get(name) and name not in down for name in fell)
     return replace(memory, common_fall={} if over else fell)

@@ -593,6 +593,16 @@ def test_while_a_common_fall_ends_the_others_are_waited_for_and_then_left() -> N
     assert story.published == {"b": 100}
 
 
+def test_who_is_down_from_an_earlier_fall_is_not_waited_for_when_the_others_fall_again() -> None:
+    """Else two regions that flap together would keep a dead third one in the answer without end."""
+    story = begun(THREE)
+    story.look(a="U", b="U", c="U")
+    assert story.look(30.0, b="H", c="H").decision.kind is DecisionKind.HOLD_COMMON_FALL
+    story.look(2.0, b="U", c="U")
+    story.look(30.0, b="H", c="H")
+    assert story.published == {"b": 60, "c": 40}
+
+
 def test_when_all_are_down_normal_is_published_whatever_is_spent() -> None:
     story = begun(replace(THREE, when_all_down=AllDown.NORMAL), NO_BUDGET)
     story.look(a="U")
