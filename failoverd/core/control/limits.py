@@ -370,13 +370,13 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
             checks = (*_end_state(step.plan, step), replace(whole, passed=True, note=LimitNote.INDIVISIBLE), count)
             return _sealed(step.plan, step, checks, {cause: distance})
     if gone:
-        leaving = replan(rest, _values_now(step))
-        if leaving is not None:
-            spared = (
-                check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT)
-                for check in (whole, count)
-            )
-            return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), {}), until=again)
+        alone = replan(rest, _values_now(step))
+        leaving, shifts = (alone, {}) if alone is not None else (step.plan, {cause: distance})
+        spared = (
+            check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT)
+            for check in (whole, count)
+        )
+        return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), shifts), until=again)
     return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), whole, count), again))
 
 

@@ -180,6 +180,14 @@ def test_its_traffic_goes_to_those_who_are_to_get_more_and_the_rest_is_rationed(
     ]
 
 
+def test_where_the_provider_cannot_say_it_smaller_what_is_down_takes_the_rest_of_the_change_along() -> None:
+    """No ration keeps in the answer what is down, not even where it alone cannot be taken out."""
+    plan, before = move(ALL, {"c": 100}), spent(NOW - 70, Cause.TUNING, 100)
+    whole = pace(step_of(plan, HALF, before, down="a"), lambda *_: None).result
+    assert isinstance(whole, Approved), whole
+    assert whole.plan.shares_after == basis_points({"c": 100})
+
+
 def test_min_regions_holds_what_is_down_and_the_hold_says_that_it_keeps_the_dead() -> None:
     verdict = held(move({"a": 50, "b": 50}, {"b": 100}), limits(min_regions=2), down="a")
     assert blocks(verdict) == [Limit.MIN_REGIONS]
