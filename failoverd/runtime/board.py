@@ -119,6 +119,10 @@ class Board:
         """The health of each region that a record of this type can answer with."""
         return self.table.regions(policy, record_type, self._clock())
 
+    def down(self, name: str, endpoint: Endpoint, check: str) -> bool:
+        """Whether an endpoint is UNHEALTHY through one check."""
+        return self.table.down(name, endpoint, check)
+
     def undecided(self, policy: str) -> bool:
         """Whether some endpoint of the policy has no verdict yet."""
         return self.table.undecided(policy)

@@ -200,7 +200,7 @@ class Probing:
         self._lags.tick(now)
         starting = now < self._newcomer_at + WINDOW  # haste of newcomers is not shed, and it passes by itself
         allowed = self._shedding.allowance
-        if not starting and self._shedding.review(now, self._lags.late, full=self._limiter.full):
+        if not starting and self._shedding.review(now, self._lags.late, self._lags.rate, full=self._limiter.full):
             self._tell_stretch()
         if self._shedding.allowance != allowed:
             self._board.stretch(self._shedding.allowance)
@@ -210,7 +210,8 @@ class Probing:
         hasty: dict[float, Batch] = {}
         for turn, probes in self._slots.due(slot):
             for probe in probes:
-                if factor > 1 and (turn + probe.number) % factor:
+                not_yet = factor > 1 and (turn + probe.number) % factor
+                if not_yet and not self._board.down(probe.name, probe.endpoint, probe.check.name):
                     continue
                 if probe.running or probe.waiting:
                     self._skipped += 1
@@ -330,7 +331,7 @@ class Probing:
     # -- trip wires ----------------------------------------------------------------------------------------------------
 
     def _tripped(self, probe: ScheduledProbe) -> None:
-        """RunningProbe now, or `recheck` after the last time that its wire tripped."""
+        """Probe now, or `recheck` after the last time that its wire tripped."""
         self._trips += 1
         now, recheck = self._clock(), probe.rules.recheck
         when = max(now, probe.tripped_at + recheck)

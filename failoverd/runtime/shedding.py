@@ -1,8 +1,10 @@
 """When the schedule cannot be kept: stretch the intervals rather than piling up, and go back when it is calm.
 
 Once a second it is judged how late the probes of the last seconds began. While that stays too much, or no more probes
-may even wait for a place, the intervals become 2, 4 and at last 8 times as long. Re-checks of open verdicts keep their
-pace. After a calm time the factor is halved again; each relapse doubles the calm time that the next step back needs.
+may even wait for a place, the intervals become 2, 4 and at last 8 times as long, as far as that saves anything: a host
+under pressure from elsewhere gains nothing by it that three endpoints are probed less often. What decides a verdict
+keeps its pace: the re-checks of what fails, and the probes of what is down. After a calm time the factor is halved
+again; each relapse doubles the calm time that the next step back needs.
 """
 
 from collections import deque
@@ -18,6 +20,9 @@ TOO_LATE: Final = 0.25
 
 PATIENCE: Final = 10.0
 """Seconds that trouble lasts, besides those of one window, before each step up. So one stall alone sheds nothing."""
+
+LEAST_SAVED: Final = 10.0
+"""Probes a second that a step up has to save, unless there is no room left: about a hundredth of a core."""
 
 CALM: Final = 60.0
 LONGEST_CALM: Final = 3_600.0
@@ -85,21 +90,28 @@ class Shedding:
         """How many times as old evidence may be: in trouble, probes come late before the intervals are stretched."""
         return self.factor * 2 if self._trouble_since is not None else self.factor
 
-    def review(self, now: float, lag: float, *, full: bool) -> bool:
-        """RunningProbe at it again, with the 99th percentile of the window; returns whether `factor` changed."""
+    def review(self, now: float, lag: float, rate: float, *, full: bool) -> bool:
+        """Look at it again; returns whether `factor` changed.
+
+        Args:
+            now: seconds.
+            lag: the 99th percentile of the window, in seconds.
+            rate: probes a second.
+            full: whether no more probes may even wait.
+        """
         if lag > TOO_LATE or full:
             self._calm_since = None
-            return self._in_trouble(now)
+            return self._in_trouble(now, worth_it=full or rate / 2 >= LEAST_SAVED)
         self._trouble_since = None
         if lag > TOO_LATE / 2:
             self._calm_since = None
             return False
         return self._is_calm(now)
 
-    def _in_trouble(self, now: float) -> bool:
+    def _in_trouble(self, now: float, *, worth_it: bool) -> bool:
         if self._trouble_since is None:
             self._trouble_since = now
-        if self.factor >= MOST or now - self._trouble_since < WINDOW + PATIENCE:
+        if self.factor >= MOST or now - self._trouble_since < WINDOW + PATIENCE or not worth_it:
             return False
         if self._restored_at is not None and now - self._restored_at < self._calm:
             self._calm = min(2 * self._calm, LONGEST_CALM)

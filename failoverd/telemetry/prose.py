@@ -366,7 +366,7 @@ def _(event: VantageRejoined) -> str:
 def _(event: ProbingShed) -> str:
     return (
         f"{event.cause} (99% within {event.lag:g}s, {event.waiting} waiting): probing {event.factor} times less often, "
-        f"so a fault is noticed up to {event.factor} intervals after it begins; re-checks keep their pace. "
+        f"so a fault is noticed up to {event.factor} intervals after it begins; what fails or is down keeps its pace. "
         "Longer intervals, fewer checks or a faster host help"
     )
 

@@ -11,7 +11,7 @@ from support.fakes import Does, PaperProber, World, paper_incidents
 from support.stage import AZURE, endpoints, policy
 from support.virtual import VirtualTimetable, elapse, now, until, virtually
 
-from failoverd.core.events import EndpointFailed, EndpointLost, Event, ProbingRestored, ProbingShed
+from failoverd.core.events import EndpointFailed, EndpointLost, EndpointRecovered, Event, ProbingRestored, ProbingShed
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.health.policy_health import FLOOR
 from failoverd.core.health.table import HealthTable
@@ -240,6 +240,21 @@ async def test_rechecks_keep_their_pace_while_intervals_are_stretched() -> None:
         await until(lambda: here.told(EndpointFailed))
         probes = [probe.at for probe in here.world.looks[begun:]]
         assert [after - before for before, after in pairwise(probes)] == pytest.approx([0.5, 0.5])
+
+
+@virtually
+async def test_what_is_down_keeps_its_pace_as_well_so_that_its_return_is_seen() -> None:
+    found = region(1, Check("live", "tcp", 2.0, 0.5), HealthRules(rise=3))
+    async with scene(found, Pace(jitter=0.0)) as here:
+        await here.settled(found)
+        here.world.let(Does.REFUSE, *addresses(found))
+        await until(lambda: here.told(EndpointFailed))
+        await elapse(10.0)
+        here.probing._shedding.factor = 8
+        here.world.let(Does.ANSWER, *addresses(found))
+        begun = now()
+        await until(lambda: here.told(EndpointRecovered))
+        assert now() - begun <= 3 * 2.0
 
 
 @virtually

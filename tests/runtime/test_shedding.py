@@ -2,7 +2,7 @@
 
 import pytest
 
-from failoverd.runtime.shedding import CALM, LONGEST_CALM, MOST, PATIENCE, TOO_LATE, WINDOW, Lags, Shedding
+from failoverd.runtime.shedding import CALM, LEAST_SAVED, LONGEST_CALM, MOST, PATIENCE, TOO_LATE, WINDOW, Lags, Shedding
 
 LATE, CALM_LAG = 2 * TOO_LATE, 0.002
 FIRST_STEP = int(WINDOW + PATIENCE)
@@ -15,12 +15,12 @@ class Seconds:
         self.shedding = Shedding()
         self.now = 0.0
 
-    def go(self, seconds: float, lag: float, *, full: bool = False) -> list[tuple[float, int]]:
+    def go(self, seconds: float, lag: float, *, full: bool = False, rate: float = 1_000.0) -> list[tuple[float, int]]:
         """Returns when the factor changed, and to what."""
         changes = []
         for _ in range(int(seconds)):
             self.now += 1.0
-            if self.shedding.review(self.now, lag, full=full):
+            if self.shedding.review(self.now, lag, rate / self.shedding.factor, full=full):
                 changes.append((self.now, self.shedding.factor))
         return changes
 
@@ -38,6 +38,16 @@ def test_one_stall_that_is_over_sheds_nothing() -> None:
     scene = Seconds()
     assert scene.go(WINDOW + 1, LATE) == []
     assert scene.go(300, CALM_LAG) == []
+
+
+def test_what_would_save_next_to_nothing_is_not_shed() -> None:
+    """A host under pressure from elsewhere is not helped by three endpoints that are probed less often."""
+    assert Seconds().go(300, LATE, rate=0.3) == []
+    assert Seconds().go(300, LATE, rate=4 * LEAST_SAVED - 1) == [(1 + FIRST_STEP, 2)], "one step, for two save no more"
+
+
+def test_whoever_has_no_room_sheds_however_few_probes_that_are() -> None:
+    assert Seconds().go(FIRST_STEP + 1, 0.0, full=True, rate=0.3) == [(1 + FIRST_STEP, 2)]
 
 
 def test_it_goes_back_one_step_after_each_calm_time() -> None:

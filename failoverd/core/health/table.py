@@ -166,6 +166,12 @@ class HealthTable:
         """What is held to be true of each endpoint that records can answer with."""
         return {of.endpoint: of.verdict for of in self._policies[name].answering}
 
+    def down(self, name: str, endpoint: Endpoint, check: str) -> bool:
+        """Whether an endpoint is UNHEALTHY through one check. A sentinel never is."""
+        policy = self._policies.get(name)
+        state = policy.state(endpoint, check) if policy is not None else None
+        return state is not None and state.health.state is Health.UNHEALTHY
+
     def check_health(self, name: str, endpoint: Endpoint, check: str) -> CheckHealth:
         """What is known of an endpoint through one check."""
         return next(each.health for each in self._policies[name].endpoints[endpoint].checks if each.check.name == check)
