@@ -107,7 +107,7 @@ journal: journal.db
 tick: 1s
 log: {{format: json}}
 providers:
-  embedded: {{kind: embedded, listen: "127.0.0.1:{port}", zones: [{ZONE}]}}
+  embedded: {{kind: embedded, listen: "127.0.0.1:{port}", zones: [{ZONE}], responses_per_second: 0}}
   bind:
     kind: rfc2136
     server: {bind.address}:{bind.port}

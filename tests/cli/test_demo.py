@@ -175,7 +175,7 @@ async def test_a_port_that_is_taken_is_said_at_once(kind: socket.SocketKind) -> 
         assert (caught.value.reason, "--port" in caught.value.remedy) == ("port_taken", True)
         if kind is socket.SOCK_DGRAM:
             process = await demo("--port", str(port))
-            printed, complaints = await asyncio.wait_for(process.communicate(), 10)
+            printed, complaints = await asyncio.wait_for(process.communicate(), 60)
             assert (process.returncode, printed) == (1, b"")
             assert b"(port_taken)" in complaints
             assert b"Traceback" not in complaints

@@ -15,7 +15,7 @@ from support.embedded_dns import NAME, ask_tcp, ask_udp, dig, kdig, publish, ser
 
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.records import RecordType
-from failoverd.providers.embedded.answering import Transport
+from failoverd.providers.embedded.answering import Transport, truncated
 from failoverd.providers.embedded.provider import ZoneStore
 from failoverd.providers.embedded.server import ServerLimits, _Conversations, serve
 
@@ -373,3 +373,27 @@ async def test_a_defect_of_ours_costs_one_query_and_is_told(store: ZoneStore) ->
         await assert_serves(address)
 
     assert [str(defect) for defect in told] == ["'missing'", "'missing'"]
+
+
+# -- one client that asks too much -------------------------------------------------------------------------------------
+
+
+async def test_a_greedy_client_is_sent_to_tcp_and_a_client_of_another_network_is_answered(store: ZoneStore) -> None:
+    limits = ServerLimits(responses=5)
+    async with serve("127.0.0.1", 0, store.answer, limits) as address:
+        answers = [await ask_udp(address, NAME, "A", source="127.0.0.2") for _ in range(11)]
+        assert [values(answer) for answer in answers] == [[EAST]] * 10 + [[]]
+        assert answers[-1].flags & dns.flags.TC
+        assert answers[-1].question == answers[0].question
+        assert values(await ask_tcp(address, NAME, "A")) == [EAST], "as it is told to"
+        assert values(await ask_udp(address, NAME, "A", source="127.0.1.2")) == [EAST]
+
+
+@pytest.mark.parametrize("wire", [b"", b"\x00" * 12, GOOD[2:-5], GOOD[2:14] + b"\x3f" + b"a" * 10], ids=len)
+def test_what_is_no_query_is_not_told_to_come_again(wire: bytes) -> None:
+    assert truncated(wire) is None
+
+
+def test_a_response_is_not_told_to_come_again() -> None:
+    query = dns.message.make_query(NAME, "A")
+    assert truncated(dns.message.make_response(query).to_wire()) is None

@@ -84,9 +84,11 @@ async def serving(listen: str = "127.0.0.1:0", *, zones: tuple[str, ...] = (ZONE
         yield provider
 
 
-async def ask_udp(address: tuple[str, int], name: str, kind: str, *, payload: int = 1232) -> dns.message.Message:
+async def ask_udp(
+    address: tuple[str, int], name: str, kind: str, *, payload: int = 1232, source: str | None = None
+) -> dns.message.Message:
     query = dns.message.make_query(name, kind, use_edns=0, payload=payload)
-    return await dns.asyncquery.udp(query, address[0], timeout=3, port=address[1])
+    return await dns.asyncquery.udp(query, address[0], timeout=3, port=address[1], source=source)
 
 
 async def ask_tcp(address: tuple[str, int], name: str, kind: str) -> dns.message.Message:

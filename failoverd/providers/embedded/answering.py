@@ -50,6 +50,8 @@ MAX_QUERY = 1232
 
 _HEADER = struct.Struct("!HHHHHH")
 _PLAIN_UDP = 512
+_MAX_LABEL = 63
+_TYPE_AND_CLASS = 4
 _TCP_PAYLOAD = 65_535
 _MAX_AUTHORITY = 1  # IXFR carries the client's SOA record
 _MAX_ADDITIONAL = 2  # OPT and TSIG
@@ -95,6 +97,24 @@ def bare(wire: bytes, rcode: Rcode) -> bytes:
     message_id, flags, *_ = _HEADER.unpack_from(wire)
     kept = flags & (dns.flags.RD | dns.opcode.to_flags(dns.opcode.from_flags(flags)))
     return _HEADER.pack(message_id, dns.flags.QR | kept | rcode, 0, 0, 0, 0)
+
+
+def truncated(wire: bytes) -> bytes | None:
+    """The question of a query and the TC bit: come again over TCP. None for what is no query of one question.
+
+    It is made without reading the message, so that it costs next to nothing.
+    """
+    if len(wire) < _HEADER.size:
+        return None
+    message_id, flags, questions, *_ = _HEADER.unpack_from(wire)
+    end = _HEADER.size
+    while end < len(wire) and 0 < wire[end] <= _MAX_LABEL:
+        end += 1 + wire[end]
+    end += 1 + _TYPE_AND_CLASS  # the root label first
+    if flags & dns.flags.QR or questions != 1 or end > len(wire):
+        return None
+    kept = flags & (dns.flags.RD | dns.opcode.to_flags(dns.opcode.from_flags(flags)))
+    return _HEADER.pack(message_id, dns.flags.QR | dns.flags.TC | kept, 1, 0, 0, 0) + wire[_HEADER.size : end]
 
 
 def _skeleton(query: dns.message.Message) -> dns.message.Message:

@@ -36,7 +36,7 @@ from failoverd.core.records import (
 from failoverd.ports import Access, Urgency
 from failoverd.providers.embedded.answering import Transport, respond
 from failoverd.providers.embedded.place import MAX_TTL, MAX_WEIGHT, Place, absolute, rdata, weights_name
-from failoverd.providers.embedded.server import serve
+from failoverd.providers.embedded.server import ServerLimits, serve
 from failoverd.providers.embedded.settings import EmbeddedSettings, join
 from failoverd.providers.embedded.zone import Zone, Zones
 
@@ -240,7 +240,8 @@ async def open_embedded(
         return
     random = Random()  # noqa: S311 - spreads load; there is nothing to guess
     zones = ZoneStore(settings, int(time.time()), random)
-    async with serve(settings.host, settings.port, zones.answer) as address:
+    limits = ServerLimits(responses=settings.responses_per_second)
+    async with serve(settings.host, settings.port, zones.answer, limits) as address:
         yield EmbeddedWriter(name, settings, address, zones)
 
 

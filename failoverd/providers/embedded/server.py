@@ -1,10 +1,11 @@
 """The transport of the embedded server: UDP and TCP on one address (RFC 7766), for as long as a context lasts.
 
 UDP costs no task: a datagram is answered where it arrives, and when the kernel takes no more, answers are dropped
-instead of kept. TCP costs one task per connection and never more than `ServerLimits.connections`: when they are all
-taken, the one that has been silent longest makes room, so that idlers cannot lock anybody out. Each query has
-`ServerLimits.patience` to arrive and its answer to leave, whatever the pace of the bytes; and a client that sends many
-queries at once gets one answer per turn of the event loop, so that the rest of the process goes on.
+instead of kept. Each network of clients gets so many answers a second (`rate_limit`). TCP costs one task per connection
+and never more than `ServerLimits.connections`: when they are all taken, the one that has been silent longest makes
+room, so that idlers cannot lock anybody out. Each query has `ServerLimits.patience` to arrive and its answer to leave,
+whatever the pace of the bytes; and a client that sends many queries at once gets one answer per turn of the event loop,
+so that the rest of the process goes on.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ from typing import cast
 from dns.rcode import Rcode
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
-from failoverd.providers.embedded.answering import MAX_QUERY, Transport, bare
+from failoverd.providers.embedded.answering import MAX_QUERY, Transport, bare, truncated
+from failoverd.providers.embedded.rate_limit import ResponseRateLimit, Verdict
 
 Answer = Callable[[bytes, Transport], bytes | None]
 """The answer to one message, or None for silence."""
@@ -26,16 +28,26 @@ Answer = Callable[[bytes, Transport], bytes | None]
 _PORT_TRIES = 16
 _BACKLOG = 128
 _HEADER_SIZE = 12
+_RECEIVE_BUFFER = 1 << 20
+"""Bytes of queries that the kernel keeps while the loop is busy, or as many as it allows: a flood lasts no longer."""
+
 _SEND_BUFFER = 65_536
 """Bytes that the kernel keeps for a client that does not read: one message of any size, not megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """Connections at the same time, and seconds that one query may take from the last answer to its own."""
+    """What clients may take.
+
+    Attributes:
+        connections: at the same time.
+        patience: seconds that one query may take from the last answer to its own, over TCP.
+        responses: answers a second over UDP, for each network of clients; 0 is as many as they ask for.
+    """
 
     connections: int = 128
     patience: float = 10.0
+    responses: float = 0
 
 
 @asynccontextmanager
@@ -49,9 +61,10 @@ async def serve(
     tcp, udp = _bind(host, port)
     address = (host, tcp.getsockname()[1])
     loop = asyncio.get_running_loop()
-    guarded = _guarded(answer, loop)
-    conversations = _Conversations(guarded, limits or ServerLimits())
-    transport, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(guarded), sock=udp)
+    guarded, limits = _guarded(answer, loop), limits or ServerLimits()
+    conversations = _Conversations(guarded, limits)
+    rate_limit = ResponseRateLimit(limits.responses, loop.time)
+    transport, datagrams = await loop.create_datagram_endpoint(lambda: _Datagrams(guarded, rate_limit), sock=udp)
     server = await asyncio.start_server(conversations.hold, sock=tcp, limit=MAX_QUERY, backlog=_BACKLOG)
     try:
         yield address
@@ -80,9 +93,10 @@ def _guarded(answer: Answer, loop: asyncio.AbstractEventLoop) -> Answer:
 
 
 class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, rate_limit: ResponseRateLimit) -> None:
         self.closed = asyncio.Event()
         self._answer = answer
+        self._rate_limit = rate_limit
         self._transport: asyncio.DatagramTransport | None = None
         self._congested = False
 
@@ -93,7 +107,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         nowhere = addr[1] == 0  # a forged source that cannot be answered
         if self._transport is None or self._congested or nowhere:
             return
-        reply = self._answer(data, Transport.UDP)
+        verdict = self._rate_limit.verdict(addr[0])
+        if verdict is Verdict.DROP:
+            return
+        reply = self._answer(data, Transport.UDP) if verdict is Verdict.ANSWER else truncated(data)
         if reply is not None:
             self._transport.sendto(reply, addr)
 
@@ -204,6 +221,8 @@ def _socket(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         if kind is socket.SOCK_STREAM:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        if kind is socket.SOCK_DGRAM:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         if family is socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))

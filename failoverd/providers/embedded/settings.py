@@ -31,6 +31,12 @@ class EmbeddedSettings(ProviderSettings):
     listen: Annotated[str, AfterValidator(parse_listen)] = Field(
         default="127.0.0.1:5353", description="address and port for UDP and TCP; loopback unless stated otherwise"
     )
+    responses_per_second: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="answers over UDP for each network of clients (/24, /56), the rest over TCP; 0 limits nobody",
+    )
     nameserver: Address | None = Field(
         default=None, description="address of ns.<zone>, for its glue; taken from `listen` where that is one address"
     )
