@@ -36,7 +36,6 @@ from failoverd.runtime.states import States
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import Reading
 from failoverd.telemetry import prose
-from failoverd.telemetry.exposing import exposed
 from failoverd.telemetry.metrics import Metrics
 from failoverd.telemetry.systemd import Notifier
 
@@ -327,6 +326,8 @@ class Daemon:
         """Serve the metrics, where that is asked for. Without them, everything else goes on."""
         if config.metrics is None:
             return
+        from failoverd.telemetry.exposing import exposed  # noqa: PLC0415 - an HTTP server, for those who want one
+
         listen = config.metrics.listen
         metrics = Metrics(self._engine.probing.figures, self._told_by_metrics, __version__, self._started_at)
         try:

@@ -1,23 +1,37 @@
 """The page of metrics over HTTP: read-only, one request a connection, everything bounded.
 
 It is made in a thread, at most once a second, however many ask for it. Whoever is slow to ask, or asks with too many
-bytes, is hung up on.
+bytes, is hung up on; and whoever comes when all places are taken gets that of the longest guest, first of those of his
+own address. So nobody keeps anybody else out by holding connections.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from contextlib import asynccontextmanager
+from typing import Final, cast
 
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from failoverd.telemetry.metrics import Metrics
 
 PATH: Final = "/metrics"
 _PATIENCE: Final = 5.0
-_MOST_ASKED: Final = 8_192
-_MOST_GUESTS: Final = 16
+"""Seconds from the connection to the end of the answer."""
+
+_MOST_ASKED: Final = 8_190
+"""Bytes of the request line, and of each header field."""
+
+_MOST_FIELDS: Final = 64
+_MOST_GUESTS: Final = 64
+_MOST_OF_PEER: Final = 8
 _FRESH: Final = 1.0
+
+_QUIET: Final = logging.getLogger(f"{__name__}.strangers")
+"""What strangers send is no news: a line for each bad request would let anybody fill the log."""
+_QUIET.disabled = True
 
 
 @asynccontextmanager
@@ -27,60 +41,41 @@ async def exposed(address: str, port: int, metrics: Metrics) -> AsyncIterator[in
     Raises:
         OSError: nobody can listen there.
     """
-    page = _Page(metrics)
-    server = await asyncio.start_server(page.receive, address, port, limit=_MOST_ASKED)
+    page, guests, loop = _Page(metrics), _Guests(), asyncio.get_running_loop()
+    site = web.Application()
+    site.router.add_get(PATH, page.show)
+    site.router.add_get("/{anything:.*}", _elsewhere)
+    runner = web.AppRunner(site, handle_signals=False)
+    await runner.setup()
     try:
-        yield server.sockets[0].getsockname()[1]
+        server = await loop.create_server(lambda: _Guest(cast("web.Server", runner.server), guests), address, port)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            guests.leave()
+            await server.wait_closed()
     finally:
-        server.close()
-        await page.close()
-        await server.wait_closed()
+        await runner.cleanup()
 
 
 class _Page:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._guests: set[asyncio.Task[None]] = set()
         self._making = asyncio.Lock()
         self._made = b""
         self._made_at = float("-inf")
 
-    def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._guests) >= _MOST_GUESTS:
-            writer.transport.abort()
-            return
-        guest = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="metrics request")
-        self._guests.add(guest)
-        guest.add_done_callback(self._guests.discard)
-
-    async def close(self) -> None:
-        guests = list(self._guests)
-        for guest in guests:
-            guest.cancel()
-        await asyncio.gather(*guests, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def show(self, _: web.Request) -> web.Response:
         try:
-            with suppress(OSError, EOFError, asyncio.LimitOverrunError, TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
-                    asked = await reader.readuntil(b"\r\n\r\n")
-                    writer.write(await self._answer(asked))
-                    await writer.drain()
-                    writer.write_eof()
-                    await reader.read(_MOST_ASKED)  # until it hangs up: closing earlier may reset what is on its way
-        finally:
-            writer.transport.abort()
-
-    async def _answer(self, asked: bytes) -> bytes:
-        """To the request line; header fields change nothing."""
-        method, _, rest = asked.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
-        path = rest.partition(" ")[0].partition("?")[0]
-        if method not in {"GET", "HEAD"}:
-            return _response("405 Method Not Allowed", b"only GET\n", "text/plain", "Allow: GET, HEAD\r\n")
-        if path != PATH:
-            return _response("404 Not Found", f"the metrics are at {PATH}\n".encode(), "text/plain")
-        found = _response("200 OK", await self._fresh(), CONTENT_TYPE_PLAIN_0_0_4)
-        return found if method == "GET" else found[: found.index(b"\r\n\r\n") + 4]
+            body = await self._fresh()
+        except Exception as defect:  # whatever it is, it is a defect of ours, and told as one
+            told = {"message": "the metrics could not be made", "exception": defect}
+            asyncio.get_running_loop().call_exception_handler(told)
+            raise
+        answer = web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        answer.force_close()
+        return answer
 
     async def _fresh(self) -> bytes:
         async with self._making:
@@ -91,8 +86,62 @@ class _Page:
             return self._made
 
 
-def _response(status: str, body: bytes, kind: str, more: str = "") -> bytes:
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}Connection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+async def _elsewhere(_: web.Request) -> web.Response:
+    return web.Response(status=404, text=f"the metrics are at {PATH}\n", headers={"Connection": "close"})
+
+
+class _Guests:
+    """Who is connected, in the order of coming."""
+
+    def __init__(self) -> None:
+        self._here: dict[_Guest, str] = {}
+
+    def welcome(self, guest: "_Guest", peer: str) -> None:
+        """Make room, if there is none, by the longest guest of that address, or else of all."""
+        of_peer = [other for other, address in self._here.items() if address == peer]
+        if len(of_peer) >= _MOST_OF_PEER:
+            of_peer[0].turn_out()
+        elif len(self._here) >= _MOST_GUESTS:
+            next(iter(self._here)).turn_out()
+        self._here[guest] = peer
+
+    def part(self, guest: "_Guest") -> None:
+        self._here.pop(guest, None)
+
+    def leave(self) -> None:
+        """All of them."""
+        for guest in list(self._here):
+            guest.turn_out()
+
+
+class _Guest(RequestHandler):
+    """One connection, with one request and little time for it."""
+
+    def __init__(self, server: web.Server, guests: _Guests) -> None:
+        self._guests = guests
+        self._until: asyncio.TimerHandle | None = None
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=_QUIET,
+            logger=_QUIET,
+            max_line_size=_MOST_ASKED,
+            max_field_size=_MOST_ASKED,
+            max_headers=_MOST_FIELDS,
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._until = asyncio.get_running_loop().call_later(_PATIENCE, self.turn_out)
+        self._guests.welcome(self, str(transport.get_extra_info("peername", ("",))[0]))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._guests.part(self)
+        if self._until is not None:
+            self._until.cancel()
+        super().connection_lost(exc)
+
+    def turn_out(self) -> None:
+        self._guests.part(self)
+        if self.transport is not None:
+            self.transport.abort()

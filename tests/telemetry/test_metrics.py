@@ -5,7 +5,7 @@ import re
 import socket
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,10 +46,10 @@ def value(page: bytes, name: str, **labels: str) -> float:
     return found
 
 
-async def ask(port: int, asked: bytes) -> bytes:
+async def ask(port: int, asked: bytes, source: str = "127.0.0.1") -> bytes:
     """Everything that comes back to these bytes."""
     async with asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
         try:
             writer.write(asked)
             return await reader.read()
@@ -231,24 +231,24 @@ def test_a_percentile_is_the_bound_of_its_bucket() -> None:
     [
         (b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n", b"200 OK"),
         (b"GET /metrics?name=up HTTP/1.0\r\n\r\n", b"200 OK"),
-        (b"HEAD /metrics HTTP/1.1\r\n\r\n", b"200 OK"),
-        (b"GET / HTTP/1.1\r\n\r\n", b"404 Not Found"),
-        (b"POST /metrics HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"405 Method Not Allowed"),
-        (b"\xff\x00\r\n\r\n", b"405 Method Not Allowed"),
+        (b"HEAD /metrics HTTP/1.1\r\nHost: here\r\n\r\n", b"200 OK"),
+        (b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", b"404 Not Found"),
+        (b"POST /metrics HTTP/1.1\r\nHost: here\r\nContent-Length: 3\r\n\r\nabc", b"405 Method Not Allowed"),
+        (b"\xff\x00\r\n\r\n", b"400 Bad Request"),
     ],
 )
 async def test_only_the_page_is_served_and_only_to_who_reads(asked: bytes, status: bytes) -> None:
     async with exposed("127.0.0.1", 0, metrics()) as port:
         answer = await ask(port, asked)
     head, _, body = answer.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 " + status)
+    assert head.partition(b" ")[2].startswith(status)
     assert bool(body) is not asked.startswith(b"HEAD")
 
 
 async def test_who_asks_with_too_many_bytes_is_hung_up_on() -> None:
     async with exposed("127.0.0.1", 0, metrics()) as port:
-        assert await ask(port, b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 100_000) == b""
-        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n")
+        assert b"200 OK" not in await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\nX: " + b"x" * 100_000)
+        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
 
 
 async def test_who_never_finishes_asking_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,7 +257,7 @@ async def test_who_never_finishes_asking_is_hung_up_on(monkeypatch: pytest.Monke
         assert await ask(port, b"GET /metrics HTTP/1.1\r\n") == b""
 
 
-async def test_a_crowd_is_turned_away_and_the_page_is_made_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_page_is_made_once_for_a_crowd() -> None:
     made = 0
     plain = metrics()
 
@@ -267,8 +267,35 @@ async def test_a_crowd_is_turned_away_and_the_page_is_made_once_for_all(monkeypa
         return plain._figures()
 
     async with exposed("127.0.0.1", 0, Metrics(counted, list, "1", 0.0)) as port:
-        answers = await asyncio.gather(*(ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") for _ in range(10)))
+        answers = await asyncio.gather(*(ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n") for _ in range(8)))
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
         assert made == 1
-        monkeypatch.setattr(exposing, "_MOST_GUESTS", 0)
-        assert await ask(port, b"GET /metrics HTTP/1.1\r\n\r\n") == b""
+
+
+async def test_a_defect_in_the_page_is_told_as_one_and_costs_one_answer(caplog: pytest.LogCaptureFixture) -> None:
+    plain, told = metrics(), list[dict[str, object]]()
+
+    def broken() -> ProbingFigures:
+        if not told:
+            raise RuntimeError("broken")
+        return plain._figures()
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with exposed("127.0.0.1", 0, Metrics(broken, list, "1", 0.0)) as port:
+        assert b"500 Internal Server Error" in await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert [str(each["exception"]) for each in told] == ["broken"]
+        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert b"400 Bad Request" in await ask(port, b"\x00\r\n\r\n")
+    assert not caplog.records, "what strangers send fills no log"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"], ids=["that-client", "another-one"])
+async def test_a_client_that_holds_connections_keeps_nobody_out(address: str) -> None:
+    async with exposed("127.0.0.1", 0, metrics()) as port:
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        assert b"200 OK" in await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n", address)
+        for reader, _ in idle[:-8]:  # the longest guests made room
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        for _, writer in idle:
+            writer.close()
