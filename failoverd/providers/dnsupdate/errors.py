@@ -29,20 +29,24 @@ _TIME_OCTETS = 6
 
 @dataclass(slots=True)
 class Call:
-    """One exchange with a server, as far as its failure has to tell about it. `sent` is set before the first octet."""
+    """One exchange with a server, as far as its failure has to tell about it.
+
+    `sent` is set before the first octet of what may take effect. `about` is set for an update without any: it asks
+    whether a record stands at that name.
+    """
 
     server: str
     zone: str
     key: str
     update: bool = False
     sent: bool = False
-
-    @property
-    def verb(self) -> str:
-        return "update" if self.update else "read"
+    about: str = ""
 
     def __str__(self) -> str:
-        return f"cannot {self.verb} zone {self.zone} at {self.server}"
+        where = f"zone {self.zone} at {self.server}"
+        if self.about:
+            return f"cannot tell whether {self.about} stands in {where}, or a wildcard answers for it"
+        return f"cannot {'update' if self.update else 'read'} {where}"
 
 
 @contextmanager
@@ -258,7 +262,7 @@ def _unsigned(answer: dns.message.Message | None, call: Call) -> ProviderError:
 
 
 def _unverified(call: Call, what: str) -> Permanent:
-    perhaps = "; the update may or may not have taken effect" if call.update else ""
+    perhaps = "; the update may or may not have taken effect" if call.update and call.sent else ""
     return Permanent(
         f"{call}: its answer {what}, so it proves nothing{perhaps}",
         reason="answer_unverified",
