@@ -314,9 +314,10 @@ _MEANINGS = {
     Rcode.REFUSED: _Meaning(
         Permanent,
         "update_refused",
-        "its policy does not let the key {key} change the zone",
-        "let the key {key} update the zone (allow-update or update-policy in BIND, acl in Knot, metadata "
-        "TSIG-ALLOW-DNSUPDATE in PowerDNS)",
+        "it refuses updates: the key {key} may not change the zone, the zone is frozen, or it is secondary there",
+        "the DNS server's log says which: let the key {key} update the zone (allow-update or update-policy in BIND, "
+        "acl in Knot, dnsupdate=yes and metadata TSIG-ALLOW-DNSUPDATE in PowerDNS); thaw it (rndc thaw, knotc "
+        "zone-thaw); or point `server` at the primary, for a secondary refuses as well",
     ),
     Rcode.NOTZONE: _Meaning(
         Permanent,
@@ -328,7 +329,8 @@ _MEANINGS = {
         Transient,
         "server_failure",
         "it failed (SERVFAIL)",
-        "look into the DNS server's log: a full disk, a broken journal, or a limit such as BIND's max-records-per-type",
+        "look into the DNS server's log: a full disk, a broken journal, a limit such as BIND's max-records-per-type, "
+        "or a secondary that cannot reach its primary (point `server` at the primary)",
     ),
     Rcode.FORMERR: _Meaning(
         Permanent,
