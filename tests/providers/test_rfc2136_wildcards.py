@@ -171,7 +171,7 @@ async def test_an_owned_name_below_a_wildcard_costs_no_more_than_any_other(serve
         count.clear()
         for _ in range(2):
             assert (await provider.read(at)).records == wish(provider, at, EAST)
-        assert (count.questions, count.updates) == (6, 0)
+        assert (count.questions, count.updates) == (4, 0)
 
 
 async def test_who_may_not_update_is_told_of_what_cannot_be_a_wildcard_by_questions_alone(

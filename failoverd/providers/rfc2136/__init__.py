@@ -33,10 +33,13 @@ class Rfc2136:
         self._settings = settings
         self._key = key
         self._client = client
+        self._known: dict[Target, Observed] = {}  # what was last seen to stand together, or written
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         async with self._client.conversation(target.zone) as talk:
-            return await snapshot(talk, target)
+            observed = await snapshot(talk, target, self._known.get(target))
+        self._known[target] = observed
+        return observed
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Addresses in or out, SRV weights within 16 bits, nothing that never serves."""
@@ -48,7 +51,10 @@ class Rfc2136:
     async def apply(self, approved: Approved) -> None:
         if not isinstance(self._client, Writer):
             raise sets.read_only(approved.plan)
-        await self._client.update(change_of(approved.plan))
+        plan = approved.plan
+        await self._client.update(change_of(plan))
+        text = plan.marker_text
+        self._known[plan.target] = Observed(plan.target, plan.after, plan.marker if text is not None else None, text)
 
     def manual(self, plan: Plan) -> str:
         return nsupdate(self._settings.server, self._settings.key, self._key, change_of(plan))
