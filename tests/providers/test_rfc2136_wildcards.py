@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from support.contract import (
     OWNER,
+    POLICY,
     VALUES,
     approved,
     compare,
@@ -54,6 +55,8 @@ def by_hand(at: Target) -> Decision:
         ("CNAME elsewhere.example.net.", A),
         ("CNAME elsewhere.example.net.", CNAME),
         ('TXT "v=spf1 -all"', A),
+        ('TXT "v=1 owner=other policy=other gen=3 types=A"', A),
+        (f'TXT "v=1 owner={OWNER} policy={POLICY} gen=3 types=A"', A),
         ("AAAA 2001:db8::99", A),
     ],
 )

@@ -4,8 +4,8 @@ A question tells what is answered, which is not always what stands: for a name t
 with a wildcard above it (`*.example.com`, RFC 4592), and the prerequisites of an update (RFC 2136, 2.4) see nothing
 there. Such an answer is no record of the name, and no marker. Told apart it is in this order, the cheapest first:
 
-1. A marker of ours stands, for nobody gives that text to a wildcard. A name with a name below it exists, so no
-   wildcard answers for it either. This is every round of a name that is owned, and costs nothing.
+1. A marker of the policy with the record that it owns stands: nobody gives that text to a wildcard. This is every round
+   of a name that is owned, and costs nothing.
 2. What is answered otherwise for `*` beside the name stands: every name that does not exist has the same answer there.
 3. Where both are answered alike the server is asked, by an update that has one prerequisite and changes nothing.
 """
@@ -38,7 +38,7 @@ async def snapshot(talk: Conversation, target: Target, known: Observed | None) -
     while True:
         answers = await _answers(talk, target, rdata.absolute(target.key.name))
         observed = _observed(target, answers, texts)
-        doubtful = observed.marker is None and bool(answers or texts)
+        doubtful = bool(answers or texts) and not _is_owned(observed)
         if observed == known and not doubtful:
             return observed
         if doubtful:
@@ -75,10 +75,16 @@ def _observed(target: Target, answers: Sequence[RRset], texts: Sequence[RRset]) 
     return Observed(target, ours[0] if ours else None, marker, text, foreign)
 
 
+def _is_owned(observed: Observed) -> bool:
+    target, marker = observed.target, observed.marker
+    ours = marker is not None and marker.policy == target.policy and target.key.type in marker.types
+    return ours and observed.records is not None
+
+
 async def _without_wildcards(
     talk: Conversation, target: Target, answers: Sequence[RRset], texts: Sequence[RRset]
 ) -> Observed:
-    """The same, less what only a wildcard answers."""
+    """The same, less what only a wildcard answers. Where a marker stands its name exists, too (RFC 4592, 2.2.2)."""
     name, marker = rdata.absolute(target.key.name), rdata.absolute(target.key.marker_name)
     if await _stands(talk, marker, texts, lambda other: _texts(talk, other)):
         return _observed(target, answers, texts)
