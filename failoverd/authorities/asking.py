@@ -91,14 +91,18 @@ async def _marker(server: Nameserver, name: str) -> Marker | None:
 
 
 async def _ask(server: Nameserver, name: str, kind: RdataType) -> list[dns.rdata.Rdata]:
-    """What a server with authority says; empty when it says that there is nothing."""
-    query = dns.message.make_query(dns.name.from_text(name), kind, use_edns=0, payload=UDP_PAYLOAD, flags=0)
+    """What a server with authority says of that name; empty when it says that there is nothing.
+
+    Where a CNAME stands, or a wildcard leads with one, what follows in the answer is of another name.
+    """
+    at = dns.name.from_text(name)
+    query = dns.message.make_query(at, kind, use_edns=0, payload=UDP_PAYLOAD, flags=0)
     answer = await send_query(query, ServerAddress(server.address, server.port))
     if answer.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         raise _TroubleError(dns.rcode.to_text(answer.rcode()))
     if not answer.flags & dns.flags.AA:
         raise _TroubleError("an answer without authority over the zone")
-    return [item for rrset in answer.answer if rrset.rdtype is kind for item in rrset]
+    return [item for rrset in answer.answer if rrset.name == at and rrset.rdtype is kind for item in rrset]
 
 
 def _address(item: dns.rdata.Rdata) -> str:

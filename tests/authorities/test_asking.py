@@ -95,6 +95,21 @@ async def test_a_marker_that_is_none_of_ours_or_not_alone_is_no_marker(bind_serv
     assert (await ask(bind_server)).marker is None
 
 
+@pytest.mark.parametrize("software", ["bind_server", "knot_server"])
+async def test_what_stands_at_another_name_is_no_answer_and_no_marker_though_a_wildcard_leads_there(
+    software: str, request: pytest.FixtureRequest
+) -> None:
+    server: DnsServer = request.getfixturevalue(software)
+    server.edit("add *.led 5 CNAME old", "add old 5 A 192.0.2.1", f'add old 60 TXT "{OURS.to_text()}"')
+    said = await ask(server, f"new.led.{ZONE}")
+    assert (said.answers, said.marker, said.trouble) == ((frozenset(),), None, "")
+
+
+async def test_a_text_of_a_wildcard_is_no_marker(bind_server: DnsServer) -> None:
+    bind_server.edit("add *.star 5 A 192.0.2.1", 'add *.star 5 TXT "v=spf1 -all"')
+    assert (await ask(bind_server, f"new.star.{ZONE}")).marker is None
+
+
 async def test_a_lua_record_is_answered_one_address_at_a_time(powerdns_server: PowerDns) -> None:
     code = "pickwrandom({{50,'192.0.2.1'},{50,'192.0.2.2'}})"
     powerdns_server.edit(f"add api 5 TYPE65402 {lua('A', code)}")

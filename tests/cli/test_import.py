@@ -110,6 +110,7 @@ async def test_a_cname_becomes_a_failover_policy(bind_server: DnsServer, tmp_pat
         (("import", "main", ZONE, "api.example.net"), "zone_unknown"),
         (("import", "main", ZONE, f"nothing.{ZONE}"), "record_unknown"),
         (("import", "main", ZONE, f"text.{ZONE}"), "record_unknown"),
+        (("import", "main", ZONE, f"new.star.{ZONE}"), "record_unknown"),
         (("import", "main", ZONE, f"both.{ZONE}"), "type_open"),
         (("import", "main", ZONE, f"odd.{ZONE}"), "unsayable"),
         (("import", "main", ZONE, f"long.{ZONE}"), "unsayable"),
@@ -124,6 +125,7 @@ async def test_what_cannot_be_imported_says_why(
 ) -> None:
     bind_server.edit(f"add text.{ZONE}. 30 TXT hello", f"add both.{ZONE}. 30 A {WEST}", f"add both.{ZONE}. 30 AAAA ::1")
     bind_server.edit(f"add odd.{ZONE}. 30 SRV 10 1 443 a.example.net.", f"add long.{ZONE}. 604800 A {WEST}")
+    bind_server.edit(f"add *.star.{ZONE}. 30 A {WEST}")
     bind_server.edit(
         f"add uneven.{ZONE}. 30 SRV 0 1 1 a.example.net.", f"add uneven.{ZONE}. 30 SRV 0 2 1 b.example.net."
     )

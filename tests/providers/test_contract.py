@@ -52,6 +52,7 @@ where_people_edit = entries(entry for entry in ENTRIES if entry.editable)
 where_srv_is_said = entries(entry for entry in ENTRIES if SRV in entry.kind.capabilities.weights)
 where_writes_are_whole = entries(entry for entry in ENTRIES if entry.whole)
 where_types_share_a_marker = entries(entry for entry in ENTRIES if entry.kind.capabilities.marking is Marking.TXT)
+where_zones_answer = entries(entry for entry in ENTRIES if entry.server)
 where_people_edit_markers = entries(
     entry for entry in ENTRIES if entry.editable and entry.kind.capabilities.marking is Marking.TXT
 )
@@ -389,6 +390,28 @@ async def test_a_type_that_excludes_ours_is_seen_and_never_overwritten(
     with pytest.raises(ProviderError):
         await site.writer.apply(smuggled(blind))
     assert await site.reader.read(there) == standing
+
+
+# -- wildcards ---------------------------------------------------------------------------------------------------------
+
+
+@where_zones_answer
+async def test_what_a_wildcard_answers_is_no_record_and_a_name_below_it_is_created_and_rebuilt(
+    site: Site, name: str
+) -> None:
+    site.by_hand(f"add *.{name}. 60 A 192.0.2.99", f'add *.{name}. 60 TXT "v=spf1 -all"')
+    at = target(f"new.{name}", zone=site.zone)
+    assert await site.reader.read(at) == Observed(at, None)
+
+    plan = await publish(site.writer, at, VALUES[A][0])
+    assert plan.kind is PlanKind.CREATE
+    created = await site.rival.read(at)
+    assert (created.records, created.marker) == (plan.after, plan.marker)
+
+    site.by_hand(f"delete {at.key.name}. A", f"delete {at.key.marker_name}. TXT")
+    assert await site.writer.read(at) == Observed(at, None)
+    await publish(site.writer, at, VALUES[A][1])
+    assert (await site.reader.read(at)).records == wish(site.reader, at, VALUES[A][1])
 
 
 # -- never empty -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from support.contract import (
     unseen,
     wish,
 )
-from support.proxies import Cut, answering, closed_port, cutting, forward, message, serving
+from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, serving
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 
 from failoverd.core.control.plan import Plan
@@ -155,6 +155,44 @@ async def test_where_udp_is_dropped_tcp_is_asked(server: DnsServer, program: str
 
     async with serving(pipe) as port, open_rfc2136(rfc2136_settings(server, port=port)) as provider:
         assert (await provider.read(at)).records == wish(provider, at, EAST)
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+@every_server
+async def test_a_change_of_a_known_record_takes_five_calls(server: DnsServer, program: str, name: str) -> None:
+    """Two questions before, the update, and two questions after."""
+    at = target(name)
+    async with counting(server.port) as count, open_rfc2136(rfc2136_settings(server, port=count.port)) as provider:
+        await publish(provider, at, EAST)
+        count.clear()
+        plan = await publish(provider, at, WEST)
+        assert await provider.read(at) == Observed(at, plan.after, plan.marker, plan.marker_text)
+        assert (count.questions, count.updates) == (4, 1)
+    assert server.dig(name, "A", program=program) == [WEST]
+
+
+@every_server
+async def test_what_is_not_known_to_belong_together_is_asked_for_until_it_does(
+    server: DnsServer, program: str, name: str
+) -> None:
+    del program
+    at = target(name)
+    async with (
+        counting(server.port) as count,
+        open_rfc2136(rfc2136_settings(server, port=count.port)) as provider,
+        open_rfc2136(rfc2136_settings(server)) as rival,
+    ):
+        await publish(provider, at, EAST)
+        for change in ("an edit by hand", "another writer"):
+            if change == "an edit by hand":
+                server.edit(f"delete {name}. A", f"add {name}. 30 A {NORTH}")
+            else:
+                await publish(rival, at, WEST)
+            count.clear()
+            seen = await provider.read(at)
+            assert (seen, count.questions) == (await rival.read(at), 3), change
 
 
 # -- what servers do behind their answers ------------------------------------------------------------------------------

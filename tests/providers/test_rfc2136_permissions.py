@@ -24,6 +24,7 @@ def documented(server: str, pattern: str, key: Key) -> str:
 
 
 def limited_bind(directory: Path, port: int, key: Key) -> list[str]:
+    below_a_wildcard(directory)
     command = servers._bind_configuration(directory, port, key)
     everything = f'allow-update {{ key "{key.name}"; }};'
     limit(Path(command[-1]), everything, documented("bind", r"update-policy \{.*?\};", key))
@@ -31,10 +32,17 @@ def limited_bind(directory: Path, port: int, key: Key) -> list[str]:
 
 
 def limited_knot(directory: Path, port: int, key: Key) -> list[str]:
+    below_a_wildcard(directory)
     command = servers._knot_configuration(directory, port, key)
     limits = documented("knot", r"^    action: update\n.*?\n(?=\nzone:)", key)
     limit(Path(command[-1]), "    action: update\n", limits)
     return command
+
+
+def below_a_wildcard(directory: Path) -> None:
+    """Every name of the zone is answered for, so that whether one stands is asked by an update, which is to be let."""
+    with (directory / f"{ZONE}.zone").open("a") as file:
+        file.write("* A 192.0.2.99\n")
 
 
 def limit(file: Path, everything: str, limited: str) -> None:

@@ -4,8 +4,11 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
+
+import dns.opcode
 
 LOOPBACK = "127.0.0.1"
 
@@ -109,3 +112,56 @@ async def forward(request: bytes, port: int) -> bytes:
     finally:
         writer.close()
         await writer.wait_closed()
+
+
+@dataclass(slots=True)
+class Count:
+    """What went through a relay to a DNS server: questions by UDP and TCP, and updates."""
+
+    port: int
+    questions: int = 0
+    updates: int = 0
+
+    def take(self, message: bytes) -> None:
+        if dns.opcode.from_flags(int.from_bytes(message[2:4], "big")) is dns.opcode.UPDATE:
+            self.updates += 1
+        else:
+            self.questions += 1
+
+    def clear(self) -> None:
+        self.questions = self.updates = 0
+
+
+@asynccontextmanager
+async def counting(port: int) -> AsyncIterator[Count]:
+    """A relay to the DNS server on `port`, on one port of UDP and TCP, that counts what is asked."""
+    loop = asyncio.get_running_loop()
+    relays: set[asyncio.Task[None]] = set()
+
+    class Udp(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast("asyncio.DatagramTransport", transport)
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            count.take(data)
+            relays.add(asyncio.create_task(self.relay(data, addr)))
+
+        async def relay(self, data: bytes, addr: tuple[str, int]) -> None:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+                sock.connect((LOOPBACK, port))
+                sock.send(data)
+                self.transport.sendto(await loop.sock_recv(sock, 65_535), addr)
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await message(reader)
+        count.take(request[2:])
+        writer.write(await forward(request, port))
+
+    async with serving(handle) as own:
+        count = Count(own)
+        transport, _ = await loop.create_datagram_endpoint(Udp, local_addr=(LOOPBACK, own))
+        try:
+            yield count
+            await asyncio.gather(*relays)
+        finally:
+            transport.close()

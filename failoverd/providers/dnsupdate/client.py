@@ -7,19 +7,22 @@ wrong key or clock is found by the first dry run instead of during the first fai
 Updates go over TCP from the start. A lost datagram would make the outcome of an update unknown, and then it may not be
 sent again; TCP resends what is lost, and says whether the request ever left.
 
-What can write is a class of its own: a dry run holds a `Reader`, which has no way to send an update.
+What can write is a class of its own: a dry run holds a `Reader`, which has no way to send an update that changes
+anything.
 """
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import dns.flags
 import dns.message
 import dns.name
 import dns.rrset
 import dns.tsig
+from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from failoverd.providers.dnsupdate.change import Change
@@ -73,6 +76,21 @@ class Conversation:
         if not answer.flags & dns.flags.AA:
             raise not_authoritative(self._call)
         return [rrset for rrset in answer.answer if rrset.name == name]
+
+    async def is_unused(self, name: dns.name.Name) -> bool:
+        """Whether no record stands at the name, whatever is answered for it: what a prerequisite finds there.
+
+        An update with that prerequisite (RFC 2136, 2.4.5) and nothing to do. So it needs the right to update the zone.
+        """
+        call = replace(self._call, update=True, sent=False, about=name.to_text(omit_final_dot=True))
+        request = Change(call.zone, ((name, RdataType.ANY),), (), (), ()).message(self._key)
+        answer = verified(await over_tcp(self._server, request.to_wire(), self._call), request, call)
+        if answer.rcode() == Rcode.YXDOMAIN:
+            return False
+        refused = refusal(answer, call)
+        if refused is not None:
+            raise refused
+        return True
 
     async def transfer(self) -> list[dns.rrset.RRset]:
         """Every record of the zone at one moment, each in a set of its own."""

@@ -29,20 +29,24 @@ _TIME_OCTETS = 6
 
 @dataclass(slots=True)
 class Call:
-    """One exchange with a server, as far as its failure has to tell about it. `sent` is set before the first octet."""
+    """One exchange with a server, as far as its failure has to tell about it.
+
+    `sent` is set before the first octet of what may take effect. `about` is set for an update without any: it asks
+    whether a record stands at that name.
+    """
 
     server: str
     zone: str
     key: str
     update: bool = False
     sent: bool = False
-
-    @property
-    def verb(self) -> str:
-        return "update" if self.update else "read"
+    about: str = ""
 
     def __str__(self) -> str:
-        return f"cannot {self.verb} zone {self.zone} at {self.server}"
+        where = f"zone {self.zone} at {self.server}"
+        if self.about:
+            return f"cannot tell whether {self.about} stands in {where}, or a wildcard answers for it"
+        return f"cannot {'update' if self.update else 'read'} {where}"
 
 
 @contextmanager
@@ -258,7 +262,7 @@ def _unsigned(answer: dns.message.Message | None, call: Call) -> ProviderError:
 
 
 def _unverified(call: Call, what: str) -> Permanent:
-    perhaps = "; the update may or may not have taken effect" if call.update else ""
+    perhaps = "; the update may or may not have taken effect" if call.update and call.sent else ""
     return Permanent(
         f"{call}: its answer {what}, so it proves nothing{perhaps}",
         reason="answer_unverified",
@@ -310,9 +314,10 @@ _MEANINGS = {
     Rcode.REFUSED: _Meaning(
         Permanent,
         "update_refused",
-        "its policy does not let the key {key} change the zone",
-        "let the key {key} update the zone (allow-update or update-policy in BIND, acl in Knot, metadata "
-        "TSIG-ALLOW-DNSUPDATE in PowerDNS)",
+        "it refuses updates: the key {key} may not change the zone, the zone is frozen, or it is secondary there",
+        "the DNS server's log says which: let the key {key} update the zone (allow-update or update-policy in BIND, "
+        "acl in Knot, dnsupdate=yes and metadata TSIG-ALLOW-DNSUPDATE in PowerDNS); thaw it (rndc thaw, knotc "
+        "zone-thaw); or point `server` at the primary, for a secondary refuses as well",
     ),
     Rcode.NOTZONE: _Meaning(
         Permanent,
@@ -324,7 +329,8 @@ _MEANINGS = {
         Transient,
         "server_failure",
         "it failed (SERVFAIL)",
-        "look into the DNS server's log: a full disk, a broken journal, or a limit such as BIND's max-records-per-type",
+        "look into the DNS server's log: a full disk, a broken journal, a limit such as BIND's max-records-per-type, "
+        "or a secondary that cannot reach its primary (point `server` at the primary)",
     ),
     Rcode.FORMERR: _Meaning(
         Permanent,

@@ -3,31 +3,27 @@
 Plain DNS has no weights for A and AAAA: an address is in the answer or not, and resolvers spread evenly over the set.
 SRV has weights of its own (RFC 2782). A name has one CNAME at a time, so it can fail over and not split.
 
-The server itself is the fence: see `change.py`.
+The server itself is the fence: see `change.py`. What is read is what that fence will find: see `reading.py`.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from dns.rdatatype import RdataType
-
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import Capabilities, Fence, Marker, Observed, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import Capabilities, Fence, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers.dnsupdate import rdata
-from failoverd.providers.dnsupdate.client import Conversation, Reader, Writer
+from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.manual import nsupdate
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136.change import change_of
+from failoverd.providers.rfc2136.reading import snapshot
 from failoverd.providers.rfc2136.settings import Rfc2136Settings
 from failoverd.providers.shared import sets
 
 __all__ = ["KIND", "Rfc2136", "Rfc2136Settings"]
-
-_DNSSEC = frozenset({"RRSIG", "NSEC", "NSEC3"})
-"""What a signed zone adds by itself beside any record, a CNAME included (RFC 4035, 2.5)."""
 
 
 class Rfc2136:
@@ -37,10 +33,13 @@ class Rfc2136:
         self._settings = settings
         self._key = key
         self._client = client
+        self._known: dict[Target, Observed] = {}  # what was last seen to stand together, or written
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         async with self._client.conversation(target.zone) as talk:
-            return await _snapshot(talk, target)
+            observed = await snapshot(talk, target, self._known.get(target))
+        self._known[target] = observed
+        return observed
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Addresses in or out, SRV weights within 16 bits, nothing that never serves."""
@@ -52,7 +51,10 @@ class Rfc2136:
     async def apply(self, approved: Approved) -> None:
         if not isinstance(self._client, Writer):
             raise sets.read_only(approved.plan)
-        await self._client.update(change_of(approved.plan))
+        plan = approved.plan
+        await self._client.update(change_of(plan))
+        text = plan.marker_text
+        self._known[plan.target] = Observed(plan.target, plan.after, plan.marker if text is not None else None, text)
 
     def manual(self, plan: Plan) -> str:
         return nsupdate(self._settings.server, self._settings.key, self._key, change_of(plan))
@@ -64,44 +66,6 @@ async def _open(_: str, settings: Rfc2136Settings, access: Access) -> AsyncItera
     key = KeyFile(settings.key)
     client = Writer if access is Access.WRITE else Reader
     yield Rfc2136(settings, key, client(settings.server, key.load, settings.timeout))
-
-
-async def _snapshot(talk: Conversation, target: Target) -> Observed:
-    """The records and the marker that were written together.
-
-    They are two questions, and a write may come between them. Every write changes the marker, so if it reads the same
-    before and after the records, they belong to it; otherwise they are asked for again, until the deadline.
-    """
-    marker = await _marker(talk, target)
-    while True:
-        records, foreign = await _records(talk, target)
-        text, plain = await _marker(talk, target)
-        if (text, plain) == marker:
-            break
-        marker = text, plain
-    return Observed(target, records, Marker.parse(text) if text is not None and plain else None, text, foreign)
-
-
-async def _marker(talk: Conversation, target: Target) -> tuple[str | None, bool]:
-    found = await talk.ask(rdata.absolute(target.key.marker_name), RdataType.TXT)
-    return rdata.marker_text([record for rrset in found if rrset.rdtype is RdataType.TXT for record in rrset])
-
-
-async def _records(talk: Conversation, target: Target) -> tuple[RecordSet | None, tuple[str, ...]]:
-    """The target's record set, and the other types at its name that exclude it.
-
-    A CNAME answers every question at its name, so that one is seen by asking for anything; what a CNAME would be put
-    beside has to be asked for. Some servers then name one type of several, which is enough to refuse.
-    """
-    name, wanted = rdata.absolute(target.key.name), RdataType[target.key.type]
-    found = await talk.ask(name, wanted)
-    if wanted is RdataType.CNAME and not found:
-        found = await talk.ask(name, RdataType.ANY, whole=True)
-    foreign = tuple(sorted({rrset.rdtype.name for rrset in found} - {wanted.name, *_DNSSEC}))
-    for rrset in found:
-        if rrset.rdtype is wanted:
-            return rdata.decode(target.key, rrset.ttl, rrset), foreign
-    return None, foreign
 
 
 KIND = ProviderKind(
