@@ -53,6 +53,20 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+NOT_THE_CLOUD: Mapping[str, Response] = {
+    "a page that blocks": Response(403, b"<html><body>blocked by policy</body></html>", {"content-type": "text/html"}),
+    "a page that wants a sign-in": Response(
+        407, b"<!DOCTYPE html><title>sign in</title>", {"content-type": "text/html"}
+    ),
+    "a redirect to a portal": Response(302, b"", {"location": "https://portal.example.net/"}),
+    "an empty refusal": Response(400),
+    "an empty not found": Response(404),
+    "JSON without a code": Response(404, b'{"detail": "no such route"}', {"content-type": "application/json"}),
+    "JSON that is no object": Response(400, b'["no"]', {"content-type": "application/json"}),
+}
+"""What somebody in between answers in place of a cloud: none of it is in the form of any cloud's errors."""
+
+
 class Cloud(Protocol):
     """What a cloud's API is made of. Its state is plain data: a copy of it answers when the API is to lie."""
 

@@ -8,7 +8,7 @@ from azure.mgmt.trafficmanager import TrafficManagerManagementClient
 from azure.mgmt.trafficmanager.models import Endpoint as SdkEndpoint
 from azure.mgmt.trafficmanager.models import Profile as SdkProfile
 
-from failoverd.providers.azure.errors import Call
+from failoverd.providers.azure.errors import Call, code_of
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure.session import Session
 from failoverd.providers.azure.settings import AzureSettings
@@ -45,7 +45,9 @@ class Reader:
         with self._connection.calling(self._call(f"read the Traffic Manager profile {name}")) as client:
             try:
                 return _profile(client.profiles.get(self._scope.resource_group, name).as_dict())
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if not code_of(error):  # it was not Azure that answered
+                    raise
                 return None
 
     def _call(self, what: str, *, writes: bool = False) -> Call:
