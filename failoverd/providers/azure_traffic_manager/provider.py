@@ -82,8 +82,11 @@ class _Requests:
             )
         return found
 
-    async def claim(self, tags: Mapping[str, str], ttl: int | None) -> None:
-        await self._account.write(self._urgency, lambda: self._client.claim(self._name, tags, ttl))
+    async def claim(self, tags: Mapping[str, str]) -> None:
+        await self._account.write(self._urgency, lambda: self._client.claim(self._name, tags))
+
+    async def set_ttl(self, profile: Profile, ttl: int) -> None:
+        await self._account.write(self._urgency, lambda: self._client.set_ttl(profile, ttl))
 
     async def create(self, endpoint: Endpoint) -> None:
         await self._account.write(self._urgency, lambda: self._client.create(self._name, endpoint))
