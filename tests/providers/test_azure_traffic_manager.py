@@ -17,6 +17,8 @@ from failoverd.ports import Access, Provider
 from failoverd.providers.azure_traffic_manager import DOMAIN, KIND
 from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
 from failoverd.providers.azure_traffic_manager.steering import steps
+from failoverd.providers.shared.bucket import Rate
+from failoverd.runtime.applying import holds
 
 CNAME = RecordType.CNAME
 EAST, WEST, NORTH = "east.example.net", "west.example.net", "north.example.net"
@@ -299,6 +301,30 @@ async def test_a_dry_run_sends_no_write(azure: LocalAzure, at: Target) -> None:
         assert reader.manual(plan)
     assert caught.value.reason == "read_only"
     assert azure.writes() == 0
+
+
+async def test_what_was_read_after_the_last_write_proves_it(provider: Provider, at: Target) -> None:
+    plan = planned(await provider.read(at), weighted(at, west=100))
+    found = await provider.apply(approved(plan))
+    assert found == await provider.read(at)
+    assert found is not None
+    assert holds(found, plan)
+
+
+async def test_the_reads_between_the_writes_of_many_profiles_are_shared(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty of them, more than may be written at once; each takes three writes, with a read before each and after."""
+    monkeypatch.setattr("failoverd.providers.azure_traffic_manager.provider.WRITES", Rate(100, 50))
+    wanted = [target(azure.make_profile(f"web{number}"), CNAME, DOMAIN) for number in range(50)]
+    async with azure.open(KIND) as provider:
+        await asyncio.gather(*(publish(provider, at, EAST) for at in wanted))
+        before = azure.site.arm.count("GET"), azure.writes()
+        plans = await asyncio.gather(*(publish(provider, at, WEST) for at in wanted))
+        found = await asyncio.gather(*(provider.read(at) for at in wanted))
+    assert all(holds(observed, plan) for observed, plan in zip(found, plans, strict=True))
+    assert azure.writes() - before[1] == 3 * len(wanted)
+    assert azure.site.arm.count("GET") - before[0] <= len(wanted)
 
 
 # -- for a person ------------------------------------------------------------------------------------------------------
