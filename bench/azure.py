@@ -67,7 +67,11 @@ class TrafficManagerStand(AzureStand):
     kind = "azure_traffic_manager"
     zone = DOMAIN
     most = _FEWER_PROFILES
-    remark = f"{_FEWER_PROFILES} profiles, for each takes several writes"
+    remark = (
+        f"{_FEWER_PROFILES} profiles, for each takes three writes: the claim, and each endpoint. The least is one PUT, "
+        "which is not taken: Azure has no condition for it, so a late one would undo a newer generation as a whole, "
+        "and remove the endpoints that others have added"
+    )
 
     def prepare(self, zoneful: Zoneful) -> None:
         for name in zoneful.names:

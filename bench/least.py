@@ -1,8 +1,8 @@
 """The fewest calls that a cloud's documented limits allow for changing every record of a zone, read before and after.
 
 Whoever changes a record behind the fence has to read it and its marker first, and reads it back afterwards. Whatever
-one call can read or write together is taken as full as the documents allow, and no call is wasted. No client can need
-fewer; how near one comes is the measure.
+one call can read or write together is taken as full as the documents allow, and no call is wasted. Nothing is taken to
+be known from before the fault. No client can need fewer, but for one that remembers; how near one comes is the measure.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,11 @@ def azure_dns(records: int) -> Least:
 
 
 def traffic_manager(records: int) -> Least:
-    """A profile with its endpoints and tags is one PATCH. One call lists all of a resource group."""
+    """A profile with its endpoints and tags is one PUT. One call lists all of a resource group.
+
+    A PATCH takes no endpoints, so who must not write over what others have changed since cannot do with one call: that
+    is a PATCH of the tags, and one of each endpoint.
+    """
     return Least(reads=2, writes=records)
 
 

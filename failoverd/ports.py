@@ -70,13 +70,14 @@ class Provider(Protocol):
         Raises Permanent when the provider cannot say it at all.
         """
 
-    async def apply(self, approved: Approved) -> None:
+    async def apply(self, approved: Approved) -> Observed | None:
         """Replace `plan.before` by `plan.after`, and the marker by `plan.marker_text`, in one conditional write.
 
         Without a `marker_text` the marker is removed.
 
         Raises Fenced, having changed nothing, when `plan.before` is no longer what stands there. Returning means that
-        the provider said yes, which proves nothing yet: the caller reads back.
+        the provider said yes, which proves nothing yet: the caller reads back, unless what is returned was read after
+        the last write.
         """
 
     def manual(self, plan: Plan) -> str:

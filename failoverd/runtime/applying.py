@@ -90,13 +90,18 @@ class Applier:
 
 @dataclass(slots=True)
 class _Write:
-    """One write under way. `overtaken` is set when it came about and another writer has replaced it since."""
+    """One write under way.
+
+    `seen` is what the provider read after it by itself. `overtaken` is set when it came about and another writer has
+    replaced it since.
+    """
 
     applier: Applier
     provider: Provider
     approved: Approved
     policy: Policy
     started: float
+    seen: Observed | None = None
     overtaken: Fenced | None = None
     actions: Mapping[Action, Callable[[], Awaitable[None]]] = field(init=False)
 
@@ -125,7 +130,7 @@ class _Write:
 
     async def _send(self) -> None:
         try:
-            await self.provider.apply(self.approved)
+            self.seen = await self.provider.apply(self.approved)
         except Transient as error:
             if not await self._took_effect():
                 raise error from None
@@ -139,9 +144,10 @@ class _Write:
 
     async def _read_back(self) -> None:
         """The provider said yes: if a newer generation stands there, it was written after ours."""
-        plan = self.plan
+        plan, observed = self.plan, self.seen
         try:
-            observed = await self.provider.read(plan.target, urgency=Urgency.of(plan))
+            if observed is None:
+                observed = await self.provider.read(plan.target, urgency=Urgency.of(plan))
         except ProviderError as error:
             raise _not_read_back(plan, error) from error
         if holds(observed, plan):

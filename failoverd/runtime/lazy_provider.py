@@ -53,8 +53,8 @@ class LazyProvider:
     def normalise(self, desired: RecordSet) -> RecordSet:
         return self._opened().normalise(desired)
 
-    async def apply(self, approved: Approved) -> None:
-        await (await self.open()).apply(approved)
+    async def apply(self, approved: Approved) -> Observed | None:
+        return await (await self.open()).apply(approved)
 
     async def propagated(self, target: Target) -> None:
         """Return at once for a provider that does not say when its servers have a change."""

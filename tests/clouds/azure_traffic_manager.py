@@ -1,7 +1,8 @@
 """Azure Traffic Manager: profiles and their endpoints. It has no ETag: the last writer wins, and nothing tells.
 
 A PUT of a profile says all of it, so endpoints that it leaves out are gone. A PATCH changes what it names: tags as a
-whole, the monitor's settings as a whole, endpoints as a whole list. A PATCH of an endpoint changes single properties.
+whole, the monitor's settings and those of DNS as a whole, for no document says that they are merged; endpoints it does
+not take. A PATCH of an endpoint changes single properties.
 """
 
 from dataclasses import dataclass, field
@@ -143,10 +144,10 @@ class TrafficManager:
         given = ask.content.get("properties") or {}
         _check_name(there, given)
         changed = {name: given[name] for name in SETTINGS if given.get(name) is not None}
-        dns = {"dnsConfig": there.properties["dnsConfig"] | (given.get("dnsConfig") or {})}
-        endpoints = (
-            given["endpoints"] if "endpoints" in given else [_shown_member(there, each) for each in there.members]
-        )
+        if "endpoints" in given:
+            raise bad("The endpoints of a profile cannot be changed by a PATCH of the profile.")
+        dns = {"dnsConfig": given.get("dnsConfig") or there.properties["dnsConfig"]}
+        endpoints = [_shown_member(there, each) for each in there.members]
         tags = ask.content["tags"] if ask.content.get("tags") is not None else there.tags
         properties = {**there.properties, **changed, **dns, "endpoints": endpoints}
         place = (there.subscription, there.group)

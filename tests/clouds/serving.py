@@ -53,6 +53,20 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+NOT_THE_CLOUD: Mapping[str, Response] = {
+    "a page that blocks": Response(403, b"<html><body>blocked by policy</body></html>", {"content-type": "text/html"}),
+    "a page that wants a sign-in": Response(
+        407, b"<!DOCTYPE html><title>sign in</title>", {"content-type": "text/html"}
+    ),
+    "a redirect to a portal": Response(302, b"", {"location": "https://portal.example.net/"}),
+    "an empty refusal": Response(400),
+    "an empty not found": Response(404),
+    "JSON without a code": Response(404, b'{"detail": "no such route"}', {"content-type": "application/json"}),
+    "JSON that is no object": Response(400, b'["no"]', {"content-type": "application/json"}),
+}
+"""What somebody in between answers in place of a cloud: none of it is in the form of any cloud's errors."""
+
+
 class Cloud(Protocol):
     """What a cloud's API is made of. Its state is plain data: a copy of it answers when the API is to lie."""
 
@@ -113,6 +127,15 @@ class Endpoint:
         self.released = threading.Event()  # set when the server goes: who hangs, ends
         self._lock = threading.Lock()
         self._omens: list[_Omen] = []
+        self._writes_left: int | None = None  # below zero: nothing gets through any more
+        self._last_takes_effect = False
+
+    def die_after(self, writes: int, *, effect: bool) -> None:
+        """Let so many more writes through, and then nothing at all, as if the client were killed at its next write.
+
+        `effect`: that next write still takes effect, and nobody hears of it.
+        """
+        self._writes_left, self._last_takes_effect = writes, effect
 
     def expect(
         self,
@@ -133,6 +156,7 @@ class Endpoint:
     def relent(self) -> None:
         """No more bad luck."""
         self._omens.clear()
+        self._writes_left = None
 
     def count(self, method: str = ".*", path: str = ".*") -> int:
         """How many requests of that kind arrived."""
@@ -141,13 +165,24 @@ class Endpoint:
     def respond(self, request: Request) -> Response | None:
         """The answer, or None when the connection is to end without one."""
         with self._lock:
-            omen = self._fate(request)
-            response = self._suffer(omen, request) if omen is not None else self.cloud.answer(request)
+            omen, response = None, None
+            if not self._dead(request):
+                omen = self._fate(request)
+                response = self._suffer(omen, request) if omen is not None else self.cloud.answer(request)
             status = response.status if response is not None else 0
             self.calls.append(Call(request.method, request.path, status, time.monotonic()))
         if omen is not None and omen.luck in {Luck.HANG_BEFORE, Luck.HANG_AFTER}:
             self.released.wait()
         return response
+
+    def _dead(self, request: Request) -> bool:
+        """Whether the client is dead by now."""
+        if self._writes_left is None or self._writes_left < 0 or not request.writes:
+            return self._writes_left is not None and self._writes_left < 0
+        self._writes_left -= 1
+        if self._writes_left < 0 and self._last_takes_effect:
+            self.cloud.answer(request)
+        return self._writes_left < 0
 
     def _fate(self, request: Request) -> _Omen | None:
         for omen in self._omens:

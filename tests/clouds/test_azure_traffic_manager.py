@@ -237,27 +237,28 @@ def test_a_patch_replaces_tags_as_a_whole_and_leaves_the_endpoints(
     client.profiles.update(GROUP, "api", Profile({"tags": {"generation": "1", "owner": "prod"}}))
     client.profiles.update(GROUP, "api", Profile({"tags": {"generation": "2"}}))
     assert cloud.profile("api").tags == {"generation": "2"}
-    client.profiles.update(GROUP, "api", Profile({"properties": {"dnsConfig": {"ttl": 60}}}))
+    client.profiles.update(GROUP, "api", Profile({"properties": {"dnsConfig": {"relativeName": "api", "ttl": 60}}}))
     profile = cloud.profile("api")
     assert profile.tags == {"generation": "2"}
     assert profile.properties["dnsConfig"]["ttl"] == 60
     assert cloud.weights("api") == {EAST: 70, WEST: 30}
 
 
-def test_a_patch_may_bring_a_whole_new_list_of_endpoints(
-    cloud: AzureCloud, client: TrafficManagerManagementClient
+@pytest.mark.parametrize(
+    "properties", [{"dnsConfig": {"ttl": 60}}, {"endpoints": [external("east", EAST, weight=1)]}], ids=str
+)
+def test_a_patch_says_its_dns_settings_as_a_whole_and_no_endpoints(
+    cloud: AzureCloud, client: TrafficManagerManagementClient, properties: Json
 ) -> None:
-    endpoints = [external("east", EAST, weight=1), external("north", "north.example.net", weight=2)]
-    client.profiles.update(GROUP, "api", Profile({"properties": {"endpoints": endpoints}}))
-    assert cloud.weights("api") == {EAST: 1, "north.example.net": 2}
+    with pytest.raises(HttpResponseError, match="BadRequest"):
+        client.profiles.update(GROUP, "api", Profile({"properties": properties}))
+    assert cloud.weights("api") == {EAST: 70, WEST: 30}
 
 
 def test_a_patch_that_is_refused_changes_nothing(cloud: AzureCloud, client: TrafficManagerManagementClient) -> None:
-    endpoints = [external("east", EAST, weight=1), external("north", "north.example.net", weight=0)]
+    properties = {"dnsConfig": {"relativeName": "api", "ttl": -1}}
     with pytest.raises(HttpResponseError, match="BadRequest"):
-        client.profiles.update(
-            GROUP, "api", Profile({"tags": {"generation": "9"}, "properties": {"endpoints": endpoints}})
-        )
+        client.profiles.update(GROUP, "api", Profile({"tags": {"generation": "9"}, "properties": properties}))
     assert cloud.profile("api").tags == {}
     assert cloud.weights("api") == {EAST: 70, WEST: 30}
 

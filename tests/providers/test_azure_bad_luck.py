@@ -8,7 +8,7 @@ import pytest
 import trustme
 from clouds.azure_access import Lock
 from clouds.azure_tokens import CLIENT
-from clouds.serving import Luck, Response
+from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response
 from support.azure_site import LocalAzure
 from support.contract import approved, planned, publish, target, wish
 from support.proxies import closed_port
@@ -243,6 +243,28 @@ async def test_an_answer_that_makes_no_sense(scene: Scene, monkeypatch: pytest.M
             with pytest.raises(Transient) as caught:
                 await provider.read(scene.at)
             assert caught.value.reason == "answer_invalid"
+
+
+@pytest.mark.parametrize("what", NOT_THE_CLOUD)
+async def test_what_is_no_answer_of_azure_leaves_a_write_open(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    answer, blocked = scene.azure.cloud.answer, {"PATCH", "PUT"}
+
+    def answered(request: Request) -> Response:
+        return NOT_THE_CLOUD[what] if request.method in blocked else answer(request)
+
+    async with scene.azure.open(scene.kind) as provider:
+        plan = await change(provider, scene.at)
+        monkeypatch.setattr(scene.azure.cloud, "answer", answered)
+        with pytest.raises(Transient) as caught:
+            await provider.apply(approved(plan))
+        assert caught.value.reason == "outcome_unknown"
+        blocked.add("GET")
+        with pytest.raises(Transient) as caught:
+            await provider.read(scene.at)
+        assert caught.value.reason == "answer_invalid"
+        assert "proxy" in caught.value.remedy
 
 
 # -- on the way there --------------------------------------------------------------------------------------------------

@@ -13,8 +13,10 @@ from support.servers import ZONE
 from failoverd.core.control.plan import LastGood, Plan, PlanKind, RefusalReason, Refused, diff
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.records import RecordType, Target
-from failoverd.ports import Access, Provider
+from failoverd.ports import Access, Provider, Urgency
 from failoverd.providers.azure_dns import KIND
+from failoverd.providers.shared.bucket import Rate
+from failoverd.runtime.applying import holds
 
 A, AAAA, CNAME = RecordType.A, RecordType.AAAA, RecordType.CNAME
 EAST, WEST, NORTH = VALUES[A]
@@ -230,3 +232,27 @@ async def test_the_undo_command_replaces_whatever_stands_there_by_then(provider:
     assert words[:4] == ["az", "rest", "--method", "patch"]
     assert EAST in words[words.index("--body") + 1]
     assert "If-Match" not in words[words.index("--headers") + 1]
+
+
+# -- what many changes cost --------------------------------------------------------------------------------------------
+
+
+async def test_a_region_that_fails_in_many_records_costs_few_reads(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than may be written at once, in a zone of four pages."""
+    azure.cloud.edit("\n".join(f"add other-{number}.{ZONE} 60 A {EAST}" for number in range(300)))
+    wanted = [target(f"service-{number}.{ZONE}") for number in range(80)]
+    async with azure.open(KIND) as provider:
+        await asyncio.gather(*(publish(provider, at, EAST) for at in wanted))
+    monkeypatch.setattr("failoverd.providers.azure_dns.provider.WRITES", Rate(20, 40))
+    async with azure.open(KIND) as provider:
+
+        async def move(at: Target) -> None:
+            plan = await publish(provider, at, WEST)
+            assert holds(await provider.read(at, urgency=Urgency.FAIL_OUT), plan)
+
+        before = azure.site.arm.count("GET"), azure.writes()
+        await asyncio.gather(*(move(at) for at in wanted))
+    assert azure.writes() - before[1] == len(wanted)
+    assert azure.site.arm.count("GET") - before[0] <= 4 * len(wanted) // 10

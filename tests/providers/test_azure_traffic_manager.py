@@ -17,6 +17,8 @@ from failoverd.ports import Access, Provider
 from failoverd.providers.azure_traffic_manager import DOMAIN, KIND
 from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
 from failoverd.providers.azure_traffic_manager.steering import steps
+from failoverd.providers.shared.bucket import Rate
+from failoverd.runtime.applying import holds
 
 CNAME = RecordType.CNAME
 EAST, WEST, NORTH = "east.example.net", "west.example.net", "north.example.net"
@@ -151,12 +153,35 @@ async def test_weights_are_raised_before_others_are_lowered(azure: LocalAzure, p
     assert azure.cloud.weights("web") == {EAST: 50, WEST: 50}
 
 
-async def test_the_ttl_is_the_profiles_and_goes_with_the_claim(
+async def test_the_ttl_is_the_profiles_and_is_said_with_all_of_its_dns_settings(
     azure: LocalAzure, provider: Provider, at: Target
 ) -> None:
+    before = dict(azure.profile(at.key.name).properties["dnsConfig"])
     await provider.apply(approved(planned(await provider.read(at), weighted(at, ttl=10, east=100))))
-    assert requests(azure) == ["PATCH web"]
-    assert azure.profile(at.key.name).properties["dnsConfig"]["ttl"] == 10
+    assert requests(azure) == ["PATCH web", "PATCH web"]
+    assert azure.profile(at.key.name).properties["dnsConfig"] == before | {"ttl": 10}
+
+
+async def test_a_ttl_that_cannot_be_set_blocks_no_move(
+    azure: LocalAzure, provider: Provider, at: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in the API's document says what a PATCH of the DNS settings may be refused for."""
+    answer = azure.cloud.answer
+
+    def answered(request: Request) -> Response:
+        if request.method == "PATCH" and b"dnsConfig" in request.body:
+            return Response(400, b'{"error": {"code": "BadRequest", "message": "no"}}')
+        return answer(request)
+
+    monkeypatch.setattr(azure.cloud, "answer", answered)
+    plan = planned(await provider.read(at), weighted(at, ttl=10, west=100))
+    with pytest.raises(Permanent) as caught:
+        await provider.apply(approved(plan))
+    assert "the TTL of the profile web" in caught.value.detail
+    assert requests(azure) == ["PATCH web", "PATCH standby", "PATCH east", "PATCH web"]
+    assert azure.cloud.weights("web") == {WEST: 100}
+    observed = await provider.read(at)
+    assert (observed.marker, observed.records) == (plan.marker, weighted(at, west=100))
 
 
 async def test_other_tags_of_the_profile_stay(azure: LocalAzure, provider: Provider, at: Target) -> None:
@@ -182,7 +207,9 @@ def test_an_endpoint_whose_resource_is_gone_is_left_alone() -> None:
     at = target(f"web.{DOMAIN}", CNAME, DOMAIN)
     east = Endpoint("east", "externalEndpoints", EAST, enabled=True, weight=100)
     orphan = Endpoint("orphan", "azureEndpoints", "", enabled=True, weight=5)
-    profile = Profile("web", at.key.name, enabled=True, routing="Weighted", ttl=30, tags={}, endpoints=(east, orphan))
+    profile = Profile(
+        "web", at.key.name, "web", enabled=True, routing="Weighted", ttl=30, tags={}, endpoints=(east, orphan)
+    )
     assert observe(at, profile).records == weighted(at, east=100)
     assert steps(profile, weighted(at, east=50)) == [replace(east, weight=50)]
 
@@ -276,6 +303,30 @@ async def test_a_dry_run_sends_no_write(azure: LocalAzure, at: Target) -> None:
     assert azure.writes() == 0
 
 
+async def test_what_was_read_after_the_last_write_proves_it(provider: Provider, at: Target) -> None:
+    plan = planned(await provider.read(at), weighted(at, west=100))
+    found = await provider.apply(approved(plan))
+    assert found == await provider.read(at)
+    assert found is not None
+    assert holds(found, plan)
+
+
+async def test_the_reads_between_the_writes_of_many_profiles_are_shared(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty of them, more than may be written at once; each takes three writes, with a read before each and after."""
+    monkeypatch.setattr("failoverd.providers.azure_traffic_manager.provider.WRITES", Rate(100, 50))
+    wanted = [target(azure.make_profile(f"web{number}"), CNAME, DOMAIN) for number in range(50)]
+    async with azure.open(KIND) as provider:
+        await asyncio.gather(*(publish(provider, at, EAST) for at in wanted))
+        before = azure.site.arm.count("GET"), azure.writes()
+        plans = await asyncio.gather(*(publish(provider, at, WEST) for at in wanted))
+        found = await asyncio.gather(*(provider.read(at) for at in wanted))
+    assert all(holds(observed, plan) for observed, plan in zip(found, plans, strict=True))
+    assert azure.writes() - before[1] == 3 * len(wanted)
+    assert azure.site.arm.count("GET") - before[0] <= len(wanted)
+
+
 # -- for a person ------------------------------------------------------------------------------------------------------
 
 
@@ -285,9 +336,11 @@ async def test_the_manual_commands_are_the_requests_in_their_order(provider: Pro
     commands = [shlex.split(line.removesuffix(" &&")) for line in lines[1:]]
     assert [words[3:5] for words in commands] == [
         ["profile", "update"], ["endpoint", "create"], ["endpoint", "update"], ["endpoint", "update"],
+        ["profile", "update"],
     ]  # fmt: skip
-    claim, create, enable, disable = (dict(pairwise(words)) for words in commands)
-    assert claim["--ttl"] == "10"
+    claim, create, enable, disable, last = (dict(pairwise(words)) for words in commands)
+    assert "--ttl" not in claim
+    assert last["--ttl"] == "10"
     assert claim["--set"] == f"tags.failoverd={plan.marker.to_text()}"
     assert (create["--target"], create["--type"], create["--weight"]) == (NORTH, "externalEndpoints", "40")
     assert (enable["--name"], enable["--weight"], enable["--endpoint-status"]) == ("standby", "60", "Enabled")

@@ -22,7 +22,7 @@ EAST, WEST, NORTH = "192.0.2.1", "198.51.100.1", "203.0.113.1"
 AT: Target = target(NAME, RecordType.A, "trafficmanager.net")
 
 Weights = Mapping[str, int]
-Writing = Coroutine[None, None, None]
+Writing = Coroutine[None, None, object]
 
 
 def profile_of(weights: Weights) -> Profile:
@@ -31,7 +31,7 @@ def profile_of(weights: Weights) -> Profile:
         for value, weight in weights.items()
     )
     tags = {"team": "web", "failoverd": Marker(OWNER, AT.policy, 1, (AT.key.type,)).to_text()}
-    return Profile("api", NAME, enabled=True, routing="Weighted", ttl=30, tags=tags, endpoints=endpoints)
+    return Profile("api", NAME, "api", enabled=True, routing="Weighted", ttl=30, tags=tags, endpoints=endpoints)
 
 
 @coroutine
@@ -64,12 +64,16 @@ class Requests:
         await turn()
         return self.world.profile
 
-    async def claim(self, tags: Mapping[str, str], ttl: int | None) -> None:
+    async def claim(self, tags: Mapping[str, str]) -> None:
         await turn()
         self.sent += 1
-        there = self.world.profile
         self.world.claims.append(tags.get("failoverd-writer", ""))
-        self.world.become(replace(there, tags=dict(tags), ttl=there.ttl if ttl is None else ttl))
+        self.world.become(replace(self.world.profile, tags=dict(tags)))
+
+    async def set_ttl(self, profile: Profile, ttl: int) -> None:
+        await turn()
+        self.sent += 1
+        self.world.become(replace(self.world.profile, relative_name=profile.relative_name, ttl=ttl))
 
     async def create(self, endpoint: Endpoint) -> None:
         await turn()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from support.contract import target
 from support.virtual import now, until, virtually
 
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
@@ -11,6 +12,7 @@ from failoverd.ports import Urgency
 from failoverd.providers.shared.account import TRIES
 from failoverd.providers.shared.batching import LONGEST_LINGER, QUIET, Batcher
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
+from failoverd.providers.shared.gathering import LONGEST_BEHIND, LONGEST_PROOF, Changes
 from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
@@ -360,3 +362,98 @@ async def test_a_defect_in_the_sizing_leaves_nobody_waiting() -> None:
     assert await batcher(1, CHANGE) == "done 1"
     with pytest.raises(KeyError):
         await batcher(2, CHANGE)
+
+
+# -- reads that wait where nobody loses by it --------------------------------------------------------------------------
+
+AT, OTHER = target("api.example.com"), target("www.example.com")
+
+
+class Busy:
+    """An account that may read as it likes, and write five times a second, and the reads of one zone."""
+
+    def __init__(self) -> None:
+        self.writes = Bucket(Rate(per_second=5.0))
+        self.changes = Changes(self.writes)
+        self.api = Api()
+        self.reads: Batcher[int, str] = Batcher(Bucket(Rate(1e6, 1e6)), self.api.send, changes=self.changes)
+        self.begun = now()
+
+    def line_up(self, writes: int, urgency: Urgency = FAIL_OUT) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(Ticket(self.writes, urgency).take()) for _ in range(writes)]
+
+    def read(self, item: int, urgency: Urgency = FAIL_OUT, *, proof: bool = False) -> asyncio.Task[str]:
+        return asyncio.create_task(self._read(item, urgency, proof=proof))
+
+    async def _read(self, item: int, urgency: Urgency, *, proof: bool) -> str:
+        """When its request had begun; a request takes a second."""
+        await self.reads(item, urgency, proof=proof)
+        return f"{now() - self.begun - 1.0:.1f}"
+
+
+@virtually
+async def test_a_read_waits_for_others_while_its_write_would_have_to_wait_anyway() -> None:
+    busy = Busy()
+    line = busy.line_up(21)  # 4 s of writes before whoever comes now; half of it is gone when half is waited
+    reads = [busy.read(0)]
+    await asyncio.sleep(1.5)
+    reads.append(busy.read(1))
+    assert [await read for read in reads] == ["2.1", "2.1"]
+    assert busy.api.requests == [[0, 1]]
+    await asyncio.gather(*line)
+
+
+@virtually
+async def test_a_read_waits_no_longer_than_is_good_however_many_write() -> None:
+    busy = Busy()
+    line = busy.line_up(200)
+    assert float(await busy.read(0)) == pytest.approx(LONGEST_BEHIND, abs=0.1)
+    await asyncio.gather(*line)
+
+
+@virtually
+async def test_a_line_of_what_is_less_urgent_makes_no_read_wait() -> None:
+    busy = Busy()
+    line = busy.line_up(100, CHANGE)
+    assert float(await busy.read(0)) <= 0.2  # until the next turn of all
+    await asyncio.gather(*line)
+
+
+@virtually
+async def test_the_proofs_of_changes_that_are_made_together_are_one_request() -> None:
+    busy = Busy()
+    with busy.changes.under_way(AT):
+        first = busy.read(0, proof=True)
+        await asyncio.sleep(1.2)
+    second = busy.read(1, proof=True)
+    assert [await first, await second] == ["1.2", "1.2"]
+    assert busy.api.requests == [[0, 1]]
+
+
+@virtually
+async def test_a_proof_does_not_wait_for_a_change_that_never_ends() -> None:
+    busy = Busy()
+    with busy.changes.under_way(AT):
+        assert float(await busy.read(0, proof=True)) == pytest.approx(LONGEST_PROOF, abs=0.1)
+
+
+@virtually
+async def test_who_reads_in_order_to_write_takes_waiting_proofs_along_at_once() -> None:
+    busy = Busy()
+    with busy.changes.under_way(AT):
+        proof = busy.read(0, proof=True)
+        await asyncio.sleep(0.5)
+        assert await busy.read(1) == "0.5"
+        assert await proof == "0.5"
+    assert busy.api.requests == [[0, 1]]
+
+
+@virtually
+async def test_only_the_next_read_of_what_was_written_is_its_proof() -> None:
+    changes = Busy().changes
+    with changes.under_way(AT):
+        assert not changes.proves(OTHER)
+    assert [changes.proves(AT), changes.proves(AT), changes.proves(OTHER)] == [True, False, False]
+    with pytest.raises(Fenced), changes.under_way(AT):
+        raise Fenced("it is no longer what was read", reason="stale_generation")
+    assert not changes.proves(AT)

@@ -9,7 +9,7 @@ import pytest
 from clouds.oci import OciCloud
 from clouds.oci_client import fingerprint
 from clouds.oci_signing import SKEW
-from clouds.serving import Luck
+from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response
 from support.contract import VALUES, approved, compare, planned, publish, smuggled, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.proxies import closed_port
@@ -208,6 +208,28 @@ async def test_a_server_error_leaves_the_outcome_open(local: LocalOci, kind: Pro
         error = await failing(provider, plan)
         assert isinstance(error, Transient)
         assert error.reason == "server_error"
+
+
+@each_kind
+@pytest.mark.parametrize("what", NOT_THE_CLOUD)
+async def test_what_is_no_answer_of_oci_leaves_a_write_open(
+    local: LocalOci, monkeypatch: pytest.MonkeyPatch, kind: ProviderKind, what: str
+) -> None:
+    answer, blocked = local.cloud.answer, {"PATCH", "PUT"}
+
+    def answered(request: Request) -> Response:
+        return NOT_THE_CLOUD[what] if request.method in blocked else answer(request)
+
+    async with local.open(kind) as provider:
+        plan = await change(provider)
+        monkeypatch.setattr(local.cloud, "answer", answered)
+        error = await failing(provider, plan)
+        assert (type(error), error.reason) == (Transient, "outcome_unknown")
+        blocked.add("GET")
+        with pytest.raises(Transient) as caught:
+            await provider.read(AT)
+        assert caught.value.reason == "answer_invalid"
+        assert "proxy" in caught.value.remedy
 
 
 @each_kind

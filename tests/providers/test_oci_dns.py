@@ -46,7 +46,7 @@ async def observe(provider: Provider, wanted: Sequence[Target], *values: str) ->
     return [planned(observed, wish(provider, observed.target, *values)) for observed in seen]
 
 
-async def apply(provider: Provider, plans: Sequence[Plan]) -> list[BaseException | None]:
+async def apply(provider: Provider, plans: Sequence[Plan]) -> Sequence[Observed | BaseException | None]:
     return await asyncio.gather(*(provider.apply(approved(plan)) for plan in plans), return_exceptions=True)
 
 
@@ -70,6 +70,20 @@ async def test_many_names_cost_as_many_requests_as_the_zone_has_pages(local: Loc
         records = 2 * len(wanted) + 5  # each with its marker, and what OCI puts into a zone
         assert local.reads() - before <= -(-records // 100) + 1  # the first of them lines up alone
         assert {observed.records.answers[0].value for observed in seen if observed.records} == {ADDRESSES[0]}
+
+
+async def test_a_zone_that_is_still_what_it_was_is_not_read_whole_again(local: LocalOci) -> None:
+    wanted = targets(250)
+    populate(local, wanted)
+    async with local.open() as provider:
+        await asyncio.gather(*(provider.read(at) for at in wanted))
+        before = local.reads()
+        seen = await asyncio.gather(*(provider.read(at) for at in wanted))
+        assert local.reads() - before <= 2  # the first of them lines up alone
+        local.edit(f"add {wanted[7].key.name}. 30 A {ADDRESSES[1]}")
+        after = await asyncio.gather(*(provider.read(at) for at in wanted))
+        assert [old.target for old, new in zip(seen, after, strict=True) if old.records != new.records] == [wanted[7]]
+        assert all(old.token == new.token for old, new in zip(seen, after, strict=True) if old.target != wanted[7])
 
 
 async def test_a_few_names_of_a_large_zone_are_read_by_themselves(local: LocalOci) -> None:

@@ -15,6 +15,7 @@ from clouds.oci import COMPARTMENT, OciCloud, load_balance
 from clouds.oci_client import dns_client
 from clouds.oci_rest import Json
 from clouds.serving import Luck
+from support import approving
 from support.contract import VALUES, approved, compare, planned, publish, target, unseen, wish
 from support.oci_site import LocalOci, local_oci
 from support.servers import ZONE
@@ -23,6 +24,7 @@ from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.ownership import adopt
 from failoverd.core.control.plan import Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Answer, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.oci_steering import KIND
@@ -373,6 +375,34 @@ async def test_what_another_process_left_behind_is_used_once_it_is_old_enough(
     (attached,) = local.policies(AT.key.name)
     assert (attached["id"] == orphan) is reused
     assert local.cloud.served(AT.key.name, "A") == {ADDRESSES[1]: 255}
+
+
+@pytest.mark.parametrize(("cause", "removed"), [(Cause.TUNING, True), (Cause.FAILING_OUT, False)])
+async def test_what_was_left_beside_a_policy_that_answers_goes_with_the_next_change_that_can_wait(
+    local: LocalOci, cause: Cause, removed: bool
+) -> None:
+    async with local.open(KIND) as provider:
+        await publish(provider, AT, ADDRESSES[0])
+    (attached,) = local.policies(AT.key.name)
+    body = load_balance(attached["displayName"], "A", {"east": (ADDRESSES[2], 1)})
+    local.cloud.steering.add_policy(body | {"freeformTags": attached["freeformTags"]}, local.cloud.clock())
+    foreign = local.cloud.steering.add_policy(body, local.cloud.clock()).shown["id"]
+    async with local.open(KIND) as provider:
+        plan = planned(await provider.read(AT), wish(provider, AT, ADDRESSES[1]))
+        await provider.apply(approving.approved(plan, cause))
+    assert len(local.cloud.steering.policies) == (2 if removed else 3)
+    assert local.cloud.policy(foreign)
+    assert local.cloud.served(AT.key.name, "A") == {ADDRESSES[1]: 255}
+
+
+async def test_what_cannot_be_cleared_away_fails_no_change(local: LocalOci) -> None:
+    async with local.open(KIND) as provider:
+        await publish(provider, AT, ADDRESSES[0])
+    local.endpoint.expect(Luck.ERROR, method="GET", path="steeringPolicies$", times=100)
+    async with local.open(KIND) as provider:
+        plan = planned(await provider.read(AT), wish(provider, AT, ADDRESSES[1]))
+        await provider.apply(approving.approved(plan, Cause.TUNING))
+        assert (await provider.read(AT)).records == plan.after
 
 
 async def test_a_policy_of_somebody_else_with_the_same_name_is_not_taken(local: LocalOci, provider: Provider) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 from clouds.route53 import Route53, WallClock
-from clouds.serving import Luck, Request, Response, serving
+from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, serving
 from clouds.sigv4 import AccessKey
 from support.contract import VALUES, approved, compare, planned, publish, target, wish
 from support.proxies import closed_port
@@ -20,7 +20,7 @@ from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
 
 from failoverd.core.control.plan import Plan, RefusalReason, Refused
-from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.records import RecordSet, RecordType
 from failoverd.ports import Access, Provider
 
@@ -203,6 +203,83 @@ async def test_a_server_error_leaves_the_outcome_open(local: LocalRoute53) -> No
         error = await failing(provider, plan)
         assert isinstance(error, Transient)
         assert error.reason == "server_error"
+
+
+BARE = """<?xml version="1.0"?>
+<InvalidChangeBatch xmlns="https://route53.amazonaws.com/doc/2013-04-01/">{body}</InvalidChangeBatch>"""
+"""The error as the reference of ChangeResourceRecordSets shows it: its code is the root, and there is no <Error>."""
+
+STALE = "Tried to delete resource record set [name=&#39;_failoverd.a.&#39;] but it was not found"
+TAKEN = "Tried to create resource record set [name='a.', type='A'] but it already exists"
+WRONG = "Invalid Resource Record: FATAL problem: ARRDATAIllegalIPv4Address"
+
+
+@pytest.mark.parametrize(
+    ("messages", "kind", "reason"),
+    [
+        ((TAKEN,), Fenced, "record_changed"),
+        ((TAKEN, STALE), Fenced, "stale_generation"),
+        ((WRONG,), Permanent, "unsayable"),
+        ((), Fenced, "record_changed"),
+    ],
+    ids=["one message", "two messages", "what Route 53 does not take", "no message"],
+)
+async def test_a_rejected_batch_whose_root_is_its_code_is_told_by_its_messages(
+    local: LocalRoute53,
+    monkeypatch: pytest.MonkeyPatch,
+    messages: tuple[str, ...],
+    kind: type[ProviderError],
+    reason: str,
+) -> None:
+    said = "".join(f"<Message>{message}</Message>" for message in messages)
+    answered = Response(400, BARE.format(body=f"<Messages>{said}</Messages>").encode(), {"content-type": "text/xml"})
+    async with local.open() as provider:
+        plan = await change(provider)
+        monkeypatch.setattr(local.cloud, "answer", lambda _: answered)
+        error = await failing(provider, plan)
+    assert (type(error), error.reason) == (kind, reason)
+    assert all(message.replace("&#39;", "'") in error.detail for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("root", "status", "kind", "reason"),
+    [
+        ("NoSuchHostedZone", 404, Permanent, "zone_missing"),
+        ("AccessDenied", 403, Permanent, "permission_denied"),
+        ("PriorRequestNotComplete", 400, RateLimited, "prior_request_not_complete"),
+    ],
+)
+async def test_every_error_whose_root_is_its_code_means_the_same(
+    local: LocalRoute53,
+    monkeypatch: pytest.MonkeyPatch,
+    root: str,
+    status: int,
+    kind: type[ProviderError],
+    reason: str,
+) -> None:
+    monkeypatch.setattr("failoverd.providers.shared.throttling.LONGEST_PAUSE", 0.0)
+    answered = Response(status, f"<{root}><Message>it says why</Message></{root}>".encode())
+    async with local.open() as provider:
+        plan = await change(provider)
+        monkeypatch.setattr(local.cloud, "answer", lambda _: answered)
+        error = await failing(provider, plan)
+    assert (type(error), error.reason) == (kind, reason)
+
+
+@pytest.mark.parametrize("what", NOT_THE_CLOUD)
+async def test_what_is_no_answer_of_the_cloud_leaves_a_write_open(
+    local: LocalRoute53, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    answered = NOT_THE_CLOUD[what]
+    async with local.open() as provider:
+        plan = await change(provider)
+        monkeypatch.setattr(local.cloud, "answer", lambda _: answered)
+        error = await failing(provider, plan)
+        assert (type(error), error.reason) == (Transient, "outcome_unknown")
+        with pytest.raises(Transient) as caught:
+            await provider.read(AT)
+        assert caught.value.reason == "answer_invalid"
+        assert "proxy" in caught.value.remedy
 
 
 async def test_nobody_listens(local: LocalRoute53) -> None:

@@ -13,7 +13,7 @@ from support.servers import ZONE
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, RateLimited
-from failoverd.core.records import RecordType, Target
+from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Access, Provider, Urgency
 from failoverd.providers.route53.change import MAX_CHARACTERS, MAX_ELEMENTS, change_of
 
@@ -45,7 +45,7 @@ async def observe(provider: Provider, wanted: Sequence[Target], *values: str) ->
     return [planned(observed, wish(provider, observed.target, *values)) for observed in seen]
 
 
-async def apply(provider: Provider, plans: Sequence[Plan]) -> list[BaseException | None]:
+async def apply(provider: Provider, plans: Sequence[Plan]) -> Sequence[Observed | BaseException | None]:
     return await asyncio.gather(*(provider.apply(approved(plan)) for plan in plans), return_exceptions=True)
 
 

@@ -69,3 +69,24 @@ async def test_throttling_is_obeyed_when_it_comes_at_the_read_back_too() -> None
         answer.set()
         await until(lambda: stage.told(TargetDelayed))
         assert stage.told(TargetDelayed)[0].retry_in >= 90.0
+
+
+@virtually
+async def test_what_a_provider_read_by_itself_after_the_write_is_not_read_again() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.looks = True
+        stage.fails(AZURE)
+        await until(lambda: len(stage.told(ChangeApplied)) == 2)
+        assert stage.dns.reads[-1] < stage.dns.applies[-1]
+
+
+@virtually
+async def test_what_a_provider_read_by_itself_is_judged_as_any_read_back() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.looks = True
+        stage.dns.on_apply.append(Fault(Moment.INSTEAD))
+        stage.fails(AZURE)
+        await until(lambda: stage.told(TargetDelayed))
+        assert stage.told(TargetDelayed)[0].reason == "no_effect"

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any
 
 from failoverd.cli.daemon import main
+from failoverd.core.records import Observed
 from failoverd.runtime import applying
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
@@ -75,10 +76,10 @@ def die_when_sent(planned: Callable[[tuple[Any, ...]], bool]) -> None:
     apply, drain = LazyProvider.apply, asyncio.StreamWriter.drain
     writing = False
 
-    async def applying(self: LazyProvider, approved: Any) -> None:  # noqa: ANN401
+    async def applying(self: LazyProvider, approved: Any) -> Observed | None:  # noqa: ANN401
         nonlocal writing
         writing = planned((approved,))
-        await apply(self, approved)
+        return await apply(self, approved)
 
     async def draining(self: asyncio.StreamWriter) -> None:
         await drain(self)

@@ -139,6 +139,7 @@ class PaperProvider:
         on_read, on_apply: faults, one for each coming call.
         audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
+        looks: reads by itself after each write, and says what it found.
         most_at_name, most_abreast: the most calls that were ever under way at once, by name and in all.
     """
 
@@ -150,6 +151,7 @@ class PaperProvider:
         self.audit: Callable[[Plan, Observed], None] = lambda plan, found: None  # noqa: ARG005 - what it is called with
         self.down: BaseException | None = None
         self.readonly: BaseException | None = None
+        self.looks = False
         self.on_read: deque[Fault] = deque()
         self.on_apply: deque[Fault] = deque()
         self.reads: list[float] = []
@@ -169,12 +171,13 @@ class PaperProvider:
             raise Permanent(f"{desired.key} would be empty", reason="empty")
         return replace(desired, answers=desired.serving)
 
-    async def apply(self, approved: Approved) -> None:
+    async def apply(self, approved: Approved) -> Observed | None:
         self.applies.append(self._clock())
         if self.readonly is not None:
             raise self.readonly
         plan = approved.plan
         await self._call(plan.target, self.on_apply, lambda: self._swap(plan), lambda: None)
+        return self.zonefile.observe(plan.target) if self.looks else None
 
     def manual(self, plan: Plan) -> str:
         answers = ",".join(f"{answer.value}={answer.weight}" for answer in plan.after.answers)

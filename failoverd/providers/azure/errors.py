@@ -15,7 +15,7 @@ from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import unanswered
+from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT = 401, 403, 404, 408, 409
 _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR = 412, 429, 500
@@ -144,6 +144,8 @@ def _answered(call: Call, error: sdk.HttpResponseError) -> ProviderError:
             reason="stale_generation",
             remedy="nothing to do: it is read and decided again",
         )
+    if not code and status != _UNAUTHORIZED:  # each error of Azure has one; a 401 may be an empty challenge
+        return not_the_cloud(call, status)
     return _refused(call, status, code, said)
 
 

@@ -17,7 +17,8 @@ from failoverd.providers.azure_dns.records import API_VERSION, Change, Stored
 PAGE: Final = 100
 """Record sets in one page of a listing, unless fewer are asked for (API document, `$top`)."""
 
-_PARENT_ABSENT = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
+_NO_ANSWER = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound", ""})
+"""Codes of a 404 that say nothing of the record set: what it is in is not there, or it was not Azure that answered."""
 
 Connection = Session[DnsManagementClient]
 Page = tuple[Sequence[Stored], str | None]
@@ -41,7 +42,7 @@ class Reader:
             try:
                 return _stored(client.record_sets.get(self._scope.resource_group, zone, name, record_type))
             except ResourceNotFoundError as error:
-                if code_of(error) in _PARENT_ABSENT:
+                if code_of(error) in _NO_ANSWER:
                     raise
                 if code_of(error) != ABSENT:  # its words may mean either: the zone itself knows
                     client.zones.get(self._scope.resource_group, zone)

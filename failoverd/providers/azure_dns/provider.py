@@ -42,7 +42,8 @@ class AzureDns:
         if not isinstance(client, Writer):
             raise sets.read_only(plan)
         change = records.change_of(plan)
-        await self._account.write(Urgency.of(plan), lambda: client.put(change))
+        with self._account.changes.under_way(plan.target):
+            await self._account.write(Urgency.of(plan), lambda: client.put(change))
 
     def manual(self, plan: Plan) -> str:
         return az_rest(self._scope, plan)

@@ -32,10 +32,10 @@ class Reading:
         self._client = client
         self._zone = zone
         self._size: int | None = None
-        self._batches: Batcher[Target, Observed] = Batcher(account.reads, self._read)
+        self._batches: Batcher[Target, Observed] = Batcher(account.reads, self._read, changes=account.changes)
 
     async def __call__(self, target: Target, urgency: Urgency) -> Observed:
-        return await self._batches(target, urgency)
+        return await self._batches(target, urgency, proof=self._account.changes.proves(target))
 
     async def _read(self, targets: Sequence[Target], ticket: Ticket) -> Sequence[Observed]:
         if await self._cheaper_listed(len({target.key for target in targets}), ticket):

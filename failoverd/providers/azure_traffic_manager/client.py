@@ -8,7 +8,7 @@ from azure.mgmt.trafficmanager import TrafficManagerManagementClient
 from azure.mgmt.trafficmanager.models import Endpoint as SdkEndpoint
 from azure.mgmt.trafficmanager.models import Profile as SdkProfile
 
-from failoverd.providers.azure.errors import Call
+from failoverd.providers.azure.errors import Call, code_of
 from failoverd.providers.azure.scope import Scope
 from failoverd.providers.azure.session import Session
 from failoverd.providers.azure.settings import AzureSettings
@@ -45,7 +45,9 @@ class Reader:
         with self._connection.calling(self._call(f"read the Traffic Manager profile {name}")) as client:
             try:
                 return _profile(client.profiles.get(self._scope.resource_group, name).as_dict())
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if not code_of(error):  # it was not Azure that answered
+                    raise
                 return None
 
     def _call(self, what: str, *, writes: bool = False) -> Call:
@@ -55,13 +57,20 @@ class Reader:
 class Writer(Reader):
     """Also writes, one small request at a time. A dry run holds a `Reader`, which has no way to."""
 
-    def claim(self, profile: str, tags: Mapping[str, str], ttl: int | None) -> None:
-        """Replace the tags of the profile, and its TTL unless that is None."""
-        body: dict[str, Any] = {"tags": dict(tags)}
-        if ttl is not None:
-            body["properties"] = {"dnsConfig": {"ttl": ttl}}
+    def claim(self, profile: str, tags: Mapping[str, str]) -> None:
+        """Replace the tags of the profile."""
         with self._connection.calling(self._call(f"change the profile {profile}", writes=True)) as client:
-            client.profiles.update(self._scope.resource_group, profile, SdkProfile(body))
+            client.profiles.update(self._scope.resource_group, profile, SdkProfile({"tags": dict(tags)}))
+
+    def set_ttl(self, profile: Profile, ttl: int) -> None:
+        """Replace the TTL of the profile.
+
+        No document says that a PATCH merges what is in `dnsConfig`, so all of it is said that may be written.
+        """
+        body = {"properties": {"dnsConfig": {"relativeName": profile.relative_name, "ttl": ttl}}}
+        what = f"set the TTL of the profile {profile.name}, whose endpoints answer as they are to,"
+        with self._connection.calling(self._call(what, writes=True)) as client:
+            client.profiles.update(self._scope.resource_group, profile.name, SdkProfile(body))
 
     def update(self, profile: str, endpoint: Endpoint) -> None:
         """Give an endpoint its weight and status."""
@@ -95,6 +104,7 @@ def _profile(found: Json) -> Profile:
     return Profile(
         name=str(found["name"]),
         fqdn=str(said["dnsConfig"]["fqdn"]).lower().removesuffix("."),
+        relative_name=str(said["dnsConfig"]["relativeName"]),
         enabled=said.get("profileStatus") != _DISABLED,
         routing=str(said["trafficRoutingMethod"]),
         ttl=int(said["dnsConfig"]["ttl"]),

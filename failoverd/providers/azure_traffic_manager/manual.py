@@ -25,17 +25,21 @@ def az(scope: Scope, plan: Plan, known: Profile | None) -> str:
     where = ["--subscription", scope.subscription, "--resource-group", scope.resource_group]
     endpoints = (_endpoint(profile, endpoint, where) for endpoint in steps(profile, plan.after))
     commands = [_claim(plan, profile, where), *endpoints]
+    if plan.after.ttl != profile.ttl:
+        commands.append([*_update(profile, where), "--ttl", str(plan.after.ttl)])
     lines = " &&\n".join(shlex.join(["az", "network", "traffic-manager", *command]) for command in commands)
     return f"# {plan.target.key}\n{lines}"
 
 
 def _claim(plan: Plan, profile: Profile, where: list[str]) -> list[str]:
-    command = ["profile", "update", *where, "--name", profile.name]
-    if plan.after.ttl != profile.ttl:
-        command += ["--ttl", str(plan.after.ttl)]
+    command = _update(profile, where)
     if plan.marker_text is None:
         return [*command, "--remove", f"tags.{MARKER_TAG}", "--remove", f"tags.{WRITER_TAG}"]
     return [*command, "--set", f"tags.{MARKER_TAG}={plan.marker_text}", f"tags.{WRITER_TAG}=by-hand"]
+
+
+def _update(profile: Profile, where: list[str]) -> list[str]:
+    return ["profile", "update", *where, "--name", profile.name]
 
 
 def _endpoint(profile: Profile, endpoint: Endpoint, where: list[str]) -> list[str]:
@@ -49,9 +53,10 @@ def _endpoint(profile: Profile, endpoint: Endpoint, where: list[str]) -> list[st
 def _supposed(plan: Plan) -> Profile:
     """A profile as failoverd would have made its endpoints."""
     before, fqdn = plan.before.records, plan.target.key.name
+    name = fqdn.partition(".")[0]
     endpoints = tuple(
         Endpoint(plain_name(answer.value), EXTERNAL, answer.value, enabled=True, weight=answer.weight)
         for answer in (before.answers if before is not None else ())
     )
     ttl = before.ttl if before is not None else 0
-    return Profile(fqdn.partition(".")[0], fqdn, enabled=True, routing=WEIGHTED, ttl=ttl, tags={}, endpoints=endpoints)
+    return Profile(name, fqdn, name, enabled=True, routing=WEIGHTED, ttl=ttl, tags={}, endpoints=endpoints)

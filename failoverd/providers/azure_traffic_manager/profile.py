@@ -66,10 +66,15 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One profile. `fqdn` is the name that it answers for, in the form that failoverd keeps."""
+    """One profile.
+
+    `fqdn` is the name that it answers for, in the form that failoverd keeps; `relative_name` is what of it is said when
+    its DNS settings are written.
+    """
 
     name: str
     fqdn: str
+    relative_name: str
     enabled: bool
     routing: str
     ttl: int

@@ -1,7 +1,7 @@
 """A resource group with Traffic Manager profiles as a provider. Importing this imports the Azure SDK."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 
 from failoverd.core.control.limits import Approved
@@ -41,14 +41,19 @@ class AzureTrafficManager:
         sets.refuse_more_than(said, profiles.MAX_ANSWERS)
         return said
 
-    async def apply(self, approved: Approved) -> None:
+    async def apply(self, approved: Approved) -> Observed:
         plan, client = approved.plan, self._client
         if not isinstance(client, Writer):
             raise sets.read_only(plan)
         urgency = Urgency.of(plan)
-        known = self._reading.last_seen(plan.target.key.name) or await self._find(plan.target, urgency)
-        requests = _Requests(self._account, client, known.name, urgency)
-        await steer(plan, requests, writer=f"{plan.id}/{uuid.uuid4().hex}")
+
+        async def read() -> Profile:
+            return await self._find(plan.target, urgency)
+
+        requests = _Requests(self._account, client, read, urgency)
+        with self._account.changes.under_way(plan.target):
+            found = await steer(plan, requests, writer=f"{plan.id}/{uuid.uuid4().hex}")
+        return profiles.observe(plan.target, found)
 
     def manual(self, plan: Plan) -> str:
         return az(self._scope, plan, self._reading.last_seen(plan.target.key.name))
@@ -64,26 +69,27 @@ class AzureTrafficManager:
 
 
 class _Requests:
-    """The requests of one write to the profile of this name."""
+    """The requests of one write to one profile."""
 
-    def __init__(self, rationed: Account, client: Writer, name: str, urgency: Urgency) -> None:
+    def __init__(
+        self, rationed: Account, client: Writer, read: Callable[[], Awaitable[Profile]], urgency: Urgency
+    ) -> None:
         self._account = rationed
         self._client = client
-        self._name = name
+        self._read = read
         self._urgency = urgency
+        self._name = ""  # of the resource, once it was read
 
     async def read(self) -> Profile:
-        found = await self._account.read(self._urgency, lambda: self._client.profile(self._name))
-        if found is None:
-            raise Permanent(
-                f"the Traffic Manager profile {self._name} was deleted while it was being written",
-                reason="profile_missing",
-                remedy="create the profile again (routing method Weighted); its endpoints are written then",
-            )
+        found = await self._read()
+        self._name = found.name
         return found
 
-    async def claim(self, tags: Mapping[str, str], ttl: int | None) -> None:
-        await self._account.write(self._urgency, lambda: self._client.claim(self._name, tags, ttl))
+    async def claim(self, tags: Mapping[str, str]) -> None:
+        await self._account.write(self._urgency, lambda: self._client.claim(self._name, tags))
+
+    async def set_ttl(self, profile: Profile, ttl: int) -> None:
+        await self._account.write(self._urgency, lambda: self._client.set_ttl(profile, ttl))
 
     async def create(self, endpoint: Endpoint) -> None:
         await self._account.write(self._urgency, lambda: self._client.create(self._name, endpoint))

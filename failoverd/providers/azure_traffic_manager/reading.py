@@ -1,4 +1,4 @@
-"""Reads of profiles that are wanted at the same time, in one request.
+"""Reads of profiles that are wanted at the same time, in one request, those between the steps of a write among them.
 
 A policy knows a profile by the name that it answers for; Azure knows it by the name of the resource, which may differ
 and is found in the listing of the resource group. One request brings all of them, with their endpoints. A single one
@@ -26,10 +26,10 @@ class Reading:
         self._client = client
         self._scope = scope
         self._seen: dict[str, Profile] = {}
-        self._batches: Batcher[str, Profile | None] = Batcher(account.reads, self._read)
+        self._batches: Batcher[str, Profile | None] = Batcher(account.reads, self._read, changes=account.changes)
 
     async def __call__(self, target: Target, urgency: Urgency) -> Profile:
-        """The profile of the target's name. Raises Permanent when the resource group has none."""
+        """The profile of the target's name, as it stands after this call. Raises Permanent when there is none."""
         profile = await self._batches(target.key.name, urgency)
         if profile is None:
             raise Permanent(

@@ -3,11 +3,12 @@
 The API of Traffic Manager has no ETag, and no write that covers several endpoints. So:
 
 1. The profile is read and compared with what the plan was made from. If it differs, nothing is written.
-2. The claim: one PATCH of the profile sets the marker with the new generation, the TTL, and the tag `failoverd-writer`
-   to a name that no other write has.
+2. The claim: one PATCH of the profile sets the marker with the new generation, and the tag `failoverd-writer` to a name
+   that no other write has.
 3. Then, over and over: the profile is read, and one endpoint is written. When the claim is not ours any more, another
    writer came after us: we stop. What gains comes first, what loses last, so that the profile is never left without an
-   answer, and a write that stops in the middle leaves too many answers and not too few.
+   answer, and a write that stops in the middle leaves too many answers and not too few. The TTL comes after all of
+   them, in a request of its own: whatever it may be refused for, it keeps no traffic on a dead region.
 4. It is done when what was read is what was planned.
 
 Whoever claims last therefore wins, and the other stops, having sent at most one more request after that claim (it was
@@ -49,16 +50,19 @@ class Requests(Protocol):
 
     async def read(self) -> Profile: ...
 
-    async def claim(self, tags: Mapping[str, str], ttl: int | None) -> None:
-        """Replace the profile's tags, and its TTL unless that is None, in one request."""
+    async def claim(self, tags: Mapping[str, str]) -> None:
+        """Replace the profile's tags."""
+
+    async def set_ttl(self, profile: Profile, ttl: int) -> None:
+        """Replace the TTL of the profile, which was read so."""
 
     async def create(self, endpoint: Endpoint) -> None: ...
     async def update(self, endpoint: Endpoint) -> None:
         """Give the endpoint its weight and status, and leave the rest of it alone."""
 
 
-async def steer(plan: Plan, requests: Requests, writer: str) -> None:
-    """Make the profile answer with what the plan says.
+async def steer(plan: Plan, requests: Requests, writer: str) -> Profile:
+    """Make the profile answer with what the plan says. Returns it as it was read after the last write.
 
     Args:
         plan: what to write, and what has to stand there before.
@@ -73,24 +77,35 @@ async def steer(plan: Plan, requests: Requests, writer: str) -> None:
     found = await requests.read()
     if observe(plan.target, found) != replace(plan.before, token=""):
         raise _stale(plan)
-    await requests.claim(_claimed(found.tags, plan, writer), plan.after.ttl if plan.after.ttl != found.ttl else None)
+    await requests.claim(_claimed(found.tags, plan, writer))
     mine, before = writer if plan.marker_text is not None else "", found.tags
-    last, repeated = None, 0
-    for _ in range(_ROUNDS * (len(found.endpoints) + len(plan.after.answers)) + 1):
+    last: Endpoint | int | None = None
+    repeated = 0
+    for _ in range(_ROUNDS * (len(found.endpoints) + len(plan.after.answers) + 1) + 1):
         found = await requests.read()
-        if last is not None and not last.enabled and not found.answering:
+        if isinstance(last, Endpoint) and not last.enabled and not found.answering:
             await requests.update(replace(last, enabled=True))
         if found.writer != mine:
             raise _no_effect(plan) if found.tags == before else _overtaken(plan, found)
-        step = next_step(found, plan.after)
+        step = next_step(found, plan.after) or (plan.after.ttl if plan.after.ttl != found.ttl else None)
         if step is None:
-            return
+            return found
         repeated = repeated + 1 if step == last else 0
         if repeated == _PATIENCE:
             raise _no_effect(plan)
-        await (requests.create(step) if step.name not in found.endpoint_names else requests.update(step))
+        await _write(requests, found, step)
         last = step
     raise _unsettled(plan)
+
+
+async def _write(requests: Requests, found: Profile, step: Endpoint | int) -> None:
+    """An endpoint as it is to be, or the TTL."""
+    if not isinstance(step, Endpoint):
+        await requests.set_ttl(found, step)
+    elif step.name in found.endpoint_names:
+        await requests.update(step)
+    else:
+        await requests.create(step)
 
 
 def next_step(profile: Profile, wanted: RecordSet) -> Endpoint | None:

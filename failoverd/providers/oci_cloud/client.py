@@ -93,6 +93,10 @@ class _Trusting(oci.base_client.OCIHTTPAdapter):  # type: ignore[misc] # the SDK
         return super().send(request, **{**options, "verify": self._ca_file})
 
 
+def _nowhere(_: object) -> None:
+    """OCI redirects nobody: what does is a proxy or a portal, which is not followed, least of all with a signature."""
+
+
 class Connection:
     """The SDK's client, as the credentials are now."""
 
@@ -152,6 +156,7 @@ class Connection:
             )
         except (oci.exceptions.ClientError, OSError, ValueError) as error:
             raise _unusable(self._settings, error) from None
+        client.base_client.session.get_redirect_target = _nowhere
         if self._settings.ca_file is not None:
             client.base_client.session.mount("https://", _Trusting(self._settings.ca_file))
         return client

@@ -18,7 +18,7 @@ import urllib3.exceptions as http
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import unanswered, untrusted
+from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0
 """How long a resource is left alone that is in the middle of another change, when the answer does not say."""
@@ -106,12 +106,14 @@ def _ca_file(call: Call, error: OSError) -> Permanent:
 
 
 def _answered(call: Call, error: Any) -> ProviderError:  # noqa: ANN401 - the SDK has no types
-    status, code, text = int(error.status), str(error.code), str(error.message or "")[:_MAX_TEXT]
+    status, code, text = int(error.status), str(error.code or ""), str(error.message or "")[:_MAX_TEXT]
     said = f"{call}: {status} {code}: {text}"
     if status == _TOO_MANY_REQUESTS:
         return _throttled(call, error.headers)
     if status >= _SERVER_ERROR:
         return _failed(call, status, code)
+    if not code and status != _PRECONDITION_FAILED:  # each error of OCI has one
+        return not_the_cloud(call, status)
     if code in _BUSY:
         return _busy(said, error.headers)
     if code == "NotAuthenticated":

@@ -35,7 +35,7 @@ class OciDns:
         self._writing: dict[str, Writing] = {}
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-        return records.standing(target, await self._reading_of(target.zone)(target.key.name, urgency))
+        return records.standing(target, await self._reading_of(target.zone)(target, urgency))
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return records.normalise(desired)
@@ -46,7 +46,8 @@ class OciDns:
             raise sets.read_only(plan)
         change, urgency = change_of(plan), Urgency.of(plan)
         try:
-            await self._writing_of(plan.target.zone, client)(change, urgency)
+            with self._account.changes.under_way(plan.target):
+                await self._writing_of(plan.target.zone, client)(change, urgency)
         except Permanent as error:
             if error.reason not in DOUBTFUL:
                 raise

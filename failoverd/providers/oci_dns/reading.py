@@ -5,13 +5,15 @@ too many others (the top of the zone, above all) is asked for itself, and its ma
 page by page, answers everybody.
 
 What is read belongs to one version of the zone, for the ETag of its records says which one it is. When it changes in
-between, it is read again; a zone that never rests is read name by name.
+between, it is read again; a zone that never rests is read name by name. And when the first page shows that the zone is
+still what it was when it was last read as a whole, the other pages are what they were, too: they are not read again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from failoverd.core.errors import Transient
+from failoverd.core.records import Target
 from failoverd.ports import Urgency
 from failoverd.providers.oci_dns.client import PAGE, Page, Search
 from failoverd.providers.oci_dns.records import Record, marker_name
@@ -39,11 +41,12 @@ class Reading:
         self._zone = zone
         self._page = page
         self._size: int | None = None
-        self._batches: Batcher[str, Records] = Batcher(account.reads, self._send, splits=False)
+        self._known: tuple[str, Records] = "", ()  # the zone when it was last read as a whole, and its ETag
+        self._batches: Batcher[str, Records] = Batcher(account.reads, self._send, splits=False, changes=account.changes)
 
-    async def __call__(self, name: str, urgency: Urgency) -> Records:
+    async def __call__(self, target: Target, urgency: Urgency) -> Records:
         """Records among which are all of a name and of its marker, of one version of the zone. Raises ProviderError."""
-        return await self._batches(name, urgency)
+        return await self._batches(target.key.name, urgency, proof=self._account.changes.proves(target))
 
     async def _send(self, names: Sequence[str], ticket: Ticket) -> Sequence[Records]:
         whole = await self._whole(ticket, len(set(names)))
@@ -54,14 +57,21 @@ class Reading:
 
     async def _whole(self, ticket: Ticket, names: int) -> Records | None:
         """All records of the zone, or None when so few names are read with fewer requests."""
+        if names == 1:
+            return None
         for _ in range(_TRIES):
-            if names == 1 or (self._size is not None and _pages(self._size) > names):
+            if self._size is not None and _pages(self._size) > names and not self._known[0]:
                 return None
             first = await self._first(ticket, Search())
             self._size = first.total
+            etag, known = self._known
+            if first.etag and first.etag == etag:
+                return known
+            self._known = "", ()
             if _pages(first.total) <= names:
                 whole = await self._rest(ticket, Search(), first)
                 if whole is not None:
+                    self._known = first.etag, whole
                     return whole
         return None
 

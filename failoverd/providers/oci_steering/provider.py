@@ -39,6 +39,7 @@ class OciSteering:
         self._attachments: dict[str, Attachments] = {}
         self._seen: dict[Target, Standing] = {}
         self._orphans: dict[Target, str] = {}
+        self._cleared: set[Target] = set()
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         try:
@@ -127,13 +128,15 @@ class OciSteering:
     async def _write(self, plan: Plan, client: Writer) -> None:
         urgency = Urgency.of(plan)
         zone = await self._zone(plan.target.zone, urgency)
+        creating = Creating(self._account, client, self._settings.compartment, self._orphans, self._cleared)
         if not plan.before.token:
-            creating = Creating(self._account, client, self._settings.compartment, self._orphans)
             await creating(plan, zone)
             return
         policy = await self._base(plan, zone, urgency)
         body = change.update_of(plan, policy)
         await self._account.write(urgency, lambda: client.update(zone, policy.id, policy.etag, body))
+        if urgency is not Urgency.FAIL_OUT:  # then others may be waiting to leave a dead region
+            await creating.clear(plan, zone)
 
     async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> Policy:
         """The policy as the plan saw it. Raises Fenced when it is another version by now."""

@@ -16,7 +16,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Permanent
-from failoverd.providers.route53.errors import Call, edge
+from failoverd.providers.route53.errors import Call, edge, name_error
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
@@ -84,11 +84,13 @@ class Connection:
             max_pool_connections=THREADS,
         )
         session.set_default_client_config(config)  # the client that assumes a role takes it from here
-        return boto3.Session(botocore_session=session, region_name=settings.region).client(
+        client = boto3.Session(botocore_session=session, region_name=settings.region).client(
             "route53",
             endpoint_url=settings.endpoint,
             verify=str(settings.ca_file) if settings.ca_file is not None else None,
         )
+        client.meta.events.register("response-received", name_error)
+        return client
 
 
 class Reader:

@@ -4,6 +4,7 @@ A change that was sent and not answered may have taken effect, so it ends as `ou
 reading. An answer with an error code says that nothing was changed, except a server error, which says nothing.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import unanswered, untrusted
+from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
-_SERVER_ERROR = 500
+_REFUSED, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
 _BUSY_SECONDS = 1.0
 """How long a zone is left alone that is still busy with an earlier change, when the answer does not say."""
 
@@ -98,12 +99,31 @@ _CREDENTIALS = (
 
 # -- what was answered -------------------------------------------------------------------------------------------------
 
+_ROOT = re.compile(rb"<(?P<code>[A-Z][a-z]\w*)[\s/>]")
+_MESSAGE = re.compile(rb"<Message>(?P<text>[^<]*)</Message>")
+
+
+def name_error(response_dict: Mapping[str, Any] | None, parsed_response: dict[str, Any] | None, **_: object) -> None:
+    """Give an error its code and messages whose document has the code as its root, and no `<Error>`.
+
+    The reference of ChangeResourceRecordSets shows `<InvalidChangeBatch><Messages>` so; real answers mostly wrap it.
+    The SDK finds no code in it, and loses the messages when there are several. For its event `response-received`.
+    """
+    if response_dict is None or parsed_response is None or response_dict["status_code"] < _REFUSED:
+        return
+    error, body = parsed_response.setdefault("Error", {}), bytes(response_dict["body"])
+    root = _ROOT.search(body)
+    if error.get("Code") or root is None:
+        return
+    messages = (match["text"].decode(errors="replace").strip() for match in _MESSAGE.finditer(body))
+    error |= {"Code": root["code"].decode(), "Message": "; ".join(html.unescape(text) for text in messages)}
+
 
 def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
     meta = response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
     code, text = str(response["Error"].get("Code", "")), _harmless(str(response["Error"].get("Message", "")))
-    if code in _THROTTLED:
+    if code in _THROTTLED or status == _TOO_MANY:
         return _rate_limited(call, code, headers.get("retry-after"))
     if code in _MEANINGS:
         return _MEANINGS[code](f"{call}: {code}: {text}")
@@ -112,6 +132,13 @@ def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
     if code == "SignatureDoesNotMatch":
         said = f"{call}: {code}: {text}"
         return _clock_skewed(said) if "expired" in text or "not yet current" in text else _credentials_invalid(said)
+    if code in {"", str(status)} and status < _SERVER_ERROR:  # which is what the SDK says for want of a code
+        return not_the_cloud(call, status)
+    return _undefined(call, status, code, text)
+
+
+def _undefined(call: Call, status: int, code: str, text: str) -> ProviderError:
+    """What an answer means whose code says no more than its status."""
     if status >= _SERVER_ERROR:
         return Transient(
             f"{call}: it failed with {status} {code}" + ("; the change may have taken effect" if call.writes else ""),
@@ -144,7 +171,7 @@ def rejected(call: Call, text: str) -> ProviderError:
             reason="too_many_answers",
             remedy="remove record sets, or have the quota of the zone raised by AWS",
         )
-    if any(words in text for words in _CHANGED):
+    if not text or any(words in text for words in _CHANGED):  # without a word the batch is refused all the same
         stale = "_failoverd." in text
         return Fenced(
             f"{call}, for the {'marker' if stale else 'record'} is no longer what was read: {text}",

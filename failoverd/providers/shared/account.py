@@ -24,6 +24,7 @@ from typing import Final, TypeVar
 from failoverd.core.errors import ProviderError, RateLimited, Transient
 from failoverd.ports import Urgency
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket, UrgencySemaphore
+from failoverd.providers.shared.gathering import Changes
 from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED, patience
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Account:
     def __init__(self, reads: Rate, writes: Rate | None = None, *, threads: int = 8) -> None:
         self.reads = Bucket(reads)
         self.writes = Bucket(writes) if writes is not None else self.reads
+        self.changes = Changes(self.writes)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="account")
         self._threads = UrgencySemaphore(threads)
 

@@ -6,7 +6,8 @@ what is waited for as urgent as itself.
 
 Where an account allows few requests, one that is half empty delays everything after it. So there, a request also waits
 while others keep lining up, for no longer than a few requests take: a failing region is seen by one policy after the
-other, and what is read in pages becomes writes page by page. One that is full waits for nobody.
+other, and what is read in pages becomes writes page by page. One that is full waits for nobody. A read that many share
+also waits where nobody loses by it (`gathering.py`).
 
 A batch that the cloud rejects as a whole is split in halves until the bad record stands alone, so that it fails alone.
 A batch whose outcome is not known is not sent again: each caller finds out by reading what became of its own part.
@@ -22,6 +23,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited
 from failoverd.ports import Urgency
 from failoverd.providers.shared.account import TRIES, pause_after
 from failoverd.providers.shared.bucket import Bucket, Ticket
+from failoverd.providers.shared.gathering import Changes
 from failoverd.providers.shared.throttling import THROTTLED, Throttle, patience
 
 QUIET: Final = 2.0
@@ -33,6 +35,9 @@ LONGEST_LINGER: Final = 10.0
 SLOWEST: Final = 0.2
 """Seconds that a request is taken to cost at most, however few are allowed: traffic off a failed region cannot wait."""
 
+_GLANCE: Final = 0.02
+"""Seconds after which it is looked again whether it still pays to wait for others."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -41,11 +46,15 @@ Send = Callable[[Sequence[Item], Ticket], Awaitable[Sequence[Result | ProviderEr
 
 @dataclass(slots=True, eq=False)
 class _Wanted(Generic[Item, Result]):
-    """One caller's part, in line since `at`. `tried` counts requests that were throttled."""
+    """One caller's part, in line since `at`. `tried` counts requests that were throttled.
+
+    `proof`: it wants to see what it has written.
+    """
 
     item: Item
     urgency: Urgency
     at: float
+    proof: bool
     result: "asyncio.Future[Result]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     tried: int = 0
 
@@ -60,6 +69,7 @@ class Batcher(Generic[Item, Result]):
             Fenced or Permanent when nothing was done for any of the items.
         most: how many of these items, from the front, fit into one request; at least 1.
         splits: whether a rejection may concern some of the items only, so that it pays to send them in halves.
+        changes: for reads that one request answers the cheaper, the more there are: what is being changed meanwhile.
     """
 
     def __init__(
@@ -69,11 +79,13 @@ class Batcher(Generic[Item, Result]):
         most: Callable[[Sequence[Item]], int] = len,
         *,
         splits: bool = True,
+        changes: Changes | None = None,
     ) -> None:
         self._bucket = bucket
         self._send = send
         self._most = most
         self._splits = splits
+        self._changes = changes
         self._clock = asyncio.get_running_loop().time
         self._line: list[_Wanted[Item, Result]] = []
         self._joined = asyncio.Event()
@@ -83,14 +95,14 @@ class Batcher(Generic[Item, Result]):
         self._ticket: Ticket | None = None
         self._worker: asyncio.Task[None] | None = None
 
-    async def __call__(self, item: Item, urgency: Urgency) -> Result:
-        """The result for this item.
+    async def __call__(self, item: Item, urgency: Urgency, *, proof: bool = False) -> Result:
+        """The result for this item. `proof`: a read of what its caller has written.
 
         Raises:
             ProviderError: what its request came to.
         """
         self._joined_at = self._clock()
-        wanted: _Wanted[Item, Result] = _Wanted(item, urgency, self._joined_at)
+        wanted: _Wanted[Item, Result] = _Wanted(item, urgency, self._joined_at, proof)
         self._line.append(wanted)
         self._joined.set()
         if self._ticket is not None:
@@ -135,14 +147,22 @@ class Batcher(Generic[Item, Result]):
         return False
 
     async def _linger(self) -> None:
-        """Let others join while requests are scarce, until nobody does, the request is full, or it takes too long."""
+        """Let others join until it does not pay any more, or the request is full."""
         interval = min(self._bucket.interval, SLOWEST)
-        latest = min(wanted.at for wanted in self._line) + LONGEST_LINGER * interval
-        while self._bucket.scarce and not self._full():
-            pause = min(latest, self._joined_at + QUIET * interval) - self._clock()
+        while not self._full():
+            pause = self._latest(interval) - self._clock()
             if pause <= 0.0:
                 return
-            await asyncio.sleep(min(pause, interval / 2))
+            await asyncio.sleep(min(pause, max(interval / 2, _GLANCE)))
+
+    def _latest(self, interval: float) -> float:
+        """Until when others may join, as things are now. `interval`: seconds that a request is taken to cost."""
+        begun = latest = min(wanted.at for wanted in self._line)
+        if self._bucket.scarce:
+            latest = min(begun + LONGEST_LINGER * interval, self._joined_at + QUIET * interval)
+        if self._changes is not None:
+            latest = max(latest, begun + self._changes.patience(proofs=all(wanted.proof for wanted in self._line)))
+        return latest
 
     def _full(self) -> bool:
         return self._most([wanted.item for wanted in self._line]) < len(self._line)

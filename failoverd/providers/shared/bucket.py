@@ -50,6 +50,13 @@ class Bucket:
         earned = (self._clock() - self._at) * self._rate.per_second
         return min(self._rate.burst, self._tokens + earned) < PLENTY
 
+    @property
+    def backlog(self) -> float:
+        """Seconds until even the most urgent newcomer would be served: those who are as urgent came before it."""
+        tokens = self._tokens + (self._clock() - self._at) * self._rate.per_second
+        before = sum(1 for urgency, _, turn in self._line if urgency is Urgency.FAIL_OUT and not turn.done())
+        return max(0.0, (before + 1.0 - tokens) * self.interval)
+
     def pause(self, seconds: float) -> None:
         """The cloud asked for silence. Who would wait for its end too long is sent away."""
         self._throttle.ask(seconds, self._clock())

@@ -1,8 +1,10 @@
 """Requests to a cloud that nobody answered. A write among them may have taken effect, and is never sent again."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from failoverd.core.errors import Permanent, Transient
+
+_INVALID: Final = "answer_invalid"
 
 
 class Call(Protocol):
@@ -23,6 +25,16 @@ def unanswered(call: Call, why: str, reason: str) -> Transient:
         reason="outcome_unknown",
         remedy="nothing to do: the record is read again before anything else is written",
     )
+
+
+def not_the_cloud(call: Call, status: int) -> Transient:
+    """Whoever answered did not speak as the cloud does: a proxy's page, an empty body, JSON without an error code.
+
+    So its status says nothing of the request: a proxy may have passed on a write before it gave up.
+    """
+    found = unanswered(call, f"what answered {status} is not the cloud: no error code of its own is in it", _INVALID)
+    remedy = "see which proxy, gateway or firewall answers in its place, and let this host through"
+    return Transient(found.detail, reason=found.reason, remedy=remedy)
 
 
 def untrusted(call: Call) -> Permanent:
