@@ -19,6 +19,7 @@ _MOST_OF_LEAST = {
     "azure_dns": 1.3,
     "azure_traffic_manager": 4.0,
     "oci_dns": 1.3,
+    "rfc2136": 1.3,
 }
 """Reads and writes, of the least of them."""
 
