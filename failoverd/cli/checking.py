@@ -1,11 +1,10 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 from failoverd.app import kinds, unfit
-from failoverd.cli.failing import print_json
+from failoverd.cli.failing import print_json, print_text
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
@@ -43,10 +42,9 @@ def check_files(config: Path, output: Output, *, on_site: bool = False) -> Exit:
         plain = [diagnostic.plain() for diagnostic in diagnostics]
         print_json({"ok": not failed, "policies": policies, "diagnostics": plain})
     else:
-        for diagnostic in diagnostics:
-            sys.stdout.write(diagnostic.render() + "\n")
-        sys.stdout.write(shown("".join(missing), lines=True))
-        sys.stdout.write(_verdict(policies, len(diagnostics) + len(missing), failed=failed))
+        said = [*(diagnostic.render() + "\n" for diagnostic in diagnostics), *missing]
+        verdict = _verdict(policies, len(said), failed=failed)
+        print_text(shown("".join([*said, verdict]), lines=True))
     return Exit.FAILED if failed else Exit.FINE
 
 

@@ -12,8 +12,9 @@ import failoverd
 from failoverd.app import Daemon, read_config
 from failoverd.cli.checking import check_files
 from failoverd.cli.demo import scenario, view
-from failoverd.cli.failing import print_json, told
+from failoverd.cli.failing import not_printed, print_json, print_text, told
 from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption
+from failoverd.cli.streams import ready
 from failoverd.core.events import Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
 
@@ -21,12 +22,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__d
 
 
 def main() -> None:
-    app()
+    ready()
+    try:
+        app()
+    except OSError as error:  # commands tell theirs: what is left is that --help or --version cannot be printed
+        sys.exit(not_printed(error))
 
 
 def _version(on: bool) -> None:
     if on:
-        sys.stdout.write(f"failoverd {failoverd.__version__}\n")
+        print_text(f"failoverd {failoverd.__version__}\n")
         raise typer.Exit
 
 

@@ -3,12 +3,14 @@
 Only how to ask stands here. What a verb does is imported when it is chosen, so that `--help` is there at once.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption
+from failoverd.cli.streams import ready
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,7 +25,13 @@ PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only t
 
 
 def main() -> None:
-    app()
+    ready()
+    try:
+        app()
+    except OSError as error:  # verbs tell theirs: what is left is that --help cannot be printed
+        from failoverd.cli.failing import not_printed
+
+        sys.exit(not_printed(error))
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """What the verbs of `failoverctl` do. `operator.py` says how they are asked, and imports this when one is chosen."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.console import Console
 from failoverd.app import session
 from failoverd.cli import importing, planning
 from failoverd.cli.checking import check_files, json_schema
-from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.failing import Screen, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
@@ -33,7 +32,7 @@ from failoverd.operations.session import Session, actor
 from failoverd.ports import Access
 from failoverd.settings import parse_name
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
 def check(config: Path, output: Output) -> Exit:
@@ -62,7 +61,7 @@ def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, r
 def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
     file = PlanFile(PLAN_VERSION, time.time(), actor(), pending)
     try:
-        out.write_text(dump(file, indent=2) + "\n")
+        out.write_text(dump(file, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise FailoverdError(
             f"the plan cannot be written to {out}: {error.strerror}",
@@ -162,7 +161,7 @@ def import_record(
             print_json({"policy": imported.policy, "unlisted": list(imported.unlisted), "text": imported.text})
             return Exit.FINE
         if out is None:
-            sys.stdout.write(shown(imported.text, lines=True))
+            print_text(shown(imported.text, lines=True))
         _say_next(config, imported, out)
     return Exit.FINE
 
@@ -188,7 +187,7 @@ def _regions_by_answer(pairs: Sequence[str]) -> dict[str, str]:
 
 def _write_new(out: Path, text: str) -> None:
     try:
-        with out.open("x") as file:
+        with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise FailoverdError(

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
-from failoverd.cli.failing import print_json, told
+from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Page
 from failoverd.cli.views.times import ago, clock
@@ -30,7 +30,7 @@ from failoverd.operations.overview import as_json, daemon_state, overview
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
 def status(config: Path, output: Output) -> None:

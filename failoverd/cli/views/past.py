@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.failing import Screen, print_json, told, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.times import clock
@@ -21,7 +21,7 @@ from failoverd.operations.why import Explanation
 from failoverd.settings import parse_duration
 from failoverd.store.reading import Reading
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
 def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
