@@ -10,7 +10,7 @@ from rich.console import Console
 
 import failoverd
 from failoverd.app import Daemon, read_config
-from failoverd.cli.checking import check_files
+from failoverd.cli.checking import check_everything
 from failoverd.cli.demo import scenario, view
 from failoverd.cli.failing import not_printed, print_json, print_text, told
 from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption
@@ -53,7 +53,7 @@ def run(
 ) -> None:
     """Probe, decide, and keep the records as the policies want them, until SIGTERM. SIGHUP reads the files again."""
     if check_only:
-        raise typer.Exit(check_files(config, Output.TEXT, on_site=True))
+        raise typer.Exit(check_everything(config, Output.TEXT, on_site=True))
     with told():
         settings = read_config(config)
         logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)

@@ -35,11 +35,24 @@ def main() -> None:
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+        ),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import verbs
 
-    raise typer.Exit(verbs.check(config, output))
+    source = context.get_parameter_source("config")
+    named = source is not None and source.name == "COMMANDLINE"
+    raise typer.Exit(verbs.check(paths or [], config, output, named=named))
 
 
 @app.command()

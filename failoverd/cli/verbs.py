@@ -11,7 +11,7 @@ from rich.console import Console
 
 from failoverd.app import session
 from failoverd.cli import importing, planning
-from failoverd.cli.checking import check_files, json_schema
+from failoverd.cli.checking import check_everything, check_paths, json_schema
 from failoverd.cli.failing import Screen, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import say, shown
@@ -35,8 +35,11 @@ from failoverd.settings import parse_name
 console = Screen(highlight=False)
 
 
-def check(config: Path, output: Output) -> Exit:
-    return check_files(config, output)
+def check(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
+    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    if not paths:
+        return check_everything(config, output)
+    return check_paths(paths, config if named else None, output)
 
 
 def schema(kind: FileKind) -> None:
