@@ -108,5 +108,4 @@ def _verdict(policies: Sequence[str], found: int, *, failed: bool) -> str:
     names = ", ".join(policies) or "none"
     if failed:
         return f"{found} problems; {len(policies)} policies are sound: {names}\n"
-    warnings = f" ({found} worth a look)" if found else ""
-    return f"fine{warnings}: {len(policies)} policies: {names}\n"
+    return f"fine: {len(policies)} policies: {names}{f'; {found} warnings' if found else ''}\n"

@@ -107,7 +107,7 @@ class Code(StrEnum):
     TOO_LITTLE_CAPACITY = "FD405", "the regions together cannot carry the demand"
     IDLE_DEPENDENCY = "FD406", "no region depends on a dependency"
     SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
-    SAID_BY_MEMBERSHIP = "FD408", "a region that is DEGRADED keeps its traffic, for weights are membership"
+    UNHEEDED = "FD408", "a check asks for less traffic, and a region that is DEGRADED keeps all of its own"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -21,7 +21,7 @@ from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
 from failoverd.config.drafts import Draft, ProviderEntry, assumed_providers, draft_of, providers_of, sentinels_of
 from failoverd.config.files import fingerprint, policy_files, settled, stamp
 from failoverd.config.inline import inline_secrets
-from failoverd.config.losses import losses
+from failoverd.config.losses import losses, unheeded
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
@@ -330,7 +330,7 @@ def _judged(
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):
         policy = build(draft, inventory, providers, _source(draft, inventory))
-        diagnostics = in_order((*diagnostics, *losses(policy, document)))
+        diagnostics = in_order((*diagnostics, *losses(policy, document), *unheeded(policy, document)))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))
     return _Judged(document.file, named if isinstance(named, str) else "", sound, diagnostics)
