@@ -28,7 +28,7 @@ from failoverd.operations.planning import (
     apply_plan,
     make_plans,
 )
-from failoverd.operations.session import Session, actor
+from failoverd.operations.session import Session, actor, unknown
 from failoverd.ports import Access
 from failoverd.settings import parse_name
 
@@ -76,9 +76,9 @@ def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
 async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[PlanFinding]:
     async with session(config, Access.READ) as at_work:
         chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
-        unknown = returning - {region.name for policy in chosen for region in policy.regions}
-        if unknown:
-            raise ConfigError(f"no policy has a region {', '.join(sorted(unknown))}", reason="region_unknown")
+        regions = sorted({region.name for policy in chosen for region in policy.regions})
+        for name in sorted(returning.difference(regions)):
+            raise unknown("region in these policies", name, regions, "region_unknown")
         return await make_plans(at_work, chosen, returning)
 
 

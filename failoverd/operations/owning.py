@@ -7,9 +7,9 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import adopted, disowned
 from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
+from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, Target
-from failoverd.operations.session import Session, actor
+from failoverd.operations.session import Session, actor, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ async def disown_record(session: Session, policy: Policy, name: str) -> list[Own
 
 
 def _targets(policy: Policy, name: str) -> list[Target]:
-    targets = [target for target in policy.targets if target.key.name == name]
+    targets = [target for target in policy.targets if target.key.name == name.lower().removesuffix(".")]
     if not targets:
-        names = ", ".join(sorted({record.key.name for record in policy.records}))
-        raise ConfigError(f"policy {policy.name} has no record {name!r}; it has: {names}", reason="record_unknown")
+        names = sorted({record.key.name for record in policy.records})
+        raise unknown(f"record in policy {policy.name}", name, names, "record_unknown")
     return targets
 
 
