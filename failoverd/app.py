@@ -21,7 +21,8 @@ from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
-from failoverd.core.status import Heartbeat, Status
+from failoverd.core.status import Heartbeat, Overview, Status
+from failoverd.operations.overview import headline
 from failoverd.operations.session import Session
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
 from failoverd.reloader import Reloader
@@ -417,10 +418,8 @@ class Daemon:
         return [beat, self._engine.board.vantage(), self._engine.probing.status(), *self._engine.runner.overview()]
 
     def _status(self) -> str:
-        names = sorted(self._engine.runner.policies)
-        troubled = [name for name in names if self._engine.incidents.current(name) is not None]
-        words = f"{len(names)} policies"
-        return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"
+        """The headline of `failoverctl status`."""
+        return headline(Overview.of([self._engine.board.vantage(), *self._engine.runner.standing()]))
 
     def _signals(self) -> "_Signals":
         return _Signals(

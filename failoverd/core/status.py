@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from failoverd.core.reasons import LimitCheck, Reason
+from failoverd.core.reasons import Cause, LimitCheck, Reason
 from failoverd.core.records import Target
 
 
@@ -44,6 +44,11 @@ class TargetStatus:
     remedy: str = ""
     manual: str = ""
     until: float | None = None
+
+    @property
+    def keeps_dead(self) -> bool:
+        """Whether a limit keeps something that is down in the answer."""
+        return self.state is TargetState.LIMITED and self.cause == Cause.FAILING_OUT
 
 
 @dataclass(frozen=True, slots=True)
