@@ -17,7 +17,7 @@ from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
-from failoverd.core.records import Policy, RecordType
+from failoverd.core.records import RecordType
 from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
     PLAN_VERSION,
@@ -119,20 +119,17 @@ async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attem
 
 
 def adopt(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, adopt_record)
+    return _own(config, lambda at_work: adopt_record(at_work, at_work.policy(policy), name))
 
 
 def disown(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, disown_record)
+    return _own(config, lambda at_work: disown_record(at_work, policy, name))
 
 
-_Owning = Callable[[Session, Policy, str], Awaitable[list[Owned]]]
-
-
-def _own(config: Path, policy: str, name: str, work: _Owning) -> Exit:
+def _own(config: Path, work: Callable[[Session], Awaitable[list[Owned]]]) -> Exit:
     async def run() -> list[Owned]:
         async with session(config, Access.WRITE) as at_work:
-            return await work(at_work, at_work.policy(policy), name)
+            return await work(at_work)
 
     with told():
         adoptions = asyncio.run(run())

@@ -80,11 +80,15 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file, or a whole directory, that does not load. `policies` names what runs from it, and goes on."""
+    """A file, or a whole directory, that does not load. `policies` names what runs from it, and goes on.
+
+    `named` is how the file calls its policy, if it can be read so far.
+    """
 
     file: str
     policies: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +266,7 @@ def _sifted(judged: list[_Judged], about: tuple[Diagnostic, ...], running: Mappi
     policies = {policy.name: policy for policy in sound if policy.source.file not in lost}
     problems = {each.file: in_order((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
     rejected = {
-        each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file])
+        each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file], each.named)
         for each in judged
         if each.file in unsound or each.file in lost
     }
@@ -359,7 +363,9 @@ def _all_rejected(
 ) -> PolicySet:
     """Without an inventory no policy can be understood, so all of them stay as they are."""
     rejected = {
-        each.file: Rejected(each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)))
+        each.file: Rejected(
+            each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)), each.named
+        )
         for each in judged
     }
     everything = (*about_inventory, *(diagnostic for each in judged for diagnostic in each.diagnostics))

@@ -23,6 +23,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         regions=reading.regions(),
         endpoints=reading.endpoints(healthy=healthy),
         targets=reading.targets(),
+        orphans=reading.orphans(),
     )
 
 
@@ -50,6 +51,7 @@ def headline(found: Overview) -> str:
         _about("incident", [each.policy for each in found.policies if each.incident_id]),
         _about("held by a limit", _policies(each for each in limited if not each.keeps_dead)),
         _about("edited by hand", _policies(by_state.get(TargetState.DRIFTED, ()))),
+        _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
         _about("without a verdict", _unknown(found)),
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]

@@ -18,6 +18,7 @@ from failoverd.core.records import Check, Policy, Target
 from failoverd.ports import Clock, Prober, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.orphans import Claims, Orphans
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 from failoverd.telemetry import prose
@@ -47,6 +48,8 @@ class Session:
         equip: probers for some checks of a policy (or of the sentinels), by the name of the check. Raises ConfigError.
         clock: the time.
         events: what was told in this session.
+        orphans: records of ours that no policy names any more.
+        claims: what the policy files name.
         fresh: whether a daemon is alive, so that what it said of the regions' past is believed.
     """
 
@@ -60,6 +63,8 @@ class Session:
     clock: Clock
     events: list[Event]
     fresh: bool
+    orphans: Orphans
+    claims: Claims
     patience: _Patience = field(default_factory=_Patience)
 
     def policy(self, name: str) -> Policy:

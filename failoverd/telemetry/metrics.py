@@ -136,6 +136,7 @@ def _health(found: Overview) -> Iterator[Metric]:
         "failoverd_failover_held", "1 while a limit keeps something that is down in an answer.", labels=("policy",)
     )
     isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
+    orphans = GaugeMetricFamily("failoverd_orphaned_records", "Records of ours that no policy file names any more.")
     for region in found.regions:
         labels = (region.policy, region.record_type, region.region)
         score.add_metric(labels, region.score / WHOLE)
@@ -144,9 +145,10 @@ def _health(found: Overview) -> Iterator[Metric]:
     for policy in found.policies:
         incident.add_metric((policy.policy,), bool(policy.incident_id))
         held.add_metric((policy.policy,), policy.policy in kept)
+    orphans.add_metric((), len(found.orphans))
     if found.vantage is not None:
         isolated.add_metric((), len(found.vantage.isolated))
-    yield from (score, state, incident, held, isolated)
+    yield from (score, state, incident, held, isolated, orphans)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
