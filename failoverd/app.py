@@ -21,14 +21,16 @@ from failoverd.core.errors import ConfigError, JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
-from failoverd.core.status import Heartbeat, Status
+from failoverd.core.status import Heartbeat, Overview, Status
+from failoverd.operations.overview import headline
 from failoverd.operations.session import Session
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
-from failoverd.reloader import Reloader
+from failoverd.reloader import Reloader, claims_of
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
@@ -163,11 +165,12 @@ async def session(path: Path, access: Access) -> AsyncIterator[Session]:
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append)
         states.resume(await writer.protect(journal.states(), reads=True) or (), ())
+        found = load_policies(config, known, running={})
         prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
         try:
             yield Session(
                 config=config,
-                policies=load_policies(config, known, running={}).policies,
+                policies=found.policies,
                 providers=provider_set(config, access, stack, beside_daemon=True),
                 states=states,
                 journal=writer,
@@ -176,6 +179,8 @@ async def session(path: Path, access: Access) -> AsyncIterator[Session]:
                 clock=clock,
                 events=events,
                 fresh=_alive(config.journal, clock()),
+                orphans=Orphans(journal, writer, list[Event]().append, clock),  # the daemon has told of them
+                claims=claims_of(found, {}),
             )
         finally:
             await prover.close()
@@ -236,6 +241,7 @@ class Daemon:
             self._reloader = Reloader(
                 self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
+            self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
             await self._resume()
             await self._expose(config, stack)
             with self._signals():
@@ -270,6 +276,8 @@ class Daemon:
             await self._reloader.load()
         await self._engine.writer.update_status(self._engine.runner.overview())
         await self._engine.writer.protect(self._journal.retain(set(self._engine.runner.policies), self._clock()))
+        forgetful = [name for name, provider in self.providers.items() if provider.in_daemon]
+        await self._orphans.look(self._reloader.claims, forgetful)
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -336,7 +344,7 @@ class Daemon:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
     def _told_by_metrics(self) -> list[Status]:
-        return [self._engine.board.vantage(), *self._engine.runner.statuses()]
+        return [self._engine.board.vantage(), self._orphans.status, *self._engine.runner.statuses()]
 
     async def _watch_sentinels(self, config: Config) -> None:
         if not config.sentinels:
@@ -364,6 +372,7 @@ class Daemon:
             self._notifier.reloading()
             try:
                 await self._reloader.reload()
+                await self._orphans.look(self._reloader.claims)
                 await self._engine.writer.update_status(self._engine.runner.overview())
             finally:
                 self._notifier.ready(self._status())
@@ -401,6 +410,8 @@ class Daemon:
 
     async def _tick(self) -> None:
         self._engine.runner.tick()
+        if self._orphans.status.records:  # `disown` in another process ends it
+            await self._orphans.look(self._reloader.claims)
 
     async def _beat(self) -> None:
         self._notifier.watchdog()
@@ -417,10 +428,9 @@ class Daemon:
         return [beat, self._engine.board.vantage(), self._engine.probing.status(), *self._engine.runner.overview()]
 
     def _status(self) -> str:
-        names = sorted(self._engine.runner.policies)
-        troubled = [name for name in names if self._engine.incidents.current(name) is not None]
-        words = f"{len(names)} policies"
-        return f"{words}, incidents: {', '.join(troubled)}" if troubled else f"{words}, all well"
+        """The headline of `failoverctl status`."""
+        whole = [self._engine.board.vantage(), self._orphans.status, *self._engine.runner.standing()]
+        return headline(Overview.of(whole))
 
     def _signals(self) -> "_Signals":
         return _Signals(

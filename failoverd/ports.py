@@ -111,7 +111,8 @@ class ProviderKind:
     """What `providers/<kind>.py` exports as `KIND`: enough to check a policy without opening a connection.
 
     `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before. `in_daemon` says
-    that it lives in the daemon's own memory, so that other processes can only read it.
+    that it lives in the daemon's own memory, so that other processes can only read it. `sdk` names the modules that
+    it imports when it opens, and `extra` the extra of failoverd's installation that brings them.
     """
 
     name: str
@@ -119,6 +120,8 @@ class ProviderKind:
     capabilities: Capabilities
     open: Callable[[str, Any, Access], AbstractAsyncContextManager[Provider]]
     in_daemon: bool = False
+    sdk: tuple[str, ...] = ()
+    extra: str = ""
 
 
 Tell = Callable[[ProbeResult], None]

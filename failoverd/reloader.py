@@ -15,10 +15,22 @@ from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit, Kinds, Prober
+from failoverd.runtime.orphans import Claims
 from failoverd.runtime.policy_runner import PolicyRunner
 
 _TOGETHER: Final = 32
 """Policies that are set up together: to go to a thread and back costs more than to set one up."""
+
+
+def claims_of(found: PolicySet, running: Mapping[str, Policy]) -> Claims:
+    """What the files name, those included that run on because a newer file does not load."""
+    policies = [*found.policies.values(), *running.values()]
+    return Claims(
+        targets=frozenset(target for policy in policies for target in policy.targets),
+        unsure=frozenset(each.named for each in found.rejected.values()),
+        whole=all(each.named or each.policies for each in found.rejected.values()),
+    )
+
 
 Equip = Callable[[Policy], Mapping[str, Prober]]
 """The probers of a policy's checks. Reads files; raises ConfigError when a check cannot be set up here."""
@@ -48,6 +60,8 @@ class Reloader:
         self._deferred: tuple[str, ...] = ()
         self._told: dict[str, tuple[str, ...]] = {}
         self._refused: dict[str, Policy] = {}
+        self.claims = Claims()
+        """What the files named when they were read last."""
 
     def waits(self) -> bool:
         """Whether a policy loads and still could not be taken up, so that `retry` may help."""
@@ -109,6 +123,7 @@ class Reloader:
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
+        self.claims = claims_of(found, self._runner.policies)
 
     async def _take_up_all(self, policies: Sequence[Policy]) -> None:
         """A few at a time, so that what runs is not kept waiting; who waits for a write under way holds up nobody."""

@@ -1,15 +1,20 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
-import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from failoverd.app import kinds, unfit
-from failoverd.cli.failing import print_json
+from failoverd.cli.failing import print_json, print_text, told
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
+from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
+from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
-from failoverd.config.loader import load_config, load_policies
+from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
+from failoverd.config.machine import CREDENTIALS, lacking
+from failoverd.core.errors import ConfigError
 
 
 def json_schema(kind: FileKind) -> dict[str, Any]:
@@ -23,34 +28,84 @@ def json_schema(kind: FileKind) -> dict[str, Any]:
             return config_schema(kinds())
 
 
-def check_files(config: Path, output: Output, *, on_site: bool = False) -> Exit:
+def check_everything(config: Path, output: Output, *, on_site: bool = False) -> Exit:
     """Load everything as the daemon would, without opening a connection, and print every diagnostic.
 
-    `on_site`: this is where the daemon is to run, so that what it needs of the machine is looked at, too.
+    What the daemon needs of this machine is looked at, too. `on_site`: this is how the daemon itself is to run, so that
+    what it lacks is an error in any case; otherwise somebody else asks, who may see less than the service.
     """
-    loaded = load_config(config, kinds())
-    diagnostics = list(loaded.diagnostics)
-    policies: list[str] = []
-    missing: list[str] = []
-    if loaded.config is not None:
-        found = load_policies(loaded.config, kinds(), running={})
-        diagnostics.extend(found.diagnostics)
-        unable = list(unfit(loaded.config, found.policies.values())) if on_site else []
-        missing = [f"error: {error.detail} ({error.reason})\n  {error.remedy}\n" for _, error in unable]
-        policies = sorted(set(found.policies) - {owner for owner, _ in unable})
-    failed = bool(missing) or any(diagnostic.is_error for diagnostic in diagnostics)
+    with told():
+        loaded = load_config(config, kinds())
+        diagnostics = list(loaded.diagnostics)
+        policies: list[str] = []
+        if loaded.config is not None:
+            found = load_policies(loaded.config, kinds(), running={})
+            unable = list(unfit(loaded.config, found.policies.values()))
+            lacks = [*lacking(loaded.config), *(_unfit(loaded.config, found, *each) for each in unable)]
+            diagnostics += found.diagnostics
+            diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
+            held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
+            policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
+        return _told(diagnostics, policies, output)
+
+
+def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> Exit:
+    """Print what is wrong with these files and folders, held against the `config`, if there is one.
+
+    Neither a daemon nor this machine has anything to do with it.
+    """
+    with told():
+        configs = [path for path in paths if _is_configuration(path)]
+        diagnostics = [each for path in configs for each in load_config(path, kinds()).diagnostics]
+        loaded = load_config(config, kinds()) if config is not None else None
+        if loaded is not None:
+            diagnostics += loaded.diagnostics
+        policies: list[str] = []
+        if loaded is None or loaded.config is not None:
+            rest = [path for path in paths if path not in configs]
+            found = load_paths(rest, kinds(), loaded.config if loaded is not None else None)
+            diagnostics += found.diagnostics
+            policies = sorted(found.policies)
+        return _told(diagnostics, policies, output)
+
+
+def _is_configuration(path: Path) -> bool:
+    """Whether it is a daemon's own file, by what it says: `failoverctl check *.yaml` may name it, too."""
+    document = read(path).document if path.is_file() else None
+    return document is not None and document.knows(("providers",)) and not document.knows(("policy",))
+
+
+def _unfit(config: Config, found: PolicySet, owner: str, error: ConfigError) -> Diagnostic:
+    """Somebody else than the service may not be permitted to read what a check needs."""
+    policy = found.policies.get(owner)
+    seen = policy is None or not isinstance(_origin(error), PermissionError)
+    severity = Severity.ERROR if seen and CREDENTIALS not in error.detail else Severity.WARNING
+    place = policy.source.file if policy is not None else str(config.file)
+    return replace(
+        about_file(Code.CHECK_UNFIT, place, f"{error.detail} ({error.reason})", error.remedy), severity=severity
+    )
+
+
+def _origin(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output) -> Exit:
+    found = in_order(diagnostics)
+    failed = any(each.is_error for each in found)
     if output is Output.JSON:
-        plain = [diagnostic.plain() for diagnostic in diagnostics]
-        print_json({"ok": not failed, "policies": policies, "diagnostics": plain})
+        print_json({"ok": not failed, "policies": policies, "diagnostics": [each.plain() for each in found]})
     else:
-        for diagnostic in diagnostics:
-            sys.stdout.write(diagnostic.render() + "\n")
-        sys.stdout.write(shown("".join(missing), lines=True))
-        sys.stdout.write(_verdict(policies, len(diagnostics) + len(missing), failed=failed))
+        said = [each.render() for each in found]
+        verdict = _verdict(policies, len(found), failed=failed)
+        print_text(shown("\n".join([*said, verdict]), lines=True))
     return Exit.FAILED if failed else Exit.FINE
 
 
-def _verdict(policies: list[str], found: int, *, failed: bool) -> str:
+def _verdict(policies: Sequence[str], found: int, *, failed: bool) -> str:
+    names = ", ".join(policies) or "none"
     if failed:
-        return f"{found} problems; {len(policies)} policies are sound: {', '.join(policies) or 'none'}\n"
-    return f"fine: {len(policies)} policies: {', '.join(policies) or 'none'}\n"
+        return f"{found} problems; {len(policies)} policies are sound: {names}\n"
+    return f"fine: {len(policies)} policies: {names}{f'; {found} warnings' if found else ''}\n"

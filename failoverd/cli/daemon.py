@@ -10,10 +10,11 @@ from rich.console import Console
 
 import failoverd
 from failoverd.app import Daemon, read_config
-from failoverd.cli.checking import check_files
+from failoverd.cli.checking import check_everything
 from failoverd.cli.demo import scenario, view
-from failoverd.cli.failing import print_json, told
+from failoverd.cli.failing import not_printed, print_json, print_text, told
 from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption
+from failoverd.cli.streams import ready
 from failoverd.core.events import Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
 
@@ -21,12 +22,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__d
 
 
 def main() -> None:
-    app()
+    ready()
+    try:
+        app()
+    except OSError as error:  # commands tell theirs: what is left is that --help or --version cannot be printed
+        sys.exit(not_printed(error))
 
 
 def _version(on: bool) -> None:
     if on:
-        sys.stdout.write(f"failoverd {failoverd.__version__}\n")
+        print_text(f"failoverd {failoverd.__version__}\n")
         raise typer.Exit
 
 
@@ -48,7 +53,7 @@ def run(
 ) -> None:
     """Probe, decide, and keep the records as the policies want them, until SIGTERM. SIGHUP reads the files again."""
     if check_only:
-        raise typer.Exit(check_files(config, Output.TEXT, on_site=True))
+        raise typer.Exit(check_everything(config, Output.TEXT, on_site=True))
     with told():
         settings = read_config(config)
         logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)

@@ -1,5 +1,6 @@
 """How a verb ends: its failure in its own words, its result as JSON."""
 
+import errno
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
+from rich.console import Console
 
 from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown, shown_json
@@ -19,7 +21,9 @@ UNSOUND: Final = "some files do not load; failoverctl check says why"
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
-    print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+    """Whatever standard output cannot say is escaped, so that it means the same in every encoding."""
+    wide = (sys.stdout.encoding or "").lower().startswith("utf")
+    print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=not wide)) + "\n")
 
 
 def print_text(text: str) -> None:
@@ -38,17 +42,30 @@ def printing() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except OSError as error:
-        where = f"standard output{_named(sys.stdout.fileno())}"
-        _let_go_of_output()
-        if not isinstance(error, BrokenPipeError):
-            _tell(
-                FailoverdError(
-                    f"{where} cannot be written: {error.strerror}",
-                    reason="output_unwritable",
-                    remedy="free space there, or send the output elsewhere; what the command did until now stays done",
-                )
+        raise typer.Exit(not_printed(error)) from error
+
+
+class Screen(Console):
+    """Standard output for people. What is printed arrives, or ends the command: see `printing`."""
+
+    def print(self, *objects: Any, **how: Any) -> None:  # noqa: ANN401 - as rich has it
+        with printing():
+            super().print(*objects, **how)
+
+
+def not_printed(error: OSError) -> Exit:
+    """Say why standard output cannot be written, and let go of it. A reader that has gone is no failure to tell."""
+    where = "standard output" if error.errno == errno.EBADF else f"standard output{_named(sys.stdout.fileno())}"
+    _let_go_of_output()
+    if not isinstance(error, BrokenPipeError):
+        _tell(
+            FailoverdError(
+                f"{where} cannot be written: {error.strerror}",
+                reason="output_unwritable",
+                remedy="free space there, or send the output elsewhere; what the command did until now stays done",
             )
-        raise typer.Exit(Exit.FAILED) from error
+        )
+    return Exit.FAILED
 
 
 def _named(descriptor: int) -> str:

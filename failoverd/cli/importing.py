@@ -23,7 +23,7 @@ from failoverd.core.records import (
     Target,
     Weights,
 )
-from failoverd.operations.session import Session
+from failoverd.operations.session import Session, unknown
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")
@@ -93,9 +93,7 @@ async def import_record(session: Session, wanted: Wanted) -> Imported:
 def _entry(session: Session, wanted: Wanted) -> ProviderEntry:
     known, provider, zone, name = session.config.providers, wanted.provider, wanted.zone, wanted.name
     if provider not in known:
-        raise ConfigError(
-            f"there is no provider {provider!r}; there are: {', '.join(known)}", reason="provider_unknown"
-        )
+        raise unknown("provider", provider, known, "provider_unknown", "name one of the daemon's configuration")
     entry = known[provider]
     if zone not in entry.settings.zones or entry.zone_of(name) != zone:
         zones = ", ".join(entry.settings.zones)

@@ -3,12 +3,14 @@
 Only how to ask stands here. What a verb does is imported when it is chosen, so that `--help` is there at once.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption
+from failoverd.cli.streams import ready
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,15 +25,34 @@ PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only t
 
 
 def main() -> None:
-    app()
+    ready()
+    try:
+        app()
+    except OSError as error:  # verbs tell theirs: what is left is that --help cannot be printed
+        from failoverd.cli.failing import not_printed
+
+        sys.exit(not_printed(error))
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+        ),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
     from failoverd.cli import verbs
 
-    raise typer.Exit(verbs.check(config, output))
+    source = context.get_parameter_source("config")
+    named = source is not None and source.name == "COMMANDLINE"
+    raise typer.Exit(verbs.check(paths or [], config, output, named=named))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import percentages
-from failoverd.operations.owning import Owned
+from failoverd.operations.owning import NotOurs, Owned
 from failoverd.operations.planning import Attempt, PlanFinding
 from failoverd.telemetry import prose
 
@@ -69,6 +69,10 @@ def adopted(adoption: Owned) -> str:
     match adoption.result:
         case InSync():
             return "was owned already"
+        case NotOurs():
+            return "nothing of failoverd stands there any more, and it is not listed as orphaned any more"
+        case Plan(kind=PlanKind.DISOWN, revision=""):
+            return _proved("given back: its marker is gone, its answers stay as they are", adoption.proof)
         case Plan(kind=PlanKind.DISOWN):
             done = "given back: its marker is gone, its answers stay as they are"
             return _proved(

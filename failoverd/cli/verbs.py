@@ -1,7 +1,6 @@
 """What the verbs of `failoverctl` do. `operator.py` says how they are asked, and imports this when one is chosen."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -12,13 +11,13 @@ from rich.console import Console
 
 from failoverd.app import session
 from failoverd.cli import importing, planning
-from failoverd.cli.checking import check_files, json_schema
-from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.checking import check_everything, check_paths, json_schema
+from failoverd.cli.failing import Screen, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
-from failoverd.core.records import Policy, RecordType
+from failoverd.core.records import RecordType
 from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
     PLAN_VERSION,
@@ -29,15 +28,18 @@ from failoverd.operations.planning import (
     apply_plan,
     make_plans,
 )
-from failoverd.operations.session import Session, actor
+from failoverd.operations.session import Session, actor, unknown
 from failoverd.ports import Access
 from failoverd.settings import parse_name
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
-def check(config: Path, output: Output) -> Exit:
-    return check_files(config, output)
+def check(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
+    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    if not paths:
+        return check_everything(config, output)
+    return check_paths(paths, config if named else None, output)
 
 
 def schema(kind: FileKind) -> None:
@@ -62,7 +64,7 @@ def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, r
 def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
     file = PlanFile(PLAN_VERSION, time.time(), actor(), pending)
     try:
-        out.write_text(dump(file, indent=2) + "\n")
+        out.write_text(dump(file, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise FailoverdError(
             f"the plan cannot be written to {out}: {error.strerror}",
@@ -74,9 +76,9 @@ def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
 async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[PlanFinding]:
     async with session(config, Access.READ) as at_work:
         chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
-        unknown = returning - {region.name for policy in chosen for region in policy.regions}
-        if unknown:
-            raise ConfigError(f"no policy has a region {', '.join(sorted(unknown))}", reason="region_unknown")
+        regions = sorted({region.name for policy in chosen for region in policy.regions})
+        for name in sorted(returning.difference(regions)):
+            raise unknown("region in these policies", name, regions, "region_unknown")
         return await make_plans(at_work, chosen, returning)
 
 
@@ -117,20 +119,17 @@ async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attem
 
 
 def adopt(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, adopt_record)
+    return _own(config, lambda at_work: adopt_record(at_work, at_work.policy(policy), name))
 
 
 def disown(config: Path, policy: str, name: str) -> Exit:
-    return _own(config, policy, name, disown_record)
+    return _own(config, lambda at_work: disown_record(at_work, policy, name))
 
 
-_Owning = Callable[[Session, Policy, str], Awaitable[list[Owned]]]
-
-
-def _own(config: Path, policy: str, name: str, work: _Owning) -> Exit:
+def _own(config: Path, work: Callable[[Session], Awaitable[list[Owned]]]) -> Exit:
     async def run() -> list[Owned]:
         async with session(config, Access.WRITE) as at_work:
-            return await work(at_work, at_work.policy(policy), name)
+            return await work(at_work)
 
     with told():
         adoptions = asyncio.run(run())
@@ -162,7 +161,7 @@ def import_record(
             print_json({"policy": imported.policy, "unlisted": list(imported.unlisted), "text": imported.text})
             return Exit.FINE
         if out is None:
-            sys.stdout.write(shown(imported.text, lines=True))
+            print_text(shown(imported.text, lines=True))
         _say_next(config, imported, out)
     return Exit.FINE
 
@@ -188,7 +187,7 @@ def _regions_by_answer(pairs: Sequence[str]) -> dict[str, str]:
 
 def _write_new(out: Path, text: str) -> None:
     try:
-        with out.open("x") as file:
+        with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise FailoverdError(

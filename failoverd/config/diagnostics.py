@@ -40,7 +40,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Stable names of what can be wrong: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look."""
+    """Stable names: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look, FD5xx the machine."""
 
     meaning: str
 
@@ -107,6 +107,12 @@ class Code(StrEnum):
     TOO_LITTLE_CAPACITY = "FD405", "the regions together cannot carry the demand"
     IDLE_DEPENDENCY = "FD406", "no region depends on a dependency"
     SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
+    UNHEEDED = "FD408", "a check asks for less traffic, and a region that is DEGRADED keeps all of its own"
+
+    FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
+    SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"
+    JOURNAL_PLACE = "FD503", "the journal has no place to be in"
+    CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
 
 
 @dataclass(frozen=True, slots=True)

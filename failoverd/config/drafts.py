@@ -4,9 +4,10 @@ A draft is not a policy yet: nobody has looked whether its parts fit each other.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import Field, create_model
 
@@ -15,8 +16,8 @@ from failoverd.config.documents import Document
 from failoverd.config.schema import PolicyFile
 from failoverd.config.validation import say, validate
 from failoverd.config.values import EndpointText, HostPort
-from failoverd.core.records import Capabilities, Check, Dependency, Endpoint, RecordType
-from failoverd.ports import ProbeKind, ProviderKind
+from failoverd.core.records import WHOLE, Capabilities, Check, Dependency, Endpoint, RecordType, Weights
+from failoverd.ports import Access, ProbeKind, Provider, ProviderKind
 from failoverd.settings import CheckSettings, ProviderSettings
 
 
@@ -36,6 +37,35 @@ class ProviderEntry:
         """The most specific of the provider's zones that holds `name`."""
         holding = [zone for zone in self.settings.zones if name == zone or name.endswith(f".{zone}")]
         return max(holding, key=len, default=None)
+
+
+class AssumedProvider(ProviderEntry):
+    """A provider of which nothing is known but that a policy names it: it serves the record as it is written."""
+
+    def zone_of(self, name: str) -> str | None:
+        """The domain that the name is in."""
+        return name.partition(".")[2] or name
+
+
+def _never(name: str, settings: ProviderSettings, access: Access) -> AbstractAsyncContextManager[Provider]:
+    raise ValueError(f"{name} is assumed: it cannot be opened for {access} with {settings}")
+
+
+_ASSUMED: Final = ProviderKind(
+    "assumed",
+    ProviderSettings,
+    Capabilities(dict.fromkeys(RecordType, Weights.NATIVE), max_weight=WHOLE, aliases=True),
+    _never,
+)
+
+
+def assumed_providers(document: Document) -> Mapping[str, ProviderEntry]:
+    """A provider for each name that a policy file says, sound or not."""
+    records = document.find(("records",))
+    named = [each.get("providers") for each in records if isinstance(each, dict)] if isinstance(records, list) else []
+    names = [name for some in named if isinstance(some, list) for name in some if isinstance(name, str)]
+    settings = ProviderSettings(kind=_ASSUMED.name, zones=("assumed",))
+    return {name: AssumedProvider(name, _ASSUMED, settings) for name in names}
 
 
 @dataclass(frozen=True)

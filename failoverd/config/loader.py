@@ -17,15 +17,15 @@ from typing import Generic, TypeVar
 from failoverd.config.build import build
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
-from failoverd.config.documents import Parsed, bytes_of, parse, read
-from failoverd.config.drafts import Draft, ProviderEntry, draft_of, providers_of, sentinels_of
+from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
+from failoverd.config.drafts import Draft, ProviderEntry, assumed_providers, draft_of, providers_of, sentinels_of
 from failoverd.config.files import fingerprint, policy_files, settled, stamp
 from failoverd.config.inline import inline_secrets
-from failoverd.config.losses import losses
+from failoverd.config.losses import losses, unheeded
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
-from failoverd.config.schema import ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
+from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import Dependency, Policy, Source
@@ -41,6 +41,7 @@ __all__ = [
     "fingerprint",
     "load_config",
     "load_inventory",
+    "load_paths",
     "load_policies",
     "watched",
 ]
@@ -79,11 +80,15 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A file, or a whole directory, that does not load. `policies` names what runs from it, and goes on."""
+    """A file, or a whole directory, that does not load. `policies` names what runs from it, and goes on.
+
+    `named` is how the file calls its policy, if it can be read so far.
+    """
 
     file: str
     policies: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,21 +209,7 @@ class PolicyLoader:
             del self._judged[gone]
         if inventory is None:
             return _all_rejected(judged, about_inventory, running)
-
-        unsound = frozenset(each.file for each in judged if each.policy is None)
-        sound = [each.policy for each in judged if each.policy is not None]
-        lost = contested(sound, running, unsound, lambda file: read(Path(file)).document)
-        policies = {policy.name: policy for policy in sound if policy.source.file not in lost}
-        problems = {each.file: in_order((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
-        rejected = {
-            each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file])
-            for each in judged
-            if each.file in unsound or each.file in lost
-        }
-        everything = (*about_inventory, *(diagnostic for found in problems.values() for diagnostic in found))
-        return PolicySet(
-            MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything)
-        )
+        return _sifted(judged, about_inventory, running)
 
     def _read_inventory(self) -> "_Inventory":
         path, before = self._config.inventory, self._inventory
@@ -231,12 +222,7 @@ class PolicyLoader:
 
     def _judge(self, path: Path, inventory: InventoryFile | None) -> _Judged:
         def judge(raw: bytes | Diagnostic) -> _Judged:
-            try:
-                return _judge(parse(raw, str(path)), str(path), self._kinds, self._config, inventory)
-            except Exception as error:  # noqa: BLE001 - a defect of ours rejects this file, never the others
-                words = f"failoverd stumbled over this file ({type(error).__name__}), which is a defect of failoverd"
-                hint = "take back what was written last; please report it with the file"
-                return _Judged(str(path), "", None, (about_file(Code.DEFECT, str(path), words, hint),))
+            return _judge(parse(raw, str(path)), str(path), self._kinds, self._config, inventory)
 
         self._judged[path] = found = _again(
             path, self._judged.get(path), judge, lambda result: result.policy is not None
@@ -247,6 +233,45 @@ class PolicyLoader:
 def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]) -> PolicySet:
     """Read the inventory and every policy file, once. See `PolicyLoader`."""
     return PolicyLoader(config, kinds).load(running)
+
+
+def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:
+    """Read these policy files, and those of these folders, each with the inventory beside it.
+
+    Without a `config`, nobody knows which providers there are and what they can do: any that is named is taken to be
+    there, and to serve the record as it is written.
+    """
+    name = config.inventory.name if config is not None else INVENTORY
+    about: list[Diagnostic] = []
+    files: dict[Path, None] = {}
+    for path in paths:
+        found = policy_files(path, name) if path.is_dir() else [path]
+        about.extend([found] if isinstance(found, Diagnostic) else ())
+        files |= dict.fromkeys(() if isinstance(found, Diagnostic) else found)
+    inventories = {folder: load_inventory(folder / name) for folder in {path.parent: None for path in files}}
+    judged = []
+    for path in files:
+        inventory, found_there = inventories[path.parent]
+        about.extend(found_there)
+        if path.name != name:
+            judged.append(_judge(read(path), str(path), kinds, config, inventory))
+    return _sifted(judged, in_order(about), {})
+
+
+def _sifted(judged: list[_Judged], about: tuple[Diagnostic, ...], running: Mapping[str, Policy]) -> PolicySet:
+    """The sound ones, of which each has its names for itself. `about` is what was found besides these files."""
+    unsound = frozenset(each.file for each in judged if each.policy is None)
+    sound = [each.policy for each in judged if each.policy is not None]
+    lost = contested(sound, running, unsound, lambda file: read(Path(file)).document)
+    policies = {policy.name: policy for policy in sound if policy.source.file not in lost}
+    problems = {each.file: in_order((*each.diagnostics, *lost.get(each.file, ()))) for each in judged}
+    rejected = {
+        each.file: Rejected(each.file, _held(each, running, policies.keys()), problems[each.file], each.named)
+        for each in judged
+        if each.file in unsound or each.file in lost
+    }
+    everything = (*about, *(diagnostic for found in problems.values() for diagnostic in found))
+    return PolicySet(MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything))
 
 
 def _again(
@@ -281,22 +306,38 @@ def _judge_inventory(parsed: Parsed) -> _Inventory:
     return (None if _has_error(diagnostics) else found.model), diagnostics
 
 
-def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config, inventory: InventoryFile | None) -> _Judged:
+def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: InventoryFile | None) -> _Judged:
     document = parsed.document
     if document is None:
         return _Judged(file, "", None, in_order(parsed.diagnostics))
+    try:
+        return _judged(document, parsed.diagnostics, kinds, config, inventory)
+    except Exception as error:  # noqa: BLE001 - a defect of ours rejects this file, never the others
+        words = f"failoverd stumbled over this file ({type(error).__name__}), which is a defect of failoverd"
+        hint = "take back what was written last; please report it with the file"
+        return _Judged(file, "", None, (about_file(Code.DEFECT, file, words, hint),))
+
+
+def _judged(
+    document: Document,
+    unclean: tuple[Diagnostic, ...],
+    kinds: Kinds,
+    config: Config | None,
+    inventory: InventoryFile | None,
+) -> _Judged:
     draft, shape = draft_of(document, kinds.probes)
-    found = [*shape, *references(document, inventory.regions if inventory is not None else None, config.providers)]
+    providers = config.providers if config is not None else assumed_providers(document)
+    found = [*shape, *references(document, inventory.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:
-        found.extend(crosscheck(draft, inventory, config.providers, config.sentinels))
-    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), found)
+        found.extend(crosscheck(draft, inventory, providers, config.sentinels if config is not None else ()))
+    diagnostics = _apart((*unclean, *inline_secrets(document)), found)
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):
-        policy = build(draft, inventory, config.providers, _source(draft, inventory))
-        diagnostics = in_order((*diagnostics, *losses(policy, document)))
+        policy = build(draft, inventory, providers, _source(draft, inventory))
+        diagnostics = in_order((*diagnostics, *losses(policy, document), *unheeded(policy, document)))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))
-    return _Judged(file, named if isinstance(named, str) else "", sound, diagnostics)
+    return _Judged(document.file, named if isinstance(named, str) else "", sound, diagnostics)
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:
@@ -322,7 +363,9 @@ def _all_rejected(
 ) -> PolicySet:
     """Without an inventory no policy can be understood, so all of them stay as they are."""
     rejected = {
-        each.file: Rejected(each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)))
+        each.file: Rejected(
+            each.file, _held(each, running, ()), in_order((*about_inventory, *each.diagnostics)), each.named
+        )
         for each in judged
     }
     everything = (*about_inventory, *(diagnostic for each in judged for diagnostic in each.diagnostics))

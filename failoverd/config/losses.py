@@ -1,15 +1,16 @@
-"""What becomes of a policy when a region is lost, or a whole cloud, played through the decision that would be made.
+"""What becomes of a policy when a region is lost, or slow, or a whole cloud is lost: played through the real decision.
 
 Nothing may keep what is down in the answer. Rates and counts never do; `min_regions` can, and that is told here, before
-the night on which it happens.
+the night on which it happens. And nothing may promise less traffic for what is slow or full where no record can say so.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
-from failoverd.config.diagnostics import Code, Diagnostic
+from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.core.control.evaluate import evaluate
-from failoverd.core.control.outcome import Estate, Outcome
+from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.records import WHOLE, Answer, Marker, Observed, Policy, RecordSet, RecordSpec, RecordType, Weights
@@ -23,7 +24,8 @@ def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
         (int(outcome.held.blocking[0].found), record, lost)
         for record in policy.records
         for lost in _losses(policy, record.key.type)
-        if (outcome := _play(policy, record, lost)) is not None and outcome.held is not None
+        if (outcome := _play(policy, record, dict.fromkeys(lost, RegionState.DOWN))) is not None
+        and outcome.held is not None
     ]
     if not held:
         return
@@ -33,6 +35,39 @@ def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
         f"{policy.limits.min_regions} of min_regions: what is down would stay in the answer until a person acts"
     )
     yield document.diagnose(Code.LIMIT_BLOCKS, ("limits", "min_regions"), message, f"write min_regions: {max(left, 1)}")
+
+
+_ASKS: Final = ("slow", "degraded", "preset", "slow_first_answer", "min_tokens_per_second", "inference")
+"""Settings of checks with which a policy asks for a region to be DEGRADED."""
+
+
+def unheeded(policy: Policy, document: Document) -> Iterator[Diagnostic]:
+    """The first setting that asks for less traffic, where a region would keep all of it while it is DEGRADED."""
+    places: list[tuple[str, ...]] = [("checks", check.name, key) for check in policy.checks for key in _ASKS]
+    places += [("health", "degraded_below"), ("health", "degraded")]
+    said = next((place for place in places if document.knows(place)), None)
+    keeps = next(((record, name) for record in policy.records for name in _keeping(policy, record)), None)
+    if said is None or keeps is None:
+        return
+    record, name = keeps
+    why = "one answer at a time" if record.single else "who is in the answer, and not how much"
+    asks = ".".join(map(str, said))
+    message = f"{asks} takes no traffic away: {record.key} says {why}, so {name} keeps its own while DEGRADED"
+    hint = (
+        "what is to move traffic has to fail the check (timeout, or fail of metrics); "
+        "or publish the record at a provider with weights of its own"
+    )
+    yield document.diagnose(Code.UNHEEDED, said, message, hint, key=True, severity=Severity.WARNING)
+
+
+def _keeping(policy: Policy, record: RecordSpec) -> Iterator[str]:
+    """The regions whose part of the answer is the same while they alone are DEGRADED."""
+    if policy.weights is Weights.NATIVE and not record.single:
+        return
+    for spec in policy.regions:
+        outcome = _play(policy, record, {spec.name: RegionState.DEGRADED})
+        if outcome is not None and outcome.kind is OutcomeKind.IN_SYNC:
+            yield spec.name
 
 
 def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]:
@@ -46,30 +81,33 @@ def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]
             yield lost
 
 
-def _play(policy: Policy, record: RecordSpec, lost: frozenset[str]) -> Outcome | None:
-    """All is well and published; then these regions are down. None when the record answers with none of them."""
+def _play(policy: Policy, record: RecordSpec, ill: Mapping[str, RegionState]) -> Outcome | None:
+    """All is well and published; then these regions are ill. None when the record answers with none of them."""
     target, estate = record.targets[0], Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is)
-    well = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, frozenset())})
+    well = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, {})})
     normal = evaluate(policy, well, Observed(target, None), estate, _NOW).plan
-    if normal is None or not any(normal.shares_after.get(name) for name in lost):
+    if normal is None or not any(normal.shares_after.get(name) for name in ill):
         return None
     marker = Marker(_OWNER, policy.name, 1, (record.key.type,))
     stands = Observed(target, normal.after, marker, marker.to_text())
-    ill = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, lost)})
-    return evaluate(policy, ill, stands, estate, _NOW)
+    then = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, ill)})
+    return evaluate(policy, then, stands, estate, _NOW)
 
 
-def _regions(policy: Policy, record_type: RecordType, lost: frozenset[str]) -> Mapping[str, RegionHealth]:
+_SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}
+
+
+def _regions(policy: Policy, record_type: RecordType, ill: Mapping[str, RegionState]) -> Mapping[str, RegionHealth]:
     found = {}
     for spec in policy.regions:
         values = [value for end in spec.endpoints if (value := end.answer(record_type)) is not None]
         if not values:
             continue
-        down = spec.name in lost
-        state = RegionState.DOWN if down else RegionState.HEALTHY
+        state = ill.get(spec.name, RegionState.HEALTHY)
+        down = state is RegionState.DOWN
         serving = () if down else tuple(sorted(values))
         found[spec.name] = RegionHealth(
-            spec.name, state, 0 if down else WHOLE, since=-1e9, well_since=None if down else -1e9, serving=serving
+            spec.name, state, _SCORES[state], since=-1e9, well_since=None if down else -1e9, serving=serving
         )
     return found
 

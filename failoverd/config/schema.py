@@ -38,6 +38,9 @@ from failoverd.core.records import (
 )
 from failoverd.settings import DnsName, Duration, Server, ServerAddress, Settings
 
+INVENTORY = "regions.yaml"
+"""The inventory's name, unless the daemon's configuration says another."""
+
 _HEALTH = HealthRules()
 _LIMITS = Limits()
 _ISOLATION = IsolationRules()
@@ -376,7 +379,7 @@ class ConfigFile(Settings):
     owner: Name = Field(description="who this daemon is in ownership markers; the same on every member of a cluster")
     policies: PathText = Field(description="directory of policy files, relative to this file")
     inventory: Annotated[str, AfterValidator(_file_name)] = Field(
-        default="regions.yaml", min_length=1, max_length=255, description="the inventory's name in that directory"
+        default=INVENTORY, min_length=1, max_length=255, description="the inventory's name in that directory"
     )
     journal: PathText = Field(default=DEFAULT_JOURNAL, description="history (SQLite), relative to this file")
     providers: dict[Name, dict[str, Any]] = Field(min_length=1, description="DNS providers by name, each with its kind")

@@ -71,7 +71,23 @@ class PolicyLoaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyRemoved(Event):
+    """Its file is gone. Nothing moves the traffic of its records any more: on purpose or not, a person should know."""
+
     name: ClassVar[str] = "policy.removed"
+    level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOrphaned(Event):
+    """A record that failoverd owns is named by no policy file any more. `policy` is the one that wrote it."""
+
+    name: ClassVar[str] = "record.orphaned"
+    level: ClassVar[Level] = Level.WARNING
+
+    record: str
+    provider: str
+    zone: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -447,10 +447,15 @@ class Source:
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     def at(self, path: str) -> str:
-        """`file:line` of a dotted key such as `limits.max_shift`, or of its nearest parent that was written out."""
-        while path and path not in self.lines:
-            path = path.rpartition(".")[0]
-        return f"{self.file}:{self.lines.get(path, 1)}"
+        """`file:line` of a dotted key such as `limits.max_shift`.
+
+        Where a default rules: that it does, of which key, and the line of the nearest parent that was written out.
+        """
+        written = path
+        while written and written not in self.lines:
+            written = written.rpartition(".")[0]
+        place = f"{self.file}:{self.lines[written]}" if written else self.file
+        return place if written == path else f"{place}, default of {path}"
 
 
 @dataclass(frozen=True, slots=True)

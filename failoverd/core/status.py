@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from failoverd.core.reasons import LimitCheck, Reason
+from failoverd.core.reasons import Cause, LimitCheck, Reason
 from failoverd.core.records import Target
 
 
@@ -44,6 +44,11 @@ class TargetStatus:
     remedy: str = ""
     manual: str = ""
     until: float | None = None
+
+    @property
+    def keeps_dead(self) -> bool:
+        """Whether a limit keeps something that is down in the answer."""
+        return self.state is TargetState.LIMITED and self.cause == Cause.FAILING_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,37 @@ class ProbingStatus:
     wires: int = 0
 
 
-Status = ProbingStatus | VantageStatus | TargetStatus | RegionStatus | EndpointStatus | PolicyStatus | Heartbeat
+@dataclass(frozen=True, slots=True)
+class OrphanedRecord:
+    """A record that failoverd wrote and marked, and that no policy file names any more. It stays as it is.
+
+    `generation` and `published` (basis points by region) are those of the answer that was last verified, at `since`.
+    """
+
+    target: Target
+    generation: int
+    since: float
+    published: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OrphansStatus:
+    """All of them, until their file is back or they are given back by `disown`."""
+
+    at: float
+    records: tuple[OrphanedRecord, ...] = ()
+
+
+Status = (
+    ProbingStatus
+    | VantageStatus
+    | TargetStatus
+    | RegionStatus
+    | EndpointStatus
+    | PolicyStatus
+    | Heartbeat
+    | OrphansStatus
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +186,7 @@ class Overview:
     regions: tuple[RegionStatus, ...] = ()
     endpoints: tuple[EndpointStatus, ...] = ()
     targets: tuple[TargetStatus, ...] = ()
+    orphans: tuple[OrphanedRecord, ...] = ()
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":
@@ -166,4 +202,5 @@ class Overview:
             regions=tuple(found[RegionStatus]),
             endpoints=tuple(found[EndpointStatus]),
             targets=tuple(found[TargetStatus]),
+            orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
         )

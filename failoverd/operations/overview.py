@@ -1,9 +1,11 @@
 """Where everything stands, from the journal alone: it can be told with the daemon dead."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from failoverd.codec import plain
-from failoverd.core.status import Heartbeat, Overview
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.status import Heartbeat, Overview, TargetState, TargetStatus
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 
@@ -21,6 +23,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         regions=reading.regions(),
         endpoints=reading.endpoints(healthy=healthy),
         targets=reading.targets(),
+        orphans=reading.orphans(),
     )
 
 
@@ -33,11 +36,54 @@ def daemon_state(beat: Heartbeat | None, now: float) -> str:
     return beat.state
 
 
+def headline(found: Overview) -> str:
+    """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first."""
+    by_state: dict[TargetState, list[TargetStatus]] = {}
+    for target in found.targets:
+        by_state.setdefault(target.state, []).append(target)
+    limited = by_state.get(TargetState.LIMITED, [])
+    abstains = found.vantage.isolated if found.vantage is not None else ()
+    told = [
+        _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
+        _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
+        _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
+        f"the prober abstains on {' and '.join(abstains)}" if abstains else "",
+        _about("incident", [each.policy for each in found.policies if each.incident_id]),
+        _about("held by a limit", _policies(each for each in limited if not each.keeps_dead)),
+        _about("edited by hand", _policies(by_state.get(TargetState.DRIFTED, ()))),
+        _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
+        _about("without a verdict", _unknown(found)),
+        _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
+    ]
+    words = "; ".join(filter(None, told)) or "all well"
+    return f"{len(found.policies)} policies, {words}"
+
+
+def _policies(targets: Iterable[TargetStatus]) -> list[str]:
+    return list(dict.fromkeys(each.target.policy for each in targets))
+
+
+def _unknown(found: Overview) -> list[str]:
+    """Policies of which nothing is known yet: nobody has seen whether all is well."""
+    seen = {each.target.policy for each in found.targets}
+    unseen = [each.policy for each in found.policies if each.policy not in seen]
+    return [*unseen, *_policies(each for each in found.targets if each.kind == DecisionKind.HOLD_NO_VERDICT)]
+
+
+def _about(what: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{what}: {', '.join(sorted(names)[:_NAMED])}{more}" if names else ""
+
+
+_NAMED: Final = 3
+"""Names of policies that a headline has room for, of each kind."""
+
+
 def as_json(found: Overview, now: float) -> dict[str, Any]:
-    """The documented shape: `daemon` (or what is known of it), then a list for each kind of status."""
+    """The documented shape: `headline`, `daemon` (or what is known of it), then a list for each kind of status."""
     said: dict[str, Any] = plain(found)
     beat = said.pop("heartbeat") or {}
     for told, target in zip(said["targets"], found.targets, strict=True):
         told["reasons"] = [prose.words(reason) for reason in target.reasons]
         told["checks"] = [prose.limit(check) for check in target.checks]
-    return {"daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}
+    return {"headline": headline(found), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import adopted, disowned
-from failoverd.core.control.plan import InSync, Plan
+from failoverd.core.control.plan import InSync, Plan, RefusalReason
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
-from failoverd.core.records import Observed, Policy, Target
-from failoverd.operations.session import Session, actor
+from failoverd.core.records import Observed, Policy, RecordSpec, Target
+from failoverd.operations.session import Session, actor, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,13 @@ class Owned:
     """How taking over one target, or giving it back, went. `proof` is what the authoritative servers say."""
 
     target: Target
-    result: Plan | InSync | FailoverdError
+    result: "Plan | InSync | NotOurs | FailoverdError"
     proof: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """An orphan that had been given back, or taken, or deleted by somebody else: there is nothing left to do."""
 
 
 _Make = Callable[[Policy, PolicyState, Observed, str, str, float], Outcome | InSync]
@@ -33,21 +39,54 @@ async def adopt_record(session: Session, policy: Policy, name: str) -> list[Owne
     return [await _own(session, policy, target, adopted) for target in _targets(policy, name)]
 
 
-async def disown_record(session: Session, policy: Policy, name: str) -> list[Owned]:
+async def disown_record(session: Session, owner: str, name: str) -> list[Owned]:
     """Take our marker away in every target of that name, so that nobody owns its answers.
 
+    It works for an orphan, too, whose policy has no file any more, or names the record no more.
+
     Raises:
-        ConfigError: the policy has no such record.
+        ConfigError: there is no such policy, or it has no such record, and neither is orphaned.
     """
-    return [await _own(session, policy, target, disowned) for target in _targets(policy, name)]
+    await session.orphans.look(session.claims)
+    wanted = _plain(name)
+    left = [each.target for each in session.orphans.status.records if each.target.policy == owner]
+    orphaned = [target for target in left if target.key.name == wanted]
+    if not orphaned:
+        policy = session.policy(owner)
+        return [await _own(session, policy, target, disowned) for target in _targets(policy, name)]
+    done = [await _disown_orphan(session, target) for target in orphaned]
+    await session.orphans.look(session.claims)
+    return done
+
+
+async def _disown_orphan(session: Session, target: Target) -> Owned:
+    """Of the policy nothing is left but its name, which stands in the marker."""
+    if target.provider not in session.providers:
+        words = f"provider {target.provider} is not in the configuration any more"
+        remedy = f"put it back, or remove {target.key.marker_name} by hand"
+        return Owned(target, ConfigError(words, reason="provider_unknown", remedy=remedy))
+    record = RecordSpec(target.key, 0, (target,))
+    done = await _own(session, Policy(target.policy, (record,), regions=(), checks=()), target, disowned)
+    if isinstance(done.result, Fenced) and done.result.reason in _NOT_OURS:
+        await session.orphans.give_up(target)
+        return Owned(target, NotOurs())
+    return done
+
+
+_NOT_OURS: Final = frozenset({RefusalReason.NO_MARKER, RefusalReason.OTHER_OWNER, RefusalReason.OTHER_POLICY})
 
 
 def _targets(policy: Policy, name: str) -> list[Target]:
-    targets = [target for target in policy.targets if target.key.name == name]
+    targets = [target for target in policy.targets if target.key.name == _plain(name)]
     if not targets:
-        names = ", ".join(sorted({record.key.name for record in policy.records}))
-        raise ConfigError(f"policy {policy.name} has no record {name!r}; it has: {names}", reason="record_unknown")
+        names = sorted({record.key.name for record in policy.records})
+        raise unknown(f"record in policy {policy.name}", name, names, "record_unknown")
     return targets
+
+
+def _plain(name: str) -> str:
+    """A name as people write it, as failoverd keeps it."""
+    return name.lower().removesuffix(".")
 
 
 async def _own(session: Session, policy: Policy, target: Target, make: _Make) -> Owned:

@@ -3,10 +3,11 @@
 import os
 import pwd
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from failoverd.config.diagnostics import suggestion
 from failoverd.config.loader import Config
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
@@ -17,6 +18,7 @@ from failoverd.core.records import Check, Policy, Target
 from failoverd.ports import Clock, Prober, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.orphans import Claims, Orphans
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 from failoverd.telemetry import prose
@@ -46,6 +48,8 @@ class Session:
         equip: probers for some checks of a policy (or of the sentinels), by the name of the check. Raises ConfigError.
         clock: the time.
         events: what was told in this session.
+        orphans: records of ours that no policy names any more.
+        claims: what the policy files name.
         fresh: whether a daemon is alive, so that what it said of the regions' past is believed.
     """
 
@@ -59,17 +63,15 @@ class Session:
     clock: Clock
     events: list[Event]
     fresh: bool
+    orphans: Orphans
+    claims: Claims
     patience: _Patience = field(default_factory=_Patience)
 
     def policy(self, name: str) -> Policy:
         """Raises ConfigError when there is no sound policy of that name."""
         if name not in self.policies:
-            known = ", ".join(sorted(self.policies)) or "none"
-            raise ConfigError(
-                f"there is no sound policy {name!r}; there are: {known}",
-                reason="policy_unknown",
-                remedy="failoverctl check lists what is wrong with the files",
-            )
+            remedy = "failoverctl check lists what is wrong with the files"
+            raise unknown("sound policy", name, sorted(self.policies), "policy_unknown", remedy)
         return self.policies[name]
 
     def estate(self, target: Target) -> Estate:
@@ -106,6 +108,12 @@ class Session:
                 return prose.witnesses(event)
         found = self.prover.propagation(plan)
         return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
+
+
+def unknown(what: str, wrong: str, known: Collection[str], reason: str, remedy: str = "") -> ConfigError:
+    """Nothing has that name: what was probably meant, or what there is."""
+    hint = suggestion(wrong, list(known)) or "there is none"
+    return ConfigError(f"there is no {what} {wrong!r}; {hint}", reason=reason, remedy=remedy)
 
 
 def actor() -> str:

@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from failoverd import codec
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
-from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.plan import LastGood, Plan, PlanKind
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened
-from failoverd.core.records import Target
-from failoverd.core.status import Status
+from failoverd.core.records import RecordKey, RecordType, Target
+from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
@@ -42,6 +42,16 @@ _CAME_TO_NOTHING: Final = (ChangeOutcome.FAILED, ChangeOutcome.FENCED, ChangeOut
 """What is tried again for as long as it is wanted: days, at a server that refuses."""
 
 _TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
+
+
+def _given_back(connection: sqlite3.Connection, place: Sequence[object]) -> bool:
+    """Whether the last change at a name was that its marker was removed, on behalf of whichever policy."""
+    row = connection.execute(
+        "SELECT kind FROM changes WHERE name = ? AND type = ? AND provider = ? AND zone = ? AND outcome = 'applied'"
+        " ORDER BY settled_at DESC, rowid DESC LIMIT 1",
+        tuple(place),
+    ).fetchone()
+    return row is not None and row[0] == PlanKind.DISOWN.value
 
 
 @asynccontextmanager
@@ -240,6 +250,37 @@ class SqliteJournal:
             state = found.get(policy) or PolicyState(policy)
             found[policy] = replace(state, incident=state.incident or Incident(incident_id, opened_at, changes))
         return tuple(found.values())
+
+    async def orphaned(
+        self, published: Collection[Target], unsure: Collection[str], gone: Collection[str] = ()
+    ) -> tuple[OrphanedRecord, ...]:
+        """Records that failoverd owns and nobody publishes: those with an answer that was verified, and not given back.
+
+        Args:
+            published: every target that a policy names.
+            unsure: policies of which nobody can say what they name, because their file does not load.
+            gone: providers that forgot all answers since, with which an orphan ended.
+        """
+        names = {target_row(target)[1:] for target in published}
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            rows = connection.execute("SELECT policy, name, type, provider, zone, body FROM answers").fetchall()
+            left = [row for row in rows if tuple(row[1:5]) not in names and row[0] not in unsure]
+            ended = [row for row in left if row[3] in gone or _given_back(connection, row[1:5])]
+            connection.executemany(f"DELETE FROM answers WHERE {_TARGET}", [row[:5] for row in ended])  # noqa: S608 - a constant
+            return [row for row in left if row not in ended]
+
+        found = []
+        for policy, name, kind, provider, zone, body in await self._write(work):
+            target = Target(policy, RecordKey(name, RecordType(kind)), provider, zone)
+            good = load(self._path, LastGood, body)
+            found.append(OrphanedRecord(target, good.generation, good.at, good.shares))
+        return tuple(found)
+
+    async def give_up(self, target: Target) -> None:
+        """Forget the answer of a target that is not ours any more."""
+        query = f"DELETE FROM answers WHERE {_TARGET}"  # noqa: S608 - a constant
+        await self._write(lambda connection: connection.execute(query, target_row(target)))
 
     async def retain(self, policies: Collection[str], at: float) -> None:
         """At start-up: forget where things stood with policies that do not run any more, and close their incidents.

@@ -90,6 +90,11 @@ class Reading(StatusReading):
 
     # -- history -------------------------------------------------------------------------------------------------------
 
+    def policy_names(self) -> tuple[str, ...]:
+        """Every policy that runs, or of which anything was ever changed."""
+        query = " UNION ".join(f"SELECT policy FROM {table}" for table in ("statuses", "changes", "incidents"))  # noqa: S608 - constants
+        return tuple(row["policy"] for row in self._rows(f"{query} ORDER BY policy", ()) if row["policy"])
+
     def incidents(self, *, limit: int | None = None, open_only: bool = False) -> tuple[IncidentRow, ...]:
         return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
 

@@ -18,6 +18,8 @@ from failoverd.core.errors import JournalError
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
+    OrphanedRecord,
+    OrphansStatus,
     PolicyStatus,
     ProbingStatus,
     RegionStatus,
@@ -60,11 +62,16 @@ def status_key(status: Status) -> Key:
             return "endpoint", f"{policy} {region} {endpoint}", policy
         case PolicyStatus(policy=policy):
             return "policy", policy, policy
-        case Heartbeat() | VantageStatus() | ProbingStatus():
+        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
 
 
-_OF_THE_DAEMON: Final = {Heartbeat: "heartbeat", VantageStatus: "vantage", ProbingStatus: "probing"}
+_OF_THE_DAEMON: Final = {
+    Heartbeat: "heartbeat",
+    VantageStatus: "vantage",
+    ProbingStatus: "probing",
+    OrphansStatus: "orphans",
+}
 
 
 class Written:
@@ -141,6 +148,10 @@ class StatusReading:
     def endpoints(self, *, healthy: bool = True) -> tuple[EndpointStatus, ...]:
         """Those that are `healthy` are many, and may be left out."""
         return self._statuses("endpoint", EndpointStatus, "" if healthy else _NOT_HEALTHY)
+
+    def orphans(self) -> tuple[OrphanedRecord, ...]:
+        """Records that no policy file names any more."""
+        return tuple(record for status in self._statuses("orphans", OrphansStatus) for record in status.records)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

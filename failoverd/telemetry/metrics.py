@@ -19,9 +19,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE
-from failoverd.core.status import Overview, Status, TargetState, TargetStatus
+from failoverd.core.status import Overview, Status
 from failoverd.core.tallies import Histogram, ProbingFigures
 
 _CHECK = ("policy", "check", "kind")
@@ -137,21 +136,19 @@ def _health(found: Overview) -> Iterator[Metric]:
         "failoverd_failover_held", "1 while a limit keeps something that is down in an answer.", labels=("policy",)
     )
     isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
+    orphans = GaugeMetricFamily("failoverd_orphaned_records", "Records of ours that no policy file names any more.")
     for region in found.regions:
         labels = (region.policy, region.record_type, region.region)
         score.add_metric(labels, region.score / WHOLE)
         state.add_metric((*labels, region.state), 1)
-    kept = {target.target.policy for target in found.targets if _keeps_dead(target)}
+    kept = {target.target.policy for target in found.targets if target.keeps_dead}
     for policy in found.policies:
         incident.add_metric((policy.policy,), bool(policy.incident_id))
         held.add_metric((policy.policy,), policy.policy in kept)
+    orphans.add_metric((), len(found.orphans))
     if found.vantage is not None:
         isolated.add_metric((), len(found.vantage.isolated))
-    yield from (score, state, incident, held, isolated)
-
-
-def _keeps_dead(target: TargetStatus) -> bool:
-    return target.state is TargetState.LIMITED and target.cause == Cause.FAILING_OUT
+    yield from (score, state, incident, held, isolated, orphans)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -37,6 +37,7 @@ from failoverd.core.events import (
     PolicyRemoved,
     ProbingRestored,
     ProbingShed,
+    RecordOrphaned,
     RegionDegraded,
     RegionEvent,
     RegionFailed,
@@ -240,6 +241,15 @@ def _(event: PolicyLoaded) -> str:
 @say.register
 def _(event: PolicyRemoved) -> str:
     return f"the file of policy {event.policy} is gone: it is no longer managed, its records stay as they are"
+
+
+@say.register
+def _(event: RecordOrphaned) -> str:
+    name = event.record.partition(" ")[0]
+    return (
+        f"{event.record} at {event.provider} is orphaned: no policy file names it any more, so it stays as it is, "
+        f"whatever fails; put policy {event.policy} back, or give it up: failoverctl disown {event.policy} {name}"
+    )
 
 
 @say.register

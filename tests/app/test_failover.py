@@ -1,5 +1,6 @@
 """The whole of it, as an operator has it: the real daemon, real DNS servers, read by dig and kdig."""
 
+import json
 import re
 import signal
 from pathlib import Path
@@ -285,8 +286,40 @@ async def test_a_policy_whose_file_is_gone_leaves_its_records(bind_server: DnsSe
         (here.folder / "policies" / "rest.yaml").write_text(rest)
         await daemon.event("policy.loaded", policy="rest")
         here.policy.unlink()
-        await daemon.event("policy.removed", policy="api")
+        assert (await daemon.event("policy.removed", policy="api"))["level"] == "warning"
+        orphaned = await daemon.event("record.orphaned", policy="api")
+        assert (orphaned["record"], orphaned["generation"]) == (f"{NAME} A", 1)
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
+
+
+async def test_an_orphan_is_listed_after_a_restart_and_until_it_is_given_back(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    async def orphans(here: Site) -> tuple[str, list[str]]:
+        _, printed = await here.control("status", "--output", "json")
+        told = json.loads(printed)
+        return told["headline"], [each["target"]["key"]["name"] for each in told["orphans"]]
+
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        rest = here.policy.read_text().replace("policy: api", "policy: rest").replace(NAME, f"rest.{ZONE}")
+        (here.folder / "policies" / "rest.yaml").write_text(rest)
+        async with here.daemon() as daemon:
+            await daemon.event("change.verified", policy="api")
+        here.policy.unlink()
+        async with here.daemon() as daemon:
+            await daemon.event("record.orphaned", policy="api")
+            headline, names = await orphans(here)
+            assert ("orphaned records of: api" in headline, names) == (True, [NAME])
+            code, printed = await here.control("disown", "api", NAME)
+            assert (code, "given back" in printed) == (0, True), printed
+            assert bind_server.dig(f"_failoverd.{NAME}", "TXT") == []
+            assert bind_server.dig(NAME, "A") == [WEST, EAST]
+            assert (await orphans(here))[1] == []
+        async with here.daemon() as daemon:
+            await daemon.event("daemon.started")
+            assert daemon.named("record.orphaned") == []
+        code, printed = await here.control("disown", "api", NAME)
+        assert (code, "policy_unknown" in printed) == (1, True), printed
 
 
 async def test_an_address_that_is_replaced_in_the_file_takes_over_at_once(

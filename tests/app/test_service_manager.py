@@ -15,9 +15,11 @@ from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, Event
 
 PATIENCE = 20.0
+KEY = "key: {name: failoverd, secret_file: /nonexistent/tsig.key}"
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 Said = dict[str, str]
+WELL = {"STATUS": "1 policies, all well"}
 
 
 class Manager:
@@ -63,27 +65,37 @@ async def test_the_manager_hears_of_the_start_the_signs_of_life_a_reload_and_the
     manager: Manager, tmp_path: Path
 ) -> None:
     async with site(tmp_path, EMBEDDED) as here, here.daemon(env=manager.env) as daemon:
-        ready = await manager.next_transition()
-        assert ready == {"READY": "1", "STATUS": "1 policies, all well"}
+        assert (await manager.next_transition()).keys() == {"READY", "STATUS"}
         assert daemon.process.returncode is None
 
         for _ in range(3):
             await manager.hears(lambda said: said == {"WATCHDOG": "1"})
-            assert await manager.hears(lambda said: "STATUS" in said) == {"STATUS": "1 policies, all well"}
+            assert (await manager.hears(lambda said: "STATUS" in said)).keys() == {"STATUS"}
+        await manager.hears(lambda said: said == WELL)
 
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
         daemon.signal(signal.SIGHUP)
         reloading = await manager.next_transition()
         assert reloading.keys() == {"RELOADING", "MONOTONIC_USEC"}
         assert before <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
-        assert await manager.next_transition() == ready
+        assert await manager.next_transition() == {"READY": "1", **WELL}
 
         await here.break_region("west")
-        await manager.hears(lambda said: said.get("STATUS") == "1 policies, incidents: api")
+        await manager.hears(lambda said: said.get("STATUS") == "1 policies, incident: api")
 
         daemon.signal(signal.SIGTERM)
         assert (await manager.next_transition())["STOPPING"] == "1"
         assert await daemon.ended() == 0
+
+
+async def test_the_manager_is_told_what_status_tells(manager: Manager, tmp_path: Path) -> None:
+    """A provider that cannot be read is nothing that is well."""
+    nobody = {"main": f"  main: {{kind: rfc2136, zones: [{ZONE}], server: '127.0.0.1:9', nameservers: none, {KEY}}}"}
+    async with site(tmp_path, nobody) as here, here.daemon(env=manager.env):
+        line = "1 policies, not to be read or written: api"
+        await manager.hears(lambda said: said.get("STATUS") == line)
+        code, printed = await here.control("status")
+        assert (code, printed.splitlines()[0]) == (0, line)
 
 
 async def test_a_reload_of_files_that_do_not_load_ends_for_the_manager_too(manager: Manager, tmp_path: Path) -> None:

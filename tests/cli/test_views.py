@@ -21,6 +21,8 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
+    OrphanedRecord,
+    OrphansStatus,
     PolicyStatus,
     ProbingStatus,
     RegionStatus,
@@ -154,6 +156,20 @@ async def test_status_tells_the_endpoints_that_are_not_well(journal: SqliteJourn
         ]
     assert "    azure-eastus 192.0.2.11:443: unhealthy for 2m: 3 times 503\n" in written.getvalue()
     assert "192.0.2.10" not in written.getvalue()
+
+
+async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journal: SqliteJournal, path: Path) -> None:
+    orphan = OrphanedRecord(TARGET, 8, NOW, {"oci-ashburn": 10_000})
+    await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), OrphansStatus(NOW, (orphan,))])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+    first, *_, last = written.getvalue().splitlines()
+    assert first == "0 policies, orphaned records of: inference-api"
+    assert last == "  remedy: put the file back, or: failoverctl disown inference-api api.example.com"
+    assert (
+        "api.example.com A at bind-main: orphaned generation 8, last verified: oci-ashburn 100%" in written.getvalue()
+    )
 
 
 async def test_status_as_json_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:

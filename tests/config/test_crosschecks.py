@@ -421,3 +421,44 @@ def test_a_sentinel_that_is_an_endpoint_is_a_warning(folder: Folder) -> None:
     assert sentinels(folder, "sentinels:\n  dns: {knock: 53, address: 192.0.2.1}\n").config is not None
     (wrong,) = folder.only(POLICY)
     assert (wrong.code, wrong.is_error) == ("FD407", False)
+
+
+# -- what is asked for and cannot be ----------------------------------------------------------------------------------
+
+
+SLOW = "{look: /health, slow: 1s}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (policy(record="api.example.com", weights="membership").replace("[cloud]", "[bind]"), [("9:25", "FD408")]),
+        (CNAME, [("10:25", "FD408")]),
+        (POLICY, []),
+    ],
+    ids=["membership", "one answer at a time", "weights"],
+)
+def test_a_slow_region_that_would_keep_its_traffic_is_worth_a_look(
+    folder: Folder, text: str, expected: list[tuple[str, str]]
+) -> None:
+    assert told(folder.only(text)) == []
+    found = folder.only(text.replace("{look: /health}", SLOW))
+    assert told(found) == expected
+    assert not any(each.is_error for each in found)
+
+
+def test_the_remedy_for_a_slow_region_is_to_fail_or_to_have_weights(folder: Folder) -> None:
+    text = policy(record="api.example.com", weights="membership", health="{degraded_below: 90%}")
+    (found,) = folder.only(text.replace("[cloud]", "[bind]"))
+    assert found.message == (
+        "health.degraded_below takes no traffic away: api.example.com A says who is in the answer, and not how much, "
+        "so east keeps its own while DEGRADED"
+    )
+    assert found.hint.startswith("what is to move traffic has to fail the check")
+
+
+def test_a_slow_region_that_another_helps_out_is_heeded_under_membership(folder: Folder) -> None:
+    """Under failover the next region joins the answer, for the first one cannot carry all of it any more."""
+    text = policy(record="api.example.com", weights="membership", steering="failover").replace("[cloud]", "[bind]")
+    text = text.replace("share: 70", "priority: 1").replace("share: 30", "priority: 2")
+    assert told(folder.only(text.replace("{look: /health}", SLOW))) == []

@@ -199,7 +199,7 @@ def test_every_rule_can_be_found_in_its_file(folder: Folder) -> None:
     source = folder.load().policies["api"].source
     assert source.at("regions.west") == f"{path}:7"
     assert source.at("failback.after") == f"{path}:11"
-    assert source.at("limits.tuning.max_shift") == f"{path}:1"
+    assert source.at("limits.tuning.max_shift") == f"{path}, default of limits.tuning.max_shift"
 
 
 def test_the_revision_changes_with_the_text_and_with_the_regions_that_are_used(folder: Folder) -> None:

@@ -215,8 +215,9 @@ def test_keys_and_targets_say_what_they_are() -> None:
 def test_a_rule_is_found_at_its_line_or_at_that_of_its_nearest_parent() -> None:
     source = Source("policies/api.yaml", "r1", {"limits": 20, "limits.max_shift": 22, "checks": 9})
     assert source.at("limits.max_shift") == "policies/api.yaml:22"
-    assert source.at("limits.max_changes") == "policies/api.yaml:20"
-    assert source.at("demand") == "policies/api.yaml:1"
+    assert source.at("limits.max_changes") == "policies/api.yaml:20, default of limits.max_changes"
+    assert source.at("on_drift") == "policies/api.yaml, default of on_drift"
+    assert source.at("") == "policies/api.yaml"
 
 
 # -- the same split ----------------------------------------------------------------------------------------------------

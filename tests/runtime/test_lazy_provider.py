@@ -42,7 +42,7 @@ class Server:
             self.closed += 1
 
     def opening(self, stack: AsyncExitStack) -> LazyProvider:
-        kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self.open)
+        kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self.open, extra="paper")
         return LazyProvider("dns-main", kind, None, Access.WRITE, stack)
 
 
@@ -79,6 +79,15 @@ def test_whatever_keeps_it_from_opening_is_said_as_one_of_the_four_kinds(error: 
             await provider.read(AT)
 
     scenario()
+
+
+@virtually
+async def test_an_sdk_that_is_not_installed_is_named_with_the_extra_that_brings_it() -> None:
+    async with AsyncExitStack() as stack:
+        provider = Server(ModuleNotFoundError("No module named 'paper'")).opening(stack)
+        with pytest.raises(Permanent, match="No module named 'paper'") as caught:
+            await provider.open()
+        assert caught.value.remedy.startswith("install failoverd with its extra, pip install 'failoverd[paper]'")
 
 
 @virtually

@@ -21,7 +21,16 @@ from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, Metri
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Endpoint, ProbeResult, Timings
-from failoverd.core.status import PolicyStatus, RegionStatus, Status, TargetState, TargetStatus, VantageStatus
+from failoverd.core.status import (
+    OrphanedRecord,
+    OrphansStatus,
+    PolicyStatus,
+    RegionStatus,
+    Status,
+    TargetState,
+    TargetStatus,
+    VantageStatus,
+)
 from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
 from failoverd.telemetry import exposing, prose
 from failoverd.telemetry.exposing import exposed
@@ -161,7 +170,8 @@ def metrics() -> Metrics:
     figures = ProbingFigures(probes=(tally().figures(),), lag_max=0.25, skipped=3, stretched=2, wires=4)
     region = RegionStatus("api", "A", 'a "quoted"\nname', 0.0, "down", 2_500, 0.0)
     vantage = VantageStatus(0.0, ("IPv4", "IPv6"), 0.0)
-    return Metrics(lambda: figures, lambda: [region, vantage], "1.2.3", 1_000.0)
+    orphans = OrphansStatus(0.0, (OrphanedRecord(TARGET, 7, 0.0),))
+    return Metrics(lambda: figures, lambda: [region, vantage, orphans], "1.2.3", 1_000.0)
 
 
 def test_probes_are_counted_by_what_they_came_to_and_blind_ones_are_not_timed() -> None:
@@ -191,6 +201,7 @@ def test_everything_else_is_there_and_names_are_written_so_that_they_can_be_read
     assert value(page, "failoverd_probe_interval_factor") == 2
     assert value(page, "failoverd_schedule_lag_max_seconds") == 0.25
     assert value(page, "failoverd_vantage_isolated") == 2
+    assert value(page, "failoverd_orphaned_records") == 1
     assert value(page, "failoverd_build_info", version="1.2.3") == 1
     assert value(page, "failoverd_region_score_ratio", region='a "quoted"\nname') == 0.25
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from failoverd.app import read_config
-from failoverd.cli.failing import print_json, printing, told, usage
+from failoverd.cli.failing import Screen, print_json, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.probing import probe_output
 from failoverd.cli.probing.probe_rounds import (
@@ -29,7 +29,7 @@ from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError
 from failoverd.settings import parse_duration
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 notes = Console(stderr=True, highlight=False)
 
 
@@ -53,8 +53,7 @@ def probe(config: Path, output: Output, asked: ProbeOptions) -> Exit:
         if output is Output.JSON:
             print_json(probe_output.as_json(without_secrets(asked.target), rounds))
         elif sum(map(len, rounds)) > 1:
-            with printing():
-                say(console, probe_output.summary(rounds))
+            say(console, probe_output.summary(rounds))
     return Exit.FINE if probe_output.all_well(rounds) else Exit.FAILED
 
 
@@ -125,8 +124,7 @@ async def _take(
 
 
 def _show(screen: Console, finished: list[FinishedProbe], title: str) -> None:
-    with printing():
-        if title:
-            say(screen, (title, "bold"))
-        for each in finished:
-            probe_output.show(screen, each)
+    if title:
+        say(screen, (title, "bold"))
+    for each in finished:
+        probe_output.show(screen, each)

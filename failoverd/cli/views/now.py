@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
-from failoverd.cli.failing import print_json, told
+from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Page
 from failoverd.cli.views.times import ago, clock
@@ -18,6 +18,7 @@ from failoverd.core.records import WHOLE, percentages
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
+    OrphanedRecord,
     Overview,
     PolicyStatus,
     ProbingStatus,
@@ -26,11 +27,11 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.overview import as_json, daemon_state, overview
+from failoverd.operations.overview import as_json, daemon_state, headline, overview
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
 def status(config: Path, output: Output) -> None:
@@ -45,6 +46,7 @@ def status(config: Path, output: Output) -> None:
 def show_status(console: Console, found: Overview, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
     page, beat = Page(), found.heartbeat
+    page.say((headline(found), "bold"))
     page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
     _show_vantage(page, found.vantage, now)
     _show_probing(page, found.probing)
@@ -58,6 +60,7 @@ def show_status(console: Console, found: Overview, now: float) -> None:
         _show_endpoints(page, endpoints.get(policy.policy, []), now)
         for target in targets.get(policy.policy, ()):
             _show_target(page, target)
+    _show_orphans(page, found.orphans)
     page.show(console)
 
 
@@ -113,6 +116,16 @@ def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:
         since = f" for {ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
         runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
+
+
+def _show_orphans(page: Page, orphans: Sequence[OrphanedRecord]) -> None:
+    """What nothing moves any more, and how that ends."""
+    for each in orphans:
+        target, published = each.target, percentages(each.published) or "not known"
+        page.say()
+        page.say((f"{target}: orphaned", "red"), f" generation {each.generation}, last verified: {published}")
+        page.say(f"  no policy file names it any more ({target.policy} did): it stays as it is, whatever fails")
+        page.say(f"  remedy: put the file back, or: failoverctl disown {target.policy} {target.key.name}")
 
 
 _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
-from failoverd.cli.failing import print_json, told, usage
+from failoverd.cli.failing import Screen, print_json, told, unknown, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.times import clock
@@ -21,12 +22,13 @@ from failoverd.operations.why import Explanation
 from failoverd.settings import parse_duration
 from failoverd.store.reading import Reading
 
-console = Console(highlight=False)
+console = Screen(highlight=False)
 
 
 def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
     until = _moment(at)
     with told(), Reading(journal_of(config)) as reading:
+        _require(reading, policy, incident)
         found = explanations.why(reading, policy=policy, at=until, incident=incident)
         if found is None:
             raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
@@ -39,11 +41,25 @@ def why(config: Path, output: Output, policy: str | None, at: str | None, incide
 def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
     begin = time.time() - _duration(since)
     with told(), Reading(journal_of(config)) as reading:
+        _require(reading, policy, None)
         moves = histories.history(reading.changes(policy=policy, since=begin, limit=limit))
         if output is Output.JSON:
             print_json(histories.as_json(moves))
         else:
             show_history(console, moves)
+
+
+def _require(reading: Reading, policy: str | None, incident: str | None) -> None:
+    """A name that the journal does not know is a slip, and no reason to say that nothing happened."""
+    if policy is not None and policy not in (known := reading.policy_names()):
+        raise unknown("policy", policy, known, "the journal knows no other")
+    if incident is not None and reading.incident(incident) is None:
+        ids = [row.incident_id for row in reversed(reading.incidents(limit=_RECENT))]
+        raise unknown("incident", incident, ids, "failoverctl history --output json names them all")
+
+
+_RECENT: Final = 20
+"""Incidents among which one that was meant is looked for."""
 
 
 def _moment(text: str | None) -> float | None:

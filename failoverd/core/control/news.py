@@ -15,7 +15,7 @@ from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
 from failoverd.core.control.state import Essence, HoldTold, Told
 from failoverd.core.events import ChangeApplied, DecisionMade, DriftDetected, Event, FailoverHeld, PlanHeld, PlanRefused
 from failoverd.core.health.region import RegionState
-from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode, tells_health
+from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode, tells_health
 from failoverd.core.records import Policy, RecordSet, Target
 
 WAITS: Final = frozenset(
@@ -122,10 +122,17 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
 
 
 def limit_at(policy: Policy, check: LimitCheck) -> str:
-    """Where the limit is written: for its cause alone, or for both."""
+    """Where the limit is written, or which default it is."""
+    return policy.source.at(limit_key(policy, check))
+
+
+def limit_key(policy: Policy, check: LimitCheck) -> str:
+    """The key that says the limit: for its cause alone, where that is written, or for both."""
+    if check.limit is Limit.NEVER_EMPTY:  # no file can say otherwise
+        return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"
-    return policy.source.at(own if own in policy.source.lines else f"limits.{check.limit}")
+    return own if own in policy.source.lines else f"limits.{check.limit}"
 
 
 def drifted(

@@ -8,6 +8,7 @@ from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError
+from failoverd.core.reasons import Limit, LimitCheck
 from failoverd.core.records import Observed, Policy
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -38,16 +39,25 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
     if outcome.held is not None:
         blocking = outcome.held.blocking
-        where = news.limit_at(policy, blocking[0])
-        rate = blocking[0].window > 0
-        remedy = (
-            f"raise the limit at {where}, or wait" if rate else f"lower the limit at {where}: time does not end this"
-        )
+        remedy = _remedy_of_limit(policy, blocking[0])
         return replace(status, checks=blocking, remedy=remedy, manual=manual)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
     return status
+
+
+def _remedy_of_limit(policy: Policy, check: LimitCheck) -> str:
+    """What to write, and where: a default is written out first."""
+    if check.limit is Limit.NEVER_EMPTY:
+        return "an empty answer is never published: give the record an answer that serves"
+    rate = check.window > 0
+    key = news.limit_key(policy, check)
+    if key in policy.source.lines:
+        change = f"{'raise' if rate else 'lower'} the limit at {policy.source.at(key)}"
+    else:
+        change = f"write a {'higher' if rate else 'lower'} {key} into {policy.source.file} than its default"
+    return f"{change}, or wait" if rate else f"{change}: time does not end this"
 
 
 def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:

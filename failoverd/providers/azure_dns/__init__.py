@@ -56,4 +56,6 @@ KIND = ProviderKind(
         marking=Marking.TAG,
     ),
     open=_open,
+    sdk=("azure.identity", "azure.mgmt.dns"),
+    extra="azure",
 )

@@ -51,4 +51,6 @@ KIND = ProviderKind(
         creates=False,
     ),
     open=_open,
+    sdk=("azure.identity", "azure.mgmt.trafficmanager"),
+    extra="azure",
 )

@@ -37,4 +37,6 @@ KIND = ProviderKind(
         fence=Fence.ATOMIC,
     ),
     open=lazily("failoverd.providers.oci_dns.provider"),
+    sdk=("oci",),
+    extra="oci",
 )

@@ -27,4 +27,6 @@ KIND = ProviderKind(
         marking=Marking.TAG,
     ),
     open=lazily("failoverd.providers.oci_steering.provider"),
+    sdk=("oci",),
+    extra="oci",
 )

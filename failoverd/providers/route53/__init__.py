@@ -43,4 +43,6 @@ KIND = ProviderKind(
         aliases=True,
     ),
     open=_open,
+    sdk=("boto3", "botocore"),
+    extra="aws",
 )

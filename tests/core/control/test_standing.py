@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from support.approving import limits
 from support.scenes import PAIR
 from support.stories import Story
@@ -10,6 +11,7 @@ from failoverd.core.control import standing
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.reasons import Cause
+from failoverd.core.records import Source
 from failoverd.core.status import TargetState, TargetStatus
 
 
@@ -38,3 +40,18 @@ def test_what_a_limit_left_for_later_keeps_nothing_that_is_down() -> None:
     assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
     assert outcome.plan is not None
     assert standing.after_write(outcome, outcome.plan, TargetState.LIMITED, story.now).cause == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "remedy"),
+    [
+        ({"limits": 20, "limits.max_shift": 21}, "raise the limit at api.yaml:21, or wait"),
+        ({"checks": 9}, "write a higher limits.max_shift into api.yaml than its default, or wait"),
+    ],
+    ids=["written", "default"],
+)
+def test_a_limit_is_raised_at_its_line_or_by_writing_its_key(lines: dict[str, int], remedy: str) -> None:
+    """A line that says nothing of it, the first one say, would send a person to a comment."""
+    story = Story(replace(PAIR, limits=limits(max_shift=0), source=Source("api.yaml", "r1", lines)))
+    story.look()
+    assert stands(story, story.look(3_600.0, azure="D")).remedy == remedy

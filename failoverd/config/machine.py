@@ -1,0 +1,93 @@
+"""What the daemon's configuration needs of the machine that it is to run on. Looks at files; opens no connection."""
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from failoverd.config.diagnostics import Code, Diagnostic, Severity
+from failoverd.config.documents import Document, read
+from failoverd.config.drafts import ProviderEntry
+from failoverd.config.loader import Config
+from failoverd.config.tree import Place
+
+CREDENTIALS: Final = "/run/credentials/"
+"""Where systemd puts a service's credentials, for as long as it runs (systemd.exec(5), LoadCredential)."""
+
+
+def lacking(config: Config) -> Iterator[Diagnostic]:
+    """What is not there. Warnings where it may be there for the service all the same."""
+    document = read(config.file).document
+    if document is None:
+        return
+    for name, entry in config.providers.items():
+        yield from _sdk(document, name, entry)
+        for place, path in _files(entry.settings, ("providers", name)):
+            yield from _file(document, place, path)
+    yield from _journal(document, config.journal)
+
+
+def _sdk(document: Document, name: str, entry: ProviderEntry) -> Iterator[Diagnostic]:
+    missing = [module for module in entry.kind.sdk if not _installed(module)]
+    if missing:
+        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which is not installed"
+        hint = f"install failoverd with its extra: pip install 'failoverd[{entry.kind.extra}]'"
+        yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, hint)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package that it would be in
+        return False
+
+
+def _files(settings: BaseModel, place: Place) -> Iterator[tuple[Place, Path]]:
+    """Every file that the settings name, wherever in them."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            yield from _files(value, (*place, name))
+        elif isinstance(value, Path):
+            yield (*place, name), value
+
+
+def _file(document: Document, place: Place, path: Path) -> Iterator[Diagnostic]:
+    try:
+        with path.expanduser().open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        later = str(path).startswith(CREDENTIALS)
+        doubtful = later or isinstance(error, PermissionError)
+        message = f"{path} cannot be read: {error.strerror}"
+        hint = (
+            "the service manager puts it there while the service runs"
+            if later
+            else "the user that failoverd runs as has to be able to read it"
+            if doubtful
+            else "create it; a path that is not absolute begins at the daemon's working directory"
+        )
+        severity = Severity.WARNING if doubtful else Severity.ERROR
+        yield document.diagnose(Code.FILE_MISSING, place, message, hint, severity=severity)
+
+
+def _journal(document: Document, path: Path) -> Iterator[Diagnostic]:
+    """The daemon makes the folder if it may, and steers without a journal if it may not: that is worth a look."""
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir():
+        words, severity = f"{folder} is not a folder", Severity.ERROR
+    elif path.is_dir():
+        words, severity = f"{path} is a folder", Severity.ERROR
+    elif folder != path.absolute().parent:
+        words, severity = f"the folder {path.parent} is not there", Severity.WARNING
+    elif not os.access(folder, os.W_OK):
+        words, severity = f"whoever runs this may not write into {folder}", Severity.WARNING
+    else:
+        return
+    hint = (
+        "the user that failoverd runs as needs a folder of its own; without a journal a restart forgets what was done"
+    )
+    yield document.diagnose(Code.JOURNAL_PLACE, ("journal",), words, hint, severity=severity)

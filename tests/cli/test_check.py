@@ -1,0 +1,189 @@
+"""`failoverctl check`: of paths alone, of paths beside a configuration, and of all that a configuration needs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, written
+
+from failoverd import providers
+from failoverd.cli.checking import check_everything
+from failoverd.cli.options import Output
+from failoverd.config import machine
+
+FINE, FAILED, USAGE = 0, 1, 2
+EDGE = POLICY.replace("policy: shop", "policy: edge").replace("shop.example", "edge.example")
+SIGNED = """\
+version: 1
+owner: tests
+policies: policies
+journal: journal.db
+resolver: ["127.0.0.1:9"]
+providers:
+  local:
+    kind: rfc2136
+    zones: [example.test]
+    server: "127.0.0.1:9"
+    key: {name: failoverd, secret_file: %s}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FAILOVERD_CONFIG", str(tmp_path / "nowhere.yaml"))
+
+
+def folder(tmp_path: Path, **policies: str) -> Path:
+    """A repository of policies: an inventory and these files, and nothing of a daemon."""
+    (tmp_path / "repository").mkdir()
+    for name, text in {"regions": REGIONS, **policies}.items():
+        (tmp_path / "repository" / f"{name}.yaml").write_text(text)
+    return tmp_path / "repository"
+
+
+def codes(told: Ended) -> list[tuple[str, str]]:
+    found: list[dict[str, Any]] = json.loads(told.out)["diagnostics"]
+    return [(Path(each["file"]).name, each["code"]) for each in found]
+
+
+# -- paths -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_of_policies_needs_neither_daemon_nor_configuration(tmp_path: Path) -> None:
+    told = failoverctl("check", folder(tmp_path, shop=POLICY, edge=EDGE))
+    assert (told.code, told.said) == (FINE, "fine: 2 policies: edge, shop\n")
+
+
+def test_one_file_is_judged_alone(tmp_path: Path) -> None:
+    here = folder(tmp_path, shop=POLICY, edge="version: 1\n")
+    told = failoverctl("check", here / "shop.yaml")
+    assert (told.code, told.said) == (FINE, "fine: 1 policies: shop\n")
+    assert failoverctl("check", here / "edge.yaml").code == FAILED
+
+
+def test_every_error_of_every_path_is_told_at_once(tmp_path: Path) -> None:
+    here = folder(tmp_path, shop=POLICY.replace("west:", "wset:"), edge=EDGE.replace("timeout: 1s", "timeout: 1"))
+    told = failoverctl("check", here / "shop.yaml", here / "edge.yaml", here / "nobody.yaml", "--output", "json")
+    assert told.code == FAILED
+    assert codes(told) == [("edge.yaml", "FD204"), ("nobody.yaml", "FD101"), ("shop.yaml", "FD301")]
+    assert json.loads(told.out)["policies"] == []
+
+
+def test_what_a_record_needs_of_its_region_is_seen_without_a_provider(tmp_path: Path) -> None:
+    here = folder(tmp_path, shop=POLICY.replace("live: {tcp: 9", "live: {tcp: 9, every: 500ms"))
+    assert codes(failoverctl("check", here, "--output", "json")) == [("shop.yaml", "FD401")]
+    (here / "shop.yaml").write_text(POLICY + "limits: {min_regions: 2}\n")
+    assert codes(failoverctl("check", here, "--output", "json")) == [("shop.yaml", "FD403")]
+
+
+def test_two_files_that_want_one_name_are_told_wherever_they_are(tmp_path: Path) -> None:
+    here = folder(tmp_path, shop=POLICY)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "regions.yaml").write_text(REGIONS)
+    (other / "edge.yaml").write_text(EDGE.replace("edge.example", "shop.example"))
+    told = failoverctl("check", here, other, "--output", "json")
+    assert (told.code, [code for _, code in codes(told)]) == (FAILED, ["FD304"])
+
+
+def test_an_inventory_and_a_configuration_are_known_for_what_they_are(tmp_path: Path) -> None:
+    here = written(tmp_path)
+    inventory = here.parent / "policies" / "regions.yaml"
+    assert failoverctl("check", inventory, here).said == "fine: 0 policies: none\n"
+    inventory.write_text(REGIONS.replace("cloud: oci", "cluod: oci"))
+    here.write_text(CONFIG.replace("owner: tests\n", ""))
+    told = failoverctl("check", inventory, here, "--output", "json")
+    assert (told.code, sorted(codes(told))) == (
+        FAILED,
+        [("failoverd.yaml", "FD202")] + [("regions.yaml", each) for each in ("FD201",)],
+    )
+
+
+def test_a_folder_without_an_inventory_says_so(tmp_path: Path) -> None:
+    here = folder(tmp_path, shop=POLICY)
+    (here / "regions.yaml").unlink()
+    assert codes(failoverctl("check", here, "--output", "json")) == [("regions.yaml", "FD101")]
+
+
+# -- paths beside a configuration --------------------------------------------------------------------------------------
+
+
+def test_a_configuration_is_heeded_beside_paths_when_it_is_written_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = folder(tmp_path, shop=POLICY.replace("[local]", "[lcoal]"))
+    config = written(tmp_path / "etc")
+    monkeypatch.setenv("FAILOVERD_CONFIG", str(config))
+    assert failoverctl("check", here).code == FINE
+    told = failoverctl("check", here, "--config", config)
+    assert (told.code, 'did you mean "local"?' in told.said) == (FAILED, True)
+
+
+def test_paths_are_nobodys_machine(tmp_path: Path) -> None:
+    config = written(tmp_path, config=SIGNED % "/nonexistent/tsig.key")
+    policy = POLICY + "weights: membership\n"
+    (tmp_path / "policies" / "shop.yaml").write_text(policy)
+    assert failoverctl("check", tmp_path / "policies", "--config", config).code == FINE
+    assert failoverctl("check", "--config", config).code == FAILED
+
+
+# -- all that a configuration needs ------------------------------------------------------------------------------------
+
+
+def everything(tmp_path: Path, secret: str, *, config: str = SIGNED) -> Ended:
+    path = written(tmp_path, {"shop.yaml": POLICY + "weights: membership\n"}, config % secret)
+    return failoverctl("check", "--config", path, "--output", "json")
+
+
+def severities(told: Ended) -> list[tuple[str, str]]:
+    return [(each["code"], each["severity"]) for each in json.loads(told.out)["diagnostics"]]
+
+
+def test_a_key_file_that_is_not_there_is_an_error_at_its_place(tmp_path: Path) -> None:
+    told = everything(tmp_path, "/nonexistent/tsig.key")
+    (found,) = json.loads(told.out)["diagnostics"]
+    assert (told.code, found["code"], found["line"]) == (FAILED, "FD501", 11)
+    assert found["message"] == "/nonexistent/tsig.key cannot be read: No such file or directory"
+
+
+def test_what_the_service_manager_puts_there_is_worth_a_look_until_the_service_runs(tmp_path: Path) -> None:
+    told = everything(tmp_path, "/run/credentials/nobody.service/tsig.key")
+    assert (told.code, severities(told)) == (FINE, [("FD501", "warning")])
+    assert check_everything(tmp_path / "failoverd.yaml", Output.JSON, on_site=True) == FAILED
+
+
+def test_a_journal_without_a_folder_is_worth_a_look(tmp_path: Path) -> None:
+    key = tmp_path / "tsig.key"
+    key.write_text("c2VjcmV0\n")
+    told = everything(tmp_path / "a", str(key), config=SIGNED.replace("journal.db", "nowhere/journal.db"))
+    assert (told.code, severities(told)) == (FINE, [("FD503", "warning")])
+    told = everything(tmp_path / "b", str(key), config=SIGNED.replace("journal.db", "failoverd.yaml/journal.db"))
+    assert (told.code, severities(told)) == (FAILED, [("FD503", "error")])
+
+
+def test_an_sdk_that_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_installed", lambda module: module != "botocore")
+    path = written(tmp_path, config=CONFIG.replace("embedded", "route53").replace(', listen: "127.0.0.1:9"', ""))
+    told = failoverctl("check", "--config", path)
+    assert (told.code, "provider local (route53) needs botocore, which is not installed" in told.said) == (FAILED, True)
+    assert "pip install 'failoverd[aws]'" in told.said
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in providers.kinds().values() if kind.extra], ids=lambda kind: kind.name
+)
+def test_each_kind_names_an_sdk_that_its_extra_brings(kind: Any) -> None:  # noqa: ANN401 - of any settings
+    source = "\n".join(path.read_text() for path in Path(str(providers.__path__[0])).rglob("*.py"))
+    for module in kind.sdk:
+        assert machine._installed(module)
+        assert re.search(rf"^ *(from|import) {re.escape(module)}\b", source, re.MULTILINE), module
+    assert not machine._installed("nobody.knows.this")
+
+
+def test_a_check_whose_file_is_not_there_is_an_error_in_json_as_well(tmp_path: Path) -> None:
+    policy = POLICY.replace("live: {tcp: 9", "live: {https: /, ca_file: /nonexistent/ca.pem")
+    told = failoverctl("check", "--config", written(tmp_path, {"shop.yaml": policy}), "--output", "json")
+    assert (told.code, severities(told)) == (FAILED, [("FD504", "error")])
+    assert json.loads(told.out)["policies"] == []

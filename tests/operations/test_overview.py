@@ -1,0 +1,57 @@
+"""What stands in one line above everything else."""
+
+from dataclasses import replace
+
+from support.journals import TARGET
+
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.reasons import Cause
+from failoverd.core.status import Overview, PolicyStatus, Status, TargetState, TargetStatus, VantageStatus
+from failoverd.operations.overview import headline
+
+NOW = 100.0
+
+
+def policy(name: str, **changes: str) -> PolicyStatus:
+    return replace(PolicyStatus(name, NOW, f"{name}.yaml", "1"), **changes)  # type: ignore[arg-type]  # all are text
+
+
+def target(name: str, state: TargetState = TargetState.IN_SYNC, **changes: str) -> TargetStatus:
+    return replace(TargetStatus(replace(TARGET, policy=name), NOW, state), **changes)  # type: ignore[arg-type]  # as above
+
+
+def line(*statuses: Status) -> str:
+    return headline(Overview.of(statuses))
+
+
+def test_all_is_well_when_everything_was_seen_and_is() -> None:
+    assert line(policy("api"), policy("shop"), target("api"), target("shop")) == "2 policies, all well"
+
+
+def test_nothing_is_well_that_nobody_has_seen() -> None:
+    assert line(policy("api")) == "1 policies, without a verdict: api"
+    waits = target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_NO_VERDICT)
+    assert line(policy("api"), waits) == "1 policies, without a verdict: api"
+
+
+def test_the_worst_is_said_before_the_rest() -> None:
+    told = line(
+        policy("api", incident_id="inc-1"),
+        policy("shop", rejected="FD201"),
+        target("api", TargetState.LIMITED, cause=Cause.FAILING_OUT),
+        target("shop", TargetState.DELAYED),
+        target("shop", TargetState.DRIFTED),
+        VantageStatus(NOW, ("IPv4",), NOW),
+    )
+    assert told == (
+        "2 policies, kept on what is down by a limit: api; not to be read or written: shop; "
+        "the prober abstains on IPv4; incident: api; edited by hand: shop; newer file does not load: shop"
+    )
+
+
+def test_a_policy_is_named_once_and_of_many_only_a_few() -> None:
+    names = [f"api-{number}" for number in range(9)]
+    delayed = [target(name, TargetState.DELAYED) for name in names]
+    assert line(*map(policy, names), *delayed, *delayed) == (
+        "9 policies, not to be read or written: api-0, api-1, api-2 and 6 more"
+    )
