@@ -28,6 +28,7 @@ from hyperframe.frame import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.exchanges import Silence
 from support.probers import prober
 from support.targets import (
     OK,
@@ -45,7 +46,7 @@ from support.tls_servers import NAME, tls_server
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
-from failoverd.probes.findings import Finding, Phase
+from failoverd.probes.findings import Finding
 from failoverd.probes.grpc_check.grpc_prober import GrpcSettings
 from failoverd.probes.grpc_check.health_call import MOST_BYTES, MOST_FRAMES, HealthCall, Method
 from failoverd.probes.grpc_check.health_messages import health_request, read_status
@@ -253,29 +254,9 @@ async def test_without_an_agreement_on_h2_there_is_no_call(authority: trustme.CA
 # -- bad luck, byte by byte --------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Line:
-    """A `ClientTransport` that notes what is said."""
-
-    protocol: str | None = None
-    sent: bytes = b""
-
-    def send(self, data: bytes) -> None:
-        self.sent += data
-
-    def enter(self, phase: Phase) -> None:
-        raise NotImplementedError
-
-    def certificate(self) -> bytes | None:
-        return None
-
-    def alpn(self) -> str | None:
-        return self.protocol
-
-
 def calling(method: Method = Method.CHECK, *, authorized: bool = False) -> HealthCall:
     call = HealthCall(SERVICE, method, authority="127.0.0.1:50051", secured=False, timeout=1.5, authorized=authorized)
-    assert call.opened(Line()) is None
+    assert call.opened(Silence()) is None
     return call
 
 
@@ -322,7 +303,7 @@ def test_check_waits_for_the_status_of_the_call_and_watch_does_not() -> None:
 
 
 def test_a_watch_is_called_off_in_good_order() -> None:
-    line = Line()
+    line = Silence()
     call = HealthCall("", Method.WATCH, authority="a", secured=False, timeout=1.0)
     call.opened(line)
     call.received(said(SETTINGS, head(*GRPC), SERVES))

@@ -21,6 +21,9 @@ class ClientTransport(Protocol):
     def enter(self, phase: Phase) -> None:
         """Begin a phase: the one before it was completed."""
 
+    def peer_spoke_first(self) -> bool:
+        """Whether the peer has said something already, before the first word of a protocol that speaks first."""
+
     def certificate(self) -> bytes | None:
         """The certificate that the peer proved itself with (DER); None without TLS."""
 

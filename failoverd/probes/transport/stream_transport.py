@@ -72,6 +72,7 @@ class TcpTransport:
         "_reactor",
         "_socket",
         "_speaks_first",
+        "_spoken_to",
         "_stands",
     )
 
@@ -91,6 +92,7 @@ class TcpTransport:
         self._socket: socket.socket | None = None
         self._speaks_first = speaks_first
         self._stands = False
+        self._spoken_to = False
         self._outbox = b""
         self._address = ""
 
@@ -145,6 +147,7 @@ class TcpTransport:
             if code:
                 raise OSError(code, "connect")
         self._stands = True
+        self._spoken_to = bool(events & select.EPOLLIN) and _is_spoken_to(opened)
         if self._connected is not None:
             self._connected()
         return self._begin(opened, owner)
@@ -184,6 +187,9 @@ class TcpTransport:
         if self._owner is not None:
             self._owner.enter(phase)
 
+    def peer_spoke_first(self) -> bool:
+        return self._spoken_to
+
     def certificate(self) -> bytes | None:
         return None
 
@@ -199,6 +205,14 @@ class TcpTransport:
         self._outbox = self._outbox[sent:]
 
 
+def _is_spoken_to(opened: socket.socket) -> bool:
+    """Whether there is something to read, and not the end."""
+    try:
+        return bool(opened.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+
+
 class TlsTransport(TcpTransport):
     """A connection with TLS over two buffers in memory: what came in from the socket, and what has to go out to it.
 
@@ -206,7 +220,7 @@ class TlsTransport(TcpTransport):
     costs no more than any other that talks too much.
     """
 
-    __slots__ = ("_heard", "_incoming", "_outgoing", "_remote", "_security", "_tls")
+    __slots__ = ("_early", "_heard", "_incoming", "_outgoing", "_remote", "_security", "_tls")
 
     def __init__(
         self,
@@ -220,6 +234,7 @@ class TlsTransport(TcpTransport):
         self._security = security
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        self._early: bytes | None = None  # plain text that came together with the end of the handshake
         self._remote: SocketAddress = ("", 0)
         self._heard = 0
 
@@ -248,6 +263,8 @@ class TlsTransport(TcpTransport):
         except ssl.SSLWantReadError:
             self._flush(opened)
             return None if self._heard <= _MOST_HANDSHAKE else Finding(ProbeReason.TLS_FAILED, "it has no end")
+        self._early = _read(tls) if self._incoming.pending else None
+        self._spoken_to = bool(self._early)
         self._flush(opened)
         return super()._begin(opened, owner)
 
@@ -266,10 +283,12 @@ class TlsTransport(TcpTransport):
             finding = self._shake_hands(tls, opened, owner)
             if finding is not None or owner.phase is Phase.TLS:
                 return finding
-        while (plain := _read(tls)) is not None:
+        plain, self._early = self._early or _read(tls), None
+        while plain is not None:
             finding = super()._take(plain, owner)
             if finding is not None or not plain:
                 return finding
+            plain = _read(tls)
         self._flush(opened)  # what TLS itself has to say
         return None
 
