@@ -1,10 +1,12 @@
 """The `grpc` check, against grpcio's own health service, and against servers that bend HTTP/2."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ from support.targets import (
     serve,
     silent,
 )
-from support.tls_servers import NAME, tls_server
+from support.tls_servers import NAME, chain, tls_server
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
@@ -239,6 +241,18 @@ async def test_a_server_that_asks_for_a_certificate_gets_ours(
     with running(demands) as started:
         assert (await probe(started, "", **trusted, client_certificate=shown)).reason is ProbeReason.OK
         assert (await probe(started, "", **trusted)).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(2, Outcome.DEGRADED), (300, Outcome.PASS)])
+async def test_an_intermediate_certificate_that_expires_soon_is_noticed(
+    days: int, outcome: Outcome, tmp_path: Path
+) -> None:
+    shown = chain(intermediate=timedelta(days=days))
+    (tmp_path / "root.pem").write_bytes(shown.root)
+    trusted = {"tls": True, "host": NAME, "ca_file": str(tmp_path / "root.pem"), "certificate_expires_within": "7d"}
+    with running(grpc.ssl_server_credentials([(shown.key, shown.shown)])) as started:
+        result = await prober("grpc", "", time.time, timeout="5s", **trusted).probe(started.endpoint)
+    assert result.outcome is outcome, result.detail
 
 
 async def test_without_an_agreement_on_h2_there_is_no_call(authority: trustme.CA, ca_file: str) -> None:

@@ -33,8 +33,8 @@ class Silence:
     def peer_spoke_first(self) -> bool:
         return self._spoken_to
 
-    def certificate(self) -> bytes | None:
-        return None
+    def certificates(self) -> tuple[bytes, ...]:
+        return ()
 
     def alpn(self) -> str | None:
         return self._alpn

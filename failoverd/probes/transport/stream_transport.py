@@ -17,6 +17,7 @@ from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions
 from failoverd.probes.transport.reactor import Reactor
 from failoverd.probes.transport.tls_session_cache import SocketAddress, session_cache
+from failoverd.probes.transport.verified_chain import verified_chain
 
 _READ: Final = 16_384
 _STREAM: Final = int(socket.SOCK_STREAM) | int(socket.SOCK_NONBLOCK)
@@ -190,8 +191,8 @@ class TcpTransport:
     def peer_spoke_first(self) -> bool:
         return self._spoken_to
 
-    def certificate(self) -> bytes | None:
-        return None
+    def certificates(self) -> tuple[bytes, ...]:
+        return ()
 
     def alpn(self) -> str | None:
         return None
@@ -220,7 +221,7 @@ class TlsTransport(TcpTransport):
     costs no more than any other that talks too much.
     """
 
-    __slots__ = ("_early", "_heard", "_incoming", "_outgoing", "_remote", "_security", "_tls")
+    __slots__ = ("_chain", "_early", "_heard", "_incoming", "_kept_chain", "_outgoing", "_remote", "_security", "_tls")
 
     def __init__(
         self,
@@ -235,6 +236,8 @@ class TlsTransport(TcpTransport):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._early: bytes | None = None  # plain text that came together with the end of the handshake
+        self._chain: tuple[bytes, ...] = ()
+        self._kept_chain: tuple[bytes, ...] = ()  # of the handshake whose session may be taken up again
         self._remote: SocketAddress = ("", 0)
         self._heard = 0
 
@@ -244,16 +247,17 @@ class TlsTransport(TcpTransport):
 
     def close(self) -> None:
         if self._socket is not None and self._tls is not None and self._security.resume:
-            session_cache.keep(self._security, self._remote, self._tls)
+            session_cache.keep(self._security, self._remote, self._tls, self._chain)
         super().close()
 
     def _begin(self, opened: socket.socket, owner: TransportOwner) -> Finding | None:
         owner.enter(Phase.TLS)
         security = self._security
-        session = session_cache.find(security, self._remote) if security.resume else None
+        kept = session_cache.find(security, self._remote) if security.resume else None
         self._tls = security.context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=security.name, session=session
+            self._incoming, self._outgoing, server_hostname=security.name, session=kept.session if kept else None
         )
+        self._kept_chain = kept.chain if kept else ()
         return self._shake_hands(self._tls, opened, owner)
 
     def _shake_hands(self, tls: ssl.SSLObject, opened: socket.socket, owner: TransportOwner) -> Finding | None:
@@ -263,6 +267,7 @@ class TlsTransport(TcpTransport):
         except ssl.SSLWantReadError:
             self._flush(opened)
             return None if self._heard <= _MOST_HANDSHAKE else Finding(ProbeReason.TLS_FAILED, "it has no end")
+        self._chain = self._kept_chain if tls.session_reused else verified_chain(tls)
         self._early = _read(tls) if self._incoming.pending else None
         self._spoken_to = bool(self._early)
         self._flush(opened)
@@ -303,8 +308,8 @@ class TlsTransport(TcpTransport):
             self._outbox += self._outgoing.read()
             self._push(opened)
 
-    def certificate(self) -> bytes | None:
-        return self._tls.getpeercert(binary_form=True) if self._tls is not None else None
+    def certificates(self) -> tuple[bytes, ...]:
+        return self._chain
 
     def alpn(self) -> str | None:
         return self._tls.selected_alpn_protocol() if self._tls is not None else None
