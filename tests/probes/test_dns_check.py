@@ -22,7 +22,7 @@ from support.targets import Behaviour, Connection, Target, refusing, resets, ser
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.dns_check.dns_prober import TcpQuery
-from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, Unrelated
+from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, EdnsRefused, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings
 
 WWW = f"www.{ZONE}"
@@ -374,6 +374,8 @@ def judged(data: bytes) -> ProbeReason | None:
         found = QUESTION.judge(b"\0\1", data)
     except Unrelated:
         return None
+    except EdnsRefused as refused:
+        found = refused.finding
     return found.reason if found is not None else None
 
 
