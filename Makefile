@@ -36,8 +36,9 @@ unit: $(VENV)/dev
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
 
-soak: $(VENV)/dev  ## the property tests twenty times as long, and two thousand simulations (about an hour)
-	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/runtime/test_simulation.py
+soak: $(VENV)/dev  ## property tests and fuzzers twenty times as long, and two thousand simulations (about an hour)
+	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core $(wildcard tests/*/test_*fuzz*.py) \
+		tests/runtime/test_simulation.py
 
 bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
 	./tests/install-servers bench

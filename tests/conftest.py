@@ -16,13 +16,13 @@ from typing import NoReturn
 import dns.resolver
 import pytest
 from hypothesis import HealthCheck, settings
+from support.fuzzing import SOAK
 from support.servers import PLACES
 
 os.environ["PATH"] = PLACES  # what may stand before them, a version manager's wrapper say, is not tested
 
 # How hard Hypothesis looks: a little in every run, and for longer where FAILOVERD_SOAK says by which factor. Slowness
 # says nothing on a machine that is busy with other tests.
-SOAK = int(os.environ.get("FAILOVERD_SOAK", "1"))
 settings.register_profile(
     "failoverd", deadline=None, max_examples=100 * SOAK, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -12,6 +12,7 @@ import dns.exception
 import dns.flags
 import dns.message
 
+from failoverd.edns import EDNS_REFUSALS
 from failoverd.settings import ServerAddress
 
 UDP_TRIES: Final = 2
@@ -35,13 +36,22 @@ class UnreachableError(Exception):
     """This host has no way to the server: no address of that family, no route, no socket left."""
 
 
-async def send_query(query: dns.message.Message, server: ServerAddress) -> dns.message.Message:
-    """The server's answer, whatever its response code is.
+async def send_query(query: dns.message.QueryMessage, server: ServerAddress) -> dns.message.Message:
+    """The server's answer, whatever its response code is. One that does not know EDNS is asked again without it.
 
     Raises:
         SilentError: there is none.
         UnreachableError: the question could not even be sent.
     """
+    answer = await _answer(query, server)
+    if query.edns < 0 or answer.rcode() not in EDNS_REFUSALS:
+        return answer
+    (question,) = query.question
+    plain = dns.message.make_query(question.name, question.rdtype, question.rdclass, flags=query.flags)
+    return await _answer(plain, server)
+
+
+async def _answer(query: dns.message.Message, server: ServerAddress) -> dns.message.Message:
     wire = query.to_wire()
     for _ in range(UDP_TRIES):
         try:

@@ -158,6 +158,7 @@ class ClockJumped(Event):
 class EndpointEvent(Event):
     """`evidence` is the probe that tipped the verdict, in words; `failures` and `passes` are the counts then.
 
+    Of one that fails, `passes` are those that came between its failures; of any other, its last run of passes.
     `explained_by` names the dependencies of its region that were down at that time.
     """
 

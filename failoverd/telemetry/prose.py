@@ -296,9 +296,15 @@ def _why(event: EndpointEvent) -> str:
     return f"{event.evidence}; explained by {', '.join(event.explained_by)}" if event.explained_by else event.evidence
 
 
+def _passes(number: int) -> str:
+    return "1 pass" if number == 1 else f"{number} passes"
+
+
 @say.register
 def _(event: EndpointFailed) -> str:
-    return f"{event.endpoint} in {event.region} is down after {event.failures} failures of {event.check}: {_why(event)}"
+    between = f", with {_passes(event.passes)} between them" if event.passes else ""
+    counted = f"{event.failures} failures of {event.check}{between}"
+    return f"{event.endpoint} in {event.region} is down after {counted}: {_why(event)}"
 
 
 @say.register

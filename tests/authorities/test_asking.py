@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 import dns.flags
 import dns.message
+import dns.rcode
 import pytest
+from support.proxies import without_edns
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, PowerDns, free_port, lua, powerdns
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
@@ -74,6 +76,16 @@ async def test_values_are_said_as_policies_say_them(
     bind_server.edit(f"add api 5 {record_type} {data}")
     said = await ask(bind_server, record_type=record_type)
     assert said.answers == (frozenset({value}),)
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS])
+async def test_a_server_that_does_not_know_edns_is_asked_again_without_it(
+    bind_server: DnsServer, rcode: dns.rcode.Rcode
+) -> None:
+    bind_server.edit("add api 5 A 192.0.2.1")
+    async with without_edns(bind_server.port, rcode) as port:
+        said = await ask(Nameserver("127.0.0.1", port))
+    assert (said.hearing, said.answers, said.trouble) == (Hearing.ANSWERED, (frozenset({"192.0.2.1"}),), "")
 
 
 async def test_nothing_at_the_name_is_an_answer_too(bind_server: DnsServer) -> None:

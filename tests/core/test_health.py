@@ -71,6 +71,24 @@ def test_a_service_that_fails_a_third_of_its_requests_goes_down() -> None:
     assert probed("FPPFPPF", RULES, up).state is UNHEALTHY
 
 
+def test_what_passes_between_the_failures_is_counted_beside_them() -> None:
+    up = probed("PPPP", RULES)
+    for script, failures, between in (
+        ("FFF", 3, 0),
+        ("FPPFPPF", 3, 4),
+        ("FPDFF", 3, 2),
+        ("FPBPF", 2, 2),
+        ("FPPPP", 0, 0),
+        ("FPPPPFPF", 2, 1),
+        ("FPFPFPPP", 3, 2),  # those after the verdict lead up, and are no evidence of the fall
+        ("FPFPFPPPP", 0, 0),
+    ):
+        health = probed(script, RULES, up)
+        assert (script, health.failures, health.between) == (script, failures, between)
+    first = probed("PFPFPPF", RULES)
+    assert (first.state, first.failures, first.between) == (UNHEALTHY, 3, 3)
+
+
 def test_a_service_that_fails_less_than_once_in_a_run_of_rise_stays_up() -> None:
     up = probed("PPPP", RULES)
     assert probed("FPPPP" * 10, RULES, up).state is HEALTHY

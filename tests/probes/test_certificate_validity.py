@@ -61,7 +61,7 @@ def test_bytes_that_are_no_certificate_are_refused(wrong: bytes) -> None:
 
 def test_the_days_that_are_left_are_measured_whatever_was_found(issued: bytes) -> None:
     now = not_after(issued) - 10.25 * DAY
-    found = Validity(now).judge(issued, Finding(ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0),)))
+    found = Validity(now).judge([issued], Finding(ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0),)))
     assert found == (ProbeReason.STATUS_UNEXPECTED, "500", (("other", 1.0), ("certificate_days", 10.25)))
 
 
@@ -74,14 +74,14 @@ def test_the_days_that_are_left_are_measured_whatever_was_found(issued: bytes) -
     ],
 )
 def test_too_few_days_spoil_a_right_answer(issued: bytes, left: float, reason: ProbeReason) -> None:
-    assert Validity(not_after(issued) - left, 7 * DAY).judge(issued, OK).reason is reason
+    assert Validity(not_after(issued) - left, 7 * DAY).judge([issued], OK).reason is reason
 
 
 def test_too_few_days_do_not_excuse_a_wrong_answer(issued: bytes) -> None:
     wrong = Finding(ProbeReason.STATUS_UNEXPECTED, "500")
-    found = Validity(not_after(issued) - timedelta(days=1).total_seconds(), 7 * DAY).judge(issued, wrong)
+    found = Validity(not_after(issued) - timedelta(days=1).total_seconds(), 7 * DAY).judge([issued], wrong)
     assert found.reason is ProbeReason.STATUS_UNEXPECTED
 
 
 def test_a_certificate_that_we_cannot_read_changes_nothing() -> None:
-    assert Validity(0.0, 7 * DAY).judge(b"not DER", OK) == OK
+    assert Validity(0.0, 7 * DAY).judge([b"not DER"], OK) == OK

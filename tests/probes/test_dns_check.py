@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.probers import prober
+from support.proxies import without_edns
 from support.servers import ZONE, DnsServer, bind, knot
 from support.targets import Behaviour, Connection, Target, refusing, resets, serve, silent
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.dns_check.dns_prober import TcpQuery
-from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, Unrelated
+from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, EdnsRefused, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings
 
 WWW = f"www.{ZONE}"
@@ -269,6 +270,54 @@ async def test_a_probe_that_is_abandoned_leaves_nothing_behind() -> None:
         assert sockets() == before
 
 
+# -- servers from before EDNS (RFC 6891, 7) ----------------------------------------------------------------------------
+
+no_edns = pytest.mark.parametrize("rcode", [dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS])
+
+
+@no_edns
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_server_that_does_not_know_edns_is_asked_again_without_it(
+    server: DnsServer, rcode: dns.rcode.Rcode, transport: str
+) -> None:
+    async with without_edns(server.port, rcode) as port:
+        at = Endpoint("region-1", "127.0.0.1", port)
+        result = await prober("dns", WWW, transport=transport, expect=["192.0.2.1"], timeout="5s").probe(at)
+        wrong = await prober("dns", WWW, transport=transport, expect=["192.0.2.9"], timeout="5s").probe(at)
+    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK), result.detail
+    assert wrong.reason is ProbeReason.ANSWER_MISMATCH
+
+
+async def test_an_answer_that_is_cut_without_edns_is_fetched_over_tcp_without_it(server: DnsServer) -> None:
+    async with without_edns(server.port, dns.rcode.FORMERR) as port:
+        big = prober("dns", f"big.{ZONE}", type="TXT", min_answers=30, timeout="5s")
+        assert (await big.probe(Endpoint("region-1", "127.0.0.1", port))).reason is ProbeReason.OK
+
+
+async def test_what_a_server_says_without_edns_is_its_last_word() -> None:
+    heard: list[int] = []
+
+    def refuses(question: bytes) -> list[bytes]:
+        heard.append(dns.message.from_wire(question).edns)
+        return [question[:2] + (0x8000 | dns.rcode.NOTIMP).to_bytes(2, "big") + bytes(8)]
+
+    assert (await told(refuses)).detail == "NOTIMP instead of NOERROR"
+    assert heard == [0, -1]
+
+
+async def test_a_code_that_edns_carries_is_no_answer_however_few_are_wanted() -> None:
+    """BADVERS has a header that says NOERROR."""
+
+    def badvers(question: bytes) -> list[bytes]:
+        response = dns.message.make_response(dns.message.from_wire(question))
+        response.use_edns(0)
+        response.set_rcode(dns.rcode.BADVERS)
+        return [response.to_wire()]
+
+    result = await told(badvers, min_answers=0)
+    assert (result.reason, result.detail) == (ProbeReason.RCODE_UNEXPECTED, "BADVERS instead of NOERROR")
+
+
 # -- servers that lie, over TCP ----------------------------------------------------------------------------------------
 
 
@@ -325,6 +374,8 @@ def judged(data: bytes) -> ProbeReason | None:
         found = QUESTION.judge(b"\0\1", data)
     except Unrelated:
         return None
+    except EdnsRefused as refused:
+        found = refused.finding
     return found.reason if found is not None else None
 
 

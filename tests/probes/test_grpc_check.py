@@ -1,10 +1,12 @@
 """The `grpc` check, against grpcio's own health service, and against servers that bend HTTP/2."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from hyperframe.frame import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.exchanges import Silence
 from support.probers import prober
 from support.targets import (
     OK,
@@ -41,11 +44,11 @@ from support.targets import (
     serve,
     silent,
 )
-from support.tls_servers import NAME, tls_server
+from support.tls_servers import NAME, chain, tls_server
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
-from failoverd.probes.findings import Finding, Phase
+from failoverd.probes.findings import Finding
 from failoverd.probes.grpc_check.grpc_prober import GrpcSettings
 from failoverd.probes.grpc_check.health_call import MOST_BYTES, MOST_FRAMES, HealthCall, Method
 from failoverd.probes.grpc_check.health_messages import health_request, read_status
@@ -240,6 +243,18 @@ async def test_a_server_that_asks_for_a_certificate_gets_ours(
         assert (await probe(started, "", **trusted)).outcome is Outcome.FAIL
 
 
+@pytest.mark.parametrize(("days", "outcome"), [(2, Outcome.DEGRADED), (300, Outcome.PASS)])
+async def test_an_intermediate_certificate_that_expires_soon_is_noticed(
+    days: int, outcome: Outcome, tmp_path: Path
+) -> None:
+    shown = chain(intermediate=timedelta(days=days))
+    (tmp_path / "root.pem").write_bytes(shown.root)
+    trusted = {"tls": True, "host": NAME, "ca_file": str(tmp_path / "root.pem"), "certificate_expires_within": "7d"}
+    with running(grpc.ssl_server_credentials([(shown.key, shown.shown)])) as started:
+        result = await prober("grpc", "", time.time, timeout="5s", **trusted).probe(started.endpoint)
+    assert result.outcome is outcome, result.detail
+
+
 async def test_without_an_agreement_on_h2_there_is_no_call(authority: trustme.CA, ca_file: str) -> None:
     context = tls_server(authority, NAME)
     async with serve(silent, tls=context) as target:
@@ -253,29 +268,9 @@ async def test_without_an_agreement_on_h2_there_is_no_call(authority: trustme.CA
 # -- bad luck, byte by byte --------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Line:
-    """A `ClientTransport` that notes what is said."""
-
-    protocol: str | None = None
-    sent: bytes = b""
-
-    def send(self, data: bytes) -> None:
-        self.sent += data
-
-    def enter(self, phase: Phase) -> None:
-        raise NotImplementedError
-
-    def certificate(self) -> bytes | None:
-        return None
-
-    def alpn(self) -> str | None:
-        return self.protocol
-
-
 def calling(method: Method = Method.CHECK, *, authorized: bool = False) -> HealthCall:
     call = HealthCall(SERVICE, method, authority="127.0.0.1:50051", secured=False, timeout=1.5, authorized=authorized)
-    assert call.opened(Line()) is None
+    assert call.opened(Silence()) is None
     return call
 
 
@@ -322,7 +317,7 @@ def test_check_waits_for_the_status_of_the_call_and_watch_does_not() -> None:
 
 
 def test_a_watch_is_called_off_in_good_order() -> None:
-    line = Line()
+    line = Silence()
     call = HealthCall("", Method.WATCH, authority="a", secured=False, timeout=1.0)
     call.opened(line)
     call.received(said(SETTINGS, head(*GRPC), SERVES))

@@ -1,14 +1,13 @@
 import asyncio
 from collections.abc import Callable
-from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.exchanges import heard, in_pieces
 from support.probers import prober
 from support.targets import Connection, response, serve
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
-from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.http1.http1_exchange import MAX_BODY, Http1Exchange
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.body_expectations import BodyExpectations, parse_expectations
@@ -90,44 +89,21 @@ async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: fr
 )
 def test_a_text_is_found_exactly_when_the_whole_body_contains_it(parts: list[bytes], wanted: bytes) -> None:
     judge = TextJudge(StatusRules(frozenset({200})), wanted)
-    assert any(judge.take(part) for part in parts) == (wanted in b"".join(parts))
+    for part in parts:
+        judge.body(part)
+    assert (judge.end().reason is ProbeReason.OK) == (wanted in b"".join(parts))
 
 
 def test_looking_for_a_text_keeps_no_more_than_it_needs() -> None:
     judge = TextJudge(StatusRules(frozenset({200})), b"serving")
     for _ in range(MAX_BODY // 1_000):
-        assert not judge.take(b"x" * 1_000)
+        judge.body(b"x" * 1_000)
     assert (len(judge._tail), len(judge._start)) == (6, 60)
-    assert judge.take(b"serving")
+    judge.body(b"serving")
+    assert judge.end().reason is ProbeReason.OK
 
 
 # -- bytes alone -------------------------------------------------------------------------------------------------------
-
-
-class Deaf:
-    """A connection that is never looked at."""
-
-    def send(self, data: bytes) -> None:
-        assert data == b"asked"
-
-    def enter(self, phase: Phase) -> None:
-        raise NotImplementedError
-
-    def certificate(self) -> bytes | None:
-        return None
-
-    def alpn(self) -> str | None:
-        return None
-
-
-def heard(exchange: Http1Exchange, parts: list[bytes]) -> Finding:
-    """What an exchange comes to when an answer arrives in these parts, and then the connection ends."""
-    assert exchange.opened(Deaf()) is None
-    for part in filter(None, parts):
-        found = exchange.received(part)
-        if found is not None:
-            return found
-    return exchange.ended()
 
 
 def by_status() -> StatusJudge:
@@ -143,11 +119,6 @@ def as_a_whole() -> Collector:
 
 
 judges = st.sampled_from([by_status, by_text, as_a_whole])
-
-
-def in_pieces(sent: bytes, cuts: list[int]) -> list[bytes]:
-    places = [0, *sorted(cut % (len(sent) + 1) for cut in cuts), len(sent)]
-    return [sent[start:end] for start, end in pairwise(places)]
 
 
 @settings(max_examples=1_000, deadline=None)

@@ -240,13 +240,18 @@ async def test_a_wrong_answer_that_comes_late_is_wrong() -> None:
         answers(response("200 OK", b'{"status": "serving"}')),
         answers(chunked(b'{"sta', b"tus", b'": "ser', b"v", b'ing"}')),
         answers(b"HTTP/1.0 200 OK\r\n\r\n", b'{"status": "ser', b'ving"}'),
-        answers_and_holds(chunked(b'{"status": "serving"}')[:-5]),
         trickles(response("200 OK", b'{"status": "serving"}'), pause=0.0),
     ],
-    ids=["content-length", "split over chunks", "until close", "before the end", "byte by byte"],
+    ids=["content-length", "split over chunks", "until close", "byte by byte"],
 )
 async def test_a_text_in_the_body_is_found_however_the_body_is_cut(sent: Behaviour) -> None:
     assert await judged(sent, contains='"status": "serving"') == (Outcome.PASS, ProbeReason.OK)
+
+
+async def test_a_text_that_is_found_is_not_enough_when_the_rest_never_comes() -> None:
+    sent = answers_and_holds(chunked(b'{"status": "serving"}')[:-5])
+    failed = (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert await judged(sent, contains='"status": "serving"', timeout="300ms") == failed
 
 
 async def test_a_body_without_the_text_fails_and_shows_its_beginning() -> None:
@@ -427,9 +432,9 @@ async def test_a_reset_in_the_midst_of_an_answer() -> None:
     [
         (b"SSH-2.0-OpenSSH_9.6\r\n", r'this is not HTTP: "SSH-2.0-OpenSSH_9.6\\r\\n"'),
         (b"\x15\x03\x03\x00\x02\x02\x46", r'this is not HTTP: "\\x15\\x03\\x03\\x00\\x02\\x02F"'),
-        (b"HTTP/2 200 OK\r\n\r\n", "Expected dot"),
-        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "Invalid header token"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "Invalid character in Content-Length"),
+        (b"HTTP/2 200 OK\r\n\r\n", 'this is no status line: "HTTP/2 200 OK"'),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", 'this is no header field: "no colon"'),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", 'its Content-Length is no number: "many"'),
     ],
 )
 async def test_what_is_not_http_is_called_so_at_once(sent: bytes, words: str) -> None:

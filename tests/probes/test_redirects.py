@@ -17,7 +17,7 @@ from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes import execution
 from failoverd.probes.http1.http_url import HttpUrl
-from failoverd.probes.http_check.redirect_guard import refuse_nearer
+from failoverd.probes.http_check.redirect_guard import refuse_metadata_name, refuse_nearer
 from failoverd.probes.http_check.redirects import RedirectRefused, method_after, redirect_target
 from failoverd.probes.transport.stream_transport import TcpTransport
 
@@ -187,6 +187,16 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "http://169.254.169.254/latest/meta-data/",
         "http://169.254.170.2/v2/credentials",
         "http://[fd00:ec2::254]/latest/meta-data/",
+        "http://[fd20:ce::254]/computeMetadata/v1/",
+        "http://192.0.0.192/latest/",
+        "http://[::ffff:168.63.129.16]/machine",
+        "http://[::ffff:192.0.0.192]/latest/",
+        "http://[::100.100.100.200]/latest/",
+        "http://10.0.0.1/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://192.168.0.1:8080/",
+        "http://[fd12::1]/",
+        "//10.0.0.1/",
         "http://[fe80::1]/",
         "http://[::ffff:169.254.169.254]/",
         "http://[::ffff:a9fe:a9fe]/",
@@ -235,7 +245,42 @@ async def test_a_redirect_to_where_probes_do_not_go_is_refused_before_a_packet_i
     assert (len(target.requests), dialled) == (1, ["127.0.0.1"])
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%2", "::ffff:100.100.100.200"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "metadata.google.internal",
+        "METADATA.google.internal.",
+        "metadata.goog",
+        "metadata",
+        "instance-data",
+        "instance-data.ec2.internal",
+        "instance-data.us-west-2.compute.internal",
+        "metadata.tencentyun.com",
+        "rancher-metadata",
+    ],
+)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+async def test_the_name_of_a_metadata_service_is_not_even_looked_up(
+    name: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+
+    async def lookup(host: str) -> tuple[str, ...]:
+        looked_up.append(host)
+        return ("127.0.0.1",)
+
+    monkeypatch.setattr(execution, "addresses_of", lookup)
+    result, _ = await followed(pages(start=to(f"http://{name}/computeMetadata/v1/", status)))
+    assert (result.reason, looked_up) == (ProbeReason.REDIRECT_REFUSED, [])
+    assert "is the name of a metadata service" in result.detail
+
+
+@pytest.mark.parametrize("name", ["metadata.example.com", "my-metadata.internal", "www.metadata.google.internal"])
+def test_a_name_that_only_resembles_one_is_looked_up_as_any(name: str) -> None:
+    refuse_metadata_name(name)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%2", "::ffff:100.100.100.200", "10.0.0.1"])
 async def test_a_name_that_leads_to_where_probes_do_not_go_is_refused(
     address: str, dialled: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,8 +309,14 @@ async def test_a_name_that_leads_to_where_probes_do_not_go_is_refused(
         ("::1", "8.8.8.8", False),
         ("::ffff:127.0.0.1", "10.0.0.1", False),
         ("127.0.0.2", "::1", True),
-        ("10.0.0.1", "127.0.0.1", True),
-        ("10.0.0.1", "169.254.7.7", True),
+        ("10.0.0.1", "127.0.0.1", False),
+        ("10.0.0.1", "::1", False),
+        ("fd12::1", "127.0.0.1", False),
+        ("10.0.0.1", "169.254.7.7", False),
+        ("10.0.0.1", "168.63.129.16", False),
+        ("169.254.7.8", "169.254.7.7", False),
+        ("8.8.8.8", "127.0.0.1", True),
+        ("8.8.8.8", "169.254.7.7", True),
     ],
 )
 def test_a_redirect_never_leads_nearer_to_us_than_its_endpoint_is(address: str, home: str, *, allowed: bool) -> None:

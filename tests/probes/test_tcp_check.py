@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from support.exchanges import Silence
 from support.probers import counting_clock, prober
 from support.targets import Behaviour, Connection, greets, not_accepting, refusing, serve, silent
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 from failoverd.core.records import Endpoint
-from failoverd.probes.findings import Finding, Phase
+from failoverd.probes.findings import Finding
 from failoverd.probes.tcp_check import MOST_HEARD, TcpDialogue, TcpSettings
 
 
@@ -76,28 +77,10 @@ def test_the_port_is_a_port(wrong: object) -> None:
 # -- what is said over it ----------------------------------------------------------------------------------------------
 
 
-class Paper:
-    """A `ClientTransport` that notes what is said."""
-
-    def __init__(self) -> None:
-        self.said = b""
-
-    def send(self, data: bytes) -> None:
-        self.said += data
-
-    def enter(self, phase: Phase) -> None: ...
-
-    def certificate(self) -> bytes | None:
-        return None
-
-    def alpn(self) -> str | None:
-        return None
-
-
 def test_a_dialogue_listens_until_it_heard_what_it_wants() -> None:
-    paper, dialogue = Paper(), TcpDialogue(6379, b"PING\r\n", b"+PONG", None)
+    paper, dialogue = Silence(), TcpDialogue(6379, b"PING\r\n", b"+PONG", None)
     assert dialogue.opened(paper) is None
-    assert paper.said == b"PING\r\n"
+    assert paper.sent == b"PING\r\n"
     assert dialogue.received(b"+PO") is None
     assert dialogue.received(b"NG\r\n") == Finding(ProbeReason.OK, r'it says "+PONG\r\n"')
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import dns.rcode
 import dns.rdatatype
 import pytest
 import uvloop
@@ -22,7 +23,7 @@ from support.contract import (
     unseen,
     wish,
 )
-from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, serving
+from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, serving, without_edns
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 
 from failoverd.core.control.plan import Plan
@@ -440,6 +441,20 @@ async def test_an_unsigned_answer_is_never_believed_to_be_a_success(
         reading, writing = await failures(provider, plan)
     assert (type(reading), reading.reason) == read
     assert (type(writing), writing.reason) == written
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS])
+async def test_a_server_that_does_not_know_edns_is_read_without_it(
+    bind_server: DnsServer, name: str, rcode: dns.rcode.Rcode
+) -> None:
+    """It signs what it understands, so nothing is believed that is not proved."""
+    bind_server.edit(f"add {name}. 30 A {EAST}")
+    async with (
+        without_edns(bind_server.port, rcode) as port,
+        open_rfc2136(rfc2136_settings(bind_server, port=port)) as provider,
+    ):
+        observed = await provider.read(target(name))
+    assert observed.records is not None, observed
 
 
 async def test_a_server_that_closes_before_it_answers_is_transient(bind_server: DnsServer, name: str) -> None:

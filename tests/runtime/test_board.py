@@ -8,7 +8,7 @@ import pytest
 from support.fakes import paper_incidents
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
-from failoverd.core.events import EndpointFailed, EndpointLost, Event, IncidentOpened
+from failoverd.core.events import EndpointFailed, EndpointLost, EndpointRecovered, Event, IncidentOpened
 from failoverd.core.health.endpoint import CheckHealth, Health
 from failoverd.core.health.isolation import SENTINELS, grace
 from failoverd.core.health.policy_health import STALE_AFTER
@@ -617,6 +617,21 @@ def test_a_new_check_forgets_nothing_of_the_others() -> None:
     scene.events.clear()
     scene.probes("PP", OCI, check="deep")
     assert scene.health(OCI) is Health.HEALTHY
+
+
+def test_a_service_that_fails_a_third_of_the_time_is_told_with_what_passed_in_between() -> None:
+    scene = Scene(policy(health=HealthRules(fall=3, rise=4)))
+    scene.probes("PPPP")
+    scene.events.clear()
+    scene.probes("FPPFPPF", AZURE)
+    (failed,) = (event for event in scene.events if isinstance(event, EndpointFailed))
+    assert (failed.failures, failed.passes) == (3, 4)
+    assert f"{AZURE} in azure is down after 3 failures of live, with 4 passes between them: " in prose.say(failed)
+    scene.events.clear()
+    scene.probes("PPPP", AZURE)
+    (recovered,) = (event for event in scene.events if isinstance(event, EndpointRecovered))
+    assert (recovered.failures, recovered.passes) == (0, 4)
+    assert "is up after 4 passes of live in a row" in prose.say(recovered)
 
 
 def test_a_dependency_that_is_lost_from_sight_explains_nothing() -> None:

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
+from typing import Protocol, cast
 
+import dns.flags
+import dns.message
 import dns.opcode
+import dns.rcode
 
 LOOPBACK = "127.0.0.1"
 
@@ -46,19 +49,64 @@ async def answering(udp: bytes | None, tcp: bytes | None) -> AsyncIterator[int]:
     None means that it takes the request and says nothing.
     """
 
+    async def reply(request: bytes, *, over_tcp: bool) -> bytes | None:
+        said = tcp if over_tcp else udp
+        return None if said is None else request[:2] + said
+
+    async with replying(reply) as port:
+        yield port
+
+
+@asynccontextmanager
+async def without_edns(port: int, rcode: dns.rcode.Rcode) -> AsyncIterator[int]:
+    """A proxy to the DNS server on `port` that answers every request with EDNS by this code, unsigned.
+
+    So do servers from before EDNS, and boxes in front of newer ones. Yields its own port.
+    """
+
+    async def reply(request: bytes, *, over_tcp: bool) -> bytes | None:  # noqa: ARG001 - the same over both
+        query = dns.message.from_wire(request, keyring=False)
+        if query.edns < 0:
+            return (await forward(len(request).to_bytes(2, "big") + request, port))[2:]
+        refusal = dns.message.Message(id=int.from_bytes(request[:2], "big"))
+        refusal.flags = dns.flags.QR
+        if rcode == dns.rcode.BADVERS:
+            refusal.question = query.question
+            refusal.use_edns(0)  # its code does not fit into the header
+        refusal.set_rcode(rcode)
+        return refusal.to_wire()
+
+    async with replying(reply) as own:
+        yield own
+
+
+class Reply(Protocol):
+    async def __call__(self, request: bytes, *, over_tcp: bool) -> bytes | None: ...
+
+
+@asynccontextmanager
+async def replying(reply: Reply) -> AsyncIterator[int]:
+    """A DNS server that answers what `reply` says, if anything, on one port of UDP and TCP."""
+    under_way: set[asyncio.Task[None]] = set()
+
     class Udp(asyncio.DatagramProtocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             self.transport = cast("asyncio.DatagramTransport", transport)
 
         def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-            if udp is not None:
-                self.transport.sendto(data[:2] + udp, addr)
+            task = asyncio.ensure_future(self.answer(data, addr))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+        async def answer(self, data: bytes, addr: tuple[str, int]) -> None:
+            said = await reply(data, over_tcp=False)
+            if said is not None:
+                self.transport.sendto(said, addr)
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await message(reader)
-        if tcp is not None:
-            answer = request[2:4] + tcp
-            writer.write(len(answer).to_bytes(2, "big") + answer)
+        said = await reply((await message(reader))[2:], over_tcp=True)
+        if said is not None:
+            writer.write(len(said).to_bytes(2, "big") + said)
         await reader.read()
 
     async with serving(handle) as port:
@@ -67,6 +115,7 @@ async def answering(udp: bytes | None, tcp: bytes | None) -> AsyncIterator[int]:
             yield port
         finally:
             transport.close()
+            await asyncio.gather(*under_way)
 
 
 @asynccontextmanager

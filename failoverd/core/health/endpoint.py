@@ -57,6 +57,8 @@ class CheckHealth(NamedTuple):
     """What is known about one endpoint through one check.
 
     `failures` and `passes` count towards the next verdict; once nothing is pending the run of passes stands at `rise`.
+    `between` counts the passes that came between the failures, for they are told as well: a service that fails a third
+    of the time is not a dead one. It stands with the failures, and is forgotten with them.
     `recent` holds the last outcomes, oldest first, True for a DEGRADED one; it is empty while none of them was. `since`
     is when `state` began, and while there never was a verdict, when the endpoint was first watched; `up_at` is when it
     last came up. `blind` counts the blind probes since `last`, of which `unseen` is the latest. `last` is the last
@@ -66,6 +68,7 @@ class CheckHealth(NamedTuple):
     state: Health = Health.UNKNOWN
     failures: int = 0
     passes: int = 0
+    between: int = 0
     recent: tuple[bool, ...] = ()
     penalty: float = 0.0
     penalty_at: float = 0.0
@@ -138,7 +141,7 @@ def lapsed(health: CheckHealth, at: float, stale_after: float) -> CheckHealth:
     fresh = health.seen_at is not None and at - health.seen_at <= stale_after
     if fresh or health.state not in {Health.HEALTHY, Health.DEGRADED}:
         return health
-    return health._replace(state=Health.UNKNOWN, failures=0, passes=0, recent=(), up_at=None)
+    return health._replace(state=Health.UNKNOWN, failures=0, passes=0, between=0, recent=(), up_at=None)
 
 
 def would_fall(health: CheckHealth, at: float, rules: HealthRules) -> bool:
@@ -202,23 +205,36 @@ def _stay_down(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealt
 def _count_pass(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """A run of `rise` passes forgets the failures; the window decides between HEALTHY and DEGRADED."""
     passes = min(health.passes + 1, rules.rise)
-    failures = 0 if passes >= rules.rise else health.failures
-    return _grade(health._replace(passes=passes, failures=failures), at, rules)
+    if passes >= rules.rise:
+        return _grade(health._replace(passes=passes, failures=0, between=0), at, rules)
+    return _grade(_between(health)._replace(passes=passes), at, rules)
 
 
 def _count_recovery(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """From UNKNOWN or UNHEALTHY only a run of `rise` passes leads up, and not while suppressed."""
     passes = health.passes + 1
-    counted = health._replace(passes=passes)
+    counted = (_between(health) if health.state is Health.UNKNOWN else health)._replace(passes=passes)
     if passes < rules.rise:
         return counted
     if health.suppressed and decayed(health, at, rules) >= rules.flap_reuse:
         return counted
     recent = () if rules.warm_up > 0 else health.recent
     up = counted._replace(
-        state=Health.HEALTHY, failures=0, passes=rules.rise, suppressed=False, since=at, up_at=at, recent=recent
+        state=Health.HEALTHY,
+        failures=0,
+        passes=rules.rise,
+        between=0,
+        suppressed=False,
+        since=at,
+        up_at=at,
+        recent=recent,
     )
     return _grade(up, at, rules)
+
+
+def _between(health: CheckHealth) -> CheckHealth:
+    """A pass that does not erase the failures that are being counted."""
+    return health._replace(between=health.between + 1) if health.failures else health
 
 
 TABLE: dict[tuple[Health, bool], Step] = {

@@ -454,7 +454,7 @@ class HealthTable:
 
     def _say(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, after: Verdict) -> None:
         state = of.state(after.check)
-        failures, passes = (state.health.failures, state.health.passes) if state is not None else (0, 0)
+        failures, passes = _counts(state.health, after.state) if state is not None else (0, 0)
         explained = policy.explaining(of) if after.state is not Health.HEALTHY else ()
         self._told.append(EndpointTurned(policy.policy, of.endpoint, before, after, failures, passes, explained))
 
@@ -474,6 +474,11 @@ def _in_order(name: str, wanted: Iterable[tuple[Endpoint, str]]) -> Iterator[Pro
     """One after the other."""
     for index, (endpoint, check) in enumerate(wanted, start=1):
         yield ProbeDue(name, endpoint, check, index * STAGGER)
+
+
+def _counts(health: CheckHealth, turned: Health) -> tuple[int, int]:
+    """The failures and passes that a verdict rests on: of one that is down, those that came between its failures."""
+    return health.failures, health.between if turned is Health.UNHEALTHY else health.passes
 
 
 def _as_witness(state: CheckState) -> tuple[bool, float]:

@@ -34,18 +34,16 @@ class DnsAnswer:
     """What a server says.
 
     Attributes:
-        flags: second word of the header, the response code among them.
+        flags: second word of the header.
+        rcode: the response code, with the part of it that EDNS carries.
         questions: what it repeats of the question, names and types.
         records: its answers of the type asked for, and its aliases.
     """
 
     flags: int
+    rcode: int
     questions: list[Key]
     records: dict[Key, list[dns.rdata.Rdata]]
-
-    @property
-    def rcode(self) -> int:
-        return self.flags & 0xF
 
 
 def parse_answer(data: bytes, wanted: dns.rdatatype.RdataType) -> DnsAnswer:
@@ -55,7 +53,7 @@ def parse_answer(data: bytes, wanted: dns.rdatatype.RdataType) -> DnsAnswer:
         ValueError: this would cost too much.
         Exception: another one of `MALFORMED`, for bytes that are no message.
     """
-    _, flags, questions, answers, _, _ = HEADER.unpack_from(data)
+    _, flags, questions, answers, authorities, additional = HEADER.unpack_from(data)
     parser = dns.wire.Parser(data, HEADER.size)
     asked = [_question(parser) for _ in range(min(questions, 2))]
     if questions > len(asked):
@@ -75,7 +73,24 @@ def parse_answer(data: bytes, wanted: dns.rdatatype.RdataType) -> DnsAnswer:
             parser.get_bytes(length)
         if effort > _MOST_EFFORT:
             raise ValueError("its names are too long and too many")
-    return DnsAnswer(flags, asked, records)
+    extended = 0
+    if additional and not records:  # more than four bits have only codes of answers without records
+        extended = _extended_rcode(parser, authorities + additional)
+    return DnsAnswer(flags, extended << 4 | flags & 0xF, asked, records)
+
+
+def _extended_rcode(parser: dns.wire.Parser, records: int) -> int:
+    """The upper bits of the response code, from the OPT record among these (RFC 6891, 6.1.3); 0 without one."""
+    effort = 0
+    for _ in range(records):
+        effort += len(parser.get_name(decompress=True))
+        kind, _, ttl, length = parser.get_struct("!HHIH")
+        if kind == dns.rdatatype.OPT:
+            return int(ttl) >> 24
+        parser.get_bytes(length)
+        if effort > _MOST_EFFORT:
+            raise ValueError("its names are too long and too many")
+    return 0
 
 
 def _question(parser: dns.wire.Parser) -> Key:

@@ -12,9 +12,9 @@ from typing import Final
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
-from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, Unrelated
+from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, EdnsRefused, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings
-from failoverd.probes.execution import Probe, settings_of, start_exchange, start_steps
+from failoverd.probes.execution import Probe, settings_of, start_steps
 from failoverd.probes.findings import Finding, Phase
 from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.host_resolver import addresses_of
@@ -39,19 +39,29 @@ class DnsProber:
 
     def start(self, endpoint: Endpoint, tell: Tell) -> Cancel:
         settings = self._settings
-        destination = Destination(endpoint.address, endpoint.port or settings.port)
-        if settings.transport == "tcp":
-            protocol = TcpQuery(self._question)
-            return start_exchange(self._check, endpoint, self._clock, settings.slow, destination, protocol, tell)
+        destination = Destination(endpoint.address, endpoint.port or settings.port, speaks_first=True)
+        ask = query_tcp if settings.transport == "tcp" else query_udp
 
         async def steps(probe: Probe) -> Finding:
-            return await query_udp(probe, destination, self._question)
+            try:
+                return await ask(probe, destination, self._question, edns=True)
+            except EdnsRefused:  # RFC 6891, 7
+                return await ask(probe, destination, self._question, edns=False)
 
         return start_steps(self._check, endpoint, self._clock, settings.slow, steps, tell)
 
 
-async def query_udp(probe: Probe, destination: Destination, question: DnsQuestion) -> Finding:
-    """Ask over UDP; over TCP, too, when the answer was cut for want of room (RFC 7766, 5)."""
+async def query_tcp(probe: Probe, destination: Destination, question: DnsQuestion, *, edns: bool) -> Finding:
+    """Ask over TCP. Raises EdnsRefused."""
+    query = TcpQuery(question, edns=edns)
+    found = await probe.exchange(destination, query)
+    if query.refused is not None:
+        raise query.refused
+    return found
+
+
+async def query_udp(probe: Probe, destination: Destination, question: DnsQuestion, *, edns: bool) -> Finding:
+    """Ask over UDP; over TCP, too, when the answer was cut for want of room (RFC 7766, 5). Raises EdnsRefused."""
     address = destination.host
     probe.phase = Phase.FIRST_BYTE
     if not is_address(address):
@@ -59,7 +69,7 @@ async def query_udp(probe: Probe, destination: Destination, question: DnsQuestio
         address = (await addresses_of(address))[0]
         probe.enter(Phase.FIRST_BYTE)
     loop = asyncio.get_running_loop()
-    query = _UdpQuery(loop, reactor(loop), question, address)
+    query = _UdpQuery(loop, reactor(loop), question, address, edns=edns)
     try:
         query.send(destination.port)
         found = await query.found
@@ -70,23 +80,26 @@ async def query_udp(probe: Probe, destination: Destination, question: DnsQuestio
     probe.enter(Phase.ANSWER)
     if found is not None:
         return found
-    return await probe.exchange(Destination(address, destination.port, speaks_first=True), TcpQuery(question))
+    return await query_tcp(probe, Destination(address, destination.port, speaks_first=True), question, edns=edns)
 
 
 class _UdpQuery:
     """A question on its way over UDP. Owns its socket; `SocketListener` for the reactor."""
 
-    __slots__ = ("_address", "_id", "_loop", "_question", "_reactor", "_socket", "found")
+    __slots__ = ("_address", "_edns", "_id", "_loop", "_question", "_reactor", "_socket", "found")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, watching: Reactor, question: DnsQuestion, address: str) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, watching: Reactor, question: DnsQuestion, address: str, *, edns: bool
+    ) -> None:
         self._loop = loop
         self._reactor = watching
         self._question = question
+        self._edns = edns
         self._address = address
         self._id = os.urandom(2)
         self._socket: socket.socket | None = None
         self.found: asyncio.Future[Finding | None] = loop.create_future()
-        """What the answer means; None when it was cut."""
+        """What the answer means; None when it was cut. Raises EdnsRefused."""
 
     def send(self, port: int) -> None:
         """Raises OSError."""
@@ -94,7 +107,7 @@ class _UdpQuery:
         self._socket = opened = socket.socket(family, _DATAGRAM)
         opened.connect((self._address, port))
         self._reactor.watch(opened.fileno(), self)
-        opened.send(self._question.wire(self._id))
+        opened.send(self._question.wire(self._id, edns=self._edns))
 
     def close(self) -> None:
         opened, self._socket = self._socket, None
@@ -109,6 +122,8 @@ class _UdpQuery:
             self._listen(self._socket)
         except BlockingIOError:
             return
+        except EdnsRefused as refused:
+            self.found.set_exception(refused)
         except Exception as error:  # noqa: BLE001 - explain() classifies; a defect of ours is BLIND, never a FAIL
             self.found.set_result(explain(error, Phase.FIRST_BYTE, self._address))
 
@@ -117,7 +132,7 @@ class _UdpQuery:
         for _ in range(_MOST_AT_ONCE):
             data = opened.recv(MOST_ANSWER)
             try:
-                found = self._question.judge(self._id, data)
+                found = self._question.judge(self._id, data, edns=self._edns)
             except Unrelated:
                 continue
             self.found.set_result(found)
@@ -126,17 +141,23 @@ class _UdpQuery:
 
 
 class TcpQuery:
-    """A `ClientProtocol`: one question over TCP, one answer, each with its length before it."""
+    """A `ClientProtocol`: one question over TCP, one answer, each with its length before it.
 
-    __slots__ = ("_heard", "_id", "_question")
+    Attributes:
+        refused: the answer, when it says that the server does not know EDNS.
+    """
 
-    def __init__(self, question: DnsQuestion) -> None:
+    __slots__ = ("_edns", "_heard", "_id", "_question", "refused")
+
+    def __init__(self, question: DnsQuestion, *, edns: bool = True) -> None:
         self._question = question
+        self._edns = edns
+        self.refused: EdnsRefused | None = None
         self._id = os.urandom(2)
         self._heard = b""
 
     def opened(self, transport: ClientTransport) -> Finding | None:
-        wire = self._question.wire(self._id)
+        wire = self._question.wire(self._id, edns=self._edns)
         transport.send(len(wire).to_bytes(_PREFIX, "big") + wire)
         return None
 
@@ -150,7 +171,10 @@ class TcpQuery:
         if len(self._heard) < _PREFIX + length:
             return None
         try:
-            found = self._question.judge(self._id, self._heard[_PREFIX : _PREFIX + length])
+            found = self._question.judge(self._id, self._heard[_PREFIX : _PREFIX + length], edns=self._edns)
+        except EdnsRefused as refused:
+            self.refused = refused
+            return refused.finding
         except Unrelated as unrelated:
             return Finding(ProbeReason.RESPONSE_INVALID, str(unrelated))
         return found or Finding(ProbeReason.RESPONSE_INVALID, "an answer over TCP that says that it was cut")

@@ -14,6 +14,7 @@ import dns.rdatatype
 from dns.rdtypes.ANY.CNAME import CNAME
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.edns import EDNS_REFUSALS
 from failoverd.probes.dns_check.dns_message import HEADER, MALFORMED, DnsAnswer, parse_answer
 from failoverd.probes.dns_check.dns_settings import DnsSettings, canonical
 from failoverd.probes.findings import Finding
@@ -33,6 +34,14 @@ class Unrelated(Exception):  # noqa: N818 - a datagram of somebody else is no er
     """These bytes are no answer to this question."""
 
 
+class EdnsRefused(Exception):  # noqa: N818 - a server that is old is no error
+    """The server does not know EDNS: the question is asked again without it. `finding` is what it comes to else."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.detail)
+        self.finding = finding
+
+
 class DnsQuestion:
     """What a check asks, and how it weighs what it is told. The same for all of its probes."""
 
@@ -44,24 +53,27 @@ class DnsQuestion:
         self._wanted = {canonical(settings.type, text): text for text in _wanted(settings)}
         flags = dns.flags.RD if settings.recursion else dns.flags.Flag(0)
         asked = dns.message.make_query(self._name, self._type, use_edns=0, payload=_PAYLOAD, flags=flags, id=0)
-        self._tail = asked.to_wire()[2:]
+        plain = dns.message.make_query(self._name, self._type, flags=flags, id=0)
+        self._tails = {True: asked.to_wire()[2:], False: plain.to_wire()[2:]}
         self._known: dict[bytes, Finding] = {}
 
-    def wire(self, number: bytes) -> bytes:
+    def wire(self, number: bytes, *, edns: bool = True) -> bytes:
         """The question with this id, two bytes."""
-        return number + self._tail
+        return number + self._tails[edns]
 
-    def judge(self, number: bytes, data: bytes) -> Finding | None:
+    def judge(self, number: bytes, data: bytes, *, edns: bool = True) -> Finding | None:
         """What an answer to the question with that id means; None when it was cut for want of room.
 
-        Raises Unrelated when this is no answer to it.
+        Raises:
+            Unrelated: this is no answer to it.
+            EdnsRefused: it was asked with EDNS, and should not have been.
         """
         if data[:2] != number:
             raise Unrelated("an answer to another question: its id is wrong")
         known = self._known.get(data[2:])  # servers that are well say the same over and over
         if known is not None:
             return known
-        finding = self._read(data)
+        finding = self._read(data, edns=edns)
         if finding is not None and finding.reason is ProbeReason.OK:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
@@ -70,7 +82,7 @@ class DnsQuestion:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _read(self, data: bytes) -> Finding | None:
+    def _read(self, data: bytes, *, edns: bool) -> Finding | None:
         if len(data) < HEADER.size:
             return Finding(ProbeReason.RESPONSE_INVALID, f"{len(data)} bytes are no DNS message")
         flags = int.from_bytes(data[2:4], "big")
@@ -86,7 +98,10 @@ class DnsQuestion:
             raise Unrelated("an answer to another question")
         if answer.flags & dns.flags.TC:
             return None
-        return self._weigh(answer)
+        finding = self._weigh(answer)
+        if edns and finding.reason is ProbeReason.RCODE_UNEXPECTED and answer.rcode in EDNS_REFUSALS:
+            raise EdnsRefused(finding)
+        return finding
 
     def _is_ours(self, answer: DnsAnswer) -> bool:
         """A server that does not understand a question need not repeat it."""

@@ -1,19 +1,28 @@
 """One HTTP/1.1 request and as much of its response as a verdict needs (RFC 9112).
 
-llhttp does the parsing, by way of httptools; the bounds are ours: 64 KiB of headers, ten interim responses, 256 KiB of
-body. Bytes come from targets that may be broken or hostile, so everything that the parser refuses is a finding, and
-nothing raises. Who asks brings a judge: he hears the head, the body in parts, and the end.
+The reading is ours (`response_head`, `chunked_body`): parsers that are made for servers refuse what clients have to
+accept, and the lenient ones accept NUL as well, or cost ten times as much. Bounds: 64 KiB of headers, ten interim
+responses, 256 KiB of body. Bytes come from targets that may be broken or hostile, so everything that cannot be read is
+a finding, and nothing raises. Who asks brings a judge: he hears the head, the body in parts, and the end. A body that
+says how long it is and ends before that is a finding, whatever was in it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
-
-import httptools
 
 from failoverd import __version__
 from failoverd.core.probe_reasons import ProbeReason
-from failoverd.probes.findings import Finding, Phase, excerpt, printable
-from failoverd.probes.transport.error_mapping import explain
+from failoverd.probes.findings import Finding, excerpt, printable
+from failoverd.probes.http1.chunked_body import ChunkedBody
+from failoverd.probes.http1.response_head import (
+    Framing,
+    MalformedError,
+    ResponseHead,
+    ResponseHeaders,
+    end_of_head,
+    framing,
+    read_head,
+)
 from failoverd.probes.transport.protocol import ClientTransport
 
 MAX_HEADERS: Final = 64 * 1024
@@ -26,11 +35,12 @@ _FRAMING: Final = 2
 
 _AGENT: Final = f"failoverd/{__version__}"
 _OPENING: Final = b"HTTP/"
-_VERSIONS: Final = frozenset({"1.0", "1.1"})
+_EMPTY_LINES: Final = b"\r\n"
+_INTERIM: Final = range(100, 200)
 _SWITCHING: Final = 101
-_FINAL: Final = 200
 _NO_BODY: Final = frozenset({204, 304})
 _AS_IT_IS: Final = frozenset({"", "identity"})
+_UNFRAMED: Final = Framing(chunked=False, length=0, coding="")
 
 
 class ResponseJudge(Protocol):
@@ -47,34 +57,6 @@ class ResponseJudge(Protocol):
 
     def end(self) -> Finding:
         """The answer is complete."""
-
-
-class ResponseHeaders(Mapping[str, str]):
-    """The fields of a response, decoded when somebody looks at them: most checks look at none."""
-
-    __slots__ = ("_decoded", "_raw")
-
-    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = raw
-        self._decoded: dict[str, str] | None = None
-
-    def _fields(self) -> dict[str, str]:
-        if self._decoded is None:
-            self._decoded = {_text(name).lower(): _text(value).strip(" \t") for name, value in self._raw}
-        return self._decoded
-
-    def __getitem__(self, name: str) -> str:
-        return self._fields()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields())
-
-    def __len__(self) -> int:
-        return len(self._fields())
-
-
-def _text(data: bytes) -> str:
-    return data.decode("latin-1")
 
 
 def request(method: str, target: str, host: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
@@ -94,6 +76,14 @@ def request(method: str, target: str, host: str, headers: Mapping[str, str] | No
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n" + body
 
 
+def ask(transport: ClientTransport, asked: bytes) -> Finding | None:
+    """Send a request, unless there is something already: that is no answer to it (RFC 9112, 9.2)."""
+    if transport.peer_spoke_first():
+        return Finding(ProbeReason.RESPONSE_INVALID, "it answers before it is asked")
+    transport.send(asked)
+    return None
+
+
 class Http1Exchange:
     """A `ClientProtocol`: asks once, and lets the judge hear the answer while it arrives.
 
@@ -106,17 +96,16 @@ class Http1Exchange:
 
     __slots__ = (
         "_asked",
-        "_began",
         "_bodiless",
-        "_fields",
-        "_finding",
-        "_framed",
+        "_chunks",
+        "_head",
+        "_heads",
         "_heard",
         "_interim",
         "_judge",
+        "_left",
         "_most_body",
-        "_parser",
-        "_reason",
+        "_searched",
         "_size",
         "_started",
     )
@@ -126,44 +115,32 @@ class Http1Exchange:
         self._judge = judge
         self._bodiless = method == "HEAD"
         self._most_body = most_body
-        self._parser = httptools.HttpResponseParser(self)
-        self._finding: Finding | None = None
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._reason = b""
-        self._interim = 0
         self._heard = 0  # bytes of all kinds
-        self._size = 0  # bytes of content
+        self._head = bytearray()  # what has come of a head
+        self._searched = 0  # how much of that has no end in it
+        self._heads = 0  # bytes of heads and empty lines that are dealt with
+        self._interim = 0
         self._started = False  # the final answer's headers are complete
-        self._began = b""  # the first bytes, until they are known to be HTTP
-        self._framed = False  # the answer says itself where it ends
+        self._chunks: ChunkedBody | None = None
+        self._left: int | None = None  # bytes that a body with a length still lacks
+        self._size = 0  # bytes of content
 
     # -- the client protocol -------------------------------------------------------------------------------------------
 
     def opened(self, transport: ClientTransport) -> Finding | None:
-        transport.send(self._asked)
-        return None
+        return ask(transport, self._asked)
 
     def received(self, data: bytes) -> Finding | None:
         self._heard += len(data)
-        if len(self._began) < len(_OPENING):
-            self._began += data[: len(_OPENING) - len(self._began)]
-            if not _OPENING.startswith(self._began):
-                return Finding(ProbeReason.RESPONSE_INVALID, f"this is not HTTP: {excerpt(data)}")
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            return self._finding or Finding(ProbeReason.RESPONSE_INVALID, "it switches to another protocol unasked")
-        except httptools.HttpParserCallbackError as error:
-            return explain(error.__context__ or error, Phase.ANSWER)  # a defect in a judge blinds the probe
-        except httptools.HttpParserError as error:
-            return self._finding or Finding(ProbeReason.RESPONSE_INVALID, printable(str(error)))
-        return self._finding or self._too_much()
+            finding = self._hear_body(data) if self._started else self._hear_head(data)
+        except MalformedError as error:
+            return Finding(ProbeReason.RESPONSE_INVALID, printable(str(error)))
+        return finding or self._too_much()
 
     def ended(self) -> Finding:
         """An answer of which nothing says how long it is ends with the connection (RFC 9112, 6.3)."""
-        if self._finding is not None:
-            return self._finding
-        if self._started and not self._framed:
+        if self._started and self._chunks is None and self._left is None:
             return self._judge.end()
         if self._heard:
             return Finding(ProbeReason.RESPONSE_CLOSED, "the connection was closed in the midst of the answer")
@@ -171,69 +148,96 @@ class Http1Exchange:
 
     def _too_much(self) -> Finding | None:
         if not self._started:
-            if self._heard > MAX_HEADERS:
-                return Finding(ProbeReason.RESPONSE_TOO_LARGE, f"headers of more than {MAX_HEADERS // 1024} KiB")
-        elif self._heard > MAX_HEADERS + _FRAMING * (MAX_HEADERS + self._most_body):
+            return _TOO_MANY_HEADERS if self._heads + len(self._head) > MAX_HEADERS else None
+        if self._heard > MAX_HEADERS + _FRAMING * (MAX_HEADERS + self._most_body):
             return Finding(ProbeReason.RESPONSE_TOO_LARGE, "more framing than content")
         return None
 
-    # -- callbacks of the parser: once there is a finding, nothing that follows counts ---------------------------------
+    # -- the head ------------------------------------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        self._reason = b""
-        self._fields = []
+    def _hear_head(self, data: bytes) -> Finding | None:
+        """Raises MalformedError."""
+        self._head += data
+        while not self._started:
+            if not self._searched:
+                self._pass_over_empty_lines()
+            if not _OPENING.startswith(self._head[: len(_OPENING)]):
+                return Finding(ProbeReason.RESPONSE_INVALID, f"this is not HTTP: {excerpt(bytes(self._head))}")
+            found = end_of_head(self._head, self._searched)
+            self._searched = len(self._head)
+            if found is None:
+                return None
+            last, end = found
+            if self._heads + end > MAX_HEADERS:
+                return _TOO_MANY_HEADERS
+            head = read_head(bytes(self._head[:last]))
+            self._forget(end)
+            finding = self._weigh(head)
+            if finding is not None:
+                return finding
+        rest, self._head = bytes(self._head), bytearray()
+        return self._hear_body(rest)
 
-    def on_status(self, status: bytes) -> None:
-        self._reason += status
+    def _pass_over_empty_lines(self) -> None:
+        """Some servers leave one behind from before; it may be discarded (RFC 9112, 9.2)."""
+        self._forget(len(self._head) - len(self._head.lstrip(_EMPTY_LINES)))
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._started:  # else it is a trailer
-            self._fields.append((name, value))
+    def _forget(self, size: int) -> None:
+        del self._head[:size]
+        self._heads += size
+        self._searched = 0
 
-    def on_headers_complete(self) -> None:
-        if self._finding is not None or self._started:
-            return
-        status = self._parser.get_status_code()
-        if status < _FINAL and status != _SWITCHING:
-            self._finding = self._pass_over()
-            return
+    def _weigh(self, head: ResponseHead) -> Finding | None:
+        """Raises MalformedError."""
+        status = head.status
+        if status in _INTERIM and status != _SWITCHING:
+            self._interim += 1
+            if self._interim <= MAX_INTERIM:
+                return None
+            return Finding(ProbeReason.RESPONSE_INVALID, f"more than {MAX_INTERIM} interim (1xx) responses")
         self._started = True
-        self._finding = self._weigh(status, self._parser.get_http_version())
-
-    def on_body(self, data: bytes) -> None:
-        if self._finding is not None:
-            return
-        room = self._most_body - self._size
-        self._size += len(data)
-        self._finding = self._judge.body(data[:room])
-        if self._finding is None and self._size >= self._most_body:
-            self._judge.cut()
-            self._finding = self._judge.end()
-
-    def on_message_complete(self) -> None:
-        if self._finding is None and self._started:
-            self._finding = self._judge.end()
-
-    # -- judging -------------------------------------------------------------------------------------------------------
-
-    def _pass_over(self) -> Finding | None:
-        self._interim += 1
-        if self._interim <= MAX_INTERIM:
-            return None
-        return Finding(ProbeReason.RESPONSE_INVALID, f"more than {MAX_INTERIM} interim (1xx) responses")
-
-    def _weigh(self, status: int, version: str) -> Finding | None:
-        if version not in _VERSIONS:
-            return Finding(ProbeReason.RESPONSE_INVALID, f"it answers in HTTP/{version}, not in HTTP/1.1")
-        headers = ResponseHeaders(self._fields)
-        finding = self._judge.head(status, self._reason.decode("latin-1"), headers)
+        bodiless = self._bodiless or status in _NO_BODY  # whatever its fields say (RFC 9112, 6.3)
+        framed = _UNFRAMED if bodiless else framing(head.fields)
+        headers = ResponseHeaders(head.fields)
+        finding = self._judge.head(status, head.reason, headers)
         if finding is not None:
             return finding
-        if self._bodiless or status in _NO_BODY:
+        if framed.length == 0:
             return self._judge.end()
-        encoding = headers.get("content-encoding", "").strip().lower()
+        encoding = framed.coding or headers.get("content-encoding", "").lower()
         if encoding not in _AS_IT_IS:
             words = f"the body comes as {encoding}, though it was asked for as it is; it is not unpacked"
             return Finding(ProbeReason.RESPONSE_ENCODED, words)
-        self._framed = "content-length" in headers or "transfer-encoding" in headers
+        self._chunks = ChunkedBody() if framed.chunked else None
+        self._left = framed.length
         return None
+
+    # -- the body ------------------------------------------------------------------------------------------------------
+
+    def _hear_body(self, data: bytes) -> Finding | None:
+        """Raises MalformedError."""
+        for piece in self._content(data):
+            room = self._most_body - self._size
+            self._size += len(piece)
+            finding = self._judge.body(piece[:room])
+            if finding is not None:
+                return finding
+            if self._size > self._most_body or (self._size == self._most_body and not self._is_complete()):
+                self._judge.cut()
+                return self._judge.end()
+        return self._judge.end() if self._is_complete() else None
+
+    def _content(self, data: bytes) -> Iterable[bytes]:
+        """What there is of the content in what arrived."""
+        if self._chunks is not None:
+            return self._chunks.feed(data)
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
+        return (data,) if data else ()
+
+    def _is_complete(self) -> bool:
+        return self._left == 0 or (self._chunks is not None and self._chunks.is_complete)
+
+
+_TOO_MANY_HEADERS: Final = Finding(ProbeReason.RESPONSE_TOO_LARGE, f"headers of more than {MAX_HEADERS // 1024} KiB")

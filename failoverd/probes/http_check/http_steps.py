@@ -23,7 +23,7 @@ from failoverd.probes.http1.request_fields import HeaderFields
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.body_expectations import BodyExpectations
 from failoverd.probes.http_check.http_settings import WebSettings
-from failoverd.probes.http_check.redirect_guard import refuse_nearer
+from failoverd.probes.http_check.redirect_guard import refuse_metadata_name, refuse_nearer
 from failoverd.probes.http_check.redirects import RedirectRefused, method_after, redirect_target
 from failoverd.probes.http_check.response_judges import Collector
 from failoverd.probes.tls.certificate_validity import Validity, WithValidity
@@ -124,6 +124,8 @@ class HttpSteps:
             return await probe.exchange(destination, protocol, allow=self._note_home)
         if is_address(url.host):
             refuse_nearer(url.host, self._homes)
+        else:
+            refuse_metadata_name(url.host)
         return await probe.exchange(
             Destination(url.host, url.port, security, speaks_first=True), protocol, allow=self._may_go
         )

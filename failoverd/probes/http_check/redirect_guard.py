@@ -2,12 +2,13 @@
 
 A prober stands inside a network, often in a cloud, and goes where a redirect sends it. So an endpoint that somebody
 else controls could have it ask the cloud's metadata service, or a neighbour, and read in the verdict what they said.
-Hence a redirect never leads to a link-local address, a metadata service, a multicast group or nobody in particular; to
-this host only from this host; into private networks only from within them.
+Hence a redirect never leads to a link-local address, a metadata service by address or by name, a multicast group or
+nobody in particular; to this host only from this host; into private networks only from within them. From this host a
+private network is away, not near: what listens here on loopback may have been meant for this host alone.
 """
 
 from collections.abc import Collection
-from enum import IntEnum
+from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
@@ -22,45 +23,59 @@ _METADATA: Final = (
 )
 """Services of a cloud for its machines that are not at link-local addresses, where all the others are."""
 
+_METADATA_LABELS: Final = frozenset({"metadata", "instance-data", "rancher-metadata"})
+_METADATA_PARENTS: Final = frozenset({"", "internal", "google", "goog"})
+"""Below which of these a label stands for the service: AWS, Google Cloud, Azure. Alone, a resolver completes it."""
+
+_METADATA_NAMES: Final = frozenset({"metadata.tencentyun.com", "metadata.packet.net", "metadata.platformequinix.com"})
+
 _TRANSLATED: Final = ip_network("64:ff9b::/96")  # RFC 6052
 _COMPATIBLE: Final = ip_network("::/96")  # RFC 4291, 2.5.5.1: not used any more, and yet understood
 
 
-class Distance(IntEnum):
-    """How near an address is; what is never a place to go to has no distance."""
+class Network(Enum):
+    """The networks that an address may be in. What is never a place to go to is in none."""
 
-    FAR = 0
-    PRIVATE = 1
-    OURS = 2
+    PUBLIC = "in the public Internet"
+    PRIVATE = "in a private network"
+    OURS = "this host itself"
 
 
-def distance(address: str) -> Distance:
-    """How near an address is. Raises Refused for one that a redirect never leads to."""
+def network(address: str) -> Network:
+    """Where an address is. Raises RedirectRefused for one that a redirect never leads to."""
     found = _meant(address)
     what = _forbidden(found)
     if what:
         raise RedirectRefused(f"{address} is {what}")
     if found.is_loopback:
-        return Distance.OURS
-    return Distance.FAR if found.is_global else Distance.PRIVATE
+        return Network.OURS
+    return Network.PUBLIC if found.is_global else Network.PRIVATE
 
 
 def refuse_nearer(address: str, homes: Collection[str]) -> None:
-    """Raises Refused for an address that is nearer to us than those of the endpoint are."""
-    nearest = max((_distance_of_home(home) for home in homes), default=Distance.FAR)
-    reached = distance(address)
-    if reached is Distance.OURS and nearest < reached:
-        raise RedirectRefused(f"{address} is this host itself, and the endpoint is not")
-    if reached is Distance.PRIVATE and nearest < reached:
-        raise RedirectRefused(f"{address} is in a private network, and the endpoint is not")
+    """Raises RedirectRefused for an address in a network of its own that none of the endpoint's addresses is in."""
+    reached = network(address)
+    if reached is not Network.PUBLIC and reached not in set(map(_network_of_home, homes)):
+        raise RedirectRefused(f"{address} is {reached.value}, and the endpoint is not")
 
 
-def _distance_of_home(address: str) -> Distance:
-    """An endpoint is where the policy says, wherever that is."""
+def _network_of_home(address: str) -> Network:
+    """An endpoint is where the policy says, wherever that is. From nowhere in particular only the public is near."""
     try:
-        return distance(address)
+        return network(address)
     except RedirectRefused:
-        return Distance.PRIVATE
+        return Network.PUBLIC
+
+
+def refuse_metadata_name(host: str) -> None:
+    """Raises RedirectRefused for the name of a metadata service, which is not even looked up.
+
+    Whoever sees that question learns in which cloud the prober is, and may be the one who answers it.
+    """
+    name = host.rstrip(".").lower()
+    label, _, parents = name.partition(".")
+    if name in _METADATA_NAMES or (label in _METADATA_LABELS and parents.rpartition(".")[2] in _METADATA_PARENTS):
+        raise RedirectRefused(f"{host} is the name of a metadata service")
 
 
 def _meant(address: str) -> IPv4Address | IPv6Address:

@@ -37,13 +37,17 @@ class StatusJudge:
 
 
 class TextJudge:
-    """Has heard enough when it has found a text in the body, of which it keeps no more than it must."""
+    """Looks for a text in the body, of which it keeps no more than it must.
 
-    __slots__ = ("_cut", "_size", "_start", "_statuses", "_tail", "_wanted")
+    The answer is heard to its end all the same: one that is cut off is none, whatever it says before that.
+    """
+
+    __slots__ = ("_cut", "_found", "_size", "_start", "_statuses", "_tail", "_wanted")
 
     def __init__(self, statuses: StatusRules, wanted: bytes) -> None:
         self._statuses = statuses
         self._wanted = wanted
+        self._found = False
         self._start = b""
         self._tail = b""
         self._size = 0
@@ -54,21 +58,22 @@ class TextJudge:
             return None
         return self._statuses.wrong(status, reason, headers)
 
-    def body(self, data: bytes) -> Finding | None:
-        return _CONTAINED if self.take(data) else None
-
-    def take(self, data: bytes) -> bool:
-        """Whether the text ends in this part of the body, which may have begun in an earlier one."""
+    def body(self, data: bytes) -> None:
+        """The text may begin in one part of the body and end in another."""
+        if self._found:
+            return
         self._size += len(data)
         self._start += data[: _EXCERPT - len(self._start)]
         window = self._tail + data
         self._tail = window[max(0, len(window) - len(self._wanted) + 1) :]
-        return self._wanted in window
+        self._found = self._wanted in window
 
     def cut(self) -> None:
         self._cut = True
 
     def end(self) -> Finding:
+        if self._found:
+            return _CONTAINED
         what = f"contain {excerpt(self._wanted)}"
         return Finding(ProbeReason.BODY_MISMATCH, lacking(what, self._size, self._start, cut=self._cut))
 

@@ -11,7 +11,8 @@ from typing import Final
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding
-from failoverd.probes.http1.http1_exchange import Http1Exchange, ResponseHeaders, ResponseJudge
+from failoverd.probes.http1.http1_exchange import Http1Exchange, ResponseJudge, ask
+from failoverd.probes.http1.response_head import ResponseHeaders
 from failoverd.probes.transport.protocol import ClientTransport
 
 _FIELD: Final = rb"""(?!(?i:content-length|transfer-encoding|connection|proxy-connection|upgrade)[ \t]*:)
@@ -54,8 +55,7 @@ class StatusExchange:
         self._exchange: Http1Exchange | None = None
 
     def opened(self, transport: ClientTransport) -> Finding | None:
-        transport.send(self._asked)
-        return None
+        return ask(transport, self._asked)
 
     def received(self, data: bytes) -> Finding | None:
         if self._exchange is None:
@@ -73,7 +73,7 @@ class StatusExchange:
 
     def _weigh(self, line: bytes, fields: bytes) -> Finding | None:
         status, _, reason = line.decode("ascii").partition(" ")
-        finding = self._judge.head(int(status), reason, ResponseHeaders(_split(fields)))
+        finding = self._judge.head(int(status), reason.strip(), ResponseHeaders(_split(fields)))
         if finding is not None and finding.reason is ProbeReason.OK and len(self._known) < _MOST_KNOWN:
             self._known[line] = finding
         return finding

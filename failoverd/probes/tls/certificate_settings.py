@@ -27,7 +27,9 @@ class SecuredSettings(CheckSettings):
         default=None, description="our own certificate, for servers that ask for one"
     )
     certificate_expires_within: Duration | None = Field(
-        default=None, description="a certificate that is valid for less than this is DEGRADED, such as 7d"
+        default=None,
+        description="a certificate, or one of those that vouch for it, that is valid for less than this is DEGRADED, "
+        "such as 7d",
     )
 
     @property

@@ -1,9 +1,13 @@
-"""How long a certificate is still valid, read from its DER form (RFC 5280, 4.1; X.690).
+"""How long certificates are still valid, read from their DER form (RFC 5280, 4.1; X.690).
 
-By the time that it is asked, OpenSSL has verified the certificate, chain and name. Python hands out the parts of a
-verified certificate only as a whole dictionary, at a cost of tens of microseconds; the one date takes a short walk.
+By the time that it is asked, OpenSSL has verified the chain and the name. The first certificate of the chain that
+expires ends it, whichever that is: clients refuse a good one below an intermediate that expired. Python hands out the
+parts of a verified certificate only as a whole dictionary, at a cost of tens of microseconds; the one date takes a
+short walk.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -77,7 +81,7 @@ def _time(der: bytes, at: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """How long a certificate has to be valid still.
+    """How long a chain of certificates has to be valid still.
 
     Attributes:
         now: seconds since the epoch.
@@ -87,31 +91,40 @@ class Validity:
     now: float
     at_least: float | None = None
 
-    def judge(self, certificate: bytes, finding: Finding) -> Finding:
-        """A finding with the days that are left, which spoil it when they are too few."""
-        try:
-            left = not_after(certificate) - self.now
-        except ValueError:
+    def judge(self, chain: Sequence[bytes], finding: Finding) -> Finding:
+        """A finding with the days that are left until the first of the chain expires; too few of them spoil it."""
+        first = min(_ends(chain), default=None)
+        if first is None:
             return finding  # verified and yet unreadable to us: what was found stands
+        end, place = first
+        left = end - self.now
         measures = (*finding.measures, ("certificate_days", round(left / _DAY, 3)))
         if finding.reason is ProbeReason.OK and self.at_least is not None and left < self.at_least:
-            words = f"{finding.detail}, but the certificate expires in {max(0.0, left) / _DAY:.3g} days"
+            which = "the certificate" if place == 0 else f"certificate {place + 1} of the {len(chain)} in its chain"
+            words = f"{finding.detail}, but {which} expires in {max(0.0, left) / _DAY:.3g} days"
             return Finding(ProbeReason.CERTIFICATE_EXPIRING, words, measures)
         return finding._replace(measures=measures)
 
 
-class WithValidity:
-    """A protocol whose findings also say how long the peer's certificate is valid still."""
+def _ends(chain: Sequence[bytes]) -> Iterator[tuple[float, int]]:
+    """When each certificate that we can read expires, and its place."""
+    for place, certificate in enumerate(chain):
+        with suppress(ValueError):
+            yield not_after(certificate), place
 
-    __slots__ = ("_certificate", "_protocol", "_validity")
+
+class WithValidity:
+    """A protocol whose findings also say how long the peer's chain of certificates is valid still."""
+
+    __slots__ = ("_chain", "_protocol", "_validity")
 
     def __init__(self, protocol: ClientProtocol, validity: Validity) -> None:
         self._protocol = protocol
         self._validity = validity
-        self._certificate: bytes | None = None
+        self._chain: tuple[bytes, ...] = ()
 
     def opened(self, transport: ClientTransport) -> Finding | None:
-        self._certificate = transport.certificate()
+        self._chain = transport.certificates()
         return self._attest(self._protocol.opened(transport))
 
     def received(self, data: bytes) -> Finding | None:
@@ -122,6 +135,4 @@ class WithValidity:
         return self._attest(finding) or finding
 
     def _attest(self, finding: Finding | None) -> Finding | None:
-        if finding is None or self._certificate is None:
-            return finding
-        return self._validity.judge(self._certificate, finding)
+        return finding if finding is None else self._validity.judge(self._chain, finding)

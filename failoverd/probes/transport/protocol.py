@@ -21,8 +21,11 @@ class ClientTransport(Protocol):
     def enter(self, phase: Phase) -> None:
         """Begin a phase: the one before it was completed."""
 
-    def certificate(self) -> bytes | None:
-        """The certificate that the peer proved itself with (DER); None without TLS."""
+    def peer_spoke_first(self) -> bool:
+        """Whether the peer has said something already, before the first word of a protocol that speaks first."""
+
+    def certificates(self) -> tuple[bytes, ...]:
+        """The chain that proved the peer (DER), from its own certificate to the authority; empty without TLS."""
 
     def alpn(self) -> str | None:
         """The application protocol that TLS agreed on (RFC 7301); None when there is none."""

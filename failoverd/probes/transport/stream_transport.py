@@ -17,6 +17,7 @@ from failoverd.probes.transport.error_mapping import explain
 from failoverd.probes.transport.protocol import ClientProtocol, Destination, TlsOptions
 from failoverd.probes.transport.reactor import Reactor
 from failoverd.probes.transport.tls_session_cache import SocketAddress, session_cache
+from failoverd.probes.transport.verified_chain import verified_chain
 
 _READ: Final = 16_384
 _STREAM: Final = int(socket.SOCK_STREAM) | int(socket.SOCK_NONBLOCK)
@@ -72,6 +73,7 @@ class TcpTransport:
         "_reactor",
         "_socket",
         "_speaks_first",
+        "_spoken_to",
         "_stands",
     )
 
@@ -91,6 +93,7 @@ class TcpTransport:
         self._socket: socket.socket | None = None
         self._speaks_first = speaks_first
         self._stands = False
+        self._spoken_to = False
         self._outbox = b""
         self._address = ""
 
@@ -145,6 +148,7 @@ class TcpTransport:
             if code:
                 raise OSError(code, "connect")
         self._stands = True
+        self._spoken_to = bool(events & select.EPOLLIN) and _is_spoken_to(opened)
         if self._connected is not None:
             self._connected()
         return self._begin(opened, owner)
@@ -184,8 +188,11 @@ class TcpTransport:
         if self._owner is not None:
             self._owner.enter(phase)
 
-    def certificate(self) -> bytes | None:
-        return None
+    def peer_spoke_first(self) -> bool:
+        return self._spoken_to
+
+    def certificates(self) -> tuple[bytes, ...]:
+        return ()
 
     def alpn(self) -> str | None:
         return None
@@ -199,6 +206,14 @@ class TcpTransport:
         self._outbox = self._outbox[sent:]
 
 
+def _is_spoken_to(opened: socket.socket) -> bool:
+    """Whether there is something to read, and not the end."""
+    try:
+        return bool(opened.recv(1, socket.MSG_PEEK))
+    except BlockingIOError:
+        return False
+
+
 class TlsTransport(TcpTransport):
     """A connection with TLS over two buffers in memory: what came in from the socket, and what has to go out to it.
 
@@ -206,7 +221,7 @@ class TlsTransport(TcpTransport):
     costs no more than any other that talks too much.
     """
 
-    __slots__ = ("_heard", "_incoming", "_outgoing", "_remote", "_security", "_tls")
+    __slots__ = ("_chain", "_early", "_heard", "_incoming", "_kept_chain", "_outgoing", "_remote", "_security", "_tls")
 
     def __init__(
         self,
@@ -220,6 +235,9 @@ class TlsTransport(TcpTransport):
         self._security = security
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
+        self._early: bytes | None = None  # plain text that came together with the end of the handshake
+        self._chain: tuple[bytes, ...] = ()
+        self._kept_chain: tuple[bytes, ...] = ()  # of the handshake whose session may be taken up again
         self._remote: SocketAddress = ("", 0)
         self._heard = 0
 
@@ -229,16 +247,17 @@ class TlsTransport(TcpTransport):
 
     def close(self) -> None:
         if self._socket is not None and self._tls is not None and self._security.resume:
-            session_cache.keep(self._security, self._remote, self._tls)
+            session_cache.keep(self._security, self._remote, self._tls, self._chain)
         super().close()
 
     def _begin(self, opened: socket.socket, owner: TransportOwner) -> Finding | None:
         owner.enter(Phase.TLS)
         security = self._security
-        session = session_cache.find(security, self._remote) if security.resume else None
+        kept = session_cache.find(security, self._remote) if security.resume else None
         self._tls = security.context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=security.name, session=session
+            self._incoming, self._outgoing, server_hostname=security.name, session=kept.session if kept else None
         )
+        self._kept_chain = kept.chain if kept else ()
         return self._shake_hands(self._tls, opened, owner)
 
     def _shake_hands(self, tls: ssl.SSLObject, opened: socket.socket, owner: TransportOwner) -> Finding | None:
@@ -248,6 +267,9 @@ class TlsTransport(TcpTransport):
         except ssl.SSLWantReadError:
             self._flush(opened)
             return None if self._heard <= _MOST_HANDSHAKE else Finding(ProbeReason.TLS_FAILED, "it has no end")
+        self._chain = self._kept_chain if tls.session_reused else verified_chain(tls)
+        self._early = _read(tls) if self._incoming.pending else None
+        self._spoken_to = bool(self._early)
         self._flush(opened)
         return super()._begin(opened, owner)
 
@@ -266,10 +288,12 @@ class TlsTransport(TcpTransport):
             finding = self._shake_hands(tls, opened, owner)
             if finding is not None or owner.phase is Phase.TLS:
                 return finding
-        while (plain := _read(tls)) is not None:
+        plain, self._early = self._early or _read(tls), None
+        while plain is not None:
             finding = super()._take(plain, owner)
             if finding is not None or not plain:
                 return finding
+            plain = _read(tls)
         self._flush(opened)  # what TLS itself has to say
         return None
 
@@ -284,8 +308,8 @@ class TlsTransport(TcpTransport):
             self._outbox += self._outgoing.read()
             self._push(opened)
 
-    def certificate(self) -> bytes | None:
-        return self._tls.getpeercert(binary_form=True) if self._tls is not None else None
+    def certificates(self) -> tuple[bytes, ...]:
+        return self._chain
 
     def alpn(self) -> str | None:
         return self._tls.selected_alpn_protocol() if self._tls is not None else None

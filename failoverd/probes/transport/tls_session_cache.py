@@ -19,24 +19,37 @@ SocketAddress = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class KeptSession:
+    """What a full handshake left behind.
+
+    Attributes:
+        session: may be taken up again.
+        chain: the certificates that were verified then (DER): a resumed handshake verifies none.
+        proved_at: when that was, by the monotonic clock.
+    """
+
     session: ssl.SSLSession
-    proved_at: float  # of the full handshake, by the monotonic clock
+    chain: tuple[bytes, ...]
+    proved_at: float
 
 
 class TlsSessionCache:
     """One session of each address, for as long as somebody holds the context that it belongs to."""
 
     def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[ssl.SSLContext, dict[tuple[str, SocketAddress], _Kept]] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[ssl.SSLContext, dict[tuple[str, SocketAddress], KeptSession]] = (
+            WeakKeyDictionary()
+        )
 
-    def find(self, security: TlsOptions, remote: SocketAddress) -> ssl.SSLSession | None:
+    def find(self, security: TlsOptions, remote: SocketAddress) -> KeptSession | None:
         kept = self._kept.get(security.context, {}).get((security.name, remote))
         if kept is None or monotonic() - kept.proved_at > security.resume:
             return None
-        return kept.session
+        return kept
 
-    def keep(self, security: TlsOptions, remote: SocketAddress, connection: ssl.SSLObject) -> None:
+    def keep(
+        self, security: TlsOptions, remote: SocketAddress, connection: ssl.SSLObject, chain: tuple[bytes, ...]
+    ) -> None:
         """Remember what a full handshake led to, once nothing more is said over the connection."""
         if connection.session_reused:
             return
@@ -45,7 +58,7 @@ class TlsSessionCache:
         session = connection.session
         if session is None or not session.has_ticket:
             return
-        self._kept.setdefault(security.context, {})[security.name, remote] = _Kept(session, monotonic())
+        self._kept.setdefault(security.context, {})[security.name, remote] = KeptSession(session, chain, monotonic())
 
 
 session_cache = TlsSessionCache()

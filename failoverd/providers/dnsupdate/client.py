@@ -26,7 +26,7 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from failoverd.providers.dnsupdate.change import Change
-from failoverd.providers.dnsupdate.errors import Call, edge, not_authoritative, refusal, verified
+from failoverd.providers.dnsupdate.errors import Call, edge, not_authoritative, refusal, refuses_edns, verified
 from failoverd.providers.dnsupdate.transfer import transfer
 from failoverd.settings import ServerAddress
 
@@ -64,11 +64,10 @@ class Conversation:
         `whole` asks over TCP at once, for what servers shorten over UDP (RFC 8482).
         """
         request = dns.message.make_query(name, record_type, use_edns=0, payload=UDP_PAYLOAD, flags=0)
-        request.use_tsig(self._key)
-        wire = request.to_wire()
-        received = await self._over_udp(wire) if self._udp and not whole else None
-        if received is None:
-            received = await over_tcp(self._server, wire, self._call)
+        received = await self._exchange(request, whole=whole)
+        if refuses_edns(received):
+            request = dns.message.make_query(name, record_type, flags=0)
+            received = await self._exchange(request, whole=whole)
         answer = verified(received, request, self._call)
         refused = refusal(answer, self._call)
         if refused is not None:
@@ -91,6 +90,13 @@ class Conversation:
         if refused is not None:
             raise refused
         return True
+
+    async def _exchange(self, request: dns.message.Message, *, whole: bool) -> bytes:
+        """The bytes that come back for a request, which is signed for it."""
+        request.use_tsig(self._key)
+        wire = request.to_wire()
+        received = await self._over_udp(wire) if self._udp and not whole else None
+        return await over_tcp(self._server, wire, self._call) if received is None else received
 
     async def transfer(self) -> list[dns.rrset.RRset]:
         """Every record of the zone at one moment, each in a set of its own."""

@@ -21,10 +21,13 @@ import dns.tsig
 from dns.rcode import Rcode
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.edns import EDNS_REFUSALS
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _CHANGED = frozenset({Rcode.NXRRSET, Rcode.YXRRSET, Rcode.YXDOMAIN, Rcode.NXDOMAIN})
 _TIME_OCTETS = 6
+_RECORDS = slice(6, 10)
+"""Where the header says how many answers, and how many records of authority, there are (RFC 1035, 4.1.1)."""
 
 
 @dataclass(slots=True)
@@ -82,6 +85,17 @@ def verified(wire: bytes, request: dns.message.Message, call: Call) -> dns.messa
     if not request.is_response(answer):
         raise _garbled(call, "it answers another question")
     return answer
+
+
+def refuses_edns(wire: bytes) -> bool:
+    """Whether the server does not know EDNS, by what it answers. Asked before its signature is checked.
+
+    Such a server may not sign what it did not understand. The question without EDNS is signed and verified like any.
+    """
+    if any(wire[_RECORDS]):
+        return False  # known at a glance: nearly all answers have some, if only the SOA that says that there is nothing
+    answer = _lenient(wire)
+    return answer is not None and answer.rcode() in EDNS_REFUSALS
 
 
 def transfer_refusal(wire: bytes, call: Call) -> ProviderError | None:
