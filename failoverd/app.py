@@ -275,9 +275,12 @@ class Daemon:
         async with self._taking_in:
             await self._reloader.load()
         await self._engine.writer.update_status(self._engine.runner.overview())
-        await self._engine.writer.protect(self._journal.retain(set(self._engine.runner.policies), self._clock()))
+        claims = self._reloader.claims
+        if claims.whole:  # a file that does not load may be mended in a minute, and its policy goes on
+            kept = {*self._engine.runner.policies, *claims.unsure}
+            await self._engine.writer.protect(self._journal.retain(kept, self._clock()))
         forgetful = [name for name, provider in self.providers.items() if provider.in_daemon]
-        await self._orphans.look(self._reloader.claims, forgetful)
+        await self._orphans.look(claims, forgetful)
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)

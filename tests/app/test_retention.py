@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from support.daemons import site
 from support.journals import incident, plan
 from support.servers import ZONE
 
 from failoverd.app import Daemon
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import DaemonStarted, Event
 from failoverd.core.status import PolicyStatus
@@ -72,3 +74,18 @@ async def test_a_start_forgets_where_policies_stood_that_are_gone(tmp_path: Path
         async with running(here.config):
             with Reading(tmp_path / "journal.db") as reading:
                 assert [policy.policy for policy in reading.policies()] == ["api"]
+
+
+@pytest.mark.parametrize("text", ["policy: lame\nversion: 1\n", "no policy at all: [\n"], ids=["named", "unreadable"])
+async def test_a_start_forgets_nothing_of_a_policy_whose_file_does_not_load(tmp_path: Path, text: str) -> None:
+    """It may be mended in a minute, and then has to know what it changed, and in which incident it is."""
+    async with site(tmp_path, EMBEDDED) as here:
+        lame = PolicyStatus(policy="lame", at=time.time(), file="policies/lame.yaml", revision="r1")
+        async with open_journal(tmp_path / "journal.db", complain) as journal:
+            await journal.update_status([lame])
+            await journal.keep(PolicyState("lame"))
+        (here.config.parent / "policies" / "lame.yaml").write_text(text)
+        async with running(here.config):
+            pass
+        async with open_journal(tmp_path / "journal.db", complain) as journal:
+            assert "lame" in {state.policy for state in await journal.states()}
