@@ -61,7 +61,10 @@ async def test_the_regular_job_deletes_history_that_is_older_than_the_retention(
             assert job.trigger.interval.total_seconds() <= 3_600
             await job.func()
             with Reading(tmp_path / "journal.db") as reading:
-                assert [change.change_id for change in reading.changes()] == ["chg-new"]
+                known = {
+                    change.change_id for change in reading.changes()
+                }  # one of the daemon itself, too, if it was quick
+                assert known & {"chg-old", "chg-new"} == {"chg-new"}
                 assert min(event.at for event in reading.events()) >= now - 2 * DAY
                 assert any(event.at < now - DAY / 2 for event in reading.events())
 
