@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from support.plugins import ENDPOINT, script
-from support.servers import ZONE
 
 from failoverd.core.errors import ProviderError
 from failoverd.core.records import RecordKey, RecordType, Target
@@ -33,7 +33,7 @@ _ROOT = Path(__file__).parents[2]
 def run_as(user: Sequence[str], program: Sequence[str], said: object = None, **environ: str) -> str:
     """What a program of Python's prints that `user`, the beginning of a command, starts; `said` is its input."""
     done = subprocess.run(
-        [*user, sys.executable, *program],
+        [which(user[0]) or user[0], *user[1:], sys.executable, *program],
         input=json.dumps(said),
         env={"PYTHONPATH": f"{_ROOT}:{_ROOT / 'tests'}", **environ},
         capture_output=True,
@@ -70,7 +70,8 @@ async def _read(said: Mapping[str, Any]) -> str:
     settings = kind.settings.model_validate(said)
     try:
         async with kind.open("dns-main", settings, Access.READ) as provider:
-            await provider.read(Target("inference-api", RecordKey(f"api.{ZONE}", RecordType.A), "dns-main", ZONE))
+            zone = settings.zones[0]
+            await provider.read(Target("inference-api", RecordKey(f"api.{zone}", RecordType.A), "dns-main", zone))
     except ProviderError as error:
         return error.reason
     return "read"
