@@ -3,9 +3,11 @@
 A probe kind or provider kind describes its own options as a model derived from here, next to the code that uses them.
 """
 
+import os.path
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -39,6 +41,15 @@ def parse_name(value: str) -> str:
     if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(f"{value[:80]!r} is not a host name")
     return name
+
+
+def expand_home(path: Path) -> Path:
+    """A path whose `~` is the home of the user that this process runs as.
+
+    Who has no home, as under DynamicUser without libnss-systemd and in many containers, keeps the `~`: then there is no
+    such file, and whoever needs it says so by its name. `Path.expanduser` raises RuntimeError there.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - see above
 
 
 def parse_address(value: str) -> str:
@@ -95,6 +106,9 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["500ms", "30s", "5m", "1h30m"]}),
 ]
 """Seconds, written with a unit."""
+
+FilePath = Annotated[Path, Field(strict=False), AfterValidator(expand_home)]
+"""A file of the daemon's machine; `~` is the home of its user."""
 
 DnsName = Annotated[str, AfterValidator(parse_name)]
 Address = Annotated[str, AfterValidator(parse_address)]

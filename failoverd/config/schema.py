@@ -369,7 +369,16 @@ def _file_name(value: str) -> str:
     return value
 
 
-PathText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]+$")]
+def _not_at_home(value: str) -> str:
+    if value.startswith("~"):
+        raise ValueError(
+            "`~` is another place for whoever calls failoverctl than for the daemon, which may have no home: write the "
+            "absolute path"
+        )
+    return value
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]+$"), AfterValidator(_not_at_home)]
 
 
 class ConfigFile(Settings):

@@ -48,6 +48,15 @@ def test_an_absolute_path_stays_as_it_is(folder: Folder) -> None:
     assert folder.config.journal == Path("/var/lib/journal.db")
 
 
+@pytest.mark.parametrize(("key", "said"), [("3:11", "policies: policies"), ("4:10", "journal: journal.db")])
+@pytest.mark.parametrize("home", ["~", "~failoverd"])
+def test_a_home_is_no_place_that_the_daemon_and_failoverctl_agree_on(
+    folder: Folder, home: str, key: str, said: str
+) -> None:
+    moved = said.replace(": ", f": {home}/")
+    assert config_with(folder, CONFIG.replace(said, moved)) == [(key, "FD204")]
+
+
 def test_what_is_not_said_has_its_default(folder: Folder) -> None:
     config = folder.config
     assert (config.tick, config.retention, config.log.format, config.log.level) == (30.0, 7_776_000.0, "auto", "info")

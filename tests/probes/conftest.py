@@ -1,13 +1,15 @@
 """Everything about probes holds on asyncio's own event loop and on uvloop, and leaves nothing behind on either."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import trustme
 import uvloop
+from support.plugins import folder_for_plugins
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -23,6 +25,13 @@ async def nothing_is_left_behind() -> AsyncIterator[None]:
     yield
     assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
     assert complaints == []
+
+
+@pytest.fixture
+def plugins() -> Iterator[Path]:
+    """A folder that plugins may use."""
+    with folder_for_plugins() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -91,8 +91,8 @@ async def test_a_plugin_that_cannot_be_started_is_blind(path: str) -> None:
     assert result.detail.startswith("it cannot be started: ")
 
 
-async def test_a_file_that_is_no_program_is_blind(tmp_path: Path) -> None:
-    path = tmp_path / "check_nothing"
+async def test_a_file_that_is_no_program_is_blind(plugins: Path) -> None:
+    path = plugins / "check_nothing"
     path.write_bytes(b"\x7fELF nonsense")
     path.chmod(0o755)
     assert (await prober("exec", [str(path)]).probe(ENDPOINT)).reason is ProbeReason.PLUGIN_UNUSABLE
@@ -141,16 +141,16 @@ async def test_a_plugin_that_does_not_end_is_killed_with_all_its_children(text: 
     assert result.timings.total < 5.0
 
 
-async def test_the_verdict_does_not_wait_for_children_that_keep_the_pipes_open(tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
+async def test_the_verdict_does_not_wait_for_children_that_keep_the_pipes_open(plugins: Path) -> None:
+    pid = plugins / "pid"
     result = await outcome(f"echo done; sleep 60 & echo $! > {pid}; exit 1", timeout="10s")
     assert (result.reason, result.detail) == (ProbeReason.PLUGIN_WARNING, "done")
     assert result.timings.total < 5.0
     await gone(int(pid.read_text()))
 
 
-async def test_a_child_that_leaves_the_group_is_not_waited_for(tmp_path: Path) -> None:
-    pid = tmp_path / "pid"
+async def test_a_child_that_leaves_the_group_is_not_waited_for(plugins: Path) -> None:
+    pid = plugins / "pid"
     result = await outcome(f"setsid sh -c 'echo $$ > {pid}; exec sleep 60' & while ! test -s {pid}; do :; done; exit 2")
     escaped = int(pid.read_text())
     assert result.reason is ProbeReason.PLUGIN_CRITICAL
@@ -176,8 +176,8 @@ async def test_output_without_end_is_bounded() -> None:
     assert len(result.detail) == 200
 
 
-async def test_a_probe_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> None:
-    started, told = tmp_path / "started", list[ProbeResult]()
+async def test_a_probe_that_is_abandoned_kills_its_plugin(plugins: Path) -> None:
+    started, told = plugins / "started", list[ProbeResult]()
     abandon = script(f"echo $$ > {started}; exec sleep 60", timeout="50s").prober.start(ENDPOINT, told.append)
     await until(lambda: started.exists() and started.read_text())
     abandon()
@@ -187,9 +187,9 @@ async def test_a_probe_that_is_abandoned_kills_its_plugin(tmp_path: Path) -> Non
 
 
 @asynccontextmanager
-async def all_slots_taken(tmp_path: Path) -> AsyncIterator[Path]:
+async def all_slots_taken(plugins: Path) -> AsyncIterator[Path]:
     """By plugins that end, content, when the file is there."""
-    done = tmp_path / "done"
+    done = plugins / "done"
     waiting = f"while [ ! -e {done} ]; do sleep 0.05; done"
     busy = [asyncio.create_task(outcome(waiting, timeout="60s")) for _ in range(MOST_AT_ONCE)]
     await until(plugin_slots()._free.locked)
@@ -198,16 +198,16 @@ async def all_slots_taken(tmp_path: Path) -> AsyncIterator[Path]:
     assert {each.outcome for each in await asyncio.gather(*busy)} == {Outcome.PASS}
 
 
-async def test_a_plugin_that_got_its_slot_late_is_not_blamed_for_the_time_it_waited(tmp_path: Path) -> None:
-    async with all_slots_taken(tmp_path) as done:
+async def test_a_plugin_that_got_its_slot_late_is_not_blamed_for_the_time_it_waited(plugins: Path) -> None:
+    async with all_slots_taken(plugins) as done:
         late = asyncio.create_task(outcome("sleep 60", timeout="2s"))
         asyncio.get_running_loop().call_later(1.0, done.touch)
         found = await late
     assert (found.outcome, found.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
 
 
-async def test_plugins_that_wait_too_long_for_a_slot_are_blind(tmp_path: Path) -> None:
-    async with all_slots_taken(tmp_path):
+async def test_plugins_that_wait_too_long_for_a_slot_are_blind(plugins: Path) -> None:
+    async with all_slots_taken(plugins):
         late = await asyncio.gather(*(outcome("exit 0", timeout="500ms") for _ in range(3)))
     assert {(each.outcome, each.reason) for each in late} == {(Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)}
     assert late[-1].detail == f"{MOST_AT_ONCE} plugins are running already"

@@ -34,8 +34,8 @@ def check(disk: Disk, timeout: str) -> AwaitedProber:
     return prober("exec", [str(disk.program)], timeout=timeout)
 
 
-async def test_a_start_that_hangs_is_blind_and_what_comes_of_it_is_killed(tmp_path: Path) -> None:
-    with hanging(tmp_path / "check", SLEEPS) as disk:
+async def test_a_start_that_hangs_is_blind_and_what_comes_of_it_is_killed(plugins: Path) -> None:
+    with hanging(plugins / "check", SLEEPS) as disk:
         result = await check(disk, "500ms").probe(ENDPOINT)
         assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
         assert result.detail.startswith("its start hangs")
@@ -44,9 +44,9 @@ async def test_a_start_that_hangs_is_blind_and_what_comes_of_it_is_killed(tmp_pa
         await until(lambda: not children())
 
 
-async def test_other_plugins_run_while_a_start_hangs(tmp_path: Path) -> None:
+async def test_other_plugins_run_while_a_start_hangs(plugins: Path) -> None:
     told = list[ProbeResult]()
-    with hanging(tmp_path / "check", SLEEPS) as disk:
+    with hanging(plugins / "check", SLEEPS) as disk:
         abandon = check(disk, "60s").prober.start(ENDPOINT, told.append)
         await until(children)
         assert [(await outcome("exit 0")).reason for _ in range(3)] == [ProbeReason.OK] * 3
@@ -56,8 +56,8 @@ async def test_other_plugins_run_while_a_start_hangs(tmp_path: Path) -> None:
     assert told == []
 
 
-async def test_of_one_program_one_start_hangs_at_a_time(tmp_path: Path) -> None:
-    with hanging(tmp_path / "check", "#!/bin/sh\n") as disk:
+async def test_of_one_program_one_start_hangs_at_a_time(plugins: Path) -> None:
+    with hanging(plugins / "check", "#!/bin/sh\n") as disk:
         awaited = check(disk, "1s")
         probes = [asyncio.create_task(awaited.probe(ENDPOINT)) for _ in range(2 * MOST_AT_ONCE)]
         await until(children)
@@ -69,9 +69,9 @@ async def test_of_one_program_one_start_hangs_at_a_time(tmp_path: Path) -> None:
         assert (await check(disk, "10s").probe(ENDPOINT)).reason is ProbeReason.OK
 
 
-async def test_a_start_that_fails_too_late_gives_its_slot_back(tmp_path: Path) -> None:
+async def test_a_start_that_fails_too_late_gives_its_slot_back(plugins: Path) -> None:
     for number in range(MOST_AT_ONCE + 1):
-        with hanging(tmp_path / f"check{number}", "\x7fELF nonsense") as disk:
+        with hanging(plugins / f"check{number}", "\x7fELF nonsense") as disk:
             abandon = check(disk, "60s").prober.start(ENDPOINT, lambda _: None)
             await until(children)
             abandon()
@@ -79,8 +79,8 @@ async def test_a_start_that_fails_too_late_gives_its_slot_back(tmp_path: Path) -
     await until(lambda: not children() and not starters())
 
 
-async def test_a_start_that_outlives_the_event_loop_leaves_nothing(tmp_path: Path) -> None:
-    with hanging(tmp_path / "check", SLEEPS) as disk:
+async def test_a_start_that_outlives_the_event_loop_leaves_nothing(plugins: Path) -> None:
+    with hanging(plugins / "check", SLEEPS) as disk:
 
         async def begin() -> None:
             check(disk, "60s").prober.start(ENDPOINT, lambda _: None)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from support.probers import AwaitedProber, prober
 
@@ -48,6 +49,15 @@ def hanging(program: Path, content: str) -> Iterator[Disk]:
         yield disk
     finally:
         disk.back()
+
+
+@contextmanager
+def folder_for_plugins() -> Iterator[Path]:
+    """Where a plugin can be started from and can write: as root's runs as nobody, whom pytest's folders keep out."""
+    with TemporaryDirectory(prefix="failoverd-plugins-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
 
 
 def descriptors() -> int:

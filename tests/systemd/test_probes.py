@@ -18,7 +18,7 @@ DYNAMIC = 61_184, 65_519
 
 FOR_PINGS = {"socket", "connect", "setsockopt", "sendto", "recvfrom", "recvmsg", "epoll_ctl", "epoll_wait"}
 FOR_PLUGINS = {"clone", "clone3", "vfork", "fork", "execve", "setsid", "chdir", "dup2", "close_range"} | {
-    "pipe2", "pidfd_open", "waitid", "wait4", "kill", "poll"
+    "pipe2", "pidfd_open", "waitid", "wait4", "kill", "poll", "prctl", "capget"
 }  # fmt: skip
 
 

@@ -1,11 +1,10 @@
 """What a configuration file says about a resource group of one Azure subscription, and how to sign in to it."""
 
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from failoverd.settings import Duration, ProviderSettings, Settings
+from failoverd.settings import Duration, FilePath, ProviderSettings, Settings
 
 Url = Annotated[str, Field(pattern=r"^https://[^\s/?#@]+$")]
 """Without a path. Always TLS: a bearer token goes along with every request."""
@@ -13,7 +12,6 @@ Url = Annotated[str, Field(pattern=r"^https://[^\s/?#@]+$")]
 Guid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
 ResourceGroup = Annotated[str, Field(pattern=r"^[\w().-]{0,89}[\w()-]$")]
-File = Annotated[Path, Field(strict=False)]
 
 PUBLIC_ENDPOINT: Final = "https://management.azure.com"
 _SECRETS = frozenset({"client_secret", "certificate", "password", "token", "secret"})
@@ -28,11 +26,11 @@ class CredentialSettings(Settings):
     client_id: Guid | None = Field(
         default=None, description="application (client) id; with `managed_identity`, of the user-assigned one"
     )
-    client_secret_file: File | None = Field(default=None, description="file with a client secret alone")
-    certificate_file: File | None = Field(
+    client_secret_file: FilePath | None = Field(default=None, description="file with a client secret alone")
+    certificate_file: FilePath | None = Field(
         default=None, description="PEM file with the application's certificate and its private key, not encrypted"
     )
-    token_file: File | None = Field(
+    token_file: FilePath | None = Field(
         default=None, description="file with a federated token (workload identity), which somebody else keeps fresh"
     )
     managed_identity: bool = Field(default=False, description="the identity that Azure gives to this machine")
@@ -79,7 +77,7 @@ class AzureSettings(ProviderSettings):
     authority: Url | None = Field(
         default=None, description="URL that issues tokens, where it is not https://login.microsoftonline.com"
     )
-    ca_file: File | None = Field(default=None, description="certificates (PEM) that may sign for both URLs")
+    ca_file: FilePath | None = Field(default=None, description="certificates (PEM) that may sign for both URLs")
     timeout: Duration = Field(default=5.0, gt=0, description="how long one request may go unanswered")
 
     @property

@@ -1,11 +1,10 @@
 """What a configuration file says about the key that a dynamic DNS server knows us by."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from failoverd.settings import DnsName, Settings
+from failoverd.settings import DnsName, FilePath, Settings
 
 _WEAK = frozenset({"hmac-md5", "hmac-md5.sig-alg.reg.int", "hmac-sha1", "hmac-sha224"})
 
@@ -23,7 +22,7 @@ class TsigSettings(Settings):
 
     name: DnsName = Field(description="name of the key, as the server knows it")
     algorithm: Annotated[Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"], BeforeValidator(_strong)] = "hmac-sha256"
-    secret_file: Annotated[Path, Field(strict=False)] = Field(
+    secret_file: FilePath = Field(
         description='file with the secret: base64, or a `key "name" { ... };` clause of BIND; read anew when it changes'
     )
 

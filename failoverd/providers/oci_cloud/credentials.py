@@ -12,6 +12,7 @@ import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent, Transient
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
+from failoverd.settings import expand_home
 
 _DEFAULT_FILE = Path("~/.oci/config")
 _FILE_VARIABLE = "OCI_CONFIG_FILE"
@@ -34,10 +35,10 @@ class Credentials:
 def config_file(settings: OciSettings) -> Path:
     """The configuration file: the one that is named, ~/.oci/config, or else what OCI_CONFIG_FILE says."""
     if settings.config_file is not None:
-        return settings.config_file.expanduser()
-    usual = _DEFAULT_FILE.expanduser()
+        return settings.config_file
+    usual = expand_home(_DEFAULT_FILE)
     named = os.environ.get(_FILE_VARIABLE)
-    return Path(named).expanduser() if named and not usual.is_file() else usual
+    return expand_home(Path(named)) if named and not usual.is_file() else usual
 
 
 def load(settings: OciSettings) -> Credentials:
@@ -59,7 +60,7 @@ def _from_file(settings: OciSettings) -> Credentials:
     config = dict(oci.config.from_file(str(path), settings.profile))
     if settings.region is not None:
         config["region"] = settings.region
-    files = (path, *(Path(config[name]).expanduser() for name in _NAMED_FILES if config.get(name)))
+    files = (path, *(expand_home(Path(config[name])) for name in _NAMED_FILES if config.get(name)))
     return Credentials(config, _session(config), files, expiring="security_token_file" in config)
 
 
@@ -67,7 +68,7 @@ def _session(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the SDK has no
     """The signer of a session token, where the profile has one (`oci session authenticate`)."""
     if "security_token_file" not in config:
         return None
-    token = Path(config["security_token_file"]).expanduser().read_text("ascii").strip()
+    token = expand_home(Path(config["security_token_file"])).read_text("ascii").strip()
     key = oci.signer.load_private_key_from_file(config["key_file"], config.get("pass_phrase"))
     return oci.auth.signers.SecurityTokenSigner(token, key)
 

@@ -1,16 +1,14 @@
 """What a configuration file says about one OCI tenancy, whichever of its services steers the traffic."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.settings import DnsName, Duration, ProviderSettings
+from failoverd.settings import DnsName, Duration, FilePath, ProviderSettings
 
 Ocid = Annotated[str, Field(pattern=r"^ocid1\.[A-Za-z0-9_.-]+$", max_length=255)]
 Url = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9._-]+(:\d{1,5})?$")]
-File = Annotated[Path, Field(strict=False)]
 
 
 class Auth(StrEnum):
@@ -31,7 +29,7 @@ class OciSettings(ProviderSettings):
     auth: Annotated[Auth, Field(strict=False)] = Field(
         default=Auth.CONFIG, description="how OCI knows failoverd: by a configuration file, or by where it runs"
     )
-    config_file: File | None = Field(
+    config_file: FilePath | None = Field(
         default=None, description="OCI configuration file in place of ~/.oci/config; read anew when it changes"
     )
     profile: str = Field(default="DEFAULT", min_length=1, description="profile of the OCI configuration file")
@@ -39,7 +37,7 @@ class OciSettings(ProviderSettings):
         default=None, min_length=1, description="region whose API is called, where the credentials do not say it"
     )
     endpoint: Url | None = Field(default=None, description="URL of the DNS API, where it is not the public one")
-    ca_file: File | None = Field(default=None, description="certificates (PEM) that may sign for the API")
+    ca_file: FilePath | None = Field(default=None, description="certificates (PEM) that may sign for the API")
     timeout: Duration = Field(default=5.0, gt=0, description="how long one request may go unanswered")
     requests_per_second: float = Field(
         default=10.0, gt=0, strict=False, description="how many requests a second may be sent; OCI names no number"

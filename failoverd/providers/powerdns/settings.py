@@ -9,7 +9,6 @@ cheaper in a long zone, and still write fenced. `api` alone reads and writes thr
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from failoverd.core.records import Capabilities, Fence
 from failoverd.providers.dnsupdate.settings import TsigSettings
-from failoverd.settings import Duration, ProviderSettings, Server, Settings
+from failoverd.settings import Duration, FilePath, ProviderSettings, Server, Settings
 
 
 def _url(value: str) -> str:
@@ -33,20 +32,17 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-PathSetting = Annotated[Path, Field(strict=False)]
-
-
 class ApiSettings(Settings):
     """The HTTP API of PowerDNS (`api=yes`, `webserver=yes`)."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: Annotated[str, AfterValidator(_url)] = Field(description="where the API listens, without /api/v1")
-    key_file: PathSetting = Field(description="file with the API key alone; read anew when it changes")
+    key_file: FilePath = Field(description="file with the API key alone; read anew when it changes")
     server: str = Field(
         default="localhost", pattern=r"^[A-Za-z0-9_.-]+$", description="the id of the server in its API"
     )
-    ca_file: PathSetting | None = Field(default=None, description="certificates to trust instead of the system's (PEM)")
+    ca_file: FilePath | None = Field(default=None, description="certificates to trust instead of the system's (PEM)")
 
     @model_validator(mode="before")
     @classmethod

@@ -21,6 +21,7 @@ from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
 from failoverd.providers.shared.file_version import FileVersion
+from failoverd.settings import expand_home
 
 THREADS: Final = 8
 PAGE: Final = 300
@@ -74,7 +75,7 @@ class Connection:
         if own_file:
             session.set_config_variable("credentials_file", str(settings.credentials_file))
         self._files = tuple(
-            Path(session.get_config_variable(name)).expanduser() for name in ("credentials_file", "config_file")
+            expand_home(Path(session.get_config_variable(name))) for name in ("credentials_file", "config_file")
         )
         self._versions = tuple(map(FileVersion.if_there, self._files))
         config = Config(

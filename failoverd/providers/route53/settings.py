@@ -1,15 +1,13 @@
 """What a configuration file says about one AWS account whose hosted zones are steered."""
 
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.settings import DnsName, Duration, ProviderSettings
+from failoverd.settings import DnsName, Duration, FilePath, ProviderSettings
 
 HostedZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
-File = Annotated[Path, Field(strict=False)]
 
 
 class Route53Settings(ProviderSettings):
@@ -21,12 +19,12 @@ class Route53Settings(ProviderSettings):
     profile: str | None = Field(
         default=None, min_length=1, description="profile of the AWS configuration; it may name a role to assume"
     )
-    credentials_file: File | None = Field(
+    credentials_file: FilePath | None = Field(
         default=None, description="AWS credentials file, read anew when it changes, in place of ~/.aws/credentials"
     )
     region: str = Field(default="us-east-1", min_length=1, description="region to sign for; it selects the partition")
     endpoint: Url | None = Field(default=None, description="URL of the API, where it is not the public one")
-    ca_file: File | None = Field(default=None, description="certificates (PEM) that may sign for the API")
+    ca_file: FilePath | None = Field(default=None, description="certificates (PEM) that may sign for the API")
     timeout: Duration = Field(default=5.0, gt=0, description="how long one request may go unanswered")
     requests_per_second: float = Field(
         default=5.0, gt=0, strict=False, description="how much of the account's five requests a second may be used"
