@@ -61,9 +61,7 @@ async def test_the_regular_job_deletes_history_that_is_older_than_the_retention(
             assert job.trigger.interval.total_seconds() <= 3_600
             await job.func()
             with Reading(tmp_path / "journal.db") as reading:
-                known = {
-                    change.change_id for change in reading.changes()
-                }  # and the daemon's own, if it was quick
+                known = {change.change_id for change in reading.changes()}  # and the daemon's own, if it was quick
                 assert known & {"chg-old", "chg-new"} == {"chg-new"}
                 assert min(event.at for event in reading.events()) >= now - 2 * DAY
                 assert any(event.at < now - DAY / 2 for event in reading.events())
