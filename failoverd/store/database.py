@@ -69,14 +69,14 @@ class Database:
         """Roll back. A corrupt file is closed, so that the next use opens it, finds that out and begins anew."""
         with suppress(sqlite3.Error):  # SQLite has already rolled back by itself after most errors
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error) and reason_of(error) == "journal_corrupt":
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError) and reason_of(error) == "journal_corrupt":
             self._connection = None
             connection.close()
 
     def _open(self) -> sqlite3.Connection:
         try:
             return _connect(self._path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise
             columns()  # raises where no journal could be begun, of which the file is innocent

@@ -70,8 +70,14 @@ def failure(path: Path, reason: str, words: str) -> JournalError:
     return JournalError(f"{path}: {words}; traffic is not affected", reason=reason, remedy=_REMEDIES[reason])
 
 
-def reason_of(error: sqlite3.Error | OSError) -> str:
+Failure = sqlite3.Error | OSError | UnicodeDecodeError
+"""What using a file raises; the last where SQLite's own words quote what is no text any more."""
+
+
+def reason_of(error: Failure) -> str:
     """The stable code for what SQLite or the system said."""
+    if isinstance(error, UnicodeDecodeError):
+        return "journal_corrupt"
     if isinstance(error, NotRegular):
         return "journal_not_a_file"
     if isinstance(error, OSError):
@@ -89,10 +95,10 @@ def damaged(words: str) -> sqlite3.DatabaseError:
     return error
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Failure) -> bool:
     """Whether opening failed because of what the file holds: then no later try will do better."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & _PRIMARY in _DAMAGED
+    return isinstance(error, UnicodeDecodeError) or (code is not None and code & _PRIMARY in _DAMAGED)
 
 
 @contextmanager
@@ -100,7 +106,7 @@ def journal_errors(path: Path) -> Iterator[None]:
     """Everything that is raised inside leaves as a JournalError: whoever steers traffic knows no other."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise failure(path, reason_of(error), str(error) or type(error).__name__) from error
     except JournalError:
         raise

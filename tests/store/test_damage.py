@@ -186,6 +186,9 @@ UNUSABLE = {
     "a version that never was": ("PRAGMA user_version = -5",),
     "an older version than its tables": ("PRAGMA user_version = 1",),
     "a schema that is no SQL": schema("sql = replace(sql, 'CREATE', 'CREBTE') WHERE name = 'changes'"),
+    "a table whose name is no text": schema(
+        "sql = CAST(x'ffff' AS TEXT), name = CAST(x'ff' AS TEXT) WHERE name = 'changes'"
+    ),
     "a column of another name": schema("sql = replace(sql, 'settled_at', 'settled_au') WHERE name = 'changes'"),
     "a table of another name": ("ALTER TABLE answers RENAME TO answerz",),
     "a column too few": ("ALTER TABLE incidents DROP COLUMN cause",),
