@@ -233,7 +233,7 @@ class Daemon:
             self._journal = await stack.enter_async_context(
                 open_journal(config.journal, self._tell_journal, prose.told)
             )
-            self._timetable = stack.enter_context(ApTimetable())
+            self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
             self._engine = self._assemble(config)
             self._emit = self._engine.emit

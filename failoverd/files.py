@@ -28,9 +28,12 @@ def read_regular(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:  # a NUL character in the path
         raise OSError(0, str(error), str(path)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _require_regular(os.fstat(descriptor), path)
-        content = file.read(most + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > most:
         raise TooLarge(0, f"it is larger than {most // 1024} KiB", str(path))
     return content

@@ -357,11 +357,12 @@ class SqliteJournal:
                 raise
 
         try:
-            running = self._thread.submit(transact)
+            running = asyncio.wrap_future(self._thread.submit(transact))
+            running.add_done_callback(_note)
         except RuntimeError as error:  # the executor was shut down
             raise failure(self._path, "journal_closed", "the journal is closed") from error
         try:
-            return await asyncio.shield(asyncio.wrap_future(running))
+            return await asyncio.shield(running)
         finally:
             self._tell()
 
@@ -417,6 +418,12 @@ _PRUNING: Final = tuple(
         ("incidents", "closed_at < ?"),
     )
 )
+
+
+def _note(done: "asyncio.Future[T]") -> None:
+    """Perhaps nobody waits for it any more; that is no mistake which asyncio has to tell."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _keep(connection: sqlite3.Connection, target: Target, good: LastGood) -> None:

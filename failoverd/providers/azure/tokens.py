@@ -30,6 +30,7 @@ from azure.identity import (
 )
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
+from failoverd.files import require_regular
 from failoverd.foreign import keep_secret, quoted
 from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
 from failoverd.providers.azure.files import read_secret, version_of
@@ -182,6 +183,7 @@ def _options(settings: AzureSettings) -> dict[str, Any]:
         "read_timeout": settings.timeout,
     }
     if settings.ca_file is not None:
+        require_regular(settings.ca_file)
         options["connection_verify"] = str(settings.ca_file)
     if settings.authority is not None:  # a cloud of one's own: nobody has to vouch for it
         options |= {"authority": settings.authority, "disable_instance_discovery": True}

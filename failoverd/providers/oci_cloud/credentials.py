@@ -11,7 +11,7 @@ from typing import Any
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent, Transient
-from failoverd.files import read_regular
+from failoverd.files import read_regular, require_regular
 from failoverd.foreign import keep_secret
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
 from failoverd.settings import expand_home
@@ -60,6 +60,8 @@ def load(settings: OciSettings) -> Credentials:
 
 def _from_file(settings: OciSettings) -> Credentials:
     path = config_file(settings)
+    if path.exists():  # that there is none is said by the SDK, and in words of ours
+        require_regular(path)
     config = dict(oci.config.from_file(str(path), settings.profile))
     keep_secret(config.get("pass_phrase") or "")
     if settings.region is not None:
