@@ -8,11 +8,21 @@ import stat
 from pathlib import Path
 
 
-class NotRegular(OSError):  # noqa: N818 - the kernel's word for it (inode(7)); OSError is what callers catch
+class Refused(OSError):  # noqa: N818 - OSError is what callers catch
+    """We do not want the file, though the system would give it. Its words are in `strerror`."""
+
+    def __init__(self, words: str, path: Path) -> None:
+        super().__init__(0, words, str(path))
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class NotRegular(Refused):
     """A directory, a pipe, a socket or a device stands where a file should be."""
 
 
-class TooLarge(OSError):  # noqa: N818
+class TooLarge(Refused):
     """The file holds more than its kind ever does."""
 
 
@@ -35,7 +45,7 @@ def read_regular(path: Path, most: int) -> bytes:
     finally:
         os.close(descriptor)
     if len(content) > most:
-        raise TooLarge(0, f"it is larger than {most // 1024} KiB", str(path))
+        raise TooLarge(f"it is larger than {most // 1024} KiB", path)
     return content
 
 
@@ -46,4 +56,4 @@ def require_regular(path: Path) -> None:
 
 def _require_regular(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NotRegular(0, "it is not a regular file", str(path))
+        raise NotRegular("it is not a regular file", path)
