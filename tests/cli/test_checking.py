@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.files import INVENTORY
 
-from failoverd.cli.checking import check_files
+from failoverd.cli.checking import check_everything
 from failoverd.cli.options import Output, hush_libraries
 
 CONFIG = """\
@@ -39,7 +39,7 @@ def test_what_a_file_holds_is_shown_and_not_obeyed(
     (tmp_path / "failoverd.yaml").write_text(CONFIG)
     (tmp_path / "policies" / "regions.yaml").write_text(INVENTORY)
     (tmp_path / "policies" / "a\x1b[2J.yaml").write_text(text)
-    assert check_files(tmp_path / "failoverd.yaml", output)
+    assert check_everything(tmp_path / "failoverd.yaml", output)
     printed = capsys.readouterr().out
     assert "FD" in printed
     assert printed.replace("\n", "").isprintable(), printed

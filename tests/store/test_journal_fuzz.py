@@ -67,6 +67,7 @@ class OnDisk(Stage):
         self.begin([API], states, interrupted)
         await self.booted()
         await writer.protect(journal.retain({API.name}, now()))
+        await writer.protect(journal.orphaned([AT], ()))
 
 
 async def lives(path: Path, zonefile: Zonefile, world: World) -> None:

@@ -14,7 +14,11 @@ R = TypeVar("R", bound=StatusReading)
 def opened(reading: R) -> Iterator[R]:
     """The journal for the time of a verb. Afterwards a person is told how many rows of it could not be read."""
     with reading:
-        yield reading
-        if reading.skipped:
-            rows = "1 row" if reading.skipped == 1 else f"{reading.skipped} rows"
-            note(f"{rows} of the journal cannot be read and left out: a failing disk, or another version wrote them")
+        try:
+            yield reading
+        finally:
+            if reading.skipped:
+                rows = "1 row" if reading.skipped == 1 else f"{reading.skipped} rows"
+                note(
+                    f"{rows} of the journal cannot be read and left out: a failing disk, or another version wrote them"
+                )
