@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,8 @@ from failoverd.telemetry.systemd import Notifier
 HEARTBEAT: Final = 5.0
 """Seconds between signs of life: in the journal, and to the service manager's watchdog."""
 
-WATCH: Final = 2.0
-"""Seconds between looks at whether a configuration file changed."""
+WATCH: Final = 1.0
+"""Seconds between looks at whether a configuration file changed. Two have to agree: see `config.settling`."""
 
 PATIENCE: Final = 5.0
 """Seconds that a provider gets to open before the daemon goes on without it, and a reload to end before it stops."""
@@ -233,7 +233,7 @@ class Daemon:
             self._journal = await stack.enter_async_context(
                 open_journal(config.journal, self._tell_journal, prose.told)
             )
-            self._timetable = stack.enter_context(ApTimetable())
+            self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
             self._engine = self._assemble(config)
             self._emit = self._engine.emit
@@ -369,12 +369,19 @@ class Daemon:
 
     async def reload(self) -> None:
         """Read every file again. What does not load changes nothing, and is said loudly."""
+        await self._take_in(self._reloader.reload)
+
+    async def _follow(self) -> None:
+        """The same with what has come to rest."""
+        await self._take_in(self._reloader.follow)
+
+    async def _take_in(self, work: Callable[[], Awaitable[None]]) -> None:
         async with self._taking_in:
             if self._stop.is_set():
                 return
             self._notifier.reloading()
             try:
-                await self._reloader.reload()
+                await work()
                 await self._orphans.look(self._reloader.claims)
                 await self._engine.writer.update_status(self._engine.runner.overview())
             finally:
@@ -387,7 +394,7 @@ class Daemon:
 
     async def _watch_files(self) -> None:
         if await self._reloader.changed():
-            await self._soon(self.reload())
+            await self._soon(self._follow())
         elif self._reloader.waits():
             await self._soon(self._retry())
 

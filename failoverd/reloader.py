@@ -4,13 +4,14 @@ Each policy is taken up by itself: whatever is wrong with one is said, and all t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from failoverd.config.files import fingerprint
-from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watched
+from failoverd.config.files import stamp
+from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watch
+from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
@@ -56,7 +57,7 @@ class Reloader:
         self._emit = emit
         self._clock = clock
         self._equipping = asyncio.Lock()  # checks share what they read, so they are set up one after the other
-        self._seen: Hashable = None
+        self._watch = watch(config)
         self._deferred: tuple[str, ...] = ()
         self._told: dict[str, tuple[str, ...]] = {}
         self._refused: dict[str, Policy] = {}
@@ -68,25 +69,29 @@ class Reloader:
         return bool(self._refused)
 
     async def changed(self) -> bool:
-        """Whether any file changed since the last `load` or `reload`."""
-        return await self._fingerprint() != self._seen
+        """Look at the files: whether any of them changed and has come to rest, which `follow` is for.
+
+        Call it regularly, for it compares what it sees with what it saw the last time.
+        """
+        return await asyncio.to_thread(self._watch.look)
 
     async def load(self) -> None:
         """Read the policies, and let the runner run what they say."""
-        self._seen = await self._fingerprint()
-        await self._follow()
+        await asyncio.to_thread(self._watch.accept)
+        await self._follow(None)
 
     async def reload(self) -> None:
-        """Read every file again. What does not load changes nothing, and is said loudly; so is a defect in here."""
-        self._seen = await self._fingerprint()
-        try:
-            sound = await self._reread_config()
-            await self._follow()
-        except Exception as error:  # noqa: BLE001 - what runs goes on, whatever goes wrong with reading files
-            self._reject(str(self._path), (describe(error),))
-        else:
-            if sound:
-                self._told.pop(str(self._path), None)
+        """Read every file again, at rest or not: somebody asks for it.
+
+        What does not load changes nothing, and is said loudly; so is a defect in here.
+        """
+        await asyncio.to_thread(self._watch.accept)
+        await self._reread(None)
+
+    async def follow(self) -> None:
+        """The same for what has come to rest. What may be half written is left for the next look."""
+        doubted = await self._reread(self._watch)
+        await asyncio.to_thread(self._watch.took, doubted)
 
     async def retry(self) -> None:
         """Try again what could not be taken up. The same failure is not said again."""
@@ -94,8 +99,21 @@ class Reloader:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    async def _fingerprint(self) -> Hashable:
-        return await asyncio.to_thread(fingerprint, watched(self._config))
+    async def _reread(self, watch: Watch | None) -> frozenset[Path]:
+        """Read what changed. The files that are to be looked at once more."""
+        doubted = frozenset[Path]()
+        try:
+            if watch is None or await asyncio.to_thread(lambda: watch.rests(self._path, stamp(self._path), DOUBTFUL)):
+                sound = await self._reread_config()
+            else:
+                sound, doubted = False, doubted | {self._path}  # nobody waits for it, so it is never read in haste
+            doubted |= await self._follow(watch)
+        except Exception as error:  # noqa: BLE001 - what runs goes on, whatever goes wrong with reading files
+            self._reject(str(self._path), (describe(error),))
+        else:
+            if sound:
+                self._told.pop(str(self._path), None)
+        return doubted
 
     async def _reread_config(self) -> bool:
         """Whether the daemon's own file loads. It is taken up at a restart alone."""
@@ -115,15 +133,16 @@ class Reloader:
             self._emit(ConfigDeferred(at=self._clock(), file=str(self._path), settings=waiting))
         self._deferred = waiting
 
-    async def _follow(self) -> None:
+    async def _follow(self, watch: Watch | None) -> frozenset[Path]:
         running = self._runner.policies
-        found = await asyncio.to_thread(self._loader.load, running)
+        found = await asyncio.to_thread(self._loader.load, running, watch)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
         self.claims = claims_of(found, self._runner.policies)
+        return found.doubted
 
     async def _take_up_all(self, policies: Sequence[Policy]) -> None:
         """A few at a time, so that what runs is not kept waiting; who waits for a write under way holds up nobody."""

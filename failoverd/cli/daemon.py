@@ -13,7 +13,7 @@ from failoverd.app import Daemon, read_config
 from failoverd.cli.checking import check_everything
 from failoverd.cli.demo import scenario, view
 from failoverd.cli.failing import not_printed, print_json, print_text, told
-from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption
+from failoverd.cli.options import ConfigOption, Exit, Output, OutputOption, hush_libraries
 from failoverd.cli.streams import ready
 from failoverd.core.events import Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
@@ -23,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__d
 
 def main() -> None:
     ready()
+    hush_libraries()
     try:
         app()
     except OSError as error:  # commands tell theirs: what is left is that --help or --version cannot be printed

@@ -108,6 +108,11 @@ def told() -> Iterator[None]:
         raise typer.Exit(Exit.FAILED) from error
 
 
+def note(words: str) -> None:
+    """What belongs to an answer and is no part of it: on standard error, so that JSON stays what it is."""
+    sys.stderr.write(shown(f"note: {words}") + "\n")
+
+
 def _tell(known: FailoverdError) -> None:
     sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
     if known.remedy:

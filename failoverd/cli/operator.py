@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption
+from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption, hush_libraries
 from failoverd.cli.streams import ready
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only t
 
 def main() -> None:
     ready()
+    hush_libraries()
     try:
         app()
     except OSError as error:  # verbs tell theirs: what is left is that --help cannot be printed

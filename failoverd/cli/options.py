@@ -1,5 +1,6 @@
 """What the verbs of both commands have in common on the command line. Imports nothing that `--help` has to wait for."""
 
+import logging
 import os
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -37,3 +38,8 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar="FAILOVERD_CONFIG")
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs")]
+
+
+def hush_libraries() -> None:
+    """Where no log is kept, Python prints what libraries log as it is, and they quote servers, secrets and all."""
+    logging.getLogger().addHandler(logging.NullHandler())

@@ -7,19 +7,12 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
+from failoverd.foreign import shown
+
+__all__ = ["Page", "Part", "joined", "say", "say_block", "shown", "shown_json"]
+
 Part = str | tuple[str, str]
 """Text, or text with a style."""
-
-
-def shown(text: str, *, lines: bool = False) -> str:
-    r"""The text with everything that a terminal acts upon, or hides, written as an escape: `\x1b` for ESC.
-
-    That is all that Unicode calls other than printable: control characters (C0, DEL, C1), marks that turn the direction
-    of writing, separators that are no plain space. With `lines`, line breaks stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or (lines and char == "\n") else _escaped(char) for char in text)
 
 
 def say(console: Console, *parts: Part) -> None:
@@ -73,7 +66,3 @@ def shown_json(text: str) -> str:
 
 def _escaped_json(line: str) -> str:
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")

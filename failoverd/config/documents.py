@@ -8,16 +8,15 @@ The limits also bound the time that a hostile file can take, for the daemon read
 parser is quadratic in the length of a single token, so the length of a line is bounded too.
 """
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, shown
+from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file
 from failoverd.config.tree import ASIDE, BREAK, Mark, Place, Tree, diagnostic_at
+from failoverd.files import NotRegular, TooLarge, read_regular
 
 MAX_BYTES = 256 * 1024
 MAX_LINE = 4_096
@@ -125,16 +124,13 @@ def bytes_of(path: Path) -> bytes | Diagnostic:
     """The content, never more than the limit, and never waiting for a pipe."""
     file = str(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return about_file(Code.UNREADABLE, file, "it is not a regular file")
-            raw = stream.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES)
+    except TooLarge:
+        return _too_large(file)
+    except NotRegular as error:
+        return about_file(Code.UNREADABLE, file, str(error.strerror))
     except OSError as error:
         return about_file(Code.UNREADABLE, file, f"it cannot be read: {error.strerror or error}")
-    except ValueError as error:  # a NUL character in the path
-        return about_file(Code.UNREADABLE, shown(file), f"it cannot be read: {error}")
-    return _too_large(file) if len(raw) > MAX_BYTES else raw
 
 
 def _too_large(file: str) -> Diagnostic:

@@ -1,7 +1,7 @@
 """Which files there are, and whether any of them changed."""
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -30,24 +30,32 @@ def _named_yaml(name: str) -> bool:
     return name.endswith(_SUFFIXES) and not name.startswith(".")
 
 
-def fingerprint(paths: Iterable[Path]) -> Hashable:
-    """A value that changes when a file, or the YAML files of a directory, change. Cheap: no content is read.
+def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:
+    """The stamp of each file that is there, and of the YAML files of each directory. Cheap: no content is read.
 
-    Who may read a file counts, too: one that could not be read is worth another look after a chmod.
-
-    Symlinks are followed, so a ConfigMap whose `..data` link was swapped has changed. A directory counts by its YAML
-    files alone: its own time of change also moves with the hidden files of editors.
+    A directory counts by its YAML files, and by whether it can be read: its own time of change also moves with the
+    hidden files of editors.
     """
-    return tuple(_stamps(path) for path in paths)
+    found: dict[Path, Hashable] = {}
+    for path in paths:
+        try:
+            with os.scandir(path) as entries:
+                found[path] = "directory"
+                found |= {path / entry.name: _stamp(entry.stat) for entry in entries if _named_yaml(entry.name)}
+        except NotADirectoryError:
+            found[path] = stamp(path)
+        except OSError as error:
+            found[path] = error.errno
+    return {path: each for path, each in found.items() if each is not None}
 
 
-def stamp(path: Path) -> Hashable:
-    """The same for one file."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        return (str(path), error.errno)
-    return _of(str(path), found)
+def stamp(path: Path) -> Hashable | None:
+    """What changes when the file does; None where there is none.
+
+    Who may read a file counts, too: one that could not be read is worth another look after a chmod. Symlinks are
+    followed, so a ConfigMap whose `..data` link was swapped has changed.
+    """
+    return _stamp(path.stat)
 
 
 def settled(path: Path, now: float) -> bool:
@@ -65,23 +73,11 @@ _STEP: Final = 2.0
 """Seconds. FAT has the longest step."""
 
 
-def _stamps(path: Path) -> Hashable:
+def _stamp(look: Callable[[], os.stat_result]) -> Hashable | None:
     try:
-        with os.scandir(path) as entries:
-            inside = sorted((entry.name, _entry(entry)) for entry in entries if _named_yaml(entry.name))
-    except NotADirectoryError:
-        return stamp(path)
+        found = look()
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        return (str(path), error.errno)
-    return (str(path), tuple(inside))
-
-
-def _entry(entry: os.DirEntry[str]) -> Hashable:
-    try:
-        return _of(entry.name, entry.stat())
-    except OSError as error:
-        return (entry.name, error.errno)
-
-
-def _of(name: str, found: os.stat_result) -> Hashable:
-    return (name, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return error.errno
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -6,7 +6,7 @@ way. Nothing here raises for what files hold or whether they are there.
 """
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,16 +19,17 @@ from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
 from failoverd.config.drafts import Draft, ProviderEntry, assumed_providers, draft_of, providers_of, sentinels_of
-from failoverd.config.files import fingerprint, policy_files, settled, stamp
+from failoverd.config.files import policy_files, settled, stamp, stamps
 from failoverd.config.inline import inline_secrets
 from failoverd.config.losses import losses, unheeded
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
 from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
+from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
-from failoverd.core.records import Dependency, Policy, Source
+from failoverd.core.records import Dependency, Policy, Source, Target
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
 
@@ -38,12 +39,11 @@ __all__ = [
     "PolicyLoader",
     "PolicySet",
     "Rejected",
-    "fingerprint",
     "load_config",
     "load_inventory",
     "load_paths",
     "load_policies",
-    "watched",
+    "watch",
 ]
 
 _REVISION_LENGTH = 12
@@ -99,11 +99,13 @@ class PolicySet:
         policies: the sound ones, by name.
         rejected: what does not load, by file or directory; whatever runs from it should go on.
         diagnostics: everything that was found, warnings about sound files included, in the order of the files.
+        doubted: files that may be half written, so that they stand for what they held before.
     """
 
     policies: Mapping[str, Policy]
     rejected: Mapping[str, Rejected]
     diagnostics: tuple[Diagnostic, ...]
+    doubted: frozenset[Path] = frozenset()
 
     @property
     def kept(self) -> frozenset[str]:
@@ -172,10 +174,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Read(Generic[T]):
-    """What came of a file, and how to tell that it is still the same: None while it cannot be told."""
+    """What came of a file, and how to tell that it is still the same: None while it cannot be told.
+
+    `whole`: it ends where a line ends, as half a file does rarely.
+    """
 
     stamp: Hashable | None
     digest: bytes | None
+    whole: bool
     result: T
 
 
@@ -193,41 +199,92 @@ class PolicyLoader:
         self._inventory: _Read[_Inventory] | None = None
         self._judged: dict[Path, _Read[_Judged]] = {}
 
-    def load(self, running: Mapping[str, Policy]) -> PolicySet:
+    def load(self, running: Mapping[str, Policy], watch: Watch | None = None) -> PolicySet:
         """Look at every file.
 
         Args:
             running: the policies that run now, by name; they are preferred where two files want the same name.
+            watch: knows which files have come to rest; the others stand for what they held before. None: all have.
         """
         config = self._config
         files = policy_files(config.policies, config.inventory.name)
         if isinstance(files, Diagnostic):
             return _nothing(files, running)
-        inventory, about_inventory = self._read_inventory()
-        judged = [self._judge(path, inventory) for path in files]
-        for gone in self._judged.keys() - set(files):
-            del self._judged[gone]
+        (inventory, about_inventory), doubted = self._read_inventory(watch)
+        fresh = {path: self._judge(path, inventory, watch) for path in files}
+        runs = {Path(policy.source.file): policy for policy in running.values()}
+        if watch is not None:
+            doubted |= self._doubted(fresh, runs, watch)
+        judged = self._believed(fresh, doubted, runs, watch)
         if inventory is None:
-            return _all_rejected(judged, about_inventory, running)
-        return _sifted(judged, about_inventory, running)
+            return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
+        return replace(_sifted(judged, about_inventory, running), doubted=frozenset(doubted))
 
-    def _read_inventory(self) -> "_Inventory":
+    def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
+        """What it says; or said before, while it is written, with its path if it may be half written."""
+
+        def judge(raw: bytes | Diagnostic) -> _Inventory:
+            return _judge_inventory(parse(raw, str(path)))
+
         path, before = self._config.inventory, self._inventory
-        self._inventory = found = _again(
-            path, before, lambda raw: _judge_inventory(parse(raw, str(path))), lambda result: result[0] is not None
-        )
+        found = _at_rest(path, before, watch, judge, lambda result: result[0] is not None)
+        if before is not None and found is None:
+            return before.result, set()
+        if found is None:
+            return judge(bytes_of(path)), set()
         if before is not None and before.result != found.result:
+            if watch is not None and _lessened(found, before) and not watch.rests(path, stamp(path), DOUBTFUL):
+                return before.result, {path}
             self._judged.clear()  # every policy was held against the one before
-        return found.result
+        self._inventory = found
+        return found.result, set()
 
-    def _judge(self, path: Path, inventory: InventoryFile | None) -> _Judged:
+    def _judge(self, path: Path, inventory: InventoryFile | None, watch: Watch | None) -> "_Read[_Judged] | None":
+        """What the file holds; None while it has not come to rest."""
+
         def judge(raw: bytes | Diagnostic) -> _Judged:
             return _judge(parse(raw, str(path)), str(path), self._kinds, self._config, inventory)
 
-        self._judged[path] = found = _again(
-            path, self._judged.get(path), judge, lambda result: result.policy is not None
-        )
-        return found.result
+        return _at_rest(path, self._judged.get(path), watch, judge, lambda result: result.policy is not None)
+
+    # -- what may be half written --------------------------------------------------------------------------------------
+
+    def _doubted(
+        self, fresh: "Mapping[Path, _Read[_Judged] | None]", runs: Mapping[Path, Policy], watch: Watch
+    ) -> set[Path]:
+        """Files that say less than what runs of them, or are gone, until they were looked at once more.
+
+        What another file says now is not missing.
+        """
+        read = {path: found for path, found in fresh.items() if found is not None}
+        news = [found.result.policy for found in read.values() if found.result.policy is not None]
+        names = {policy.name for policy in news}
+        targets = {_place(target) for policy in news for target in _targets(policy)}
+        less = {
+            path
+            for path, found in read.items()
+            if found is not self._judged.get(path) and _says_less(found, runs.get(path), targets)
+        }
+        less |= {path for path, policy in runs.items() if path not in fresh and policy.name not in names}
+        return {path for path in less if not watch.rests(path, stamp(path), DOUBTFUL)}
+
+    def _believed(
+        self,
+        fresh: "Mapping[Path, _Read[_Judged] | None]",
+        doubted: Collection[Path],
+        runs: Mapping[Path, Policy],
+        watch: Watch | None,
+    ) -> list[_Judged]:
+        """What each file holds; or what it held before, while it is written or doubted."""
+        for path in self._judged.keys() - fresh.keys():
+            if path not in doubted and (watch is None or watch.rests(path, None)):
+                del self._judged[path]
+        self._judged |= {path: found for path, found in fresh.items() if found is not None and path not in doubted}
+        judged = {path: found.result for path, found in self._judged.items()}
+        for path in {*doubted, *(path for path, found in fresh.items() if found is None)} - judged.keys():
+            if path in runs:  # it was held against another inventory
+                judged[path] = _Judged(str(path), runs[path].name, runs[path], ())
+        return [judged[path] for path in sorted(judged)]
 
 
 def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]) -> PolicySet:
@@ -258,7 +315,7 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
     return _sifted(judged, in_order(about), {})
 
 
-def _sifted(judged: list[_Judged], about: tuple[Diagnostic, ...], running: Mapping[str, Policy]) -> PolicySet:
+def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: Mapping[str, Policy]) -> PolicySet:
     """The sound ones, of which each has its names for itself. `about` is what was found besides these files."""
     unsound = frozenset(each.file for each in judged if each.policy is None)
     sound = [each.policy for each in judged if each.policy is not None]
@@ -274,19 +331,57 @@ def _sifted(judged: list[_Judged], about: tuple[Diagnostic, ...], running: Mappi
     return PolicySet(MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything))
 
 
-def _again(
-    path: Path, before: _Read[T] | None, judge: Callable[[bytes | Diagnostic], T], sound: Callable[[T], bool]
-) -> _Read[T]:
-    """What came of the file before, or, if it changed or was not sound, what comes of it now."""
+def _at_rest(
+    path: Path,
+    before: _Read[T] | None,
+    watch: Watch | None,
+    judge: Callable[[bytes | Diagnostic], T],
+    sound: Callable[[T], bool],
+) -> _Read[T] | None:
+    """What came of the file before, or, if it changed or was not sound, what comes of it now.
+
+    None while somebody writes it: then what came of it before stands.
+    """
     now, found = time(), stamp(path)
-    if before is not None and before.stamp == found:
+    if before is not None and before.stamp is not None and before.stamp == found:
         return before
+    if watch is not None and not watch.rests(path, found):
+        return None
     raw = bytes_of(path)
+    if watch is not None and stamp(path) != found:
+        return None
+    still = found if settled(path, now) else None
     digest = sha256(raw).digest() if isinstance(raw, bytes) else None
     if before is not None and digest is not None and before.digest == digest:
-        return replace(before, stamp=found if settled(path, now) else None)
+        return replace(before, stamp=still)
     result = judge(raw)
-    return _Read(found if settled(path, now) else None, digest, result) if sound(result) else _Read(None, None, result)
+    whole = isinstance(raw, bytes) and raw.endswith((b"\n", b"\r"))
+    return _Read(still, digest, whole, result) if sound(result) else _Read(None, None, whole, result)
+
+
+def _lessened(found: "_Read[_Inventory]", before: "_Read[_Inventory]") -> bool:
+    """Whether an inventory has fewer regions than before, or does not load any more."""
+    said, known = found.result[0], before.result[0]
+    return not found.whole or said is None or (known is not None and not known.regions.keys() <= said.regions.keys())
+
+
+def _says_less(found: _Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
+    """Whether a file does not load, or lacks something that runs of it: a key, or a record that no other file has."""
+    policy = found.result.policy
+    if not found.whole or policy is None:
+        return True
+    if runs is None:
+        return False
+    gone = {key for key in runs.source.lines.keys() - policy.source.lines.keys() if not key.startswith("records.")}
+    return bool(gone) or any(_place(target) not in elsewhere for target in _targets(runs))
+
+
+def _targets(policy: Policy) -> list[Target]:
+    return [target for record in policy.records for target in record.targets]
+
+
+def _place(target: Target) -> object:
+    return target.key, target.provider, target.zone
 
 
 _Inventory = tuple[InventoryFile | None, tuple[Diagnostic, ...]]
@@ -389,6 +484,7 @@ def _has_error(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(diagnostic.is_error for diagnostic in diagnostics)
 
 
-def watched(config: Config) -> tuple[Path, ...]:
-    """Everything whose change may change what runs: give it to `fingerprint`."""
-    return (config.file, config.inventory, config.policies)
+def watch(config: Config) -> Watch:
+    """A watch over everything whose change may change what runs."""
+    paths = (config.file, config.inventory, config.policies)
+    return Watch(lambda: stamps(paths))

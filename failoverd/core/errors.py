@@ -61,14 +61,18 @@ class ConfigError(FailoverdError):
 
 
 def describe(error: BaseException) -> str:
-    """The type, the message and the innermost place of an error; of a group, its first member."""
+    """The type, the message and the innermost place of an error; of a group, its first member.
+
+    What comes from a library is told without its message, which may repeat what a server said, or a secret.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}: {error}{place}"[:500]
+    place, of_library, trace = "", False, error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        of_library |= "-packages/" in file  # site-packages, or what Debian calls dist-packages
+        place, trace = f" at {file.rpartition('/')[2]}:{trace.tb_lineno}", trace.tb_next
+    return f"{type(error).__name__}{'' if of_library else f': {error}'}{place}"[:500]
 
 
 def classified(error: Exception) -> FailoverdError:

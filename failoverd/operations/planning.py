@@ -138,7 +138,7 @@ async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, V
     table = HealthTable(clock(), config.isolation, sentinels)
     board = Board(told.append, clock, Incidents(states, clock), wake, table)
     failed: dict[str, FailoverdError] = {}
-    with ApTimetable() as timetable:
+    with ApTimetable(told.append, clock) as timetable:
         probing = Probing(timetable, board, clock)
         try:
             if sentinels:

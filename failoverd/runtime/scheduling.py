@@ -16,7 +16,8 @@ from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from failoverd.core.events import ClockJumped
+from failoverd.core.errors import describe
+from failoverd.core.events import ClockJumped, TaskCrashed
 from failoverd.ports import Cancel, Clock, Emit
 
 GRACE: Final = 3600
@@ -35,10 +36,16 @@ class _Job:
 
 
 class ApTimetable:
-    """`ports.Timetable` over one AsyncIOScheduler. Use it as a context manager; leaving it stops every job."""
+    """`ports.Timetable` over one AsyncIOScheduler. Use it as a context manager; leaving it stops every job.
 
-    def __init__(self) -> None:
-        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    A job that crashes is told and runs again next time. That one is late is not told here, and the scheduler is not
+    listened to: a job that is still at work is passed over, and what it waits for says so by itself.
+    """
+
+    def __init__(self, emit: Emit, clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL + 1)
         self._scheduler: Any = AsyncIOScheduler(
             timezone=UTC,
             executors={"default": AsyncIOExecutor()},
@@ -58,7 +65,11 @@ class ApTimetable:
         laid_out = self._jobs[name] = _Job(seconds, phase)
 
         async def run() -> None:  # APScheduler awaits coroutine functions only, and `work` may be any callable
-            await work()
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - the boundary that keeps a defect in one job out of the others
+                told = describe(error)
+                self._emit(TaskCrashed(at=self._clock(), policy="", task=name, error=told, restart_in=seconds))
 
         self._scheduler.add_job(run, id=name, replace_existing=True, **_layout(laid_out))
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from failoverd.core.errors import JournalError
-from failoverd.store.failures import failure, journal_errors, reason_of
-from failoverd.store.migrations import check, migrate
+from failoverd.files import require_regular
+from failoverd.store.failures import damaged, failure, is_damage, journal_errors, reason_of
+from failoverd.store.migrations import check, columns, migrate, missing
+from failoverd.store.sieve import lenient
 from failoverd.store.statuses import BUSY_SECONDS
 
 _MODE: Final = 0o640
@@ -67,24 +69,27 @@ class Database:
         """Roll back. A corrupt file is closed, so that the next use opens it, finds that out and begins anew."""
         with suppress(sqlite3.Error):  # SQLite has already rolled back by itself after most errors
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error) and reason_of(error) == "journal_corrupt":
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError) and reason_of(error) == "journal_corrupt":
             self._connection = None
             connection.close()
 
     def _open(self) -> sqlite3.Connection:
         try:
             return _connect(self._path)
-        except sqlite3.DatabaseError as error:
-            if reason_of(error) != "journal_corrupt":
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if not is_damage(error):
                 raise
+            columns()  # raises where no journal could be begun, of which the file is innocent
             aside = _move_aside(self._path)
-            self._notify(failure(self._path, "journal_corrupt", f"{error}; kept as {aside.name}, begun anew"))
+            self._notify(failure(self._path, "journal_corrupt", f"{error}; kept as {aside}, begun anew"))
             return _connect(self._path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     _create(path)
+    require_regular(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    lenient(connection)
     try:
         check(connection, path)  # before anything is written: a file of somebody else stays as it is
         connection.execute("PRAGMA journal_mode = WAL")
@@ -93,6 +98,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         _require_sound(connection)
         migrate(connection, path)
+        _require_tables(connection)
     except BaseException:
         connection.close()
         raise
@@ -101,16 +107,24 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _require_sound(connection: sqlite3.Connection) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict == "ok":
-        return
-    error = sqlite3.DatabaseError(str(verdict).splitlines()[-1])
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    raise error
+    if verdict != "ok":
+        raise damaged(str(verdict).splitlines()[-1])
+
+
+def _require_tables(connection: sqlite3.Connection) -> None:
+    """Each statement would fail for ever where one of its tables or columns is not what it was made as."""
+    if lacking := missing(connection):
+        raise damaged(f"it is not made as a journal is: {', '.join(lacking)}")
 
 
 def _create(path: Path) -> None:
-    """An empty file with the right mode and owner, if there is none: SQLite gives its side files the same."""
+    """An empty file with the right mode and owner, if there is none: SQLite gives its side files the same.
+
+    Where the path is a link, the file that it leads to. A directory is made for the path alone: what a link leads to
+    may be a volume that is not mounted.
+    """
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    path = _real(path)
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _MODE)
     except FileExistsError:
@@ -126,12 +140,18 @@ def _create(path: Path) -> None:
 
 def _move_aside(path: Path) -> Path:
     """Rename the file and its side files, keeping them together, so that a person can still look into them."""
+    path = _real(path)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
     for suffix in _SIDE_FILES:
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     return aside
+
+
+def _real(path: Path) -> Path:
+    """SQLite follows links by itself, and keeps its side files beside what it finds."""
+    return Path(os.path.realpath(path))
 
 
 def _inode(path: Path) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from failoverd.core.errors import JournalError
+from failoverd.core.errors import JournalError, describe
+from failoverd.files import NotRegular
 
 _REMEDIES = {
     "journal_full": "free space on the file system of the journal, or shorten its retention",
@@ -16,6 +17,9 @@ _REMEDIES = {
     "journal_missing": "check the path; the daemon makes the file when it starts",
     "journal_io": "look for a failing disk in the kernel log",
     "journal_closed": "",
+    "journal_row_unreadable": "nothing to do for one; where there are more, look for a failing disk, or whether another"
+    " version of failoverd wrote them",
+    "journal_not_a_file": "give the journal a path of its own: the daemon makes the file",
     "journal_older": "start the daemon of this version once: it brings the file up to date",
     "journal_failed": "run `sqlite3 FILE 'PRAGMA integrity_check'` on the journal",
 }
@@ -46,6 +50,18 @@ _SYSTEM = {
     errno.ENOENT: "journal_missing",
 }
 
+_DAMAGED = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_ERROR,  # a table or a column is missing, or its SQL is none
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+"""What the content of a file is to blame for, when it is said while it is opened."""
+
 _PRIMARY = 0xFF
 """The low byte of an extended result code is its primary one (sqlite.org/rescode.html)."""
 
@@ -54,8 +70,16 @@ def failure(path: Path, reason: str, words: str) -> JournalError:
     return JournalError(f"{path}: {words}; traffic is not affected", reason=reason, remedy=_REMEDIES[reason])
 
 
-def reason_of(error: sqlite3.Error | OSError) -> str:
+Failure = sqlite3.Error | OSError | UnicodeDecodeError
+"""What using a file raises; the last where SQLite's own words quote what is no text any more."""
+
+
+def reason_of(error: Failure) -> str:
     """The stable code for what SQLite or the system said."""
+    if isinstance(error, UnicodeDecodeError):
+        return "journal_corrupt"
+    if isinstance(error, NotRegular):
+        return "journal_not_a_file"
     if isinstance(error, OSError):
         return _SYSTEM.get(error.errno or 0, "journal_io")
     code = getattr(error, "sqlite_errorcode", None)
@@ -64,10 +88,27 @@ def reason_of(error: sqlite3.Error | OSError) -> str:
     return _SQLITE.get(code & _PRIMARY, "journal_failed")
 
 
+def damaged(words: str) -> sqlite3.DatabaseError:
+    """What SQLite would raise if it knew what we know of the file."""
+    error = sqlite3.DatabaseError(words)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def is_damage(error: Failure) -> bool:
+    """Whether opening failed because of what the file holds: then no later try will do better."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, UnicodeDecodeError) or (code is not None and code & _PRIMARY in _DAMAGED)
+
+
 @contextmanager
 def journal_errors(path: Path) -> Iterator[None]:
-    """Everything that SQLite or the file system raises inside leaves as a JournalError."""
+    """Everything that is raised inside leaves as a JournalError: whoever steers traffic knows no other."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise failure(path, reason_of(error), str(error) or type(error).__name__) from error
+    except JournalError:
+        raise
+    except Exception as error:
+        raise failure(path, "journal_failed", describe(error)) from error

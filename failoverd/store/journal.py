@@ -11,24 +11,37 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from failoverd import codec
-from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan, PlanKind
-from failoverd.core.control.state import PolicyState, TargetMemory
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened
-from failoverd.core.records import RecordKey, RecordType, Target
+from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
-from failoverd.store.rows import change_row, event_row, past_change, plain_words, target_row
-from failoverd.store.statuses import Written, load
+from failoverd.store.rows import (
+    change_row,
+    event_row,
+    open_incident,
+    orphaned_record,
+    past_change,
+    plain_words,
+    state_head,
+    target_memory,
+    target_row,
+)
+from failoverd.store.sieve import Sieve, extract
+from failoverd.store.statuses import Written
 
 T = TypeVar("T")
 
@@ -84,6 +97,8 @@ class SqliteJournal:
         self._words = words
         self._notify = notify
         self._notices: list[JournalError] = []
+        self._sieve = Sieve()
+        self._told: set[tuple[str, str]] = set()
         self._database = Database(path, self._notices.append)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._spending = Spending()
@@ -98,7 +113,7 @@ class SqliteJournal:
             connection.executemany(
                 "INSERT INTO events (at, name, level, message, policy, incident_id, decision_id, change_id, record,"
                 " provider, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [event_row(event, *self._words(event)) for event in events],
+                [self._row(event) for event in events],
             )
             for event in events:
                 _follow_incident(connection, event)
@@ -142,14 +157,15 @@ class SqliteJournal:
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         def work(connection: sqlite3.Connection) -> tuple[LastGood | None, tuple[PastChange, ...]]:
             found = connection.execute(f"SELECT body FROM answers WHERE {_TARGET}", target_row(target)).fetchone()  # noqa: S608 - a constant
+            good = self._believed("answers", target, lambda: codec.load(LastGood, found[0])) if found else None
             rows = connection.execute(
                 "SELECT change_id, settled_at, shares_before, shares_after,"  # noqa: S608 - a constant
-                " json_extract(plan, '$.shifts'), generation FROM changes"
+                f" {extract('plan', '$.shifts')}, generation FROM changes"
                 f" WHERE {_TARGET} AND settled_at > ? AND outcome IN (?, ?) ORDER BY settled_at",
                 (*target_row(target), since, *_HAPPENED),
             ).fetchall()
-            changes = (past_change(row) for row in rows)
-            return (load(self._path, LastGood, found[0]) if found else None), tuple(changes)
+            changes = (self._believed("changes", row[0], partial(past_change, row)) for row in rows)
+            return good, tuple(change for change in changes if change is not None)
 
         return await self._read(work)
 
@@ -210,20 +226,17 @@ class SqliteJournal:
         version wrote cannot be read and is left out: if it was written, its generation tells, as with any writer.
         """
 
-        def work(connection: sqlite3.Connection) -> list[str]:
-            query = "SELECT plan FROM changes WHERE outcome IS NULL ORDER BY intended_at"
-            texts = [text for (text,) in connection.execute(query).fetchall()]
+        def work(connection: sqlite3.Connection) -> tuple[Plan, ...]:
+            query = "SELECT change_id, plan FROM changes WHERE outcome IS NULL ORDER BY intended_at"
+            rows = connection.execute(query).fetchall()
             connection.execute(
                 "UPDATE changes SET outcome = ?, settled_at = ?, detail = ? WHERE outcome IS NULL",
                 (ChangeOutcome.INTERRUPTED.value, at, "the process ended before the outcome was known"),
             )
-            return texts
+            plans = (self._believed("changes", name, partial(codec.load, Plan, text)) for name, text in rows)
+            return tuple(plan for plan in plans if plan is not None)
 
-        plans: list[Plan] = []
-        for text in await self._write(work):
-            with suppress(ValueError):
-                plans.append(codec.load(Plan, text))
-        return tuple(plans)
+        return await self._write(work)
 
     async def states(self) -> tuple[PolicyState, ...]:
         """At start-up: the state of each policy, as an earlier process left it. What cannot be read is left out.
@@ -231,25 +244,25 @@ class SqliteJournal:
         Without it, only what the other tables hold is known: answers and changes.
         """
 
-        def work(
-            connection: sqlite3.Connection,
-        ) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, float, int]]]:
-            rows = connection.execute("SELECT policy, target, body FROM states ORDER BY policy, target").fetchall()
-            return rows, connection.execute(_OPEN_INCIDENTS_TOLD).fetchall()
-
-        found: dict[str, PolicyState] = {}
-        rows, incidents = await self._read(work)
-        for policy, target, body in rows:
-            with suppress(ValueError):
-                if target:
-                    state = found.setdefault(policy, PolicyState(policy))
-                    found[policy] = replace(state, targets={**state.targets, target: codec.load(TargetMemory, body)})
+        def work(connection: sqlite3.Connection) -> tuple[PolicyState, ...]:
+            found: dict[str, PolicyState] = {}
+            for policy, target, body in connection.execute("SELECT policy, target, body FROM states ORDER BY 1, 2"):
+                where = f"{policy} {target}".rstrip()
+                if not target:
+                    head = self._believed("states", where, partial(state_head, policy, body))
+                    found |= {policy: head} if head is not None else {}
                 else:
-                    found[policy] = codec.load(PolicyState, body)
-        for policy, incident_id, opened_at, changes in incidents:  # an incident that was told goes on until it ends
-            state = found.get(policy) or PolicyState(policy)
-            found[policy] = replace(state, incident=state.incident or Incident(incident_id, opened_at, changes))
-        return tuple(found.values())
+                    memory = self._believed("states", where, partial(target_memory, policy, target, body))
+                    state = found.get(policy) or PolicyState(policy)
+                    found |= {policy: state.with_target(memory)} if memory is not None else {}
+            for row in connection.execute(_OPEN_INCIDENTS_TOLD):  # an incident that was told goes on until it ends
+                told = self._believed("incidents", row[1], partial(open_incident, row))
+                if told is not None:
+                    state = found.get(told[0]) or PolicyState(told[0])
+                    found[told[0]] = replace(state, incident=state.incident or told[1])
+            return tuple(found.values())
+
+        return await self._read(work)
 
     async def orphaned(
         self, published: Collection[Target], unsure: Collection[str], gone: Collection[str] = ()
@@ -263,19 +276,19 @@ class SqliteJournal:
         """
         names = {target_row(target)[1:] for target in published}
 
-        def work(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        def work(connection: sqlite3.Connection) -> tuple[OrphanedRecord, ...]:
             rows = connection.execute("SELECT policy, name, type, provider, zone, body FROM answers").fetchall()
             left = [row for row in rows if tuple(row[1:5]) not in names and row[0] not in unsure]
             ended = [row for row in left if row[3] in gone or _given_back(connection, row[1:5])]
             connection.executemany(f"DELETE FROM answers WHERE {_TARGET}", [row[:5] for row in ended])  # noqa: S608 - a constant
-            return [row for row in left if row not in ended]
+            found = (
+                self._believed("answers", " ".join(map(str, row[:5])), partial(orphaned_record, row))
+                for row in left
+                if row not in ended
+            )
+            return tuple(record for record in found if record is not None)
 
-        found = []
-        for policy, name, kind, provider, zone, body in await self._write(work):
-            target = Target(policy, RecordKey(name, RecordType(kind)), provider, zone)
-            good = load(self._path, LastGood, body)
-            found.append(OrphanedRecord(target, good.generation, good.at, good.shares))
-        return tuple(found)
+        return await self._write(work)
 
     async def give_up(self, target: Target) -> None:
         """Forget the answer of a target that is not ours any more."""
@@ -344,15 +357,38 @@ class SqliteJournal:
                 raise
 
         try:
-            running = self._thread.submit(transact)
+            running = asyncio.wrap_future(self._thread.submit(transact))
+            running.add_done_callback(_note)
         except RuntimeError as error:  # the executor was shut down
             raise failure(self._path, "journal_closed", "the journal is closed") from error
         try:
-            return await asyncio.shield(asyncio.wrap_future(running))
+            return await asyncio.shield(running)
         finally:
             self._tell()
 
+    def _row(self, event: Event) -> tuple[object, ...]:
+        """An event that cannot be told is kept with its name: it must not keep the others out of the history."""
+        try:
+            return event_row(event, *self._words(event))
+        except Exception as error:  # noqa: BLE001 - whatever the defect is
+            return event_row(event, f"this event cannot be put into words: {error!r}", {})
+
+    def _believed(self, table: str, key: object, decode: Callable[[], T]) -> T | None:
+        return self._sieve.believed(table, key, decode)
+
+    def _tell_left_out(self) -> None:
+        """One word for each table, and each row once: what is read each round would be told each round."""
+        found, self._sieve.left_out = self._sieve.left_out, []
+        for table, keys in groupby(dict.fromkeys(found), key=itemgetter(0)):
+            news = [key for _, key in keys if (table, key) not in self._told]
+            self._told.update((table, key) for key in news)
+            if news:
+                rows = "1 row" if len(news) == 1 else f"{len(news)} rows"
+                words = f"{rows} of {table} cannot be read and left out, {news[0]} first"
+                self._notices.append(failure(self._path, "journal_row_unreadable", words))
+
     def _tell(self) -> None:
+        self._tell_left_out()
         notices, self._notices[:] = list(self._notices), []
         for notice in notices:
             self._notify(notice)
@@ -384,6 +420,12 @@ _PRUNING: Final = tuple(
 )
 
 
+def _note(done: "asyncio.Future[T]") -> None:
+    """Perhaps nobody waits for it any more; that is no mistake which asyncio has to tell."""
+    if not done.cancelled():
+        done.exception()
+
+
 def _keep(connection: sqlite3.Connection, target: Target, good: LastGood) -> None:
     connection.execute(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
@@ -395,7 +437,8 @@ def _keep(connection: sqlite3.Connection, target: Target, good: LastGood) -> Non
 def _take_back(connection: sqlite3.Connection, plan: Plan) -> int:
     """Remove the row of the try before, if this plan is the same again; returns how many tries it stood for."""
     newest = connection.execute(
-        "SELECT change_id, attempts, generation, outcome, json_extract(plan, '$.after') = json_extract(?, '$.after')"  # noqa: S608 - a constant
+        "SELECT change_id, attempts, generation, outcome,"  # noqa: S608 - constants
+        f" {extract('plan', '$.after')} = json_extract(?, '$.after')"
         f" FROM changes WHERE {_TARGET} ORDER BY settled_at DESC, rowid DESC LIMIT 1",
         (codec.dump(plan), *target_row(plan.target)),
     ).fetchone()

@@ -18,10 +18,13 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from failoverd.core.errors import JournalError
+from failoverd.store.failures import damaged
 
 APPLICATION_ID: Final = 0x666C7664
 """`flvd`, in the header of the file at offset 68 (sqlite.org/fileformat.html)."""
@@ -131,7 +134,7 @@ _V3: Migration = (
     UPDATE changes SET plan = json_remove(
         json_set(plan, '$.decision.kind', json_extract(plan, '$.decision.wish')), '$.decision.wish'
     )
-    WHERE json_extract(plan, '$.decision.wish') IS NOT NULL
+    WHERE iif(json_valid(plan), json_extract(plan, '$.decision.wish'), NULL) IS NOT NULL
     """,
     "ALTER TABLE situations RENAME TO statuses",
     "DELETE FROM statuses",  # told anew by the first round; the shape of some changed
@@ -159,6 +162,8 @@ def check(connection: sqlite3.Connection, path: Path, known: int = len(MIGRATION
             reason="journal_foreign",
             remedy="give the journal a path of its own",
         )
+    if version < 0:
+        raise damaged(f"its schema has version {version}")
     if version > known:
         raise JournalError(
             f"{path} has schema version {version}, this failoverd knows versions up to {known}",
@@ -166,6 +171,37 @@ def check(connection: sqlite3.Connection, path: Path, known: int = len(MIGRATION
             remedy="run the newer failoverd again, or move the file away; only history would be lost",
         )
     return version
+
+
+Columns = frozenset[tuple[object, ...]]
+"""Of tables: name of the table, name, type, whether it may be NULL, place in the key. Of indices: both names."""
+
+
+@cache
+def columns() -> Columns:
+    """Every column of a journal of the newest version. Raises sqlite3.Error where this SQLite cannot make them."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, Path(":memory:"))
+        return _columns_of(connection)
+
+
+def missing(connection: sqlite3.Connection) -> list[str]:
+    """Names of tables and indices that are not what a journal of the newest version has.
+
+    What somebody added, an index of their own say, is no damage; nor is another SQLite's way to write the same.
+    """
+    return sorted({str(column[0]) for column in columns() - _columns_of(connection)})
+
+
+def _columns_of(connection: sqlite3.Connection) -> Columns:
+    of_tables = "SELECT made.name, info.name, info.type, info.[notnull], info.pk FROM sqlite_master AS made"
+    of_indices = "SELECT made.name, coalesce(info.name, '') FROM sqlite_master AS made"
+    return frozenset(
+        (
+            *connection.execute(f"{of_tables}, pragma_table_info(made.name) AS info WHERE made.type = 'table'"),
+            *connection.execute(f"{of_indices}, pragma_index_info(made.name) AS info WHERE made.type = 'index'"),
+        )
+    )
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -8,12 +8,17 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
+from failoverd import codec
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.records import Target
 from failoverd.store.rows import target_row
-from failoverd.store.statuses import StatusReading, load
+from failoverd.store.sieve import Moment, extract
+from failoverd.store.statuses import StatusReading
 
 _ALL: Final = -1
 """A negative LIMIT is none (sqlite.org/lang_select)."""
@@ -27,7 +32,7 @@ class EventRow:
     """One event as it was told. `facts` are its fields by name; shares in basis points."""
 
     seq: int
-    at: float
+    at: Moment
     name: str
     level: str
     message: str
@@ -57,8 +62,8 @@ class ChangeRow:
     generation: int
     shares_before: dict[str, int]
     shares_after: dict[str, int]
-    intended_at: float
-    settled_at: float | None
+    intended_at: Moment
+    settled_at: Moment | None
     outcome: str | None
     detail: str
     attempts: int
@@ -73,8 +78,8 @@ class IncidentRow:
 
     incident_id: str
     policy: str
-    opened_at: float
-    closed_at: float | None
+    opened_at: Moment
+    closed_at: Moment | None
     cause: str
     changes: int
 
@@ -86,7 +91,8 @@ class Reading(StatusReading):
         """The answer that was last verified at the target."""
         condition = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
         rows = self._rows(f"SELECT body FROM answers WHERE {condition}", target_row(target))  # noqa: S608 - a constant
-        return load(self._path, LastGood, rows[0]["body"]) if rows else None
+        found = self._each("answers", rows, lambda row: (target, partial(codec.load, LastGood, row["body"])))
+        return next(iter(found), None)
 
     # -- history -------------------------------------------------------------------------------------------------------
 
@@ -122,7 +128,7 @@ class Reading(StatusReading):
     def at(self, moment: float, *, policy: str | None = None) -> tuple[ChangeRow, ...]:
         """The change in force at that moment, for each target: the last one applied until then."""
         rows = self._rows(_IN_FORCE, {"moment": moment, "policy": policy})
-        return tuple(self._change(row) for row in rows)
+        return self._changes_of(rows)
 
     def decision(self, decision_id: str) -> EventRow | None:
         """The `decision.made` event: its facts hold the verdict, the shares, and the reasons to redo the sum."""
@@ -157,36 +163,46 @@ class Reading(StatusReading):
 
     def _events(self, clauses: list[Clause], limit: int | None) -> tuple[EventRow, ...]:
         rows = self._newest("SELECT * FROM events", clauses, "seq", limit)
-        return tuple(EventRow(**{**dict(row), "facts": json.loads(row["facts"])}) for row in rows)
+        return self._each("events", rows, lambda row: (row["seq"], partial(_event, row)))
 
     def _incidents(self, clauses: list[Clause], limit: int | None) -> tuple[IncidentRow, ...]:
         rows = self._newest(_INCIDENTS, clauses, "opened_at", limit)
-        return tuple(IncidentRow(**dict(row)) for row in rows)
+        return self._each("incidents", rows, lambda row: (row["incident_id"], partial(_incident, row)))
 
     def _changes(self, clauses: list[Clause], limit: int | None) -> tuple[ChangeRow, ...]:
         rows = self._newest(_CHANGES, clauses, f"{_AT} DESC, rowid", limit)
-        return tuple(self._change(row) for row in rows)
+        return self._changes_of(rows)
 
-    def _change(self, row: sqlite3.Row) -> ChangeRow:
-        plan = load(self._path, Plan, row["plan"])
-        return ChangeRow(
-            change_id=row["change_id"],
-            incident_id=row["incident_id"] or "",
-            decision_id=row["decision_id"] or "",
-            target=plan.target,
-            kind=row["kind"],
-            generation=row["generation"],
-            shares_before=dict(plan.shares_before),
-            shares_after=dict(plan.shares_after),
-            intended_at=row["intended_at"],
-            settled_at=row["settled_at"],
-            outcome=row["outcome"],
-            detail=row["detail"],
-            attempts=row["attempts"],
-            verified_after=row["verified_after"],
-            disputed=bool(row["disputed"]),
-            plan=plan,
-        )
+    def _changes_of(self, rows: Iterable[sqlite3.Row]) -> tuple[ChangeRow, ...]:
+        return self._each("changes", rows, lambda row: (row["change_id"], partial(_change, row)))
+
+
+_EVENT: Final = TypeAdapter(EventRow)
+_INCIDENT: Final = TypeAdapter(IncidentRow)
+_CHANGE: Final = TypeAdapter(ChangeRow)
+
+
+def _event(row: sqlite3.Row) -> EventRow:
+    return _EVENT.validate_python({**dict(row), "facts": json.loads(row["facts"])})
+
+
+def _incident(row: sqlite3.Row) -> IncidentRow:
+    return _INCIDENT.validate_python(dict(row))
+
+
+def _change(row: sqlite3.Row) -> ChangeRow:
+    plan = codec.load(Plan, row["plan"])
+    said = {
+        **dict(row),
+        "incident_id": row["incident_id"] or "",
+        "decision_id": row["decision_id"] or "",
+        "target": plan.target,
+        "disputed": bool(row["disputed"]),
+        "shares_before": dict(plan.shares_before),
+        "shares_after": dict(plan.shares_after),
+        "plan": plan,
+    }
+    return _CHANGE.validate_python(said)
 
 
 _AT = "coalesce(settled_at, intended_at)"
@@ -202,7 +218,7 @@ _PROOF = """
         WHERE events.change_id = changes.change_id AND events.change_id <> '' AND events.name = '{name}'
     ) AS {called}"""
 
-_VERIFIED = _PROOF.format(what="min(json_extract(facts, '$.took'))", name="change.verified", called="verified_after")
+_VERIFIED = _PROOF.format(what=f"min({extract('facts', '$.took')})", name="change.verified", called="verified_after")
 _DISPUTED = _PROOF.format(what="count(*)", name="change.disputed", called="disputed")
 
 _CHANGES = f"""

@@ -2,14 +2,21 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from pydantic import Field, Json, TypeAdapter
 
 from failoverd import codec
+from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.events import Event
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Target
+from failoverd.core.records import WHOLE, RecordKey, RecordType, Target
+from failoverd.core.status import OrphanedRecord
+from failoverd.store.sieve import Moment
 
 
 def target_row(target: Target) -> tuple[str, str, str, str, str]:
@@ -21,16 +28,59 @@ def change_row(plan: Plan, at: float) -> tuple[object, ...]:
     return (*target_row(plan.target), plan.id, plan.generation, plan.kind.value, *shares, codec.dump(plan), at)
 
 
-def past_change(row: tuple[str, float, str, str, str | None, int]) -> PastChange:
-    """A change as the limits count it."""
-    name, at, before, after, shifts, generation = row
-    return PastChange(name, at, json.loads(before), json.loads(after), _by_cause(shifts), generation)
+Shares = dict[str, Annotated[int, Field(ge=0, le=WHOLE)]]
+"""Basis points by region."""
+
+_PAST: Final = TypeAdapter(tuple[str, Moment, Json[Shares], Json[Shares], str | None, int])
+
+
+def past_change(row: object) -> PastChange:
+    """A change as the limits count it. Raises ValueError for a row that nobody wrote so."""
+    name, at, before, after, shifts, generation = _PAST.validate_python(row)
+    return PastChange(name, at, before, after, _by_cause(shifts), generation)
+
+
+def state_head(policy: str, body: str) -> PolicyState:
+    """What is kept of a policy besides its targets. Raises ValueError, also for what is of another policy."""
+    state = codec.load(PolicyState, body)
+    _require_same(state.policy, policy)
+    return state
+
+
+def target_memory(policy: str, target: str, body: str) -> TargetMemory:
+    """What is kept of a target. Raises ValueError, also for what is of another target."""
+    memory = codec.load(TargetMemory, body)
+    _require_same(memory.target.policy, policy)
+    _require_same(key_of(memory.target), target)
+    return memory
+
+
+def _require_same(said: str, key: str) -> None:
+    if said != key:
+        raise ValueError(f"the row of {key} is about {said}")
+
+
+def orphaned_record(row: Sequence[str]) -> OrphanedRecord:
+    """An answer that nobody publishes any more. Raises ValueError."""
+    policy, name, kind, provider, zone, body = row
+    good = codec.load(LastGood, body)
+    target = Target(policy, RecordKey(name, RecordType(kind)), provider, zone)
+    return OrphanedRecord(target, good.generation, good.at, good.shares)
+
+
+_OPEN: Final = TypeAdapter(tuple[str, str, Moment, int])
+
+
+def open_incident(row: object) -> tuple[str, Incident]:
+    """The policy of an incident that is open, and the incident. Raises ValueError."""
+    policy, incident_id, opened_at, changes = _OPEN.validate_python(row)
+    return policy, Incident(incident_id, opened_at, changes)
 
 
 def _by_cause(shifts: str | None) -> Mapping[Cause, int] | None:
     """What a change took of each ration; None where it is not told, or named by a newer version."""
     try:
-        return {Cause(cause): moved for cause, moved in json.loads(shifts).items()} if shifts is not None else None
+        return codec.load(dict[Cause, int], shifts) if shifts is not None else None
     except ValueError:
         return None
 
@@ -41,9 +91,14 @@ def plain_words(event: Event) -> tuple[str, Mapping[str, object]]:
 
 
 def event_row(event: Event, message: str, facts: Mapping[str, object]) -> tuple[object, ...]:
-    named = (str(facts.get(name, "")) for name in ("policy", "incident_id", "decision_id", "change_id", "record"))
-    text = json.dumps(_finite(facts))
-    return event.at, event.name, event.level.value, message, *named, str(facts.get("provider", "")), text
+    named = ("policy", "incident_id", "decision_id", "change_id", "record", "provider")
+    columns = (_whole(str(facts.get(name, ""))) for name in named)
+    return event.at, event.name, event.level.value, _whole(message), *columns, json.dumps(_finite(facts))
+
+
+def _whole(text: str) -> str:
+    """Half characters, of which names of files may consist, as escapes: SQLite keeps UTF-8 and nothing else."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _finite(value: object) -> object:

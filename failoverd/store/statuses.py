@@ -5,16 +5,16 @@ Nothing here writes to the journal, or needs anything of what history is made of
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from failoverd import codec
-from failoverd.core.errors import JournalError
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
@@ -27,8 +27,10 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
+from failoverd.files import require_regular
 from failoverd.store.failures import failure, journal_errors, reason_of
 from failoverd.store.migrations import MIGRATIONS, check
+from failoverd.store.sieve import Sieve, extract, lenient
 
 T = TypeVar("T")
 
@@ -37,18 +39,6 @@ Key = tuple[str, str, str]
 
 BUSY_SECONDS: Final = 2.0
 """How long a read or a write waits for another process."""
-
-
-def load(path: Path, kind: type[T], text: str) -> T:
-    """Read back one stored value. Raises JournalError `journal_unreadable` when another version wrote it."""
-    try:
-        return codec.load(kind, text)
-    except ValueError as error:
-        raise JournalError(
-            f"{path} holds a {getattr(kind, '__name__', kind)} that this version cannot read",
-            reason="journal_unreadable",
-            remedy="use the failoverctl of the version that the daemon runs",
-        ) from error
 
 
 def status_key(status: Status) -> Key:
@@ -110,10 +100,13 @@ class StatusReading:
 
     A journal in a directory that the caller may not write (a dead daemon leaves a write-ahead log that SQLite would
     have to recover) is read from a private copy.
+
+    A row that cannot be read is left out: `skipped` says how many were.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._sieve = Sieve()
         with journal_errors(path), ExitStack() as stack:
             self._connection = self._opened(stack)
             self._stack = stack.pop_all()
@@ -123,6 +116,10 @@ class StatusReading:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def skipped(self) -> int:
+        return len(self._sieve.left_out)
 
     def heartbeat(self) -> Heartbeat | None:
         """When the daemon was last alive; None when it never was."""
@@ -156,7 +153,7 @@ class StatusReading:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _opened(self, stack: ExitStack) -> sqlite3.Connection:
-        self._path.stat()
+        require_regular(self._path)
         try:
             return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
         except sqlite3.OperationalError as error:
@@ -168,6 +165,7 @@ class StatusReading:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         stack.callback(connection.close)
         connection.row_factory = sqlite3.Row
+        lenient(connection)
         connection.execute("PRAGMA query_only = ON")
         if check(connection, self._path) < len(MIGRATIONS):
             raise failure(self._path, "journal_older", "an older failoverd wrote it")
@@ -187,10 +185,20 @@ class StatusReading:
             return self._connection.execute(query, parameters).fetchall()
 
     def _statuses(self, kind: str, shape: type[T], which: str = "") -> tuple[T, ...]:
-        """Decoded together: one at a time costs more than the decoding."""
-        rows = self._rows(f"SELECT body FROM statuses WHERE kind = ? {which} ORDER BY key", [kind])  # noqa: S608 - constants
-        text = f"[{','.join(row['body'] for row in rows)}]"
-        return load(self._path, tuple[shape, ...], text)  # type: ignore[valid-type]  # a type that is made here
+        """Decoded together: one at a time costs more than the decoding, and is done where one of them is damaged."""
+        rows = self._rows(f"SELECT key, body FROM statuses WHERE kind = ? {which} ORDER BY key", [kind])  # noqa: S608 - constants
+        try:
+            text = f"[{','.join(row['body'] for row in rows)}]"
+            return codec.load(tuple[shape, ...], text)  # type: ignore[valid-type]  # a type that is made here
+        except (ValueError, TypeError):
+            return self._each("statuses", rows, lambda row: (row["key"], partial(codec.load, shape, row["body"])))
+
+    def _each(
+        self, table: str, rows: Iterable[sqlite3.Row], how: Callable[[sqlite3.Row], tuple[object, Callable[[], T]]]
+    ) -> tuple[T, ...]:
+        """What each row says; `how` has its key, and how to decode it."""
+        found = (self._sieve.believed(table, *how(row)) for row in rows)
+        return tuple(one for one in found if one is not None)
 
 
-_NOT_HEALTHY: Final = "AND json_extract(body, '$.state') <> 'healthy'"
+_NOT_HEALTHY: Final = f"AND {extract('body', '$.state')} IS NOT 'healthy'"

@@ -1,8 +1,12 @@
 """Events as log lines: one line each, JSON for machines, a readable form for a terminal. `docs/logs.md` has the fields.
 
 Libraries that use the standard `logging` module come out of the same renderer, at WARNING and above, as
-`library.logged`. Values are bounded and control characters are escaped, so that nothing that an endpoint or a provider
-answers can forge a line or flood the disk.
+`library.logged`: which of them, and where in it, but never its words. Those of the clouds quote what a server answered,
+and with it what it was asked, secrets and all. Whatever goes wrong there reaches us as an error, too, and is told as
+such; so nothing is told of libraries of that kind.
+
+Values are bounded and control characters are escaped, so that nothing that an endpoint or a provider answers can forge
+a line or flood the disk.
 """
 
 import atexit
@@ -19,8 +23,10 @@ from typing import Any, Final, TextIO
 
 import structlog
 
+from failoverd.core.errors import describe
 from failoverd.core.events import Event, Level
 from failoverd.core.records import percentages
+from failoverd.foreign import shown
 from failoverd.telemetry import prose
 from failoverd.telemetry.lines import LineWriter
 
@@ -41,10 +47,10 @@ _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
 _COLOURS: Final = {"info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31;1m"}
 
-_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
-    0x2028: "\\u2028",
-    0x2029: "\\u2029",
-}
+_TOLD_BY_US: Final = frozenset(
+    {"apscheduler", "azure", "boto3", "botocore", "msal", "msal_extensions", "oci", "requests", "s3transfer", "urllib3"}
+)
+"""Libraries whose failures reach us as errors and events of our own."""
 
 Fields = MutableMapping[str, Any]
 
@@ -96,21 +102,18 @@ class _Bridge(logging.Handler):
     def __init__(self, logs: Logs, level: int) -> None:
         super().__init__(level)
         self._logs = logs
-        self._formatter = logging.Formatter()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.partition(".")[0] in _TOLD_BY_US:
+            return
         level = Level.ERROR if record.levelno >= logging.ERROR else Level.WARNING
-        facts: dict[str, object] = {"logger": record.name}
-        if record.exc_info:
-            facts["exception"] = self._formatter.formatException(record.exc_info)
-        self._logs.write(level, "library.logged", record.created, _message(record), facts)
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except (TypeError, ValueError):  # arguments that do not fit the format: the library's defect, its words count
-        return f"{record.msg} {record.args}"
+        place = f"{record.filename}:{record.lineno}"
+        facts: dict[str, object] = {"logger": record.name, "place": place}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            facts["exception"] = describe(error)
+        words = f"{record.name} has a complaint at {place}{f', {describe(error)}' if error is not None else ''}"
+        self._logs.write(level, "library.logged", record.created, words, facts)
 
 
 def configure_logs(form: LogFormat, level: Level, stream: TextIO) -> Logs:
@@ -265,4 +268,4 @@ class _Terminal:
 
 def _plain(value: object) -> str:
     """Bounded, on one line, and without anything that a terminal would obey."""
-    return _cut(str(value), _BOUNDS[0].text).translate(_CONTROLS)
+    return shown(_cut(str(value), _BOUNDS[0].text))

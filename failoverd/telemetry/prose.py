@@ -56,7 +56,12 @@ from failoverd.core.records import WHOLE, percentages
 
 def words(reason: Reason) -> str:
     """One step of the sum, as a sentence with its numbers."""
-    return reason.text or _WORDS[reason.code](reason)
+    sentence = _WORDS[reason.code]
+    try:
+        return reason.text or sentence(reason)
+    except KeyError:  # a number is missing: a damaged journal, or a version that had other ones
+        numbers = ", ".join(f"{name} {number:g}" for name, number in reason.numbers.items())
+        return f"{reason.region} {reason.code}: {numbers}".strip()
 
 
 def limit(check: LimitCheck) -> str:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from failoverd.foreign import shown
+
 _MOST_OWED: Final = 4
 """Messages that wait for room in the manager's queue: a reload's two, and those of one before or after it."""
 
@@ -105,5 +107,5 @@ def _watchdog_interval(environ: Mapping[str, str]) -> float | None:
 
 def _status(text: str) -> list[str]:
     """One assignment per line is the protocol, so a status has no line breaks."""
-    line = " ".join(text.split())[:_LONGEST_STATUS]
+    line = shown(" ".join(text.split()))[:_LONGEST_STATUS]
     return [f"STATUS={line}"] if line else []

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,14 @@ import trustme
 from support.daemons import site
 from support.fakes import Fault, Moment
 from support.files import KINDS, LookSettings, policy
-from support.files import Folder as Files
+from support.reloading import playing
 from support.servers import ZONE
-from support.stage import Stage
-from support.virtual import now
 
 from failoverd.app import Daemon
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigRejected, DaemonStarted, DaemonStopped, Event, PolicyLoaded, PolicyRemoved
-from failoverd.core.records import Capabilities, Check, Policy
-from failoverd.ports import Access, Kinds, ProbeContext, ProbeKind, Prober, Provider, ProviderKind
-from failoverd.reloader import Reloader
-from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.policy_runner import PolicyRunner
-from failoverd.settings import ProviderSettings
+from failoverd.core.records import Check, Policy
+from failoverd.ports import Kinds, ProbeContext, ProbeKind, Prober
 from failoverd.telemetry import prose
 
 PATIENCE = 10.0
@@ -39,49 +33,6 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - what it waits for has no event of its own
             await asyncio.sleep(0)
-
-
-class Scene:
-    """Policy files, and a runner that follows them. `broken` says what keeps a policy from being set up."""
-
-    def __init__(self, root: Path, stack: AsyncExitStack, kinds: Kinds = KINDS) -> None:
-        self.files = Files(root)
-        self.stage = Stage()
-        self.broken: dict[str, Exception] = {}
-        self.equipped_in: list[threading.Thread] = []
-        kind = ProviderKind("paper", ProviderSettings, Capabilities({}, 255), self._open)
-        providers = {"cloud": LazyProvider("cloud", kind, None, Access.WRITE, stack)}
-        self.runner = PolicyRunner(self.stage.engine.tools, self.stage.board, self.stage.probing, providers)
-        path, emit = root / "failoverd.yaml", self.stage.emit
-        self.reloader = Reloader(path, self.files.config, kinds, self.runner, self._equip, emit, now)
-
-    def write(self, *names: str, **changes: str) -> None:
-        for name in names:
-            self.files.write(f"{name}.yaml", policy(name, f"{name}.example.net", **changes))
-
-    def told(self, kind: type[Event]) -> list[str]:
-        return [event.policy for event in self.stage.told(kind)]
-
-    @asynccontextmanager
-    async def _open(self, *_: object) -> AsyncIterator[Provider]:
-        yield self.stage.dns
-
-    def _equip(self, wanted: Policy) -> Mapping[str, Prober]:
-        self.equipped_in.append(threading.current_thread())
-        if wanted.name in self.broken:
-            raise self.broken[wanted.name]
-        return {check.name: self.stage.world.prober(check) for check in wanted.checks}
-
-
-@asynccontextmanager
-async def playing(root: Path, kinds: Kinds = KINDS) -> AsyncIterator[Scene]:
-    async with AsyncExitStack() as stack:
-        scene = Scene(root, stack, kinds)
-        try:
-            yield scene
-        finally:
-            await scene.runner.close()
-            await scene.stage.timetable.close()
 
 
 # -- one policy at a time ----------------------------------------------------------------------------------------------

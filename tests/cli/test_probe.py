@@ -407,6 +407,6 @@ async def test_without_the_daemons_journal_nothing_is_spent_and_nothing_is_asked
     (site.folder / "journal.db").mkdir()
     told = await site.probe("west", "--spend")
     assert (told.code, told.out, model.asked) == (FAILED, "", []), told
-    assert f"{site.folder / 'journal.db'}: unable to open database file" in told.notes
-    assert "(journal_unwritable)\nremedy: " in told.notes
+    assert f"{site.folder / 'journal.db'}: it is not a regular file" in told.notes
+    assert "(journal_not_a_file)\nremedy: " in told.notes
     assert "leave --spend out" in told.notes

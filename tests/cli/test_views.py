@@ -13,6 +13,8 @@ from support.journals import TARGET, incident, plan
 from failoverd.cli.planning import show
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
+from failoverd.cli.views.reading import opened
+from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
@@ -227,6 +229,29 @@ async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal:
         show_why(console, told)
         show_history(console, history(reading.changes()))
     assert_harmless(written, times=8)
+
+
+async def test_what_a_view_leaves_out_is_noted_beside_it(
+    journal: SqliteJournal, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await attempt(journal, "chg-1", 8, NOW, ChangeOutcome.APPLIED)
+    await attempt(journal, "chg-2", 9, NOW, ChangeOutcome.APPLIED)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE changes SET plan = substr(plan, 1, 100) WHERE change_id = 'chg-1'")
+    other.close()
+    console, written = screen()
+    with opened(Reading(path)) as reading:
+        show_history(console, history(reading.changes()))
+    assert "generation 9" in written.getvalue()
+    assert "generation 8" not in written.getvalue()
+    noted = capsys.readouterr()
+    assert noted.out == ""
+    assert "1 row of the journal cannot be read" in noted.err
+
+
+@pytest.mark.parametrize("at", [9e300, float("inf"), float("nan"), -1.0])
+def test_a_moment_that_no_calendar_has_is_shown_as_its_number(at: float) -> None:
+    assert clock(at) == f"{at:g}s"
 
 
 def test_a_plan_shows_what_servers_said_and_never_obeys_it() -> None:

@@ -111,7 +111,7 @@ def test_a_file_that_could_not_be_read_is_tried_again_though_it_did_not_change(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("failoverd.config.documents.os.open", _no_descriptors)
+        patched.setattr("failoverd.files.os.open", _no_descriptors)
         assert scene.load() == []
         assert scene.files.running == {}
     assert len(scene.load()) == 2

@@ -10,7 +10,7 @@ import pytest
 from support.stage import end
 from support.virtual import elapse, now, until, virtually
 
-from failoverd.core.events import ClockJumped, Event
+from failoverd.core.events import ClockJumped, Event, TaskCrashed
 from failoverd.runtime import scheduling
 from failoverd.runtime.scheduling import JUMP, ApTimetable, watch_clock
 
@@ -38,7 +38,7 @@ class Job:
 
 @asynccontextmanager
 async def timetable() -> AsyncIterator[ApTimetable]:
-    with ApTimetable() as table:
+    with ApTimetable(list[Event]().append, now) as table:
         yield table
     await asyncio.sleep(0)  # the scheduler ends on the next turn of the loop
 
@@ -122,16 +122,39 @@ async def test_a_job_that_takes_longer_than_its_interval_never_runs_beside_itsel
     assert most == 1
 
 
-async def test_a_job_that_crashes_runs_again_next_time() -> None:
-    ran = Job()
+async def test_a_job_that_crashes_is_told_and_runs_again_next_time(caplog: pytest.LogCaptureFixture) -> None:
+    ran, told = Job(), list[Event]()
 
     async def crash() -> None:
         await ran()
         raise RuntimeError("a defect")
 
-    async with timetable() as table:
+    with ApTimetable(told.append, lambda: 7.0) as table:
         table.every("crash", 0.02, crash)
         await ran.ran(3)
+    await asyncio.sleep(0)
+    assert isinstance(told[0], TaskCrashed)
+    assert (told[0].task, told[0].at, told[0].restart_in) == ("crash", 7.0, 0.02)
+    assert "a defect" in told[0].error
+    assert caplog.records == []
+
+
+async def test_that_a_job_is_late_is_no_news_of_the_scheduler(caplog: pytest.LogCaptureFixture) -> None:
+    """Who works slowly, a journal on a full disk say, tells it by itself."""
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await gate.wait()
+
+    async with timetable() as table:
+        other = Job()
+        table.every("slow", 0.01, slow)
+        table.every("other", 0.01, other)
+        await begun.wait()
+        await other.ran(5)
+        gate.set()
+    assert caplog.records == []
 
 
 async def test_leaving_stops_every_job() -> None:
@@ -176,7 +199,7 @@ class Wall:
 
 class Recorder(ApTimetable):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(list[Event]().append, now)
         self.relaid: list[float] = []
 
     def every(self, name: str, seconds: float, work: Callable[[], Awaitable[None]], *, phase: float = 0.0):  # type: ignore[no-untyped-def] # noqa: ANN201 - never called

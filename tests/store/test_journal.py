@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -308,6 +309,22 @@ async def test_a_caller_that_gives_up_does_not_take_its_outcome_back(path: Path)
             await task
     with Reading(path) as reading:
         assert reading.last_good(TARGET) is not None
+
+
+async def test_a_write_that_fails_after_its_caller_gave_up_is_no_mistake_that_asyncio_tells(path: Path) -> None:
+    """As on a full disk: the next call says what is wrong."""
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with open_journal(path) as journal:
+        task = asyncio.create_task(journal.settle(plan(generation=2**70), ChangeOutcome.APPLIED, "", 101.0))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await journal.touch()
+    del task
+    gc.collect()
+    assert told == []
 
 
 async def test_a_closed_journal_says_so(path: Path) -> None:

@@ -141,6 +141,20 @@ class Folder:
         return list(self.load().diagnostics)
 
 
+def mount(folder: Folder, version: str, **files: str) -> None:
+    """A ConfigMap's directory as the kubelet makes it: versions in hidden directories, swapped by renaming a link."""
+    directory = folder.root / "policies"
+    (directory / f"..{version}").mkdir()
+    for name, text in files.items():
+        (directory / f"..{version}" / f"{name}.yaml").write_text(text)
+        link = directory / f"{name}.yaml"
+        if not link.is_symlink():
+            link.unlink(missing_ok=True)
+            link.symlink_to(f"..data/{name}.yaml")
+    (directory / "..data_tmp").symlink_to(f"..{version}")
+    (directory / "..data_tmp").replace(directory / "..data")
+
+
 def told(diagnostics: list[Diagnostic]) -> list[tuple[str, str]]:
     """Place and code, without the file: `("3:1", "FD106")`."""
     return [(f"{found.line}:{found.column}", found.code.value) for found in diagnostics]

@@ -10,6 +10,8 @@ from support import virtual
 from support.approving import limits
 from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
 
+from failoverd.core.control.plan import Plan
+from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import (
@@ -124,7 +126,11 @@ class Stage:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        self.engine.start(self.journal.states_kept(), self.journal.interrupted(virtual.now()))
+        self.begin(policies, self.journal.states_kept(), self.journal.interrupted(virtual.now()))
+
+    def begin(self, policies: Sequence[Policy], states: Sequence[PolicyState], interrupted: Sequence[Plan]) -> None:
+        """Start with what an earlier process left."""
+        self.engine.start(states, interrupted)
         self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
         self.timetable.every("tick", TICK, self._tick, phase=TICK)
         self._booting = asyncio.create_task(self._boot(policies))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+import jsonpath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -185,28 +186,36 @@ def test_a_reader_that_stalls_stalls_nobody_else() -> None:
 # -- libraries ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_libraries_log_comes_out_of_the_same_renderer_from_warning_up() -> None:
+def test_of_what_libraries_log_the_name_and_the_place_are_told_from_warning_up_and_never_the_words() -> None:
     stream = io.StringIO()
-    log = logging.getLogger("apscheduler.scheduler")
+    log = logging.getLogger("some.library")
     with logs(stream):
         log.info("nothing to see")
-        log.warning("Run time of job %r was missed", "slot-3")
-        log.error("job failed", exc_info=LookupError("lost"))
+        log.warning("the server said %r", "a secret")
+        log.error("a secret", exc_info=of_a_library("a secret"))
     log.warning("after closing")
-    missed, failed = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert (missed["event"], missed["level"], missed["logger"]) == ("library.logged", "warning", log.name)
-    assert missed["message"] == "Run time of job 'slot-3' was missed"
+    warned, failed = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (warned["event"], warned["level"], warned["logger"]) == ("library.logged", "warning", log.name)
+    assert warned["message"].startswith("some.library has a complaint at test_logs.py:")
     assert failed["level"] == "error"
-    assert failed["exception"].endswith("LookupError: lost")
+    assert failed["exception"].startswith("JSONPathSyntaxError at ")
+    assert "secret" not in stream.getvalue()
 
 
-def test_a_library_whose_arguments_do_not_fit_its_own_words_is_heard_all_the_same() -> None:
+def of_a_library(words: str) -> Exception:
+    """What a library raises over words that it quotes."""
+    with pytest.raises(jsonpath.JSONPathError, match=words) as caught:
+        jsonpath.compile(f"$['{words}")
+    return caught.value
+
+
+@pytest.mark.parametrize("name", ["azure.identity._internal.decorators", "msal.oauth2cli", "oci.base_client.140",
+                                  "botocore.hooks", "urllib3.connectionpool", "apscheduler.scheduler"])  # fmt: skip
+def test_a_library_whose_failures_reach_us_as_errors_is_not_told_twice(name: str) -> None:
     stream = io.StringIO()
-    record = logging.makeLogRecord({"levelno": logging.WARNING, "msg": "%d slots", "args": ("none",)})
-    with logs(stream) as opened:
-        assert opened._bridge is not None
-        opened._bridge.handle(record)
-    assert json.loads(stream.getvalue())["message"] == "%d slots ('none',)"
+    with logs(stream):
+        logging.getLogger(name).error("POST with client_secret=...", exc_info=LookupError("lost"))
+    assert stream.getvalue() == ""
 
 
 # -- terminal and journald ---------------------------------------------------------------------------------------------
@@ -237,7 +246,7 @@ def test_a_terminal_gets_readable_lines_in_local_time_with_shares_in_percent() -
 
 def test_nothing_that_a_value_holds_reaches_the_terminal_as_a_command_or_as_a_second_line() -> None:
     (line,) = lines(PolicyRemoved(at=AT, policy="x\x1b[2J\r\n2026 error\x9b\u2028"), form=LogFormat.TERMINAL)
-    assert r"x\x1b[2J\x0d\x0a2026 error\x9b\u2028" in line
+    assert r"x\x1b[2J\r\n2026 error\x9b\u2028" in line
 
 
 def test_a_terminal_is_recognised_and_coloured() -> None:

@@ -77,6 +77,11 @@ def test_a_status_cannot_smuggle_in_another_assignment(manager: Manager) -> None
     assert len(line) < 250
 
 
+def test_a_status_commands_no_terminal(manager: Manager) -> None:
+    Notifier(manager.environ).status("incidents: \x1b[2J\x9b1m")
+    assert manager.hears() == [r"STATUS=incidents: \x1b[2J\x9b1m"]
+
+
 def test_an_empty_status_clears_the_one_before(manager: Manager) -> None:
     Notifier(manager.environ).status("")
     assert manager.hears() == ["STATUS="]

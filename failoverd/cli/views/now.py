@@ -10,6 +10,7 @@ from rich.console import Console
 from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Page
+from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import ago, clock
 from failoverd.config.locating import journal_of
 from failoverd.core.control.decision import DecisionKind
@@ -35,7 +36,7 @@ console = Screen(highlight=False)
 
 
 def status(config: Path, output: Output) -> None:
-    with told(), StatusReading(journal_of(config)) as reading:
+    with told(), opened(StatusReading(journal_of(config))) as reading:
         now = time.time()
         if output is Output.JSON:
             print_json(as_json(overview(reading), now))

@@ -10,6 +10,7 @@ from rich.console import Console
 from failoverd.cli.failing import Screen, print_json, told, unknown, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import say, say_block
+from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import ConfigError
@@ -27,7 +28,7 @@ console = Screen(highlight=False)
 
 def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
     until = _moment(at)
-    with told(), Reading(journal_of(config)) as reading:
+    with told(), opened(Reading(journal_of(config))) as reading:
         _require(reading, policy, incident)
         found = explanations.why(reading, policy=policy, at=until, incident=incident)
         if found is None:
@@ -40,7 +41,7 @@ def why(config: Path, output: Output, policy: str | None, at: str | None, incide
 
 def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
     begin = time.time() - _duration(since)
-    with told(), Reading(journal_of(config)) as reading:
+    with told(), opened(Reading(journal_of(config))) as reading:
         _require(reading, policy, None)
         moves = histories.history(reading.changes(policy=policy, since=begin, limit=limit))
         if output is Output.JSON:

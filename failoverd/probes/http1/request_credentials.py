@@ -4,8 +4,6 @@ A file that has gone, or holds what cannot be sent, is our trouble and not the e
 and one that runs is BLIND until the file is back.
 """
 
-import os
-import stat
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.core.errors import ConfigError
+from failoverd.files import read_regular
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.request_fields import HeaderFields, check_header, is_header_name
 from failoverd.probes.tls.trust_store import FileVersion, version_of
@@ -75,7 +74,7 @@ class _CredentialFile:
 
     def _parsed(self) -> HeaderFields:
         try:
-            return self._read(_content(self._path).decode("ascii").strip())
+            return self._read(read_regular(self._path, _MOST).decode("ascii").strip())
         except OSError as error:
             words = error.strerror or "it cannot be read"
         except UnicodeDecodeError:
@@ -85,18 +84,6 @@ class _CredentialFile:
         raise ConfigError(
             f"the credential file {self._path} cannot be used: {words}", reason="credential_missing", remedy=_REMEDY
         )
-
-
-def _content(path: Path) -> bytes:
-    """What a file holds, never waiting for a pipe. Raises OSError, and ValueError when it is too large."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is not a regular file")
-        content = file.read(_MOST + 1)
-    if len(content) > _MOST:
-        raise ValueError(f"it is larger than {_MOST // 1024} KiB")
-    return content
 
 
 def _authorization(text: str) -> HeaderFields:

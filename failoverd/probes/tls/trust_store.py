@@ -13,6 +13,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from failoverd.core.errors import ConfigError
+from failoverd.files import require_regular
 
 FileVersion = tuple[int, int, int]
 Key = tuple[object, ...]
@@ -136,6 +137,8 @@ def _sources(ca_file: str | None) -> list[Path]:
 
 def _read(ca_file: str | None) -> ssl.SSLContext:
     try:
+        if ca_file is not None:
+            require_regular(Path(ca_file))
         context = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise ConfigError(
@@ -155,6 +158,8 @@ def _read(ca_file: str | None) -> ssl.SSLContext:
 def _introduce(context: ssl.SSLContext, identity: ClientIdentity) -> None:
     """OpenSSL would ask the terminal for the pass phrase of a key that has one; here it gets an empty one."""
     try:
+        require_regular(Path(identity.certificate_file))
+        require_regular(Path(identity.key_file))
         context.load_cert_chain(identity.certificate_file, identity.key_file, password=lambda: b"")
     except OSError as error:  # ssl.SSLError is one; its words name no content of the files
         words = _why_unusable(error)

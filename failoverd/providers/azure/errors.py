@@ -14,6 +14,8 @@ from typing import Any, Final
 from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.foreign import code as a_code
+from failoverd.foreign import quoted
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
 
@@ -110,7 +112,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def _local(call: Call, error: OSError) -> Permanent:
     """Found before anything was sent: the HTTP client looks for the file first."""
     return Permanent(
-        f"{call}: {error}",
+        f"{call}: {quoted(str(error))}",
         reason="ca_unreadable",
         remedy="correct `ca_file`, or let the user that failoverd runs as read it",
     )
@@ -238,15 +240,11 @@ def _said(error: sdk.HttpResponseError) -> tuple[str, str]:
     try:
         body: Any = json.loads(error.response.text()) if error.response is not None else {}
     except (ValueError, TypeError):
-        return "", str(error.reason or "")
+        return "", quoted(str(error.reason or ""))
     inner = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(inner, dict):
-        return "", str(error.reason or "")
-    return str(inner.get("code", "")), _printable(str(inner.get("message", "")))
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text[:400])
+        return "", quoted(str(error.reason or ""))
+    return a_code(str(inner.get("code", ""))), quoted(str(inner.get("message", "")))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

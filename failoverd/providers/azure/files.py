@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
+from failoverd.files import read_regular
+from failoverd.foreign import keep_secret
 from failoverd.providers.shared.file_version import FileVersion
 
 _MAX_SIZE = 256 * 1024
@@ -19,12 +21,12 @@ def version_of(path: Path) -> FileVersion:
 def read_secret(path: Path) -> bytes:
     """What the file holds, without the white space around it. Raises Permanent when that is nothing."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_SIZE).strip()
+        content = read_regular(path, _MAX_SIZE).strip()
     except OSError as error:
         raise _unreadable(path, error) from None
     if not content:
         raise Permanent(f"the credential file {path} is empty", reason="credentials_missing", remedy=_REMEDY)
+    keep_secret(content.decode("utf-8", "replace"))
     return content
 
 

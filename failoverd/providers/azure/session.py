@@ -14,6 +14,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import ContentDecodePolicy, HTTPPolicy, RequestIdPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
+from failoverd.files import require_regular
 from failoverd.providers.azure.errors import Call, edge
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure.tokens import CONNECT_TIMEOUT, Tokens
@@ -109,5 +110,6 @@ class Session(Generic[Client]):
             "read_timeout": settings.timeout,
         }
         if settings.ca_file is not None:
-            options["connection_verify"] = str(settings.ca_file)
+            require_regular(settings.ca_file)
+        options["connection_verify"] = str(settings.ca_file)
         return options

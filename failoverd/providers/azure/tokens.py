@@ -30,6 +30,8 @@ from azure.identity import (
 )
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
+from failoverd.files import require_regular
+from failoverd.foreign import keep_secret, quoted
 from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
 from failoverd.providers.azure.files import read_secret, version_of
 from failoverd.providers.azure.settings import AzureSettings, CredentialSettings
@@ -45,6 +47,23 @@ _LEAST = 30.0
 """Seconds that a new token is used for at least, however short its life."""
 
 _NUMBER = re.compile(r"AADSTS(\d+)")
+_CODE = re.compile(
+    r"\b(?:invalid_(?:client|grant|request|resource|scope)|unauthorized_client|unsupported_grant_type|access_denied"
+    r"|interaction_required|temporarily_unavailable|server_error)\b"
+)
+"""RFC 6749, section 5.2, and what Entra adds."""
+
+_TELLING = {
+    "7000215": "wrong client secret",
+    "7000222": "the client secret has expired",
+    "700016": "no such application in the tenant",
+    "90002": "no such tenant",
+    "700027": "wrong key or certificate",
+    "70021": "no federated credential matches",
+}
+"""Entra's numbers as people meet them; https://login.microsoftonline.com/error?code=N explains each."""
+
+_LINE_END = "\n"
 _FAILED_ITSELF = re.compile(r"HTTP (?:Error|status): (?:429|5\d\d)")
 _PASSING = frozenset({"90033", "90055", "90006", "90024", "50196"})
 _CLOCK = frozenset({"700024", "500133"})
@@ -69,6 +88,7 @@ class Tokens:
         with self._lock:
             if self._token is None or self._clock() >= self._good_until:
                 self._token = self._next(self._token)
+                keep_secret(self._token.token)
                 self._good_until = max(self._token.expires_on - _EARLY, self._clock() + _LEAST)
             return self._token.token
 
@@ -163,6 +183,7 @@ def _options(settings: AzureSettings) -> dict[str, Any]:
         "read_timeout": settings.timeout,
     }
     if settings.ca_file is not None:
+        require_regular(settings.ca_file)
         options["connection_verify"] = str(settings.ca_file)
     if settings.authority is not None:  # a cloud of one's own: nobody has to vouch for it
         options |= {"authority": settings.authority, "disable_instance_discovery": True}
@@ -174,7 +195,11 @@ def _options(settings: AzureSettings) -> dict[str, Any]:
 
 @contextmanager
 def _edge(call: Call) -> Iterator[None]:
-    """Turns what signing in raises into one of the four kinds. No secret is in any of its words."""
+    """Turns what signing in raises into one of the four kinds.
+
+    The texts of its errors repeat what the authority answered, and it may answer with the request. So none is shown:
+    only the number and the code that it gave.
+    """
     try:
         with edge(call, (ClientAuthenticationError,)):
             yield
@@ -191,8 +216,10 @@ def _edge(call: Call) -> Iterator[None]:
 def _refused(call: Call, error: ClientAuthenticationError) -> ProviderError:
     """What the authority said, by its number ("Microsoft Entra authentication and authorization error codes")."""
     spoken = " ".join(str(cause) for cause in causes(error))
-    said, found = f"{call}: {_first_line(error)}", _NUMBER.search(spoken)
+    found, named = _NUMBER.search(spoken), _CODE.search(spoken)
     number = found[1] if found else ""
+    words = [named[0] if named else "", f"AADSTS{number}" if number else "", _TELLING.get(number, "")]
+    said = f"{call}: the authority refuses it ({', '.join(filter(None, words)) or 'without a reason that is known'})"
     if number in _PASSING or (not number and _FAILED_ITSELF.search(spoken)):
         return Transient(
             f"{call}: the authority failed ({number or 'without a reason'})",
@@ -213,18 +240,14 @@ def _refused(call: Call, error: ClientAuthenticationError) -> ProviderError:
             reason="account_disabled",
             remedy="have the application or the account enabled again in Microsoft Entra, or use another one",
         )
-    if not number and "DefaultAzureCredential failed" in said:
+    if not number and "DefaultAzureCredential failed" in error.message:
         return _missing(call, error)
     return credentials_invalid(said)
 
 
 def _missing(call: Call, error: AzureError) -> Permanent:
     return Permanent(
-        f"{call}: there are no usable Azure credentials ({_first_line(error)})",
+        f"{call}: there are no usable Azure credentials ({quoted(error.message.partition(_LINE_END)[0], 300)})",
         reason="credentials_missing",
         remedy="give the host or the service account an identity, or name a file in `credential`",
     )
-
-
-def _first_line(error: AzureError) -> str:
-    return "".join(letter for letter in error.message.partition("\n")[0] if letter.isprintable())[:300].strip()

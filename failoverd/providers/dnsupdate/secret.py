@@ -10,6 +10,8 @@ import dns.name
 import dns.tsig
 
 from failoverd.core.errors import Permanent
+from failoverd.files import read_regular
+from failoverd.foreign import keep_secret
 from failoverd.providers.dnsupdate.settings import TsigSettings
 from failoverd.providers.shared.file_version import FileVersion
 
@@ -54,8 +56,7 @@ class KeyFile:
             return False
 
     def _read(self) -> str:
-        with self.path.open("rb") as file:
-            return file.read(_MAX_SIZE).decode("ascii", "replace")
+        return read_regular(self.path, _MAX_SIZE).decode("ascii", "replace")
 
     def _parse(self, text: str) -> dns.tsig.Key:
         tokens = _tokens(text)
@@ -66,6 +67,7 @@ class KeyFile:
             raise self._invalid("holds a secret that is not base64") from None
         if not decoded:
             raise self._invalid("is empty")
+        keep_secret(secret)
         return dns.tsig.Key(dns.name.from_text(self._settings.name), decoded, self._settings.algorithm)
 
     def _from_clause(self, tokens: list[str]) -> str:

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeVar
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent
+from failoverd.files import require_regular
+from failoverd.foreign import quoted
 from failoverd.providers.oci_cloud.credentials import Credentials, config_file, load
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
@@ -87,10 +89,11 @@ class _Trusting(oci.base_client.OCIHTTPAdapter):  # type: ignore[misc] # the SDK
 
     def __init__(self, ca_file: Path) -> None:
         super().__init__()
-        self._ca_file = str(ca_file)
+        self._ca_file = ca_file
 
     def send(self, request: object, **options: object) -> Any:  # noqa: ANN401
-        return super().send(request, **{**options, "verify": self._ca_file})
+        require_regular(self._ca_file)
+        return super().send(request, **{**options, "verify": str(self._ca_file)})
 
 
 def _nowhere(_: object) -> None:
@@ -193,8 +196,8 @@ class ZoneReader:
 
 
 def _unusable(settings: OciSettings, error: Exception) -> Permanent:
-    """Whatever the SDK objects to is in the configuration. Its text names fields and files, and never a secret."""
-    said = str(error) if isinstance(error, oci.exceptions.InvalidConfig) else type(error).__name__
+    """Whatever the SDK objects to is in the configuration, whose fields it names."""
+    said = quoted(str(error)) if isinstance(error, oci.exceptions.InvalidConfig) else type(error).__name__
     where = config_file(settings) if settings.auth is Auth.CONFIG else f"`auth: {settings.auth}`"
     return Permanent(
         f"the OCI SDK takes neither the key nor the settings of {where}: {said}",

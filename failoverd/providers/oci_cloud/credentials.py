@@ -11,11 +11,14 @@ from typing import Any
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent, Transient
+from failoverd.files import read_regular, require_regular
+from failoverd.foreign import keep_secret
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
 from failoverd.settings import expand_home
 
 _DEFAULT_FILE = Path("~/.oci/config")
 _FILE_VARIABLE = "OCI_CONFIG_FILE"
+_MAX_SIZE = 64 * 1024
 _NAMED_FILES = ("key_file", "security_token_file")
 
 
@@ -57,7 +60,10 @@ def load(settings: OciSettings) -> Credentials:
 
 def _from_file(settings: OciSettings) -> Credentials:
     path = config_file(settings)
+    if path.exists():  # that there is none is said by the SDK, and in words of ours
+        require_regular(path)
     config = dict(oci.config.from_file(str(path), settings.profile))
+    keep_secret(config.get("pass_phrase") or "")
     if settings.region is not None:
         config["region"] = settings.region
     files = (path, *(expand_home(Path(config[name])) for name in _NAMED_FILES if config.get(name)))
@@ -68,7 +74,8 @@ def _session(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the SDK has no
     """The signer of a session token, where the profile has one (`oci session authenticate`)."""
     if "security_token_file" not in config:
         return None
-    token = expand_home(Path(config["security_token_file"])).read_text("ascii").strip()
+    token = read_regular(expand_home(Path(config["security_token_file"])), _MAX_SIZE).decode("ascii").strip()
+    keep_secret(token)
     key = oci.signer.load_private_key_from_file(config["key_file"], config.get("pass_phrase"))
     return oci.auth.signers.SecurityTokenSigner(token, key)
 

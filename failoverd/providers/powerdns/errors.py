@@ -13,6 +13,7 @@ import dns.exception
 import h11
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.foreign import quoted
 from failoverd.providers.powerdns.http import Progress, Response, TooLong
 
 _OK = range(200, 300)
@@ -141,9 +142,9 @@ def _failed(call: Call, what: str, reason: str, remedy: str) -> Transient:
 
 
 def _said(response: Response) -> str:
-    """The server's own words, bounded and printable."""
+    """The server's own words, as far as they may be shown."""
     try:
         said = json.loads(response.body)["error"]
     except (ValueError, KeyError, TypeError):
         return ""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(said)[:200])
+    return quoted(str(said), 200)

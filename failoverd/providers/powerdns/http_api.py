@@ -19,6 +19,7 @@ from dns.rdataclass import RdataClass
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, Target
+from failoverd.files import require_regular
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua
 from failoverd.providers.powerdns.errors import Call, changed, edge, overtaken, refusal, without_effect
@@ -76,6 +77,8 @@ class ApiReader:
         if not settings.url.startswith("https:"):
             return ApiAddress(settings.url, None)
         try:
+            if settings.ca_file is not None:
+                require_regular(settings.ca_file)
             return ApiAddress(settings.url, ssl.create_default_context(cafile=settings.ca_file))
         except OSError as error:
             raise Permanent(

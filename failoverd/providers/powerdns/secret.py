@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
+from failoverd.files import read_regular
+from failoverd.foreign import keep_secret
 
 _MAX_SIZE = 4096
 
@@ -16,8 +18,7 @@ class ApiKeyFile:
     def load(self) -> str:
         """The key as the file holds it now. Raises Permanent when it holds none."""
         try:
-            with self.path.open("rb") as file:
-                text = file.read(_MAX_SIZE).decode("ascii", "replace").strip()
+            text = read_regular(self.path, _MAX_SIZE).decode("ascii", "replace").strip()
         except OSError as error:
             raise Permanent(
                 f"the API key file {self.path} cannot be read: {error.strerror}",
@@ -30,4 +31,5 @@ class ApiKeyFile:
                 reason="secret_invalid",
                 remedy="write the value of PowerDNS' `api-key` into it, and nothing else",
             )
+        keep_secret(text)
         return text

@@ -15,6 +15,8 @@ from botocore import exceptions as sdk  # type: ignore[import-untyped] # botocor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
+from failoverd.foreign import code as a_code
+from failoverd.foreign import quoted
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
@@ -72,15 +74,15 @@ def _unsent(call: Call, error: Exception) -> ProviderError:
 
 
 def _local(call: Call, error: Exception) -> Permanent:
-    """The SDK gave up before it sent anything. Its texts name files and profiles, and never a secret."""
+    """The SDK gave up before it sent anything. Its texts name files and profiles, or what a program of them printed."""
     if isinstance(error, _CREDENTIALS):
         return Permanent(
-            f"{call}: there are no usable AWS credentials ({error})",
+            f"{call}: there are no usable AWS credentials ({quoted(str(error))})",
             reason="credentials_missing",
             remedy="give the host or the service account a role, or name `profile` or `credentials_file`",
         )
     return Permanent(
-        f"{call}: the AWS SDK refused to send it ({type(error).__name__}: {error})",
+        f"{call}: the AWS SDK refused to send it ({type(error).__name__}: {quoted(str(error))})",
         reason="request_invalid",
         remedy="check the provider's settings, and please report it if they are right",
     )
@@ -122,16 +124,18 @@ def name_error(response_dict: Mapping[str, Any] | None, parsed_response: dict[st
 def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
     meta = response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
-    code, text = str(response["Error"].get("Code", "")), _harmless(str(response["Error"].get("Message", "")))
+    error = response["Error"]
+    code, raw = a_code(str(error.get("Code", ""))), _harmless(str(error.get("Message", "")))
+    text = quoted(raw)
     if code in _THROTTLED or status == _TOO_MANY:
         return _rate_limited(call, code, headers.get("retry-after"))
     if code in _MEANINGS:
         return _MEANINGS[code](f"{call}: {code}: {text}")
     if code == "InvalidChangeBatch":
-        return rejected(call, "; ".join([text, *map(str, response.get("messages", ()))]))
+        return rejected(call, "; ".join([raw, *map(str, response.get("messages", ()))]))
     if code == "SignatureDoesNotMatch":
         said = f"{call}: {code}: {text}"
-        return _clock_skewed(said) if "expired" in text or "not yet current" in text else _credentials_invalid(said)
+        return _clock_skewed(said) if "expired" in raw or "not yet current" in raw else _credentials_invalid(said)
     if code in {"", str(status)} and status < _SERVER_ERROR:  # which is what the SDK says for want of a code
         return not_the_cloud(call, status)
     return _undefined(call, status, code, text)
@@ -159,27 +163,28 @@ def _harmless(text: str) -> str:
 
 def rejected(call: Call, text: str) -> ProviderError:
     """Why a batch was not made. Nothing of it was changed. With several plans in it, they are to be tried apart."""
+    said = quoted(text)
     if "is protected" in text:
         return Permanent(
-            f"{call}: {text}",
+            f"{call}: {said}",
             reason="record_protected",
             remedy="let whoever protected the record remove that, or take it out of the policy",
         )
     if any(words in text for words in ("more than 100 weighted", "MAX_RRSETS_BY_ZONE", "limit of")):
         return Permanent(
-            f"{call}: {text}",
+            f"{call}: {said}",
             reason="too_many_answers",
             remedy="remove record sets, or have the quota of the zone raised by AWS",
         )
     if not text or any(words in text for words in _CHANGED):  # without a word the batch is refused all the same
         stale = "_failoverd." in text
         return Fenced(
-            f"{call}, for the {'marker' if stale else 'record'} is no longer what was read: {text}",
+            f"{call}, for the {'marker' if stale else 'record'} is no longer what was read: {said}",
             reason="stale_generation" if stale else "record_changed",
             remedy="nothing to do: it is read and decided again",
         )
     return Permanent(
-        f"{call}: {text}",
+        f"{call}: {said}",
         reason="unsayable",
         remedy="correct the endpoints in the policy so that they are what Route 53 takes",
     )

@@ -1,0 +1,102 @@
+"""Whatever a file holds, loading it ends soon, says what is wrong with it, and neither raises nor stumbles.
+
+A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 8,000 in `make soak`.
+"""
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.manual import CONFIG, REAL_KINDS, examples, installed, several_clouds
+
+from failoverd.config.diagnostics import Code
+from failoverd.config.loader import load_config, load_policies
+
+PARTS = 4
+FILES = 400 // PARTS * int(os.environ.get("FAILOVERD_SOAK", "1"))
+"""In each part: parts are played in parallel."""
+
+PATIENCE = 10.0
+"""Seconds: far more than any file takes on a busy machine."""
+
+PIECES = [
+    b"", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\t", b"\n", b"- ", b": ", b"? ", b"| ", b"> ", b"&a ", b"*a ",
+    b"!!python/object ", b"[" * 40, b"{" * 40, b"'", b'"', b"#", b"%YAML 1.1\n", b"---\n", b"...\n", b"<<: ",
+    b"0" * 400, b"-0x1", b".inf", b".nan", b"1e999", b"9" * 5_000, b"~", b"null", b"\xe2\x80\xa8", b"\xed\xa0\x80",
+    b"\x1b[2J", b'"\\e[2J"', b"(a+)+$", b"$..*[?(@.a)]", b"198.51.100.1", b"::", b"0s", b"-1%", b"*.", b"99999999d",
+]  # fmt: skip
+"""What YAML, numbers, times, names, patterns and paths have trouble with."""
+
+
+@contextmanager
+def soon(seed: int) -> Iterator[None]:
+    """Ends what does not end by itself, and names the seed of whatever goes wrong."""
+
+    def give_up(*_: object) -> None:
+        raise AssertionError("it does not end")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        yield
+    except Exception as failure:
+        failure.add_note(f"seed {seed}")
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def damaged(content: bytes, luck: random.Random) -> bytes:
+    """Bits flipped, pieces put in, left out or said again and again, or the end cut off."""
+    text = bytearray(content)
+    for _ in range(luck.choice((1, 1, 2, 4, 16))):
+        at, span = luck.randrange(len(text) + 1), luck.choice((0, 1, 3, 20, 200))
+        match luck.randrange(6):
+            case 0 if at < len(text):
+                text[at] ^= 1 << luck.randrange(8)
+            case 1:
+                text[at:at] = luck.choice(PIECES)
+            case 2:
+                text[at : at + span] = luck.choice(PIECES)
+            case 3:
+                del text[at : at + span]
+            case 4:
+                text[at:at] = text[at : at + span] * luck.choice((1, 2, 30))
+            case _:
+                del text[at:]
+    return bytes(text)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_a_file_holds_it_is_loaded_or_told(tmp_path: Path, part: int) -> None:
+    config = installed(tmp_path / "etc")
+    policies, inventory = config.parent / "policies", config.parent / "policies" / "regions.yaml"
+    whole = {path.name: path.read_bytes() for path in (*examples(), *several_clouds())}
+    for path in policies.glob("*.yaml"):
+        if path != inventory:
+            path.unlink()  # one policy at a time: the others would only take their time
+    found = Counter[Code]()
+    for seed in range(part, PARTS * FILES, PARTS):
+        luck = random.Random(seed)  # noqa: S311 - a script, no secret
+        name = luck.choice(sorted(whole))
+        wrong = {CONFIG.name: config, inventory.name: inventory}.get(name, policies / "policy.yaml")
+        right = wrong.read_bytes() if wrong.exists() else b""
+        with soon(seed):
+            wrong.write_bytes(damaged(whole[name], luck))
+            loaded = load_config(config, REAL_KINDS)
+            diagnostics = list(loaded.diagnostics)
+            if loaded.config is not None:
+                diagnostics += load_policies(loaded.config, REAL_KINDS, running={}).diagnostics
+            for diagnostic in diagnostics:
+                assert diagnostic.render()
+                assert diagnostic.plain()
+            found.update(diagnostic.code for diagnostic in diagnostics)
+            assert found[Code.DEFECT] == 0, diagnostics
+        wrong.write_bytes(right)
+    assert len(found) > 5
