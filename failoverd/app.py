@@ -23,7 +23,7 @@ from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
 from failoverd.core.status import Heartbeat, Overview, Status
 from failoverd.operations.overview import headline
-from failoverd.operations.session import Session
+from failoverd.operations.session import Session, Waiting
 from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
 from failoverd.reloader import Reloader, claims_of
 from failoverd.runtime.descriptors import budget, raise_limit
@@ -157,15 +157,31 @@ def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
 
 
 @asynccontextmanager
-async def session(path: Path, access: Access) -> AsyncIterator[Session]:
-    """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write."""
+async def session(
+    path: Path, access: Access, waits: Callable[[Waiting], None] = lambda _: None
+) -> AsyncIterator[Session]:
+    """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write.
+
+    `waits` is told how far it is, with what takes time.
+    """
     config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append)
-        states.resume(await writer.protect(journal.states(), reads=True) or (), ())
         found = load_policies(config, known, running={})
+
+        async def remember() -> None:
+            states.resume(await writer.protect(journal.states(), reads=True) or (), ())
+
+        def alive() -> bool:
+            try:
+                return _alive(config.journal, clock())
+            except JournalError:
+                return False  # it could be read at the start: why not any more is told by what else needs it
+
+        await remember()
+        _alive(config.journal, clock())
         prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
         try:
             yield Session(
@@ -178,9 +194,11 @@ async def session(path: Path, access: Access) -> AsyncIterator[Session]:
                 equip=lambda name, checks: opened(checks, known, ProbeContext(name, clock, None)),
                 clock=clock,
                 events=events,
-                fresh=_alive(config.journal, clock()),
                 orphans=Orphans(journal, writer, list[Event]().append, clock),  # the daemon has told of them
                 claims=claims_of(found, {}),
+                alive=alive,
+                remember=remember,
+                waits=waits,
             )
         finally:
             await prover.close()

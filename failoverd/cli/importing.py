@@ -23,7 +23,7 @@ from failoverd.core.records import (
     Target,
     Weights,
 )
-from failoverd.operations.session import Session, unknown
+from failoverd.operations.session import Session, Stage, Waiting, unknown
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")
@@ -110,6 +110,7 @@ async def _read(session: Session, entry: ProviderEntry, policy: str, wanted: Wan
     name, zone = wanted.name, wanted.zone
     types = [wanted.record_type] if wanted.record_type is not None else list(entry.capabilities.weights)
     provider = session.providers[entry.name]
+    session.waits(Waiting(Stage.READING, 0, len(types)))
     looks = [await provider.read(Target(policy, RecordKey(name, each), entry.name, zone)) for each in types]
     found = [(look, look.records) for look in looks if look.records is not None and look.records.answers]
     if len(found) > 1:

@@ -102,7 +102,11 @@ def plan(
         list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
     ] = None,
 ) -> None:
-    """Probe now and show what would be changed, writing nothing. Exit 10: changes pending, 11: a limit blocks."""
+    """Probe now and show what would be changed, writing nothing.
+
+    Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
+    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here.
+    """
     from failoverd.cli import verbs
 
     raise typer.Exit(verbs.plan(config, output, policies or [], out, returning or []))
@@ -114,7 +118,11 @@ def apply(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Apply a plan exactly as it was reviewed; refuse if anything changed since. Exit 11: a limit blocks."""
+    """Probe again, and apply a plan if it is exactly what would be done now.
+
+    Exit 0: it stands there, whoever wrote it. 1: refused, for something else would be done now, or failed. 11: a limit
+    blocks.
+    """
     from failoverd.cli import verbs
 
     raise typer.Exit(verbs.apply(config, output, file))

@@ -8,12 +8,13 @@ from rich.console import Console
 from failoverd.cli.options import Exit
 from failoverd.cli.screen import say, say_block
 from failoverd.codec import plain
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError, Fenced
-from failoverd.core.reasons import LimitCheck
+from failoverd.core.reasons import LimitCheck, ReasonCode
 from failoverd.core.records import percentages
 from failoverd.operations.owning import NotOurs, Owned
 from failoverd.operations.planning import Attempt, PlanFinding
@@ -21,13 +22,30 @@ from failoverd.telemetry import prose
 
 
 def exit_code_of(findings: Sequence[PlanFinding]) -> Exit:
-    """The most serious of: failed, a limit blocks, changes pending, fine."""
-    kinds = {each.outcome.kind for each in findings if each.outcome is not None}
-    if OutcomeKind.REFUSE in kinds or any(each.error is not None for each in findings):
+    """The most serious of: failed, a limit or rule blocks, changes pending, fine."""
+    codes = set(map(_exit_code, findings))
+    return next((code for code in (Exit.FAILED, Exit.LIMITED, Exit.PENDING) if code in codes), Exit.FINE)
+
+
+def _exit_code(finding: PlanFinding) -> Exit:
+    """Fine is only what needs nothing, and of which everything was seen."""
+    outcome = finding.outcome
+    if outcome is None or outcome.kind is OutcomeKind.REFUSE:
         return Exit.FAILED
-    if OutcomeKind.LIMITED in kinds:
+    if outcome.kind is OutcomeKind.WRITE:
+        return Exit.PENDING
+    if outcome.kind is OutcomeKind.LIMITED or _waits(outcome):
         return Exit.LIMITED
-    return Exit.PENDING if OutcomeKind.WRITE in kinds else Exit.FINE
+    unseen = finding.unseen or outcome.decision.kind is DecisionKind.HOLD_NO_VERDICT
+    return Exit.FAILED if unseen else Exit.FINE
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Whether a rule keeps what stands there although something else would be right."""
+    if outcome.drift is not None and outcome.drift.action is DriftAction.WAIT:
+        return True
+    dwells = any(reason.code is ReasonCode.DWELL for reason in outcome.reasons)
+    return dwells or outcome.decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.HOLD_COMMON_FALL}
 
 
 def exit_code(attempts: Sequence[Attempt]) -> Exit:
@@ -41,11 +59,19 @@ def exit_code(attempts: Sequence[Attempt]) -> Exit:
 def outcome(attempt: Attempt) -> str:
     """How applying a plan went, in one line. Only what failed before or at the fence has changed nothing."""
     plan, result = attempt.plan, attempt.result
-    if result is None:
-        return _proved(f"applied, generation {plan.generation}, read back as written", attempt.proof)
-    if isinstance(result, Held):
-        return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
-    if not attempt.sent:
+    match result:
+        case None:
+            return _proved(f"applied, generation {plan.generation}, read back as written", attempt.proof)
+        case InSync():
+            return f"stands there already, generation {result.generation}: another was faster, nothing was written"
+        case Held():
+            return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
+        case FailoverdError():
+            return _failed(result, sent=attempt.sent)
+
+
+def _failed(result: FailoverdError, *, sent: bool) -> str:
+    if not sent:
         return f"refused, nothing was changed: {result}"
     if result.reason in _SENT:
         return f"{_SENT[result.reason]}: {result}. failoverctl plan shows what stands there now"
@@ -64,28 +90,28 @@ _SENT: Final = {
 """What is true of a plan that was handed to the provider and ended for one of these reasons."""
 
 
-def adopted(adoption: Owned) -> str:
-    """How taking over a record went, in one line."""
-    match adoption.result:
-        case InSync():
-            return "was owned already"
-        case NotOurs():
-            return "nothing of failoverd stands there any more, and it is not listed as orphaned any more"
-        case Plan(kind=PlanKind.DISOWN, revision=""):
-            return _proved("given back: its marker is gone, its answers stay as they are", adoption.proof)
-        case Plan(kind=PlanKind.DISOWN):
-            done = "given back: its marker is gone, its answers stay as they are"
-            return _proved(
-                f"{done}; remove it from the policy, which would create it anew if it were deleted", adoption.proof
-            )
-        case Plan() as plan:
-            return _proved(f"adopted, generation {plan.generation}", adoption.proof)
+def owned(done: Owned) -> str:
+    """How taking over a record, or giving it back, went, in one line."""
+    match done.result:
         case FailoverdError() as error:
-            return f"failed: {error}"
+            words = f"failed: {error}"
+        case InSync(generation=0):
+            words = "was given back already: no marker speaks of it"
+        case InSync():
+            words = "was owned already"
+        case NotOurs():
+            words = "nothing of failoverd stands there any more, and it is not listed as orphaned any more"
+        case Plan(kind=PlanKind.DISOWN, revision=revision):
+            left = "; remove it from the policy, which would create it anew if it were deleted" if revision else ""
+            words = f"given back: its marker is gone, its answers stay as they are{left}"
+        case Plan() as plan:
+            since = f"; {done.since}" if done.since else ""
+            words = f"adopted, generation {plan.generation}{since}"
+    return _proved(words, done.proof)
 
 
-def _proved(done: str, proof: str) -> str:
-    return f"{done}; {proof}" if proof else done
+def _proved(words: str, proof: str) -> str:
+    return f"{words}; {proof}" if proof else words
 
 
 def show(console: Console, findings: Sequence[PlanFinding]) -> None:
@@ -119,7 +145,8 @@ def _headline(finding: PlanFinding) -> str:
         case OutcomeKind.REFUSE if refused is not None:
             return f"REFUSED ({refused.reason}): {refused.detail}. {refused.remedy}"
         case OutcomeKind.IN_SYNC:
-            return f"nothing to do (generation {outcome.state.of(finding.target).generation})"
+            unseen = f", as far as can be seen: {_few(finding.unseen)} without a verdict" if finding.unseen else ""
+            return f"nothing to do{unseen} (generation {outcome.state.of(finding.target).generation})"
         case OutcomeKind.DRIFT if plan is not None and outcome.drift is not None:
             words = {DriftAction.WAIT: "taken as meant for now, for an incident is open"}
             will = words.get(outcome.drift.action, "only reported (on_drift: report)")
@@ -132,6 +159,14 @@ def _headline(finding: PlanFinding) -> str:
         case _:
             return f"nothing is done: {outcome.decision.kind}"
 
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+_NAMED: Final = 4
+"""Endpoints that a line names."""
 
 _RESULTS: Final = {
     OutcomeKind.WRITE: "plan",
@@ -152,7 +187,7 @@ def as_json(finding: PlanFinding) -> dict[str, Any]:
             told |= {"result": "failed", "reason": error.reason, "remedy": error.remedy}
         return told
     told |= {"verdict": outcome.decision.kind, "reasons": [prose.words(reason) for reason in outcome.reasons]}
-    told |= {"result": _RESULTS[outcome.kind], "until": outcome.until}
+    told |= {"result": _RESULTS[outcome.kind], "until": outcome.until, "unseen": list(finding.unseen)}
     if outcome.kind is OutcomeKind.IN_SYNC:
         told |= {"generation": outcome.state.of(finding.target).generation}
     if outcome.refused is not None:

@@ -4,20 +4,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from rich.console import Console
 
 from failoverd.app import session
-from failoverd.cli import importing, planning
+from failoverd.cli import importing, planning, saving
 from failoverd.cli.checking import check_everything, check_paths, json_schema
 from failoverd.cli.failing import Screen, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.records import RecordType
+from failoverd.files import read_regular
 from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
     PLAN_VERSION,
@@ -25,7 +27,7 @@ from failoverd.operations.planning import (
     PlanFile,
     PlanFinding,
     PlannedChange,
-    apply_plan,
+    apply_plans,
     make_plans,
 )
 from failoverd.operations.session import Session, actor, unknown
@@ -33,6 +35,12 @@ from failoverd.ports import Access
 from failoverd.settings import parse_name
 
 console = Screen(highlight=False)
+
+MOST_BYTES: Final = 32 << 20
+"""Of a plan file: some thousands of changes. One of a policy with many endpoints takes 10 KiB."""
+
+MOST_CHARACTERS: Final = 4_096
+"""Of each text in it: of a name, an answer, a reason."""
 
 
 def check(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
@@ -51,6 +59,8 @@ def schema(kind: FileKind) -> None:
 
 def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, returning: Sequence[str]) -> Exit:
     with told():
+        if out is not None:
+            saving.try_place(out, "plan")
         findings = asyncio.run(_plan(config, names, frozenset(returning)))
         if output is Output.JSON:
             print_json([planning.as_json(finding) for finding in findings])
@@ -62,24 +72,21 @@ def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, r
 
 
 def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
-    file = PlanFile(PLAN_VERSION, time.time(), actor(), pending)
-    try:
-        out.write_text(dump(file, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise FailoverdError(
-            f"the plan cannot be written to {out}: {error.strerror}",
-            reason="plan_unwritable",
-            remedy="name a file in a directory that you may write",
-        ) from error
+    text = dump(PlanFile(PLAN_VERSION, time.time(), actor(), pending), indent=2) + "\n"
+    if len(text.encode()) > MOST_BYTES:
+        words = f"the plan has {len(text) >> 20} MiB, and apply takes {MOST_BYTES >> 20} MiB"
+        raise FailoverdError(words, reason="plan_unwritable", remedy="name fewer policies at a time")
+    saving.save(out, text, "plan")
 
 
 async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[PlanFinding]:
-    async with session(config, Access.READ) as at_work:
-        chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
-        regions = sorted({region.name for policy in chosen for region in policy.regions})
-        for name in sorted(returning.difference(regions)):
-            raise unknown("region in these policies", name, regions, "region_unknown")
-        return await make_plans(at_work, chosen, returning)
+    with progress() as waits:
+        async with session(config, Access.READ, waits) as at_work:
+            chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
+            regions = sorted({region.name for policy in chosen for region in policy.regions})
+            for name in sorted(returning.difference(regions)):
+                raise unknown("region in these policies", name, regions, "region_unknown")
+            return await make_plans(at_work, chosen, returning)
 
 
 def apply(config: Path, output: Output, file: Path) -> Exit:
@@ -96,23 +103,44 @@ def apply(config: Path, output: Output, file: Path) -> Exit:
 def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
     """The version is looked at first: what another one means by the rest is not ours to guess."""
     try:
-        text = file.read_bytes()
-        version = load(dict[str, Any], text).get("version")
+        text = read_regular(file, MOST_BYTES)
+        said = load(dict[str, Any], text)
+        version = said.get("version")
         if version != PLAN_VERSION:
-            words = f"{file} is a plan of version {version}, and this is failoverd with version {PLAN_VERSION}"
+            words = (
+                f"{file} is a plan of version {str(version)[:20]}, and this is failoverd with version {PLAN_VERSION}"
+            )
             raise ConfigError(words, reason="plan_version", remedy="make the plan again")
+        if _longest(said) > MOST_CHARACTERS:
+            raise _unreadable(file, f"a text in it is longer than {MOST_CHARACTERS} characters")
         return load(PlanFile, text).changes
-    except (OSError, ValidationError) as error:
-        words = f"{error.error_count()} errors in it" if isinstance(error, ValidationError) else str(error)
-        raise ConfigError(
-            f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make the plan again"
-        ) from error
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    except ValidationError as error:
+        raise _unreadable(file, f"{error.error_count()} errors in it") from error
+
+
+def _unreadable(file: Path, words: str) -> ConfigError:
+    return ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make the plan again")
+
+
+def _longest(value: object) -> int:
+    """Characters of the longest text in it, keys included."""
+    match value:
+        case str():
+            return len(value)
+        case dict():
+            return max((max(len(key), _longest(each)) for key, each in value.items()), default=0)
+        case list():
+            return max(map(_longest, value), default=0)
+        case _:
+            return 0
 
 
 async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attempt]:
-    """Each plan on its own: one that is refused does not keep the others from being applied."""
-    async with session(config, Access.WRITE) as at_work:
-        return [await apply_plan(at_work, each) for each in changes]
+    with progress() as waits:
+        async with session(config, Access.WRITE, waits) as at_work:
+            return await apply_plans(at_work, changes)
 
 
 # -- whose a name is ---------------------------------------------------------------------------------------------------
@@ -128,13 +156,14 @@ def disown(config: Path, policy: str, name: str) -> Exit:
 
 def _own(config: Path, work: Callable[[Session], Awaitable[list[Owned]]]) -> Exit:
     async def run() -> list[Owned]:
-        async with session(config, Access.WRITE) as at_work:
-            return await work(at_work)
+        with progress() as waits:
+            async with session(config, Access.WRITE, waits) as at_work:
+                return await work(at_work)
 
     with told():
         adoptions = asyncio.run(run())
     for each in adoptions:
-        say(console, f"{each.target}: {planning.adopted(each)}")
+        say(console, f"{each.target}: {planning.owned(each)}")
     return Exit.FAILED if any(isinstance(each.result, FailoverdError) for each in adoptions) else Exit.FINE
 
 
@@ -167,8 +196,9 @@ def import_record(
 
 
 async def _import(config: Path, wanted: importing.Wanted) -> importing.Imported:
-    async with session(config, Access.READ) as at_work:
-        return await importing.import_record(at_work, wanted)
+    with progress() as waits:
+        async with session(config, Access.READ, waits) as at_work:
+            return await importing.import_record(at_work, wanted)
 
 
 def _name(text: str) -> str:
@@ -186,15 +216,25 @@ def _regions_by_answer(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _write_new(out: Path, text: str) -> None:
+    """Nothing is replaced; a file that says the same already is what was wanted."""
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
+        if isinstance(error, FileExistsError) and _holds(out, text):
+            return
         raise FailoverdError(
             f"the policy cannot be written to {out}: {error.strerror}",
             reason="policy_unwritable",
             remedy="name a file that does not exist yet, in a directory that you may write",
         ) from error
+
+
+def _holds(out: Path, text: str) -> bool:
+    try:
+        return read_regular(out, len(text.encode())) == text.encode()
+    except OSError:
+        return False
 
 
 def _say_next(config: Path, imported: importing.Imported, out: Path | None) -> None:

@@ -1,7 +1,7 @@
 """`adopt` and `disown`: whose a record is. Only the marker is written; its answers stay as they are."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control.outcome import Outcome
@@ -10,16 +10,21 @@ from failoverd.core.control.plan import InSync, Plan, RefusalReason
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
-from failoverd.operations.session import Session, actor, unknown
+from failoverd.operations.session import Session, Stage, Waiting, actor, unknown
+from failoverd.runtime.target_worker import FENCED_TRIES
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """How taking over one target, or giving it back, went. `proof` is what the authoritative servers say."""
+    """How taking over one target, or giving it back, went; InSync when it was so already.
+
+    `proof` is what the authoritative servers say, `since` what another writer did to the record right after.
+    """
 
     target: Target
     result: "Plan | InSync | NotOurs | FailoverdError"
     proof: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ async def adopt_record(session: Session, policy: Policy, name: str) -> list[Owne
     Raises:
         ConfigError: the policy has no such record.
     """
-    return [await _own(session, policy, target, adopted) for target in _targets(policy, name)]
+    return await _own_all(session, policy, name, adopted)
 
 
 async def disown_record(session: Session, owner: str, name: str) -> list[Owned]:
@@ -53,10 +58,10 @@ async def disown_record(session: Session, owner: str, name: str) -> list[Owned]:
     orphaned = [target for target in left if target.key.name == wanted]
     if not orphaned:
         policy = session.policy(owner)
-        return [await _own(session, policy, target, disowned) for target in _targets(policy, name)]
+        return await _own_all(session, policy, name, disowned)
     done = [await _disown_orphan(session, target) for target in orphaned]
     await session.orphans.look(session.claims)
-    return done
+    return await _proved(session, done)
 
 
 async def _disown_orphan(session: Session, target: Target) -> Owned:
@@ -67,7 +72,7 @@ async def _disown_orphan(session: Session, target: Target) -> Owned:
         return Owned(target, ConfigError(words, reason="provider_unknown", remedy=remedy))
     record = RecordSpec(target.key, 0, (target,))
     done = await _own(session, Policy(target.policy, (record,), regions=(), checks=()), target, disowned)
-    if isinstance(done.result, Fenced) and done.result.reason in _NOT_OURS:
+    if isinstance(done.result, InSync) or (isinstance(done.result, Fenced) and done.result.reason in _NOT_OURS):
         await session.orphans.give_up(target)
         return Owned(target, NotOurs())
     return done
@@ -89,20 +94,47 @@ def _plain(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
+async def _own_all(session: Session, policy: Policy, name: str, make: _Make) -> list[Owned]:
+    return await _proved(session, [await _own(session, policy, target, make) for target in _targets(policy, name)])
+
+
+async def _proved(session: Session, done: list[Owned]) -> list[Owned]:
+    """With what the authoritative servers say of what was written, unless it was replaced since."""
+    return [
+        replace(each, proof=await session.proof(each.result))
+        if isinstance(each.result, Plan) and not each.since
+        else each
+        for each in done
+    ]
+
+
 async def _own(session: Session, policy: Policy, target: Target, make: _Make) -> Owned:
+    """One target. Another writer at the same time is no failure: what counts is whose the record is in the end."""
+    fenced = 0
     try:
-        observed = await session.providers[target.provider].read(target)
-        state = await session.recalled(policy, target)
-        outcome = make(policy, state, observed, session.config.owner, actor(), session.clock())
-        if isinstance(outcome, InSync):
-            return Owned(target, outcome)
-        refused = outcome.refused
-        if refused is not None:
-            return Owned(target, Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy))
-        proof = await session.apply(policy, outcome)
+        while True:
+            outcome = await _made(session, policy, target, make)
+            if isinstance(outcome, InSync):
+                return Owned(target, outcome)
+            try:
+                return Owned(target, await session.apply(policy, outcome))
+            except Fenced as error:
+                if error.reason == "overtaken" and outcome.plan is not None:
+                    return Owned(target, outcome.plan, since=error.detail)
+                fenced += 1
+                if fenced > FENCED_TRIES:
+                    raise
     except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
         return Owned(target, classified(error))
-    plan = outcome.plan
-    if plan is None:
-        raise ValueError("a write without a plan")
-    return Owned(target, plan, proof)
+
+
+async def _made(session: Session, policy: Policy, target: Target, make: _Make) -> Outcome | InSync:
+    """What is to be written. Raises Fenced when the record is not ours to touch."""
+    session.waits(Waiting(Stage.READING, 0, 1))
+    observed = await session.providers[target.provider].read(target)
+    state = await session.recalled(policy, target)
+    outcome = make(policy, state, observed, session.config.owner, actor(), session.clock())
+    if isinstance(outcome, Outcome) and outcome.refused is not None:
+        refused = outcome.refused
+        raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)
+    return outcome

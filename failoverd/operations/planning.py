@@ -1,27 +1,30 @@
-"""`plan` and `apply`: what the daemon would do, shown before it is done, and done exactly as it was shown.
+"""`plan` and `apply`: what the daemon would do, shown before it is done, and done if it still is what would be done.
 
 Health is probed afresh from this machine with the daemon's own machinery, sentinels and rules of isolation included.
 What is known from before (last answers, changes within the windows, edits, an open incident) is the daemon's. From
-there on it is `evaluate`, as in the daemon.
+there on it is `evaluate`, as in the daemon: for `plan` once, and for `apply` again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.control.state import Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.events import Event
+from failoverd.core.health.endpoint import Health
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.health.table import HealthTable
-from failoverd.core.records import Marker, Policy, Target
-from failoverd.operations.session import Session
+from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
+from failoverd.operations.session import Session, Stage, Waiting
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.manual_command import manual_command
@@ -29,16 +32,17 @@ from failoverd.runtime.probing import Probing
 from failoverd.runtime.scheduling import ApTimetable
 from failoverd.runtime.states import States
 
-PLAN_VERSION: Final = 2
+T = TypeVar("T")
+
+PLAN_VERSION: Final = 3
 """Of the plan file. Those of other versions are refused: a plan is made again within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """A plan, and what it was made from besides what stands there and what the journal knows."""
+    """A plan, and the regions that a person brings back with it."""
 
     plan: Plan
-    verdicts: Verdicts
     returning: frozenset[str] = frozenset()
 
 
@@ -65,44 +69,65 @@ class PlanFinding:
     def change(self) -> PlannedChange | None:
         """What may be applied: a write, or a plan that a limit holds."""
         outcome = self.outcome
-        if outcome is None or outcome.plan is None or outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED}:
-            return None
-        plan = outcome.approved.plan if outcome.approved is not None else outcome.plan
-        kind = self.target.key.type
-        verdicts = {kind: outcome.state.regions(kind)}
-        return PlannedChange(plan, verdicts, outcome.state.returning)
+        plan = _to_do(outcome) if outcome is not None else None
+        return PlannedChange(plan, outcome.state.returning) if outcome is not None and plan is not None else None
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Endpoints without a verdict, as `region/answer`: what stands there may be right or not."""
+        if self.outcome is None:
+            return ()
+        regions = self.outcome.state.regions(self.target.key.type).values()
+        return tuple(sorted(f"{health.name}/{value}" for health in regions for value in health.unknown))
 
 
-# -- plan --------------------------------------------------------------------------------------------------------------
+def _to_do(outcome: Outcome) -> Plan | None:
+    """What an outcome writes, or would if no limit held it."""
+    if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED}:
+        return None
+    return outcome.approved.plan if outcome.approved is not None else outcome.plan
 
 
-async def make_plans(session: Session, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
-    """Probe now, evaluate, for each target of the policies. What fails is a finding."""
-    seen = await probed(session, policies)
-    found = []
-    for policy in policies:
-        health = seen[policy.name]
-        for target in policy.targets:
-            if isinstance(health, FailoverdError):
-                found.append(PlanFinding(target, None, health))
-                continue
-            try:
-                found.append(await _planned(session, policy, target, health, returning))
-            except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
-                found.append(PlanFinding(target, None, classified(error)))
+# -- what is known now -------------------------------------------------------------------------------------------------
+
+
+async def _look(session: Session, target: Target) -> Observed | FailoverdError:
+    """What stands at a target, or why it cannot be read."""
+    try:
+        return await session.providers[target.provider].read(target)
+    except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
+        return classified(error)
+
+
+async def _looks(session: Session, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
+    """The same for several at once, for their providers know how to take turns."""
+    found: dict[Target, Observed | FailoverdError] = {}
+
+    async def look(target: Target) -> None:
+        found[target] = await _look(session, target)
+        session.waits(Waiting(Stage.READING, len(found), len(targets), failed=_failures(found)))
+
+    await asyncio.gather(*map(look, dict.fromkeys(targets)))
     return found
 
 
-async def _planned(
-    session: Session, policy: Policy, target: Target, health: Verdicts, returning: frozenset[str]
-) -> PlanFinding:
-    provider = session.providers[target.provider]
-    observed = await provider.read(target)
+def _failures(looks: Mapping[Target, object]) -> tuple[str, ...]:
+    return tuple(f"{target}: {error}" for target, error in looks.items() if isinstance(error, FailoverdError))
+
+
+def _known(found: T | FailoverdError) -> T:
+    if isinstance(found, FailoverdError):
+        raise found
+    return found
+
+
+async def _evaluated(session: Session, observed: Observed, health: Verdicts, returning: frozenset[str]) -> Outcome:
+    """What is to be done about a target: the daemon's own way to say so."""
+    target = observed.target
+    policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
-    state = replace(state, verdicts=_with_past(health, state.verdicts, believed=session.fresh), returning=returning)
-    outcome = evaluate(policy, state, observed, session.estate(target), session.clock())
-    by_hand = manual_command(provider, outcome.plan) if outcome.plan is not None else ""
-    return PlanFinding(target, outcome, manual=by_hand)
+    state = replace(state, verdicts=health, returning=returning)
+    return evaluate(policy, state, observed, session.estate(target), session.clock())
 
 
 def _with_past(now: Verdicts, before: Verdicts, *, believed: bool) -> Verdicts:
@@ -121,10 +146,13 @@ def _with_past(now: Verdicts, before: Verdicts, *, believed: bool) -> Verdicts:
     }
 
 
-async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, Verdicts | FailoverdError]:
+async def probed(
+    session: Session, policies: Sequence[Policy], failed: tuple[str, ...] = ()
+) -> Mapping[str, Verdicts | FailoverdError]:
     """Probe every endpoint of the policies until each has a verdict, or as long as that can take.
 
-    As in the daemon, what the sentinels and the other clouds show decides whether failures are believed.
+    As in the daemon, what the sentinels and the other clouds show decides whether failures are believed. What the
+    journal holds is read again at the end. `failed` is what went wrong before, to be told meanwhile.
     """
     news, told = asyncio.Event(), list[Event]()
     config, clock = session.config, session.clock
@@ -137,7 +165,7 @@ async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, V
     sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
     table = HealthTable(clock(), config.isolation, sentinels)
     board = Board(told.append, clock, Incidents(states, clock), wake, table)
-    failed: dict[str, FailoverdError] = {}
+    unequipped: dict[str, FailoverdError] = {}
     with ApTimetable(told.append, clock) as timetable:
         probing = Probing(timetable, board, clock)
         try:
@@ -148,23 +176,34 @@ async def probed(session: Session, policies: Sequence[Policy]) -> Mapping[str, V
                 try:
                     equipped = session.equip(policy.name, [check for _, check in policy.probes()])
                 except Exception as error:  # noqa: BLE001 - classified, and told for this policy alone
-                    failed[policy.name] = classified(error)
+                    unequipped[policy.name] = classified(error)
                     continue
                 board.watch(policy)
                 probing.watch(policy.name, policy.probes(), policy.health, equipped)
-            watched = [policy for policy in policies if policy.name not in failed]
-            await _until_decided(board, watched, news)
+            watched = [policy for policy in policies if policy.name not in unequipped]
+            await _until_decided(session, board, watched, news, failed)
         finally:
             await probing.close()
-    health = {policy.name: _verdicts(policy, board) for policy in watched}
-    return {**health, **failed}
+    await session.remember()  # probing took its time, and a daemon went on
+    believed = session.alive()
+    health = {
+        policy.name: _with_past(_verdicts(policy, board), session.states.of(policy.name).verdicts, believed=believed)
+        for policy in watched
+    }
+    return {**health, **unequipped}
 
 
-async def _until_decided(board: Board, policies: Sequence[Policy], news: asyncio.Event) -> None:
+async def _until_decided(
+    session: Session, board: Board, policies: Sequence[Policy], news: asyncio.Event, failed: tuple[str, ...]
+) -> None:
     """What has no verdict by the end of patience is told by the decision, which holds."""
+    patience = max((_patience(policy) for policy in policies), default=0.0)
     try:
-        async with asyncio.timeout(max((_patience(policy) for policy in policies), default=0.0)):
+        async with asyncio.timeout(patience):
             while any(board.undecided(policy.name) for policy in policies):
+                verdicts = [each for policy in policies for each in board.table.verdicts(policy.name).values()]
+                seen = sum(verdict.state is not Health.UNKNOWN for verdict in verdicts)
+                session.waits(Waiting(Stage.PROBING, seen, len(verdicts), patience, failed))
                 await news.wait()
                 news.clear()
     except TimeoutError:
@@ -181,101 +220,259 @@ def _verdicts(policy: Policy, board: Board) -> Verdicts:
     return {record_type: board.regions(policy.name, record_type) for record_type in types}
 
 
+# -- plan --------------------------------------------------------------------------------------------------------------
+
+
+async def make_plans(session: Session, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
+    """Probe now, evaluate, for each target of the policies. What fails is a finding.
+
+    Every record is read before, which waits for no verdict: a policy of which none can be read is not probed.
+    """
+    targets = [target for policy in policies for target in policy.targets]
+    looks = await _looks(session, targets)
+    in_sight = {target.policy for target, look in looks.items() if isinstance(look, Observed)}
+    health = await probed(session, [policy for policy in policies if policy.name in in_sight], _failures(looks))
+    looks |= await _looks(session, [target for target in targets if target.policy in in_sight])
+    found = []
+    for target in targets:
+        try:
+            observed = _known(looks[target])
+            outcome = await _evaluated(session, observed, _known(health[target.policy]), returning)
+            by_hand = manual_command(session.providers[target.provider], outcome.plan) if outcome.plan else ""
+            found.append(PlanFinding(target, outcome, manual=by_hand))
+        except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
+            found.append(PlanFinding(target, None, classified(error)))
+    return found
+
+
 # -- apply -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How applying a plan went: None is success. `sent` says whether it was handed to the provider at all.
+    """How applying a plan went: None is success, and InSync that its answer stands there already.
 
+    `plan` is what was written, or else what the file says. `sent` says whether it was handed to the provider at all.
     `proof` is what the authoritative servers say.
     """
 
     plan: Plan
-    result: Held | FailoverdError | None
+    result: Held | InSync | FailoverdError | None
     sent: bool = False
     proof: str = ""
 
 
-async def apply_plan(session: Session, change: PlannedChange) -> Attempt:
-    """Apply a plan that was made earlier, if nothing changed since and failoverd would still make the same one.
+@dataclass(slots=True, eq=False)
+class _Change:
+    """One change of a plan file on its way. `approved` is what is to be done now, once it is what the file says."""
 
-    A plan file is reviewed by people and may be edited by anybody. So nothing in it is believed but the verdicts that
-    it was made from: the plan is made again from them, from what stands there, from the policy and from the journal.
+    said: PlannedChange
+    approved: Outcome | None = None
+    ended: Attempt | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return self.said.plan
+
+    @property
+    def target(self) -> Target:
+        return self.said.plan.target
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """The types of one name share a marker."""
+        return self.target.provider, self.target.zone, self.target.key.name
+
+    def end(
+        self, result: Held | InSync | FailoverdError | None, plan: Plan | None = None, *, sent: bool = False
+    ) -> None:
+        self.ended = Attempt(plan or self.plan, result, sent)
+
+
+async def apply_plans(session: Session, changes: Sequence[PlannedChange]) -> list[Attempt]:
+    """Apply plans that were made earlier, each if it is what failoverd would do by itself now.
+
+    A plan file is reviewed by people, grows old, and may be edited by anybody. So nothing in it is believed: endpoints
+    are probed and records read again, and what is written is the plan that is made now. The file only says which one
+    was agreed to.
+
+    One that is refused does not keep the others from being applied, but for those of the same name: its types are
+    applied one after the other, or not at all.
     """
-    plan, sent = change.plan, False
-    try:
-        policy = _policy_of(session, plan)
-        outcome = await _made_again(session, policy, change)
+    applying = _Applying(session, [_Change(each) for each in changes])
+    await applying.compare()
+    await applying.write()
+    ended = [each.ended for each in applying.changes if each.ended is not None]
+    return [replace(each, proof=await session.proof(each.plan)) if each.result is None else each for each in ended]
+
+
+class _Applying:
+    """The changes of one plan file, from what it says to what is written."""
+
+    def __init__(self, session: Session, changes: Sequence[_Change]) -> None:
+        self.changes = changes
+        self._session = session
+        self._health: Mapping[str, Verdicts | FailoverdError] = {}
+        self._ours: defaultdict[tuple[str, str, str], set[str | None]] = defaultdict(set)
+        """By name: markers that are newer than the file because a change of the file stands there."""
+
+    @property
+    def _going(self) -> list[_Change]:
+        """Those that have not ended yet."""
+        return [each for each in self.changes if each.ended is None]
+
+    # -- is it what would be done? -------------------------------------------------------------------------------------
+
+    async def compare(self) -> None:
+        """End what is not to be written. What needs no waiting comes first: the files, then the records."""
+        session = self._session
+        for each in self._going:
+            with _ending(each):
+                _check_place(session, each.said)
+        looks = await _looks(session, [each.target for each in self._going])
+        for each in self._going:
+            self._find_in_place(each, looks[each.target])
+        for each in self._going:
+            with _ending(each):
+                self._check_record(each.plan, _known(looks[each.target]))
+        policies = {each.target.policy: session.policy(each.target.policy) for each in self._going}
+        self._health = await probed(session, list(policies.values()), _failures(looks))
+        looks = await _looks(session, [each.target for each in self._going])
+        for each in self._going:
+            self._find_in_place(each, looks[each.target])
+        for each in self._going:
+            with _ending(each):
+                each.approved = await self._made_again(each, _known(looks[each.target]))
+        self._keep_names_together()
+
+    def _find_in_place(self, change: _Change, look: Observed | FailoverdError) -> bool:
+        """Whether somebody was faster, a daemon or whoever applied the same file: then nothing is left to do."""
+        plan = change.plan
+        if isinstance(look, FailoverdError) or look.marker is None or look.marker.owner != self._session.config.owner:
+            return False
+        if plan.after == plan.before.records or not plan.stands_in(look):
+            return False
+        self._ours[change.name].add(look.marker_text)
+        change.end(InSync(change.target, look.marker.generation))
+        return True
+
+    def _check_record(self, plan: Plan, observed: Observed) -> None:
+        if not self._unchanged(plan, observed):
+            raise Fenced(
+                f"{plan.target} is not what the plan was made from: {_say(plan.before)} then, {_say(observed)} now",
+                reason="record_changed",
+                remedy=_AGAIN,
+            )
+
+    def _unchanged(self, plan: Plan, observed: Observed) -> bool:
+        """Whether the plan was made from what stands there, but for the marker where a change of the file moved it."""
+        before, name = plan.before, (plan.target.provider, plan.target.zone, plan.target.key.name)
+        if observed.marker_text not in self._ours[name]:
+            return observed == before
+        return (observed.records, observed.foreign) == (before.records, before.foreign)
+
+    async def _made_again(self, change: _Change, observed: Observed) -> Outcome:
+        """The outcome as it is now, which is to do exactly what the file says.
+
+        Raises:
+            FailoverdError: something else would be done now, or nothing.
+        """
+        plan, target = change.plan, change.target
+        self._check_record(plan, observed)
+        outcome = await _evaluated(self._session, observed, _known(self._health[target.policy]), change.said.returning)
+        refused, found = outcome.refused, _to_do(outcome)
+        if refused is not None:
+            raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)
+        if found is None:
+            raise _outdated(target, f"nothing would be changed ({outcome.kind}: {outcome.decision.kind})")
+        aside = _SIZED if outcome.held is not None else frozenset[str]()
+        if observed.marker_text in self._ours[change.name]:
+            aside |= _MARKED
+        differs = _differences(plan, found, aside)
+        if differs:
+            raise _outdated(target, "; ".join(differs))
+        return outcome
+
+    def _keep_names_together(self) -> None:
+        """What is refused takes the other types of its name along: half of a name moved is not what was agreed to."""
+        refused = {each.name: each for each in self.changes if _failed(each)}
+        for each in self._going:
+            if each.name in refused:
+                each.end(_left(each, refused[each.name]))
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    async def write(self) -> None:
+        """One after the other. Of a name, the next is made again from what the one before left there."""
+        for each in self._going:
+            with _ending(each):
+                await self._write(each)
+
+    async def _write(self, change: _Change) -> None:
+        session, target = self._session, change.target
+        before = [each for each in self.changes if each.name == change.name and _failed(each)]
+        if before:
+            raise _left(change, before[0])
+        outcome = change.approved
+        if self._ours[change.name]:
+            observed = await session.providers[target.provider].read(target)
+            outcome = await self._made_again(change, observed)
+        if outcome is None:
+            raise ValueError("a change that was never compared")
         if outcome.held is not None:
-            return Attempt(plan, outcome.held)
-        sent = True
-        proof = await session.apply(policy, outcome)
-    except Exception as error:  # noqa: BLE001 - classified, and told for this plan alone: the others are still applied
-        return Attempt(plan, classified(error), sent)
-    return Attempt(plan, None, sent, proof)
+            change.end(outcome.held)
+            return
+        try:
+            plan = await session.apply(session.policy(target.policy), outcome)
+        except Fenced as error:
+            if error.reason == "overtaken" or not self._find_in_place(change, await _look(session, target)):
+                change.end(error, sent=True)
+        except Exception as error:  # noqa: BLE001 - classified, and told for this plan alone
+            change.end(classified(error), sent=True)
+        else:
+            self._ours[change.name].add(plan.marker_text)
+            change.end(None, plan, sent=True)
 
 
-def _policy_of(session: Session, plan: Plan) -> Policy:
-    """The policy that the plan was made from, if it still is the same and publishes the target."""
+@contextmanager
+def _ending(change: _Change) -> Iterator[None]:
+    """What goes wrong before anything was sent ends this change alone."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - classified, and told for this plan alone
+        change.end(classified(error))
+
+
+def _failed(change: _Change) -> bool:
+    return change.ended is not None and isinstance(change.ended.result, FailoverdError)
+
+
+def _left(change: _Change, other: _Change) -> FailoverdError:
+    words = f"{change.target} is left as it is, for {other.target.key.type} of the same name could not be applied"
+    return FailoverdError(words, reason="name_refused", remedy=_AGAIN)
+
+
+def _check_place(session: Session, change: PlannedChange) -> None:
+    """The policy is the one that the plan was made from, and publishes the target."""
+    plan = change.plan
     policy = session.policy(plan.target.policy)
     if plan.target not in policy.targets:
         targets = ", ".join(sorted(f"{each} in {each.zone}" for each in policy.targets))
         words = f"the plan names {plan.target} in {plan.target.zone}, which policy {policy.name} does not publish"
-        raise _refused(f"{words}; it has: {targets}", "target_unknown")
+        raise FailoverdError(f"{words}; it has: {targets}", reason="target_unknown", remedy=_AGAIN)
     if policy.source.revision != plan.revision:
         raise Fenced(
             f"policy {policy.name} is at revision {policy.source.revision}, the plan was made from {plan.revision}",
             reason="policy_changed",
-            remedy="make the plan again",
+            remedy=_AGAIN,
         )
-    return policy
+    unknown = change.returning - {region.name for region in policy.regions}
+    if unknown:
+        words = f"the plan brings back {', '.join(sorted(unknown))}, which policy {policy.name} does not have"
+        raise FailoverdError(words, reason="region_unknown", remedy=_AGAIN)
 
 
-async def _made_again(session: Session, policy: Policy, change: PlannedChange) -> Outcome:
-    """The outcome as it is now, which is to do exactly what the file says.
-
-    Raises:
-        FailoverdError: something changed since, or the file says anything that failoverd would not have planned.
-    """
-    plan, target = change.plan, change.plan.target
-    observed = await session.providers[target.provider].read(target)
-    if observed != plan.before:
-        raise Fenced(
-            f"{target} is not what the plan was made from",
-            reason="record_changed",
-            remedy="make the plan again: failoverctl plan shows what stands there now",
-        )
-    _check_verdicts(policy, change)
-    state = await session.recalled(policy, target)
-    state = replace(state, verdicts=change.verdicts, returning=change.returning)
-    outcome = evaluate(policy, state, observed, session.estate(target), session.clock())
-    if outcome.refused is not None:
-        raise Fenced(outcome.refused.detail, reason=outcome.refused.reason, remedy=outcome.refused.remedy)
-    found = outcome.approved.plan if outcome.approved is not None else outcome.plan
-    if found is None or outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED}:
-        raise Fenced(
-            f"{target}: failoverd would not change anything now ({outcome.kind})",
-            reason="plan_outdated",
-            remedy="make the plan again",
-        )
-    _compare(plan, found, held=outcome.held is not None)
-    return outcome
-
-
-def _check_verdicts(policy: Policy, change: PlannedChange) -> None:
-    """They speak of the policy's own addresses. Whose health it is, and not how it is, can be checked."""
-    target = change.plan.target
-    known = policy.region_of(target.key.type)
-    regions = change.verdicts.get(target.key.type, {})
-    answers = [(name, value) for name, health in regions.items() for value in (*health.serving, *health.unknown)]
-    strange = [value for name, value in answers if known.get(value) != name]
-    if strange:
-        words = f"the plan would answer {target.key} with {', '.join(strange)}, which no region of {policy.name} has"
-        raise _refused(words, "answer_unknown")
-    if regions.keys() != set(known.values()) or any(name != health.name for name, health in regions.items()):
-        raise _refused(f"the plan of {target} was made from other regions than those of {policy.name}", "plan_altered")
-
+_AGAIN: Final = "make the plan again: failoverctl plan --out"
 
 _OWN: Final = frozenset({"id", "decision", "shifts"})
 """What differs between two plans that do the same. None of it is taken from the file."""
@@ -283,27 +480,43 @@ _OWN: Final = frozenset({"id", "decision", "shifts"})
 _SIZED: Final = frozenset({"after", "shares_after", "cause", "whole"})
 """What limits make of a plan: it differs while they hold in full what they only made smaller before."""
 
-
-def _compare(plan: Plan, found: Plan, *, held: bool) -> None:
-    aside = _OWN | _SIZED if held else _OWN
-    other = [
-        spec.name
-        for spec in fields(Plan)
-        if spec.name not in aside and getattr(found, spec.name) != getattr(plan, spec.name)
-    ]
-    said = (plan.decision.target, plan.decision.kind, plan.decision.shares, plan.decision.records)
-    if said != (found.decision.target, found.decision.kind, found.decision.shares, found.decision.records):
-        other.append("decision")
-    if other:
-        words = "; ".join(f"{name} is {_say(plan, name)} and has to be {_say(found, name)}" for name in other)
-        raise _refused(f"the plan of {plan.target} is not what failoverd plans: {words}", "plan_altered")
+_MARKED: Final = frozenset({"before", "marker"})
+"""What differs once another type of the name was written."""
 
 
-def _say(plan: Plan, name: str) -> str:
-    value = getattr(plan, name)
-    return str(value.to_text() if isinstance(value, Marker) else value)[:200]
+def _differences(plan: Plan, found: Plan, aside: frozenset[str]) -> list[str]:
+    """What the file says otherwise than the plan that is made now, in words."""
+    names = [spec.name for spec in fields(Plan) if spec.name not in _OWN | aside]
+    pairs = [(name, getattr(plan, name), getattr(found, name)) for name in names]
+    decided = ("target", "kind", "shares", "records")
+    pairs += [(f"decision.{name}", getattr(plan.decision, name), getattr(found.decision, name)) for name in decided]
+    return [f"{name} would be {_say(now)}, and the plan says {_say(then)}" for name, then, now in pairs if then != now]
 
 
-def _refused(detail: str, reason: str) -> FailoverdError:
-    remedy = "make the plan again with failoverctl plan --out; a plan file is applied as it was written, or not at all"
-    return FailoverdError(detail, reason=reason, remedy=remedy)
+def _say(value: object) -> str:
+    """A part of a plan in words, for one line. Much of it was written by who knows whom."""
+    match value:
+        case None:
+            words = "nothing"
+        case Observed():
+            marker = f" (generation {value.marker.generation})" if value.marker is not None else ""
+            return f"{_say(value.records)}{marker}"
+        case RecordSet():
+            answers = ", ".join(f"{each.value} (weight {each.weight})" for each in value.serving)
+            words = f"{answers or 'no answer'}, ttl {value.ttl}"
+        case Marker():
+            words = value.to_text()
+        case Mapping():
+            words = percentages(value) or "no answer"
+        case _:
+            words = str(value)
+    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"
+
+
+_SHOWN: Final = 200
+"""Characters of a part of a plan that one line shows."""
+
+
+def _outdated(target: Target, differs: str) -> FailoverdError:
+    words = f"the plan of {target} is no longer what would be done now: {differs}"
+    return FailoverdError(words, reason="plan_outdated", remedy=_AGAIN)

@@ -3,8 +3,9 @@
 import os
 import pwd
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from failoverd.config.diagnostics import suggestion
@@ -34,6 +35,32 @@ class _Patience:
     left: float = PROOF_PATIENCE
 
 
+class Stage(StrEnum):
+    """What an operation takes its time for."""
+
+    READING = "reading"
+    PROBING = "probing"
+    PROVING = "proving"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How far an operation is with what takes time.
+
+    Attributes:
+        stage: with what.
+        done: what is over already, `of` so many: records, or endpoints.
+        at_most: seconds that this can take, from its beginning; None where nobody can say.
+        failed: what went wrong already: told at once, for the rest may take long.
+    """
+
+    stage: Stage
+    done: int
+    of: int
+    at_most: float | None = None
+    failed: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """Everything that operations need.
@@ -50,7 +77,10 @@ class Session:
         events: what was told in this session.
         orphans: records of ours that no policy names any more.
         claims: what the policy files name.
-        fresh: whether a daemon is alive, so that what it said of the regions' past is believed.
+        alive: whether a daemon works with this journal now. Then what it said of the regions' past is believed, and
+            what it knows is its own to keep.
+        remember: takes up in `states` what the journal holds by now.
+        waits: is told how far it is.
     """
 
     config: Config
@@ -62,9 +92,11 @@ class Session:
     equip: Callable[[str, Sequence[Check]], Mapping[str, Prober]]
     clock: Clock
     events: list[Event]
-    fresh: bool
     orphans: Orphans
     claims: Claims
+    alive: Callable[[], bool]
+    remember: Callable[[], Awaitable[None]]
+    waits: Callable[[Waiting], None] = lambda _: None
     patience: _Patience = field(default_factory=_Patience)
 
     def policy(self, name: str) -> Policy:
@@ -82,24 +114,30 @@ class Session:
         await self.states.recall(target, self.clock() - policy.limits.longest_window)
         return self.states.of(policy.name)
 
-    async def apply(self, policy: Policy, outcome: Outcome) -> str:
-        """Carry a write out in the name of who is at the keyboard; says what the authoritative servers say of it.
+    async def apply(self, policy: Policy, outcome: Outcome) -> Plan:
+        """Carry a write out in the name of who is at the keyboard. Whether it arrived is for `proof` to say.
+
+        A daemon at work learns of it from the journal, and goes on with what it knows itself. What this session read of
+        that at its start may be old by now: it is kept only where no daemon does so.
 
         Raises:
             ProviderError: as the provider said.
         """
-        if outcome.plan is None:
+        if outcome.approved is None:
             raise ValueError("there is nothing to apply")
         applier = Applier(self.states, self.journal, self.prover, self.events.append, self.clock, actor())
-        await applier.apply(self.providers[outcome.plan.target.provider], outcome, policy)
-        await self.states.keep(policy.name)
-        return await self._proof(outcome.plan)
+        plan = outcome.approved.plan
+        await applier.apply(self.providers[plan.target.provider], outcome, policy)
+        if not self.alive():
+            await self.states.keep(policy.name)
+        return plan
 
-    async def _proof(self, plan: Plan) -> str:
+    async def proof(self, plan: Plan) -> str:
         """What the authoritative servers say of a change, once they agree or patience ends.
 
         The proof ends with the command. The change stands either way, and a daemon would find it in place.
         """
+        self.waits(Waiting(Stage.PROVING, 0, 1, self.patience.left))
         began = self.clock()
         await self.prover.settle(self.patience.left)
         self.patience.left = max(0.0, self.patience.left - (self.clock() - began))

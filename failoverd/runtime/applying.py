@@ -150,7 +150,7 @@ class _Write:
                 observed = await self.provider.read(plan.target, urgency=Urgency.of(plan))
         except ProviderError as error:
             raise _not_read_back(plan, error) from error
-        if holds(observed, plan):
+        if plan.stands_in(observed):
             return
         if observed.marker is not None and observed.marker.generation > plan.generation:
             newer = f"generation {observed.marker.generation} of {observed.marker.owner}/{observed.marker.policy}"

@@ -68,7 +68,8 @@ class States:
     def resume(self, states: Iterable[PolicyState], interrupted: Sequence[Plan]) -> None:
         """Take up what an earlier process left; plans that it began and did not end are in doubt."""
         for state in states:
-            awake = replace(state, targets={key: _awake(memory) for key, memory in state.targets.items()})
+            targets = {key: _awake(memory) for key, memory in state.targets.items()}
+            awake = replace(state, targets=targets, calm=False)  # who has not seen the endpoints ends no incident
             self.put(awake)
             self._kept[state.policy] = {**awake.targets, "": _head(awake)}  # who changes nothing writes nothing
         for plan in interrupted:

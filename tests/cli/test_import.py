@@ -10,6 +10,9 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import ZONE, DnsServer
 
+from failoverd.cli.verbs import _write_new
+from failoverd.core.errors import FailoverdError
+
 FINE, FAILED, USAGE = 0, 1, 2
 
 
@@ -143,3 +146,13 @@ async def test_an_existing_file_is_not_overwritten(bind_server: DnsServer, tmp_p
         assert here.policy.read_text() == before
         code, printed = await importing(here, NAME, "--region", "nonsense")
         assert code == USAGE
+
+
+def test_a_file_that_says_the_same_already_is_what_was_wanted(tmp_path: Path) -> None:
+    out = tmp_path / "api.yaml"
+    _write_new(out, "policy: api\n")
+    _write_new(out, "policy: api\n")
+    for other in ("policy: web\n", "policy\n"):
+        with pytest.raises(FailoverdError, match="policy_unwritable"):
+            _write_new(out, other)
+    assert out.read_text() == "policy: api\n"

@@ -1,16 +1,21 @@
 """How an attempt to apply a plan is told: "nothing was changed" is said only where it is true."""
 
+from dataclasses import replace
+
 import pytest
 from support.approving import limits, reviewed
 
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import exit_code, exit_code_of, outcome
+from failoverd.cli.planning import as_json, exit_code, exit_code_of, outcome
 from failoverd.core.control.decision import Decision, DecisionKind
+from failoverd.core.control.drift import DriftAction, DriftKind, DriftResponse
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
-from failoverd.core.control.plan import Plan, diff
+from failoverd.core.control.plan import InSync, Plan, diff
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, Permanent, Transient
+from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.operations.planning import Attempt, PlanFinding
 
@@ -76,20 +81,62 @@ def found(kind: OutcomeKind) -> PlanFinding:
     return PlanFinding(TARGET, Outcome(kind, some_plan().decision, PolicyState("api")))
 
 
+def holding(kind: DecisionKind, *codes: ReasonCode) -> PlanFinding:
+    decided = replace(some_plan().decision, kind=kind, reasons=tuple(Reason(code) for code in codes))
+    return PlanFinding(TARGET, Outcome(OutcomeKind.HOLD, decided, PolicyState("api")))
+
+
+def half_seen(kind: OutcomeKind) -> PlanFinding:
+    west = RegionHealth("west", RegionState.HEALTHY, 5_000, 0.0, 0.0, ("192.0.2.1",), ("192.0.2.2",))
+    state = PolicyState("api", verdicts={RecordType.A: {"west": west}})
+    return PlanFinding(TARGET, Outcome(kind, some_plan().decision, state))
+
+
+def edited(action: DriftAction) -> PlanFinding:
+    drift = DriftResponse(DriftKind.INTENDED, action, None)
+    return PlanFinding(TARGET, Outcome(OutcomeKind.DRIFT, some_plan().decision, PolicyState("api"), drift=drift))
+
+
+@pytest.mark.parametrize(
+    ("finding", "code"),
+    [
+        (found(OutcomeKind.IN_SYNC), Exit.FINE),
+        (edited(DriftAction.REPORT), Exit.FINE),
+        (holding(DecisionKind.NORMAL, ReasonCode.DEADBAND), Exit.FINE),
+        (found(OutcomeKind.WRITE), Exit.PENDING),
+        (half_seen(OutcomeKind.WRITE), Exit.PENDING),
+        (found(OutcomeKind.LIMITED), Exit.LIMITED),
+        (edited(DriftAction.WAIT), Exit.LIMITED),
+        (holding(DecisionKind.NORMAL, ReasonCode.DWELL), Exit.LIMITED),
+        (holding(DecisionKind.HOLD_ALL_DOWN), Exit.LIMITED),
+        (holding(DecisionKind.HOLD_COMMON_FALL), Exit.LIMITED),
+        (holding(DecisionKind.HOLD_NO_VERDICT), Exit.FAILED),
+        (half_seen(OutcomeKind.IN_SYNC), Exit.FAILED),
+        (found(OutcomeKind.REFUSE), Exit.FAILED),
+        (PlanFinding(TARGET, None, FailoverdError("x", reason="y")), Exit.FAILED),
+    ],
+)
+def test_fine_is_only_what_needs_nothing_and_was_seen(finding: PlanFinding, code: Exit) -> None:
+    assert exit_code_of([finding]) is code
+
+
+def test_what_nobody_saw_is_named_where_there_is_nothing_to_do() -> None:
+    told = as_json(half_seen(OutcomeKind.IN_SYNC))
+    assert told["summary"] == "nothing to do, as far as can be seen: west/192.0.2.2 without a verdict (generation 0)"
+    assert told["unseen"] == ["west/192.0.2.2"]
+
+
 def test_the_most_serious_finding_is_the_exit_code() -> None:
     failed = PlanFinding(TARGET, None, FailoverdError("x", reason="y"))
-    blocked, pending, refused = found(OutcomeKind.LIMITED), found(OutcomeKind.WRITE), found(OutcomeKind.REFUSE)
-    still = [found(OutcomeKind.IN_SYNC), found(OutcomeKind.HOLD), found(OutcomeKind.DRIFT)]
-    assert exit_code_of(still) is Exit.FINE
-    assert exit_code_of([*still, pending]) is Exit.PENDING
+    fine, blocked, pending = found(OutcomeKind.IN_SYNC), found(OutcomeKind.LIMITED), found(OutcomeKind.WRITE)
+    assert exit_code_of([fine, pending]) is Exit.PENDING
     assert exit_code_of([pending, blocked]) is Exit.LIMITED
     assert exit_code_of([failed, blocked, pending]) is Exit.FAILED
-    assert exit_code_of([refused, blocked, pending]) is Exit.FAILED
 
 
 def test_the_most_serious_attempt_is_the_exit_code() -> None:
     fine, blocked = Attempt(some_plan(), None), Attempt(some_plan(), held())
-    failed = Attempt(some_plan(), FailoverdError("x", reason="y"))
-    assert exit_code([fine]) is Exit.FINE
+    failed, in_place = Attempt(some_plan(), FailoverdError("x", reason="y")), Attempt(some_plan(), InSync(TARGET, 2))
+    assert exit_code([fine, in_place]) is Exit.FINE
     assert exit_code([fine, blocked]) is Exit.LIMITED
     assert exit_code([fine, blocked, failed]) is Exit.FAILED

@@ -15,7 +15,8 @@ from typing import Final
 import typer
 
 from failoverd.app import kinds, opened, read_config, steady_clock
-from failoverd.cli.benchmarking import page, plain, saving, table
+from failoverd.cli import saving
+from failoverd.cli.benchmarking import page, plain, table
 from failoverd.cli.benchmarking.plan import BenchmarkPlan, announce, make_plan
 from failoverd.cli.benchmarking.running import MOST_IN_FLIGHT, Run, Runner
 from failoverd.cli.benchmarking.statistics import Report, report
@@ -52,7 +53,7 @@ def benchmark(config: Path, output: Output, wish: Wish, html: Path | None) -> Ex
         read = read_config(config)
         plan = _plan(read, wish)
         if html is not None:
-            saving.try_place(html)
+            saving.try_place(html, "page")
         _say(announce(plan))
         if not _allowed(yes=wish.yes):
             return Exit.USAGE
@@ -60,7 +61,7 @@ def benchmark(config: Path, output: Output, wish: Wish, html: Path | None) -> Ex
         found = asyncio.run(_measure(plan, read.journal if plan.tokens else None))
         try:
             if html is not None:
-                saving.save(html, page.page(found, _command(), began))
+                saving.save(html, page.page(found, _command(), began), "page")
         finally:  # one of the two may fail: the other is what is left of a benchmark that cost an hour, or tokens
             _show(found, output)
     return Exit.INTERRUPTED if found.run.interrupted else Exit.FINE

@@ -24,9 +24,11 @@ from failoverd.cli.probing.probe_rounds import (
 )
 from failoverd.cli.probing.probe_targets import planned_probes
 from failoverd.cli.probing.url_target import is_url, url_probe, without_secrets
+from failoverd.cli.progress import progress
 from failoverd.cli.screen import say
 from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError
+from failoverd.operations.session import Stage, Waiting
 from failoverd.settings import parse_duration
 
 console = Screen(highlight=False)
@@ -117,7 +119,9 @@ async def _take(
     while len(rounds) < asked.count:
         await asyncio.sleep(max(0.0, due - clock()))
         due = max(due, clock()) + asked.every
-        rounds.append(await probe_all(probes, probers))
+        with progress(notes) as waits:
+            waits(Waiting(Stage.PROBING, 0, len(probes), max(probe.check.timeout for probe in probes)))
+            rounds.append(await probe_all(probes, probers))
         if screen is not None:
             _show(screen, rounds[-1], f"round {len(rounds)} of {asked.count}" if asked.count > 1 else "")
     return rounds

@@ -94,18 +94,22 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
-    """Changes that other writers of ours made count like our own: the limits are the record's, not the writer's."""
+    """Changes that other writers of ours made count like our own: the limits are the record's, not the writer's.
+
+    The types of a name share a marker. A change of another type that is in doubt is that type's to count: as its own
+    when it finds it in place, and otherwise as somebody else's, as it is done here with the doubts of this one.
+    """
     marker = case.observed.marker
     if marker is None or marker.owner != case.estate.owner or marker.generation <= memory.generation:
         return memory
-    known = max(memory.generation, case.state.generation_of(memory.target))
-    ours = {change.generation for change in memory.changes}
-    unknown = [
-        generation
-        for generation in range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1)
-        if known and generation not in ours
-    ]
-    changes = tuple(PastChange.of_others(each, case.now) for each in unknown)
+    others = case.state.other_types(memory.target)
+    known = max((memory.generation, *(other.generation for other in others)))
+    lapsed = {plan.generation for plan in case.state.of(memory.target).doubts if plan.generation > memory.generation}
+    settled = {change.generation for each in (memory, *others) for change in each.changes}
+    settled |= {plan.generation for other in others for plan in other.doubts}
+    unknown = {*range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1), *lapsed} - settled
+    counted = sorted(generation for generation in unknown if known and generation <= marker.generation)
+    changes = tuple(PastChange.of_others(generation, case.now) for generation in counted)
     return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
 
 

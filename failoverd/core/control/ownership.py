@@ -51,12 +51,17 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
 
 
 def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-           revision: str) -> Plan | Refused:  # fmt: skip
-    """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are."""
+           revision: str) -> Plan | InSync | Refused:  # fmt: skip
+    """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are.
+
+    A record that no marker of ours speaks of is nobody's already.
+    """
     refused = refusal(observed, owner)
+    target, marker = observed.target, observed.marker
+    if refused is not None and refused.reason is RefusalReason.NO_MARKER:
+        return InSync(target, 0)
     if refused is not None:
         return refused
-    target, marker = observed.target, observed.marker
     if observed.records is None or marker is None:
         return Refused(
             target,
@@ -114,7 +119,7 @@ def disowned(
         region_of=policy.region_of(observed.target.key.type),
         revision=policy.source.revision,
     )
-    return _outcome(policy, state, decision, found)
+    return found if isinstance(found, InSync) else _outcome(policy, state, decision, found)
 
 
 def _by_hand(observed: Observed, code: ReasonCode, words: str, now: float) -> Decision:

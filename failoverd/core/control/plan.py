@@ -70,6 +70,20 @@ class Plan:
         """The shares that failoverd itself had published before: what limits are counted from."""
         return self.shares_before if self.baseline is None else self.baseline
 
+    def stands_in(self, observed: Observed) -> bool:
+        """Whether what the plan writes is what stands there, also where another type of the name was written since.
+
+        The types of a name share a marker, so its generation grows with the writes of each.
+        """
+        if observed.records != self.after:
+            return False
+        if observed.marker_text == self.marker_text:
+            return True
+        mine, theirs, kind = self.marker, observed.marker, self.target.key.type
+        if theirs is None or not mine.types or (theirs.owner, theirs.policy) != (mine.owner, mine.policy):
+            return False
+        return theirs.generation > mine.generation and (kind in theirs.types) == (kind in mine.types)
+
     def undone(self) -> "Plan | None":
         """The plan that would put the earlier answers back, or None when there were none."""
         if self.before.records is None or not self.before.records.serving or self.marker_text is None:

@@ -66,12 +66,16 @@ def fenced(state: PolicyState, plan: Plan) -> PolicyState:
 
 
 def found_in_place(memory: TargetMemory, observed: Observed, now: float) -> tuple[TargetMemory, Plan | None]:
-    """A plan of which nobody knew how it went, and which stands there: it was applied, whatever its answer became."""
+    """A plan of which nobody knew how it went, and which stands there: it was applied, whatever its answer became.
+
+    Another type of the name may have been written since. What leaves the answers as they are is told by its marker.
+    """
     marker = observed.marker
     if marker is None or observed.records is None:
         return memory, None
     for doubt in memory.doubts:
-        if doubt.marker == marker and doubt.after == observed.records:
+        changes_answers = doubt.after != doubt.before.records
+        if (doubt.marker == marker or changes_answers) and doubt.stands_in(observed):
             return settled_as_applied(memory, doubt, now), doubt
     return replace(memory, doubts=overtaken(memory.doubts, marker.generation)), None
 

@@ -149,13 +149,10 @@ class PolicyState:
     def regions(self, record_type: RecordType) -> Mapping[str, RegionHealth]:
         return self.verdicts.get(record_type, {})
 
-    def generation_of(self, target: Target) -> int:
-        """The highest generation of a name that this policy knows of, whichever type it was written for."""
-        name = (target.provider, target.zone, target.key.name)
-        return max(
-            (each.generation for each in self.targets.values() if _name(each.target) == name),
-            default=0,
-        )
+    def other_types(self, target: Target) -> tuple[TargetMemory, ...]:
+        """What is known of the other types of a target's name, which share its marker."""
+        name, key = _name(target), key_of(target)
+        return tuple(each for other, each in self.targets.items() if other != key and _name(each.target) == name)
 
 
 def key_of(target: Target) -> str:

@@ -283,10 +283,36 @@ def test_a_plan_that_was_tampered_with_in_its_types_does_not_load() -> None:
         load(Plan, text)
 
 
+# -- beside other types of the name ------------------------------------------------------------------------------------
+
+
+def marked(generation: int, *types: RecordType, owner: str = OWNER, policy: str = TARGET.policy) -> Observed:
+    marker = Marker(owner, policy, generation, types)
+    return Observed(TARGET, MOVED, marker, marker.to_text())
+
+
+@pytest.mark.parametrize(
+    ("seen", "stands"),
+    [
+        (marked(8, RecordType.A), True),
+        (marked(9, RecordType.A, RecordType.AAAA), True),
+        (marked(7, RecordType.A), False),
+        (marked(9, RecordType.AAAA), False),
+        (marked(9, RecordType.A, owner="rival"), False),
+        (marked(9, RecordType.A, policy="web"), False),
+        (replace(marked(9, RecordType.A), records=NORMAL), False),
+        (Observed(TARGET, MOVED), False),
+    ],
+    ids=["as written", "and another type", "older", "given up", "a rival", "another policy", "replaced", "no marker"],
+)
+def test_what_was_written_stands_until_it_is_replaced_or_given_up(seen: Observed, stands: bool) -> None:
+    assert changed(observed(NORMAL)).stands_in(seen) is stands
+
+
 # -- giving a name back ------------------------------------------------------------------------------------------------
 
 
-def given_back(seen: Observed) -> Plan | Refused:
+def given_back(seen: Observed) -> Plan | InSync | Refused:
     region_of = PAIR.region_of(KEY.type)
     found = decision({}, seen.records)
     return disown(seen, found, plan_id="chg-1", owner=OWNER, region_of=region_of, revision="r1")
@@ -310,7 +336,12 @@ def test_giving_one_type_back_leaves_the_marker_to_the_other() -> None:
     assert plan.marker == Marker(OWNER, TARGET.policy, 8, (RecordType.AAAA,))
 
 
-@pytest.mark.parametrize("seen", [observed(NORMAL, generation=None), observed(None), observed(NORMAL, owner="rival")])
+@pytest.mark.parametrize("seen", [observed(NORMAL, generation=None), observed(NORMAL, types=(RecordType.AAAA,))])
+def test_what_no_marker_of_ours_speaks_of_was_given_back_already(seen: Observed) -> None:
+    assert given_back(seen) == InSync(TARGET, 0)
+
+
+@pytest.mark.parametrize("seen", [observed(None), observed(NORMAL, owner="rival")])
 def test_what_is_not_ours_cannot_be_given_back(seen: Observed) -> None:
     assert isinstance(given_back(seen), Refused)
 

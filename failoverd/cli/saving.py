@@ -1,4 +1,7 @@
-"""Where the page goes: tried before anything is sent, and written beside what is there until it is whole."""
+"""Where what a verb writes goes: tried before what takes time, and written beside what is there until it is whole.
+
+`what` it is goes into the words, and into the reason when it cannot be written: `plan_unwritable`.
+"""
 
 import errno
 import os
@@ -14,22 +17,22 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def try_place(html: Path) -> None:
-    """Raises FailoverdError when the page could not be written there; what is there stays as it is."""
-    with _explained(html):
-        target = _target(html)
+def try_place(path: Path, what: str) -> None:
+    """Raises FailoverdError when the file could not be written there; what is there stays as it is."""
+    with _explained(path, what):
+        target = _target(path)
         beside = _beside(target)
         os.close(os.open(beside, _NEW, 0o666))
         beside.unlink()
 
 
-def save(html: Path, text: str) -> None:
-    """The whole page or nothing: it replaces an old one only when it is on the disk.
+def save(path: Path, text: str, what: str) -> None:
+    """The whole file or nothing: it replaces an old one only when it is on the disk.
 
     Raises FailoverdError.
     """
-    with _explained(html):
-        target = _target(html)
+    with _explained(path, what):
+        target = _target(path)
         beside = _beside(target)
         try:
             _write(beside, text, like=target)
@@ -39,13 +42,13 @@ def save(html: Path, text: str) -> None:
             raise
 
 
-def _target(html: Path) -> Path:
+def _target(path: Path) -> Path:
     """The file itself, should the name be a link's: the link stays."""
-    target = Path(os.path.realpath(html))  # as Path.resolve(), which raises RuntimeError when links go round
+    target = Path(os.path.realpath(path))  # as Path.resolve(), which raises RuntimeError when links go round
     if not target.exists():
         return target
     if not target.is_file():
-        raise _unwritable(html, "it is not a file")
+        raise IsADirectoryError(errno.EISDIR, "it is not a file")
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return target
@@ -56,7 +59,7 @@ def _beside(target: Path) -> Path:
 
 
 def _write(path: Path, text: str, *, like: Path) -> None:
-    """With the mode of the old page, if there is one: who may read it stays the same."""
+    """With the mode of the old file, if there is one: who may read it stays the same."""
     with open(os.open(path, _NEW, 0o666), "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor has no path
         if like.exists():
             os.fchmod(file.fileno(), like.stat().st_mode & 0o777)
@@ -66,17 +69,13 @@ def _write(path: Path, text: str, *, like: Path) -> None:
 
 
 @contextmanager
-def _explained(html: Path) -> Iterator[None]:
+def _explained(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unwritable(html, error.strerror or str(error), full=error.errno in _FULL) from error
-
-
-def _unwritable(html: Path, why: str, *, full: bool = False) -> FailoverdError:
-    remedy = "name a file in a directory that exists and that you may write"
-    return FailoverdError(
-        f"the page cannot be written to {html}: {why}",
-        reason="page_unwritable",
-        remedy=f"free space there, or {remedy}" if full else remedy,
-    )
+        remedy = "name a file in a directory that exists and that you may write"
+        raise FailoverdError(
+            f"the {what} cannot be written to {path}: {error.strerror or error}",
+            reason=f"{what}_unwritable",
+            remedy=f"free space there, or {remedy}" if error.errno in _FULL else remedy,
+        ) from error

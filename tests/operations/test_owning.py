@@ -1,0 +1,98 @@
+"""Taking a record over, and giving it back, while somebody else writes: what counts is whose it is in the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from support.fakes import Fault, Moment
+from support.sessions import AZURE6, OCI6, QUICK, Desk, both_types
+from support.stage import AZURE, OCI, policy, target
+
+from failoverd.cli.planning import owned
+from failoverd.core.control.plan import InSync, Plan
+from failoverd.core.errors import FailoverdError, Fenced
+from failoverd.core.records import Policy
+from failoverd.operations.owning import Owned, adopt_record, disown_record
+
+ONE, BOTH = policy(health=QUICK), both_types()
+AT = target(ONE)
+NAME = AT.key.name
+
+
+def found(of: Policy = ONE) -> Desk:
+    """A record that somebody made by hand."""
+    desk = Desk(of)
+    desk.zonefile.put(AT, {AZURE: 1, OCI: 1})
+    return desk
+
+
+async def adopt(desk: Desk) -> list[Owned]:
+    return await adopt_record(desk.session(), desk.policies["api"], NAME)
+
+
+async def disown(desk: Desk) -> list[Owned]:
+    return await disown_record(desk.session(), "api", NAME)
+
+
+async def test_a_daemon_that_steers_the_record_as_soon_as_it_is_adopted_is_no_failure() -> None:
+    desk = found()
+    written, gate = asyncio.Event(), asyncio.Event()
+    desk.dns.on_apply.append(Fault(Moment.AFTER, hold=gate))
+    desk.dns.audit = lambda _, __: written.set()
+    adopting = asyncio.create_task(adopt(desk))
+    await written.wait()
+    daemon = Desk(ONE, journal=desk.journal, zonefile=desk.zonefile)
+    await daemon.settled()
+    gate.set()
+    (done,) = await adopting
+    assert isinstance(done.result, Plan)
+    assert owned(done).startswith("adopted, generation 1; ")
+    assert owned(done).endswith("generation 2 of prod/api had replaced it when it was read back")
+
+
+async def test_who_adopts_second_finds_it_owned() -> None:
+    desk = found()
+    done = [each for (each,) in await asyncio.gather(adopt(desk), adopt(desk))]
+    assert sorted(isinstance(each.result, InSync) for each in done) == [False, True]
+    assert desk.generation() == 1
+
+
+async def test_an_edit_between_reading_and_adopting_is_read_again() -> None:
+    desk = found()
+    desk.dns.on_apply.append(Fault(error=Fenced("somebody edited it", reason="prerequisite_failed")))
+    (done,) = await adopt(desk)
+    assert owned(done).startswith("adopted, generation 1; ")
+
+
+async def test_a_provider_that_fences_for_ever_is_not_asked_for_ever() -> None:
+    desk = found()
+    desk.dns.readonly = Fenced("it says so", reason="prerequisite_failed")
+    (done,) = await adopt(desk)
+    assert owned(done).startswith("failed: it says so (prerequisite_failed)")
+
+
+async def test_who_gives_it_back_second_finds_it_given_back() -> None:
+    desk = found()
+    await adopt(desk)
+    done = [each for (each,) in await asyncio.gather(disown(desk), disown(desk))]
+    assert sorted(isinstance(each.result, InSync) for each in done) == [False, True]
+    (again,) = await disown(desk)
+    assert owned(again) == "was given back already: no marker speaks of it"
+    assert desk.generation() == 0
+
+
+async def test_a_type_of_a_name_that_was_given_back_is_given_back_although_the_other_has_a_marker() -> None:
+    desk = found(BOTH)
+    desk.zonefile.put(target(BOTH, 1), {AZURE6: 1, OCI6: 1})
+    await adopt(desk)
+    assert [each.result.__class__ for each in await adopt(desk)] == [InSync, InSync]
+    assert [each.result.__class__ for each in await disown(desk)] == [Plan, Plan]
+
+
+@pytest.mark.parametrize("verb", [adopt, disown])
+async def test_what_belongs_to_somebody_else_is_still_refused(verb: Callable[[Desk], Awaitable[list[Owned]]]) -> None:
+    desk = found()
+    desk.zonefile.mark(AT, "v=1 owner=staging policy=api gen=3 types=A")
+    (done,) = await verb(desk)
+    assert isinstance(done.result, FailoverdError)
+    assert done.result.reason == "other_owner"
