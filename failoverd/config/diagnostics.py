@@ -108,6 +108,7 @@ class Code(StrEnum):
     IDLE_DEPENDENCY = "FD406", "no region depends on a dependency"
     SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
     UNHEEDED = "FD408", "a check asks for less traffic, and a region that is DEGRADED keeps all of its own"
+    SHARE_ROUNDED = "FD409", "a provider's weights cannot say a share to within a tenth of it"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -23,6 +23,9 @@ WHOLE = 10_000
 ROUNDING = 3
 """Basis points by which a share may differ that was rounded for its region, for its answer, and when it was read."""
 
+_COARSEST = 255
+"""The smallest full scale that weights were ever rounded to: that of Route 53 and of OCI's steering policies."""
+
 MARKER_LABEL = "_failoverd"
 """The label below which the ownership marker of a name stands (a TXT record)."""
 
@@ -111,14 +114,30 @@ class RecordSet:
     def says(self, wanted: Self) -> bool:
         """Whether this set, as it stands, gives each answer the share that `wanted` gives it, but for rounding.
 
-        A person may have written 3 to 1 where failoverd would write 255 to 85: there is nothing to correct.
+        A person may have written 6 to 2 where failoverd would write 3 to 1: there is nothing to correct. Nor is there
+        where an earlier version rounded down: no start of a newer one is a reason to write every record anew. But what
+        that made wrong by more than a tenth of a share is worth a change.
         """
         if self == wanted:
             return True
         if (self.key, self.ttl) != (wanted.key, wanted.ttl):
             return False
         mine, theirs = self._split(), wanted._split()
-        return mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
+        if mine.keys() != theirs.keys():
+            return False
+        off = {value: abs(mine[value] - theirs[value]) for value in mine}
+        if all(each <= ROUNDING for each in off.values()):
+            return True
+        return all(each * 10 <= theirs[value] for value, each in off.items()) and self._rounds_down(wanted)
+
+    def _rounds_down(self, wanted: Self) -> bool:
+        """Whether these are the weights of `wanted` on a provider's full scale, each cut off to a whole number."""
+        mine = {answer.value: answer.weight for answer in self.serving}
+        theirs = {answer.value: answer.weight for answer in wanted.serving}
+        full, heaviest = max(mine.values()), max(theirs.values())
+        return full >= _COARSEST and all(
+            weight == max(1, theirs[value] * full // heaviest) for value, weight in mine.items()
+        )
 
     def _split(self) -> dict[str, int]:
         return apportion({answer.value: answer.weight for answer in self.serving}, WHOLE)

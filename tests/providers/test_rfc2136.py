@@ -606,7 +606,7 @@ async def test_heavy_srv_weights_are_scaled_into_sixteen_bits_and_none_is_lost(
     key = target(name, SRV).key
     async with open_rfc2136(rfc2136_settings(bind_server)) as provider:
         scaled = provider.normalise(RecordSet.of(key, 30, {"a.test:1": 1_000_000, "b.test:1": 500_000, "c.test:1": 1}))
-        assert [answer.weight for answer in scaled.answers] == [65_535, 32_767, 1]
+        assert [answer.weight for answer in scaled.answers] == [65_535, 32_768, 1]
         assert provider.normalise(scaled) == scaled
         small = RecordSet.of(key, 30, {"a.test:1": WHOLE - 1, "b.test:1": 1})
         assert provider.normalise(small) == small

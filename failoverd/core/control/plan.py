@@ -207,7 +207,12 @@ def diff(
     target, marker = observed.target, observed.marker
     if marker is not None and last_good is not None and marker.generation < last_good.generation:
         return _stale(target, marker.generation, last_good.generation)
-    accepted = last_good is not None and last_good.overruled == desired and last_good.records == observed.records
+    accepted = (
+        last_good is not None
+        and last_good.overruled is not None
+        and last_good.overruled.says(desired)
+        and last_good.records == observed.records
+    )
     if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
         return InSync(target, marker.generation, desired if observed.records != desired else None)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
