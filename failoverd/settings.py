@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from failoverd.core.addresses import unreachable
 from failoverd.core.records import Capabilities
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -86,9 +87,22 @@ class ServerAddress:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+def parse_reachable(value: str) -> str:
+    """An address, as `parse_address` gives it, at which somebody can be."""
+    address = parse_address(value)
+    why = unreachable(ip_address(address))
+    if why:
+        raise ValueError(f"{value[:80]!r} cannot be reached: it is {why}")
+    return address
+
+
 def parse_server(value: object) -> object:
     """A `ServerAddress` for a text; anything else is left to the type to refuse."""
-    return ServerAddress.parse(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    server = ServerAddress.parse(value)
+    parse_reachable(server.address)
+    return server
 
 
 def parse_nameservers(value: object) -> object:
@@ -111,7 +125,7 @@ FilePath = Annotated[Path, Field(strict=False), AfterValidator(expand_home)]
 """A file of the daemon's machine; `~` is the home of its user."""
 
 DnsName = Annotated[str, AfterValidator(parse_name)]
-Address = Annotated[str, AfterValidator(parse_address)]
+Address = Annotated[str, AfterValidator(parse_reachable)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _SERVER_SCHEMA = {"type": "string", "examples": ["192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"]}

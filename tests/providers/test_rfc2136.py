@@ -35,6 +35,7 @@ from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.rdata import absolute, encode
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136 import Rfc2136
+from failoverd.settings import ServerAddress
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 EAST, WEST, NORTH = VALUES[A]
@@ -469,7 +470,8 @@ async def test_a_server_that_closes_before_it_answers_is_transient(bind_server: 
 
 async def test_an_address_without_a_route_is_unreachable(bind_server: DnsServer, name: str) -> None:
     plan = await a_plan(bind_server, target(name), EAST)
-    async with open_rfc2136(rfc2136_settings(bind_server, address="fe80::1")) as provider:
+    nowhere = {"server": ServerAddress("fe80::1")}  # which a file may not say
+    async with open_rfc2136(rfc2136_settings(bind_server).model_copy(update=nowhere)) as provider:
         reading, _ = await failures(provider, plan)
     assert isinstance(reading, Transient)
     assert reading.reason in {"unreachable", "network_error"}
