@@ -15,6 +15,7 @@ from math import lcm
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from failoverd.core.names import marker_name
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 
 WHOLE = 10_000
@@ -25,9 +26,6 @@ ROUNDING = 3
 
 _COARSEST = 255
 """The smallest full scale that weights were ever rounded to: that of Route 53 and of OCI's steering policies."""
-
-MARKER_LABEL = "_failoverd"
-"""The label below which the ownership marker of a name stands (a TXT record)."""
 
 _MAX_DIGITS = 18
 """Digits of a generation that is still believed: it fits into 64 bits, and nobody ever counted that far."""
@@ -53,7 +51,7 @@ class RecordKey:
 
     @property
     def marker_name(self) -> str:
-        return f"{MARKER_LABEL}.{self.name}"
+        return marker_name(self.name)
 
     def __str__(self) -> str:
         return f"{self.name} {self.type}"
@@ -269,7 +267,7 @@ class Capabilities:
     value at a time (a CNAME in plain DNS), so they can fail over but not split. `max_answers` is how many values one
     record set may hold, or None where there is no limit worth a word. `aliases`: an A or AAAA record may answer with a
     load balancer of the same cloud, by its name and hosted zone. `creates`: a name that does not exist can be created.
-    `one_ttl`: record types of a name that have one TTL together.
+    `one_ttl`: record types of a name that have one TTL together. `wildcards`: a record may stand at `*.example.com`.
     """
 
     weights: Mapping[RecordType, Weights]
@@ -282,6 +280,7 @@ class Capabilities:
     aliases: bool = False
     creates: bool = True
     one_ttl: frozenset[RecordType] = frozenset()
+    wildcards: bool = True
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------

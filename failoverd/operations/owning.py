@@ -11,6 +11,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
 from failoverd.operations.session import Session, actor, unknown
+from failoverd.settings import parse_record_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,11 @@ def _targets(policy: Policy, name: str) -> list[Target]:
 
 
 def _plain(name: str) -> str:
-    """A name as people write it, as failoverd keeps it."""
-    return name.lower().removesuffix(".")
+    """A name as people write it, as failoverd keeps it; what is no name stays as it is, and is no record's."""
+    try:
+        return parse_record_name(name)
+    except ValueError:
+        return name
 
 
 async def _own(session: Session, policy: Policy, target: Target, make: _Make) -> Owned:

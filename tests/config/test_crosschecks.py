@@ -431,6 +431,58 @@ def test_a_provider_without_weights_and_a_policy_that_asks_for_none_have_no_shar
     assert folder.only(f"{small}weights: membership\n") == []
 
 
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_may_be_a_wildcard_and_its_name_in_any_letters(folder: Folder) -> None:
+    text = CNAME.replace("www.example.com", '"*.Bücher.example.com"').replace("east.cdn.example.org", "öst.example.org")
+    assert folder.only(text) == []
+    (policy,) = folder.running.values()
+    assert policy.records[0].key.name == "*.xn--bcher-kva.example.com"
+    assert policy.records[0].targets[0].zone == "example.com"
+    assert policy.regions[0].endpoints[0].address == "xn--st-eka.example.org"
+
+
+def test_a_zone_may_be_written_in_any_letters(folder: Folder) -> None:
+    path = folder.root / "failoverd.yaml"
+    path.write_text(path.read_text().replace("eu.example.com", "bücher.example"))
+    assert folder.only(CNAME.replace("www.example.com", "www.bücher.example")) == []
+    (policy,) = folder.running.values()
+    assert policy.records[0].targets[0].zone == "xn--bcher-kva.example"
+
+
+def test_what_is_wrong_with_a_name_is_told_in_its_own_letters_too(folder: Folder) -> None:
+    (wrong,) = folder.only(CNAME.replace("www.example.com", "bücher.example.net"))
+    assert wrong.code == "FD303"
+    assert "FD303: bücher.example.net (xn--bcher-kva.example.net) is in no zone of provider bind" in wrong.render()
+
+
+def test_a_provider_without_wildcards_is_told_with_what_to_do(folder: Folder) -> None:
+    (wrong,) = folder.only(policy(record='"*.example.net"'))
+    assert (wrong.code, wrong.is_error, wrong.line) == ("FD323", True, 4)
+    assert wrong.message == "provider cloud (weighted) cannot manage *.example.net: it takes no wildcards"
+    assert wrong.hint == "write the names out, or choose another provider for the record"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ('"a.*.example.com"', "FD204", "an asterisk is the whole first label"),
+        ("_wildcard.example.com", "FD204", "the marker of a wildcard stands below _wildcard"),
+        ("*.example.com", "FD108", 'put quotes around the name of a wildcard: "*.example.com"'),
+    ],
+)
+def test_a_name_that_is_no_wildcard_or_not_written_as_one_says_how(
+    folder: Folder, name: str, code: str, words: str
+) -> None:
+    (found,) = (wrong for wrong in folder.only(CNAME.replace("www.example.com", name)) if wrong.code == code)
+    assert words in found.render()
+
+
+def test_an_endpoint_is_no_wildcard(folder: Folder) -> None:
+    assert told(folder.only(CNAME.replace("east.cdn.example.org", '"*.example.org"'))) == [("7:35", "FD204")]
+
+
 def sentinels(folder: Folder, text: str) -> Loaded:
     path = folder.root / "failoverd.yaml"
     path.write_text(path.read_text() + text)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
+from failoverd.core.names import quoted
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
@@ -173,7 +174,8 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             target,
             RefusalReason.NO_MARKER,
             f"{target.key} exists and carries no marker of failoverd",
-            f"check that nothing else manages it, then run: failoverctl adopt {target.policy} {target.key.name}",
+            "check that nothing else manages it, then run: "
+            f"failoverctl adopt {target.policy} {quoted(target.key.name)}",
         )
     return None
 
@@ -264,7 +266,7 @@ def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | Non
         target,
         RefusalReason.MARKER_LOST,
         f"the marker of {target.key.name} is gone; the answers are those that failoverd left there",
-        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {target.key.name}; "
+        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {quoted(target.key.name)}; "
         "otherwise remove the record from the policy",
     )
 

@@ -23,8 +23,8 @@ from dns.rdtypes.ANY.TXT import TXT
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
+from failoverd.core.names import MARKER_LABEL, quoted
 from failoverd.core.records import (
-    MARKER_LABEL,
     Capabilities,
     Fence,
     Marker,
@@ -80,7 +80,7 @@ class _Embedded:
             *(f"#   {text}" for text in wanted.texts()),
             "# What it answers now, weights first, and why:",
             f"dig @{host} -p {port} +tcp +short TXT {weights_name(name)}",
-            f"dig @{host} -p {port} {plan.target.key.type} {name}",
+            f"dig @{host} -p {port} {plan.target.key.type} {quoted(name)}",
             f"failoverctl why {plan.target.policy}",
         ]
         return "\n".join(lines)
