@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from failoverd.core.addresses import unreachable
+from failoverd.core.names import in_dns, without_wildcard
 from failoverd.core.records import Capabilities
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -35,12 +37,26 @@ def parse_duration(value: object) -> float:
 
 
 def parse_name(value: str) -> str:
-    """A DNS name in the form that failoverd keeps: lower-case, absolute, without the trailing dot (RFC 1035, 2.3.1)."""
-    name = value.removesuffix(".").lower()
+    """A DNS name in the form that failoverd keeps: lower-case, absolute, without the trailing dot (RFC 1035, 2.3.1).
+
+    One that is written in other letters becomes what DNS holds for it.
+    """
+    try:
+        name = in_dns(value[: _MAX_NAME + 1]).removesuffix(".").lower()
+    except ValueError as error:
+        raise ValueError(f"{value[:80]!r} is not a host name: {error}") from None
     labels = name.split(".")
-    if len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(value) > _MAX_NAME + 1 or len(name) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(f"{value[:80]!r} is not a host name")
     return name
+
+
+def parse_record_name(value: str) -> str:
+    """A name that a record may stand at: `parse_name`, or that of a wildcard, `*.example.com` (RFC 4592)."""
+    asterisk, rest = without_wildcard(value)
+    if "*" in rest:
+        raise ValueError(f'{value[:80]!r} is no wildcard: an asterisk is the whole first label, as in "*.example.com"')
+    return asterisk + parse_name(rest)
 
 
 def expand_home(path: Path) -> Path:
@@ -86,9 +102,22 @@ class ServerAddress:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+def parse_reachable(value: str) -> str:
+    """An address, as `parse_address` gives it, at which somebody can be."""
+    address = parse_address(value)
+    why = unreachable(ip_address(address))
+    if why:
+        raise ValueError(f"{value[:80]!r} cannot be reached: it is {why}")
+    return address
+
+
 def parse_server(value: object) -> object:
     """A `ServerAddress` for a text; anything else is left to the type to refuse."""
-    return ServerAddress.parse(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    server = ServerAddress.parse(value)
+    parse_reachable(server.address)
+    return server
 
 
 def parse_nameservers(value: object) -> object:
@@ -111,7 +140,7 @@ FilePath = Annotated[Path, Field(strict=False), AfterValidator(expand_home)]
 """A file of the daemon's machine; `~` is the home of its user."""
 
 DnsName = Annotated[str, AfterValidator(parse_name)]
-Address = Annotated[str, AfterValidator(parse_address)]
+Address = Annotated[str, AfterValidator(parse_reachable)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _SERVER_SCHEMA = {"type": "string", "examples": ["192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53"]}

@@ -16,6 +16,7 @@ from failoverd.cli.options import Exit
 from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError, classified
+from failoverd.core.names import both_ways
 
 UNSOUND: Final = "some files do not load; failoverctl check says why"
 
@@ -114,6 +115,6 @@ def note(words: str) -> None:
 
 
 def _tell(known: FailoverdError) -> None:
-    sys.stderr.write(shown(f"failed: {known.detail} ({known.reason})\n", lines=True))
+    sys.stderr.write(shown(both_ways(f"failed: {known.detail} ({known.reason})\n"), lines=True))
     if known.remedy:
         sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))

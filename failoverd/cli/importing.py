@@ -12,6 +12,7 @@ from failoverd.config.drafts import ProviderEntry, draft_of
 from failoverd.config.loader import load_inventory
 from failoverd.config.values import say_duration
 from failoverd.core.errors import ConfigError
+from failoverd.core.names import quoted
 from failoverd.core.records import (
     WHOLE,
     AliasTarget,
@@ -173,7 +174,7 @@ def _lines(
     yield "# yaml-language-server: $schema=policy.schema.json"
     yield f"# What stands at {key}, as {entry.name} said it. As long as every region is well, it stays exactly so."
     if observed.marker is None:
-        yield f"# Nothing is written before: failoverctl adopt {policy} {key.name}"
+        yield f"# Nothing is written before: failoverctl adopt {policy} {quoted(key.name)}"
     yield "version: 1"
     yield f"policy: {policy}"
     yield "records:"

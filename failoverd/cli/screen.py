@@ -7,6 +7,7 @@ from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.text import Text
 
+from failoverd.core.names import both_ways
 from failoverd.foreign import shown
 
 __all__ = ["Page", "Part", "joined", "say", "say_block", "shown", "shown_json"]
@@ -35,10 +36,10 @@ class Page:
     def say(self, *parts: Part) -> None:
         for part in parts:
             if isinstance(part, str):
-                self._plain.append(shown(part))
+                self._plain.append(_in_words(part))
             else:
                 self._flush()
-                self._segments.append(Segment(shown(part[0]), Style.parse(part[1])))
+                self._segments.append(Segment(_in_words(part[0]), Style.parse(part[1])))
         self._plain.append("\n")
 
     def say_block(self, text: str) -> None:
@@ -56,7 +57,14 @@ class Page:
 
 def joined(*parts: Part) -> Text:
     """The parts as one text for rich: nothing in them is markup."""
-    return Text.assemble(*(shown(part) if isinstance(part, str) else (shown(part[0]), part[1]) for part in parts))
+    return Text.assemble(
+        *(_in_words(part) if isinstance(part, str) else (_in_words(part[0]), part[1]) for part in parts)
+    )
+
+
+def _in_words(text: str) -> str:
+    """What is said to a person, who reads a name in its own letters. Commands and files keep what DNS holds."""
+    return shown(both_ways(text))
 
 
 def shown_json(text: str) -> str:

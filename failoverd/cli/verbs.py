@@ -18,6 +18,7 @@ from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
 from failoverd.core.errors import ConfigError, FailoverdError
+from failoverd.core.names import quoted
 from failoverd.core.records import RecordType
 from failoverd.files import read_regular
 from failoverd.operations.owning import Owned, adopt_record, disown_record
@@ -32,7 +33,7 @@ from failoverd.operations.planning import (
 )
 from failoverd.operations.session import Session, actor, unknown
 from failoverd.ports import Access
-from failoverd.settings import parse_name
+from failoverd.settings import parse_name, parse_record_name
 
 console = Screen(highlight=False)
 
@@ -182,7 +183,7 @@ def import_record(
         provider, zone, name = place
         kind = RecordType(record_type) if record_type is not None else None
         answers = _regions_by_answer(regions)
-        wanted = importing.Wanted(provider, _name(zone), _name(name), kind, policy, answers, port)
+        wanted = importing.Wanted(provider, _name(zone), _record_name(name), kind, policy, answers, port)
         imported = asyncio.run(_import(config, wanted))
         if out is not None:
             _write_new(out, imported.text)
@@ -201,11 +202,15 @@ async def _import(config: Path, wanted: importing.Wanted) -> importing.Imported:
             return await importing.import_record(at_work, wanted)
 
 
-def _name(text: str) -> str:
+def _name(text: str, parse: Callable[[str], str] = parse_name) -> str:
     try:
-        return parse_name(text)
+        return parse(text)
     except ValueError as error:
         raise ConfigError(str(error), reason="name_invalid") from error
+
+
+def _record_name(text: str) -> str:
+    return _name(text, parse_record_name)
 
 
 def _regions_by_answer(pairs: Sequence[str]) -> dict[str, str]:
@@ -248,5 +253,5 @@ def _say_next(config: Path, imported: importing.Imported, out: Path | None) -> N
             say(notes, f"  {region}: {{cloud: ...}}")
     if imported.owner:
         say(notes, f"the name is owned already: its marker says {imported.observed.marker_text}")
-    name = imported.observed.target.key.name
+    name = quoted(imported.observed.target.key.name)
     say(notes, f"then: failoverctl check -c {config}; failoverctl adopt {imported.policy} {name} -c {config}")

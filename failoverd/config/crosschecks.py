@@ -12,6 +12,7 @@ from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
+from failoverd.core.names import is_wildcard
 from failoverd.core.records import Dependency, RecordType, Steering, Weights
 
 
@@ -196,6 +197,10 @@ def _provider(
         lowest = say_duration(capabilities.min_ttl)
         message = f"provider {provider.name} takes no TTL lower than {lowest}"
         yield draft.document.diagnose(Code.TTL_TOO_LOW, ("records", index, "ttl"), message, f"write ttl: {lowest}")
+    if is_wildcard(record.name) and not capabilities.wildcards:
+        message = f"provider {provider.name} ({provider.kind.name}) cannot manage {record.name}: it takes no wildcards"
+        hint = "write the names out, or choose another provider for the record"
+        yield draft.document.diagnose(Code.NO_WILDCARD, ("records", index, "name"), message, hint)
     yield from _one_ttl(draft, record, provider, index)
     yield from _too_many(draft, record, provider, place)
     yield from _aliases(draft, record, provider)

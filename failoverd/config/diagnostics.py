@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Self
 
+from failoverd.core.names import both_ways
+
 _MAX_EXCERPT = 160
 _MAX_SHOWN = 60
 _MAX_KNOWN = 24
@@ -99,6 +101,7 @@ class Code(StrEnum):
     NO_ALIASES = "FD320", "a provider cannot answer with an alias"
     UNKNOWN_DEPENDENCY = "FD321", "a region depends on something that the policy does not have"
     NAME_CLASH = "FD322", "a dependency has the name of a check or a region, or is named twice"
+    NO_WILDCARD = "FD323", "a provider cannot manage a wildcard"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
@@ -108,6 +111,7 @@ class Code(StrEnum):
     IDLE_DEPENDENCY = "FD406", "no region depends on a dependency"
     SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
     UNHEEDED = "FD408", "a check asks for less traffic, and a region that is DEGRADED keeps all of its own"
+    SHARE_ROUNDED = "FD409", "a provider's weights cannot say a share to within a tenth of it"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"
@@ -151,7 +155,7 @@ class Diagnostic:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity} {self.code}: {self.message}"
+        return both_ways(f"{self.place}: {self.severity} {self.code}: {self.message}")
 
     def render(self) -> str:
         """The sentence, the line of the file with a caret below the place, and the hint."""
@@ -162,7 +166,7 @@ class Diagnostic:
             if self.column <= len(self.excerpt) + 1:
                 lines.append(f"{' ' * len(number)} | {' ' * (self.column - 1)}^")
         if self.hint:
-            lines.append(f"      = {self.hint}")
+            lines.append(f"      = {both_ways(self.hint)}")
         return "\n".join(lines)
 
     def plain(self) -> dict[str, str | int]:

@@ -25,6 +25,7 @@ from failoverd.config.losses import losses, unheeded
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
+from failoverd.config.rounding import rounding
 from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
@@ -429,7 +430,8 @@ def _judged(
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):
         policy = build(draft, inventory, providers, _source(draft, inventory))
-        diagnostics = in_order((*diagnostics, *losses(policy, document), *unheeded(policy, document)))
+        found = [*losses(policy, document), *unheeded(policy, document), *rounding(policy, providers, document)]
+        diagnostics = in_order((*diagnostics, *found))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))
     return _Judged(document.file, named if isinstance(named, str) else "", sound, diagnostics)

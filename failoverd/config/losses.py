@@ -83,15 +83,24 @@ def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]
 
 def _play(policy: Policy, record: RecordSpec, ill: Mapping[str, RegionState]) -> Outcome | None:
     """All is well and published; then these regions are ill. None when the record answers with none of them."""
-    target, estate = record.targets[0], Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is)
-    well = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, {})})
-    normal = evaluate(policy, well, Observed(target, None), estate, _NOW).plan
+    target, estate = record.targets[0], _estate(policy)
+    normal = when_all_is_well(policy, record).plan
     if normal is None or not any(normal.shares_after.get(name) for name in ill):
         return None
     marker = Marker(_OWNER, policy.name, 1, (record.key.type,))
     stands = Observed(target, normal.after, marker, marker.to_text())
     then = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, ill)})
     return evaluate(policy, then, stands, estate, _NOW)
+
+
+def when_all_is_well(policy: Policy, record: RecordSpec) -> Outcome:
+    """What is published when nothing stands there yet and every region is well, by a provider that says any weight."""
+    well = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, {})})
+    return evaluate(policy, well, Observed(record.targets[0], None), _estate(policy), _NOW)
+
+
+def _estate(policy: Policy) -> Estate:
+    return Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is)
 
 
 _SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}

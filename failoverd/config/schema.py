@@ -25,9 +25,9 @@ from failoverd.config.values import (
 )
 from failoverd.core.events import Level
 from failoverd.core.health.isolation import IsolationRules
+from failoverd.core.names import MARKER_LABEL, WILDCARD_LABEL, marker_name
 from failoverd.core.records import (
     ELSEWHERE,
-    MARKER_LABEL,
     AllDown,
     HealthRules,
     Limits,
@@ -36,7 +36,7 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
-from failoverd.settings import DnsName, Duration, Server, ServerAddress, Settings
+from failoverd.settings import Duration, Server, ServerAddress, Settings, parse_record_name
 
 INVENTORY = "regions.yaml"
 """The inventory's name, unless the daemon's configuration says another."""
@@ -62,7 +62,9 @@ Version = Annotated[Literal[1], Field(description="version of the file format")]
 def _room_for_marker(name: str) -> str:
     if name.startswith(f"{MARKER_LABEL}."):
         raise ValueError(f"names below {MARKER_LABEL} are failoverd's own markers")
-    if len(name) + len(MARKER_LABEL) + 1 > _MAX_NAME:
+    if name.startswith(f"{WILDCARD_LABEL}."):
+        raise ValueError(f"the marker of a wildcard stands below {WILDCARD_LABEL}: use another name")
+    if len(marker_name(name)) > _MAX_NAME:
         raise ValueError(f"the name is too long to put the marker {MARKER_LABEL} before it")
     return name
 
@@ -70,7 +72,9 @@ def _room_for_marker(name: str) -> str:
 class RecordEntry(Settings):
     """One DNS record whose answers the policy owns."""
 
-    name: Annotated[DnsName, AfterValidator(_room_for_marker)] = Field(description="DNS name, fully qualified")
+    name: Annotated[str, AfterValidator(parse_record_name), AfterValidator(_room_for_marker)] = Field(
+        description="DNS name, fully qualified, in any letters; `*.` before it makes it a wildcard, in quotes"
+    )
     type: RecordType = Field(strict=False, description="record type")
     ttl: Ttl = Field(default=30, description="how long resolvers may keep an answer: 1s to 1d, whole seconds")
     providers: tuple[Name, ...] = Field(

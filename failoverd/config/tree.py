@@ -157,7 +157,9 @@ class Tree:
         if isinstance(event, ALIAS) or event.anchor is not None:
             sign = "alias *" if isinstance(event, ALIAS) else "anchor &"
             name = shown(sign + str(event.anchor))
-            self._note(Code.ALIAS, mark, f"{name}: anchors and aliases are not supported", "write the value out")
+            wildcard = isinstance(event, ALIAS) and str(event.anchor).startswith(".")
+            hint = f'put quotes around the name of a wildcard: "*{event.anchor}"' if wildcard else "write the value out"
+            self._note(Code.ALIAS, mark, f"{name}: anchors and aliases are not supported", hint)
         elif getattr(event, "tag", None) is not None:
             hint = "remove the tag; put quotes around a value that is to be text"
             self._note(Code.TAG, mark, f"tag {shown(event.tag)}: tags are not supported", hint)

@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
+from failoverd.core.addresses import unreachable
 from failoverd.core.records import WHOLE
 from failoverd.settings import Duration, parse_duration, parse_name
 
@@ -237,8 +238,9 @@ def _host(host: str, text: str) -> str:
     except ValueError:
         address = None
     if address is not None:
-        if address.is_unspecified or address.is_multicast or getattr(address, "scope_id", None):
-            raise ValueError(f'"{text[:80]}" is no address that clients could connect to')
+        why = "one with the zone of an interface" if getattr(address, "scope_id", None) else unreachable(address)
+        if why:
+            raise ValueError(f'"{text[:80]}" is no address that clients could connect to: it is {why}')
         return address.compressed
     if "://" in text or "/" in text:
         raise ValueError(f'"{text[:80]}" is no endpoint: write an address or a host name; paths belong to checks')

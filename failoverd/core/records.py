@@ -15,6 +15,7 @@ from math import lcm
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from failoverd.core.names import marker_name
 from failoverd.core.probe_reasons import Outcome, ProbeReason
 
 WHOLE = 10_000
@@ -23,8 +24,8 @@ WHOLE = 10_000
 ROUNDING = 3
 """Basis points by which a share may differ that was rounded for its region, for its answer, and when it was read."""
 
-MARKER_LABEL = "_failoverd"
-"""The label below which the ownership marker of a name stands (a TXT record)."""
+_COARSEST = 255
+"""The smallest full scale that weights were ever rounded to: that of Route 53 and of OCI's steering policies."""
 
 _MAX_DIGITS = 18
 """Digits of a generation that is still believed: it fits into 64 bits, and nobody ever counted that far."""
@@ -50,7 +51,7 @@ class RecordKey:
 
     @property
     def marker_name(self) -> str:
-        return f"{MARKER_LABEL}.{self.name}"
+        return marker_name(self.name)
 
     def __str__(self) -> str:
         return f"{self.name} {self.type}"
@@ -111,14 +112,30 @@ class RecordSet:
     def says(self, wanted: Self) -> bool:
         """Whether this set, as it stands, gives each answer the share that `wanted` gives it, but for rounding.
 
-        A person may have written 3 to 1 where failoverd would write 255 to 85: there is nothing to correct.
+        A person may have written 6 to 2 where failoverd would write 3 to 1: there is nothing to correct. Nor is there
+        where an earlier version rounded down: no start of a newer one is a reason to write every record anew. But what
+        that made wrong by more than a tenth of a share is worth a change.
         """
         if self == wanted:
             return True
         if (self.key, self.ttl) != (wanted.key, wanted.ttl):
             return False
         mine, theirs = self._split(), wanted._split()
-        return mine.keys() == theirs.keys() and all(abs(mine[value] - theirs[value]) <= ROUNDING for value in mine)
+        if mine.keys() != theirs.keys():
+            return False
+        off = {value: abs(mine[value] - theirs[value]) for value in mine}
+        if all(each <= ROUNDING for each in off.values()):
+            return True
+        return all(each * 10 <= theirs[value] for value, each in off.items()) and self._rounds_down(wanted)
+
+    def _rounds_down(self, wanted: Self) -> bool:
+        """Whether these are the weights of `wanted` on a provider's full scale, each cut off to a whole number."""
+        mine = {answer.value: answer.weight for answer in self.serving}
+        theirs = {answer.value: answer.weight for answer in wanted.serving}
+        full, heaviest = max(mine.values()), max(theirs.values())
+        return full >= _COARSEST and all(
+            weight == max(1, theirs[value] * full // heaviest) for value, weight in mine.items()
+        )
 
     def _split(self) -> dict[str, int]:
         return apportion({answer.value: answer.weight for answer in self.serving}, WHOLE)
@@ -250,7 +267,7 @@ class Capabilities:
     value at a time (a CNAME in plain DNS), so they can fail over but not split. `max_answers` is how many values one
     record set may hold, or None where there is no limit worth a word. `aliases`: an A or AAAA record may answer with a
     load balancer of the same cloud, by its name and hosted zone. `creates`: a name that does not exist can be created.
-    `one_ttl`: record types of a name that have one TTL together.
+    `one_ttl`: record types of a name that have one TTL together. `wildcards`: a record may stand at `*.example.com`.
     """
 
     weights: Mapping[RecordType, Weights]
@@ -263,6 +280,7 @@ class Capabilities:
     aliases: bool = False
     creates: bool = True
     one_ttl: frozenset[RecordType] = frozenset()
+    wildcards: bool = True
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------

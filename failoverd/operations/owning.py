@@ -12,6 +12,7 @@ from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classifie
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
 from failoverd.operations.session import Session, Stage, Waiting, actor, unknown
 from failoverd.runtime.target_worker import FENCED_TRIES
+from failoverd.settings import parse_record_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,11 @@ def _targets(policy: Policy, name: str) -> list[Target]:
 
 
 def _plain(name: str) -> str:
-    """A name as people write it, as failoverd keeps it."""
-    return name.lower().removesuffix(".")
+    """A name as people write it, as failoverd keeps it; what is no name stays as it is, and is no record's."""
+    try:
+        return parse_record_name(name)
+    except ValueError:
+        return name
 
 
 async def _own_all(session: Session, policy: Policy, name: str, make: _Make) -> list[Owned]:

@@ -25,6 +25,7 @@ import structlog
 
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, Level
+from failoverd.core.names import both_ways
 from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
@@ -247,7 +248,7 @@ class _Terminal:
     def __call__(self, _: object, __: str, fields: Fields) -> str:
         local = datetime.fromtimestamp(fields["at"], UTC).astimezone()
         moment = local.isoformat(sep=" ", timespec="milliseconds")[:23]
-        level, message = fields["level"], _plain(fields["message"])
+        level, message = fields["level"], _plain(both_ways(fields["message"]))
         facts = " ".join(f"{name}={_plain(fields[name])}" for name in _SHOWN if fields.get(name))
         shares = " ".join(
             f"{name}=({_plain(percentages(fields[name]))})" for name in sorted(_SHARES) if fields.get(name)

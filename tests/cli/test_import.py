@@ -49,6 +49,25 @@ async def test_what_was_imported_and_adopted_has_nothing_pending(bind_server: Dn
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
 
 
+async def test_a_wildcard_in_other_letters_is_imported_and_adopted_as_people_write_it(
+    bind_server: DnsServer, tmp_path: Path
+) -> None:
+    held = f"*.xn--bcher-kva.{ZONE}"
+    bind_server.edit(f"add {held}. 45 A {WEST}")
+    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
+        here.policy.unlink()
+        named = ("--region", f"{WEST}=west", "--port", str(here.port), "--policy", "shop", "--out", str(here.policy))
+        code, printed = await importing(here, f"*.Bücher.{ZONE}", *named)
+        assert code == FINE, printed
+        assert f'failoverctl adopt shop "{held}"' in printed
+        assert f'name: "{held}"' in here.policy.read_text()
+        assert await first_plan(here, "shop", f"*.bücher.{ZONE}") == "in_sync"
+        assert bind_server.dig(f"any.xn--bcher-kva.{ZONE}", "A") == [WEST]
+        assert bind_server.dig(f"_failoverd._wildcard.xn--bcher-kva.{ZONE}", "TXT") != []
+        _, printed = await here.control("plan", "shop")
+        assert f"*.bücher.{ZONE} ({held}) A at main" in printed
+
+
 @asynccontextmanager
 async def listening() -> AsyncIterator[int]:
     """A port on which `localhost` accepts connections."""

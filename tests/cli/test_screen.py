@@ -42,6 +42,14 @@ def test_a_line_is_one_line_and_only_its_own_style_is_obeyed() -> None:
     )
 
 
+def test_a_line_shows_a_name_in_its_own_letters_too_and_a_block_to_copy_does_not() -> None:
+    console, written = terminal()
+    say(console, ("xn--bcher-kva.example A", "red"), " moved")
+    say_block(console, "dig xn--bcher-kva.example")
+    assert "bücher.example (xn--bcher-kva.example) A" in written.getvalue()
+    assert written.getvalue().endswith("\ndig xn--bcher-kva.example\n")
+
+
 def test_a_block_keeps_its_lines_and_nothing_else() -> None:
     console, written = terminal()
     say_block(console, f"nsupdate <<'EOF'\nadd [x] {TITLE}\nEOF")

@@ -387,6 +387,102 @@ def test_a_warm_up_of_more_than_a_day_is_no_warm_up(folder: Folder) -> None:
     assert [wrong.code for wrong in folder.only(f"{POLICY}health: {{warm_up: 2d}}\n")] == ["FD204"]
 
 
+# -- shares that a provider cannot say ---------------------------------------------------------------------------------
+
+
+def test_a_share_that_weights_cannot_say_to_within_a_tenth_is_told_with_the_smallest_that_they_can(
+    folder: Folder,
+) -> None:
+    found = folder.only(POLICY.replace("share: 70", "share: 0.1").replace("share: 30", "share: 99.9"))
+    assert [(each.code, each.is_error) for each in found] == [("FD409", False)]
+    assert told(found) == [("6:10", "FD409")]
+    assert found[0].message == (
+        "east is to get 0.10% of api.example.net A and would get 0.39%: "
+        "the weights of provider cloud (weighted) are whole numbers up to 255"
+    )
+    assert found[0].hint == "write a share of 0.4 or more, or 0 for a standby; or choose another provider"
+    assert folder.only(POLICY.replace("share: 70", "share: 0.4").replace("share: 30", "share: 99.6")) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("east: {share: 1, endpoints: [192.0.2.1]}", "west: {share: 99, endpoints: [198.51.100.1]}"),
+        ("east: {share: 0.5, endpoints: [192.0.2.1]}", "west: {share: 99.5, endpoints: [198.51.100.1, 198.51.100.2]}"),
+        ("east: {share: 0, endpoints: [192.0.2.1]}", "west: {share: 100, endpoints: [198.51.100.1]}"),
+        ("east: {endpoints: [192.0.2.1]}", "west: {endpoints: [198.51.100.1]}", "north: {endpoints: [203.0.113.1]}"),
+    ],
+)
+def test_shares_that_weights_say_well_are_nothing_to_tell(folder: Folder, lines: tuple[str, ...]) -> None:
+    assert folder.only(regions(*lines)) == []
+
+
+def test_a_share_that_is_too_small_to_be_split_among_its_endpoints_is_told(folder: Folder) -> None:
+    several = ", ".join(f"192.0.2.{number}" for number in range(1, 7))
+    found = folder.only(
+        regions(f"east: {{share: 0.04, endpoints: [{several}]}}", "west: {share: 99.96, endpoints: [198.51.100.1]}")
+    )
+    assert told(found) == [("6:10", "FD409")]
+    assert " of east is to get 0.01% of api.example.net A and would get " in found[0].message
+
+
+def test_a_provider_without_weights_and_a_policy_that_asks_for_none_have_no_share_to_miss(folder: Folder) -> None:
+    small = POLICY.replace("share: 70", "share: 0.1").replace("share: 30", "share: 99.9")
+    assert folder.only(f"{small}weights: membership\n") == []
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_record_may_be_a_wildcard_and_its_name_in_any_letters(folder: Folder) -> None:
+    text = CNAME.replace("www.example.com", '"*.Bücher.example.com"').replace("east.cdn.example.org", "öst.example.org")
+    assert folder.only(text) == []
+    (policy,) = folder.running.values()
+    assert policy.records[0].key.name == "*.xn--bcher-kva.example.com"
+    assert policy.records[0].targets[0].zone == "example.com"
+    assert policy.regions[0].endpoints[0].address == "xn--st-eka.example.org"
+
+
+def test_a_zone_may_be_written_in_any_letters(folder: Folder) -> None:
+    path = folder.root / "failoverd.yaml"
+    path.write_text(path.read_text().replace("eu.example.com", "bücher.example"))
+    assert folder.only(CNAME.replace("www.example.com", "www.bücher.example")) == []
+    (policy,) = folder.running.values()
+    assert policy.records[0].targets[0].zone == "xn--bcher-kva.example"
+
+
+def test_what_is_wrong_with_a_name_is_told_in_its_own_letters_too(folder: Folder) -> None:
+    (wrong,) = folder.only(CNAME.replace("www.example.com", "bücher.example.net"))
+    assert wrong.code == "FD303"
+    assert "FD303: bücher.example.net (xn--bcher-kva.example.net) is in no zone of provider bind" in wrong.render()
+
+
+def test_a_provider_without_wildcards_is_told_with_what_to_do(folder: Folder) -> None:
+    (wrong,) = folder.only(policy(record='"*.example.net"'))
+    assert (wrong.code, wrong.is_error, wrong.line) == ("FD323", True, 4)
+    assert wrong.message == "provider cloud (weighted) cannot manage *.example.net: it takes no wildcards"
+    assert wrong.hint == "write the names out, or choose another provider for the record"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ('"a.*.example.com"', "FD204", "an asterisk is the whole first label"),
+        ("_wildcard.example.com", "FD204", "the marker of a wildcard stands below _wildcard"),
+        ("*.example.com", "FD108", 'put quotes around the name of a wildcard: "*.example.com"'),
+    ],
+)
+def test_a_name_that_is_no_wildcard_or_not_written_as_one_says_how(
+    folder: Folder, name: str, code: str, words: str
+) -> None:
+    (found,) = (wrong for wrong in folder.only(CNAME.replace("www.example.com", name)) if wrong.code == code)
+    assert words in found.render()
+
+
+def test_an_endpoint_is_no_wildcard(folder: Folder) -> None:
+    assert told(folder.only(CNAME.replace("east.cdn.example.org", '"*.example.org"'))) == [("7:35", "FD204")]
+
+
 def sentinels(folder: Folder, text: str) -> Loaded:
     path = folder.root / "failoverd.yaml"
     path.write_text(path.read_text() + text)

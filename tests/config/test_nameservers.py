@@ -39,6 +39,9 @@ def test_the_delegation_is_the_default() -> None:
         ({"ns1": "192.0.2.53"}, "write a list such as"),
         (["ns1.example.com"], "is not an IP address"),
         (["192.0.2.53:0"], "has no valid port"),
+        (["224.0.0.1"], "cannot be reached: it is a multicast address"),
+        (["::ffff:192.0.2.53"], "another way to write 192.0.2.53"),
+        (["[::]:53"], "no address of anybody"),
         ([53], "write a list such as"),
     ],
 )

@@ -1,3 +1,5 @@
+from ipaddress import ip_address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +56,46 @@ def test_an_endpoint_is_read_or_refused_and_nothing_else(text: str) -> None:
         return
     written = f"[{host}]" if ":" in host else host
     assert parse_endpoint(written if port is None else f"{written}:{port}") == HostPort(host, port)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("224.0.0.1", "a multicast address"),
+        ("ff02::1", "a multicast address"),
+        ("0.0.0.0", "no address of anybody"),
+        ("0.1.2.3", "no address of anybody"),
+        ("::", "no address of anybody"),
+        ("255.255.255.255:80", "the broadcast address"),
+        ("240.0.0.1", "a reserved address"),
+        ("fe80::1", "a link-local address, which needs the zone of an interface"),
+        ("fe80::1%eth0", "one with the zone of an interface"),
+        ("::ffff:224.0.0.1", "a way to write 224.0.0.1, which is a multicast address"),
+        ("[::ffff:e000:1]:443", "a way to write 224.0.0.1, which is a multicast address"),
+        ("::ffff:127.0.0.1", "a way to write 127.0.0.1, which is an address of this host alone"),
+        ("::224.0.0.1", "a way to write 224.0.0.1, which is a multicast address"),
+        ("::0.0.0.5", "a way to write 0.0.0.5, which is no address of anybody"),
+        ("64:ff9b::224.0.0.1", "a way to write 224.0.0.1, which is a multicast address"),
+        ("64:ff9b::", "a way to write 0.0.0.0, which is no address of anybody"),
+        ("2002:e000:1::1", "a way to write 224.0.0.1, which is a multicast address"),
+        ("2001:0:e000:1::1", "a way to write 224.0.0.1, which is a multicast address"),
+        ("2001:0:c000:201::1fff:fffe", "a way to write 224.0.0.1, which is a multicast address"),
+        ("::ffff:192.0.2.1", "another way to write 192.0.2.1, which no packet carries (RFC 6890): write 192.0.2.1"),
+        ("::192.0.2.1", "another way to write 192.0.2.1, which no packet carries (RFC 6890): write 192.0.2.1"),
+    ],
+)
+def test_an_address_at_which_nobody_can_be_reached_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="is no address that clients could connect to: it is ") as caught:
+        parse_endpoint(text)
+    assert str(caught.value).endswith(f": it is {why}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["127.0.0.1", "::1", "10.0.0.1", "169.254.1.1", "fd00::1", "64:ff9b::192.0.2.1", "2002:c000:201::1", "2001:db8::1"],
+)
+def test_loopback_private_and_translated_addresses_are_somebodys(text: str) -> None:
+    assert parse_endpoint(text) == HostPort(ip_address(text).compressed, None)
 
 
 @pytest.mark.parametrize(("text", "points"), [("75%", 7500), ("0%", 0), ("100 %", 10_000), ("33.34%", 3334)])

@@ -242,6 +242,29 @@ def test_another_split_is_not_what_is_wanted(wanted: dict[str, int]) -> None:
     assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 60, {"a": 3, "b": 1}))
 
 
+@pytest.mark.parametrize(
+    ("full", "rounded"),
+    [
+        (255, {"a": 255, "b": 109}),
+        (1_000, {"a": 1_000, "b": 428}),
+        (65_535, {"a": 65_535, "b": 28_086}),
+    ],
+)
+def test_what_an_earlier_version_rounded_down_is_still_what_is_wanted(full: int, rounded: dict[str, int]) -> None:
+    wanted = RecordSet.of(KEY, 30, {"a": 7_000, "b": 3_000})
+    assert RecordSet.of(KEY, 30, rounded).says(wanted)
+    assert RecordSet.of(KEY, 30, rounded).says(RecordSet.of(KEY, 30, {"a": 7, "b": 3}))
+    assert not RecordSet.of(KEY, 30, {**rounded, "b": rounded["b"] - full // 50}).says(wanted)
+
+
+def test_what_rounding_down_made_wrong_by_more_than_a_tenth_is_not_what_is_wanted() -> None:
+    assert not RecordSet.of(KEY, 30, {"a": 2, "b": 255}).says(RecordSet.of(KEY, 30, {"a": 100, "b": 9_900}))
+
+
+def test_weights_of_a_small_scale_were_not_rounded_but_written_by_somebody() -> None:
+    assert not RecordSet.of(KEY, 30, {"a": 3, "b": 1}).says(RecordSet.of(KEY, 30, {"a": 7_400, "b": 2_600}))
+
+
 # -- alias targets -----------------------------------------------------------------------------------------------------
 
 

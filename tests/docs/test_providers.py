@@ -61,7 +61,7 @@ def said_of(kind: ProviderKind) -> list[str]:
         return ", ".join(f"{each} (one)" if each in can.single else str(each) for each in those)
 
     answers = "no limit" if can.max_answers is None else str(can.max_answers)
-    choices = ["yes" if choice else "no" for choice in (can.aliases, can.creates)]
+    choices = ["yes" if choice else "no" for choice in (can.aliases, can.creates, can.wildcards)]
     return [types(Weights.NATIVE), types(Weights.MEMBERSHIP), str(can.max_weight), answers, *choices]
 
 

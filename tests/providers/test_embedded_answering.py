@@ -30,6 +30,8 @@ INSIDE = target(RecordType.CNAME, "inside.example.com")
 BROKEN = target(RecordType.CNAME, "broken.example.com")
 LOOP_A, LOOP_B = target(RecordType.CNAME, "loop-a.example.com"), target(RecordType.CNAME, "loop-b.example.com")
 MANY = target(RecordType.SRV, "_many._tcp.example.com")
+STAR = target(RecordType.A, "*.star.example.com")
+STAR_CNAME = target(RecordType.CNAME, "*.alias.example.com")
 
 PUBLISHED: Mapping[Target, Mapping[str, int]] = {
     API: {"192.0.2.10": 70, "198.51.100.10": 30},
@@ -41,6 +43,8 @@ PUBLISHED: Mapping[Target, Mapping[str, int]] = {
     BROKEN: {"missing.example.com": 1},
     LOOP_A: {"loop-b.example.com": 1},
     LOOP_B: {"loop-a.example.com": 1},
+    STAR: {"192.0.2.30": 1},
+    STAR_CNAME: {"api.example.com": 1},
     MANY: {f"host-{index:03}.region-{index % 3}.example.net:443": 1 for index in range(60)},
 }
 
@@ -136,6 +140,35 @@ def test_a_cname_to_a_missing_name_of_the_zone_says_so(store: ZoneStore) -> None
     assert types(response) == ["CNAME"]
     assert response.rcode() == dns.rcode.NXDOMAIN
     assert response.authority[0].rdtype == RdataType.SOA
+
+
+@pytest.mark.parametrize("name", ["a.star.example.com", "a.b.star.example.com", "*.star.example.com"])
+def test_a_wildcard_answers_for_all_names_below_it_at_their_own_name(store: ZoneStore, name: str) -> None:
+    response = ask(store, question(name, "A"))
+    (rrset,) = response.answer
+    assert (rrset.name.to_text(), values(response)) == (f"{name}.", ["192.0.2.30"])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode"),
+    [
+        ("a.star.example.com", "AAAA", dns.rcode.NOERROR),  # the wildcard has no such type
+        ("star.example.com", "A", dns.rcode.NOERROR),  # it exists, for what is below it
+        ("_wildcard.star.example.com", "A", dns.rcode.NOERROR),  # so does what the marker stands below
+        ("a._wildcard.star.example.com", "A", dns.rcode.NXDOMAIN),
+        ("a.*.star.example.com", "A", dns.rcode.NXDOMAIN),  # below the asterisk, which exists (RFC 4592, 2.2.1)
+    ],
+)
+def test_a_wildcard_says_nothing_of_names_that_exist_or_are_below_one_that_does(
+    store: ZoneStore, name: str, kind: str, rcode: dns.rcode.Rcode
+) -> None:
+    response = ask(store, question(name, kind))
+    assert (response.rcode(), response.answer) == (rcode, [])
+
+
+def test_a_wildcard_may_be_an_alias(store: ZoneStore) -> None:
+    response = ask(store, question("a.alias.example.com", "AAAA"))
+    assert [rrset.name.to_text() for rrset in response.answer] == ["a.alias.example.com.", "api.example.com."]
 
 
 def test_cnames_in_a_circle_end(store: ZoneStore) -> None:

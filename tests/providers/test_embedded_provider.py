@@ -348,7 +348,7 @@ async def test_normalising_leaves_out_what_is_never_answered() -> None:
 async def test_normalising_scales_weights_into_sixteen_bits_and_keeps_the_smallest_above_zero() -> None:
     desired = records(target(), {EAST: 1_000_000, WEST: 500_000, "203.0.113.10": 1})
 
-    assert await normalised(desired) == records(target(), {EAST: 65_535, WEST: 32_767, "203.0.113.10": 1})
+    assert await normalised(desired) == records(target(), {EAST: 65_535, WEST: 32_768, "203.0.113.10": 1})
 
 
 async def test_normalising_keeps_the_ttl_within_what_dns_has() -> None:

@@ -35,6 +35,7 @@ from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.rdata import absolute, encode
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136 import Rfc2136
+from failoverd.settings import ServerAddress
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 EAST, WEST, NORTH = VALUES[A]
@@ -469,7 +470,8 @@ async def test_a_server_that_closes_before_it_answers_is_transient(bind_server: 
 
 async def test_an_address_without_a_route_is_unreachable(bind_server: DnsServer, name: str) -> None:
     plan = await a_plan(bind_server, target(name), EAST)
-    async with open_rfc2136(rfc2136_settings(bind_server, address="fe80::1")) as provider:
+    nowhere = {"server": ServerAddress("fe80::1")}  # which a file may not say
+    async with open_rfc2136(rfc2136_settings(bind_server).model_copy(update=nowhere)) as provider:
         reading, _ = await failures(provider, plan)
     assert isinstance(reading, Transient)
     assert reading.reason in {"unreachable", "network_error"}
@@ -606,7 +608,7 @@ async def test_heavy_srv_weights_are_scaled_into_sixteen_bits_and_none_is_lost(
     key = target(name, SRV).key
     async with open_rfc2136(rfc2136_settings(bind_server)) as provider:
         scaled = provider.normalise(RecordSet.of(key, 30, {"a.test:1": 1_000_000, "b.test:1": 500_000, "c.test:1": 1}))
-        assert [answer.weight for answer in scaled.answers] == [65_535, 32_767, 1]
+        assert [answer.weight for answer in scaled.answers] == [65_535, 32_768, 1]
         assert provider.normalise(scaled) == scaled
         small = RecordSet.of(key, 30, {"a.test:1": WHOLE - 1, "b.test:1": 1})
         assert provider.normalise(small) == small

@@ -59,8 +59,8 @@ async def test_each_answer_is_a_weighted_set_named_after_it(local: LocalRoute53)
             provider, provider.normalise(RecordSet.of(AT.key, 30, {"192.0.2.1": 7_000, "192.0.2.2": 3_000}))
         )
     assert local.cloud.lines() == [
-        f"{NAME} 30 A 192.0.2.1 weight=255 id=192.0.2.1",
-        f"{NAME} 30 A 192.0.2.2 weight=109 id=192.0.2.2",
+        f"{NAME} 30 A 192.0.2.1 weight=7 id=192.0.2.1",
+        f"{NAME} 30 A 192.0.2.2 weight=3 id=192.0.2.2",
         f'_failoverd.{NAME} 60 TXT "{plan.marker.to_text()}"',
     ]
 
@@ -72,8 +72,8 @@ async def test_host_names_are_weighted_too(local: LocalRoute53) -> None:
         await provider.apply(approved(planned(await provider.read(at), desired)))
         assert (await provider.read(at)).records == desired
     assert local.cloud.lines(f"www.{ZONE}.") == [
-        f"www.{ZONE}. 30 CNAME east.example.net. weight=255 id=east.example.net",
-        f"www.{ZONE}. 30 CNAME west.example.net. weight=63 id=west.example.net",
+        f"www.{ZONE}. 30 CNAME east.example.net. weight=4 id=east.example.net",
+        f"www.{ZONE}. 30 CNAME west.example.net. weight=1 id=west.example.net",
     ]
 
 
@@ -101,7 +101,7 @@ async def test_load_balancers_answer_by_alias_beside_addresses(local: LocalRoute
         observed = await provider.read(AT)
         assert isinstance(compare(observed, only), InSync)
     assert local.cloud.lines(NAME) == [
-        f"{NAME} ALIAS A Z35SXDOTRQ7X7K lb-1.us-east-1.elb.amazonaws.com. weight=255 id={BALANCER}"
+        f"{NAME} ALIAS A Z35SXDOTRQ7X7K lb-1.us-east-1.elb.amazonaws.com. weight=1 id={BALANCER}"
     ]
 
 
@@ -214,7 +214,7 @@ async def test_what_was_made_by_hand_is_adopted_as_it_is_and_steered_from_there(
         assert local.cloud.lines(NAME) == lines
         assert isinstance(compare(await provider.read(AT), found.records), InSync)
         await publish(provider, AT, ADDRESSES[1])
-    assert local.cloud.lines(NAME) == [f"{NAME} 30 A {ADDRESSES[1]} weight=255 id={ADDRESSES[1]}"]
+    assert local.cloud.lines(NAME) == [f"{NAME} 30 A {ADDRESSES[1]} weight=1 id={ADDRESSES[1]}"]
 
 
 async def test_an_adoption_fences_like_any_change(local: LocalRoute53) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from failoverd.providers.route53.names import order
+from failoverd.providers.route53.names import orders
 from failoverd.providers.route53.paging import Page, Standing, Start
 
 IN_ORDER = [
@@ -27,8 +27,20 @@ def page(*names: str, start: str = "a.example.com.", following: str | None = Non
 
 
 def test_names_are_ordered_by_their_labels_from_the_right() -> None:
-    assert [order(name) for name in IN_ORDER] == sorted(order(name) for name in IN_ORDER)
-    assert order("_failoverd.api.example.com") == "com.example.api._failoverd."
+    assert [orders(name) for name in IN_ORDER] == sorted(orders(name) for name in IN_ORDER)
+    assert set(orders("_failoverd.api.example.com")) == {"com.example.api._failoverd."}
+
+
+def test_where_a_wildcard_is_listed_is_not_sure_so_a_page_says_of_it_only_what_it_must() -> None:
+    r"""Behind letters, as `\052` in its place would be, or before digits, as `*` itself."""
+    assert page(start="-x.example.com.", following="z.example.com.").standing("*.example.com") is None
+    assert not page(following="1.example.com.").passed("*.example.com")
+    assert page(following="a.example.com.").passed("*.example.com")
+    whole = page(r"\052.example.com.", "_failoverd._wildcard.example.com.", start=r"\052.example.com.")
+    assert whole.standing("*.example.com") == Standing(
+        ({"Name": r"\052.example.com.", "Type": "A"},),
+        ({"Name": "_failoverd._wildcard.example.com.", "Type": "A"},),
+    )
 
 
 def test_a_last_page_says_everything_after_its_start() -> None:

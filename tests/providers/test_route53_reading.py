@@ -5,7 +5,7 @@ import asyncio
 from failoverd.core.errors import Permanent, Transient
 from failoverd.ports import Urgency
 from failoverd.providers.route53.client import PAGE
-from failoverd.providers.route53.names import order
+from failoverd.providers.route53.names import orders
 from failoverd.providers.route53.paging import Page, Standing, Start
 from failoverd.providers.route53.reading import Reading
 from failoverd.providers.shared.account import account
@@ -23,7 +23,7 @@ class Listing:
 
     def __init__(self, *troubles: Exception) -> None:
         names = [f"{name}." for name in NAMES] + [f"_failoverd.{name}." for name in NAMES]
-        self.names = sorted(names, key=order)
+        self.names = sorted(names, key=orders)
         self.starts: list[str] = []
         self.troubles = list(troubles)
         self.during = _nothing
@@ -33,7 +33,7 @@ class Listing:
         self.during()
         if self.troubles:
             raise self.troubles.pop(0)
-        rest = [name for name in self.names if order(name) >= order(start.name)]
+        rest = [name for name in self.names if orders(name) >= orders(start.name)]
         more = {"NextRecordName": rest[PAGE], "NextRecordType": "A"} if len(rest) > PAGE else {}
         sets = [{"Name": name, "Type": "A"} for name in rest[:PAGE]]
         return Page.of(start, {"ResourceRecordSets": sets, "IsTruncated": bool(more), **more})

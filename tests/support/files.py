@@ -55,7 +55,7 @@ PLAIN = Capabilities(
     max_answers=100,
     one_ttl=frozenset({RecordType.A, RecordType.AAAA}),
 )
-WEIGHTED = Capabilities(weights={RecordType.A: Weights.NATIVE}, max_weight=255, min_ttl=20)
+WEIGHTED = Capabilities(weights={RecordType.A: Weights.NATIVE}, max_weight=255, min_ttl=20, wildcards=False)
 
 KINDS = Kinds(
     providers={

@@ -14,7 +14,7 @@ from clouds.serving import Endpoint, Luck
 from support.proxies import Cut
 from support.servers import ZONE
 
-from failoverd.core.records import MARKER_LABEL
+from failoverd.core.names import MARKER_LABEL
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers import oci_dns
 from failoverd.providers.oci_cloud.settings import OciSettings

@@ -244,6 +244,15 @@ def test_a_terminal_gets_readable_lines_in_local_time_with_shares_in_percent() -
     assert "\x1b" not in "".join(told)
 
 
+def test_a_terminal_shows_a_name_in_its_own_letters_and_json_keeps_what_dns_holds() -> None:
+    event = PolicyRemoved(at=AT, policy="xn--bcher-kva.example")
+    (line,) = lines(event, form=LogFormat.TERMINAL)
+    assert "bücher.example (xn--bcher-kva.example)" in line
+    (line,) = lines(event, form=LogFormat.JSON)
+    assert "xn--bcher-kva.example" in line
+    assert "cher.example (" not in line
+
+
 def test_nothing_that_a_value_holds_reaches_the_terminal_as_a_command_or_as_a_second_line() -> None:
     (line,) = lines(PolicyRemoved(at=AT, policy="x\x1b[2J\r\n2026 error\x9b\u2028"), form=LogFormat.TERMINAL)
     assert r"x\x1b[2J\r\n2026 error\x9b\u2028" in line

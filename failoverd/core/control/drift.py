@@ -57,7 +57,7 @@ def respond(
     if plan.before.records is None or not plan.before.records.serving:
         return DriftResponse(DriftKind.LOST, DriftAction.RESTORE)
     kind = DriftKind.INTENDED if in_incident else DriftKind.EDITED
-    if plan.after != (last_good.overruled or last_good.records):
+    if not (last_good.overruled or last_good.records).says(plan.after):
         return DriftResponse(kind, DriftAction.RESTORE)
     if on_drift is OnDrift.REPORT:
         return DriftResponse(kind, DriftAction.REPORT)

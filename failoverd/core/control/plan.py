@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
+from failoverd.core.names import quoted
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
@@ -187,7 +188,8 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             target,
             RefusalReason.NO_MARKER,
             f"{target.key} exists and carries no marker of failoverd",
-            f"check that nothing else manages it, then run: failoverctl adopt {target.policy} {target.key.name}",
+            "check that nothing else manages it, then run: "
+            f"failoverctl adopt {target.policy} {quoted(target.key.name)}",
         )
     return None
 
@@ -221,7 +223,12 @@ def diff(
     target, marker = observed.target, observed.marker
     if marker is not None and last_good is not None and marker.generation < last_good.generation:
         return _stale(target, marker.generation, last_good.generation)
-    accepted = last_good is not None and last_good.overruled == desired and last_good.records == observed.records
+    accepted = (
+        last_good is not None
+        and last_good.overruled is not None
+        and last_good.overruled.says(desired)
+        and last_good.records == observed.records
+    )
     if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
         return InSync(target, marker.generation, desired if observed.records != desired else None)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
@@ -273,7 +280,7 @@ def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | Non
         target,
         RefusalReason.MARKER_LOST,
         f"the marker of {target.key.name} is gone; the answers are those that failoverd left there",
-        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {target.key.name}; "
+        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {quoted(target.key.name)}; "
         "otherwise remove the record from the policy",
     )
 

@@ -12,6 +12,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
+from failoverd.core.addresses import inside
 from failoverd.probes.http_check.redirects import RedirectRefused
 
 _METADATA: Final = (
@@ -28,9 +29,6 @@ _METADATA_PARENTS: Final = frozenset({"", "internal", "google", "goog"})
 """Below which of these a label stands for the service: AWS, Google Cloud, Azure. Alone, a resolver completes it."""
 
 _METADATA_NAMES: Final = frozenset({"metadata.tencentyun.com", "metadata.packet.net", "metadata.platformequinix.com"})
-
-_TRANSLATED: Final = ip_network("64:ff9b::/96")  # RFC 6052
-_COMPATIBLE: Final = ip_network("::/96")  # RFC 4291, 2.5.5.1: not used any more, and yet understood
 
 
 class Network(Enum):
@@ -81,14 +79,7 @@ def refuse_metadata_name(host: str) -> None:
 def _meant(address: str) -> IPv4Address | IPv6Address:
     """The IPv4 address that an IPv6 address stands for, if it stands for one."""
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv4Address):
-        return found
-    inside = found.ipv4_mapped or found.sixtofour
-    if inside is None and found in _TRANSLATED:
-        inside = IPv4Address(int(found) & 0xFFFF_FFFF)
-    if inside is None and found in _COMPATIBLE and int(found) > 1:
-        inside = IPv4Address(int(found))
-    return inside or found
+    return next(reversed(inside(found)), found)
 
 
 def _forbidden(address: IPv4Address | IPv6Address) -> str:

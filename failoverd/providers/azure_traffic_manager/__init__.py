@@ -48,6 +48,7 @@ KIND = ProviderKind(
         max_answers=MAX_ANSWERS,
         fence=Fence.CHECKED_BEFORE,
         marking=Marking.TAG,
+        wildcards=False,
         creates=False,
     ),
     open=_open,

@@ -37,7 +37,7 @@ class AzureTrafficManager:
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Weights from 1 to 1000; what never serves is left out, for it is a disabled endpoint."""
-        said = sets.weighted(desired, profiles.MAX_WEIGHT)
+        said = sets.weighted(desired, profiles.MAX_WEIGHT, fill=True)
         sets.refuse_more_than(said, profiles.MAX_ANSWERS)
         return said
 

@@ -12,6 +12,7 @@ What a message gets, in the order in which it is looked at:
 | another class than IN, a zone transfer, a name outside the zones | REFUSED |
 | another meta type than ANY | NOTIMP |
 | ANY | the CNAME, or one HINFO record (RFC 8482) |
+| a name that does not exist, below a wildcard | what the wildcard says, at that name (RFC 4592) |
 | a name that does not exist | NXDOMAIN with the SOA record (RFC 2308) |
 | a name without that type | NOERROR with the SOA record (RFC 2308) |
 | a name with a CNAME | the CNAME, followed as long as it stays inside the zones |
@@ -165,7 +166,7 @@ def _follow(response: dns.message.Message, name: dns.name.Name, kind: RdataType,
         zone = enclosing(zones, name)
         if zone is None:
             return
-        node = zone.nodes.get(name)
+        node = zone.find(name)
         if node is None:
             response.set_rcode(Rcode.NXDOMAIN)  # of the last name of a chain (RFC 6604)
             _deny(response, zone)

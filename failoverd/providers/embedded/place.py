@@ -24,7 +24,8 @@ from dns.rdataclass import IN
 from dns.rdatatype import RdataType
 
 from failoverd.core.errors import Permanent
-from failoverd.core.records import MARKER_LABEL, Answer, Marker, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.core.names import marker_name
+from failoverd.core.records import Answer, Marker, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.settings import parse_name
 
 WEIGHTS_LABEL = "_weights"
@@ -119,10 +120,6 @@ def _foreign(target: Target, sets: Mapping[RecordType, RecordSet]) -> tuple[str,
 
 def weights_name(name: str) -> str:
     return f"{WEIGHTS_LABEL}.{marker_name(name)}"
-
-
-def marker_name(name: str) -> str:
-    return f"{MARKER_LABEL}.{name}"
 
 
 def absolute(name: str) -> dns.name.Name:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import chain
 from random import Random
 
@@ -22,8 +23,8 @@ from dns.rdtypes.ANY.TXT import TXT
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
+from failoverd.core.names import MARKER_LABEL, quoted
 from failoverd.core.records import (
-    MARKER_LABEL,
     Capabilities,
     Fence,
     Marker,
@@ -39,6 +40,7 @@ from failoverd.providers.embedded.place import MAX_TTL, MAX_WEIGHT, Place, absol
 from failoverd.providers.embedded.server import ServerLimits, serve
 from failoverd.providers.embedded.settings import EmbeddedSettings, join
 from failoverd.providers.embedded.zone import Zone, Zones
+from failoverd.providers.shared import sets
 
 CAPABILITIES = Capabilities(
     weights=dict.fromkeys(RecordType, Weights.NATIVE),
@@ -60,13 +62,9 @@ class _Embedded:
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Answers of weight 0 are left out; weights above `MAX_WEIGHT` are scaled down, none of them to nothing."""
-        serving = desired.serving
-        if not serving:
-            raise _empty(desired, self.name)
+        said = sets.weighted(desired, MAX_WEIGHT)
         absolute(weights_name(desired.key.name))
-        top = max(answer.weight for answer in serving)
-        scaled = {answer.value: _scaled(answer.weight, top) for answer in serving}
-        normal = RecordSet.of(desired.key, min(max(desired.ttl, CAPABILITIES.min_ttl), MAX_TTL), scaled)
+        normal = replace(said, ttl=min(max(desired.ttl, CAPABILITIES.min_ttl), MAX_TTL))
         for answer in normal.answers:
             rdata(normal.key, answer)
         return normal
@@ -82,14 +80,14 @@ class _Embedded:
             *(f"#   {text}" for text in wanted.texts()),
             "# What it answers now, weights first, and why:",
             f"dig @{host} -p {port} +tcp +short TXT {weights_name(name)}",
-            f"dig @{host} -p {port} {plan.target.key.type} {name}",
+            f"dig @{host} -p {port} {plan.target.key.type} {quoted(name)}",
             f"failoverctl why {plan.target.policy}",
         ]
         return "\n".join(lines)
 
     def _check(self, target: Target) -> None:
         """Raise Permanent unless the target is a name that may be published here."""
-        zones = [zone for zone in self._settings.zones if _is_in(target.key.name, zone)]
+        zones = [zone for zone in self._settings.zones if sets.is_in(target.key.name, zone)]
         if target.zone not in self._settings.zones or target.zone != max(zones, key=len, default=None):
             raise Permanent(
                 f"{target.key.name} cannot be served in zone {target.zone} by provider {self.name}, "
@@ -119,8 +117,7 @@ class EmbeddedWriter(_Embedded):
     async def apply(self, approved: Approved) -> None:
         plan = approved.plan
         self._check(plan.target)
-        if not plan.after.serving:
-            raise _empty(plan.after, self.name)
+        sets.serving(plan.after)
         place = self._zones.place(plan.target)
         _fence(plan, place.observed(plan.target))
         self._zones.put(plan.target, place.having(plan.after, plan.marker_text))
@@ -133,8 +130,7 @@ class EmbeddedWriter(_Embedded):
         answer with, or nowhere to put it.
         """
         self._check(target)
-        if not records.serving:
-            raise _empty(records, self.name)
+        sets.serving(records)
         place = self._zones.place(target)
         before = place.observed(target)
         if before.records is not None or before.foreign:
@@ -273,19 +269,3 @@ def _texts(response: dns.message.Message) -> Iterator[str]:
     for fact in chain.from_iterable(response.answer):
         if isinstance(fact, TXT):
             yield b"".join(fact.strings).decode(errors="replace")
-
-
-def _scaled(weight: int, top: int) -> int:
-    return weight if top <= MAX_WEIGHT else max(1, weight * MAX_WEIGHT // top)
-
-
-def _is_in(name: str, zone: str) -> bool:
-    return name == zone or name.endswith(f".{zone}")
-
-
-def _empty(records: RecordSet, provider: str) -> Permanent:
-    return Permanent(
-        f"{records.key} would answer nothing at {provider}; an empty answer is never published",
-        reason="empty_answer",
-        remedy="give at least one endpoint a weight above 0",
-    )

@@ -19,8 +19,9 @@ from dns.rdataclass import IN
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TXT import TXT
 
+from failoverd.core.names import marker_name
 from failoverd.core.records import RecordSet, RecordType
-from failoverd.providers.embedded.place import Place, absolute, marker_name, rdata, weights_name
+from failoverd.providers.embedded.place import Place, absolute, rdata, weights_name
 
 APEX_TTL = 300
 """Seconds for the zone's own SOA, NS and name server address."""
@@ -94,6 +95,18 @@ class Zone:
 
     def place(self, name: str) -> Place:
         return self.places.get(name, Place(name))
+
+    def find(self, name: dns.name.Name) -> Node | None:
+        """What a name answers: what stands at it, or else at the wildcard below its closest parent that exists.
+
+        None when there is neither (RFC 4592, 3.3.1). A name that exists, if only for what is below it, has no wildcard.
+        """
+        if name in self.nodes:
+            return self.nodes[name]
+        encloser = name.parent()
+        while encloser not in self.nodes:
+            encloser = encloser.parent()
+        return self.nodes.get(dns.name.Name((b"*", *encloser.labels)))
 
     def _above(self, name: dns.name.Name) -> Iterator[dns.name.Name]:
         while name != self.origin:

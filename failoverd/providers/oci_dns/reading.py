@@ -1,8 +1,8 @@
 """Reads of one zone, in batches, by whichever way takes fewer requests.
 
 Alone: one request finds a name and its marker together, for the marker's name contains the name. A name that is part of
-too many others (the top of the zone, above all) is asked for itself, and its marker after it. Together: the whole zone,
-page by page, answers everybody.
+too many others (the top of the zone, above all), and a wildcard, is asked for itself, and its marker after it.
+Together: the whole zone, page by page, answers everybody.
 
 What is read belongs to one version of the zone, for the ETag of its records says which one it is. When it changes in
 between, it is read again; a zone that never rests is read name by name. And when the first page shows that the zone is
@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from failoverd.core.errors import Transient
+from failoverd.core.names import is_wildcard, marker_name
 from failoverd.core.records import Target
 from failoverd.ports import Urgency
 from failoverd.providers.oci_dns.client import PAGE, Page, Search
-from failoverd.providers.oci_dns.records import Record, marker_name
+from failoverd.providers.oci_dns.records import Record
 from failoverd.providers.shared.account import Account
 from failoverd.providers.shared.batching import Batcher
 from failoverd.providers.shared.bucket import Ticket
@@ -78,7 +79,8 @@ class Reading:
     async def _alone(self, ticket: Ticket, name: str) -> Records:
         """The records of one name and its marker."""
         for _ in range(_TRIES):
-            found = await self._together(ticket, name) if name != self._zone else None
+            contained = name != self._zone and not is_wildcard(name)
+            found = await self._together(ticket, name) if contained else None
             if found is None:
                 found = await self._apart(ticket, name)
             if found is not None:

@@ -15,7 +15,7 @@ import dns.rdata
 from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Transient
-from failoverd.core.records import MARKER_LABEL, Marker, Observed, RecordSet, RecordType, Target
+from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
 from failoverd.providers.shared import sets
@@ -102,10 +102,6 @@ def standing(target: Target, records: Iterable[Record]) -> Observed:
     found = list(records)
     at_name = [record for record in found if record.domain == target.key.name]
     return observed(target, at_name, [record for record in found if record.domain == target.key.marker_name])
-
-
-def marker_name(name: str) -> str:
-    return f"{MARKER_LABEL}.{name}"
 
 
 def _parsed(target: Target, records: Iterable[Record]) -> list[dns.rdata.Rdata]:

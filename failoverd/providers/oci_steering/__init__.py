@@ -25,6 +25,7 @@ KIND = ProviderKind(
         max_weight=MAX_WEIGHT,
         fence=Fence.PER_OBJECT,
         marking=Marking.TAG,
+        wildcards=False,
     ),
     open=lazily("failoverd.providers.oci_steering.provider"),
     sdk=("oci",),

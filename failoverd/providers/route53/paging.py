@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from failoverd.core.records import MARKER_LABEL
-from failoverd.providers.route53.names import absolute, order
+from failoverd.core.names import marker_name
+from failoverd.providers.route53.names import absolute, follows
 from failoverd.providers.route53.records import RawSet
 
 
@@ -56,8 +56,8 @@ class Page:
 
     def standing(self, name: str) -> Standing | None:
         """What stands at a name and its marker, or None when not all of that is in this page."""
-        first, last = absolute(name), absolute(f"{MARKER_LABEL}.{name}")
-        begun = order(self.start.name) <= order(first) and self.start.type is None
+        first, last = absolute(name), absolute(marker_name(name))
+        begun = (self.start.name == first or follows(first, self.start.name)) and self.start.type is None
         if not begun or not self._ends_after(last):
             return None
         return Standing(self.found.get(first, ()), self.found.get(last, ()))
@@ -67,4 +67,4 @@ class Page:
         return self._ends_after(absolute(name))
 
     def _ends_after(self, name: str) -> bool:
-        return self.following is None or order(self.following.name) > order(name)
+        return self.following is None or follows(self.following.name, name)

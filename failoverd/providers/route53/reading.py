@@ -10,9 +10,9 @@ show two generations. Then the fence refuses what is made of them.
 
 from collections.abc import Callable, Sequence
 
-from failoverd.core.records import MARKER_LABEL
+from failoverd.core.names import marker_name
 from failoverd.ports import Urgency
-from failoverd.providers.route53.names import absolute, order
+from failoverd.providers.route53.names import absolute, orders
 from failoverd.providers.route53.paging import Page, Standing, Start
 from failoverd.providers.shared.account import Account
 from failoverd.providers.shared.batching import Batcher
@@ -44,14 +44,14 @@ class Reading:
 
     async def _send(self, wanted: Sequence[Wanted], ticket: Ticket) -> list[Found]:
         """One page, and what it says to each."""
-        first = min(wanted, key=lambda each: (each[1], order(each[0])))[0]
+        first = min(wanted, key=lambda each: (each[1], orders(absolute(each[0]))))[0]
         page = await self._page(Start(absolute(first)), ticket)
         found = {first: page.standing(first) or await self._spread_out(first, page, ticket)}
         return [found.get(name) or page.standing(name) for name, _ in wanted]
 
     async def _spread_out(self, name: str, page: Page, ticket: Ticket) -> Standing:
         """A name that does not fit into a page with its marker: its own pages to the end, then those of the marker."""
-        marker = f"{MARKER_LABEL}.{name}"
+        marker = marker_name(name)
         whole = await self._until_passed(name, page, ticket)
         markers = await self._until_passed(marker, await self._page(Start(absolute(marker)), ticket), ticket)
         return Standing(whole.found.get(absolute(name), ()), markers.found.get(absolute(marker), ()))

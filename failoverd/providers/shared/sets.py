@@ -6,17 +6,21 @@ from dataclasses import replace
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Answer, RecordSet
+from failoverd.core.weights import filled, fitted
 
 
-def scaled(answers: Sequence[Answer], max_weight: int) -> tuple[Answer, ...]:
-    """Weights of at most `max_weight`, in proportion. One above zero stays above zero; small ones stay as they are."""
-    heaviest = max((answer.weight for answer in answers), default=0)
-    if heaviest <= max_weight:
+def scaled(answers: Sequence[Answer], max_weight: int, *, fill: bool = False) -> tuple[Answer, ...]:
+    """Weights of at most `max_weight` that say the same split as exactly as they can; small ones stay as they are.
+
+    `fill`: in numbers as great as the range allows, for where answers are written one after the other. What stands
+    there half-way compares old weights with new ones, which therefore have to be of one scale.
+    """
+    weights = tuple(answer.weight for answer in answers)
+    if max(weights, default=0) <= max_weight:
         return tuple(answers)
-    return tuple(
-        replace(answer, weight=max(1, answer.weight * max_weight // heaviest)) if answer.weight else answer
-        for answer in answers
-    )
+    said = fitted(weights, max_weight)
+    said = filled(said, max_weight) if fill else said
+    return tuple(replace(answer, weight=weight) for answer, weight in zip(answers, said, strict=True))
 
 
 def members(desired: RecordSet) -> RecordSet:
@@ -24,9 +28,9 @@ def members(desired: RecordSet) -> RecordSet:
     return replace(desired, answers=tuple(Answer(answer.value, 1) for answer in serving(desired)))
 
 
-def weighted(desired: RecordSet, max_weight: int) -> RecordSet:
-    """The set as a provider with weights from 1 to `max_weight` says it; what never serves is left out."""
-    return replace(desired, answers=scaled(serving(desired), max_weight))
+def weighted(desired: RecordSet, max_weight: int, *, fill: bool = False) -> RecordSet:
+    """The set as a provider with weights from 1 to `max_weight` says it (`scaled`); what never serves is left out."""
+    return replace(desired, answers=scaled(serving(desired), max_weight, fill=fill))
 
 
 def serving(records: RecordSet) -> tuple[Answer, ...]:

@@ -80,3 +80,19 @@ def test_an_accepted_edit_is_in_sync_until_something_else_is_wanted() -> None:
 def test_there_is_nothing_to_accept_where_nothing_stands() -> None:
     with pytest.raises(ValueError, match="no edit"):
         accepting(over(None))
+
+
+@pytest.mark.parametrize("on_drift", [OnDrift.REPORT, OnDrift.ADOPT])
+def test_other_numbers_for_the_same_split_are_nothing_new_to_want(on_drift: OnDrift) -> None:
+    """A version that says the same split in other weights still leaves an edit to `on_drift`."""
+    before = records({"192.0.2.10": 255, "198.51.100.10": 109})
+    plan = compared(PAIR, observed(EDIT), records({"192.0.2.10": 7, "198.51.100.10": 3}), last_good=verified(before))
+    assert isinstance(plan, Plan)
+    found = respond(plan, verified(before), on_drift, in_incident=False, since=NOW, now=NOW)
+    assert found.action is DriftAction(on_drift)
+
+
+def test_an_accepted_edit_stays_accepted_when_the_same_split_is_said_in_other_numbers() -> None:
+    before = records({"192.0.2.10": 255, "198.51.100.10": 109})
+    wanted = records({"192.0.2.10": 7, "198.51.100.10": 3})
+    assert isinstance(compared(PAIR, observed(EDIT), wanted, last_good=verified(EDIT, before)), InSync)

@@ -24,6 +24,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
 from failoverd.core.status import TargetState
+from failoverd.core.weights import fitted
 
 TIGHT = limits(max_shift=2_000, shift_window=300.0, max_changes=100)
 SPENT = Ration(max_shift=0, max_changes=0)
@@ -661,3 +662,33 @@ def test_a_state_goes_to_json_and_back() -> None:
     story.observed = replace(story.observed, records=published(PAIR, {"azure": 10, "oci": 90}))
     story.look(300.0)
     assert load(PolicyState, dump(story.state)) == story.state
+
+
+# -- weights of another version ----------------------------------------------------------------------------------------
+
+
+def cut_off(desired: RecordSet) -> RecordSet:
+    """Weights as earlier versions wrote them to a provider whose greatest is 255."""
+    heaviest = max(answer.weight for answer in desired.serving)
+    answers = (replace(each, weight=max(1, each.weight * 255 // heaviest)) for each in desired.serving)
+    return replace(desired, answers=tuple(answers))
+
+
+def best(desired: RecordSet) -> RecordSet:
+    weights = fitted(tuple(answer.weight for answer in desired.serving), 255)
+    answers = (replace(each, weight=weight) for each, weight in zip(desired.serving, weights, strict=True))
+    return replace(desired, answers=tuple(answers))
+
+
+@pytest.mark.parametrize(
+    ("share", "after"), [(30, OutcomeKind.IN_SYNC), (33.33, OutcomeKind.IN_SYNC), (1, OutcomeKind.WRITE)]
+)
+def test_an_upgrade_rewrites_only_what_the_old_weights_made_wrong_by_more_than_a_tenth(
+    share: float, after: OutcomeKind
+) -> None:
+    story = Story(policy(region("a", share), region("b", 100 - share)), normalise=cut_off)
+    assert story.look().kind is OutcomeKind.WRITE
+    story.estate = replace(story.estate, normalise=best)
+    assert story.look(3_600.0).kind is after
+    assert story.look(60.0).kind is OutcomeKind.IN_SYNC
+    assert story.published["a"] == pytest.approx(share, rel=0.01)

@@ -1,0 +1,99 @@
+"""Whether a provider's whole numbers can say the shares of a policy when all is well.
+
+What is off by more than a tenth of a share is told, for nothing is approximated in silence.
+"""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import ceil
+from typing import Final, NamedTuple
+
+from failoverd.config.diagnostics import Code, Diagnostic, Severity
+from failoverd.config.documents import Document
+from failoverd.config.drafts import ProviderEntry
+from failoverd.config.losses import when_all_is_well
+from failoverd.config.values import say_percent
+from failoverd.core.records import WHOLE, Policy, RecordSpec, Weights
+from failoverd.core.weights import fitted
+
+TOLERATED: Final = Fraction(1, 10)
+"""How far off an answer may be, as a part of its own share."""
+
+
+class _Off(NamedTuple):
+    """An answer that gets another part of the traffic than it is to get, both from 0 to 1. The worst sorts last."""
+
+    by: Fraction
+    value: str
+    wanted: Fraction
+    said: Fraction
+
+
+def rounding(policy: Policy, providers: Mapping[str, ProviderEntry], document: Document) -> Iterator[Diagnostic]:
+    """For each region the answer that is furthest off, at the first provider that cannot say its share."""
+    told: set[str] = set()
+    for record in policy.records if policy.weights is Weights.NATIVE else ():
+        for target in record.targets:
+            provider = providers[target.provider]
+            if provider.capabilities.weights.get(record.key.type) is Weights.NATIVE and not record.single:
+                for region, worst in _regions_off(policy, record, provider.capabilities.max_weight).items():
+                    if region not in told:
+                        told.add(region)
+                        yield _told(policy, record, provider, document, region, worst)
+
+
+def _regions_off(policy: Policy, record: RecordSpec, most: int) -> Mapping[str, _Off]:
+    """The worst answer of each region that is off by more than is tolerated."""
+    values, decision = _values(policy, record), when_all_is_well(policy, record).decision
+    wanted = decision.records.serving if decision.records is not None else ()
+    weights = fitted(tuple(answer.weight for answer in wanted), most)
+    said = {answer.value: Fraction(weight, sum(weights)) for answer, weight in zip(wanted, weights, strict=True)}
+    found: dict[str, _Off] = {}
+    for region, share in decision.shares.items():
+        due = Fraction(share, WHOLE * len(values[region]))
+        gets = {value: said.get(value, Fraction(0)) for value in values[region]}
+        worst = max(_Off(abs(got - due) / due, value, due, got) for value, got in gets.items())
+        if worst.by > TOLERATED:
+            found[region] = worst
+    return found
+
+
+def _told(
+    policy: Policy, record: RecordSpec, provider: ProviderEntry, document: Document, region: str, off: _Off
+) -> Diagnostic:
+    values = _values(policy, record)[region]
+    who = region if len(values) == 1 else f"{off.value} of {region}"
+    most = provider.capabilities.max_weight
+    message = (
+        f"{who} is to get {float(off.wanted):.2%} of {record.key} and would get {float(off.said):.2%}: "
+        f"the weights of provider {provider.name} ({provider.kind.name}) are whole numbers up to {most}"
+    )
+    least = _least(policy, record, region, most)
+    share = next(spec.share for spec in policy.regions if spec.name == region)
+    hint = (
+        f"write a share of {say_percent(least).rstrip('%')} or more, or 0 for a standby; or choose another provider"
+        if least > share
+        else f"give it fewer endpoints: its share is split among {len(values)}; or write a larger share"
+    )
+    place = ("regions", region, "share")
+    return document.diagnose(Code.SHARE_ROUNDED, place, message, hint, key=True, severity=Severity.WARNING)
+
+
+def _least(policy: Policy, record: RecordSpec, region: str, most: int) -> int:
+    """The smallest share, in basis points, that leaves each endpoint of the region a weight of 1 beside the others."""
+    values, shares = _values(policy, record), when_all_is_well(policy, record).decision.shares
+    others = {name: share for name, share in shares.items() if name != region}
+    if not others:
+        return 0
+    heaviest = max(Fraction(share, len(values[name])) for name, share in others.items())
+    beside = Fraction(most) * sum(others.values()) / heaviest
+    return ceil(WHOLE * len(values[region]) / (len(values[region]) + beside))
+
+
+def _values(policy: Policy, record: RecordSpec) -> dict[str, tuple[str, ...]]:
+    return {
+        spec.name: tuple(
+            sorted({value for end in spec.endpoints if (value := end.answer(record.key.type)) is not None})
+        )
+        for spec in policy.regions
+    }
