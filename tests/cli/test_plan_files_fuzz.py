@@ -78,7 +78,7 @@ def saying(**changes: object) -> Callable[[Path], None]:
 
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (lambda _: None, "No such file"),
-    "a directory": (Path.mkdir, "s a directory"),
+    "a directory": (Path.mkdir, "not a regular file"),
     "a pipe that nobody writes to": (fifo, "not a regular file"),
     "zeros without end": (endless, "not a regular file"),
     "more than a plan ever holds": (huge, "larger than"),
