@@ -65,13 +65,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     """
     case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now)
     memory, found = _remembered(case)
-    case = replace(case, state=progress.counted(state) if found is not None else state)
+    if found is not None:
+        case = replace(case, state=progress.counted(state))
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
     decision = _identified(decide(policy, case.record, observed.target, view, now), memory)
-    memory = replace(_fallen(case, memory, decision, view), kind=decision.kind)
     events, told = news.decided(memory.told, decision, state.incident)
-    outcome = _concluded(case, replace(memory, told=told), decision)
+    fallen = _fallen(case, memory, decision, view)
+    outcome = _concluded(case, replace(memory, kind=decision.kind, told=told, common_fall=fallen), decision)
     return replace(outcome, events=(*events, *outcome.events), found=found)
 
 
@@ -138,6 +139,8 @@ def _identified(decision: Decision, memory: TargetMemory) -> Decision:
 
 def _still_fallen(case: _Case, memory: TargetMemory) -> TargetMemory:
     """What is left of a fall of all regions. Who was back and fell again did so by itself."""
+    if not memory.common_fall:
+        return memory
 
     def back(name: str, *, was: bool) -> bool | None:
         health = case.regions.get(name)
@@ -149,8 +152,8 @@ def _still_fallen(case: _Case, memory: TargetMemory) -> TargetMemory:
     return replace(memory, common_fall={name: is_back for name, is_back in found.items() if is_back is not None})
 
 
-def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> TargetMemory:
-    """Remember a fall of all regions until all of them are published and serve.
+def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -> Mapping[str, bool]:
+    """The regions of a fall of all, until all of them are published and serve; and who of them was back since.
 
     They fell within the time in which one cause shows everywhere: an interval, and what a verdict takes. The last one
     that falls alone, long after the others, adds nothing: else one that flaps would have them waited for without end.
@@ -163,9 +166,11 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
         together = {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
         if len(together) > 1:
             fell = {name: was for name, was in fell.items() if was} | together
+    if not fell:
+        return {}
     published = view.shares(case.region_of)
     over = all(published.get(name) and name not in down for name in fell)
-    return replace(memory, common_fall={} if over else fell)
+    return {} if over else fell
 
 
 # -- what is done ------------------------------------------------------------------------------------------------------
@@ -247,7 +252,8 @@ def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) 
             return replace(outcome, plan=plan, drift=drift)
         if drift.action is DriftAction.ADOPT:
             plan = accepting(plan)
-    return replace(_limited(case, memory, decision, plan, events), drift=drift)
+    outcome = _limited(case, memory, decision, plan, events)
+    return replace(outcome, drift=drift) if drift is not None else outcome
 
 
 def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, events: tuple[Event, ...]) -> Outcome:
