@@ -17,7 +17,9 @@ ENDPOINT = Endpoint("azure-eastus", "127.0.0.1")
 
 
 def script(text: str, /, **settings: object) -> AwaitedProber:
-    return prober("exec", ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")], **settings)
+    """A shell script as a plugin, with time enough to start on a machine that has other things to do."""
+    argv = ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")]
+    return prober("exec", argv, **{"every": "20s", "timeout": "10s", **settings})
 
 
 async def outcome(text: str, /, **settings: object) -> ProbeResult:

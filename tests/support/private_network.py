@@ -122,7 +122,7 @@ async def _probe() -> dict[str, Any]:
         "several": await _ping("127.0.0.1", 3, answers=3),
         "one lost": await _ping("127.0.0.6"),
         "one lost, all wanted": await _ping("127.0.0.6", answers=2),
-        "silent": await _ping("127.0.0.7"),
+        "silent": await _ping("127.0.0.7", timeout="2s"),
         "refused": await _ping("127.0.0.8"),
         "refused ipv6": await _ping("fd00::8"),
         "filtered here": await _ping("127.0.0.9"),
