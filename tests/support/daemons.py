@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.commands import answered
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import DemoRegion
@@ -190,13 +191,8 @@ class Site:
 
     async def control(self, *words: str) -> tuple[int, str]:
         """`failoverctl`: its exit code, and what it printed on both streams."""
-        command = [sys.executable, "-m", "failoverd.cli.operator", *words, "--config", str(self.config)]
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-        assert process.returncode is not None
-        return process.returncode, printed.decode()
+        done = await answered(*words, "--config", self.config)
+        return done.code, done.said
 
     async def break_region(self, name: str) -> None:
         self.regions[name].stop()
