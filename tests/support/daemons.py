@@ -194,6 +194,17 @@ class Site:
         done = await answered(*words, "--config", self.config)
         return done.code, done.said
 
+    async def tells(self, fits: Callable[[str], bool], *words: str) -> str:
+        """What `failoverctl` prints once it fits: a daemon's event stands in its journal a moment after its log."""
+        printed = ""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not fits(printed):
+                    _, printed = await self.control(*words)
+        except TimeoutError:
+            raise AssertionError(f"{' '.join(words)} never told it: {printed}") from None
+        return printed
+
     async def break_region(self, name: str) -> None:
         self.regions[name].stop()
 
