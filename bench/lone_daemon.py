@@ -3,9 +3,9 @@
 from unittest.mock import patch
 
 from bench.loners import Loners
-from failoverd import app
 from failoverd.cli.daemon import main
+from failoverd.runtime import engine
 
 if __name__ == "__main__":
-    with patch.object(app, "HealthTable", Loners):
+    with patch.object(engine, "HealthTable", Loners):
         main()

@@ -1,4 +1,4 @@
-"""The composition root: the only place that knows every adapter. It builds them, starts them and stops them.
+"""The composition root of the daemon: it builds the adapters, starts them and stops them.
 
 `Daemon.run` is the life of the process. Policies come and go with their files; each runs on its own reconciler, so that
 what is wrong with one stays with it.
@@ -8,37 +8,32 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from failoverd import __version__, probes, providers
-from failoverd.authorities import Delegations, DnsAuthorities, Served
-from failoverd.config.loader import Config, load_config, load_policies
-from failoverd.core.errors import ConfigError, JournalError, ProviderError
+from failoverd import __version__
+from failoverd.assembly import authorities_of, provider_set
+from failoverd.config.loader import Config
+from failoverd.core.errors import JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
-from failoverd.core.records import Check, Policy
+from failoverd.core.records import Policy
 from failoverd.core.status import Heartbeat, Overview, Status
+from failoverd.installed import kinds, opened, probers, read_config, steady_clock
 from failoverd.operations.overview import headline
-from failoverd.operations.session import Session, Waiting
-from failoverd.ports import Access, Clock, Emit, Kinds, Ledger, ProbeContext, Prober
-from failoverd.reloader import Reloader, claims_of
+from failoverd.ports import Access, Emit, ProbeContext, Prober
+from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
-from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.probing import Pace
-from failoverd.runtime.proving import Prover
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
-from failoverd.runtime.states import States
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
 from failoverd.telemetry import prose
-from failoverd.telemetry.metrics import Metrics
 from failoverd.telemetry.systemd import Notifier
 
 HEARTBEAT: Final = 5.0
@@ -50,76 +45,7 @@ WATCH: Final = 1.0
 PATIENCE: Final = 5.0
 """Seconds that a provider gets to open before the daemon goes on without it, and a reload to end before it stops."""
 
-FRESH: Final = 60.0
-"""Seconds for which what the daemon last said of a region's past is believed."""
-
 RETENTION_EVERY: Final = 3_600.0
-
-
-def kinds() -> Kinds:
-    """Every provider and probe kind that configuration may name."""
-    return Kinds(providers=providers.kinds(), probes=probes.kinds())
-
-
-def steady_clock() -> Clock:
-    """Seconds since the epoch that never jump: the wall clock once, the monotonic clock ever after."""
-    anchor = time.time() - time.monotonic()
-    return lambda: anchor + time.monotonic()
-
-
-def probers(policy: Policy, known: Kinds, clock: Clock, ledger: Ledger | None = None) -> dict[str, Prober]:
-    """A prober for each check of the policy and for each of its dependencies, by the name of the check.
-
-    Without a `ledger` they spend nothing. Raises ConfigError when one cannot be set up on this machine.
-    """
-    checks = (*policy.checks, *(dependency.check for dependency in policy.dependencies))
-    return opened(checks, known, ProbeContext(policy.name, clock, ledger))
-
-
-def opened(checks: Iterable[Check], known: Kinds, context: ProbeContext) -> dict[str, Prober]:
-    """A prober for each check, by its name. Raises ConfigError when one cannot be set up on this machine."""
-    return {check.name: _opened(check, known, context) for check in checks}
-
-
-def _opened(check: Check, known: Kinds, context: ProbeContext) -> Prober:
-    try:
-        return known.probes[check.kind].open(check, context)
-    except ConfigError as error:
-        what = "sentinel" if context.policy == SENTINELS else f"policy {context.policy}, check"
-        raise ConfigError(f"{what} {check.name}: {error.detail}", reason=error.reason, remedy=error.remedy) from error
-
-
-def unfit(config: Config, policies: Iterable[Policy]) -> Iterator[tuple[str, ConfigError]]:
-    """Which checks load and still cannot be set up on this machine: whose each of them is, and why.
-
-    A policy with such a check waits until it can be; a sentinel stops the daemon's start.
-    """
-    known, clock = kinds(), steady_clock()
-    owned = [(SENTINELS, sentinel.check) for sentinel in config.sentinels]
-    for policy in policies:
-        owned.extend((policy.name, check) for check in policy.checks)
-        owned.extend((policy.name, dependency.check) for dependency in policy.dependencies)
-    for name, check in owned:
-        try:
-            _opened(check, known, ProbeContext(name, clock, None))
-        except ConfigError as error:
-            yield name, error
-
-
-def read_config(path: Path) -> Config:
-    """The daemon's configuration.
-
-    Raises:
-        ConfigError: it does not load; the message holds every diagnostic.
-    """
-    loaded = load_config(path, kinds())
-    if loaded.config is None:
-        raise ConfigError(
-            f"{path} does not load:\n" + "\n".join(found.render() for found in loaded.diagnostics),
-            reason="config_invalid",
-            remedy="correct the file; failoverctl check shows every error at once",
-        )
-    return loaded.config
 
 
 def pace_of(config: Config) -> Pace:
@@ -132,86 +58,6 @@ def pace_of(config: Config) -> Pace:
         max_per_target=said.max_per_target,
         descriptors=budget(raise_limit()),
     )
-
-
-def provider_set(
-    config: Config, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
-) -> dict[str, LazyProvider]:
-    """Every configured provider, not opened yet; they close with the stack.
-
-    `beside_daemon` is for other processes: what lives in the daemon's memory can only be read from there.
-    """
-    opened = {}
-    for name, entry in config.providers.items():
-        reachable = Access.READ if beside_daemon and entry.kind.in_daemon else access
-        opened[name] = LazyProvider(name, entry.kind, entry.settings, reachable, stack)
-    return opened
-
-
-def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
-    """The authoritative servers of every configured provider, asked to prove a change."""
-    served = {
-        name: Served(entry.settings.authorities(), entry.capabilities) for name, entry in config.providers.items()
-    }
-    return DnsAuthorities(served, Delegations(config.resolver, clock))
-
-
-@asynccontextmanager
-async def session(
-    path: Path, access: Access, waits: Callable[[Waiting], None] = lambda _: None
-) -> AsyncIterator[Session]:
-    """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write.
-
-    `waits` is told how far it is, with what takes time.
-    """
-    config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
-    async with AsyncExitStack() as stack:
-        journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
-        writer = JournalWriter(journal, events.append, clock)
-        states = States(writer, events.append)
-        found = load_policies(config, known, running={})
-
-        async def remember() -> None:
-            states.resume(await writer.protect(journal.states(), reads=True) or (), ())
-
-        def alive() -> bool:
-            try:
-                return _alive(config.journal, clock())
-            except JournalError:
-                return False  # it could be read at the start: why not any more is told by what else needs it
-
-        await remember()
-        _alive(config.journal, clock())
-        prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
-        try:
-            yield Session(
-                config=config,
-                policies=found.policies,
-                providers=provider_set(config, access, stack, beside_daemon=True),
-                states=states,
-                journal=writer,
-                prover=prover,
-                equip=lambda name, checks: opened(checks, known, ProbeContext(name, clock, None)),
-                clock=clock,
-                events=events,
-                orphans=Orphans(journal, writer, list[Event]().append, clock),  # the daemon has told of them
-                claims=claims_of(found, {}),
-                alive=alive,
-                remember=remember,
-                waits=waits,
-            )
-        finally:
-            await prover.close()
-            for event in events:
-                writer.take(event)
-            await writer.flush()
-
-
-def _alive(journal: Path, now: float) -> bool:
-    """Whether a daemon works with this journal, so that what it said lately is still so."""
-    with Reading(journal) as reading:
-        beat = reading.heartbeat()
-    return beat is not None and now - beat.at <= FRESH and beat.state == "running"
 
 
 class Daemon:
@@ -356,6 +202,7 @@ class Daemon:
         if config.metrics is None:
             return
         from failoverd.telemetry.exposing import exposed  # noqa: PLC0415 - an HTTP server, for those who want one
+        from failoverd.telemetry.metrics import Metrics  # noqa: PLC0415 - the same reason
 
         listen = config.metrics.listen
         metrics = Metrics(self._engine.probing.figures, self._told_by_metrics, __version__, self._started_at)

@@ -32,7 +32,7 @@ _FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
 _USES = {
     "server": {"support.servers", *(f"support.servers.{each}" for each in ("bind", "knot", "powerdns"))}
     | {"support.daemons.site"},
-    "slow": {"support.races.races", "support.benchmarks.compared"},
+    "slow": {"support.races.races", "support.races.races_at_once", "support.benchmarks.compared"},
 }
 """By marker: names of modules and of functions that bring it to whoever imports them."""
 

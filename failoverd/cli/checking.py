@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from failoverd.app import kinds, unfit
 from failoverd.cli.failing import print_json, print_text, told
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
@@ -15,17 +13,25 @@ from failoverd.config.jsonschema import config_schema, inventory_schema, policy_
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import CREDENTIALS, lacking
 from failoverd.core.errors import ConfigError
+from failoverd.installed import kinds, unfit
 
 
-def json_schema(kind: FileKind) -> dict[str, Any]:
-    """The JSON Schema of a kind of file."""
+def print_schema(kind: FileKind) -> None:
+    """Print the JSON Schema of a kind of file."""
     match kind:
         case FileKind.POLICY:
-            return policy_schema(kinds())
+            print_json(policy_schema(kinds()))
         case FileKind.REGIONS:
-            return inventory_schema()
+            print_json(inventory_schema())
         case FileKind.CONFIG:
-            return config_schema(kinds())
+            print_json(config_schema(kinds()))
+
+
+def check_files(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
+    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
+    if not paths:
+        return check_everything(config, output)
+    return check_paths(paths, config if named else None, output)
 
 
 def check_everything(config: Path, output: Output, *, on_site: bool = False) -> Exit:

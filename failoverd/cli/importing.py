@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.app import kinds
 from failoverd.config.documents import parse
 from failoverd.config.drafts import ProviderEntry, draft_of
 from failoverd.config.loader import load_inventory
@@ -24,6 +23,7 @@ from failoverd.core.records import (
     Target,
     Weights,
 )
+from failoverd.installed import kinds
 from failoverd.operations.session import Session, Stage, Waiting, unknown
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -49,19 +49,19 @@ def check(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Print every error in every file at once; exit 1 if there is one."""
-    from failoverd.cli import verbs
+    from failoverd.cli import checking
 
     source = context.get_parameter_source("config")
     named = source is not None and source.name == "COMMANDLINE"
-    raise typer.Exit(verbs.check(paths or [], config, output, named=named))
+    raise typer.Exit(checking.check_files(paths or [], config, output, named=named))
 
 
 @app.command()
 def schema(kind: Annotated[FileKind, typer.Argument(help="which kind of file")] = FileKind.POLICY) -> None:
     """Print the JSON Schema of a kind of file, for editors."""
-    from failoverd.cli import verbs
+    from failoverd.cli import checking
 
-    verbs.schema(kind)
+    checking.print_schema(kind)
 
 
 @app.command()

@@ -9,11 +9,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 from rich.console import Console
 
-from failoverd.app import session
+from failoverd.assembly import session
 from failoverd.cli import importing, planning, saving
-from failoverd.cli.checking import check_everything, check_paths, json_schema
 from failoverd.cli.failing import Screen, print_json, print_text, told, usage
-from failoverd.cli.options import Exit, FileKind, Output
+from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
 from failoverd.codec import dump, load, plain
@@ -42,17 +41,6 @@ MOST_BYTES: Final = 32 << 20
 
 MOST_CHARACTERS: Final = 4_096
 """Of each text in it: of a name, an answer, a reason."""
-
-
-def check(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:
-    """`named`: the configuration was named on the command line. Paths are judged by nothing that nobody named."""
-    if not paths:
-        return check_everything(config, output)
-    return check_paths(paths, config if named else None, output)
-
-
-def schema(kind: FileKind) -> None:
-    print_json(json_schema(kind))
 
 
 # -- plan and apply ----------------------------------------------------------------------------------------------------

@@ -20,12 +20,13 @@ _OWNER, _NOW = "check", 0.0
 
 def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     """The loss that a limit would hold for the most: what lets it pass lets the others pass, too."""
+    if policy.limits.min_regions <= 1:
+        return  # an answer is never empty, so that whatever is left is enough
     held = [
-        (int(outcome.held.blocking[0].found), record, lost)
-        for record in policy.records
-        for lost in _losses(policy, record.key.type)
-        if (outcome := _play(policy, record, dict.fromkeys(lost, RegionState.DOWN))) is not None
-        and outcome.held is not None
+        (int(outcome.held.blocking[0].found), play.record, lost)
+        for play in (_Play(policy, record) for record in policy.records)
+        for lost in _losses(policy, play.record.key.type)
+        if (outcome := play.when(dict.fromkeys(lost, RegionState.DOWN))) is not None and outcome.held is not None
     ]
     if not held:
         return
@@ -46,8 +47,10 @@ def unheeded(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     places: list[tuple[str, ...]] = [("checks", check.name, key) for check in policy.checks for key in _ASKS]
     places += [("health", "degraded_below"), ("health", "degraded")]
     said = next((place for place in places if document.knows(place)), None)
+    if said is None:
+        return
     keeps = next(((record, name) for record in policy.records for name in _keeping(policy, record)), None)
-    if said is None or keeps is None:
+    if keeps is None:
         return
     record, name = keeps
     why = "one answer at a time" if record.single else "who is in the answer, and not how much"
@@ -64,8 +67,9 @@ def _keeping(policy: Policy, record: RecordSpec) -> Iterator[str]:
     """The regions whose part of the answer is the same while they alone are DEGRADED."""
     if policy.weights is Weights.NATIVE and not record.single:
         return
+    play = _Play(policy, record)
     for spec in policy.regions:
-        outcome = _play(policy, record, {spec.name: RegionState.DEGRADED})
+        outcome = play.when({spec.name: RegionState.DEGRADED})
         if outcome is not None and outcome.kind is OutcomeKind.IN_SYNC:
             yield spec.name
 
@@ -81,16 +85,23 @@ def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]
             yield lost
 
 
-def _play(policy: Policy, record: RecordSpec, ill: Mapping[str, RegionState]) -> Outcome | None:
-    """All is well and published; then these regions are ill. None when the record answers with none of them."""
-    target, estate = record.targets[0], _estate(policy)
-    normal = when_all_is_well(policy, record).plan
-    if normal is None or not any(normal.shares_after.get(name) for name in ill):
-        return None
-    marker = Marker(_OWNER, policy.name, 1, (record.key.type,))
-    stands = Observed(target, normal.after, marker, marker.to_text())
-    then = PolicyState(policy.name, verdicts={record.key.type: _regions(policy, record.key.type, ill)})
-    return evaluate(policy, then, stands, estate, _NOW)
+class _Play:
+    """All is well and published at a record; then some of its regions are ill."""
+
+    def __init__(self, policy: Policy, record: RecordSpec) -> None:
+        self.record = record
+        self._policy = policy
+        self._normal = when_all_is_well(policy, record).plan
+
+    def when(self, ill: Mapping[str, RegionState]) -> Outcome | None:
+        """What is done about these. None when the record answers with none of them."""
+        policy, kind, normal = self._policy, self.record.key.type, self._normal
+        if normal is None or not any(normal.shares_after.get(name) for name in ill):
+            return None
+        marker = Marker(_OWNER, policy.name, 1, (kind,))
+        stands = Observed(normal.target, normal.after, marker, marker.to_text())
+        then = PolicyState(policy.name, verdicts={kind: _regions(policy, kind, ill)})
+        return evaluate(policy, then, stands, _estate(policy), _NOW)
 
 
 def when_all_is_well(policy: Policy, record: RecordSpec) -> Outcome:

@@ -1,9 +1,10 @@
 """One module per provider kind. A module imports its SDK when a provider of that kind is opened, never before."""
 
-from importlib import import_module
-from typing import cast
+from collections.abc import Mapping
+from types import ModuleType
 
 from failoverd.ports import ProviderKind
+from failoverd.registry import Registry
 
 _MODULES = {
     "embedded": "failoverd.providers.embedded",
@@ -18,6 +19,11 @@ _MODULES = {
 """Kind to module. Adding a provider is one module that exports `KIND`, and one line here."""
 
 
-def kinds() -> dict[str, ProviderKind]:
-    """Every provider kind by name."""
-    return {name: cast("ProviderKind", import_module(module).KIND) for name, module in _MODULES.items()}
+def kinds() -> Mapping[str, ProviderKind]:
+    """Every provider kind by name. A module is imported when its kind is asked for."""
+    return Registry(_MODULES, _kind)
+
+
+def _kind(module: ModuleType, _: str) -> ProviderKind:
+    found: ProviderKind = module.KIND
+    return found

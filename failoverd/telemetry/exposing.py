@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final, cast
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -42,7 +43,7 @@ async def exposed(address: str, port: int, metrics: Metrics) -> AsyncIterator[in
         OSError: nobody can listen there.
     """
     page, guests, loop = _Page(metrics), _Guests(), asyncio.get_running_loop()
-    site = web.Application()
+    site = web.Application(middlewares=[_only_one])
     site.router.add_get(PATH, page.show)
     site.router.add_get("/{anything:.*}", _elsewhere)
     runner = web.AppRunner(site, handle_signals=False)
@@ -73,9 +74,7 @@ class _Page:
             told = {"message": "the metrics could not be made", "exception": defect}
             asyncio.get_running_loop().call_exception_handler(told)
             raise
-        answer = web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-        answer.force_close()
-        return answer
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def _fresh(self) -> bytes:
         async with self._making:
@@ -87,7 +86,19 @@ class _Page:
 
 
 async def _elsewhere(_: web.Request) -> web.Response:
-    return web.Response(status=404, text=f"the metrics are at {PATH}\n", headers={"Connection": "close"})
+    return web.Response(status=404, text=f"the metrics are at {PATH}\n")
+
+
+@web.middleware
+async def _only_one(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """One request a connection, whatever comes of it: who is refused does not stay until his time is over."""
+    try:
+        answer = await handler(request)
+    except web.HTTPException as refusal:
+        refusal.force_close()
+        raise
+    answer.force_close()
+    return answer
 
 
 class _Guests:

@@ -308,6 +308,7 @@ async def test_an_orphan_is_listed_after_a_restart_and_until_it_is_given_back(
         here.policy.unlink()
         async with here.daemon() as daemon:
             await daemon.event("record.orphaned", policy="api")
+            await here.tells(lambda printed: "orphaned records of: api" in printed, "status")
             headline, names = await orphans(here)
             assert ("orphaned records of: api" in headline, names) == (True, [NAME])
             code, printed = await here.control("disown", "api", NAME)

@@ -25,7 +25,7 @@ async def test_the_oldest_of_many_open_incidents_goes_on_and_those_of_policies_t
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, here.daemon() as daemon:
         closed = await daemon.event("incident.closed")
         assert (closed["incident_id"], closed["lasted"] > 900) == ("inc-api", True)
-        _, printed = await here.control("status", "--output", "json")
+        printed = await here.tells(lambda printed: '"policy": "api"' in printed, "status", "--output", "json")
         assert [policy["policy"] for policy in json.loads(printed)["policies"]] == ["api"]
         await daemon.stop()
         assert [found["incident_id"] for found in daemon.named("incident.closed")] == ["inc-api"]

@@ -56,7 +56,7 @@ async def test_tables_are_on_standard_output_and_everything_else_is_not(tmp_path
 
 async def test_nothing_is_sent_before_somebody_says_yes(tmp_path: Path) -> None:
     async with compared(tmp_path) as here:
-        done = await here.benchmark("--for", "1s")
+        done = await here.refused("--for", "1s")
         assert (done.code, done.out) == (USAGE, "")
         assert "2 requests of check live" in done.err
         assert "refused: nobody is there to be asked" in done.err
@@ -95,17 +95,17 @@ async def test_what_cannot_be_asked_for_is_usage_and_nothing_is_sent(
     tmp_path: Path, words: tuple[str, ...], why: str
 ) -> None:
     async with compared(tmp_path) as here:
-        done = await here.benchmark("--yes", *words)
+        done = await here.refused("--yes", *words)
         assert (done.code, done.out, why in " ".join(done.err.split())) == (USAGE, "", True), done.err
         assert here.near.connections == here.far.connections == 0
 
 
 async def test_a_policy_that_is_not_there_is_usage(tmp_path: Path) -> None:
     async with compared(tmp_path) as here:
-        done = await here.benchmark("--yes", policy="apj")
+        done = await here.refused("--yes", policy="apj")
         assert (done.code, 'did you mean "api"?' in done.err) == (USAGE, True), done.err
         (tmp_path / "policies" / "api.yaml").write_text("version: 1\npolicy: api\n")
-        done = await here.benchmark("--yes")
+        done = await here.refused("--yes")
         assert (done.code, "failoverctl check says why" in " ".join(done.err.split())) == (USAGE, True), done.err
 
 
@@ -150,7 +150,7 @@ async def test_a_page_that_cannot_be_written_is_refused_before_anything_is_sent(
     tmp_path: Path, place: str, why: str
 ) -> None:
     async with compared(tmp_path) as here:
-        done = await here.benchmark("--yes", "--for", "1s", "--html", str(tmp_path / place))
+        done = await here.refused("--yes", "--for", "1s", "--html", str(tmp_path / place))
         assert (done.code, done.out) == (FAILED, ""), done.err
         assert f"the page cannot be written to {tmp_path / place}: " in done.err
         assert f"{why} (page_unwritable)\nremedy: " in done.err
@@ -160,7 +160,7 @@ async def test_a_page_that_cannot_be_written_is_refused_before_anything_is_sent(
 async def test_a_no_leaves_nothing_behind(tmp_path: Path) -> None:
     async with compared(tmp_path) as here:
         before = listing(tmp_path)
-        done = await here.benchmark("--for", "1s", "--html", str(tmp_path / "page.html"))
+        done = await here.refused("--for", "1s", "--html", str(tmp_path / "page.html"))
         assert (done.code, listing(tmp_path)) == (USAGE, before), done.err
 
 

@@ -12,7 +12,7 @@ import pytest
 from support.daemons import NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
-from failoverd.app import session
+from failoverd.assembly import session
 from failoverd.cli.planning import outcome, owned
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan

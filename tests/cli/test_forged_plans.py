@@ -10,7 +10,7 @@ import pytest
 from support.daemons import EAST, NAME, Site, provider_block, site
 from support.servers import DnsServer
 
-from failoverd.app import session
+from failoverd.assembly import session
 from failoverd.cli.planning import outcome
 from failoverd.codec import dump, load
 from failoverd.core.control.decision import DecisionKind

@@ -24,8 +24,8 @@ def test_asking_for_help_imports_nothing_but_the_command_line() -> None:
     "statement",
     [
         "import failoverd.cli.verbs",
-        "import failoverd.app; failoverd.app.kinds()",
-        "import failoverd.cli.daemon",
+        "from failoverd.installed import kinds; [dict(kinds().probes), dict(kinds().providers)]",
+        "import failoverd.cli.running",
     ],
 )
 def test_no_cloud_sdk_is_imported_before_a_provider_of_its_kind_is_opened(statement: str) -> None:
@@ -34,3 +34,17 @@ def test_no_cloud_sdk_is_imported_before_a_provider_of_its_kind_is_opened(statem
 
 def test_what_is_asked_at_night_imports_nothing_that_probes_or_publishes() -> None:
     assert imported("import failoverd.cli.views.now") & (SDKS | {"dns", "apscheduler", "h2", "structlog"}) == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "unneeded"),
+    [
+        ("import failoverd.cli.daemon", HEAVY),
+        ("import failoverd.cli.running", {"prometheus_client", "jsonpath", "h2"}),
+        ("import failoverd.cli.checking", {"apscheduler", "prometheus_client", "structlog", "sqlite3", "dns", "h2"}),
+        ("import failoverd.cli.verbs", {"prometheus_client", "structlog", "jsonpath", "h2"}),
+        ("from failoverd.installed import kinds; kinds().probes['https']", {"jsonpath", "h2", "dns"}),
+    ],
+)
+def test_a_command_waits_for_nothing_that_its_files_do_not_name(statement: str, unneeded: set[str]) -> None:
+    assert imported(statement) & unneeded == set()

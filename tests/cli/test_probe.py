@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.benchmarks import full_disk
+from support.commands import answered
 from support.inference_api import KEY, MODEL, Api, inference_api
 from support.targets import OK, Target, answers, greets, refusing, response, serve
 
@@ -96,7 +97,14 @@ def _text(target: Target) -> str:
     return f"{target.host}:{target.port}"
 
 
-async def probe(*words: str, stdout: int = asyncio.subprocess.PIPE) -> Told:
+async def probe(*words: str) -> Told:
+    done = await answered("probe", *words, columns=120)
+    assert "Traceback" not in done.err
+    return Told(done.code, done.out.decode(), done.err)
+
+
+async def probe_into(stdout: int, *words: str) -> Told:
+    """In a process of its own, whose standard output goes there."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "failoverd.cli.operator", "probe", *words),
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "120", "LC_ALL": "C.UTF-8"},
@@ -104,10 +112,10 @@ async def probe(*words: str, stdout: int = asyncio.subprocess.PIPE) -> Told:
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(30):
-        out, notes = await process.communicate()
+        _, notes = await process.communicate()
     assert process.returncode is not None
     assert b"Traceback" not in notes, notes.decode()
-    return Told(process.returncode, (out or b"").decode(), notes.decode())
+    return Told(process.returncode, "", notes.decode())
 
 
 @pytest.fixture
@@ -319,7 +327,7 @@ async def test_an_empty_target_is_usage_without_a_configuration_as_well(site: Si
 @pytest.mark.parametrize("output", ["text", "json"])
 async def test_a_full_disk_under_standard_output_is_named(site: Site, output: str) -> None:
     with full_disk() as full:
-        told = await probe("shop", "--output", output, "--config", str(site.config), stdout=full)
+        told = await probe_into(full, "shop", "--output", output, "--config", str(site.config))
     assert told.code == FAILED
     assert "standard output (/dev/full) cannot be written: No space left on device (output_unwritable)" in told.notes
     assert "internal_error" not in told.notes
@@ -331,7 +339,7 @@ async def test_a_reader_that_has_gone_is_no_failure_to_tell_of(site: Site) -> No
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        told = await probe("shop", "--config", str(site.config), stdout=writer)
+        told = await probe_into(writer, "shop", "--config", str(site.config))
     finally:
         os.close(writer)
     assert (told.code, told.notes) == (FAILED, "")

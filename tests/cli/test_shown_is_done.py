@@ -8,7 +8,7 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
-from failoverd.app import session
+from failoverd.assembly import session
 from failoverd.codec import load
 from failoverd.core.control.limits import Held
 from failoverd.core.records import WHOLE

@@ -6,7 +6,8 @@ from time import perf_counter
 import pytest
 
 from failoverd.core.probe_reasons import ProbeReason
-from failoverd.probes.http_check.body_expectations import MOST_VALUES, BodyExpectations, parse_expectations, path
+from failoverd.probes.http_check.body_expectations import MOST_VALUES, BodyExpectations, parse_expectations
+from failoverd.probes.http_check.json_paths import json_path
 from failoverd.probes.patterns import compiled
 
 BODY = {
@@ -167,7 +168,7 @@ def test_an_expectation_that_makes_no_sense_is_refused_when_the_policy_is_loaded
 
 def test_a_path_that_is_nested_without_end_is_refused() -> None:
     with pytest.raises(ValueError, match=r"nested too deeply|not a JSON path"):
-        path("$[?" + "(" * 100_000 + "@.a" + ")" * 100_000 + "]")
+        json_path("$[?" + "(" * 100_000 + "@.a" + ")" * 100_000 + "]")
 
 
 # -- texts and patterns ------------------------------------------------------------------------------------------------

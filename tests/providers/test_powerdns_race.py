@@ -1,7 +1,7 @@
 """Two writers of one weighted record on a real PowerDNS: the server refuses whoever comes second."""
 
 from support.powerdns import by_both, dns_update, open_powerdns
-from support.races import races
+from support.races import races, races_at_once
 from support.servers import PowerDns
 
 
@@ -9,7 +9,7 @@ async def test_in_a_thousand_races_one_writer_wins_and_no_older_generation_ever_
     powerdns_server: PowerDns, name: str
 ) -> None:
     settings = by_both(powerdns_server)
-    await races(lambda: open_powerdns(settings), name)
+    await races_at_once(lambda: open_powerdns(settings), name)
 
 
 async def test_the_same_when_the_zone_is_read_by_transfer(powerdns_server: PowerDns, name: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from support.commands import answered
 from support.targets import OK, Behaviour, Connection, Target, answers, serve
 
 SLOW = 0.15
@@ -101,8 +102,13 @@ class Folder:
             *command, stdin=stdin, stdout=stdout, stderr=asyncio.subprocess.PIPE, preexec_fn=limit
         )
 
-    async def benchmark(self, *words: str, policy: str = "api") -> Ended:
-        return await ended(await self.start(policy, *words))
+    async def benchmark(self, *words: str) -> Ended:
+        return await ended(await self.start("api", *words))
+
+    async def refused(self, *words: str, policy: str = "api") -> Ended:
+        """What sends nothing needs no process of its own."""
+        done = await answered("benchmark", policy, *words, "--config", self.config)
+        return Ended(done.code, done.out.decode(), done.err)
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ended:

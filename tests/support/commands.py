@@ -1,14 +1,24 @@
-"""`failoverctl` within the test's own process, and the files of a small configuration that needs no server."""
+"""`failoverctl` within the test's own process, and the files of a small configuration that needs no server.
 
+A process of its own takes most of a second to begin: it is for tests of signals, of real streams, of two at once.
+"""
+
+import asyncio
 import io
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Final
 from unittest.mock import patch
 
 from failoverd.cli import operator
+
+PATIENCE: Final = 60.0
+_streams = Lock()
+"""The standard streams are the process's: one command at a time has them."""
 
 CONFIG = """\
 version: 1
@@ -64,13 +74,17 @@ def written(folder: Path, policies: Mapping[str, str] | None = None, config: str
     return path
 
 
-def failoverctl(*words: str | os.PathLike[str], encoding: str = "utf-8") -> Ended:
-    """Run a command."""
+def failoverctl(*words: str | os.PathLike[str], encoding: str = "utf-8", columns: int = 80) -> Ended:
+    """Run a command, on a screen of so many columns that nobody sits at."""
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding=encoding)
     err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     argv = ["failoverctl", *(os.fspath(word) for word in words)]
-    with patch.object(sys, "stdout", out), patch.object(sys, "stderr", err), patch.object(sys, "argv", argv):
+    with (
+        _streams,
+        patch.multiple(sys, stdin=io.TextIOWrapper(io.BytesIO()), stdout=out, stderr=err, argv=argv),
+        patch.dict(os.environ, {"COLUMNS": str(columns)}),
+    ):
         try:
             operator.main()
             code: int | str | None = 0
@@ -80,3 +94,9 @@ def failoverctl(*words: str | os.PathLike[str], encoding: str = "utf-8") -> Ende
     assert isinstance(code, int)
     err.seek(0)
     return Ended(code, raw.getvalue(), err.read())
+
+
+async def answered(*words: str | os.PathLike[str], columns: int = 80) -> Ended:
+    """The same in a thread, so that servers of this event loop answer the command meanwhile."""
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.to_thread(failoverctl, *words, columns=columns)

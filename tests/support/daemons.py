@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.commands import answered
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import DemoRegion
@@ -190,13 +191,19 @@ class Site:
 
     async def control(self, *words: str) -> tuple[int, str]:
         """`failoverctl`: its exit code, and what it printed on both streams."""
-        command = [sys.executable, "-m", "failoverd.cli.operator", *words, "--config", str(self.config)]
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-        assert process.returncode is not None
-        return process.returncode, printed.decode()
+        done = await answered(*words, "--config", self.config)
+        return done.code, done.said
+
+    async def tells(self, fits: Callable[[str], bool], *words: str) -> str:
+        """What `failoverctl` prints once it fits: a daemon's event stands in its journal a moment after its log."""
+        printed = ""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not fits(printed):
+                    _, printed = await self.control(*words)
+        except TimeoutError:
+            raise AssertionError(f"{' '.join(words)} never told it: {printed}") from None
+        return printed
 
     async def break_region(self, name: str) -> None:
         self.regions[name].stop()

@@ -12,6 +12,9 @@ from failoverd.core.records import Observed, RecordType
 from failoverd.ports import Provider
 
 ROUNDS = 1_000
+NAMES = 5
+"""At once: a server that writes waits for its disk, and takes in meanwhile what else has come."""
+
 VALUE = VALUES[RecordType.A]
 
 
@@ -33,6 +36,13 @@ async def races(
             wins[winner] += 1
     assert sum(wins) == rounds
     assert min(wins) > 0, "one of the writers never won: that was no race"
+
+
+async def races_at_once(opened: Callable[[], AbstractAsyncContextManager[Provider]], name: str) -> None:
+    """As many rounds in all, at several names at the same time."""
+    async with asyncio.TaskGroup() as everywhere:
+        for number in range(NAMES):
+            everywhere.create_task(races(opened, f"{number}{name}", rounds=ROUNDS // NAMES))
 
 
 def _rivals(one: Provider, other: Provider, seen: Observed, generation: int) -> tuple[Plan, Plan]:

@@ -248,7 +248,10 @@ def test_a_percentile_is_the_bound_of_its_bucket() -> None:
         (b"\xff\x00\r\n\r\n", b"400 Bad Request"),
     ],
 )
-async def test_only_the_page_is_served_and_only_to_who_reads(asked: bytes, status: bytes) -> None:
+async def test_only_the_page_is_served_and_only_to_who_reads(
+    monkeypatch: pytest.MonkeyPatch, asked: bytes, status: bytes
+) -> None:
+    monkeypatch.setattr(exposing, "_PATIENCE", 2 * PATIENCE)  # nobody's connection ends because his time is over
     async with exposed("127.0.0.1", 0, metrics()) as port:
         answer = await ask(port, asked)
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -14,7 +14,6 @@ from typing import Final
 
 import typer
 
-from failoverd.app import kinds, opened, read_config, steady_clock
 from failoverd.cli import saving
 from failoverd.cli.benchmarking import page, plain, table
 from failoverd.cli.benchmarking.plan import BenchmarkPlan, announce, make_plan
@@ -25,6 +24,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import shown
 from failoverd.cli.spending import Counting, allowance
 from failoverd.config.loader import Config, load_inventory, load_policies
+from failoverd.installed import kinds, opened, read_config, steady_clock
 from failoverd.ports import ProbeContext
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
 from failoverd.runtime.descriptors import budget, raise_limit

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.app import kinds, opened, steady_clock
 from failoverd.core.records import Check, Endpoint, ProbeResult
+from failoverd.installed import kinds, opened, steady_clock
 from failoverd.ports import Ledger, ProbeContext, Prober
 from failoverd.probes import probe_once
 from failoverd.probes.inference_check.inference_settings import InferenceSettings, most_tokens

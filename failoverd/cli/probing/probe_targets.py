@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from failoverd.app import kinds
 from failoverd.cli.failing import UNSOUND, unknown
 from failoverd.cli.probing.probe_rounds import PlannedProbe
 from failoverd.config.loader import Config, load_policies
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Policy
+from failoverd.installed import kinds
 
 
 def planned_probes(config: Config, target: str, policy: str | None, check: str | None) -> list[PlannedProbe]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from failoverd.app import read_config
 from failoverd.cli.failing import Screen, print_json, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.probing import probe_output
@@ -28,6 +27,7 @@ from failoverd.cli.progress import progress
 from failoverd.cli.screen import say
 from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError
+from failoverd.installed import read_config
 from failoverd.operations.session import Stage, Waiting
 from failoverd.settings import parse_duration
 

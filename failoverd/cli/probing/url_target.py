@@ -6,12 +6,12 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import ValidationError
 
-from failoverd.app import kinds
 from failoverd.cli.failing import usage
 from failoverd.cli.probing.probe_rounds import PlannedProbe
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.records import Check, Endpoint
+from failoverd.installed import kinds
 from failoverd.probes.field_types import parse_host
 
 _ECHOES: Final = 3

@@ -12,17 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
-
-import jsonpath
-from jsonpath.filter import FilterQuery, walk
-from jsonpath.segments import JSONPathRecursiveDescentSegment
-from jsonpath.selectors import Filter
+from typing import TYPE_CHECKING, Final
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, excerpt, printable
 from failoverd.probes.patterns import compiled
+
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
 MOST_VALUES: Final = 20_000
 """Values that a JSON body may have."""
@@ -40,47 +37,11 @@ Scalar = str | int | float | bool | None
 # -- JSON paths --------------------------------------------------------------------------------------------------------
 
 
-class _Paths(jsonpath.JSONPathEnvironment):
-    """RFC 9535 without its functions: match() and search() take patterns that backtrack."""
+def _path(text: str) -> "JSONPath":
+    """Imported when a check has one: it takes as long as everything else that an HTTP check needs together."""
+    from failoverd.probes.http_check.json_paths import json_path  # noqa: PLC0415 - the same reason
 
-    def setup_function_extensions(self) -> None:
-        self.function_extensions.clear()
-
-
-_paths: Final = _Paths(strict=True)
-
-
-@lru_cache(maxsize=256)
-def path(text: str) -> jsonpath.JSONPath:
-    """A JSON path of names, indexes, slices, wildcards and comparing filters. Raises ValueError for any other."""
-    try:
-        found = _paths.compile(text)
-    except jsonpath.JSONPathError as error:
-        words = printable(str(error.args[0] if error.args else error))
-        raise ValueError(f'{text[:80]!r} is not a JSON path such as "$.queue.depth": {words}') from None
-    except RecursionError:
-        raise ValueError("this JSON path is nested too deeply") from None
-    except (ArithmeticError, ValueError) as error:  # a number in a filter that no float can hold
-        raise ValueError(f"{text[:80]!r} is no JSON path: {printable(str(error))}") from None
-    if not isinstance(found, jsonpath.JSONPath):
-        raise ValueError(f"{text[:80]!r} is more than one JSON path: give each a line of its own")  # noqa: TRY004
-    _refuse_slow(found, text)
-    return found
-
-
-def _refuse_slow(found: jsonpath.JSONPath, text: str) -> None:
-    for segment in found.segments:
-        if isinstance(segment, JSONPathRecursiveDescentSegment):
-            raise ValueError(f'{text[:80]!r} searches everything: write the path in full, without ".."')  # noqa: TRY004
-        if len(segment.selectors) > 1:
-            raise ValueError(f"{text[:80]!r} selects several things at once: give each a line of its own")
-        for selector in segment.selectors:
-            if isinstance(selector, Filter) and not all(map(_is_singular, walk(selector.expression))):
-                raise ValueError(f'{text[:80]!r} has a filter that searches: compare single values, as in "@.name"')
-
-
-def _is_singular(node: object) -> bool:
-    return not isinstance(node, FilterQuery) or node.path.singular_query()
+    return json_path(text)
 
 
 # -- values ------------------------------------------------------------------------------------------------------------
@@ -104,7 +65,7 @@ class JsonExpectation:
 
     def unmet(self, document: object) -> str:
         """What is wrong with a document; empty when nothing is."""
-        selected = [match.obj for match in path(self.path).finditer(document)]  # type: ignore[arg-type]
+        selected = [match.obj for match in _path(self.path).finditer(document)]  # type: ignore[arg-type]
         if not selected:
             return f"{self.path} is not in the body"
         wrong = next((value for value in selected if not self._holds(value)), _NOTHING)
@@ -170,7 +131,7 @@ _MOST_PATH: Final = 500
 def _expectation(text: object, wanted: object) -> JsonExpectation:
     if not isinstance(text, str) or len(text) > _MOST_PATH:
         raise ValueError(f"a JSON path is a text of at most {_MOST_PATH} characters")
-    path(text)
+    _path(text)
     if wanted is not None and not isinstance(wanted, str | int | float):
         raise ValueError(f"{text[:80]!r} can be compared with a text, a number, true, false or null")
     if isinstance(wanted, str) and (compared := _COMPARED.fullmatch(wanted)) is not None:

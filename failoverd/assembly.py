@@ -1,0 +1,109 @@
+"""What the daemon and the operator's verbs are both built of, and the session that these work in.
+
+A process that answers one question imports this, and not the daemon.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from failoverd.authorities import Delegations, DnsAuthorities, Served
+from failoverd.config.loader import Config, load_policies
+from failoverd.core.errors import JournalError
+from failoverd.core.events import Event
+from failoverd.installed import kinds, opened, read_config, steady_clock
+from failoverd.operations.session import Session, Waiting
+from failoverd.ports import Access, Clock, ProbeContext
+from failoverd.reloader import claims_of
+from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.orphans import Orphans
+from failoverd.runtime.proving import Prover
+from failoverd.runtime.states import States
+from failoverd.store.journal import open_journal
+from failoverd.store.reading import Reading
+from failoverd.telemetry import prose
+
+FRESH: Final = 60.0
+"""Seconds for which what the daemon last said of a region's past is believed."""
+
+
+def provider_set(
+    config: Config, access: Access, stack: AsyncExitStack, *, beside_daemon: bool = False
+) -> dict[str, LazyProvider]:
+    """Every configured provider, not opened yet; they close with the stack.
+
+    `beside_daemon` is for other processes: what lives in the daemon's memory can only be read from there.
+    """
+    opened = {}
+    for name, entry in config.providers.items():
+        reachable = Access.READ if beside_daemon and entry.kind.in_daemon else access
+        opened[name] = LazyProvider(name, entry.kind, entry.settings, reachable, stack)
+    return opened
+
+
+def authorities_of(config: Config, clock: Clock) -> DnsAuthorities:
+    """The authoritative servers of every configured provider, asked to prove a change."""
+    served = {
+        name: Served(entry.settings.authorities(), entry.capabilities) for name, entry in config.providers.items()
+    }
+    return DnsAuthorities(served, Delegations(config.resolver, clock))
+
+
+@asynccontextmanager
+async def session(
+    path: Path, access: Access, waits: Callable[[Waiting], None] = lambda _: None
+) -> AsyncIterator[Session]:
+    """Open everything that an operator's verbs need. With `Access.READ` no provider has a way to write.
+
+    `waits` is told how far it is, with what takes time.
+    """
+    config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
+        writer = JournalWriter(journal, events.append, clock)
+        states = States(writer, events.append)
+        found = load_policies(config, known, running={})
+
+        async def remember() -> None:
+            states.resume(await writer.protect(journal.states(), reads=True) or (), ())
+
+        def alive() -> bool:
+            try:
+                return _alive(config.journal, clock())
+            except JournalError:
+                return False  # it could be read at the start: why not any more is told by what else needs it
+
+        await remember()
+        _alive(config.journal, clock())
+        prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
+        try:
+            yield Session(
+                config=config,
+                policies=found.policies,
+                providers=provider_set(config, access, stack, beside_daemon=True),
+                states=states,
+                journal=writer,
+                prover=prover,
+                equip=lambda name, checks: opened(checks, known, ProbeContext(name, clock, None)),
+                clock=clock,
+                events=events,
+                orphans=Orphans(journal, writer, list[Event]().append, clock),  # the daemon has told of them
+                claims=claims_of(found, {}),
+                alive=alive,
+                remember=remember,
+                waits=waits,
+            )
+        finally:
+            await prover.close()
+            for event in events:
+                writer.take(event)
+            await writer.flush()
+
+
+def _alive(journal: Path, now: float) -> bool:
+    """Whether a daemon works with this journal, so that what it said lately is still so."""
+    with Reading(journal) as reading:
+        beat = reading.heartbeat()
+    return beat is not None and now - beat.at <= FRESH and beat.state == "running"

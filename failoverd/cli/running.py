@@ -1,0 +1,22 @@
+"""`failoverd run`: the daemon until it is told to stop."""
+
+import sys
+from pathlib import Path
+
+import uvloop
+
+from failoverd.app import Daemon
+from failoverd.cli.failing import told
+from failoverd.core.events import Level
+from failoverd.installed import read_config
+from failoverd.telemetry.logs import LogFormat, configure_logs
+
+
+def run_daemon(config: Path) -> None:
+    with told():
+        settings = read_config(config)
+        logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)
+        try:
+            uvloop.run(Daemon(config, [logs.render]).run())
+        finally:
+            logs.close()
