@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 
-class Refused(OSError):  # noqa: N818 - OSError is what callers catch
+class _Refused(OSError):  # noqa: N818 - OSError is what callers catch
     """We do not want the file, though the system would give it. Its words are in `strerror`."""
 
     def __init__(self, words: str, path: Path) -> None:
@@ -20,11 +20,11 @@ class Refused(OSError):  # noqa: N818 - OSError is what callers catch
         return str(self.strerror)
 
 
-class NotRegular(Refused):
+class NotRegular(_Refused):
     """A directory, a pipe, a socket or a device stands where a file should be."""
 
 
-class TooLarge(Refused):
+class TooLarge(_Refused):
     """The file holds more than its kind ever does."""
 
 

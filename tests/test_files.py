@@ -13,7 +13,7 @@ from failoverd.core.errors import ConfigError, Permanent
 from failoverd.files import NotRegular, TooLarge, read_regular, require_regular
 from failoverd.probes.http1.request_credentials import RequestCredentials
 from failoverd.probes.tls.trust_store import ClientIdentity, trust_context
-from failoverd.providers.azure.files import read_secret
+from failoverd.providers.azure.secret import read_secret
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure.tokens import Tokens
 from failoverd.providers.dnsupdate.secret import KeyFile

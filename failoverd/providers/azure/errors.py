@@ -14,8 +14,7 @@ from typing import Any, Final
 from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.foreign import code as a_code
-from failoverd.foreign import quoted
+from failoverd.foreign import error_code, quoted
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
 
@@ -244,7 +243,7 @@ def _said(error: sdk.HttpResponseError) -> tuple[str, str]:
     inner = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(inner, dict):
         return "", quoted(str(error.reason or ""))
-    return a_code(str(inner.get("code", ""))), quoted(str(inner.get("message", "")))
+    return error_code(str(inner.get("code", ""))), quoted(str(inner.get("message", "")))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

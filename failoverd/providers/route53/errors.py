@@ -15,8 +15,7 @@ from botocore import exceptions as sdk  # type: ignore[import-untyped] # botocor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.foreign import code as a_code
-from failoverd.foreign import quoted
+from failoverd.foreign import error_code, quoted
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
@@ -125,7 +124,7 @@ def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
     meta = response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
     error = response["Error"]
-    code, raw = a_code(str(error.get("Code", ""))), _harmless(str(error.get("Message", "")))
+    code, raw = error_code(str(error.get("Code", ""))), _harmless(str(error.get("Message", "")))
     text = quoted(raw)
     if code in _THROTTLED or status == _TOO_MANY:
         return _rate_limited(call, code, headers.get("retry-after"))
