@@ -187,3 +187,28 @@ def test_a_check_whose_file_is_not_there_is_an_error_in_json_as_well(tmp_path: P
     told = failoverctl("check", "--config", written(tmp_path, {"shop.yaml": policy}), "--output", "json")
     assert (told.code, severities(told)) == (FAILED, [("FD504", "error")])
     assert json.loads(told.out)["policies"] == []
+
+
+# -- words of others ---------------------------------------------------------------------------------------------------
+
+
+EVIL = r'"\e[2J\e]0;owned\a\x9b1m\u202e"'
+
+EVIL_POLICIES = {
+    "a name": f"version: 1\npolicy: {EVIL}\n",
+    "a key": f"version: 1\n{EVIL}: 1\n",
+    "a region": f"version: 1\npolicy: api\nregions: {{{EVIL}: {{share: 1}}}}\n",
+    "a check": f"version: 1\npolicy: api\nchecks: {{live: {{http: {EVIL}, pattern: {EVIL}}}}}\n",
+    "a record": f"version: 1\npolicy: api\nrecords: [{{name: {EVIL}, type: {EVIL}, ttl: {EVIL}}}]\n",
+    "no YAML": 'version: 1\n"\x1b[2J": {{\n',
+}
+
+
+@pytest.mark.parametrize("output", Output)
+@pytest.mark.parametrize("text", EVIL_POLICIES.values(), ids=EVIL_POLICIES)
+def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path, text: str, output: Output) -> None:
+    config = written(tmp_path / "etc", {"a\x1b[2J.yaml": text})
+    ended = failoverctl("check", "--config", config, "--output", output)
+    assert ended.code == FAILED
+    assert "FD" in ended.said
+    assert ended.said.replace("\n", "").isprintable(), ended.said
