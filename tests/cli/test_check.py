@@ -1,11 +1,14 @@
 """`failoverctl check`: of paths alone, of paths beside a configuration, and of all that a configuration needs."""
 
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.alarms import within
 from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, written
 
 from failoverd import providers
@@ -146,6 +149,24 @@ def test_a_key_file_that_is_not_there_is_an_error_at_its_place(tmp_path: Path) -
     (found,) = json.loads(told.out)["diagnostics"]
     assert (told.code, found["code"], found["line"]) == (FAILED, "FD501", 11)
     assert found["message"] == "/nonexistent/tsig.key cannot be read: No such file or directory"
+
+
+def test_a_key_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with within(10.0):
+        told = everything(tmp_path / "etc", str(tmp_path / "fifo"))
+    (found,) = json.loads(told.out)["diagnostics"]
+    assert (told.code, found["code"]) == (FAILED, "FD501")
+    assert found["message"].endswith("fifo cannot be read: it is not a regular file")
+
+
+def test_a_key_file_at_the_home_of_a_user_without_one_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    told = everything(tmp_path, "~/tsig.key")
+    assert (told.code, severities(told)) == (FAILED, [("FD501", "error")])
 
 
 def test_what_the_service_manager_puts_there_is_worth_a_look_until_the_service_runs(tmp_path: Path) -> None:
