@@ -14,6 +14,7 @@ import dns.rdatatype
 from dns.rdtypes.ANY.CNAME import CNAME
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import few
 from failoverd.edns import EDNS_REFUSALS
 from failoverd.probes.dns_check.dns_message import HEADER, MALFORMED, DnsAnswer, parse_answer
 from failoverd.probes.dns_check.dns_settings import DnsSettings, canonical
@@ -159,5 +160,4 @@ def _counted(number: int) -> str:
 
 
 def _shown(records: list[dns.rdata.Rdata]) -> str:
-    shown = ", ".join(record.to_text()[:60] for record in records[:_SHOWN]) or "there is none"
-    return f"{shown} and {len(records) - _SHOWN} more" if len(records) > _SHOWN else shown
+    return few([record.to_text()[:60] for record in records], _SHOWN) or "there is none"
