@@ -145,10 +145,9 @@ def _headline(finding: PlanFinding) -> str:
         case OutcomeKind.REFUSE if refused is not None:
             return f"REFUSED ({refused.reason}): {refused.detail}. {refused.remedy}"
         case OutcomeKind.IN_SYNC:
-            unseen = (
-                f", as far as can be seen: {few(finding.unseen, _NAMED)} without a verdict" if finding.unseen else ""
-            )
-            return f"nothing to do{unseen} (generation {outcome.state.of(finding.target).generation})"
+            unseen = few(finding.unseen, _NAMED)
+            doubt = f", as far as can be seen: {unseen} without a verdict" if unseen else ""
+            return f"nothing to do{doubt} (generation {outcome.state.of(finding.target).generation})"
         case OutcomeKind.DRIFT if plan is not None and outcome.drift is not None:
             words = {DriftAction.WAIT: "taken as meant for now, for an incident is open"}
             will = words.get(outcome.drift.action, "only reported (on_drift: report)")
