@@ -18,7 +18,7 @@ from failoverd.core.records import few
 from failoverd.edns import EDNS_REFUSALS
 from failoverd.probes.dns_check.dns_message import HEADER, MALFORMED, DnsAnswer, parse_answer
 from failoverd.probes.dns_check.dns_settings import DnsSettings, canonical
-from failoverd.probes.findings import Finding
+from failoverd.probes.findings import Concluded, Finding
 
 MOST_ANSWER: Final = 16 * 1024
 """Bytes of an answer that are taken."""
@@ -35,12 +35,8 @@ class Unrelated(Exception):  # noqa: N818 - a datagram of somebody else is no er
     """These bytes are no answer to this question."""
 
 
-class EdnsRefused(Exception):  # noqa: N818 - a server that is old is no error
+class EdnsRefused(Concluded):
     """The server does not know EDNS: the question is asked again without it. `finding` is what it comes to else."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.detail)
-        self.finding = finding
 
 
 class DnsQuestion:
