@@ -15,6 +15,7 @@ from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import error_code, quoted
+from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
 
@@ -185,14 +186,6 @@ def _unauthorized(_: Call, said: str) -> Permanent:
     if "not yet valid" in said or "nbf" in said:
         return clock_skewed(said)
     return credentials_invalid(said)
-
-
-def clock_skewed(said: str) -> Permanent:
-    return Permanent(
-        said,
-        reason="clock_skewed",
-        remedy="set this host's clock by NTP (timedatectl timesync-status, chronyc tracking)",
-    )
 
 
 def credentials_invalid(said: str) -> Permanent:

@@ -18,6 +18,7 @@ import urllib3.exceptions as http
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import error_code, quoted
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
+from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
@@ -168,11 +169,7 @@ def _failed(call: Call, status: int, code: str) -> Transient:
 
 def _not_authenticated(call: Call, said: str, text: str) -> Permanent:
     if "clock skew" in text:
-        return Permanent(
-            said,
-            reason="clock_skewed",
-            remedy="set this host's clock by NTP (timedatectl timesync-status, chronyc tracking): OCI allows 5 minutes",
-        )
+        return clock_skewed(said, ": OCI allows 5 minutes")
     if call.expiring:
         return Permanent(
             said,
