@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clouds.route53 import Route53, WallClock
+from clouds.route53 import Route53
 from clouds.route53_batch import Quotas
 from clouds.route53_clients import aws_cli
+from clouds.serving import WallClock
 from support.contract import OWNER, VALUES, approved, compare, planned, publish, target, wish
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
@@ -29,11 +30,6 @@ ADDRESSES = VALUES[A]
 AT = target(f"api.{ZONE}")
 NAME = f"{AT.key.name}."
 BALANCER = "Z35SXDOTRQ7X7K/lb-1.us-east-1.elb.amazonaws.com"
-
-
-@pytest.fixture
-def clock() -> WallClock:
-    return WallClock()
 
 
 @pytest.fixture
