@@ -76,7 +76,7 @@ async def session(
                 return False  # it could be read at the start: why not any more is told by what else needs it
 
         await remember()
-        _alive(config.journal, clock())
+        _alive(config.journal, clock())  # a journal that cannot be read ends the command before anything is done
         prover = Prover(authorities_of(config, clock), events.append, clock, dispute_after=config.dispute_after)
         try:
             yield Session(

@@ -1,14 +1,16 @@
 """Files that somebody else may have put there, read so that none of them can hold up or fill this process.
 
 A FIFO without a writer would be waited for, `/dev/zero` read for ever. Only regular files are read, and up to a bound.
+Secrets and certificates are read anew when they change, so that a rotation needs no restart.
 """
 
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple, Self
 
 
-class Refused(OSError):  # noqa: N818 - OSError is what callers catch
+class _Refused(OSError):  # noqa: N818 - OSError is what callers catch
     """We do not want the file, though the system would give it. Its words are in `strerror`."""
 
     def __init__(self, words: str, path: Path) -> None:
@@ -18,11 +20,11 @@ class Refused(OSError):  # noqa: N818 - OSError is what callers catch
         return str(self.strerror)
 
 
-class NotRegular(Refused):
+class NotRegular(_Refused):
     """A directory, a pipe, a socket or a device stands where a file should be."""
 
 
-class TooLarge(Refused):
+class TooLarge(_Refused):
     """The file holds more than its kind ever does."""
 
 
@@ -52,6 +54,28 @@ def read_regular(path: Path, most: int) -> bytes:
 def require_regular(path: Path) -> None:
     """The same look at a file that a library is going to open by its name. Raises OSError."""
     _require_regular(path.stat(), path)
+
+
+class FileVersion(NamedTuple):
+    """What tells one content of a file from the next without reading it: a swapped symlink changes the inode."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Raises OSError when there is no such file, or it may not be seen."""
+        found = path.stat()
+        return cls(found.st_ino, found.st_mtime_ns, found.st_size)
+
+    @classmethod
+    def if_there(cls, path: Path) -> Self | None:
+        """The same; None for a file that is not there: it may appear."""
+        try:
+            return cls.of(path)
+        except OSError:
+            return None
 
 
 def _require_regular(found: os.stat_result, path: Path) -> None:

@@ -44,8 +44,8 @@ def quoted(text: str, most: int = 400) -> str:
     return shown(" ".join(text.split()))[:most]
 
 
-def code(text: str) -> str:
-    """A code of an API, such as `ScopeLocked`: what does not look like one is none."""
+def error_code(text: str) -> str:
+    """An error code of an API, such as `ScopeLocked`: what does not look like one is none."""
     return text if re.fullmatch(r"[A-Za-z][\w.-]{0,80}", text, re.ASCII) and quoted(text) == text else ""
 
 

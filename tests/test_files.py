@@ -1,19 +1,18 @@
 """Whatever stands where a file should be, nobody waits for it and nobody is filled by it."""
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.alarms import within
 from support.servers import ZONE
 
 from failoverd.core.errors import ConfigError, Permanent
 from failoverd.files import NotRegular, TooLarge, read_regular, require_regular
 from failoverd.probes.http1.request_credentials import RequestCredentials
 from failoverd.probes.tls.trust_store import ClientIdentity, trust_context
-from failoverd.providers.azure.files import read_secret
+from failoverd.providers.azure.secret import read_secret
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure.tokens import Tokens
 from failoverd.providers.dnsupdate.secret import KeyFile
@@ -30,22 +29,6 @@ from failoverd.providers.route53.client import Reader
 from failoverd.providers.route53.settings import Route53Settings
 
 PATIENCE = 5.0
-
-
-@contextmanager
-def at_once() -> Iterator[None]:
-    """Whoever waits for a FIFO waits for ever: that is ended."""
-
-    def give_up(*_: object) -> None:
-        raise AssertionError("it waits")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def test_a_file_is_read_as_a_whole(tmp_path: Path) -> None:
@@ -136,7 +119,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_no_fifo_is_waited_for(tmp_path: Path, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with at_once(), pytest.raises((Permanent, ConfigError)) as caught:
+    with within(PATIENCE), pytest.raises((Permanent, ConfigError)) as caught:
         read(tmp_path / "fifo")
     assert caught.value.reason
     assert caught.value.remedy

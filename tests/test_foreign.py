@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from failoverd.foreign import code, keep_secret, quoted, shown
+from failoverd.foreign import error_code, keep_secret, quoted, shown
 
 SECRET = "Xk8~qLw0.pretend-this-was-issued"  # noqa: S105 - nobody issued it
 
@@ -54,10 +54,10 @@ def test_it_is_one_line_that_no_terminal_obeys() -> None:
 
 
 def test_a_code_looks_like_one() -> None:
-    assert code("ScopeLocked") == "ScopeLocked"
-    assert code("AADSTS7000215") == "AADSTS7000215"
+    assert error_code("ScopeLocked") == "ScopeLocked"
+    assert error_code("AADSTS7000215") == "AADSTS7000215"
     for text in ("", "two words", "x\x1b", "<html>", "a" * 100, SECRET[:10]):
-        assert code(text) == ""
+        assert error_code(text) == ""
 
 
 def test_only_the_newest_secrets_are_kept() -> None:

@@ -17,6 +17,7 @@ from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError, classified
 from failoverd.core.names import both_ways
+from failoverd.settings import parse_duration
 
 UNSOUND: Final = "some files do not load; failoverctl check says why"
 
@@ -87,6 +88,14 @@ def _let_go_of_output() -> None:
 def usage(words: str) -> typer.BadParameter:
     """What was asked for cannot be understood."""
     return typer.BadParameter(words)
+
+
+def seconds(text: str) -> float:
+    """A duration from the command line. Raises typer.BadParameter."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise usage(str(error)) from error
 
 
 def unknown(what: str, wrong: str, known: Iterable[str], *notes: str) -> typer.BadParameter:

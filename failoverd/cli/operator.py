@@ -86,9 +86,10 @@ def probe(
     ] = False,
 ) -> None:
     """Probe now, phase by phase, exactly as the daemon would. Exit 1: something fails, or cannot be seen from here."""
+    from failoverd.cli.failing import seconds
     from failoverd.cli.probing import probe_verb
 
-    asked = probe_verb.ProbeOptions(target, policy, check, count, probe_verb.seconds(every), spend)
+    asked = probe_verb.ProbeOptions(target, policy, check, count, seconds(every), spend)
     raise typer.Exit(probe_verb.probe(config, output, asked))
 
 

@@ -15,7 +15,7 @@ from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck, ReasonCode
-from failoverd.core.records import percentages
+from failoverd.core.records import few, percentages
 from failoverd.operations.owning import NotOurs, Owned
 from failoverd.operations.planning import Attempt, PlanFinding
 from failoverd.telemetry import prose
@@ -145,8 +145,9 @@ def _headline(finding: PlanFinding) -> str:
         case OutcomeKind.REFUSE if refused is not None:
             return f"REFUSED ({refused.reason}): {refused.detail}. {refused.remedy}"
         case OutcomeKind.IN_SYNC:
-            unseen = f", as far as can be seen: {_few(finding.unseen)} without a verdict" if finding.unseen else ""
-            return f"nothing to do{unseen} (generation {outcome.state.of(finding.target).generation})"
+            unseen = few(finding.unseen, _NAMED)
+            doubt = f", as far as can be seen: {unseen} without a verdict" if unseen else ""
+            return f"nothing to do{doubt} (generation {outcome.state.of(finding.target).generation})"
         case OutcomeKind.DRIFT if plan is not None and outcome.drift is not None:
             words = {DriftAction.WAIT: "taken as meant for now, for an incident is open"}
             will = words.get(outcome.drift.action, "only reported (on_drift: report)")
@@ -158,11 +159,6 @@ def _headline(finding: PlanFinding) -> str:
             return f"{held}{plan.kind} ({plan.cause}): {shares} (generation {plan.generation})"
         case _:
             return f"nothing is done: {outcome.decision.kind}"
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 _NAMED: Final = 4

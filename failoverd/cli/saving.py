@@ -1,7 +1,4 @@
-"""Where what a verb writes goes: tried before what takes time, and written beside what is there until it is whole.
-
-`what` it is goes into the words, and into the reason when it cannot be written: `plan_unwritable`.
-"""
+"""Where what a verb writes goes: tried before what takes time, and written beside what is there until it is whole."""
 
 import errno
 import os
@@ -15,6 +12,8 @@ from failoverd.core.errors import FailoverdError
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REASONS: Final = {"page": "page_unwritable", "plan": "plan_unwritable"}
+"""By `what` is written. Codes are searched for, so each stands here as it is said."""
 
 
 def try_place(path: Path, what: str) -> None:
@@ -76,6 +75,6 @@ def _explained(path: Path, what: str) -> Iterator[None]:
         remedy = "name a file in a directory that exists and that you may write"
         raise FailoverdError(
             f"the {what} cannot be written to {path}: {error.strerror or error}",
-            reason=f"{what}_unwritable",
+            reason=_REASONS[what],
             remedy=f"free space there, or {remedy}" if error.errno in _FULL else remedy,
         ) from error

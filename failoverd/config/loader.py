@@ -6,25 +6,24 @@ way. Nothing here raises for what files hold or whether they are there.
 """
 
 import json
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from time import time
 from types import MappingProxyType
-from typing import Generic, TypeVar
 
 from failoverd.config.build import build
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
 from failoverd.config.drafts import Draft, ProviderEntry, assumed_providers, draft_of, providers_of, sentinels_of
-from failoverd.config.files import policy_files, settled, stamp, stamps
+from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
 from failoverd.config.losses import losses, unheeded
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
+from failoverd.config.rereading import Read, reread
 from failoverd.config.rounding import rounding
 from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.settling import DOUBTFUL, Watch
@@ -170,22 +169,6 @@ class _Judged:
     diagnostics: tuple[Diagnostic, ...]
 
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Read(Generic[T]):
-    """What came of a file, and how to tell that it is still the same: None while it cannot be told.
-
-    `whole`: it ends where a line ends, as half a file does rarely.
-    """
-
-    stamp: Hashable | None
-    digest: bytes | None
-    whole: bool
-    result: T
-
-
 class PolicyLoader:
     """Reads the inventory and every policy file; what did not change since the last time is not read again.
 
@@ -197,8 +180,8 @@ class PolicyLoader:
     def __init__(self, config: Config, kinds: Kinds) -> None:
         self._config = config
         self._kinds = kinds
-        self._inventory: _Read[_Inventory] | None = None
-        self._judged: dict[Path, _Read[_Judged]] = {}
+        self._inventory: Read[_Inventory] | None = None
+        self._judged: dict[Path, Read[_Judged]] = {}
 
     def load(self, running: Mapping[str, Policy], watch: Watch | None = None) -> PolicySet:
         """Look at every file.
@@ -228,7 +211,7 @@ class PolicyLoader:
             return _judge_inventory(parse(raw, str(path)))
 
         path, before = self._config.inventory, self._inventory
-        found = _at_rest(path, before, watch, judge, lambda result: result[0] is not None)
+        found = reread(path, before, watch, judge, lambda result: result[0] is not None)
         if before is not None and found is None:
             return before.result, set()
         if found is None:
@@ -240,18 +223,18 @@ class PolicyLoader:
         self._inventory = found
         return found.result, set()
 
-    def _judge(self, path: Path, inventory: InventoryFile | None, watch: Watch | None) -> "_Read[_Judged] | None":
+    def _judge(self, path: Path, inventory: InventoryFile | None, watch: Watch | None) -> "Read[_Judged] | None":
         """What the file holds; None while it has not come to rest."""
 
         def judge(raw: bytes | Diagnostic) -> _Judged:
             return _judge(parse(raw, str(path)), str(path), self._kinds, self._config, inventory)
 
-        return _at_rest(path, self._judged.get(path), watch, judge, lambda result: result.policy is not None)
+        return reread(path, self._judged.get(path), watch, judge, lambda result: result.policy is not None)
 
     # -- what may be half written --------------------------------------------------------------------------------------
 
     def _doubted(
-        self, fresh: "Mapping[Path, _Read[_Judged] | None]", runs: Mapping[Path, Policy], watch: Watch
+        self, fresh: "Mapping[Path, Read[_Judged] | None]", runs: Mapping[Path, Policy], watch: Watch
     ) -> set[Path]:
         """Files that say less than what runs of them, or are gone, until they were looked at once more.
 
@@ -271,7 +254,7 @@ class PolicyLoader:
 
     def _believed(
         self,
-        fresh: "Mapping[Path, _Read[_Judged] | None]",
+        fresh: "Mapping[Path, Read[_Judged] | None]",
         doubted: Collection[Path],
         runs: Mapping[Path, Policy],
         watch: Watch | None,
@@ -332,41 +315,13 @@ def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: M
     return PolicySet(MappingProxyType(dict(sorted(policies.items()))), MappingProxyType(rejected), in_order(everything))
 
 
-def _at_rest(
-    path: Path,
-    before: _Read[T] | None,
-    watch: Watch | None,
-    judge: Callable[[bytes | Diagnostic], T],
-    sound: Callable[[T], bool],
-) -> _Read[T] | None:
-    """What came of the file before, or, if it changed or was not sound, what comes of it now.
-
-    None while somebody writes it: then what came of it before stands.
-    """
-    now, found = time(), stamp(path)
-    if before is not None and before.stamp is not None and before.stamp == found:
-        return before
-    if watch is not None and not watch.rests(path, found):
-        return None
-    raw = bytes_of(path)
-    if watch is not None and stamp(path) != found:
-        return None
-    still = found if settled(path, now) else None
-    digest = sha256(raw).digest() if isinstance(raw, bytes) else None
-    if before is not None and digest is not None and before.digest == digest:
-        return replace(before, stamp=still)
-    result = judge(raw)
-    whole = isinstance(raw, bytes) and raw.endswith((b"\n", b"\r"))
-    return _Read(still, digest, whole, result) if sound(result) else _Read(None, None, whole, result)
-
-
-def _lessened(found: "_Read[_Inventory]", before: "_Read[_Inventory]") -> bool:
+def _lessened(found: "Read[_Inventory]", before: "Read[_Inventory]") -> bool:
     """Whether an inventory has fewer regions than before, or does not load any more."""
     said, known = found.result[0], before.result[0]
     return not found.whole or said is None or (known is not None and not known.regions.keys() <= said.regions.keys())
 
 
-def _says_less(found: _Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
+def _says_less(found: Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
     """Whether a file does not load, or lacks something that runs of it: a key, or a record that no other file has."""
     policy = found.result.policy
     if not found.whole or policy is None:

@@ -13,6 +13,7 @@ from failoverd.config.documents import Document, read
 from failoverd.config.drafts import ProviderEntry
 from failoverd.config.loader import Config
 from failoverd.config.tree import Place
+from failoverd.files import require_regular
 
 CREDENTIALS: Final = "/run/credentials/"
 """Where systemd puts a service's credentials, for as long as it runs (systemd.exec(5), LoadCredential)."""
@@ -57,8 +58,8 @@ def _files(settings: BaseModel, place: Place) -> Iterator[tuple[Place, Path]]:
 
 def _file(document: Document, place: Place, path: Path) -> Iterator[Diagnostic]:
     try:
-        with path.expanduser().open("rb") as file:
-            file.read(1)
+        require_regular(path)
+        path.open("rb").close()
     except OSError as error:
         later = str(path).startswith(CREDENTIALS)
         doubtful = later or isinstance(error, PermissionError)
@@ -68,7 +69,7 @@ def _file(document: Document, place: Place, path: Path) -> Iterator[Diagnostic]:
             if later
             else "the user that failoverd runs as has to be able to read it"
             if doubtful
-            else "create it; a path that is not absolute begins at the daemon's working directory"
+            else "put a file there; a path that is not absolute begins at the daemon's working directory"
         )
         severity = Severity.WARNING if doubtful else Severity.ERROR
         yield document.diagnose(Code.FILE_MISSING, place, message, hint, severity=severity)

@@ -5,7 +5,7 @@ seconds, both floats. Names are absolute, lower-case and without the trailing do
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -565,3 +565,9 @@ class ProbeResult(NamedTuple):
 def percentages(shares: Mapping[str, int]) -> str:
     """Shares in basis points as people write them: `azure-eastus 70%, oci-ashburn 30%`."""
     return ", ".join(f"{region} {share * 100 / WHOLE:g}%" for region, share in shares.items())
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first of them, and how many more there are: `a, b and 7 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

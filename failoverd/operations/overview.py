@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from failoverd.codec import plain
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.records import few
 from failoverd.core.status import Heartbeat, Overview, TargetState, TargetStatus
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
@@ -71,8 +72,7 @@ def _unknown(found: Overview) -> list[str]:
 
 
 def _about(what: str, names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what}: {', '.join(sorted(names)[:_NAMED])}{more}" if names else ""
+    return f"{what}: {few(sorted(names), _NAMED)}" if names else ""
 
 
 _NAMED: Final = 3

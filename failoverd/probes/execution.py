@@ -36,9 +36,9 @@ class Probe:
 
     __slots__ = ("_began", "_entered", "_spent", "phase", "timeout")
 
-    def __init__(self, timeout: float, phase: Phase = Phase.CONNECT) -> None:
+    def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        self.phase = phase
+        self.phase = Phase.CONNECT
         self._began = self._entered = perf_counter()
         self._spent: dict[Phase, float] = {}
 

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.foreign import shown
 
 MAX_DETAIL = 200
 """Characters that a detail may have."""
@@ -39,8 +40,8 @@ def printable(text: str, limit: int = MAX_DETAIL) -> str:
     """`text` with everything that a terminal would obey instead of show escaped, cut to `limit` characters."""
     if len(text) <= limit and text.isprintable():
         return text
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:limit])
-    return shown if len(shown) <= limit and len(text) <= limit else shown[: limit - 1] + "…"
+    escaped = shown(text[:limit])
+    return escaped if len(escaped) <= limit and len(text) <= limit else escaped[: limit - 1] + "…"
 
 
 def excerpt(data: bytes, limit: int = 40) -> str:

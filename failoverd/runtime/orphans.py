@@ -17,7 +17,7 @@ from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
 
 
-class Owned(Protocol):
+class OwnedRecords(Protocol):
     """What the journal knows to be ours."""
 
     async def orphaned(
@@ -45,7 +45,7 @@ class Claims:
 class Orphans:
     """Looks for them after each reading of the files, and again while there are any."""
 
-    def __init__(self, journal: Owned, writer: JournalWriter, emit: Emit, clock: Clock) -> None:
+    def __init__(self, journal: OwnedRecords, writer: JournalWriter, emit: Emit, clock: Clock) -> None:
         self._journal = journal
         self._writer = writer
         self._emit = emit

@@ -111,16 +111,13 @@ class Reading(StatusReading):
         self,
         *,
         policy: str | None = None,
-        record: str | None = None,
         outcome: str | None = None,
         since: float | None = None,
-        until: float | None = None,
         limit: int | None = 50,
     ) -> tuple[ChangeRow, ...]:
-        """Changes by policy, record name, outcome and time (`since` <= settled or intended < `until`)."""
-        where = [("policy = ?", policy), ("name = ?", record), ("outcome = ?", outcome)]
-        when = [(f"{_AT} >= ?", since), (f"{_AT} < ?", until)]
-        return self._changes(_given([*where, *when]), limit)
+        """Changes by policy, outcome and time (`since` <= settled or intended)."""
+        where = [("policy = ?", policy), ("outcome = ?", outcome), (f"{_AT} >= ?", since)]
+        return self._changes(_given(where), limit)
 
     def change(self, change_id: str) -> ChangeRow | None:
         return next(iter(self._changes([("change_id = ?", [change_id])], 1)), None)
@@ -140,15 +137,14 @@ class Reading(StatusReading):
         *,
         incident_id: str | None = None,
         change_id: str | None = None,
-        policy: str | None = None,
         since: float | None = None,
         until: float | None = None,
         names: Iterable[str] = (),
         limit: int | None = 200,
     ) -> tuple[EventRow, ...]:
-        """Events by incident, change, policy, time (`since` <= at < `until`) and name."""
+        """Events by incident, change, time (`since` <= at < `until`) and name."""
         chain = [(_CHAINED.format("incident_id"), incident_id), (_CHAINED.format("change_id"), change_id)]
-        clauses = _given([*chain, ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)])
+        clauses = _given([*chain, ("at >= ?", since), ("at < ?", until)])
         if wanted := list(names):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)

@@ -42,8 +42,8 @@ class Notifier:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
         return self._announce("RELOADING=1", f"MONOTONIC_USEC={now}")
 
-    def stopping(self, status: str = "") -> bool:
-        return self._announce("STOPPING=1", *_status(status))
+    def stopping(self) -> bool:
+        return self._announce("STOPPING=1")
 
     def status(self, text: str) -> bool:
         """One line for `systemctl status`."""
@@ -52,9 +52,6 @@ class Notifier:
     def watchdog(self) -> bool:
         """Still alive. Call it from the loop that does the work, so that a stuck loop is noticed."""
         return self._send("WATCHDOG=1")
-
-    def main_pid(self, pid: int) -> bool:
-        return self._send(f"MAINPID={pid}")
 
     def _announce(self, *assignments: str) -> bool:
         """Send what must not be missed: now, or with the next message."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+from support.alarms import until
 from support.daemons import site
 from support.fakes import Fault, Moment
 from support.files import KINDS, LookSettings, policy
@@ -26,13 +27,6 @@ from failoverd.telemetry import prose
 
 PATIENCE = 10.0
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until the condition holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what it waits for has no event of its own
-            await asyncio.sleep(0)
 
 
 # -- one policy at a time ----------------------------------------------------------------------------------------------

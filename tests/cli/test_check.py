@@ -1,11 +1,14 @@
 """`failoverctl check`: of paths alone, of paths beside a configuration, and of all that a configuration needs."""
 
 import json
+import os
+import pwd
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.alarms import within
 from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, written
 
 from failoverd import providers
@@ -148,6 +151,24 @@ def test_a_key_file_that_is_not_there_is_an_error_at_its_place(tmp_path: Path) -
     assert found["message"] == "/nonexistent/tsig.key cannot be read: No such file or directory"
 
 
+def test_a_key_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with within(10.0):
+        told = everything(tmp_path / "etc", str(tmp_path / "fifo"))
+    (found,) = json.loads(told.out)["diagnostics"]
+    assert (told.code, found["code"]) == (FAILED, "FD501")
+    assert found["message"].endswith("fifo cannot be read: it is not a regular file")
+
+
+def test_a_key_file_at_the_home_of_a_user_without_one_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    told = everything(tmp_path, "~/tsig.key")
+    assert (told.code, severities(told)) == (FAILED, [("FD501", "error")])
+
+
 def test_what_the_service_manager_puts_there_is_worth_a_look_until_the_service_runs(tmp_path: Path) -> None:
     told = everything(tmp_path, "/run/credentials/nobody.service/tsig.key")
     assert (told.code, severities(told)) == (FINE, [("FD501", "warning")])
@@ -187,3 +208,28 @@ def test_a_check_whose_file_is_not_there_is_an_error_in_json_as_well(tmp_path: P
     told = failoverctl("check", "--config", written(tmp_path, {"shop.yaml": policy}), "--output", "json")
     assert (told.code, severities(told)) == (FAILED, [("FD504", "error")])
     assert json.loads(told.out)["policies"] == []
+
+
+# -- words of others ---------------------------------------------------------------------------------------------------
+
+
+EVIL = r'"\e[2J\e]0;owned\a\x9b1m\u202e"'
+
+EVIL_POLICIES = {
+    "a name": f"version: 1\npolicy: {EVIL}\n",
+    "a key": f"version: 1\n{EVIL}: 1\n",
+    "a region": f"version: 1\npolicy: api\nregions: {{{EVIL}: {{share: 1}}}}\n",
+    "a check": f"version: 1\npolicy: api\nchecks: {{live: {{http: {EVIL}, pattern: {EVIL}}}}}\n",
+    "a record": f"version: 1\npolicy: api\nrecords: [{{name: {EVIL}, type: {EVIL}, ttl: {EVIL}}}]\n",
+    "no YAML": 'version: 1\n"\x1b[2J": {{\n',
+}
+
+
+@pytest.mark.parametrize("output", Output)
+@pytest.mark.parametrize("text", EVIL_POLICIES.values(), ids=EVIL_POLICIES)
+def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path, text: str, output: Output) -> None:
+    config = written(tmp_path / "etc", {"a\x1b[2J.yaml": text})
+    ended = failoverctl("check", "--config", config, "--output", output)
+    assert ended.code == FAILED
+    assert "FD" in ended.said
+    assert ended.said.replace("\n", "").isprintable(), ended.said

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.benchmarks import full_disk
-from support.commands import answered
+from support.commands import REGIONS, answered
 from support.inference_api import KEY, MODEL, Api, inference_api
 from support.targets import OK, Target, answers, greets, refusing, response, serve
 
@@ -34,13 +34,6 @@ journal: journal.db
 resolver: ["127.0.0.1:9"]
 providers:
   main: {kind: rfc2136, zones: [example.test], server: "127.0.0.1:9", nameservers: none, key: KEY}
-"""
-
-REGIONS = """\
-version: 1
-regions:
-  west: {cloud: azure}
-  east: {cloud: oci}
 """
 
 POLICY = """\

@@ -1,6 +1,7 @@
 """What a command prints arrives, whatever the terminal's encoding is, or the command says that it did not."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from support.commands import POLICY, failoverctl, written
 from support.journals import TARGET, incident, plan
 
+from failoverd.cli.options import hush_libraries
 from failoverd.core.status import PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
@@ -100,6 +102,17 @@ def test_a_reader_that_has_gone_ends_it_quietly(config: Path) -> None:
     told = in_shell(f"status >&{writing}", config, pass_fds=[writing])
     os.close(writing)
     assert (told.returncode, told.stderr) == (1, "")
+
+
+def test_without_a_log_no_library_speaks_for_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    logging.getLogger("msal").error("a client_secret")
+    assert "a client_secret" in capsys.readouterr().err
+    hush_libraries()
+    logging.getLogger("msal").error("a client_secret")
+    assert capsys.readouterr().err == ""
 
 
 def in_shell(command: str, config: Path, pass_fds: Sequence[int] = ()) -> subprocess.CompletedProcess[str]:

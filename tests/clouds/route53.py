@@ -34,16 +34,6 @@ ACCOUNT = "123456789012"
 REQUESTS_PER_SECOND = 5.0  # the documented rate for the whole API of an account
 
 
-@dataclass
-class WallClock:
-    """The real time, in Unix seconds, plus what a test adds to `ahead`: the server's clock, where it is to jump."""
-
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @dataclass(frozen=True)
 class Submitted:
     """A change that was accepted."""

@@ -22,6 +22,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 MAX_BODY = 8 * 1024 * 1024
 
 
+@dataclass
+class WallClock:
+    """The real time, in Unix seconds, plus what a test adds to `ahead`: the server's clock, where it is to jump."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 @dataclass(frozen=True)
 class Request:
     """One request. `target` is the raw request target, as signatures cover it; header names are lower-case."""

@@ -10,7 +10,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.mgmt.dns import DnsManagementClient
 from azure.mgmt.dns.models import ARecord, RecordSet, Zone, ZoneUpdate
 from clouds.azure import GROUP, AzureCloud
-from clouds.azure_client import AzureSite, azure_serving, dns_client
+from clouds.azure_client import AzureSite, dns_client
 from clouds.azure_rest import Json
 
 ZONE = "example.test"
@@ -19,12 +19,6 @@ ZONE = "example.test"
 @pytest.fixture
 def cloud() -> AzureCloud:
     return AzureCloud(zones=(ZONE, "sub.example.test"))
-
-
-@pytest.fixture
-def site(cloud: AzureCloud) -> Iterator[AzureSite]:
-    with azure_serving(cloud) as site:
-        yield site
 
 
 @pytest.fixture

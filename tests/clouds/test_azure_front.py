@@ -4,7 +4,6 @@ import copy
 import http.client
 import json
 import ssl
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -20,18 +19,10 @@ from azure.mgmt.dns.models import ARecord, RecordSet
 from clouds.azure import GROUP, SUBSCRIPTION, AzureCloud
 from clouds.azure_access import Lock, Rations, Role
 from clouds.azure_client import AzureSite, azure_serving, dns_client, traffic_client
-from clouds.serving import Luck
+from clouds.serving import Luck, WallClock
 
 ZONE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Network/dnsZones/example.test"
 SET = {"properties": {"TTL": 30, "ARecords": [{"ipv4Address": "192.0.2.1"}]}}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 class Stopped:
@@ -45,19 +36,8 @@ class Stopped:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cloud(clock: Clock) -> AzureCloud:
+def cloud(clock: WallClock) -> AzureCloud:
     return AzureCloud(profiles={"api": {"east": ("east.example.net", 70)}}, clock=clock)
-
-
-@pytest.fixture
-def site(cloud: AzureCloud) -> Iterator[AzureSite]:
-    with azure_serving(cloud) as site:
-        yield site
 
 
 @pytest.fixture
@@ -114,7 +94,7 @@ def test_a_token_for_something_else_is_refused(cloud: AzureCloud, site: AzureSit
     assert raw(site, f"{ZONE}?api-version=2018-05-01", token=stranger)[2]["error"]["code"].endswith("Tenant")
 
 
-def test_an_expired_token_is_a_401_of_its_own_code(clock: Clock, client: DnsManagementClient) -> None:
+def test_an_expired_token_is_a_401_of_its_own_code(clock: WallClock, client: DnsManagementClient) -> None:
     read(client)
     clock.ahead = 3_700
     with pytest.raises(ClientAuthenticationError) as caught:
@@ -124,7 +104,7 @@ def test_an_expired_token_is_a_401_of_its_own_code(clock: Clock, client: DnsMana
 
 
 def test_a_revoked_token_is_a_401_and_a_new_login_helps(
-    clock: Clock, cloud: AzureCloud, site: AzureSite, client: DnsManagementClient
+    clock: WallClock, cloud: AzureCloud, site: AzureSite, client: DnsManagementClient
 ) -> None:
     read(client)
     clock.ahead = 10

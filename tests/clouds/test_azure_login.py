@@ -4,7 +4,6 @@ import json
 import ssl
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
@@ -12,7 +11,7 @@ import pytest
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from clouds.azure import AzureCloud
-from clouds.azure_client import AzureSite, azure_serving, client_certificate, dns_client, private_key, public_key
+from clouds.azure_client import AzureSite, client_certificate, dns_client, private_key, public_key
 from clouds.azure_tokens import CLIENT, SECRET, App, Federation
 from clouds.serving import Luck
 
@@ -24,12 +23,6 @@ SUBJECT = "system:serviceaccount:dns:failoverd"
 @pytest.fixture
 def cloud() -> AzureCloud:
     return AzureCloud()
-
-
-@pytest.fixture
-def site(cloud: AzureCloud) -> Iterator[AzureSite]:
-    with azure_serving(cloud) as site:
-        yield site
 
 
 @pytest.fixture

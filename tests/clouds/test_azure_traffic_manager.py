@@ -7,7 +7,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.mgmt.trafficmanager import TrafficManagerManagementClient
 from azure.mgmt.trafficmanager.models import Endpoint, Profile
 from clouds.azure import GROUP, SUBSCRIPTION, AzureCloud
-from clouds.azure_client import AzureSite, azure_serving, traffic_client
+from clouds.azure_client import AzureSite, traffic_client
 from clouds.azure_rest import Json
 
 EXTERNAL = "ExternalEndpoints"
@@ -17,12 +17,6 @@ EAST, WEST = "east.example.net", "west.example.net"
 @pytest.fixture
 def cloud() -> AzureCloud:
     return AzureCloud(profiles={"api": {"east": (EAST, 70), "west": (WEST, 30)}})
-
-
-@pytest.fixture
-def site(cloud: AzureCloud) -> Iterator[AzureSite]:
-    with azure_serving(cloud) as site:
-        yield site
 
 
 @pytest.fixture

@@ -1,33 +1,19 @@
 """Who may ask, and how OCI says no."""
 
 import http.client
-import time
 from collections.abc import Iterator
 
 import oci  # type: ignore[import-untyped, unused-ignore]
 import pytest
 from clouds.oci import COMPARTMENT, OciCloud
 from clouds.oci_client import config, dns_client, fingerprint, oci_serving
-from clouds.serving import Endpoint, Luck
+from clouds.serving import Endpoint, Luck, WallClock
 
 ZONES = "/20180115/zones?compartmentId=" + COMPARTMENT
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def cloud(clock: Clock) -> OciCloud:
+def cloud(clock: WallClock) -> OciCloud:
     return OciCloud(clock=clock)
 
 
@@ -96,14 +82,14 @@ def test_a_suspended_tenancy_finds_nothing(cloud: OciCloud, endpoint: Endpoint) 
 
 
 @pytest.mark.parametrize("ahead", [310, -310])
-def test_more_than_five_minutes_of_skew_are_refused_by_name(clock: Clock, endpoint: Endpoint, ahead: int) -> None:
+def test_more_than_five_minutes_of_skew_are_refused_by_name(clock: WallClock, endpoint: Endpoint, ahead: int) -> None:
     clock.ahead = ahead
     error = refusal(endpoint)
     assert error.code == "NotAuthenticated"
     assert "clock skew" in error.message
 
 
-def test_less_than_five_minutes_of_skew_are_fine(clock: Clock, endpoint: Endpoint) -> None:
+def test_less_than_five_minutes_of_skew_are_fine(clock: WallClock, endpoint: Endpoint) -> None:
     clock.ahead = 290
     assert dns_client(endpoint.url).get_zone("example.test").status == 200
 

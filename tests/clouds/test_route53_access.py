@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from clouds.route53 import REQUESTS_PER_SECOND, Route53, WallClock
+from clouds.route53 import REQUESTS_PER_SECOND, Route53
 from clouds.route53_clients import boto3_client, record, refused, submit
-from clouds.serving import Endpoint, Luck, Request, serving
+from clouds.serving import Endpoint, Luck, Request, WallClock, serving
 from clouds.sigv4 import AccessKey, Refused, signature, verify
 
 KEY = AccessKey("AKIALOCALEXAMPLE", "a secret for tests")

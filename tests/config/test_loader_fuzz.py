@@ -3,22 +3,22 @@
 A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 8,000 in `make soak`.
 """
 
-import os
 import random
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.alarms import within
+from support.fuzzing import SOAK, damaged_once
 from support.manual import CONFIG, REAL_KINDS, examples, installed, several_clouds
 
 from failoverd.config.diagnostics import Code
 from failoverd.config.loader import load_config, load_policies
 
 PARTS = 4
-FILES = 400 // PARTS * int(os.environ.get("FAILOVERD_SOAK", "1"))
+FILES = 400 // PARTS * SOAK
 """In each part: parts are played in parallel."""
 
 PATIENCE = 10.0
@@ -35,42 +35,13 @@ PIECES = [
 
 @contextmanager
 def soon(seed: int) -> Iterator[None]:
-    """Ends what does not end by itself, and names the seed of whatever goes wrong."""
-
-    def give_up(*_: object) -> None:
-        raise AssertionError("it does not end")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    """Names the seed of whatever goes wrong, or does not end."""
     try:
-        yield
+        with within(PATIENCE):
+            yield
     except Exception as failure:
         failure.add_note(f"seed {seed}")
         raise
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def damaged(content: bytes, luck: random.Random) -> bytes:
-    """Bits flipped, pieces put in, left out or said again and again, or the end cut off."""
-    text = bytearray(content)
-    for _ in range(luck.choice((1, 1, 2, 4, 16))):
-        at, span = luck.randrange(len(text) + 1), luck.choice((0, 1, 3, 20, 200))
-        match luck.randrange(6):
-            case 0 if at < len(text):
-                text[at] ^= 1 << luck.randrange(8)
-            case 1:
-                text[at:at] = luck.choice(PIECES)
-            case 2:
-                text[at : at + span] = luck.choice(PIECES)
-            case 3:
-                del text[at : at + span]
-            case 4:
-                text[at:at] = text[at : at + span] * luck.choice((1, 2, 30))
-            case _:
-                del text[at:]
-    return bytes(text)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -88,7 +59,7 @@ def test_whatever_a_file_holds_it_is_loaded_or_told(tmp_path: Path, part: int) -
         wrong = {CONFIG.name: config, inventory.name: inventory}.get(name, policies / "policy.yaml")
         right = wrong.read_bytes() if wrong.exists() else b""
         with soon(seed):
-            wrong.write_bytes(damaged(whole[name], luck))
+            wrong.write_bytes(damaged_once(whole[name], luck, list(whole.values()), PIECES))
             loaded = load_config(config, REAL_KINDS)
             diagnostics = list(loaded.diagnostics)
             if loaded.config is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.files import INVENTORY, KINDS, Folder, LookSettings, policy
 
-from failoverd.config import documents, loader
+from failoverd.config import documents, rereading
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import PolicyLoader
 from failoverd.ports import Kinds, ProbeKind
@@ -78,7 +78,7 @@ def test_a_file_that_is_not_opened_when_its_times_say_enough(scene: Scene, monke
         return documents.bytes_of(path)
 
     scene.load()
-    monkeypatch.setattr(loader, "bytes_of", bytes_of)
+    monkeypatch.setattr(rereading, "bytes_of", bytes_of)
     scene.load()
     assert opened == ["regions.yaml"]  # written just now: it may change within the same tick
 

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 import trustme
 import uvloop
-from support.plugins import folder_for_plugins
+from support.plugins import children, descriptors, folder_for_plugins
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -25,6 +25,15 @@ async def nothing_is_left_behind() -> AsyncIterator[None]:
     yield
     assert asyncio.all_tasks() - before - {asyncio.current_task()} == set()
     assert complaints == []
+
+
+@pytest_asyncio.fixture
+async def nothing_runs_on() -> AsyncIterator[None]:
+    """No child, living or dead, and no descriptor is left behind."""
+    before = descriptors()
+    yield
+    assert children() == set()
+    assert descriptors() == before
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ async def test_a_thousand_probes_at_once_all_come_back(server: DnsServer) -> Non
     for _ in range(10):
         results = await asyncio.gather(*(live.probe(Endpoint("r", "127.0.0.1", server.port)) for _ in range(100)))
         assert {result.reason for result in results} == {ProbeReason.OK}
-    assert sockets() == before
+    assert sockets() <= before  # those of an earlier test may be closed by now
 
 
 # -- servers that lie, over UDP ----------------------------------------------------------------------------------------

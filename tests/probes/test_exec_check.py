@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from pydantic import ValidationError
-from support.plugins import ENDPOINT, children, descriptors, outcome, script, until
+from support.alarms import until
+from support.plugins import ENDPOINT, children, outcome, script
 from support.probers import prober
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
@@ -19,14 +19,7 @@ from failoverd.probes.exec_check.exec_prober import ExecSettings
 from failoverd.probes.exec_check.plugin_process import MOST_OUTPUT
 from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE, plugin_slots
 
-
-@pytest_asyncio.fixture(autouse=True)
-async def nothing_runs_on() -> AsyncIterator[None]:
-    """No child, living or dead, and no descriptor is left behind."""
-    before = descriptors()
-    yield
-    assert children() == set()
-    assert descriptors() == before
+pytestmark = pytest.mark.usefixtures("nothing_runs_on")
 
 
 # -- verdicts ----------------------------------------------------------------------------------------------------------

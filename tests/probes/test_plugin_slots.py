@@ -2,12 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from support.plugins import ENDPOINT, Disk, children, descriptors, hanging, outcome, until
+from support.alarms import until
+from support.plugins import ENDPOINT, Disk, children, hanging, outcome
 from support.probers import AwaitedProber, prober
 
 from failoverd.core.probe_reasons import Outcome, ProbeReason
@@ -17,13 +16,7 @@ from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE
 SLEEPS = "#!/bin/sh\nexec sleep 60\n"
 
 
-@pytest_asyncio.fixture(autouse=True)
-async def nothing_runs_on() -> AsyncIterator[None]:
-    """No child, living or dead, and no descriptor is left behind."""
-    before = descriptors()
-    yield
-    assert children() == set()
-    assert descriptors() == before
+pytestmark = pytest.mark.usefixtures("nothing_runs_on")
 
 
 def starters() -> list[threading.Thread]:

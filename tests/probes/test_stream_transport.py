@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from support.alarms import until
 from support.probers import counting_clock
 from support.targets import Connection, answers, response, serve, silent
 
@@ -136,14 +137,6 @@ async def test_addresses_that_are_not_allowed_are_not_connected_to() -> None:
     async with serve(silent) as target:
         result = await finished(steps)
     assert (result.reason, target.connections) == (ProbeReason.REDIRECT_REFUSED, 0)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(100_000):
-        if condition():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it never came")
 
 
 async def finished(steps: Callable[[Probe], object]) -> ProbeResult:

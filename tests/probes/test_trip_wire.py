@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
+from support.alarms import until
 from support.private_network import probes
 from support.probers import prober
 from support.targets import Connection, refusing, serve, silent
@@ -55,12 +56,6 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(trip_wire._TripWire, "_begin", counted)
     return tried
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the event is the peer's, and no object of ours
-            await asyncio.sleep(0)
 
 
 def heard() -> int:

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from clouds.serving import WallClock
 from support.azure_site import LocalAzure, local_azure
 from support.servers import ZONE, DnsServer, PowerDns, bind, knot, powerdns
 
@@ -33,6 +34,12 @@ def powerdns_server() -> Iterator[PowerDns]:
 def name() -> str:
     """A name in the writable zone that no other test uses."""
     return f"n{next(_numbers)}.{ZONE}"
+
+
+@pytest.fixture
+def clock() -> WallClock:
+    """What a cloud goes by, where a test makes it jump."""
+    return WallClock()
 
 
 @pytest.fixture

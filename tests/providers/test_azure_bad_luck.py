@@ -287,6 +287,14 @@ async def test_a_certificate_that_nobody_vouches_for(scene: Scene) -> None:
     assert caught.value.reason == "certificate_untrusted"
 
 
+async def test_who_names_no_certificates_trusts_those_of_the_system(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(scene.azure.site.ca))
+    async with scene.azure.open(scene.kind, ca_file=None) as provider:
+        assert (await provider.read(scene.at)).records is not None
+
+
 async def test_certificates_that_cannot_be_read(scene: Scene) -> None:
     async with scene.azure.open(scene.kind, ca_file=str(scene.azure.folder / "missing.pem")) as provider:
         with pytest.raises(Permanent) as caught:

@@ -1,15 +1,14 @@
 """What goes wrong between failoverd and OCI: each with its own reason, and the record as it was or as intended."""
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from clouds.oci import OciCloud
 from clouds.oci_client import fingerprint
 from clouds.oci_signing import SKEW
-from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response
+from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock
 from support.contract import VALUES, approved, compare, planned, publish, smuggled, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.proxies import closed_port
@@ -30,21 +29,8 @@ KINDS = (oci_dns.KIND, oci_steering.KIND)
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
-@dataclass
-class Clock:
-    ahead: float = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[LocalOci]:
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: WallClock) -> Iterator[LocalOci]:
     with local_oci(tmp_path, monkeypatch, OciCloud([ZONE], clock=clock)) as local:
         yield local
 
@@ -73,27 +59,27 @@ async def failing(provider: Provider, plan: Plan) -> ProviderError:
 # -- refused by the tenancy --------------------------------------------------------------------------------------------
 
 
-def _revoke(local: LocalOci, _clock: Clock) -> None:
+def _revoke(local: LocalOci, _clock: WallClock) -> None:
     local.cloud.user.keys.clear()
 
 
-def _deactivate(local: LocalOci, _clock: Clock) -> None:
+def _deactivate(local: LocalOci, _clock: WallClock) -> None:
     local.cloud.user.active = False
 
 
-def _deny_writes(local: LocalOci, _clock: Clock) -> None:
+def _deny_writes(local: LocalOci, _clock: WallClock) -> None:
     local.cloud.user.denied |= {"DNS_RECORD_UPDATE", "DNS_STEERING_POLICY_UPDATE"}
 
 
-def _suspend(local: LocalOci, _clock: Clock) -> None:
+def _suspend(local: LocalOci, _clock: WallClock) -> None:
     local.cloud.tenancy.active = False
 
 
-def _run_ahead(_local: LocalOci, clock: Clock) -> None:
+def _run_ahead(_local: LocalOci, clock: WallClock) -> None:
     clock.ahead = SKEW + 60.0
 
 
-def _run_behind(_local: LocalOci, clock: Clock) -> None:
+def _run_behind(_local: LocalOci, clock: WallClock) -> None:
     clock.ahead = -SKEW - 60.0
 
 
@@ -110,7 +96,7 @@ def _run_behind(_local: LocalOci, clock: Clock) -> None:
     ],
 )
 async def test_a_refused_write_says_why_and_leaves_the_record(
-    local: LocalOci, clock: Clock, kind: ProviderKind, mishap: Callable[[LocalOci, Clock], None], reason: str
+    local: LocalOci, clock: WallClock, kind: ProviderKind, mishap: Callable[[LocalOci, WallClock], None], reason: str
 ) -> None:
     async with local.open(kind) as provider:
         plan = await change(provider)
@@ -132,7 +118,7 @@ async def test_a_refused_write_says_why_and_leaves_the_record(
     ],
 )
 async def test_a_refused_read_says_why(
-    local: LocalOci, clock: Clock, kind: ProviderKind, mishap: Callable[[LocalOci, Clock], None], reason: str
+    local: LocalOci, clock: WallClock, kind: ProviderKind, mishap: Callable[[LocalOci, WallClock], None], reason: str
 ) -> None:
     async with local.open(kind) as provider:
         mishap(local, clock)

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from clouds.oci import OciCloud
-from support.contract import VALUES, approved, planned, publish, target, wish
+from support.contract import VALUES, apply_all, approved, plan_all, planned, publish, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.servers import ZONE
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
-from failoverd.ports import Provider
 from failoverd.providers.oci_dns.change import change_of, fitting
 
 ADDRESSES = VALUES[RecordType.A]
@@ -40,16 +39,6 @@ def populate(local: LocalOci, wanted: Sequence[Target]) -> None:
     local.edit(*(f"add {at.key.name}. 30 A {ADDRESSES[2]}" for at in wanted))
 
 
-async def observe(provider: Provider, wanted: Sequence[Target], *values: str) -> list[Plan]:
-    """A plan for each, all read at the same time."""
-    seen = await asyncio.gather(*(provider.read(at) for at in wanted))
-    return [planned(observed, wish(provider, observed.target, *values)) for observed in seen]
-
-
-async def apply(provider: Provider, plans: Sequence[Plan]) -> Sequence[Observed | BaseException | None]:
-    return await asyncio.gather(*(provider.apply(approved(plan)) for plan in plans), return_exceptions=True)
-
-
 # -- what a read costs -------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +53,7 @@ async def test_one_name_and_its_marker_are_one_request(local: LocalOci) -> None:
 async def test_many_names_cost_as_many_requests_as_the_zone_has_pages(local: LocalOci) -> None:
     wanted = targets(250)
     async with local.open() as provider:
-        assert set(await apply(provider, await observe(provider, wanted, ADDRESSES[0]))) == {None}
+        assert set(await apply_all(provider, await plan_all(provider, wanted, ADDRESSES[0]))) == {None}
         before = local.reads()
         seen = await asyncio.gather(*(provider.read(at) for at in wanted))
         records = 2 * len(wanted) + 5  # each with its marker, and what OCI puts into a zone
@@ -118,10 +107,10 @@ async def test_a_name_that_many_others_contain_is_read_whole(local: LocalOci) ->
 async def test_names_that_are_read_while_the_zone_changes_are_of_one_version(local: LocalOci) -> None:
     wanted = targets(120)
     async with local.open() as writer, local.open() as reader:
-        assert set(await apply(writer, await observe(writer, wanted, ADDRESSES[0]))) == {None}
+        assert set(await apply_all(writer, await plan_all(writer, wanted, ADDRESSES[0]))) == {None}
         for value in (ADDRESSES[1], ADDRESSES[2], ADDRESSES[0]):
-            plans = await observe(writer, wanted, value)
-            writing = asyncio.create_task(apply(writer, plans))
+            plans = await plan_all(writer, wanted, value)
+            writing = asyncio.create_task(apply_all(writer, plans))
             seen = await asyncio.gather(*(reader.read(at) for at in wanted))
             assert set(await writing) == {None}
             for observed, plan in zip(seen, plans, strict=True):
@@ -146,22 +135,22 @@ async def test_a_private_zone_is_named_by_its_ocid(local: LocalOci) -> None:
 async def test_two_hundred_names_are_one_request(local: LocalOci) -> None:
     async with local.open() as provider:
         for values in ([ADDRESSES[0]], [ADDRESSES[1]]):
-            plans = await observe(provider, targets(200), *values)
+            plans = await plan_all(provider, targets(200), *values)
             before = local.writes()
-            assert set(await apply(provider, plans)) == {None}
+            assert set(await apply_all(provider, plans)) == {None}
             assert local.writes() - before == 1
 
 
 async def test_a_region_that_fails_in_a_thousand_records_costs_few_requests(local: LocalOci) -> None:
     wanted = targets(1_000)
     async with local.open() as provider:
-        assert set(await apply(provider, await observe(provider, wanted, *ADDRESSES))) == {None}
+        assert set(await apply_all(provider, await plan_all(provider, wanted, *ADDRESSES))) == {None}
         written, read = local.writes(), local.reads()
-        failovers = await observe(provider, wanted, *ADDRESSES[1:])
+        failovers = await plan_all(provider, wanted, *ADDRESSES[1:])
         records = len(wanted) * (len(ADDRESSES) + 1) + 5
         assert local.reads() - read <= -(-records // 100) + 1
         operations = sum(len(change_of(plan).operations) for plan in failovers)
-        assert set(await apply(provider, failovers)) == {None}
+        assert set(await apply_all(provider, failovers)) == {None}
         assert local.writes() - written <= -(-operations // 2_000) + 1
         after = await asyncio.gather(*(provider.read(at) for at in wanted))
         assert [observed.records for observed in after] == [plan.after for plan in failovers]
@@ -169,10 +158,10 @@ async def test_a_region_that_fails_in_a_thousand_records_costs_few_requests(loca
 
 async def test_a_bad_record_among_two_hundred_fails_alone(local: LocalOci) -> None:
     async with local.open() as provider:
-        plans = await observe(provider, targets(200), ADDRESSES[0])
+        plans = await plan_all(provider, targets(200), ADDRESSES[0])
         stale = plans[137]
         local.edit(f"add {stale.target.key.name}. 30 A 192.0.2.99")
-        results = await apply(provider, plans)
+        results = await apply_all(provider, plans)
         refused = {plans[index].target: result for index, result in enumerate(results) if result is not None}
         assert set(refused) == {stale.target}
         assert isinstance(refused[stale.target], Fenced)
@@ -185,16 +174,16 @@ async def test_a_bad_record_among_two_hundred_fails_alone(local: LocalOci) -> No
 async def test_a_request_that_oci_finds_too_long_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with local_oci(tmp_path, monkeypatch, OciCloud([ZONE], max_items=50)) as local:
         async with local.open() as provider:
-            assert set(await apply(provider, await observe(provider, targets(40), ADDRESSES[0]))) == {None}
+            assert set(await apply_all(provider, await plan_all(provider, targets(40), ADDRESSES[0]))) == {None}
 
 
 async def test_no_more_operations_than_the_settings_allow_are_in_one_request(local: LocalOci) -> None:
     async with local.open(operations_per_request=20) as provider:
-        plans = await observe(provider, targets(12), ADDRESSES[0])
+        plans = await plan_all(provider, targets(12), ADDRESSES[0])
         changes = [change_of(plan) for plan in plans]
         assert {len(change.operations) for change in changes} == {5}
         assert fitting(changes, 20) == 4
-        assert set(await apply(provider, plans)) == {None}
+        assert set(await apply_all(provider, plans)) == {None}
         assert local.writes() == 3
 
 
@@ -202,16 +191,16 @@ async def test_two_types_of_one_name_never_share_a_request(local: LocalOci) -> N
     four, six = AT, target(AT.key.name, RecordType.AAAA)
     async with local.open() as provider:
         plans = [planned(await provider.read(at), wish(provider, at, VALUES[at.key.type][0])) for at in (four, six)]
-        results = await apply(provider, plans)
+        results = await apply_all(provider, plans)
         assert sorted(type(result).__name__ for result in results) == ["Fenced", "NoneType"]
         assert len(local.cloud.records(AT.key.marker_name)) == 1
 
 
 async def test_a_wrong_key_does_not_split_a_batch(local: LocalOci) -> None:
     async with local.open() as provider:
-        plans = await observe(provider, targets(50), ADDRESSES[0])
+        plans = await plan_all(provider, targets(50), ADDRESSES[0])
         local.cloud.user.keys.clear()
-        results = await apply(provider, plans)
+        results = await apply_all(provider, plans)
         assert {result.reason for result in results if isinstance(result, ProviderError)} == {"credentials_invalid"}
         assert local.writes() == 1
 

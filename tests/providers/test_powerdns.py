@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from support.contract import VALUES, approved, compare, planned, publish, target, unseen, wish
+from support.contract import VALUES, approved, compare, failures, planned, publish, target, unseen, wish
 from support.powerdns import by_both, dns_update, http_api, open_powerdns
 from support.proxies import closed_port
 from support.servers import LOCKED_ZONE, LUA, ZONE, Key, PowerDns, lua, powerdns, program, ready
@@ -18,7 +18,7 @@ from support.servers import LOCKED_ZONE, LUA, ZONE, Key, PowerDns, lua, powerdns
 from failoverd.core.control.plan import InSync, Plan, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import Observed, RecordSet, RecordType, Target
-from failoverd.ports import Access, Provider
+from failoverd.ports import Access
 from failoverd.providers.powerdns import PowerdnsSettings
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
@@ -44,15 +44,6 @@ async def a_plan(server: PowerDns, at: Target, *values: str) -> Plan:
     """What a writer would do at `at`, made while everything was well."""
     async with open_powerdns(by_both(server)) as provider:
         return planned(await provider.read(at), wish(provider, at, *values))
-
-
-async def failures(provider: Provider, plan: Plan) -> tuple[ProviderError, ProviderError]:
-    """How reading and writing fail."""
-    with pytest.raises(ProviderError) as reading:
-        await provider.read(plan.target)
-    with pytest.raises(ProviderError) as writing:
-        await provider.apply(approved(plan))
-    return reading.value, writing.value
 
 
 def stored(server: PowerDns, name: str, record_type: str = "LUA") -> list[str]:

@@ -15,6 +15,7 @@ import uvloop
 from support.contract import (
     VALUES,
     approved,
+    failures,
     open_rfc2136,
     planned,
     publish,
@@ -27,9 +28,9 @@ from support.proxies import Cut, answering, closed_port, counting, cutting, forw
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
+from failoverd.core.errors import Fenced, Permanent, Transient
 from failoverd.core.records import WHOLE, Observed, RecordSet, RecordType, Target
-from failoverd.ports import Access, Provider
+from failoverd.ports import Access
 from failoverd.providers.dnsupdate.change import Change
 from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.rdata import absolute, encode
@@ -72,15 +73,6 @@ async def a_plan(server: DnsServer, at: Target, *values: str) -> Plan:
     """What a writer would do at `at`, made while everything was well."""
     async with open_rfc2136(rfc2136_settings(server)) as provider:
         return planned(await provider.read(at), wish(provider, at, *values))
-
-
-async def failures(provider: Provider, plan: Plan) -> tuple[ProviderError, ProviderError]:
-    """How reading and writing fail."""
-    with pytest.raises(ProviderError) as reading:
-        await provider.read(plan.target)
-    with pytest.raises(ProviderError) as writing:
-        await provider.apply(approved(plan))
-    return reading.value, writing.value
 
 
 # -- what clients see --------------------------------------------------------------------------------------------------

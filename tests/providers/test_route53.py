@@ -4,15 +4,16 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clouds.route53 import Route53, WallClock
+from clouds.route53 import Route53
 from clouds.route53_batch import Quotas
 from clouds.route53_clients import aws_cli
+from clouds.serving import WallClock
+from support.alarms import until
 from support.contract import OWNER, VALUES, approved, compare, planned, publish, target, wish
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
 from support.servers import ZONE
@@ -29,11 +30,6 @@ ADDRESSES = VALUES[A]
 AT = target(f"api.{ZONE}")
 NAME = f"{AT.key.name}."
 BALANCER = "Z35SXDOTRQ7X7K/lb-1.us-east-1.elb.amazonaws.com"
-
-
-@pytest.fixture
-def clock() -> WallClock:
-    return WallClock()
 
 
 @pytest.fixture
@@ -342,18 +338,11 @@ async def test_a_batch_is_awaited_once_until_all_servers_have_it(
         plans = [planned(await provider.read(at), wish(provider, at, ADDRESSES[0])) for at in wanted]
         await asyncio.gather(*(provider.apply(approved(plan)) for plan in plans))
         waiting = asyncio.gather(*(provider.propagated(at) for at in wanted))
-        async with asyncio.timeout(10.0):
-            await asyncio.to_thread(_wait_for, lambda: local.endpoint.count("GET", "/change/") >= 3)
+        await until(lambda: local.endpoint.count("GET", "/change/") >= 3)
         assert not waiting.done()
         clock.ahead = 30.0
         await waiting
         assert local.endpoint.count("GET", "/change/") < 20
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10.0
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
 
 
 async def test_what_this_process_did_not_change_is_not_awaited(local: LocalRoute53) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from clouds.route53 import Route53, WallClock
-from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, serving
+from clouds.route53 import Route53
+from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock, serving
 from clouds.sigv4 import AccessKey
 from support.contract import VALUES, approved, compare, planned, publish, target, wish
 from support.proxies import closed_port
@@ -33,11 +33,6 @@ DENIES_WRITES = {
         {"Effect": "Allow", "Action": ["route53:List*", "route53:Get*"], "Resource": "*"},
     ]
 }
-
-
-@pytest.fixture
-def clock() -> WallClock:
-    return WallClock()
 
 
 @pytest.fixture

@@ -8,29 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.journals import TARGET, closed, incident, plan
+from support.journals import TARGET, apply, closed, incident, plan
 
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, PolicyRemoved
 from failoverd.core.status import Heartbeat, PolicyStatus
-from failoverd.ports import ChangeOutcome
-from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.journal import open_journal
 from failoverd.store.reading import Reading
 
 NAME = "inference-api"
 HEART = Heartbeat(210.0, 4711, 10.0, "0.1.0", "running")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-async def apply(journal: SqliteJournal, number: int) -> None:
-    made = plan(f"chg-{number}", generation=number)
-    await journal.intend(made, float(number))
-    await journal.settle(made, ChangeOutcome.APPLIED, "", number + 0.5)
 
 
 async def written(path: Path) -> None:

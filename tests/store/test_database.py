@@ -7,41 +7,26 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.journals import TARGET, plan
+from support.journals import TARGET, apply
 
 from failoverd.core.errors import JournalError
-from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
 
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from support.journals import plan
-from failoverd.ports import ChangeOutcome
+from support.journals import apply
 from failoverd.store.journal import open_journal
 
 async def main():
     async with open_journal(Path(sys.argv[1])) as journal:
         for number in range(1, 1_000_000):
-            made = plan(f"chg-{number}", generation=number)
-            await journal.intend(made, float(number))
-            await journal.settle(made, ChangeOutcome.APPLIED, "", number + 0.5)
+            await apply(journal, number)
             print(number, flush=True)
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-async def apply(journal: SqliteJournal, number: int) -> None:
-    made = plan(f"chg-{number}", generation=number)
-    await journal.intend(made, float(number))
-    await journal.settle(made, ChangeOutcome.APPLIED, "", number + 0.5)
 
 
 async def reason(journal: SqliteJournal) -> str:

@@ -4,7 +4,6 @@ A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 4,000 in `make
 """
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.fakes import World, Zonefile
+from support.fuzzing import SOAK
 from support.stage import API, AT, AZURE, NORMAL, Stage
 from support.virtual import now, run, until
 
@@ -28,7 +28,7 @@ from failoverd.store.reading import Reading
 from failoverd.telemetry import prose
 
 PARTS = 4
-COPIES = 200 // PARTS * int(os.environ.get("FAILOVERD_SOAK", "1"))
+COPIES = 200 // PARTS * SOAK
 """In each part: parts are played in parallel."""
 
 WITHIN = 30.0

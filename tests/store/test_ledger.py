@@ -4,16 +4,9 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from failoverd.store.journal import open_journal
 
 ACCOUNT, DAY, NEXT_DAY = "/run/secrets/key", "2026-11-22", "2026-11-23"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
 
 
 def written(path: Path) -> dict[tuple[str, str], int]:

@@ -20,11 +20,6 @@ OLD_FILES = Path(__file__).parent / "versions"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
 def connection(path: Path) -> Iterator[sqlite3.Connection]:
     opened = sqlite3.connect(path, isolation_level=None)
     yield opened

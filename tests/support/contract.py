@@ -3,7 +3,8 @@
 Adding a provider to the suite is one entry in `ENTRIES`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from failoverd.core.control import limits
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import InSync, Plan, Refused, diff
+from failoverd.core.errors import ProviderError
 from failoverd.core.records import WHOLE, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers import (
@@ -130,6 +132,25 @@ async def publish(provider: Provider, at: Target, *values: str) -> Plan:
     plan = planned(await provider.read(at), wish(provider, at, *values))
     await provider.apply(approved(plan))
     return plan
+
+
+async def plan_all(provider: Provider, wanted: Sequence[Target], *values: str) -> list[Plan]:
+    """A plan for each target, all of them read at the same time."""
+    seen = await asyncio.gather(*(provider.read(at) for at in wanted))
+    return [planned(observed, wish(provider, observed.target, *values)) for observed in seen]
+
+
+async def apply_all(provider: Provider, plans: Sequence[Plan]) -> Sequence[Observed | BaseException | None]:
+    return await asyncio.gather(*(provider.apply(approved(plan)) for plan in plans), return_exceptions=True)
+
+
+async def failures(provider: Provider, plan: Plan) -> tuple[ProviderError, ProviderError]:
+    """How reading and writing fail."""
+    with pytest.raises(ProviderError) as reading:
+        await provider.read(plan.target)
+    with pytest.raises(ProviderError) as writing:
+        await provider.apply(approved(plan))
+    return reading.value, writing.value
 
 
 def unseen(plan: Plan, at: Target) -> Plan:

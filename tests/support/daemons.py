@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.commands import answered
+from support.commands import REGIONS, answered
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import DemoRegion
@@ -26,13 +26,6 @@ TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
 WEST, EAST = "127.87.0.1", "127.87.0.2"
-
-REGIONS = """\
-version: 1
-regions:
-  west: {cloud: azure}
-  east: {cloud: oci}
-"""
 
 POLICY = """\
 version: 1

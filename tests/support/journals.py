@@ -18,6 +18,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, RecordType, Target
+from failoverd.ports import ChangeOutcome, Journal
 
 KEY = RecordKey("api.example.com", RecordType.A)
 TARGET = Target("inference-api", KEY, "bind-main", "example.com")
@@ -46,6 +47,13 @@ def plan(change_id: str = "chg-1", *, generation: int = 8, target: Target = TARG
         decision=Decision(target, DecisionKind.FAILOVER, {"oci-ashburn": 10_000}, after, (GETS,), 100.0),
         revision="4f2a91",
     )
+
+
+async def apply(journal: Journal, number: int) -> None:
+    """The change of that generation, begun at that second and settled half a second later."""
+    made = plan(f"chg-{number}", generation=number)
+    await journal.intend(made, float(number))
+    await journal.settle(made, ChangeOutcome.APPLIED, "", number + 0.5)
 
 
 def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") -> list[Event]:

@@ -1,10 +1,9 @@
 """Plugins that are shell scripts, programs whose start hangs, and what they leave behind."""
 
-import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,9 +75,3 @@ def _parent(process: Path) -> int | None:
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return None
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the event is another process's
-            await asyncio.sleep(0)

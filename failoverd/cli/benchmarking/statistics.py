@@ -9,7 +9,7 @@ from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.core.probe_reasons import Outcome
 
-Z95: Final = 1.959963984540054
+_Z95: Final = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
 
 PHASES: Final = ("resolve", "connect", "tls", "first_byte")
@@ -121,13 +121,13 @@ def speeds(values: Iterable[float]) -> Speeds | None:
     return Speeds(mirrored.count, -mirrored.p50, -mirrored.p90, -mirrored.p99, -mirrored.max)
 
 
-def wilson(hits: int, total: int, z: float = Z95) -> Share:
+def wilson(hits: int, total: int) -> Share:
     """The score interval: it stays within 0 and 1, and means something with few samples and at 100 %."""
     if total == 0:
         return Share(0, 0, 0.0, 1.0)
-    share, square = hits / total, z * z
+    share, square = hits / total, _Z95 * _Z95
     middle = (share + square / (2 * total)) / (1 + square / total)
-    half = z / (1 + square / total) * sqrt(share * (1 - share) / total + square / (4 * total * total))
+    half = _Z95 / (1 + square / total) * sqrt(share * (1 - share) / total + square / (4 * total * total))
     low = 0.0 if hits == 0 else max(0.0, middle - half)
     high = 1.0 if hits == total else min(1.0, middle + half)
     return Share(hits, total, low, high)

@@ -29,7 +29,6 @@ from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError
 from failoverd.installed import read_config
 from failoverd.operations.session import Stage, Waiting
-from failoverd.settings import parse_duration
 
 console = Screen(highlight=False)
 notes = Console(stderr=True, highlight=False)
@@ -57,14 +56,6 @@ def probe(config: Path, output: Output, asked: ProbeOptions) -> Exit:
         elif sum(map(len, rounds)) > 1:
             say(console, probe_output.summary(rounds))
     return Exit.FINE if probe_output.all_well(rounds) else Exit.FAILED
-
-
-def seconds(text: str) -> float:
-    """Raises typer.BadParameter."""
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise usage(str(error)) from error
 
 
 def _planned(config: Path, asked: ProbeOptions) -> tuple[list[PlannedProbe], Path | None]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from failoverd.cli.failing import Screen, print_json, told, unknown, usage
+from failoverd.cli.failing import Screen, print_json, seconds, told, unknown, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.reading import opened
@@ -20,7 +20,6 @@ from failoverd.operations import why as explanations
 from failoverd.operations.history import PastMove
 from failoverd.operations.moments import moment
 from failoverd.operations.why import Explanation
-from failoverd.settings import parse_duration
 from failoverd.store.reading import Reading
 
 console = Screen(highlight=False)
@@ -40,7 +39,7 @@ def why(config: Path, output: Output, policy: str | None, at: str | None, incide
 
 
 def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
-    begin = time.time() - _duration(since)
+    begin = time.time() - seconds(since)
     with told(), opened(Reading(journal_of(config))) as reading:
         _require(reading, policy, None)
         moves = histories.history(reading.changes(policy=policy, since=begin, limit=limit))
@@ -68,13 +67,6 @@ def _moment(text: str | None) -> float | None:
         return moment(text, time.time()) if text is not None else None
     except ValueError as error:
         raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise usage(str(error)) from error
 
 
 def show_why(console: Console, found: Explanation) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import AliasTarget, Marker, RecordKey
+from failoverd.core.records import AliasTarget, Marker, RecordKey, few
 
 MARKED_DRAWS: Final = 3
 """How often a server that draws its answer is asked, where the marker tells the generation."""
@@ -78,9 +78,8 @@ class Statement:
         if self.trouble:
             return self.trouble
         values = sorted(frozenset[str]().union(*self.answers))
-        more = f" and {len(values) - _MOST_SAID} more" if values[_MOST_SAID:] else ""
         generation = f", generation {self.marker.generation}" if self.marker is not None else ""
-        return (", ".join(values[:_MOST_SAID]) or "no answer") + more + generation
+        return (few(values, _MOST_SAID) or "no answer") + generation
 
 
 class Agreement(StrEnum):

@@ -14,10 +14,11 @@ import dns.rdatatype
 from dns.rdtypes.ANY.CNAME import CNAME
 
 from failoverd.core.probe_reasons import ProbeReason
+from failoverd.core.records import few
 from failoverd.edns import EDNS_REFUSALS
 from failoverd.probes.dns_check.dns_message import HEADER, MALFORMED, DnsAnswer, parse_answer
 from failoverd.probes.dns_check.dns_settings import DnsSettings, canonical
-from failoverd.probes.findings import Finding
+from failoverd.probes.findings import Concluded, Finding
 
 MOST_ANSWER: Final = 16 * 1024
 """Bytes of an answer that are taken."""
@@ -34,12 +35,8 @@ class Unrelated(Exception):  # noqa: N818 - a datagram of somebody else is no er
     """These bytes are no answer to this question."""
 
 
-class EdnsRefused(Exception):  # noqa: N818 - a server that is old is no error
+class EdnsRefused(Concluded):
     """The server does not know EDNS: the question is asked again without it. `finding` is what it comes to else."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.detail)
-        self.finding = finding
 
 
 class DnsQuestion:
@@ -159,5 +156,4 @@ def _counted(number: int) -> str:
 
 
 def _shown(records: list[dns.rdata.Rdata]) -> str:
-    shown = ", ".join(record.to_text()[:60] for record in records[:_SHOWN]) or "there is none"
-    return f"{shown} and {len(records) - _SHOWN} more" if len(records) > _SHOWN else shown
+    return few([record.to_text()[:60] for record in records], _SHOWN) or "there is none"

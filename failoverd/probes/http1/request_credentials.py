@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.core.errors import ConfigError
-from failoverd.files import read_regular
+from failoverd.files import FileVersion, read_regular
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.request_fields import HeaderFields, check_header, is_header_name
-from failoverd.probes.tls.trust_store import FileVersion, version_of
 
 _MOST: Final = 64 * 1024
 _REMEDY: Final = "Put it there, or let the daemon's user read it; no restart is needed"
@@ -64,7 +63,7 @@ class _CredentialFile:
 
     def refresh(self) -> bool:
         """Whether the file was read anew. Raises ConfigError."""
-        version = version_of(self._path)
+        version = FileVersion.if_there(self._path)
         if version is not None and version == self._version:
             return False
         self._version = None  # until it was read as a whole

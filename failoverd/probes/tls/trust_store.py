@@ -13,9 +13,8 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from failoverd.core.errors import ConfigError
-from failoverd.files import require_regular
+from failoverd.files import FileVersion, require_regular
 
-FileVersion = tuple[int, int, int]
 Key = tuple[object, ...]
 
 HTTP_1: Final = ("http/1.1",)
@@ -32,7 +31,7 @@ class ClientIdentity:
 
     def version(self) -> tuple[FileVersion | None, FileVersion | None]:
         """Equal for as long as both files are what they were."""
-        return version_of(Path(self.certificate_file)), version_of(Path(self.key_file))
+        return FileVersion.if_there(Path(self.certificate_file)), FileVersion.if_there(Path(self.key_file))
 
 
 def trust_context(
@@ -54,7 +53,7 @@ def trust_context(
         ConfigError: there is nothing to verify with: every certificate would fail then, through no fault of the
             endpoints. Or our own certificate and key cannot be used.
     """
-    sources = tuple((str(path), version_of(path)) for path in _sources(ca_file))
+    sources = tuple((str(path), FileVersion.if_there(path)) for path in _sources(ca_file))
     key = (sources, tuple(alpn), identity, identity.version() if identity is not None else None, minimum)
     context = _shared.get(key)
     if context is None:
@@ -105,7 +104,7 @@ class TrustStore:
         return self._context
 
     def _seen(self) -> tuple[FileVersion | None, ...]:
-        return tuple(version_of(path) for path in self._files)
+        return tuple(map(FileVersion.if_there, self._files))
 
     def _follow(self) -> None:
         try:
@@ -117,15 +116,6 @@ class TrustStore:
     def anonymous(self) -> ssl.SSLContext:
         """The same trust without our own certificate, for servers that it was not made for."""
         return self._context if self._identity is None else self._trust()
-
-
-def version_of(path: Path) -> FileVersion | None:
-    """What changes when a file is replaced or written; None when there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _sources(ca_file: str | None) -> list[Path]:

@@ -14,8 +14,8 @@ from typing import Any, Final
 from azure.core import exceptions as sdk
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.foreign import code as a_code
-from failoverd.foreign import quoted
+from failoverd.foreign import error_code, quoted
+from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
 
@@ -188,14 +188,6 @@ def _unauthorized(_: Call, said: str) -> Permanent:
     return credentials_invalid(said)
 
 
-def clock_skewed(said: str) -> Permanent:
-    return Permanent(
-        said,
-        reason="clock_skewed",
-        remedy="set this host's clock by NTP (timedatectl timesync-status, chronyc tracking)",
-    )
-
-
 def credentials_invalid(said: str) -> Permanent:
     return Permanent(
         said,
@@ -244,7 +236,7 @@ def _said(error: sdk.HttpResponseError) -> tuple[str, str]:
     inner = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(inner, dict):
         return "", quoted(str(error.reason or ""))
-    return a_code(str(inner.get("code", ""))), quoted(str(inner.get("message", "")))
+    return error_code(str(inner.get("code", ""))), quoted(str(inner.get("message", "")))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -111,5 +111,5 @@ class Session(Generic[Client]):
         }
         if settings.ca_file is not None:
             require_regular(settings.ca_file)
-        options["connection_verify"] = str(settings.ca_file)
+            options["connection_verify"] = str(settings.ca_file)
         return options

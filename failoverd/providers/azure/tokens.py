@@ -30,12 +30,12 @@ from azure.identity import (
 )
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
-from failoverd.files import require_regular
+from failoverd.files import FileVersion, require_regular
 from failoverd.foreign import keep_secret, quoted
-from failoverd.providers.azure.errors import Call, causes, clock_skewed, credentials_invalid, edge
-from failoverd.providers.azure.files import read_secret, version_of
+from failoverd.providers.azure.errors import Call, causes, credentials_invalid, edge
+from failoverd.providers.azure.secret import read_secret, version_of
 from failoverd.providers.azure.settings import AzureSettings, CredentialSettings
-from failoverd.providers.shared.file_version import FileVersion
+from failoverd.providers.shared.refusals import clock_skewed
 
 SCOPE: Final = "https://management.azure.com/.default"
 CONNECT_TIMEOUT: Final = 2

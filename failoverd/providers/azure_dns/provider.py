@@ -16,6 +16,7 @@ from failoverd.providers.azure_dns import records
 from failoverd.providers.azure_dns.client import Reader, Writer, connection
 from failoverd.providers.azure_dns.reading import Reading
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
+from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 
@@ -35,7 +36,7 @@ class AzureDns:
         return await self._reading[target.zone](target, urgency)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
-        return records.normalise(desired)
+        return rdata.normalised(desired, records.MAX_ANSWERS)
 
     async def apply(self, approved: Approved) -> None:
         plan, client = approved.plan, self._client

@@ -17,7 +17,6 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
-from failoverd.providers.shared import sets
 
 API_VERSION: Final = "2018-05-01"
 MARKER_KEY: Final = "failoverd"
@@ -73,15 +72,6 @@ class Change:
 def relative(name: str, zone: str) -> str:
     """The name as Azure DNS says it inside of a zone."""
     return "@" if name == zone else name.removesuffix(f".{zone}")
-
-
-def normalise(desired: RecordSet) -> RecordSet:
-    """The set as it will be read back. Raises Permanent when it is empty, too large, or cannot be said."""
-    if desired.key.type is RecordType.CNAME:
-        sets.refuse_several(desired)
-    said = sets.weighted(desired, rdata.MAX_WEIGHT)
-    sets.refuse_more_than(said, MAX_ANSWERS)
-    return rdata.decode(said.key, said.ttl, rdata.encode(said))
 
 
 def observe(target: Target, at_name: Iterable[Stored]) -> Observed:

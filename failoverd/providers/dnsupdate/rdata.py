@@ -23,6 +23,7 @@ from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Answer, RecordKey, RecordSet, RecordType
+from failoverd.providers.shared import sets
 
 MAX_WEIGHT = 65_535
 """The largest weight of an SRV record (RFC 2782)."""
@@ -54,6 +55,19 @@ def encode(records: RecordSet) -> tuple[dns.rdata.Rdata, ...]:
 def decode(key: RecordKey, ttl: int, rdatas: Iterable[dns.rdata.Rdata]) -> RecordSet:
     """The record set that these resource records are."""
     return RecordSet(key, ttl, tuple(sorted(_answer(rdata) for rdata in rdatas)))
+
+
+def normalised(desired: RecordSet, max_answers: int | None = None) -> RecordSet:
+    """The set as it will be read back from a server of plain records: in or out, or with the weights of SRV.
+
+    Raises Permanent when it is empty, too large, or cannot be said.
+    """
+    if desired.key.type is RecordType.CNAME:
+        sets.refuse_several(desired)
+    said = sets.weighted(desired, MAX_WEIGHT)
+    if max_answers is not None:
+        sets.refuse_more_than(said, max_answers)
+    return decode(said.key, said.ttl, encode(said))
 
 
 def marker_rdata(text: str) -> dns.rdata.Rdata:

@@ -10,10 +10,9 @@ import dns.name
 import dns.tsig
 
 from failoverd.core.errors import Permanent
-from failoverd.files import read_regular
+from failoverd.files import FileVersion, read_regular
 from failoverd.foreign import keep_secret
 from failoverd.providers.dnsupdate.settings import TsigSettings
-from failoverd.providers.shared.file_version import FileVersion
 
 _TOKEN = re.compile(r'"(?P<quoted>[^"]*)"|(?P<comment>/\*.*?\*/|(?://|#)[^\n]*)|(?P<word>[{};]|[^\s{};"]+)', re.DOTALL)
 """A quoted string, a comment, or a word of a BIND file. Inside a word `//` is no comment: base64 may hold it."""

@@ -15,13 +15,12 @@ from typing import Any, Final, TypeVar
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent
-from failoverd.files import require_regular
+from failoverd.files import FileVersion, require_regular
 from failoverd.foreign import quoted
 from failoverd.providers.oci_cloud.credentials import Credentials, config_file, load
 from failoverd.providers.oci_cloud.errors import Call, edge
 from failoverd.providers.oci_cloud.refusals import NOT_FOUND, permission_denied, zone_missing
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
-from failoverd.providers.shared.file_version import FileVersion
 
 T = TypeVar("T")
 

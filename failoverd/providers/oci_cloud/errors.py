@@ -16,9 +16,9 @@ import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 import urllib3.exceptions as http
 
 from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
-from failoverd.foreign import code as a_code
-from failoverd.foreign import quoted
+from failoverd.foreign import error_code, quoted
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
+from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
@@ -108,7 +108,7 @@ def _ca_file(call: Call, error: OSError) -> Permanent:
 
 
 def _answered(call: Call, error: Any) -> ProviderError:  # noqa: ANN401 - the SDK has no types
-    status, code, text = int(error.status), a_code(str(error.code or "")), str(error.message or "")[:_MAX_TEXT]
+    status, code, text = int(error.status), error_code(str(error.code or "")), str(error.message or "")[:_MAX_TEXT]
     said = f"{call}: {status} {code}: {quoted(text)}"
     if status == _TOO_MANY_REQUESTS:
         return _throttled(call, error.headers)
@@ -169,11 +169,7 @@ def _failed(call: Call, status: int, code: str) -> Transient:
 
 def _not_authenticated(call: Call, said: str, text: str) -> Permanent:
     if "clock skew" in text:
-        return Permanent(
-            said,
-            reason="clock_skewed",
-            remedy="set this host's clock by NTP (timedatectl timesync-status, chronyc tracking): OCI allows 5 minutes",
-        )
+        return clock_skewed(said, ": OCI allows 5 minutes")
     if call.expiring:
         return Permanent(
             said,

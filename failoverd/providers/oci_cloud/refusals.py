@@ -16,20 +16,6 @@ REJECTED: Final = "rejected"
 CONFLICT: Final = "conflict"
 DOUBTFUL: Final = frozenset({REJECTED, CONFLICT})
 
-EVERYBODY: Final = frozenset(
-    {
-        "zone_missing",
-        "credentials_missing",
-        "credentials_invalid",
-        "token_expired",
-        "clock_skewed",
-        "account_disabled",
-        "ca_file_missing",
-        "certificate_untrusted",
-    }
-)
-"""Refusals that have nothing to do with what a request carries, so that its halves would be refused as well."""
-
 
 def stale(said: str) -> Fenced:
     """OCI found that what the plan was made from stands there no more."""

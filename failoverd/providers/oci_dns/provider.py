@@ -10,6 +10,7 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
+from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.client import THREADS, Connection
 from failoverd.providers.oci_cloud.commands import oci
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained
@@ -38,7 +39,7 @@ class OciDns:
         return records.standing(target, await self._reading_of(target.zone)(target, urgency))
 
     def normalise(self, desired: RecordSet) -> RecordSet:
-        return records.normalise(desired)
+        return rdata.normalised(desired, records.MAX_ANSWERS)
 
     async def apply(self, approved: Approved) -> None:
         plan, client = approved.plan, self._client

@@ -15,10 +15,9 @@ import dns.rdata
 from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Transient
-from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
+from failoverd.core.records import Marker, Observed, RecordType, Target
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
-from failoverd.providers.shared import sets
 
 MAX_ANSWERS: Final = 100
 """Values in one record set that failoverd writes. OCI names no limit; an answer has to fit into a DNS message."""
@@ -65,15 +64,6 @@ class Token:
     def parse(cls, text: str) -> "Token":
         said = json.loads(text)
         return cls(*(tuple(Record(**record) for record in said[name]) for name in ("records", "markers")))
-
-
-def normalise(desired: RecordSet) -> RecordSet:
-    """The set as it will be read back. Raises Permanent when it is empty, too large, or cannot be said."""
-    if desired.key.type is RecordType.CNAME:
-        sets.refuse_several(desired)
-    said = sets.weighted(desired, rdata.MAX_WEIGHT)
-    sets.refuse_more_than(said, MAX_ANSWERS)
-    return rdata.decode(said.key, said.ttl, rdata.encode(said))
 
 
 def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Record]) -> Observed:

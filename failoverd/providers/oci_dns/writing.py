@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
-from failoverd.providers.oci_cloud.refusals import EVERYBODY
 from failoverd.providers.oci_dns.change import Change, Operation, fitting
 from failoverd.providers.shared.account import Account
 from failoverd.providers.shared.batching import Batcher
 from failoverd.providers.shared.bucket import Ticket
+from failoverd.providers.shared.refusals import EVERYBODY
 
 
 class Writing:

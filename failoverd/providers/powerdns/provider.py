@@ -32,8 +32,7 @@ class PowerDns(ABC):
         """Weights for A, AAAA and CNAME, said in Lua; SRV with the weights of its own."""
         if desired.key.type in content.SAID_IN_LUA:
             return content.normalise(desired)
-        said = sets.weighted(desired, rdata.MAX_WEIGHT)
-        return rdata.decode(said.key, said.ttl, rdata.encode(said))
+        return rdata.normalised(desired)
 
     @abstractmethod
     async def apply(self, approved: Approved) -> None: ...

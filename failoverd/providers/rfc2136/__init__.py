@@ -43,10 +43,7 @@ class Rfc2136:
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Addresses in or out, SRV weights within 16 bits, nothing that never serves."""
-        if desired.key.type is RecordType.CNAME:
-            sets.refuse_several(desired)
-        said = sets.weighted(desired, rdata.MAX_WEIGHT)
-        return rdata.decode(said.key, said.ttl, rdata.encode(said))
+        return rdata.normalised(desired)
 
     async def apply(self, approved: Approved) -> None:
         if not isinstance(self._client, Writer):

@@ -16,11 +16,11 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.session import Session  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Permanent
+from failoverd.files import FileVersion
 from failoverd.providers.route53.errors import Call, edge, name_error
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
-from failoverd.providers.shared.file_version import FileVersion
 from failoverd.settings import expand_home
 
 THREADS: Final = 8

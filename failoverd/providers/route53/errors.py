@@ -15,8 +15,8 @@ from botocore import exceptions as sdk  # type: ignore[import-untyped] # botocor
 from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
-from failoverd.foreign import code as a_code
-from failoverd.foreign import quoted
+from failoverd.foreign import error_code, quoted
+from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
 from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
 
@@ -125,7 +125,7 @@ def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
     meta = response.get("ResponseMetadata", {})
     status, headers = int(meta.get("HTTPStatusCode", 0)), meta.get("HTTPHeaders", {})
     error = response["Error"]
-    code, raw = a_code(str(error.get("Code", ""))), _harmless(str(error.get("Message", "")))
+    code, raw = error_code(str(error.get("Code", ""))), _harmless(str(error.get("Message", "")))
     text = quoted(raw)
     if code in _THROTTLED or status == _TOO_MANY:
         return _rate_limited(call, code, headers.get("retry-after"))
@@ -135,7 +135,7 @@ def _answered(call: Call, response: Mapping[str, Any]) -> ProviderError:
         return rejected(call, "; ".join([raw, *map(str, response.get("messages", ()))]))
     if code == "SignatureDoesNotMatch":
         said = f"{call}: {code}: {text}"
-        return _clock_skewed(said) if "expired" in raw or "not yet current" in raw else _credentials_invalid(said)
+        return clock_skewed(said) if "expired" in raw or "not yet current" in raw else _credentials_invalid(said)
     if code in {"", str(status)} and status < _SERVER_ERROR:  # which is what the SDK says for want of a code
         return not_the_cloud(call, status)
     return _undefined(call, status, code, text)
@@ -227,14 +227,6 @@ def _credentials_invalid(said: str) -> Permanent:
     )
 
 
-def _clock_skewed(said: str) -> Permanent:
-    return Permanent(
-        said,
-        reason="clock_skewed",
-        remedy="set this host's clock by NTP (timedatectl timesync-status, chronyc tracking)",
-    )
-
-
 def _token_expired(said: str) -> Permanent:
     return Permanent(
         said,
@@ -305,8 +297,8 @@ _MEANINGS: Mapping[str, Callable[[str], Permanent]] = {
     "IncompleteSignature": _credentials_invalid,
     "ExpiredToken": _token_expired,
     "ExpiredTokenException": _token_expired,
-    "RequestExpired": _clock_skewed,
-    "RequestTimeTooSkewed": _clock_skewed,
+    "RequestExpired": clock_skewed,
+    "RequestTimeTooSkewed": clock_skewed,
     "MissingAuthenticationToken": _credentials_missing,
     "OptInRequired": _account_disabled,
     "SubscriptionRequiredException": _account_disabled,

@@ -1,7 +1,7 @@
 """Writes of one hosted zone: as many changes in one batch as the limits allow."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from failoverd.core.errors import Permanent
 from failoverd.ports import Urgency
@@ -9,26 +9,10 @@ from failoverd.providers.route53.change import Change, fitting
 from failoverd.providers.shared.account import Account
 from failoverd.providers.shared.batching import Batcher
 from failoverd.providers.shared.bucket import Ticket
+from failoverd.providers.shared.refusals import EVERYBODY
 
 Send = Callable[[Sequence[Mapping[str, Any]]], str]
 """Does all of these actions or none, and returns the id of the change; blocks."""
-
-_EVERYBODY: Final = frozenset(
-    {
-        "zone_missing",
-        "credentials_missing",
-        "credentials_invalid",
-        "token_expired",
-        "clock_skewed",
-        "account_disabled",
-        "ca_file_missing",
-        "certificate_untrusted",
-    }
-)
-"""Refusals that have nothing to do with what is in a batch, so that its halves would be refused as well.
-
-A missing permission is not one of them: a policy may allow some names of a zone and not others.
-"""
 
 
 class Writing:
@@ -52,7 +36,7 @@ class Writing:
         try:
             change_id = await self._account.write(ticket, lambda: self._request(actions))
         except Permanent as error:
-            if error.reason not in _EVERYBODY:
+            if error.reason not in EVERYBODY:
                 raise
             return [error for _ in changes]
         return [change_id for _ in changes]

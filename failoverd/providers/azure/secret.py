@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
-from failoverd.files import read_regular
+from failoverd.files import FileVersion, read_regular
 from failoverd.foreign import keep_secret
-from failoverd.providers.shared.file_version import FileVersion
 
 _MAX_SIZE = 256 * 1024
 
