@@ -198,8 +198,7 @@ class Reloader:
         for name in self._runner.policies:
             self._runner.reject(name, "")
         for rejected in found.rejected.values():
-            errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
-            self._reject(rejected.file, errors, rejected.policies)
+            self._reject(rejected.file, rejected.errors, rejected.policies)
         for file in self._told.keys() - found.rejected.keys() - wanted - {str(self._path)}:
             del self._told[file]
 
