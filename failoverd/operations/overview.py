@@ -37,14 +37,18 @@ def daemon_state(beat: Heartbeat | None, now: float) -> str:
     return beat.state
 
 
-def headline(found: Overview) -> str:
-    """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first."""
+def headline(found: Overview, now: float | None = None) -> str:
+    """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first.
+
+    With `now`, by the wall clock, also whether a daemon looks after it: all else is only what it saw last.
+    """
     by_state: dict[TargetState, list[TargetStatus]] = {}
     for target in found.targets:
         by_state.setdefault(target.state, []).append(target)
     limited = by_state.get(TargetState.LIMITED, [])
     abstains = found.vantage.isolated if found.vantage is not None else ()
     told = [
+        _not_at_work(found.heartbeat, now) if now is not None else "",
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
@@ -57,7 +61,14 @@ def headline(found: Overview) -> str:
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]
     words = "; ".join(filter(None, told)) or "all well"
-    return f"{len(found.policies)} policies, {words}"
+    return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {words}"
+
+
+def _not_at_work(beat: Heartbeat | None, now: float) -> str:
+    state = daemon_state(beat, now)
+    if state == "running":
+        return ""
+    return f"the daemon {'is ' if beat is not None else ''}{state}"
 
 
 def _policies(targets: Iterable[TargetStatus]) -> list[str]:
@@ -86,4 +97,4 @@ def as_json(found: Overview, now: float) -> dict[str, Any]:
     for told, target in zip(said["targets"], found.targets, strict=True):
         told["reasons"] = [prose.words(reason) for reason in target.reasons]
         told["checks"] = [prose.limit(check) for check in target.checks]
-    return {"headline": headline(found), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}
+    return {"headline": headline(found, now), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}

@@ -62,7 +62,7 @@ def test_a_folder_of_policies_needs_neither_daemon_nor_configuration(tmp_path: P
 def test_one_file_is_judged_alone(tmp_path: Path) -> None:
     here = folder(tmp_path, shop=POLICY, edge="version: 1\n")
     told = failoverctl("check", here / "shop.yaml")
-    assert (told.code, told.said) == (FINE, "fine: 1 policies: shop\n")
+    assert (told.code, told.said) == (FINE, "fine: 1 policy: shop\n")
     assert failoverctl("check", here / "edge.yaml").code == FAILED
 
 

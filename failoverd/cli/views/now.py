@@ -47,7 +47,7 @@ def status(config: Path, output: Output) -> None:
 def show_status(console: Console, found: Overview, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
     page, beat = Page(), found.heartbeat
-    page.say((headline(found), "bold"))
+    page.say((headline(found, now), "bold"))
     page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
     _show_vantage(page, found.vantage, now)
     _show_probing(page, found.probing)
