@@ -292,6 +292,7 @@ class Daemon:
         self._notifier.watchdog()
         self._notifier.status(self._status())
         await self._engine.writer.update_status(self._signs_of_life("running"))
+        await self._engine.remind(self._orphans.status)
 
     async def _prune(self, retention: float) -> None:
         await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
