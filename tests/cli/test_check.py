@@ -184,6 +184,14 @@ def test_a_journal_without_a_folder_is_worth_a_look(tmp_path: Path) -> None:
     assert (told.code, severities(told)) == (FAILED, [("FD503", "error")])
 
 
+def test_a_pipe_in_the_place_of_the_journal_is_an_error_before_the_daemon_meets_it(tmp_path: Path) -> None:
+    key = tmp_path / "tsig.key"
+    key.write_text("c2VjcmV0\n")
+    os.mkfifo(tmp_path / "fifo")
+    told = everything(tmp_path / "site", str(key), config=SIGNED.replace("journal.db", str(tmp_path / "fifo")))
+    assert (told.code, severities(told)) == (FAILED, [("FD503", "error")])
+
+
 def test_an_sdk_that_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_installed", lambda module: module != "botocore")
     path = written(tmp_path, config=CONFIG.replace("embedded", "route53").replace(', listen: "127.0.0.1:9"', ""))
