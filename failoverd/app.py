@@ -233,8 +233,9 @@ class Daemon:
     # -- policies come and go ------------------------------------------------------------------------------------------
 
     async def reload(self) -> None:
-        """Read every file again. What does not load changes nothing, and is said loudly."""
+        """Read every file again, and try what waits for a provider. What does not load changes nothing, loudly."""
         await self._take_in(self._reloader.reload)
+        self._engine.runner.retry()
 
     async def _follow(self) -> None:
         """The same with what has come to rest."""

@@ -120,6 +120,11 @@ class PolicyRunner:
         for running in self._running.values():
             running.reconciler.wake()
 
+    def retry(self) -> None:
+        """Somebody asks for it: try again now what waits for a provider."""
+        for running in self._running.values():
+            running.reconciler.retry()
+
     # -- where they stand ----------------------------------------------------------------------------------------------
 
     def reject(self, policy: str, error: str) -> None:
