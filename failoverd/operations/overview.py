@@ -1,6 +1,7 @@
 """Where everything stands, from the journal alone: it can be told with the daemon dead."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from failoverd.codec import plain
@@ -25,6 +26,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         endpoints=reading.endpoints(healthy=healthy),
         targets=reading.targets(),
         orphans=reading.orphans(),
+        refused_files=reading.refused_files(),
     )
 
 
@@ -58,6 +60,7 @@ def headline(found: Overview, now: float | None = None) -> str:
         _about("edited by hand", _policies(by_state.get(TargetState.DRIFTED, ()))),
         _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
         _about("without a verdict", _unknown(found)),
+        _about("not taken up", [Path(each.file).name for each in found.refused_files]),
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]
     words = "; ".join(filter(None, told)) or "all well"
@@ -87,7 +90,7 @@ def _about(what: str, names: Sequence[str]) -> str:
 
 
 _NAMED: Final = 3
-"""Names of policies that a headline has room for, of each kind."""
+"""Names of policies, or of files, that a headline has room for, of each kind."""
 
 
 def as_json(found: Overview, now: float) -> dict[str, Any]:

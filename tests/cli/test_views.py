@@ -22,11 +22,13 @@ from failoverd.core.events import ChangeApplied, EndpointFailed
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
     EndpointStatus,
+    FilesStatus,
     Heartbeat,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
     ProbingStatus,
+    RefusedFile,
     RegionStatus,
     TargetState,
     TargetStatus,
@@ -172,6 +174,16 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     assert (
         "api.example.com A at bind-main: orphaned generation 8, last verified: oci-ashburn 100%" in written.getvalue()
     )
+
+
+async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: Path) -> None:
+    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "policies/new.yaml:3:1: error FD201: unknown key"),))
+    await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), refused])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+    assert written.getvalue().startswith("0 policies, not taken up: new.yaml\n")
+    assert "policies/new.yaml: not taken up\n  policies/new.yaml:3:1: error FD201: unknown key\n" in written.getvalue()
 
 
 async def test_status_as_json_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:

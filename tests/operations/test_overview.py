@@ -7,7 +7,17 @@ from support.journals import TARGET
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.reasons import Cause
-from failoverd.core.status import Heartbeat, Overview, PolicyStatus, Status, TargetState, TargetStatus, VantageStatus
+from failoverd.core.status import (
+    FilesStatus,
+    Heartbeat,
+    Overview,
+    PolicyStatus,
+    RefusedFile,
+    Status,
+    TargetState,
+    TargetStatus,
+    VantageStatus,
+)
 from failoverd.operations.overview import headline
 
 NOW = 100.0
@@ -74,3 +84,8 @@ def test_nothing_is_well_that_nobody_looks_after(beat: Heartbeat | None, says: s
 def test_a_daemon_at_work_is_no_news() -> None:
     alive = Heartbeat(NOW - 5, 1, 0.0, "1", "running")
     assert line(policy("api"), target("api"), alive, now=NOW) == "1 policy, all well"
+
+
+def test_nothing_is_well_while_a_file_is_not_taken_up() -> None:
+    new = FilesStatus(NOW, (RefusedFile("/etc/failoverd/policies/new.yaml", "FD201"),))
+    assert line(policy("api"), target("api"), new) == "1 policy, not taken up: new.yaml"
