@@ -16,6 +16,7 @@ from failoverd.cli.views.past import show_history, show_why
 from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
@@ -109,6 +110,15 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
         "1970-01-01 00:02:10Z  api.example.com A at bind-main  generation 8 failed after 30 attempts:"
         " azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%  (refused)\n"
     )
+
+
+async def test_history_says_what_a_change_was_that_moved_no_share(journal: SqliteJournal, path: Path) -> None:
+    given_back = replace(plan(), kind=PlanKind.DISOWN, shares_before={"a": 10_000}, shares_after={"a": 10_000})
+    await journal.settle(given_back, ChangeOutcome.APPLIED, "", 100.0)
+    console, written = screen()
+    with Reading(path) as reading:
+        show_history(console, history(reading.changes()))
+    assert "  disown, generation 8 applied: a 100% -> a 100%\n" in written.getvalue()
 
 
 async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_silent(
