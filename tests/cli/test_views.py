@@ -18,7 +18,7 @@ from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import Permanent
+from failoverd.core.errors import JournalError, Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
@@ -184,6 +184,12 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     assert (
         "api.example.com A at bind-main: orphaned generation 8, last verified: oci-ashburn 100%" in written.getvalue()
     )
+
+
+def test_a_journal_that_is_not_there_is_named_once(path: Path) -> None:
+    with pytest.raises(JournalError) as caught:
+        Reading(path)
+    assert caught.value.detail == f"{path}: No such file or directory; traffic is not affected"
 
 
 async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: Path) -> None:
