@@ -233,8 +233,9 @@ class Daemon:
     # -- policies come and go ------------------------------------------------------------------------------------------
 
     async def reload(self) -> None:
-        """Read every file again. What does not load changes nothing, and is said loudly."""
+        """Read every file again, and try what waits for a provider. What does not load changes nothing, loudly."""
         await self._take_in(self._reloader.reload)
+        self._engine.runner.retry()
 
     async def _follow(self) -> None:
         """The same with what has come to rest."""
@@ -248,7 +249,7 @@ class Daemon:
             try:
                 await work()
                 await self._orphans.look(self._reloader.claims)
-                await self._engine.writer.update_status(self._engine.runner.overview())
+                await self._engine.writer.update_status([self._reloader.status, *self._engine.runner.overview()])
             finally:
                 self._notifier.ready(self._status())
 
@@ -292,6 +293,7 @@ class Daemon:
         self._notifier.watchdog()
         self._notifier.status(self._status())
         await self._engine.writer.update_status(self._signs_of_life("running"))
+        await self._engine.remind(self._orphans.status)
 
     async def _prune(self, retention: float) -> None:
         await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
@@ -300,11 +302,13 @@ class Daemon:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
-        return [beat, self._engine.board.vantage(), self._engine.probing.status(), *self._engine.runner.overview()]
+        own: list[Status] = [beat, self._engine.board.vantage(), self._engine.probing.status(), self._reloader.status]
+        return [*own, *self._engine.runner.overview()]
 
     def _status(self) -> str:
         """The headline of `failoverctl status`."""
-        whole = [self._engine.board.vantage(), self._orphans.status, *self._engine.runner.standing()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
+        whole = [*own, *self._engine.runner.standing()]
         return headline(Overview.of(whole))
 
     def _signals(self) -> "_Signals":

@@ -15,6 +15,7 @@ from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
 from failoverd.core.records import Policy
+from failoverd.core.status import FilesStatus, RefusedFile
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.orphans import Claims
 from failoverd.runtime.policy_runner import PolicyRunner
@@ -63,6 +64,14 @@ class Reloader:
         self._refused: dict[str, Policy] = {}
         self.claims = Claims()
         """What the files named when they were read last."""
+
+    @property
+    def status(self) -> FilesStatus:
+        """What could not be taken up. What keeps a newer revision of a running policy away is told of that policy."""
+        running = {policy.source.file for policy in self._runner.policies.values()}
+        told = running | ({str(self._config.policies)} if running else set())
+        refused = (RefusedFile(file, errors[0]) for file, errors in self._told.items() if file not in told)
+        return FilesStatus(self._clock(), tuple(sorted(refused, key=lambda each: each.file)))
 
     def waits(self) -> bool:
         """Whether a policy loads and still could not be taken up, so that `retry` may help."""
@@ -198,8 +207,7 @@ class Reloader:
         for name in self._runner.policies:
             self._runner.reject(name, "")
         for rejected in found.rejected.values():
-            errors = tuple(str(diagnostic) for diagnostic in rejected.diagnostics if diagnostic.is_error)
-            self._reject(rejected.file, errors, rejected.policies)
+            self._reject(rejected.file, rejected.errors, rejected.policies)
         for file in self._told.keys() - found.rejected.keys() - wanted - {str(self._path)}:
             del self._told[file]
 

@@ -14,6 +14,7 @@ from failoverd.config.loader import Config, PolicySet, load_config, load_paths, 
 from failoverd.config.machine import CREDENTIALS, lacking
 from failoverd.core.errors import ConfigError
 from failoverd.installed import kinds, unfit
+from failoverd.telemetry.prose import counted
 
 
 def print_schema(kind: FileKind) -> None:
@@ -112,6 +113,8 @@ def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Ou
 
 def _verdict(policies: Sequence[str], found: int, *, failed: bool) -> str:
     names = ", ".join(policies) or "none"
+    warned = f"; {counted(found, 'warning')}" if found else ""
     if failed:
-        return f"{found} problems; {len(policies)} policies are sound: {names}\n"
-    return f"fine: {len(policies)} policies: {names}{f'; {found} warnings' if found else ''}\n"
+        sound = counted(len(policies), "policy is sound", "policies are sound")
+        return f"{counted(found, 'problem')}; {sound}: {names}\n"
+    return f"fine: {counted(len(policies), 'policy', 'policies')}: {names}{warned}\n"

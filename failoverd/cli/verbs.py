@@ -11,7 +11,7 @@ from rich.console import Console
 
 from failoverd.assembly import session
 from failoverd.cli import importing, planning, saving
-from failoverd.cli.failing import Screen, print_json, print_text, told, usage
+from failoverd.cli.failing import Screen, note, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
@@ -50,14 +50,16 @@ def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, r
     with told():
         if out is not None:
             saving.try_place(out, "plan")
-        findings = asyncio.run(_plan(config, names, frozenset(returning)))
+        findings, unsound = asyncio.run(_plan(config, names, frozenset(returning)))
         if output is Output.JSON:
             print_json([planning.as_json(finding) for finding in findings])
         else:
             planning.show(console, findings)
         if out is not None:
             _write_plans(out, tuple(each.change for each in findings if each.change is not None))
-    return planning.exit_code_of(findings)
+        for error in unsound:
+            note(f"nothing is planned for what does not load: {error}. failoverctl check says more")
+    return Exit.FAILED if unsound else planning.exit_code_of(findings)
 
 
 def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
@@ -68,14 +70,17 @@ def _write_plans(out: Path, pending: tuple[PlannedChange, ...]) -> None:
     saving.save(out, text, "plan")
 
 
-async def _plan(config: Path, names: Sequence[str], returning: frozenset[str]) -> list[PlanFinding]:
+async def _plan(
+    config: Path, names: Sequence[str], returning: frozenset[str]
+) -> tuple[list[PlanFinding], tuple[str, ...]]:
+    """What was found, and the first error of each file that should have been planned for and does not load."""
     with progress() as waits:
         async with session(config, Access.READ, waits) as at_work:
             chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
             regions = sorted({region.name for policy in chosen for region in policy.regions})
             for name in sorted(returning.difference(regions)):
                 raise unknown("region in these policies", name, regions, "region_unknown")
-            return await make_plans(at_work, chosen, returning)
+            return await make_plans(at_work, chosen, returning), () if names else at_work.unsound
 
 
 def apply(config: Path, output: Output, file: Path) -> Exit:

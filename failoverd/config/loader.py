@@ -90,6 +90,11 @@ class Rejected:
     diagnostics: tuple[Diagnostic, ...]
     named: str = ""
 
+    @property
+    def errors(self) -> tuple[str, ...]:
+        """What is wrong with it, in the order of the file."""
+        return tuple(str(diagnostic) for diagnostic in self.diagnostics if diagnostic.is_error)
+
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:

@@ -80,8 +80,8 @@ def _journal(document: Document, path: Path) -> Iterator[Diagnostic]:
     folder = next(each for each in path.absolute().parents if each.exists())
     if not folder.is_dir():
         words, severity = f"{folder} is not a folder", Severity.ERROR
-    elif path.is_dir():
-        words, severity = f"{path} is a folder", Severity.ERROR
+    elif path.exists() and not path.is_file():
+        words, severity = f"{path} is not a regular file", Severity.ERROR
     elif folder != path.absolute().parent:
         words, severity = f"the folder {path.parent} is not there", Severity.WARNING
     elif not os.access(folder, os.W_OK):

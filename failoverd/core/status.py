@@ -160,6 +160,22 @@ class OrphansStatus:
     records: tuple[OrphanedRecord, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it."""
+
+    file: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesStatus:
+    """What of the configuration is not at work, until it is mended or gone."""
+
+    at: float
+    refused: tuple[RefusedFile, ...] = ()
+
+
 Status = (
     ProbingStatus
     | VantageStatus
@@ -169,6 +185,7 @@ Status = (
     | PolicyStatus
     | Heartbeat
     | OrphansStatus
+    | FilesStatus
 )
 
 
@@ -187,6 +204,7 @@ class Overview:
     endpoints: tuple[EndpointStatus, ...] = ()
     targets: tuple[TargetStatus, ...] = ()
     orphans: tuple[OrphanedRecord, ...] = ()
+    refused_files: tuple[RefusedFile, ...] = ()
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":
@@ -203,4 +221,5 @@ class Overview:
             endpoints=tuple(found[EndpointStatus]),
             targets=tuple(found[TargetStatus]),
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
+            refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
         )

@@ -1,6 +1,7 @@
 """Where everything stands, from the journal alone: it can be told with the daemon dead."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from failoverd.codec import plain
@@ -25,6 +26,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         endpoints=reading.endpoints(healthy=healthy),
         targets=reading.targets(),
         orphans=reading.orphans(),
+        refused_files=reading.refused_files(),
     )
 
 
@@ -37,14 +39,18 @@ def daemon_state(beat: Heartbeat | None, now: float) -> str:
     return beat.state
 
 
-def headline(found: Overview) -> str:
-    """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first."""
+def headline(found: Overview, now: float | None = None) -> str:
+    """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first.
+
+    With `now`, by the wall clock, also whether a daemon looks after it: all else is only what it saw last.
+    """
     by_state: dict[TargetState, list[TargetStatus]] = {}
     for target in found.targets:
         by_state.setdefault(target.state, []).append(target)
     limited = by_state.get(TargetState.LIMITED, [])
     abstains = found.vantage.isolated if found.vantage is not None else ()
     told = [
+        _not_at_work(found.heartbeat, now) if now is not None else "",
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
@@ -54,10 +60,18 @@ def headline(found: Overview) -> str:
         _about("edited by hand", _policies(by_state.get(TargetState.DRIFTED, ()))),
         _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
         _about("without a verdict", _unknown(found)),
+        _about("not taken up", [Path(each.file).name for each in found.refused_files]),
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]
     words = "; ".join(filter(None, told)) or "all well"
-    return f"{len(found.policies)} policies, {words}"
+    return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {words}"
+
+
+def _not_at_work(beat: Heartbeat | None, now: float) -> str:
+    state = daemon_state(beat, now)
+    if state == "running":
+        return ""
+    return f"the daemon {'is ' if beat is not None else ''}{state}"
 
 
 def _policies(targets: Iterable[TargetStatus]) -> list[str]:
@@ -76,7 +90,7 @@ def _about(what: str, names: Sequence[str]) -> str:
 
 
 _NAMED: Final = 3
-"""Names of policies that a headline has room for, of each kind."""
+"""Names of policies, or of files, that a headline has room for, of each kind."""
 
 
 def as_json(found: Overview, now: float) -> dict[str, Any]:
@@ -86,4 +100,4 @@ def as_json(found: Overview, now: float) -> dict[str, Any]:
     for told, target in zip(said["targets"], found.targets, strict=True):
         told["reasons"] = [prose.words(reason) for reason in target.reasons]
         told["checks"] = [prose.limit(check) for check in target.checks]
-    return {"headline": headline(found), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}
+    return {"headline": headline(found, now), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}

@@ -68,6 +68,7 @@ class Session:
     Attributes:
         config: the daemon's configuration.
         policies: the sound ones, by name.
+        unsound: of each file or directory that does not load, the first thing that is wrong with it.
         providers: by name; opened for reading only, or for writing as well.
         states: what is known of each policy from before, as the daemon left it in the journal.
         journal: where it is kept.
@@ -85,6 +86,7 @@ class Session:
 
     config: Config
     policies: Mapping[str, Policy]
+    unsound: tuple[str, ...]
     providers: Mapping[str, Provider]
     states: States
     journal: JournalWriter

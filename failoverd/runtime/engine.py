@@ -128,6 +128,17 @@ class Engine:
         """Level-triggered: work on everything again, whatever was or was not heard."""
         self.runner.tick()
 
+    async def remind(self, *statuses: Status) -> None:
+        """Give the journal what it lacks, so that it tells where things stand, and a restart misses nothing.
+
+        For who calls regularly. `statuses` are those of the daemon itself.
+        """
+        if not self.writer.lacks:
+            return
+        self.writer.lacks = False
+        if await self.writer.update_status([*statuses, *self.statuses()]):
+            await self.states.keep_all()
+
     async def halt(self) -> None:
         """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""
         await self.runner.close()

@@ -35,12 +35,17 @@ CALM: Final = 5.0
 
 
 class JournalWriter:
-    """Journal calls that never raise. `run` writes events in the background; start it as a supervised task."""
+    """Journal calls that never raise. `run` writes events in the background; start it as a supervised task.
+
+    Attributes:
+        lacks: whether something of what was written may be missing: it did not work for a while, or was begun anew.
+    """
 
     def __init__(self, journal: Journal, emit: Emit, clock: Clock) -> None:
         self._journal = journal
         self._emit = emit
         self._clock = clock
+        self.lacks = False
         self._broken: set[str] = set()
         self._events: list[Event] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
@@ -50,6 +55,7 @@ class JournalWriter:
 
     def take(self, event: Event) -> None:
         """An `Emit` sink. Never blocks."""
+        self.lacks |= isinstance(event, JournalFailed)  # a file that was lost is begun anew, and works
         self._events.append(event)
         del self._events[:-MOST_EVENTS]
         self._news.set()
@@ -88,8 +94,14 @@ class JournalWriter:
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 
-    async def update_status(self, statuses: Sequence[Status]) -> None:
-        await self._soon(self._journal.update_status(statuses))
+    async def update_status(self, statuses: Sequence[Status]) -> bool:
+        """Whether it was written."""
+
+        async def updated() -> bool:
+            await self._journal.update_status(statuses)
+            return True
+
+        return await self._soon(updated()) is True
 
     async def dismiss(self, policy: str) -> None:
         await self._soon(self._journal.dismiss(policy))
@@ -128,6 +140,7 @@ class JournalWriter:
             if not self._broken:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
+            self.lacks = True
             return None
         self._broken.discard(kind)
         return answer

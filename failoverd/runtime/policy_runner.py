@@ -68,7 +68,7 @@ class PolicyRunner:
         Whatever may be wrong with the new revision shows before the old one is halted.
         """
         tools = self._tools
-        reconciler = Reconciler(policy, self._providers, tools, partial(self._board.statuses, policy.name))
+        reconciler = Reconciler(policy, self._providers, tools, partial(self._standing_of, policy.name))
         await self._seed(policy)
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
@@ -120,6 +120,11 @@ class PolicyRunner:
         for running in self._running.values():
             running.reconciler.wake()
 
+    def retry(self) -> None:
+        """Somebody asks for it: try again now what waits for a provider."""
+        for running in self._running.values():
+            running.reconciler.retry()
+
     # -- where they stand ----------------------------------------------------------------------------------------------
 
     def reject(self, policy: str, error: str) -> None:
@@ -139,9 +144,13 @@ class PolicyRunner:
         """Every policy, region and target."""
         found: list[Status] = []
         for running in self._running.values():
-            regions = self._board.statuses(running.policy.name)
-            found += [self._status(running), *regions, *running.reconciler.statuses()]
+            found += [*self._standing_of(running.policy.name), *running.reconciler.statuses()]
         return found
+
+    def _standing_of(self, policy: str) -> list[Status]:
+        """The policy and its regions, of one moment: an incident stands above the region that is down."""
+        running = self._running.get(policy)
+        return [*([self._status(running)] if running is not None else []), *self._board.statuses(policy)]
 
     def _status(self, running: _Running) -> PolicyStatus:
         policy, incident = running.policy, self._tools.incidents.current(running.policy.name)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from failoverd.core.records import Policy
-from failoverd.core.status import Status, TargetStatus
+from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import Provider, Urgency
 from failoverd.runtime.supervising import supervise
 from failoverd.runtime.target_worker import Rounds, TargetWorker, Tools
@@ -36,6 +36,12 @@ class Reconciler:
         """Something may have changed: work on every target soon. `more`: other news is about to come."""
         for worker in self._workers:
             worker.agenda.call(urgency, more=more)
+
+    def retry(self) -> None:
+        """Somebody may have mended what targets wait for: try these again now, whatever patience was asked for."""
+        for worker in self._workers:
+            if worker.status is not None and worker.status.state is TargetState.DELAYED:
+                worker.agenda.call(Urgency.CHANGE)
 
     def statuses(self) -> list[TargetStatus]:
         """Where each target stood after its last round."""

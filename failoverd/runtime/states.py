@@ -63,6 +63,12 @@ class States:
         self.put(state)
         return state
 
+    async def keep_all(self) -> None:
+        """Have the journal keep everything once more: it may have lost what it was given."""
+        self._kept.clear()
+        for policy in list(self._states):
+            await self.keep(policy)
+
     # -- from an earlier process, and beside another one ---------------------------------------------------------------
 
     def resume(self, states: Iterable[PolicyState], interrupted: Sequence[Plan]) -> None:

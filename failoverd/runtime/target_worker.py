@@ -85,7 +85,7 @@ class Tools:
 class Rounds:
     """The rounds of one policy that are under way, so that one can wait for the last of them.
 
-    `statuses` says where its regions stand.
+    `statuses` says where it and its regions stand.
     """
 
     def __init__(self, statuses: Callable[[], Sequence[Status]]) -> None:

@@ -14,7 +14,7 @@ _REMEDIES = {
     "journal_locked": "another process holds the journal: find it with `fuser` and let it finish",
     "journal_corrupt": "it is moved aside and begun anew at the next write; look for a failing disk",
     "journal_unwritable": "give the user that failoverd runs as the right to write the file and its directory",
-    "journal_missing": "check the path; the daemon makes the file when it starts",
+    "journal_missing": "check the path; a daemon that works with it makes the file by itself",
     "journal_io": "look for a failing disk in the kernel log",
     "journal_closed": "",
     "journal_row_unreadable": "nothing to do for one; where there are more, look for a failing disk, or whether another"
@@ -107,7 +107,8 @@ def journal_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-        raise failure(path, reason_of(error), str(error) or type(error).__name__) from error
+        said = error.strerror if isinstance(error, OSError) else str(error)  # the path is said already
+        raise failure(path, reason_of(error), said or type(error).__name__) from error
     except JournalError:
         raise
     except Exception as error:

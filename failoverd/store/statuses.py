@@ -17,11 +17,13 @@ from urllib.parse import quote
 from failoverd import codec
 from failoverd.core.status import (
     EndpointStatus,
+    FilesStatus,
     Heartbeat,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
     ProbingStatus,
+    RefusedFile,
     RegionStatus,
     Status,
     TargetStatus,
@@ -52,7 +54,7 @@ def status_key(status: Status) -> Key:
             return "endpoint", f"{policy} {region} {endpoint}", policy
         case PolicyStatus(policy=policy):
             return "policy", policy, policy
-        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus():
+        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
 
 
@@ -61,6 +63,7 @@ _OF_THE_DAEMON: Final = {
     VantageStatus: "vantage",
     ProbingStatus: "probing",
     OrphansStatus: "orphans",
+    FilesStatus: "files",
 }
 
 
@@ -149,6 +152,10 @@ class StatusReading:
     def orphans(self) -> tuple[OrphanedRecord, ...]:
         """Records that no policy file names any more."""
         return tuple(record for status in self._statuses("orphans", OrphansStatus) for record in status.records)
+
+    def refused_files(self) -> tuple[RefusedFile, ...]:
+        """What could not be taken up, where no policy that runs tells of it."""
+        return tuple(file for status in self._statuses("files", FilesStatus) for file in status.refused)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -225,12 +225,18 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
 }
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
+
+
 # -- the daemon --------------------------------------------------------------------------------------------------------
 
 
 @say.register
 def _(event: DaemonStarted) -> str:
-    return f"failoverd {event.version} started with {len(event.policies)} policies: {', '.join(event.policies)}"
+    many = counted(len(event.policies), "policy", "policies")
+    return f"failoverd {event.version} started with {many}: {', '.join(event.policies)}"
 
 
 @say.register
@@ -260,7 +266,7 @@ def _(event: RecordOrphaned) -> str:
 @say.register
 def _(event: ConfigRejected) -> str:
     goes_on = f"{event.keeps} goes on" if event.keeps else "it does not run"
-    return f"{event.file} has {len(event.errors)} errors; {goes_on}. First: {event.errors[0]}"
+    return f"{event.file} has {counted(len(event.errors), 'error')}; {goes_on}. First: {event.errors[0]}"
 
 
 @say.register
@@ -301,15 +307,11 @@ def _why(event: EndpointEvent) -> str:
     return f"{event.evidence}; explained by {', '.join(event.explained_by)}" if event.explained_by else event.evidence
 
 
-def _passes(number: int) -> str:
-    return "1 pass" if number == 1 else f"{number} passes"
-
-
 @say.register
 def _(event: EndpointFailed) -> str:
-    between = f", with {_passes(event.passes)} between them" if event.passes else ""
-    counted = f"{event.failures} failures of {event.check}{between}"
-    return f"{event.endpoint} in {event.region} is down after {counted}: {_why(event)}"
+    between = f", with {counted(event.passes, 'pass', 'passes')} between them" if event.passes else ""
+    seen = f"{counted(event.failures, 'failure')} of {event.check}{between}"
+    return f"{event.endpoint} in {event.region} is down after {seen}: {_why(event)}"
 
 
 @say.register
@@ -319,7 +321,8 @@ def _(event: EndpointDegraded) -> str:
 
 @say.register
 def _(event: EndpointRecovered) -> str:
-    return f"{event.endpoint} in {event.region} is up after {event.passes} passes of {event.check} in a row"
+    passes = counted(event.passes, "pass", "passes")
+    return f"{event.endpoint} in {event.region} is up after {passes} of {event.check} in a row"
 
 
 @say.register
@@ -410,7 +413,7 @@ def _(event: IncidentOpened) -> str:
 
 @say.register
 def _(event: IncidentClosed) -> str:
-    return f"incident {event.incident_id} closed after {event.lasted:.0f}s and {event.changes} changes"
+    return f"incident {event.incident_id} closed after {event.lasted:.0f}s and {counted(event.changes, 'change')}"
 
 
 # -- decisions, plans, changes -----------------------------------------------------------------------------------------
@@ -502,4 +505,4 @@ def _(event: TargetDelayed) -> str:
 
 @say.register
 def _(event: TargetResumed) -> str:
-    return f"{_where(event)} works again after {event.attempts} attempts"
+    return f"{_where(event)} works again after {counted(event.attempts, 'attempt')}"

@@ -59,6 +59,38 @@ async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tm
         assert {found.policy: found.rejected for found in scene.runner.overview()} == {"a": "", "b": rejected.errors[0]}
 
 
+async def test_what_is_not_at_work_is_listed_until_it_is(tmp_path: Path) -> None:
+    """A new policy that does not load, a copy of one that runs, one that cannot be set up: nothing else tells of it."""
+    async with playing(tmp_path) as scene:
+        scene.write("a", "b")
+        scene.broken["b"] = ConfigError("no such file", reason="ca_file_unusable")
+        scene.files.write("half.yaml", "version: 1\npolicy: half\n")
+        scene.files.write("copy.yaml", policy("a", "a.example.net"))
+        await scene.reloader.load()
+        running = Path(scene.runner.policies["a"].source.file).name
+        other = {"a.yaml", "copy.yaml"} - {running}
+        refused = {Path(each.file).name: each.error for each in scene.reloader.status.refused}
+        assert set(refused) == {"b.yaml", "half.yaml", *other}
+        assert all(refused.values())
+
+        scene.broken.clear()
+        (tmp_path / "policies" / "half.yaml").unlink()
+        for name in other:
+            (tmp_path / "policies" / name).unlink()
+        await scene.reloader.reload()
+        assert scene.reloader.status.refused == ()
+
+
+async def test_what_keeps_a_newer_revision_away_is_told_of_its_policy_alone(tmp_path: Path) -> None:
+    async with playing(tmp_path) as scene:
+        scene.write("a")
+        await scene.reloader.load()
+        scene.write("a", health="{fall: 0}")
+        await scene.reloader.reload()
+        assert scene.runner.overview()[0].rejected
+        assert scene.reloader.status.refused == ()
+
+
 async def test_a_policy_that_could_not_be_set_up_is_tried_again_and_said_once(tmp_path: Path) -> None:
     async with playing(tmp_path) as scene:
         scene.write("a", "b")

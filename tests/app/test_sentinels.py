@@ -45,7 +45,7 @@ async def test_the_check_of_the_configuration_and_the_start_say_it_with_the_reme
 async def test_a_policy_is_told_of_before_the_start_too(tmp_path: Path) -> None:
     async with site(tmp_path, PROVIDER) as here:
         code, printed = await run(here, "--check-config")
-        assert (code, "fine: 1 policies: api" in printed) == (0, True)
+        assert (code, "fine: 1 policy: api" in printed) == (0, True)
         here.edit_policy("{http: /health,", "{https: /health, ca_file: /nonexistent/ca.pem,")
         code, printed = await run(here, "--check-config")
     assert code == 1

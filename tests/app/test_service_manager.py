@@ -19,7 +19,7 @@ KEY = "key: {name: failoverd, secret_file: /nonexistent/tsig.key}"
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 Said = dict[str, str]
-WELL = {"STATUS": "1 policies, all well"}
+WELL = {"STATUS": "1 policy, all well"}
 
 
 class Manager:
@@ -81,7 +81,7 @@ async def test_the_manager_hears_of_the_start_the_signs_of_life_a_reload_and_the
         assert await manager.next_transition() == {"READY": "1", **WELL}
 
         await here.break_region("west")
-        await manager.hears(lambda said: said.get("STATUS") == "1 policies, incident: api")
+        await manager.hears(lambda said: said.get("STATUS") == "1 policy, incident: api")
 
         daemon.signal(signal.SIGTERM)
         assert (await manager.next_transition())["STOPPING"] == "1"
@@ -92,7 +92,7 @@ async def test_the_manager_is_told_what_status_tells(manager: Manager, tmp_path:
     """A provider that cannot be read is nothing that is well."""
     nobody = {"main": f"  main: {{kind: rfc2136, zones: [{ZONE}], server: '127.0.0.1:9', nameservers: none, {KEY}}}"}
     async with site(tmp_path, nobody) as here, here.daemon(env=manager.env):
-        line = "1 policies, not to be read or written: api"
+        line = "1 policy, not to be read or written: api"
         await manager.hears(lambda said: said.get("STATUS") == line)
         await here.tells(lambda printed: printed.splitlines()[:1] == [line], "status")
 

@@ -62,7 +62,7 @@ def test_a_folder_of_policies_needs_neither_daemon_nor_configuration(tmp_path: P
 def test_one_file_is_judged_alone(tmp_path: Path) -> None:
     here = folder(tmp_path, shop=POLICY, edge="version: 1\n")
     told = failoverctl("check", here / "shop.yaml")
-    assert (told.code, told.said) == (FINE, "fine: 1 policies: shop\n")
+    assert (told.code, told.said) == (FINE, "fine: 1 policy: shop\n")
     assert failoverctl("check", here / "edge.yaml").code == FAILED
 
 
@@ -181,6 +181,14 @@ def test_a_journal_without_a_folder_is_worth_a_look(tmp_path: Path) -> None:
     told = everything(tmp_path / "a", str(key), config=SIGNED.replace("journal.db", "nowhere/journal.db"))
     assert (told.code, severities(told)) == (FINE, [("FD503", "warning")])
     told = everything(tmp_path / "b", str(key), config=SIGNED.replace("journal.db", "failoverd.yaml/journal.db"))
+    assert (told.code, severities(told)) == (FAILED, [("FD503", "error")])
+
+
+def test_a_pipe_in_the_place_of_the_journal_is_an_error_before_the_daemon_meets_it(tmp_path: Path) -> None:
+    key = tmp_path / "tsig.key"
+    key.write_text("c2VjcmV0\n")
+    os.mkfifo(tmp_path / "fifo")
+    told = everything(tmp_path / "site", str(key), config=SIGNED.replace("journal.db", str(tmp_path / "fifo")))
     assert (told.code, severities(told)) == (FAILED, [("FD503", "error")])
 
 

@@ -16,17 +16,20 @@ from failoverd.cli.views.past import show_history, show_why
 from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import Permanent
+from failoverd.core.errors import JournalError, Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
     EndpointStatus,
+    FilesStatus,
     Heartbeat,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
     ProbingStatus,
+    RefusedFile,
     RegionStatus,
     TargetState,
     TargetStatus,
@@ -109,6 +112,15 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
     )
 
 
+async def test_history_says_what_a_change_was_that_moved_no_share(journal: SqliteJournal, path: Path) -> None:
+    given_back = replace(plan(), kind=PlanKind.DISOWN, shares_before={"a": 10_000}, shares_after={"a": 10_000})
+    await journal.settle(given_back, ChangeOutcome.APPLIED, "", 100.0)
+    console, written = screen()
+    with Reading(path) as reading:
+        show_history(console, history(reading.changes()))
+    assert "  disown, generation 8 applied: a 100% -> a 100%\n" in written.getvalue()
+
+
 async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_silent(
     journal: SqliteJournal, path: Path
 ) -> None:
@@ -172,6 +184,22 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     assert (
         "api.example.com A at bind-main: orphaned generation 8, last verified: oci-ashburn 100%" in written.getvalue()
     )
+
+
+def test_a_journal_that_is_not_there_is_named_once(path: Path) -> None:
+    with pytest.raises(JournalError) as caught:
+        Reading(path)
+    assert caught.value.detail == f"{path}: No such file or directory; traffic is not affected"
+
+
+async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: Path) -> None:
+    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "policies/new.yaml:3:1: error FD201: unknown key"),))
+    await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), refused])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+    assert written.getvalue().startswith("0 policies, not taken up: new.yaml\n")
+    assert "policies/new.yaml: not taken up\n  policies/new.yaml:3:1: error FD201: unknown key\n" in written.getvalue()
 
 
 async def test_status_as_json_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:

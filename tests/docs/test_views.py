@@ -12,12 +12,14 @@ from support.journals import OTHER, TARGET, incident, plan
 
 from failoverd.core.status import (
     EndpointStatus,
+    FilesStatus,
     Heartbeat,
     OrphanedRecord,
     OrphansStatus,
     Overview,
     PolicyStatus,
     ProbingStatus,
+    RefusedFile,
     RegionStatus,
     Status,
     TargetState,
@@ -43,6 +45,7 @@ STATUSES: tuple[Status, ...] = (
     replace(ILL, endpoint="192.0.2.10:443", state="healthy", evidence=""),
     TargetStatus(TARGET, NOW, TargetState.IN_SYNC),
     OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW),)),
+    FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
 )
 
 

@@ -2,11 +2,22 @@
 
 from dataclasses import replace
 
+import pytest
 from support.journals import TARGET
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.reasons import Cause
-from failoverd.core.status import Overview, PolicyStatus, Status, TargetState, TargetStatus, VantageStatus
+from failoverd.core.status import (
+    FilesStatus,
+    Heartbeat,
+    Overview,
+    PolicyStatus,
+    RefusedFile,
+    Status,
+    TargetState,
+    TargetStatus,
+    VantageStatus,
+)
 from failoverd.operations.overview import headline
 
 NOW = 100.0
@@ -20,8 +31,8 @@ def target(name: str, state: TargetState = TargetState.IN_SYNC, **changes: str) 
     return replace(TargetStatus(replace(TARGET, policy=name), NOW, state), **changes)  # type: ignore[arg-type]  # as above
 
 
-def line(*statuses: Status) -> str:
-    return headline(Overview.of(statuses))
+def line(*statuses: Status, now: float | None = None) -> str:
+    return headline(Overview.of(statuses), now)
 
 
 def test_all_is_well_when_everything_was_seen_and_is() -> None:
@@ -29,9 +40,9 @@ def test_all_is_well_when_everything_was_seen_and_is() -> None:
 
 
 def test_nothing_is_well_that_nobody_has_seen() -> None:
-    assert line(policy("api")) == "1 policies, without a verdict: api"
+    assert line(policy("api")) == "1 policy, without a verdict: api"
     waits = target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_NO_VERDICT)
-    assert line(policy("api"), waits) == "1 policies, without a verdict: api"
+    assert line(policy("api"), waits) == "1 policy, without a verdict: api"
 
 
 def test_the_worst_is_said_before_the_rest() -> None:
@@ -55,3 +66,26 @@ def test_a_policy_is_named_once_and_of_many_only_a_few() -> None:
     assert line(*map(policy, names), *delayed, *delayed) == (
         "9 policies, not to be read or written: api-0, api-1, api-2 and 6 more"
     )
+
+
+@pytest.mark.parametrize(
+    ("beat", "says"),
+    [
+        (Heartbeat(NOW - 60, 1, 0.0, "1", "running"), "the daemon is silent"),
+        (Heartbeat(NOW - 60, 1, 0.0, "1", "stopped"), "the daemon is stopped"),
+        (None, "the daemon never ran with this journal"),
+    ],
+)
+def test_nothing_is_well_that_nobody_looks_after(beat: Heartbeat | None, says: str) -> None:
+    told = line(policy("api"), target("api"), *([beat] if beat is not None else []), now=NOW)
+    assert told == f"1 policy, {says}"
+
+
+def test_a_daemon_at_work_is_no_news() -> None:
+    alive = Heartbeat(NOW - 5, 1, 0.0, "1", "running")
+    assert line(policy("api"), target("api"), alive, now=NOW) == "1 policy, all well"
+
+
+def test_nothing_is_well_while_a_file_is_not_taken_up() -> None:
+    new = FilesStatus(NOW, (RefusedFile("/etc/failoverd/policies/new.yaml", "FD201"),))
+    assert line(policy("api"), target("api"), new) == "1 policy, not taken up: new.yaml"

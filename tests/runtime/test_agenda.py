@@ -4,12 +4,13 @@ import asyncio
 from dataclasses import replace
 
 from support.fakes import hang, refused
-from support.stage import API, AT, AZURE, NORMAL, OCI, OWNER, TICK, Stage, normal, playing
+from support.stage import API, AT, AZURE, NORMAL, OCI, OWNER, TICK, Stage, normal, playing, status
 from support.virtual import elapse, now, until, virtually
 
-from failoverd.core.errors import RateLimited
+from failoverd.core.errors import Permanent, RateLimited
 from failoverd.core.events import TargetDelayed
 from failoverd.core.records import Marker
+from failoverd.core.status import TargetState
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import GATHER, Agenda
 from failoverd.runtime.target_worker import LEAST_URGENT_PAUSE, LONGEST_URGENT_PAUSE
@@ -188,3 +189,24 @@ async def test_a_throttled_provider_that_asks_for_no_pause_gets_one() -> None:
         before = len(stage.dns.reads)
         await elapse(10.0)
         assert len(stage.dns.reads) - before <= 10.0 / LEAST_URGENT_PAUSE + 1
+
+
+@virtually
+async def test_whoever_mended_a_key_and_says_so_is_not_made_to_wait() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = Permanent("another secret", reason="tsig_bad_signature")
+        stage.fails(AZURE)
+        await failed_at(stage)
+        await until(lambda: stage.told(TargetDelayed) and status(stage).state is TargetState.DELAYED)
+        await elapse(120.0)
+        await until(lambda: (status(stage).until or 0.0) > now() + 10.0)  # it has just tried, in vain
+        stage.dns.down = None
+        mended = now()
+        stage.runner.retry()
+        await until(stage.steers(API, oci=100.0))
+        assert now() - mended < 1.0
+        reads = list(stage.dns.reads)
+        stage.runner.retry()
+        await elapse(0.5)
+        assert stage.dns.reads == reads, "what waits for nothing is left alone"

@@ -15,6 +15,7 @@ from failoverd.core.events import (
     TargetDelayed,
 )
 from failoverd.core.records import Policy
+from failoverd.core.status import RegionStatus, TargetStatus
 
 BROKEN = JournalError("the disk is gone", reason="journal_io", remedy="look at the disk")
 
@@ -92,3 +93,44 @@ async def test_a_journal_that_stalls_delays_a_change_by_seconds_and_no_more() ->
         assert len(stage.told(JournalFailed)) == 1
         assert stage.told(TargetDelayed) == []
         stage.journal.stuck.set()
+
+
+def down(stage: Stage) -> bool:
+    """Whether the journal says that a region is down."""
+    return any(isinstance(each, RegionStatus) and each.state == "down" for each in stage.journal.statuses.values())
+
+
+@virtually
+async def test_what_happened_while_the_disk_was_full_is_told_by_status_afterwards() -> None:
+    """The next change may be days away, and until then `status` would say that all is well."""
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.journal.full = JournalError("no space left", reason="journal_full")
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        await stage.engine.remind()
+        assert not down(stage)
+        stage.journal.full = None
+        await stage.engine.remind()
+        assert down(stage)
+        (told,) = [each for each in stage.journal.statuses.values() if isinstance(each, TargetStatus)]
+        assert told.published == {"oci": 10_000}
+
+
+@virtually
+async def test_a_journal_that_was_begun_anew_is_given_what_is_known() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        await elapse(60.0)
+        stage.journal.statuses.clear()
+        stage.journal.states.clear()
+        stage.engine.emit(JournalFailed(at=now(), reason="journal_missing", error="begun anew"))
+        await stage.engine.remind()
+        assert down(stage)
+        (kept,) = stage.journal.states_kept()
+        assert (kept.incident is not None, kept.of(AT).last_good is not None) == (True, True)
+        stage.journal.statuses.clear()
+        await stage.engine.remind()
+        assert not stage.journal.statuses  # nothing is written twice

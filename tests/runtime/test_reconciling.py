@@ -44,7 +44,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Marker, Policy, RecordSet, RecordType
-from failoverd.core.status import TargetState
+from failoverd.core.status import PolicyStatus, RegionStatus, TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.agenda import GATHER
 from failoverd.runtime.target_worker import DecisionInputs
@@ -413,3 +413,14 @@ async def test_a_defect_in_a_stage_isolates_its_target_and_can_be_played_again()
             evaluate(API, again.state, again.observed, Estate("prod", defect), again.now)
         outcome = evaluate(API, again.state, again.observed, Estate("prod", lambda desired: desired), again.now)
         assert outcome.shares == {"oci": 10_000}
+
+
+@virtually
+async def test_what_is_kept_of_a_policy_is_of_one_moment() -> None:
+    """Else `status` says that all is well above a region that is down, until the next heartbeat."""
+    async with playing(API) as stage:
+        await until(stage.steers(API, **NORMAL))
+        stage.fails(AZURE)
+        kept = stage.journal.statuses
+        await until(lambda: any(isinstance(each, RegionStatus) and each.state == "down" for each in kept.values()))
+        assert any(isinstance(each, PolicyStatus) and each.incident_id for each in kept.values())

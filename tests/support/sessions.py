@@ -80,6 +80,7 @@ class Desk:
         return Session(
             config=configuration(),
             policies=self.policies,
+            unsound=(),
             providers={"dns-main": self.dns},
             states=states,
             journal=writer,

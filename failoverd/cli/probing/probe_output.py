@@ -10,6 +10,7 @@ from failoverd.cli.probing.probe_rounds import FinishedProbe
 from failoverd.cli.screen import say
 from failoverd.core.probe_reasons import Outcome
 from failoverd.core.records import ProbeResult, Timings
+from failoverd.telemetry.prose import counted
 
 WIDTH: Final = 32
 """Columns of a bar."""
@@ -106,5 +107,5 @@ def _spans(timings: Timings) -> Iterator[tuple[str, float, float]]:
 def summary(rounds: Sequence[Sequence[FinishedProbe]]) -> str:
     """How many probes came to what: `3 probes: 2 pass, 1 fail`."""
     outcomes = Counter(finished.result.outcome for each in rounds for finished in each)
-    counted = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
-    return f"{outcomes.total()} probes: {counted}"
+    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
+    return f"{counted(outcomes.total(), 'probe')}: {told}"

@@ -23,6 +23,7 @@ from failoverd.core.status import (
     Overview,
     PolicyStatus,
     ProbingStatus,
+    RefusedFile,
     RegionStatus,
     TargetState,
     TargetStatus,
@@ -47,7 +48,7 @@ def status(config: Path, output: Output) -> None:
 def show_status(console: Console, found: Overview, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
     page, beat = Page(), found.heartbeat
-    page.say((headline(found), "bold"))
+    page.say((headline(found, now), "bold"))
     page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
     _show_vantage(page, found.vantage, now)
     _show_probing(page, found.probing)
@@ -62,6 +63,7 @@ def show_status(console: Console, found: Overview, now: float) -> None:
         for target in targets.get(policy.policy, ()):
             _show_target(page, target)
     _show_orphans(page, found.orphans)
+    _show_refused_files(page, found.refused_files)
     page.show(console)
 
 
@@ -127,6 +129,15 @@ def _show_orphans(page: Page, orphans: Sequence[OrphanedRecord]) -> None:
         page.say((f"{target}: orphaned", "red"), f" generation {each.generation}, last verified: {published}")
         page.say(f"  no policy file names it any more ({target.policy} did): it stays as it is, whatever fails")
         page.say(f"  remedy: put the file back, or: failoverctl disown {target.policy} {target.key.name}")
+
+
+def _show_refused_files(page: Page, files: Sequence[RefusedFile]) -> None:
+    """What somebody may believe to be at work."""
+    for each in files:
+        page.say()
+        page.say((f"{each.file}: not taken up", "red"))
+        page.say(f"  {each.error}")
+        page.say("  remedy: failoverctl check says all that is wrong with it")
 
 
 _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")

@@ -13,6 +13,7 @@ from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.config.locating import journal_of
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import ConfigError
 from failoverd.core.records import percentages
 from failoverd.operations import history as histories
@@ -94,7 +95,8 @@ def show_history(console: Console, moves: Iterable[PastMove]) -> None:
         where = f"{move.record} at {move.provider}"
         shares = f"{percentages(move.before) or 'no answer'} -> {percentages(move.after)}"
         ended = move.outcome + (f" after {move.attempts} attempts" if move.attempts > 1 else "")
-        line = f"{clock(move.at)}  {where}  generation {move.generation} {ended}{_proof(move)}: {shares}"
+        kind = "" if move.kind == PlanKind.CHANGE else f"{move.kind}, "
+        line = f"{clock(move.at)}  {where}  {kind}generation {move.generation} {ended}{_proof(move)}: {shares}"
         say(console, line, f"  ({move.detail})" if move.detail else "")
 
 
