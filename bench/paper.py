@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import partial
 
 from bench.troubles import ERRORS, Trouble
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Tell
 
@@ -60,29 +60,31 @@ class Paper:
         wires.add(tripped)
         return lambda: wires.discard(tripped)
 
-    def answer(self, policy: str, endpoint: Endpoint, timeout: float) -> tuple[Outcome, ProbeReason, float]:
+    def answer(self, policy: str, endpoint: Endpoint, timeout: float) -> tuple[ProbeOutcome, ProbeReason, float]:
         """What a look that begins now comes to, and after how many seconds."""
         self.looks += 1
         found = self._trouble(policy, endpoint, timeout) or self._lossy(timeout)
-        self.failed += found[0] is Outcome.FAIL
+        self.failed += found[0] is ProbeOutcome.FAIL
         return found
 
-    def _trouble(self, policy: str, endpoint: Endpoint, timeout: float) -> tuple[Outcome, ProbeReason, float] | None:
+    def _trouble(
+        self, policy: str, endpoint: Endpoint, timeout: float
+    ) -> tuple[ProbeOutcome, ProbeReason, float] | None:
         if endpoint.region != "struck":
             return None
         match self._struck.get(policy):
             case Trouble.CRASHED:
-                return Outcome.FAIL, ProbeReason.CONNECT_REFUSED, _LATENCY
+                return ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, _LATENCY
             case Trouble.DROPPED:
-                return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT, timeout
+                return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT, timeout
             case Trouble.SLOW:
-                return Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT, timeout
+                return ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT, timeout
             case Trouble.ERRORS if self.chance.randrange(100) < ERRORS:
-                return Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED, _LATENCY
+                return ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED, _LATENCY
             case _:
                 return None
 
-    def _lossy(self, timeout: float) -> tuple[Outcome, ProbeReason, float]:
+    def _lossy(self, timeout: float) -> tuple[ProbeOutcome, ProbeReason, float]:
         match self._loss:
             case Loss.PROBES:
                 took = timeout + 1 if self.chance.random() < _LOST else _LATENCY
@@ -93,8 +95,8 @@ class Paper:
             case _:
                 took = _LATENCY
         if took >= timeout:
-            return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT, timeout
-        return Outcome.PASS, ProbeReason.OK, took
+            return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT, timeout
+        return ProbeOutcome.PASS, ProbeReason.OK, took
 
     def _sent(self, retries: tuple[float, ...], lost: float) -> float:
         """Seconds until something that is sent again and again arrives."""
@@ -118,6 +120,6 @@ class PaperProber:
     def wire(self, endpoint: Endpoint, tripped: Callable[[], None]) -> Cancel | None:
         return self.paper.wire(self.policy, tripped) if self.wired and endpoint.region == "struck" else None
 
-    def _tell(self, endpoint: Endpoint, outcome: Outcome, reason: ProbeReason, took: float, tell: Tell) -> None:
+    def _tell(self, endpoint: Endpoint, outcome: ProbeOutcome, reason: ProbeReason, took: float, tell: Tell) -> None:
         at = asyncio.get_running_loop().time()
         tell(ProbeResult(endpoint, self.check.name, outcome, reason, Timings(took), at))

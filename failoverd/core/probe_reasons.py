@@ -8,24 +8,24 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     DEGRADED = "degraded"
     FAIL = "fail"
     BLIND = "blind"
 
 
-_PASS, _DEGRADED, _FAIL, _BLIND = Outcome
+_PASS, _DEGRADED, _FAIL, _BLIND = ProbeOutcome
 
 
 class _Row(NamedTuple):
     word: str
-    outcome: Outcome
+    outcome: ProbeOutcome
     meaning: str
     answer: bool = False
 
 
-def _answer(word: str, outcome: Outcome, meaning: str) -> _Row:
+def _answer(word: str, outcome: ProbeOutcome, meaning: str) -> _Row:
     return _Row(word, outcome, meaning, answer=True)
 
 
@@ -39,11 +39,11 @@ class ProbeReason(StrEnum):
             connections do not: a packet filter next to the prober answers like that as well.
     """
 
-    outcome: Outcome
+    outcome: ProbeOutcome
     meaning: str
     is_answer: bool
 
-    def __new__(cls, word: str, outcome: Outcome = _FAIL, meaning: str = "", answer: bool = False) -> Self:
+    def __new__(cls, word: str, outcome: ProbeOutcome = _FAIL, meaning: str = "", answer: bool = False) -> Self:
         member = str.__new__(cls, word)
         member._value_ = word
         member.outcome = outcome

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from failoverd.core.names import marker_name
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 
 WHOLE = 10_000
 """All of the traffic, in basis points."""
@@ -554,7 +554,7 @@ class ProbeResult(NamedTuple):
 
     endpoint: Endpoint
     check: str
-    outcome: Outcome
+    outcome: ProbeOutcome
     reason: ProbeReason
     timings: Timings
     at: float

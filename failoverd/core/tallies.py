@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 
 LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -63,7 +63,7 @@ class ProbeTally:
         self.check = check
         self.kind = kind
         self.ok = 0
-        self.others: dict[tuple[Outcome, ProbeReason], int] = {}
+        self.others: dict[tuple[ProbeOutcome, ProbeReason], int] = {}
         self.seconds = Histogram(LATENCY_BOUNDS)
 
     def add(self, result: ProbeResult) -> None:
@@ -72,11 +72,11 @@ class ProbeTally:
         else:
             key = (result.outcome, result.reason)
             self.others[key] = self.others.get(key, 0) + 1
-        if result.outcome is not Outcome.BLIND:
+        if result.outcome is not ProbeOutcome.BLIND:
             self.seconds.add(result.timings.total)
 
     def figures(self) -> "ProbeFigures":
-        passed = {(Outcome.PASS, ProbeReason.OK): self.ok} if self.ok else {}
+        passed = {(ProbeOutcome.PASS, ProbeReason.OK): self.ok} if self.ok else {}
         return ProbeFigures(self.policy, self.check, self.kind, {**passed, **self.others}, self.seconds.copy())
 
 
@@ -87,7 +87,7 @@ class ProbeFigures:
     policy: str
     check: str
     kind: str
-    outcomes: Mapping[tuple[Outcome, ProbeReason], int]
+    outcomes: Mapping[tuple[ProbeOutcome, ProbeReason], int]
     seconds: Histogram
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, ProbeResult, Timings
 from failoverd.deadlines import Deadlines
 from failoverd.ports import Cancel, Clock, Tell
@@ -93,7 +93,7 @@ class Probe:
             if calling.connected or len(addresses) == 1:
                 return found
             failures.append(Finding(found.reason, f"{address}: {found.detail}"))
-        raise Concluded(min(failures, key=lambda found: found.reason.outcome is Outcome.BLIND))
+        raise Concluded(min(failures, key=lambda found: found.reason.outcome is ProbeOutcome.BLIND))
 
     async def _addresses(self, host: str, allow: Callable[[str], bool] | None) -> tuple[str, ...]:
         if is_address(host):

@@ -21,7 +21,7 @@ from typing import Final
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, ProbingRestored, ProbingShed
 from failoverd.core.health.transitions import ProbeDue
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult, Timings
 from failoverd.core.status import ProbingStatus
 from failoverd.core.tallies import ProbeTally, ProbingFigures
@@ -275,7 +275,7 @@ class Probing:
         return ProbeResult(
             probe.endpoint,
             probe.check.name,
-            Outcome.BLIND,
+            ProbeOutcome.BLIND,
             ProbeReason.PROBER_ERROR,
             Timings(0.0),
             self._clock(),
@@ -293,9 +293,9 @@ class Probing:
         probe.tally.add(result)
         again, others = self._board.observe(probe.name, result)
         outcome = result.outcome
-        if outcome is Outcome.PASS or outcome is Outcome.DEGRADED:
+        if outcome is ProbeOutcome.PASS or outcome is ProbeOutcome.DEGRADED:
             probe.usual = result.timings.total
-        elif outcome is Outcome.FAIL and again is None:
+        elif outcome is ProbeOutcome.FAIL and again is None:
             probe.usual = None  # it is down: there is no haste to see that again
         if again is not None:
             self._recheck(probe, again)

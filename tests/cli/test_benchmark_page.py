@@ -15,7 +15,7 @@ from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
 from failoverd.cli.benchmarking.statistics import Report, report
 from failoverd.cli.benchmarking.table import text
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, RegionSpec, Timings
 
 VOID = {"meta"}
@@ -67,7 +67,7 @@ def measured(**latencies: list[float]) -> Report:
             float(at),
             float(at),
             at + took,
-            Outcome.PASS if took else Outcome.FAIL,
+            ProbeOutcome.PASS if took else ProbeOutcome.FAIL,
             ProbeReason.OK if took else ProbeReason.CONNECT_REFUSED,
             Timings(took, connect=took / 2),
         )
@@ -144,7 +144,7 @@ def test_the_percentile_curve_ends_at_the_slowest_answer_and_never_falls() -> No
 
 def test_the_strip_shows_the_worst_of_each_part_of_the_time() -> None:
     found = shown(west=[0.1, 0.0, 0.1])
-    bars = [each for each in found.all("rect") if each["class"] in set(Outcome) and "x" in each]
+    bars = [each for each in found.all("rect") if each["class"] in set(ProbeOutcome) and "x" in each]
     assert [each["class"] for each in bars] == ["pass", "fail", "pass"]
     assert float(bars[0]["height"]) < float(bars[1]["height"])  # told apart without colours as well
     assert [float(each["x"]) for each in bars] == sorted(float(each["x"]) for each in bars)

@@ -14,7 +14,7 @@ from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, mak
 from failoverd.cli.benchmarking.running import Run, Runner
 from failoverd.cli.spending import Counting
 from failoverd.config.schema import Region
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RegionSpec, Timings
 from failoverd.ports import Cancel, Tell
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
@@ -39,7 +39,7 @@ class Answering:
 
         def end() -> None:
             self.under_way -= 1
-            tell(ProbeResult(endpoint, "live", Outcome.PASS, ProbeReason.OK, Timings(takes), now()))
+            tell(ProbeResult(endpoint, "live", ProbeOutcome.PASS, ProbeReason.OK, Timings(takes), now()))
 
         timer = asyncio.get_running_loop().call_later(takes, end)
 

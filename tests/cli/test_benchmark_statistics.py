@@ -11,7 +11,7 @@ from failoverd.cli.benchmarking.plots import binned
 from failoverd.cli.benchmarking.running import Sample
 from failoverd.cli.benchmarking.statistics import counts, percentile, speeds, spread, summarise, wilson
 from failoverd.cli.benchmarking.verb import parse_rate
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, Timings
 
 SECONDS = st.floats(0.0, 60.0)
@@ -94,17 +94,19 @@ def test_every_value_is_in_one_bin(values: list[float], edges: list[float]) -> N
     assert all(count >= least for count, least in zip(found, inside, strict=True))
 
 
-def sample(outcome: Outcome, reason: ProbeReason = ProbeReason.OK, *, wait: float = 0.0, took: float = 0.1) -> Sample:
+def sample(
+    outcome: ProbeOutcome, reason: ProbeReason = ProbeReason.OK, *, wait: float = 0.0, took: float = 0.1
+) -> Sample:
     timings = Timings(took, connect=took / 2)
     return Sample(WEST, 1.0, 1.0 + wait, 1.0 + wait + took, outcome, reason, timings)
 
 
 def test_blind_requests_are_not_held_against_the_target_and_failures_have_no_latency() -> None:
     samples = [
-        sample(Outcome.PASS),
-        sample(Outcome.DEGRADED, ProbeReason.SLOW, wait=0.4),
-        sample(Outcome.FAIL, ProbeReason.CONNECT_REFUSED, took=0.001),
-        sample(Outcome.BLIND, ProbeReason.NO_ROUTE, took=0.001),
+        sample(ProbeOutcome.PASS),
+        sample(ProbeOutcome.DEGRADED, ProbeReason.SLOW, wait=0.4),
+        sample(ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, took=0.001),
+        sample(ProbeOutcome.BLIND, ProbeReason.NO_ROUTE, took=0.001),
     ]
     found = summarise("west", "azure", samples, 4.0)
     assert (found.availability.hits, found.availability.total) == (2, 3)

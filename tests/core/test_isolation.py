@@ -22,7 +22,7 @@ from failoverd.core.health.isolation import (
     sentinel_groups,
     witnessed,
 )
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, HealthRules
 
 RULES = IsolationRules(sentinels=5_000, window=10.0, doubt=60.0)
@@ -224,7 +224,7 @@ def test_a_failure_is_believed_when_another_cloud_answered_or_all_were_lost_long
 
 def test_a_doubted_failure_keeps_what_was_seen() -> None:
     taken = doubted(result("F")._replace(detail="no answer"), "2 of 3 sentinels do not answer")
-    assert (taken.outcome, taken.reason) == (Outcome.BLIND, ProbeReason.VANTAGE_ISOLATED)
+    assert (taken.outcome, taken.reason) == (ProbeOutcome.BLIND, ProbeReason.VANTAGE_ISOLATED)
     assert taken.detail == "connect_refused (no answer), not counted: 2 of 3 sentinels do not answer"
 
 
@@ -264,7 +264,7 @@ def test_no_series_turns_unhealthy_while_its_failures_are_doubted(script: str, f
     health = CheckHealth()
     for index, letter in enumerate(script):
         seen = result(letter, NOW + index)
-        taken = doubted(seen, "isolated") if seen.outcome is Outcome.FAIL else seen
+        taken = doubted(seen, "isolated") if seen.outcome is ProbeOutcome.FAIL else seen
         health = observe(health, taken, HealthRules(fall=fall, rise=2)).health
         assert health.state is not Health.UNHEALTHY
         assert health.failures == 0

@@ -5,7 +5,7 @@ from pickle import dumps, loads
 
 import pytest
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 
 
 @pytest.mark.parametrize("reason", ProbeReason)
@@ -26,7 +26,9 @@ def test_a_reason_is_its_word_wherever_it_goes(reason: ProbeReason) -> None:
 
 
 def test_whoever_passes_or_is_degraded_was_reached() -> None:
-    assert all(reason.is_answer for reason in ProbeReason if reason.outcome in {Outcome.PASS, Outcome.DEGRADED})
+    assert all(
+        reason.is_answer for reason in ProbeReason if reason.outcome in {ProbeOutcome.PASS, ProbeOutcome.DEGRADED}
+    )
 
 
 @pytest.mark.parametrize("word", ["connect_refused", "connect_reset", "connect_timeout", "response_closed"])

@@ -9,7 +9,7 @@ from failoverd.core.health.policy_health import FLOOR
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.health.table import HealthTable
 from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 
 TOOK = 0.02
@@ -31,9 +31,9 @@ class Scene:
         self.due: list[ProbeDue] = []
         self.again: float | None = None
 
-    def feed(self, outcome: Outcome, *addresses: str, after: float = 0.0, check: str = "live") -> None:
+    def feed(self, outcome: ProbeOutcome, *addresses: str, after: float = 0.0, check: str = "live") -> None:
         self.now += after
-        reason = ProbeReason.OK if outcome is Outcome.PASS else ProbeReason.STATUS_UNEXPECTED
+        reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else ProbeReason.STATUS_UNEXPECTED
         for endpoint in self._endpoints(addresses):
             result = ProbeResult(endpoint, check, outcome, reason, Timings(TOOK), self.now)
             transitions, (self.again, others) = self.table.feed(self.policy.name, result, self.now)
@@ -41,15 +41,15 @@ class Scene:
             self.due += others
 
     def passes(self, *addresses: str, after: float = 0.0) -> None:
-        self.feed(Outcome.PASS, *addresses, after=after)
+        self.feed(ProbeOutcome.PASS, *addresses, after=after)
 
     def fails(self, *addresses: str, after: float = 0.0) -> None:
-        self.feed(Outcome.FAIL, *addresses, after=after)
+        self.feed(ProbeOutcome.FAIL, *addresses, after=after)
 
     def all_well(self) -> None:
         for check in self.policy.checks:
             for _ in range(3):
-                self.feed(Outcome.PASS, after=1.0, check=check.name)
+                self.feed(ProbeOutcome.PASS, after=1.0, check=check.name)
         self.transitions.clear()
         self.due.clear()
 
@@ -156,9 +156,9 @@ def test_a_region_passed_when_an_endpoint_passed_all_of_its_checks() -> None:
     checks = (Check("live", "https", 10.0, 2.0), Check("deep", "https", 60.0, 2.0))
     scene = settled(policy(regions=regions(azure=(70, AZURE), oci=(30, OCI)), checks=checks, health=RULES))
     earlier = scene.region("azure").passed_at
-    scene.feed(Outcome.PASS, AZURE, after=5.0, check="live")
+    scene.feed(ProbeOutcome.PASS, AZURE, after=5.0, check="live")
     assert scene.region("azure").passed_at != pytest.approx(scene.now - TOOK)
-    scene.feed(Outcome.PASS, AZURE, after=5.0, check="deep")
+    scene.feed(ProbeOutcome.PASS, AZURE, after=5.0, check="deep")
     assert scene.region("azure").passed_at == pytest.approx(scene.now - TOOK - 5.0)
     assert earlier is not None
 
@@ -215,7 +215,7 @@ def test_a_pass_that_was_asked_for_after_a_region_is_down_calls_the_policy_once(
 def test_a_pass_in_turn_is_nothing_new() -> None:
     scene = settled()
     (endpoint,) = (each for spec in THREE.regions for each in spec.endpoints if each.address == AZURE)
-    result = ProbeResult(endpoint, "live", Outcome.PASS, ProbeReason.OK, Timings(TOOK), scene.now)
+    result = ProbeResult(endpoint, "live", ProbeOutcome.PASS, ProbeReason.OK, Timings(TOOK), scene.now)
     assert scene.table.feed("api", result, scene.now) is NOTHING_NEW
 
 

@@ -5,7 +5,7 @@ import random
 from failoverd.core.health.endpoint import CheckHealth
 from failoverd.core.health.isolation import Family
 from failoverd.core.health.vantage import FailureTrack, Vantage
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult, Timings
 
 LIVE = Check("live", "tcp", 10.0, 2.0)
@@ -13,7 +13,7 @@ WHERE = Endpoint("azure", "192.0.2.10")
 
 
 def fails(vantage: Vantage, track: FailureTrack, at: float) -> None:
-    result = ProbeResult(WHERE, LIVE.name, Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT, Timings(2.0), at)
+    result = ProbeResult(WHERE, LIVE.name, ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT, Timings(2.0), at)
     vantage.judge(track, LIVE, result, CheckHealth(), HealthRules())
 
 

@@ -28,7 +28,7 @@ from bench.scale_run import Reading, Scaled, Size  # noqa: E402 - the same
 from bench.threshold import threshold  # noqa: E402 - the same
 from bench.troubles import INTERVAL, Field, Region, Trouble  # noqa: E402 - the same
 from bench.watchers import FAILOVERD, GDNSD, GDNSD_SLOWER, HAPROXY, Kind  # noqa: E402 - the same
-from failoverd.core.probe_reasons import Outcome  # noqa: E402 - the same
+from failoverd.core.probe_reasons import ProbeOutcome  # noqa: E402 - the same
 from failoverd.core.records import Endpoint  # noqa: E402 - the same
 
 # -- metrics -----------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def paper_world() -> Paper:
     return Paper(random.Random(1))  # noqa: S311 - repeatable, no secret
 
 
-def answers(paper: Paper, times: int) -> list[tuple[Outcome, float]]:
+def answers(paper: Paper, times: int) -> list[tuple[ProbeOutcome, float]]:
     looks = (paper.answer("p", Endpoint("struck", "192.0.2.1"), 2.0) for _ in range(times))
     return [(outcome, took) for outcome, _, took in looks]
 
@@ -205,7 +205,7 @@ def test_lost_packets_are_sent_again_and_mostly_arrive_in_time() -> None:
     paper = paper_world()
     paper.lose(Loss.PACKETS)
     found = answers(paper, 10_000)
-    late = sum(1 for outcome, took in found if outcome is Outcome.PASS and took > 0.1)
+    late = sum(1 for outcome, took in found if outcome is ProbeOutcome.PASS and took > 0.1)
     assert 250 < late < 550  # a packet of four, one time in a hundred
     assert 0 < paper.failed < 20  # two connection requests in a row
 
@@ -213,16 +213,16 @@ def test_lost_packets_are_sent_again_and_mostly_arrive_in_time() -> None:
 def test_lost_probes_fail_one_time_in_a_hundred() -> None:
     paper = paper_world()
     paper.lose(Loss.PROBES)
-    assert 60 < sum(outcome is Outcome.FAIL for outcome, _ in answers(paper, 10_000)) < 140
+    assert 60 < sum(outcome is ProbeOutcome.FAIL for outcome, _ in answers(paper, 10_000)) < 140
 
 
 def test_errors_come_at_random_and_every_other_trouble_always() -> None:
     paper = paper_world()
-    assert {outcome for outcome, _ in answers(paper, 50)} == {Outcome.PASS}
+    assert {outcome for outcome, _ in answers(paper, 50)} == {ProbeOutcome.PASS}
     paper.strike("p", Trouble.SLOW)
-    assert set(answers(paper, 50)) == {(Outcome.FAIL, 2.0)}
+    assert set(answers(paper, 50)) == {(ProbeOutcome.FAIL, 2.0)}
     paper.strike("p", Trouble.ERRORS)
-    assert {outcome for outcome, _ in answers(paper, 50)} == {Outcome.PASS, Outcome.FAIL}
+    assert {outcome for outcome, _ in answers(paper, 50)} == {ProbeOutcome.PASS, ProbeOutcome.FAIL}
 
 
 # -- what policies in number cost --------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from support.probers import prober
 from support.targets import OK, Behaviour, Connection, chunked, response, serve
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.dns_check.dns_prober import TcpQuery
 from failoverd.probes.dns_check.dns_question import DnsQuestion, EdnsRefused, Unrelated
 from failoverd.probes.dns_check.dns_settings import DnsSettings
@@ -34,7 +34,7 @@ from failoverd.probes.transport.protocol import ClientProtocol
 
 
 def assert_is_about_the_endpoint(found: Finding) -> None:
-    assert found.reason.outcome is not Outcome.BLIND
+    assert found.reason.outcome is not ProbeOutcome.BLIND
     assert found.detail or found.reason is ProbeReason.OK
 
 
@@ -193,7 +193,7 @@ async def test_damaged_handshakes(version: ssl.TLSVersion, authority: trustme.CA
     async with serve(damaging(context)) as target:
         for _ in range(10 * SOAK):
             for result in await asyncio.gather(*(live.probe(target.endpoint) for _ in range(20))):
-                assert result.outcome is Outcome.FAIL
+                assert result.outcome is ProbeOutcome.FAIL
                 assert result.reason in expected, result
                 assert 0 < len(result.detail) <= MAX_DETAIL
                 assert result.detail.isprintable()

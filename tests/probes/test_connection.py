@@ -19,7 +19,7 @@ import pytest_asyncio
 from support.probers import prober
 from support.targets import OK, answers, not_accepting, refusing, serve, silent
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint
 from failoverd.probes.transport.reactor import reactor
 
@@ -105,7 +105,7 @@ async def test_when_no_address_of_a_name_answers_the_first_reason_is_given(resol
     resolver(resolves_to("127.0.0.1", "127.0.0.2"))
     with refusing() as target:
         result = await prober("tcp", 1).probe(Endpoint("region-1", NAME, target.port))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
     assert result.detail == "127.0.0.1: Connection refused"
 
 
@@ -115,23 +115,27 @@ async def test_an_address_that_we_have_no_route_to_does_not_hide_one_that_refuse
     resolver(resolves_to("255.255.255.255", "127.0.0.1"))
     with refusing() as target:
         result = await prober("tcp", 1).probe(Endpoint("region-1", NAME, target.port))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "reason"),
     [
-        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), Outcome.FAIL, ProbeReason.RESOLVE_FAILED),
-        (socket.gaierror(socket.EAI_NODATA, "No address"), Outcome.FAIL, ProbeReason.RESOLVE_FAILED),
-        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), Outcome.BLIND, ProbeReason.RESOLVER_FAILED),
-        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), Outcome.BLIND, ProbeReason.RESOLVER_FAILED),
-        (OSError(errno.EMFILE, "Too many open files"), Outcome.BLIND, ProbeReason.NO_DESCRIPTORS),
-        (OSError(errno.EIO, "I/O error"), Outcome.BLIND, ProbeReason.RESOLVER_FAILED),
-        (RuntimeError("defect"), Outcome.BLIND, ProbeReason.PROBER_ERROR),
+        (
+            socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+            ProbeOutcome.FAIL,
+            ProbeReason.RESOLVE_FAILED,
+        ),
+        (socket.gaierror(socket.EAI_NODATA, "No address"), ProbeOutcome.FAIL, ProbeReason.RESOLVE_FAILED),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED),
+        (socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure"), ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED),
+        (OSError(errno.EMFILE, "Too many open files"), ProbeOutcome.BLIND, ProbeReason.NO_DESCRIPTORS),
+        (OSError(errno.EIO, "I/O error"), ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED),
+        (RuntimeError("defect"), ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR),
     ],
 )
 async def test_a_name_without_address_fails_but_a_resolver_without_answer_blinds(
-    resolver: Callable[[Resolve], None], error: Exception, outcome: Outcome, reason: ProbeReason
+    resolver: Callable[[Resolve], None], error: Exception, outcome: ProbeOutcome, reason: ProbeReason
 ) -> None:
     resolver(fails_with(error))
     result = await prober("tcp", 443).probe(Endpoint("region-1", NAME))
@@ -141,13 +145,13 @@ async def test_a_name_without_address_fails_but_a_resolver_without_answer_blinds
 
 async def test_a_name_that_no_dns_could_hold_fails() -> None:
     result = await prober("tcp", 443).probe(Endpoint("region-1", "a" * 64 + ".example.test"))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESOLVE_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESOLVE_FAILED)
 
 
 async def test_a_name_with_an_empty_answer_fails(resolver: Callable[[Resolve], None]) -> None:
     resolver(resolves_to())
     result = await prober("tcp", 443).probe(Endpoint("region-1", NAME))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESOLVE_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESOLVE_FAILED)
 
 
 async def test_a_resolver_that_never_answers_blinds_at_the_deadline(
@@ -155,7 +159,7 @@ async def test_a_resolver_that_never_answers_blinds_at_the_deadline(
 ) -> None:
     resolver(never)
     result = await prober("tcp", 443, timeout=SHORT).probe(Endpoint("region-1", NAME))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.RESOLVER_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED)
     assert result.detail == "our resolver has not answered after 0.15s"
 
 
@@ -167,7 +171,7 @@ async def test_one_deadline_covers_all_phases_together(resolver: Callable[[Resol
     resolver(takes_most_of_it)
     async with serve(silent) as target:
         result = await prober("http", "/", timeout="300ms").probe(Endpoint("region-1", NAME, target.port))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.RESOLVER_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED)
     assert result.detail.startswith("our resolver took 0.2")  # too little was left to blame the endpoint
     assert 0.29 < result.timings.total < 0.5
 
@@ -178,7 +182,7 @@ async def test_one_deadline_covers_all_phases_together(resolver: Callable[[Resol
 async def test_a_host_without_a_route_is_blind() -> None:
     """Linux refuses the limited broadcast address on the spot, as it refuses any address that it has no route to."""
     result = await prober("tcp", 443).probe(Endpoint("region-1", "255.255.255.255"))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.NO_ROUTE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.NO_ROUTE)
     assert result.detail == "Network is unreachable"
 
 
@@ -186,7 +190,7 @@ async def test_a_host_without_a_route_is_blind() -> None:
 async def test_a_router_that_says_unreachable_is_believed(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: code)
     result = await prober("tcp", 443).probe(Endpoint("region-1", "127.0.0.1"))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_UNREACHABLE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_UNREACHABLE)
 
 
 @contextmanager
@@ -208,7 +212,7 @@ async def test_a_prober_without_descriptors_is_blind_even_to_whether_a_name_exis
         live = prober("http", "/")
         with no_descriptor_left():
             result = await live.probe(Endpoint("region-1", host, target.port))
-        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.NO_DESCRIPTORS)
+        assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.NO_DESCRIPTORS)
         assert (await live.probe(target.endpoint)).reason is ProbeReason.OK
 
 
@@ -218,7 +222,7 @@ async def test_a_defect_of_ours_is_blind_and_names_itself(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(socket.socket, "connect_ex", broken)
     result = await prober("http", "/").probe(Endpoint("region-1", "127.0.0.1"))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR)
     assert result.detail == "KeyError: 'surprise'"
 
 
@@ -229,7 +233,7 @@ async def test_a_time_out_that_this_process_slept_through_is_not_held_against_th
             await turns(1)
         threading.Event().wait(0.4)  # what a stopped or starved process does
         result = await probing
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR)
     assert result.detail.startswith("this process stalled: 0.2s became 0.")
 
 

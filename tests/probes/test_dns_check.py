@@ -19,7 +19,7 @@ from support.proxies import without_edns
 from support.servers import ZONE, DnsServer, bind, knot
 from support.targets import Behaviour, Connection, Target, refusing, resets, serve, silent
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.dns_check.dns_prober import TcpQuery
 from failoverd.probes.dns_check.dns_question import MOST_ANSWER, DnsQuestion, EdnsRefused, Unrelated
@@ -57,7 +57,11 @@ async def probe(server: DnsServer, name: str, address: str = "127.0.0.1", **aske
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 async def test_a_name_that_is_answered_passes(server: DnsServer, transport: str, address: str) -> None:
     result = await probe(server, WWW, address, transport=transport, authoritative=True)
-    assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "NOERROR with 2 answers")
+    assert (result.outcome, result.reason, result.detail) == (
+        ProbeOutcome.PASS,
+        ProbeReason.OK,
+        "NOERROR with 2 answers",
+    )
     assert result.timings.first_byte is not None
     assert (result.timings.connect is None) == (transport == "udp")
 
@@ -70,7 +74,7 @@ async def test_the_answers_are_compared_as_data_and_not_as_text(server: DnsServe
 
 async def test_answers_that_are_missing_or_too_many_fail_and_are_named(server: DnsServer) -> None:
     missing = await probe(server, WWW, expect=["192.0.2.9"])
-    assert (missing.outcome, missing.reason) == (Outcome.FAIL, ProbeReason.ANSWER_MISMATCH)
+    assert (missing.outcome, missing.reason) == (ProbeOutcome.FAIL, ProbeReason.ANSWER_MISMATCH)
     assert missing.detail.startswith("192.0.2.9 is not among the answers: 192.0.2.")
     more = await probe(server, WWW, expect_exactly=["192.0.2.1"])
     assert (more.reason, more.detail) == (ProbeReason.ANSWER_MISMATCH, "not expected among the answers: 192.0.2.2")
@@ -107,7 +111,7 @@ async def test_a_server_that_hangs_times_out(server: DnsServer) -> None:
     with server.frozen():
         for transport in ("udp", "tcp"):
             result = await probe(server, WWW, transport=transport, timeout="100ms")
-            assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+            assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
 
 
 async def test_a_thousand_probes_at_once_all_come_back(server: DnsServer) -> None:
@@ -176,7 +180,7 @@ async def test_datagrams_that_are_no_answer_to_us_are_not_heard() -> None:
 
 async def test_with_lies_alone_the_deadline_comes() -> None:
     result = await told(lambda question: [wrong_id(question), another(question), question])
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
 
 
 async def test_what_comes_from_elsewhere_is_not_heard() -> None:
@@ -191,7 +195,7 @@ async def test_what_comes_from_elsewhere_is_not_heard() -> None:
 @pytest.mark.parametrize("cut", [2, 11, 13, 40])
 async def test_an_answer_that_is_broken_off_is_invalid(cut: int) -> None:
     result = await told(lambda question: [answer(question, "192.0.2.1")[:cut]])
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
 
 
 async def test_a_server_that_does_not_understand_the_question_says_its_code() -> None:
@@ -238,17 +242,17 @@ async def test_a_port_that_nobody_listens_at_is_refused() -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     result = await prober("dns", WWW, port=port).probe(Endpoint("region-1", "127.0.0.1"))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 async def test_a_cut_answer_of_a_server_without_tcp_fails() -> None:
     result = await told(lambda question: [answer(question, flags=dns.flags.TC)])
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 async def test_an_answer_that_is_cut_within_a_record_is_asked_for_over_tcp_too() -> None:
     result = await told(lambda question: [answer(question, "192.0.2.1", flags=dns.flags.TC)[:-3]])
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 async def test_a_probe_that_is_abandoned_leaves_nothing_behind() -> None:
@@ -284,7 +288,7 @@ async def test_a_server_that_does_not_know_edns_is_asked_again_without_it(
         at = Endpoint("region-1", "127.0.0.1", port)
         result = await prober("dns", WWW, transport=transport, expect=["192.0.2.1"], timeout="5s").probe(at)
         wrong = await prober("dns", WWW, transport=transport, expect=["192.0.2.9"], timeout="5s").probe(at)
-    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK), result.detail
+    assert (result.outcome, result.reason) == (ProbeOutcome.PASS, ProbeReason.OK), result.detail
     assert wrong.reason is ProbeReason.ANSWER_MISMATCH
 
 

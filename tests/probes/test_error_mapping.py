@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.findings import Phase, excerpt, printable
 from failoverd.probes.transport import error_mapping
 from failoverd.probes.transport.error_mapping import explain, timed_out
@@ -69,9 +69,9 @@ def test_what_nobody_thought_of_is_ours() -> None:
 
 
 def test_every_reason_has_an_outcome_and_only_the_prober_s_own_troubles_blind() -> None:
-    by_outcome = {outcome: {it for it in ProbeReason if it.outcome is outcome} for outcome in Outcome}
-    assert by_outcome[Outcome.PASS] == {ProbeReason.OK}
-    assert by_outcome[Outcome.DEGRADED] == {
+    by_outcome = {outcome: {it for it in ProbeReason if it.outcome is outcome} for outcome in ProbeOutcome}
+    assert by_outcome[ProbeOutcome.PASS] == {ProbeReason.OK}
+    assert by_outcome[ProbeOutcome.DEGRADED] == {
         ProbeReason.OVERLOADED,
         ProbeReason.SLOW,
         ProbeReason.CERTIFICATE_EXPIRING,
@@ -80,7 +80,7 @@ def test_every_reason_has_an_outcome_and_only_the_prober_s_own_troubles_blind() 
         ProbeReason.FIRST_TOKEN_SLOW,
         ProbeReason.THROUGHPUT_LOW,
     }
-    assert by_outcome[Outcome.BLIND] == {
+    assert by_outcome[ProbeOutcome.BLIND] == {
         ProbeReason.NO_ROUTE,
         ProbeReason.NO_DESCRIPTORS,
         ProbeReason.RESOLVER_FAILED,

@@ -13,7 +13,7 @@ from support.alarms import until
 from support.plugins import ENDPOINT, children, outcome, script
 from support.probers import prober
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.exec_check.exec_prober import ExecSettings
 from failoverd.probes.exec_check.plugin_process import MOST_OUTPUT
@@ -28,20 +28,22 @@ pytestmark = pytest.mark.usefixtures("nothing_runs_on")
 @pytest.mark.parametrize(
     ("text", "expected", "reason", "detail"),
     [
-        ("echo 'OK - fine'", Outcome.PASS, ProbeReason.OK, "OK - fine"),
-        ("echo 'HTTP WARNING'; exit 1", Outcome.DEGRADED, ProbeReason.PLUGIN_WARNING, "HTTP WARNING"),
-        ("echo 'down | a=1'; echo more; exit 2", Outcome.FAIL, ProbeReason.PLUGIN_CRITICAL, "down"),
-        ("echo 'no idea'; exit 3", Outcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "no idea"),
-        ("exit 4", Outcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "exit code 4 means nothing"),
-        ("echo text; exit 255", Outcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "exit code 255 means nothing: text"),
-        ("kill -SEGV $$", Outcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "it was ended by SIGSEGV"),
-        ("kill -40 $$", Outcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "it was ended by signal 40"),
-        ("exit 0", Outcome.PASS, ProbeReason.OK, "exit code 0, and not a word"),
-        ("echo oops >&2; exit 2", Outcome.FAIL, ProbeReason.PLUGIN_CRITICAL, "oops"),
-        (r"printf '\033[31m\377\n'", Outcome.PASS, ProbeReason.OK, r"\x1b[31m\xff"),
+        ("echo 'OK - fine'", ProbeOutcome.PASS, ProbeReason.OK, "OK - fine"),
+        ("echo 'HTTP WARNING'; exit 1", ProbeOutcome.DEGRADED, ProbeReason.PLUGIN_WARNING, "HTTP WARNING"),
+        ("echo 'down | a=1'; echo more; exit 2", ProbeOutcome.FAIL, ProbeReason.PLUGIN_CRITICAL, "down"),
+        ("echo 'no idea'; exit 3", ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "no idea"),
+        ("exit 4", ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "exit code 4 means nothing"),
+        ("echo text; exit 255", ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "exit code 255 means nothing: text"),
+        ("kill -SEGV $$", ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "it was ended by SIGSEGV"),
+        ("kill -40 $$", ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNKNOWN, "it was ended by signal 40"),
+        ("exit 0", ProbeOutcome.PASS, ProbeReason.OK, "exit code 0, and not a word"),
+        ("echo oops >&2; exit 2", ProbeOutcome.FAIL, ProbeReason.PLUGIN_CRITICAL, "oops"),
+        (r"printf '\033[31m\377\n'", ProbeOutcome.PASS, ProbeReason.OK, r"\x1b[31m\xff"),
     ],
 )
-async def test_the_exit_code_is_the_verdict(text: str, expected: Outcome, reason: ProbeReason, detail: str) -> None:
+async def test_the_exit_code_is_the_verdict(
+    text: str, expected: ProbeOutcome, reason: ProbeReason, detail: str
+) -> None:
     result = await outcome(text)
     assert (result.outcome, result.reason, result.detail) == (expected, reason, detail)
 
@@ -80,7 +82,7 @@ async def test_a_plugin_hears_nothing_of_the_daemon(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("path", ["/nonexistent", "/etc/passwd", "/etc", "/proc/self/environ"])
 async def test_a_plugin_that_cannot_be_started_is_blind(path: str) -> None:
     result = await prober("exec", [path]).probe(ENDPOINT)
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
     assert result.detail.startswith("it cannot be started: ")
 
 
@@ -108,7 +110,7 @@ async def test_without_descriptors_it_is_blind(left: int) -> None:
     await outcome("exit 0")
     with no_descriptor_left(left):
         result = await outcome("exit 0")
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.NO_DESCRIPTORS)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.NO_DESCRIPTORS)
 
 
 # -- plugins that do not end, and worse --------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ async def test_without_descriptors_it_is_blind(left: int) -> None:
 )
 async def test_a_plugin_that_does_not_end_is_killed_with_all_its_children(text: str) -> None:
     result = await outcome(text, timeout="1s")
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.PLUGIN_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.PLUGIN_TIMEOUT)
     assert result.detail == "it did not end within 1s and was killed"
     assert result.timings.total < 5.0
 
@@ -188,7 +190,7 @@ async def all_slots_taken(plugins: Path) -> AsyncIterator[Path]:
     await until(plugin_slots()._free.locked)
     yield done
     done.touch()
-    assert {each.outcome for each in await asyncio.gather(*busy)} == {Outcome.PASS}
+    assert {each.outcome for each in await asyncio.gather(*busy)} == {ProbeOutcome.PASS}
 
 
 async def test_a_plugin_that_got_its_slot_late_is_not_blamed_for_the_time_it_waited(plugins: Path) -> None:
@@ -196,13 +198,13 @@ async def test_a_plugin_that_got_its_slot_late_is_not_blamed_for_the_time_it_wai
         late = asyncio.create_task(outcome("sleep 60", timeout="2s"))
         asyncio.get_running_loop().call_later(1.0, done.touch)
         found = await late
-    assert (found.outcome, found.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+    assert (found.outcome, found.reason) == (ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
 
 
 async def test_plugins_that_wait_too_long_for_a_slot_are_blind(plugins: Path) -> None:
     async with all_slots_taken(plugins):
         late = await asyncio.gather(*(outcome("exit 0", timeout="500ms") for _ in range(3)))
-    assert {(each.outcome, each.reason) for each in late} == {(Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)}
+    assert {(each.outcome, each.reason) for each in late} == {(ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)}
     assert late[-1].detail == f"{MOST_AT_ONCE} plugins are running already"
     assert (await outcome("exit 0")).reason is ProbeReason.OK
 

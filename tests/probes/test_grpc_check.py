@@ -46,7 +46,7 @@ from support.targets import (
 )
 from support.tls_servers import NAME, chain, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.findings import Finding
 from failoverd.probes.grpc_check.grpc_prober import GrpcSettings
@@ -118,15 +118,15 @@ async def probe(server: Server, service: str, **asked: object) -> ProbeResult:
 @pytest.mark.parametrize(
     ("service", "outcome", "reason"),
     [
-        ("", Outcome.PASS, ProbeReason.OK),
-        (SERVICE, Outcome.PASS, ProbeReason.OK),
-        ("drained", Outcome.FAIL, ProbeReason.NOT_SERVING),
-        ("starting", Outcome.FAIL, ProbeReason.NOT_SERVING),
-        ("nobody.knows.It", Outcome.FAIL, ProbeReason.SERVICE_UNKNOWN),
+        ("", ProbeOutcome.PASS, ProbeReason.OK),
+        (SERVICE, ProbeOutcome.PASS, ProbeReason.OK),
+        ("drained", ProbeOutcome.FAIL, ProbeReason.NOT_SERVING),
+        ("starting", ProbeOutcome.FAIL, ProbeReason.NOT_SERVING),
+        ("nobody.knows.It", ProbeOutcome.FAIL, ProbeReason.SERVICE_UNKNOWN),
     ],
 )
 async def test_what_a_server_says_of_its_health_counts(
-    server: Server, service: str, outcome: Outcome, reason: ProbeReason, *, watch: bool
+    server: Server, service: str, outcome: ProbeOutcome, reason: ProbeReason, *, watch: bool
 ) -> None:
     result = await probe(server, service, watch=watch)
     assert (result.outcome, result.reason) == (outcome, reason)
@@ -157,7 +157,7 @@ async def test_a_hundred_calls_at_once_all_come_back(server: Server) -> None:
 async def test_a_server_without_a_health_service_says_what_to_do(*, watch: bool) -> None:
     with running(servicer=health_pb2_grpc.HealthServicer()) as bare:
         result = await probe(bare, "", watch=watch)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.GRPC_STATUS)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.GRPC_STATUS)
     assert result.detail.startswith("the server has no health service: add grpc.health.v1.Health to it")
     assert "UNIMPLEMENTED" in result.detail
 
@@ -173,13 +173,15 @@ class Refusing(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # generat
 @pytest.mark.parametrize(
     ("code", "outcome", "reason"),
     [
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, Outcome.DEGRADED, ProbeReason.OVERLOADED),
-        (grpc.StatusCode.UNAVAILABLE, Outcome.FAIL, ProbeReason.GRPC_STATUS),
-        (grpc.StatusCode.UNAUTHENTICATED, Outcome.FAIL, ProbeReason.GRPC_STATUS),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, Outcome.FAIL, ProbeReason.GRPC_STATUS),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED),
+        (grpc.StatusCode.UNAVAILABLE, ProbeOutcome.FAIL, ProbeReason.GRPC_STATUS),
+        (grpc.StatusCode.UNAUTHENTICATED, ProbeOutcome.FAIL, ProbeReason.GRPC_STATUS),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, ProbeOutcome.FAIL, ProbeReason.GRPC_STATUS),
     ],
 )
-async def test_a_call_that_is_refused_says_how(code: grpc.StatusCode, outcome: Outcome, reason: ProbeReason) -> None:
+async def test_a_call_that_is_refused_says_how(
+    code: grpc.StatusCode, outcome: ProbeOutcome, reason: ProbeReason
+) -> None:
     with running(servicer=Refusing(code, "füll\nstop")) as refuses:
         result = await probe(refuses, "")
     assert (result.outcome, result.reason, result.detail) == (outcome, reason, f"{code.name}: füll\\nstop")
@@ -199,9 +201,9 @@ async def test_a_refused_key_is_about_the_key_and_is_not_repeated(key: Path) -> 
         assert refuses.noting.heard[-1]["authorization"] == "Bearer very-secret-token"
         key.unlink()  # noqa: ASYNC240 - a file of a few bytes
         gone = await live.probe(refuses.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_REFUSED)
     assert "secret" not in result.detail.replace("repeat a secret", "")
-    assert (gone.outcome, gone.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
+    assert (gone.outcome, gone.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
 
 
 # -- TLS ---------------------------------------------------------------------------------------------------------------
@@ -218,13 +220,13 @@ def secured(authority: trustme.CA) -> Iterator[Server]:
 async def test_over_tls_the_server_proves_itself(secured: Server, ca_file: str) -> None:
     for watch in (False, True):
         result = await probe(secured, SERVICE, tls=True, host=NAME, ca_file=ca_file, watch=watch)
-        assert (result.outcome, result.detail) == (Outcome.PASS, "SERVING")
+        assert (result.outcome, result.detail) == (ProbeOutcome.PASS, "SERVING")
         assert result.timings.tls is not None
 
 
 async def test_a_certificate_for_another_name_fails(secured: Server, ca_file: str) -> None:
     result = await probe(secured, SERVICE, tls=True, host="other.example.test", ca_file=ca_file)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_CERTIFICATE)
 
 
 async def test_a_server_that_asks_for_a_certificate_gets_ours(
@@ -240,12 +242,12 @@ async def test_a_server_that_asks_for_a_certificate_gets_ours(
     shown = {"certificate_file": str(both), "key_file": str(both)}
     with running(demands) as started:
         assert (await probe(started, "", **trusted, client_certificate=shown)).reason is ProbeReason.OK
-        assert (await probe(started, "", **trusted)).outcome is Outcome.FAIL
+        assert (await probe(started, "", **trusted)).outcome is ProbeOutcome.FAIL
 
 
-@pytest.mark.parametrize(("days", "outcome"), [(2, Outcome.DEGRADED), (300, Outcome.PASS)])
+@pytest.mark.parametrize(("days", "outcome"), [(2, ProbeOutcome.DEGRADED), (300, ProbeOutcome.PASS)])
 async def test_an_intermediate_certificate_that_expires_soon_is_noticed(
-    days: int, outcome: Outcome, tmp_path: Path
+    days: int, outcome: ProbeOutcome, tmp_path: Path
 ) -> None:
     shown = chain(intermediate=timedelta(days=days))
     (tmp_path / "root.pem").write_bytes(shown.root)

@@ -7,7 +7,7 @@ from support.exchanges import heard, in_pieces
 from support.probers import prober
 from support.targets import Connection, response, serve
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.http1.http1_exchange import MAX_BODY, Http1Exchange
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.body_expectations import BodyExpectations, parse_expectations
@@ -45,7 +45,7 @@ fragments = st.sampled_from(
 nearly_http = st.lists(st.one_of(fragments, st.binary(max_size=8)), max_size=12).map(b"".join)
 
 
-async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[Outcome, ProbeReason]:
+async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[ProbeOutcome, ProbeReason]:
     async def behave(connection: Connection) -> None:
         await connection.request()
         await connection.send(sent[:cut], sent[cut:])
@@ -61,7 +61,7 @@ async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[Outcome
 @given(sent=st.binary(max_size=200), cut=st.integers(0, 200))
 async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, cut: int) -> None:
     outcome, reason = await outcome_of(sent, cut)
-    assert outcome is Outcome.FAIL
+    assert outcome is ProbeOutcome.FAIL
     assert reason in {ProbeReason.RESPONSE_INVALID, ProbeReason.RESPONSE_CLOSED}
 
 
@@ -69,8 +69,8 @@ async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, c
 @given(sent=nearly_http, cut=st.integers(0, 60))
 async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: int) -> None:
     outcome, _ = await outcome_of(sent, cut, contains="hello")
-    assert outcome is not Outcome.BLIND
-    if outcome is Outcome.PASS:
+    assert outcome is not ProbeOutcome.BLIND
+    if outcome is ProbeOutcome.PASS:
         assert sent.startswith(b"HTTP/1.")
         assert b"hello" in sent
 
@@ -79,8 +79,8 @@ async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: 
 @given(status=st.integers(200, 599), listed=st.frozensets(st.integers(200, 599), min_size=1, max_size=5))
 async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: frozenset[int]) -> None:
     outcome, _ = await outcome_of(response(f"{status} Whatever"), 9, status=sorted(listed))
-    expected = Outcome.DEGRADED if status == 429 else Outcome.FAIL
-    assert outcome is (Outcome.PASS if status in listed else expected)
+    expected = ProbeOutcome.DEGRADED if status == 429 else ProbeOutcome.FAIL
+    assert outcome is (ProbeOutcome.PASS if status in listed else expected)
 
 
 @given(

@@ -24,7 +24,7 @@ from support.targets import (
 )
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.transport import stream_transport
 
 SHORT = "300ms"
@@ -141,7 +141,7 @@ async def reasoned(behave: Behaviour, wanted: ProbeReason, **settings: object) -
         result = await prober("http", "/", timeout=timeout, **settings).probe(target.endpoint)
         took = perf_counter() - began
     assert took < 2.0
-    assert result.outcome is Outcome.FAIL
+    assert result.outcome is ProbeOutcome.FAIL
     assert result.detail.isprintable()
     assert 0 < len(result.detail) <= 200
     assert target.connections == 1
@@ -204,7 +204,7 @@ async def test_a_handshake_without_end_is_no_handshake(counted: type[Counting], 
     async with serve(behave) as target:
         live = prober("https", "/", host=NAME, ca_file=ca_file, timeout="2s")
         result = await live.probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert counted.read < MOST_READ
 
 
@@ -217,7 +217,7 @@ async def test_a_reset_in_the_handshake(bytes_before: int, ca_file: str) -> None
 
     async with serve(behave) as target:
         result = await prober("https", "/", host=NAME, ca_file=ca_file).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
 
 
 async def test_misbehaviour_inside_tls_is_bounded_as_well(
@@ -234,5 +234,5 @@ async def test_misbehaviour_inside_tls_is_bounded_as_well(
         async with serve(behave, tls=context) as target:
             live = prober("https", "/", host=NAME, ca_file=ca_file, contains="serving", timeout="500ms")
             result = await live.probe(target.endpoint)
-        assert (result.outcome, result.reason) == (Outcome.FAIL, reason)
+        assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, reason)
         assert counted.read < MOST_READ

@@ -27,14 +27,14 @@ from support.targets import (
 )
 
 from failoverd import __version__
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint
 from failoverd.ports import Cancel, Tripping
 
 SHORT = "150ms"
 
 
-async def judged(behave: Behaviour, **settings: object) -> tuple[Outcome, ProbeReason]:
+async def judged(behave: Behaviour, **settings: object) -> tuple[ProbeOutcome, ProbeReason]:
     async with serve(behave) as target:
         result = await prober("http", "/health", **settings).probe(target.endpoint)
     return result.outcome, result.reason
@@ -46,13 +46,13 @@ async def judged(behave: Behaviour, **settings: object) -> tuple[Outcome, ProbeR
 async def test_a_200_passes_and_says_so() -> None:
     async with serve(answers(OK)) as target:
         result = await prober("http", "/health").probe(target.endpoint)
-    assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "200 OK")
+    assert (result.outcome, result.reason, result.detail) == (ProbeOutcome.PASS, ProbeReason.OK, "200 OK")
     assert (result.endpoint, result.check) == (target.endpoint, "live")
 
 
 async def test_the_verdict_is_out_at_the_headers_while_the_body_is_still_missing() -> None:
     promised = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-    assert await judged(answers_and_holds(promised)) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(answers_and_holds(promised)) == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_the_phases_are_timed_and_the_result_is_dated_at_its_end() -> None:
@@ -72,16 +72,16 @@ async def test_the_phases_are_timed_and_the_result_is_dated_at_its_end() -> None
     ("status", "sent"), [(204, "204 No Content"), ("200-299", "206 Partial Content"), ([200, "300-308"], "302 Found")]
 )
 async def test_other_statuses_pass_when_the_check_lists_them(status: object, sent: str) -> None:
-    assert await judged(answers(response(sent)), status=status) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(answers(response(sent)), status=status) == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_a_few_interim_responses_before_the_answer_are_passed_over() -> None:
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n" * 10
-    assert await judged(answers(interim, OK)) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(answers(interim, OK)) == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_a_status_line_that_arrives_in_pieces_is_put_together() -> None:
-    assert await judged(trickles(OK[:-3], pause=0.0)) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(trickles(OK[:-3], pause=0.0)) == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_an_ipv6_endpoint_is_reached() -> None:
@@ -200,35 +200,35 @@ def wired(live: AwaitedProber, endpoint: Endpoint) -> Cancel | None:
 async def test_another_status_fails_with_the_words_of_the_server() -> None:
     async with serve(answers(response("503 Service Unavailable"))) as target:
         result = await prober("http", "/health").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
     assert result.detail == "503 Service Unavailable"
 
 
 async def test_a_redirect_is_not_followed_and_the_detail_says_where_it_points() -> None:
     async with serve(answers(response("302 Found", b"", "Location: http://127.0.0.1:1/other"))) as target:
         result = await prober("http", "/health").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
     assert result.detail == "302 Found to 'http://127.0.0.1:1/other'; redirects are not followed"
     assert target.connections == 1
 
 
 async def test_a_429_is_alive_and_full() -> None:
     sent = answers(response("429 Too Many Requests"))
-    assert await judged(sent) == (Outcome.DEGRADED, ProbeReason.OVERLOADED)
+    assert await judged(sent) == (ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED)
 
 
 async def test_a_429_passes_when_the_check_lists_it() -> None:
     sent = answers(response("429 Too Many Requests"))
-    assert await judged(sent, status=[200, 429]) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(sent, status=[200, 429]) == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_a_right_answer_that_comes_late_is_degraded() -> None:
-    assert await judged(answers(OK), slow="0.001ms") == (Outcome.DEGRADED, ProbeReason.SLOW)
+    assert await judged(answers(OK), slow="0.001ms") == (ProbeOutcome.DEGRADED, ProbeReason.SLOW)
 
 
 async def test_a_wrong_answer_that_comes_late_is_wrong() -> None:
     sent = answers(response("500 Oops"))
-    assert await judged(sent, slow="0.001ms") == (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+    assert await judged(sent, slow="0.001ms") == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
 
 
 # -- the body ----------------------------------------------------------------------------------------------------------
@@ -245,19 +245,19 @@ async def test_a_wrong_answer_that_comes_late_is_wrong() -> None:
     ids=["content-length", "split over chunks", "until close", "byte by byte"],
 )
 async def test_a_text_in_the_body_is_found_however_the_body_is_cut(sent: Behaviour) -> None:
-    assert await judged(sent, contains='"status": "serving"') == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(sent, contains='"status": "serving"') == (ProbeOutcome.PASS, ProbeReason.OK)
 
 
 async def test_a_text_that_is_found_is_not_enough_when_the_rest_never_comes() -> None:
     sent = answers_and_holds(chunked(b'{"status": "serving"}')[:-5])
-    failed = (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    failed = (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
     assert await judged(sent, contains='"status": "serving"', timeout="300ms") == failed
 
 
 async def test_a_body_without_the_text_fails_and_shows_its_beginning() -> None:
     async with serve(answers(response("200 OK", b"\x1b[2Jmaintenance\r\n" + b"x" * 500))) as target:
         result = await prober("http", "/", contains="serving").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.BODY_MISMATCH)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.BODY_MISMATCH)
     assert result.detail.startswith(
         'the body (517 bytes) does not contain "serving"; it begins with "\\x1b[2Jmaintenance\\r\\nxxx'
     )
@@ -265,7 +265,7 @@ async def test_a_body_without_the_text_fails_and_shows_its_beginning() -> None:
 
 
 async def test_an_empty_body_contains_nothing() -> None:
-    assert await judged(answers(response("200 OK")), contains="x") == (Outcome.FAIL, ProbeReason.BODY_MISMATCH)
+    assert await judged(answers(response("200 OK")), contains="x") == (ProbeOutcome.FAIL, ProbeReason.BODY_MISMATCH)
 
 
 async def test_a_body_without_end_is_read_no_further_than_256_kib() -> None:
@@ -284,13 +284,13 @@ async def test_the_text_counts_only_within_the_first_256_kib(before: int, reason
 
 async def test_the_text_is_looked_for_only_behind_the_right_status() -> None:
     sent = answers(response("500 Oops", b"serving"))
-    assert await judged(sent, contains="serving") == (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+    assert await judged(sent, contains="serving") == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
 
 
 async def test_a_body_that_contains_what_it_should_not_fails() -> None:
     async with serve(answers(response("200 OK", b"all is well, but: DEGRADED"))) as target:
         result = await prober("http", "/", contains="well", not_contains="DEGRADED").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.BODY_MISMATCH)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.BODY_MISMATCH)
     assert result.detail == 'the body contains "DEGRADED"'
 
 
@@ -307,8 +307,8 @@ async def test_a_json_body_is_judged_by_its_values() -> None:
 
 async def test_a_body_that_matches_a_pattern_passes() -> None:
     sent = answers(response("200 OK", b"uptime 1234s\n"))
-    assert await judged(sent, matches=r"uptime \d+s") == (Outcome.PASS, ProbeReason.OK)
-    assert await judged(sent, matches=r"^up$") == (Outcome.FAIL, ProbeReason.BODY_MISMATCH)
+    assert await judged(sent, matches=r"uptime \d+s") == (ProbeOutcome.PASS, ProbeReason.OK)
+    assert await judged(sent, matches=r"^up$") == (ProbeOutcome.FAIL, ProbeReason.BODY_MISMATCH)
 
 
 async def test_a_body_that_takes_long_to_judge_is_judged_in_a_thread_and_nobody_waits() -> None:
@@ -335,15 +335,15 @@ async def test_an_answer_that_there_was_no_time_to_judge_is_not_held_against_the
 
     monkeypatch.setattr(asyncio, "to_thread", busy)
     sent = answers(response("200 OK", b"x" * 200_000))
-    assert await judged(sent, matches="[ab]{100}", timeout="300ms") == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
+    assert await judged(sent, matches="[ab]{100}", timeout="300ms") == (ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR)
 
 
 async def test_a_compressed_body_is_never_unpacked_and_only_matters_to_who_looks_into_it() -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
     sent = answers(response("200 OK", bomb, "Content-Encoding: gzip"))
-    assert await judged(sent) == (Outcome.PASS, ProbeReason.OK)
+    assert await judged(sent) == (ProbeOutcome.PASS, ProbeReason.OK)
     for wanted in ({"contains": "x"}, {"matches": "x"}, {"json_path": {"$.a": 1}}, {"not_contains": "x"}):
-        assert await judged(sent, **wanted) == (Outcome.FAIL, ProbeReason.RESPONSE_ENCODED)
+        assert await judged(sent, **wanted) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_ENCODED)
 
 
 # -- no answer ---------------------------------------------------------------------------------------------------------
@@ -352,14 +352,14 @@ async def test_a_compressed_body_is_never_unpacked_and_only_matters_to_who_looks
 async def test_a_port_on_which_nobody_listens_refuses() -> None:
     with refusing() as target:
         result = await prober("http", "/").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
     assert result.detail == "Connection refused"
 
 
 async def test_an_unanswered_connection_request_ends_at_the_deadline() -> None:
     with not_accepting() as target:
         result = await prober("http", "/", timeout=SHORT).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
     assert result.detail == "no answer to the connection request after 0.15s"
     assert 0.14 < result.timings.total < 1.0
     assert result.timings.connect is None
@@ -368,7 +368,7 @@ async def test_an_unanswered_connection_request_ends_at_the_deadline() -> None:
 async def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
     async with serve(silent) as target:
         result = await prober("http", "/", timeout=SHORT).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
     assert result.detail == "not a byte of an answer after 0.15s"
     assert result.timings.connect is not None
     assert result.timings.first_byte is None
@@ -378,28 +378,28 @@ async def test_a_server_that_never_answers_ends_at_the_deadline() -> None:
 async def test_a_trickle_of_bytes_does_not_stretch_the_deadline() -> None:
     async with serve(trickles(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"o" * 10_000)) as target:
         result = await prober("http", "/", timeout=SHORT).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
     assert result.detail == "the answer began and is not finished after 0.15s"
     assert result.timings.total < 1.0
 
 
 async def test_a_body_that_stops_coming_ends_at_the_deadline() -> None:
     sent = answers_and_holds(chunked(b"almost")[:-5])
-    assert await judged(sent, contains="serving", timeout=SHORT) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert await judged(sent, contains="serving", timeout=SHORT) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
 
 
 async def test_a_reset_instead_of_an_answer() -> None:
-    assert await judged(resets) == (Outcome.FAIL, ProbeReason.CONNECT_RESET)
+    assert await judged(resets) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_RESET)
 
 
 async def test_a_reset_after_the_request() -> None:
-    assert await judged(resets_after()) == (Outcome.FAIL, ProbeReason.CONNECT_RESET)
+    assert await judged(resets_after()) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_RESET)
 
 
 async def test_a_close_instead_of_an_answer() -> None:
     async with serve(closes) as target:
         result = await prober("http", "/").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_CLOSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_CLOSED)
     assert result.detail == "the connection was closed without an answer"
 
 
@@ -415,13 +415,13 @@ async def test_a_close_instead_of_an_answer() -> None:
 async def test_a_close_in_the_midst_of_an_answer(sent: bytes) -> None:
     async with serve(answers(sent)) as target:
         result = await prober("http", "/", contains="serving").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_CLOSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_CLOSED)
     assert result.detail == "the connection was closed in the midst of the answer"
 
 
 async def test_a_reset_in_the_midst_of_an_answer() -> None:
     sent = resets_after(b"HTTP/1.1 200 OK\r\n")
-    assert await judged(sent) == (Outcome.FAIL, ProbeReason.RESPONSE_CLOSED)
+    assert await judged(sent) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_CLOSED)
 
 
 # -- not HTTP ----------------------------------------------------------------------------------------------------------
@@ -440,7 +440,7 @@ async def test_a_reset_in_the_midst_of_an_answer() -> None:
 async def test_what_is_not_http_is_called_so_at_once(sent: bytes, words: str) -> None:
     async with serve(answers_and_holds(sent)) as target:
         result = await prober("http", "/").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
     assert re.match(words, result.detail), result.detail
 
 
@@ -451,23 +451,23 @@ async def test_a_switch_to_another_protocol_that_nobody_asked_for_is_a_wrong_sta
 
 
 async def test_a_server_that_talks_first_is_not_http() -> None:
-    assert await judged(greets(b"220 mail.example.com ESMTP\r\n")) == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert await judged(greets(b"220 mail.example.com ESMTP\r\n")) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
 
 
 async def test_a_chunk_that_is_none_is_not_http() -> None:
     sent = answers_and_holds(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nserving")
-    assert await judged(sent, contains="serving") == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert await judged(sent, contains="serving") == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
 
 
 async def test_interim_responses_without_end_are_not_http() -> None:
     interim = floods(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert await judged(interim) == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert await judged(interim) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
 
 
 @pytest.mark.parametrize("forever", [b"X-More: and more\r\n", b"a" * 1_000], ids=["many headers", "one long header"])
 async def test_headers_without_end_are_too_large(forever: bytes) -> None:
     sent = floods(b"HTTP/1.1 200 OK\r\nX: ", forever)
-    assert await judged(sent) == (Outcome.FAIL, ProbeReason.RESPONSE_TOO_LARGE)
+    assert await judged(sent) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TOO_LARGE)
 
 
 async def test_what_a_server_says_cannot_reach_the_terminal_nor_fill_the_log() -> None:

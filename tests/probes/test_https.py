@@ -14,7 +14,7 @@ from support.probers import AwaitedProber, prober
 from support.targets import OK, Behaviour, Connection, answers, closes, greets, resets, response, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.ports import Clock
 
@@ -43,7 +43,7 @@ async def test_a_certified_answer_passes_and_the_handshake_is_timed(
     https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, NAME))
-    assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "200 OK")
+    assert (result.outcome, result.reason, result.detail) == (ProbeOutcome.PASS, ProbeReason.OK, "200 OK")
     timings = result.timings
     assert timings.connect is not None
     assert timings.tls is not None
@@ -100,7 +100,7 @@ async def test_the_system_s_authorities_are_trusted_when_the_check_names_none(
 async def test_an_expired_certificate_fails(https: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     result = await probed(https(), answers(OK), tls_server(authority, NAME, until=yesterday))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "certificate has expired"
 
 
@@ -119,13 +119,13 @@ async def test_a_certificate_that_its_owner_signed_fails(https: Callable[..., Aw
 
 async def test_a_certificate_for_another_name_fails(https: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
     result = await probed(https(), answers(OK), tls_server(authority, "other.example.test"))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert NAME in result.detail
 
 
 async def test_a_certificate_of_an_unknown_authority_fails(https: Callable[..., AwaitedProber]) -> None:
     result = await probed(https(), answers(OK), tls_server(trustme.CA(), NAME))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_CERTIFICATE)
     assert result.detail == "unable to get local issuer certificate"
 
 
@@ -154,7 +154,7 @@ async def test_a_certificate_that_expires_too_soon_is_degraded(
     for settings in ({}, {"json_path": {"$.a": 1}}):
         live = https(clock=time.time, certificate_expires_within="7d", **settings)
         result = await probed(live, answers(response("200 OK", b'{"a": 1}')), soon)
-        assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
+        assert (result.outcome, result.reason) == (ProbeOutcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
         assert "but the certificate expires in 3 days" in result.detail
     live = https(clock=time.time, certificate_expires_within="2d")
     assert (await probed(live, answers(OK), soon)).reason is ProbeReason.OK
@@ -168,7 +168,7 @@ async def test_a_certificate_that_expires_too_soon_on_the_way_is_noticed_where_t
         away = answers(response("302 Found", b"", f"Location: https://localhost:{second.port}/"))
         live = https(clock=time.time, redirects=1, certificate_expires_within="7d")
         result = await probed(live, away, soon)
-    assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
+    assert (result.outcome, result.reason) == (ProbeOutcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
     assert dict(result.measures)["certificate_days"] <= 3
 
 
@@ -233,7 +233,7 @@ async def test_a_certificate_of_ours_that_is_gone_blinds_the_check_until_it_is_b
     async with serve(answers(OK), tls=asking_server(authority, authority)) as target:
         (ours.folder / gone).unlink()
         result = await live.probe(target.endpoint)
-        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
+        assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
         assert "No such file or directory" in result.detail or len(result.detail) == 200
         ours.renew(authority)
         assert (await live.probe(target.endpoint)).reason is ProbeReason.OK
@@ -286,14 +286,14 @@ async def test_sessions_are_taken_up_again_when_the_check_says_so(
 async def test_a_port_that_speaks_plain_http_is_no_tls(https: Callable[..., AwaitedProber]) -> None:
     async with serve(greets(response("400 Bad Request"))) as target:
         result = await https().probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail == "wrong version number: the port may not speak TLS"
 
 
 async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Callable[..., AwaitedProber]) -> None:
     async with serve(silent) as target:
         result = await https(timeout="150ms").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_TIMEOUT)
     assert result.detail == "the TLS handshake is not finished after 0.15s"
     assert result.timings.connect is not None
     assert result.timings.tls is None
@@ -303,7 +303,7 @@ async def test_a_handshake_that_nobody_answers_ends_at_the_deadline(https: Calla
 async def test_a_connection_that_is_reset_during_the_handshake(https: Callable[..., AwaitedProber]) -> None:
     async with serve(resets) as target:
         result = await https().probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail.endswith("during the handshake")
 
 
@@ -313,7 +313,7 @@ async def test_a_connection_that_is_closed_during_the_handshake(https: Callable[
 
     async with serve(hangs_up) as target:
         result = await https().probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert result.detail.endswith("during the handshake")
 
 
@@ -327,7 +327,7 @@ async def test_a_server_that_wants_a_certificate_of_ours_is_no_pass(
         served = asyncio.create_task(asyncio.to_thread(refuse_one_handshake, listener, context))
         result = await https().probe(Endpoint("region-1", *listener.getsockname()))
         await served
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert "certificate required" in result.detail
 
 

@@ -13,7 +13,7 @@ from support.probers import AwaitedProber, PaperLedger, prober
 from support.targets import refusing, response
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 from failoverd.probes.inference_check.inference_settings import most_tokens
 
@@ -75,7 +75,7 @@ async def test_a_pass_tells_what_every_rung_said_and_how_fast() -> None:
     async with inference_api() as api:
         result = await ladder.probe(api)
         again = await ladder.probe(api, after=10.0)
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is ProbeOutcome.PASS
     assert result.detail.startswith(f"200 OK; {MODEL} is listed; first token after ")
     assert set(dict(result.measures)) == {"time_to_first_token", "completion_left_out"}
     assert dict(again.measures) == {"completion_left_out": 0.0}
@@ -104,13 +104,13 @@ async def test_speed_is_measured_over_several_tokens() -> None:
 @pytest.mark.parametrize(
     ("status", "reason", "outcome"),
     [
-        ("503 Service Unavailable", ProbeReason.STATUS_UNEXPECTED, Outcome.FAIL),
-        ("500 Internal Server Error", ProbeReason.STATUS_UNEXPECTED, Outcome.FAIL),
-        ("429 Too Many Requests", ProbeReason.OVERLOADED, Outcome.DEGRADED),
-        ("403 Forbidden", ProbeReason.CREDENTIAL_REFUSED, Outcome.BLIND),
+        ("503 Service Unavailable", ProbeReason.STATUS_UNEXPECTED, ProbeOutcome.FAIL),
+        ("500 Internal Server Error", ProbeReason.STATUS_UNEXPECTED, ProbeOutcome.FAIL),
+        ("429 Too Many Requests", ProbeReason.OVERLOADED, ProbeOutcome.DEGRADED),
+        ("403 Forbidden", ProbeReason.CREDENTIAL_REFUSED, ProbeOutcome.BLIND),
     ],
 )
-async def test_what_a_status_means(status: str, reason: ProbeReason, outcome: Outcome) -> None:
+async def test_what_a_status_means(status: str, reason: ProbeReason, outcome: ProbeOutcome) -> None:
     async with inference_api(live=(response(status),)) as api:
         result = await Ladder().probe(api)
     assert (result.reason, result.outcome) == (reason, outcome)
@@ -131,7 +131,7 @@ async def test_a_port_that_nobody_listens_at_fails() -> None:
 async def test_a_right_answer_that_comes_late_is_slow() -> None:
     async with inference_api() as api:
         result = await Ladder(slow="0.001ms").probe(api)
-    assert (result.reason, result.outcome) == (ProbeReason.SLOW, Outcome.DEGRADED)
+    assert (result.reason, result.outcome) == (ProbeReason.SLOW, ProbeOutcome.DEGRADED)
 
 
 # -- the models rung ---------------------------------------------------------------------------------------------------
@@ -186,34 +186,36 @@ async def test_the_revision_is_that_of_the_policy(
 @pytest.mark.parametrize(
     ("completion", "reason", "outcome"),
     [
-        ((response("503 Service Unavailable"),), ProbeReason.STATUS_UNEXPECTED, Outcome.FAIL),
-        ((response("429 Too Many Requests"),), ProbeReason.OVERLOADED, Outcome.DEGRADED),
-        ((response("401 Unauthorized"),), ProbeReason.CREDENTIAL_REFUSED, Outcome.BLIND),
-        ((response("200 OK", b"{}", "Content-Type: application/json"),), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        ((response("200 OK", b"x"),), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(delta("pong")), ProbeReason.STREAM_INVALID, Outcome.FAIL),  # no [DONE]
-        (streamed(DONE), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(delta(""), DONE), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(b"data: {broken\n\n"), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(b"data: 7\n\n"), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(data(b"[" * 50_000)), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(data({"choices": 1})), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(data({"choices": [1]})), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(data({"choices": [{"delta": None}]})), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(b"<html>\n"), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(b"data: " + b"x" * 70_000), ProbeReason.STREAM_INVALID, Outcome.FAIL),  # a line without end
-        (streamed(b"data: x\n" * 20_000), ProbeReason.STREAM_INVALID, Outcome.FAIL),  # an event without end
-        (streamed(delta("pong") * 5_000), ProbeReason.STREAM_INVALID, Outcome.FAIL),  # a stream without end
-        (streamed(data({"error": {"message": "engine died"}})), ProbeReason.STREAM_INVALID, Outcome.FAIL),
-        (streamed(data({"error": {"message": "full", "code": 429}})), ProbeReason.OVERLOADED, Outcome.DEGRADED),
-        (streamed(data({"error": "full", "error_type": "overloaded"})), ProbeReason.OVERLOADED, Outcome.DEGRADED),
-        (streamed(delta("", "length"), DONE), ProbeReason.OK, Outcome.PASS),  # the one token ends the text
-        (streamed(delta("", reasoning_content="hm"), DONE), ProbeReason.OK, Outcome.PASS),
+        ((response("503 Service Unavailable"),), ProbeReason.STATUS_UNEXPECTED, ProbeOutcome.FAIL),
+        ((response("429 Too Many Requests"),), ProbeReason.OVERLOADED, ProbeOutcome.DEGRADED),
+        ((response("401 Unauthorized"),), ProbeReason.CREDENTIAL_REFUSED, ProbeOutcome.BLIND),
+        ((response("200 OK", b"{}", "Content-Type: application/json"),), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        ((response("200 OK", b"x"),), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(delta("pong")), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),  # no [DONE]
+        (streamed(DONE), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(delta(""), DONE), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(b"data: {broken\n\n"), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(b"data: 7\n\n"), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(data(b"[" * 50_000)), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(data({"choices": 1})), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(data({"choices": [1]})), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(data({"choices": [{"delta": None}]})), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(b"<html>\n"), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(b"data: " + b"x" * 70_000), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),  # a line without end
+        (streamed(b"data: x\n" * 20_000), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),  # an event without end
+        (streamed(delta("pong") * 5_000), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),  # a stream without end
+        (streamed(data({"error": {"message": "engine died"}})), ProbeReason.STREAM_INVALID, ProbeOutcome.FAIL),
+        (streamed(data({"error": {"message": "full", "code": 429}})), ProbeReason.OVERLOADED, ProbeOutcome.DEGRADED),
+        (streamed(data({"error": "full", "error_type": "overloaded"})), ProbeReason.OVERLOADED, ProbeOutcome.DEGRADED),
+        (streamed(delta("", "length"), DONE), ProbeReason.OK, ProbeOutcome.PASS),  # the one token ends the text
+        (streamed(delta("", reasoning_content="hm"), DONE), ProbeReason.OK, ProbeOutcome.PASS),
         (streamed(b": hello\n\n", b"event: x\nid: 1\n", delta("pong").replace(b"\n", b"\r\n"), DONE),
-         ProbeReason.OK, Outcome.PASS),
+         ProbeReason.OK, ProbeOutcome.PASS),
     ],
 )  # fmt: skip
-async def test_what_a_completion_means(completion: tuple[bytes, ...], reason: ProbeReason, outcome: Outcome) -> None:
+async def test_what_a_completion_means(
+    completion: tuple[bytes, ...], reason: ProbeReason, outcome: ProbeOutcome
+) -> None:
     async with inference_api(completion=completion) as api:
         result = await completing().probe(api)
     assert (result.reason, result.outcome) == (reason, outcome)
@@ -222,7 +224,7 @@ async def test_what_a_completion_means(completion: tuple[bytes, ...], reason: Pr
 async def test_a_first_token_that_comes_late_is_degraded() -> None:
     async with inference_api() as api:
         result = await completing(slow_first_answer="0.001ms").probe(api)
-    assert (result.reason, result.outcome) == (ProbeReason.FIRST_TOKEN_SLOW, Outcome.DEGRADED)
+    assert (result.reason, result.outcome) == (ProbeReason.FIRST_TOKEN_SLOW, ProbeOutcome.DEGRADED)
     assert "time_to_first_token" in dict(result.measures)
 
 
@@ -231,7 +233,7 @@ async def test_too_few_tokens_a_second_are_degraded() -> None:
     ladder = completing(max_tokens=8, min_tokens_per_second=1_000_000)
     async with inference_api(completion=streamed(*parts), max_tokens=8) as api:
         result = await ladder.probe(api)
-    assert (result.reason, result.outcome) == (ProbeReason.THROUGHPUT_LOW, Outcome.DEGRADED)
+    assert (result.reason, result.outcome) == (ProbeReason.THROUGHPUT_LOW, ProbeOutcome.DEGRADED)
 
 
 async def test_a_stream_that_stops_in_the_middle_fails_at_the_deadline() -> None:
@@ -252,7 +254,7 @@ async def test_a_failure_is_asked_for_again_until_it_is_sure_and_then_ever_more_
     async with inference_api(completion=(response("503 Service Unavailable"),)) as api:
         asked = []
         for _ in range(60):
-            assert (await ladder.probe(api, after=10.0)).outcome is Outcome.FAIL
+            assert (await ladder.probe(api, after=10.0)).outcome is ProbeOutcome.FAIL
             asked.append(api.count("/v1/chat/completions"))
         assert asked[:3] == [1, 2, 3]
         assert [probe for probe, (was, now) in enumerate(pairwise(asked), 1) if now > was] == [
@@ -260,7 +262,7 @@ async def test_a_failure_is_asked_for_again_until_it_is_sure_and_then_ever_more_
         ]  # fmt: skip
         api.completion = PONG
         await ladder.probe(api, after=300.0)
-        assert (await ladder.probe(api)).outcome is Outcome.PASS
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.PASS
 
 
 async def test_a_failure_that_is_not_new_says_how_old_it_is() -> None:
@@ -276,34 +278,34 @@ async def test_a_failure_that_is_not_new_says_how_old_it_is() -> None:
 async def test_what_cannot_be_asked_again_does_not_count_for_ever() -> None:
     ladder = completing(tokens_per_day=MOST)
     async with inference_api(completion=streamed(delta("pong"))) as api:  # costs what was reserved
-        assert (await ladder.probe(api)).outcome is Outcome.FAIL
-        assert (await ladder.probe(api, after=299.0)).outcome is Outcome.FAIL
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.FAIL
+        assert (await ladder.probe(api, after=299.0)).outcome is ProbeOutcome.FAIL
         result = await ladder.probe(api, after=2.0)
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is ProbeOutcome.PASS
     assert "no tokens are left to spend today" in result.detail
 
 
 async def test_a_probe_that_is_blind_does_not_repeat_what_was_seen_before() -> None:
     ladder = completing()
     async with inference_api(completion=(response("503 Service Unavailable"),)) as api:
-        assert (await ladder.probe(api)).outcome is Outcome.FAIL
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.FAIL
         api.live = (response("401 Unauthorized"),)
-        assert (await ladder.probe(api)).outcome is Outcome.BLIND
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.BLIND
 
 
 async def test_endpoints_have_rungs_of_their_own() -> None:
     ladder = completing()
     async with inference_api() as one, inference_api(completion=(response("503 Service Unavailable"),)) as other:
-        assert (await ladder.probe(one)).outcome is Outcome.PASS
-        assert (await ladder.probe(other)).outcome is Outcome.FAIL
-        assert (await ladder.probe(one)).outcome is Outcome.PASS
+        assert (await ladder.probe(one)).outcome is ProbeOutcome.PASS
+        assert (await ladder.probe(other)).outcome is ProbeOutcome.FAIL
+        assert (await ladder.probe(one)).outcome is ProbeOutcome.PASS
 
 
 async def test_probes_that_overlap_ask_for_one_completion() -> None:
     ladder = completing()
     async with inference_api() as api:
         results = await asyncio.gather(*(ladder.probe(api) for _ in range(5)))
-    assert {result.outcome for result in results} == {Outcome.PASS}
+    assert {result.outcome for result in results} == {ProbeOutcome.PASS}
     assert (api.count("/health"), api.count("/v1/chat/completions")) == (5, 1)
 
 
@@ -324,13 +326,13 @@ async def test_retry_after_is_obeyed_and_the_endpoint_is_degraded_meanwhile() ->
     ladder = completing()
     full = response("429 Too Many Requests", b"", "Retry-After: 600")
     async with inference_api(completion=(full,)) as api:
-        assert (await ladder.probe(api)).outcome is Outcome.DEGRADED
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.DEGRADED
         api.completion = PONG
         for _ in range(59):
             result = await ladder.probe(api, after=10.0)
-            assert (result.reason, result.outcome) == (ProbeReason.OVERLOADED, Outcome.DEGRADED)
+            assert (result.reason, result.outcome) == (ProbeReason.OVERLOADED, ProbeOutcome.DEGRADED)
         assert (api.count("/v1/models"), api.count("/v1/chat/completions")) == (1, 1)
-        assert (await ladder.probe(api, after=10.0)).outcome is Outcome.PASS
+        assert (await ladder.probe(api, after=10.0)).outcome is ProbeOutcome.PASS
 
 
 async def test_a_server_that_is_full_and_then_dies_is_dead() -> None:
@@ -338,15 +340,15 @@ async def test_a_server_that_is_full_and_then_dies_is_dead() -> None:
     async with inference_api(completion=(response("429 Too Many Requests", b"", "Retry-After: 600"),)) as api:
         await ladder.probe(api)
         api.live = (response("503 Service Unavailable"),)
-        assert (await ladder.probe(api, after=10.0)).outcome is Outcome.FAIL
+        assert (await ladder.probe(api, after=10.0)).outcome is ProbeOutcome.FAIL
 
 
 async def test_without_retry_after_it_is_asked_again_soon() -> None:
     ladder = completing()
     async with inference_api(completion=(response("429 Too Many Requests"),)) as api:
-        assert (await ladder.probe(api)).outcome is Outcome.DEGRADED
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.DEGRADED
         api.completion = PONG
-        assert (await ladder.probe(api, after=10.0)).outcome is Outcome.PASS
+        assert (await ladder.probe(api, after=10.0)).outcome is ProbeOutcome.PASS
 
 
 async def test_the_models_may_be_rationed_too() -> None:
@@ -363,7 +365,7 @@ async def test_a_server_that_asked_to_wait_for_an_hour_and_dies_is_dead_also_wit
         assert (await ladder.probe(api, after=10.0)).reason is ProbeReason.OVERLOADED
         assert api.count("/v1/models") == 1
     gone = await ladder.probe(api, after=10.0)
-    assert (gone.outcome, gone.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (gone.outcome, gone.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------
@@ -442,7 +444,7 @@ async def test_a_ledger_that_hangs_costs_the_completion_and_not_the_endpoint() -
     settings = {"model": MODEL, "live": "/health", "completion_every": "5m", "timeout": "200ms"}
     async with inference_api() as api:
         result = await prober("inference", "/v1", Clock(), ledger=Stuck(), **settings).probe(api.endpoint)
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is ProbeOutcome.PASS
     assert api.count("/v1/chat/completions") == 0
 
 
@@ -454,13 +456,13 @@ async def test_the_key_goes_with_every_request_and_a_new_one_from_the_next_probe
     file.write_text(KEY)
     ladder = completing(api_key_file=str(file))
     async with inference_api(key=KEY) as api:
-        assert (await ladder.probe(api)).outcome is Outcome.PASS
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.PASS
         api.key = "another-key-for-the-same"
         assert (await ladder.probe(api)).reason is ProbeReason.CREDENTIAL_REFUSED
         fresh = tmp_path / "fresh"
         fresh.write_text(api.key)
         fresh.replace(file)
-        assert (await ladder.probe(api)).outcome is Outcome.PASS
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.PASS
     assert ladder.ledger.spent.keys() == {(str(file), TODAY)}
 
 
@@ -473,7 +475,7 @@ async def test_the_key_is_in_no_result_and_no_repr(tmp_path: Path) -> None:
     for said in ({"live": (echo,)}, {"models": (echo,)}, {"completion": (echo,)}, {"completion": told}):
         async with inference_api(**said) as api:
             result = await ladder.probe(api)
-            assert result.outcome is Outcome.FAIL
+            assert result.outcome is ProbeOutcome.FAIL
             shown.append(repr(result))
     assert not any(KEY[:8] in text for text in shown)
 
@@ -486,7 +488,7 @@ async def test_a_key_that_is_gone_blinds_the_check_until_it_is_back(tmp_path: Pa
         file.unlink()
         assert (await ladder.probe(api)).reason is ProbeReason.CREDENTIAL_MISSING
         file.write_text(KEY)
-        assert (await ladder.probe(api)).outcome is Outcome.PASS
+        assert (await ladder.probe(api)).outcome is ProbeOutcome.PASS
 
 
 def test_a_key_that_is_missing_says_so_when_the_check_is_opened(tmp_path: Path) -> None:

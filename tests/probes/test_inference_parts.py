@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.inference_api import DONE, MODEL, delta, usage
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.inference_check.answer_status import AnswerStatus, retry_after
 from failoverd.probes.inference_check.completion import CompletionJudge
@@ -141,7 +141,7 @@ def test_no_stream_makes_the_judge_raise_or_pass_without_an_answer(chunks: list[
         found = found or judge.body(b"data: " + text + b"\n\n")
     found = found or judge.body(DONE) or judge.end()
     assert judge.spent(100) >= 0
-    if found.reason.outcome is Outcome.PASS:
+    if found.reason.outcome is ProbeOutcome.PASS:
         assert dict(found.measures).keys() >= {"time_to_first_token"}
 
 

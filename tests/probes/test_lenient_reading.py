@@ -12,7 +12,7 @@ from support.probers import prober
 from support.targets import answers, serve
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import MAX_HEADERS, Http1Exchange
@@ -200,7 +200,7 @@ async def test_an_answer_that_lies_there_before_the_request_is_sent_is_none() ->
         with accepted:
             accepted.sendall(ACCEPTED["no reason"])
             result = await found
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_INVALID)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_INVALID)
     assert result.detail == "it answers before it is asked"
 
 
@@ -258,7 +258,7 @@ async def test_every_check_reads_as_leniently(name: str) -> None:
     check, body = CHECKS[name]
     async with serve(answers(old(body))) as target:
         result = await check.probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK), result.detail
+    assert (result.outcome, result.reason) == (ProbeOutcome.PASS, ProbeReason.OK), result.detail
 
 
 @pytest.mark.parametrize("name", [name for name in CHECKS if name != "status"])
@@ -267,4 +267,4 @@ async def test_every_check_of_a_body_wants_all_of_it(name: str) -> None:
     cut = OK + b"Content-Length: %d\r\n\r\n" % (len(body) + 1) + body
     async with serve(answers(cut)) as target:
         result = await check.probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_CLOSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_CLOSED)

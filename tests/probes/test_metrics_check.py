@@ -13,7 +13,7 @@ from support.probers import prober
 from support.targets import answers, answers_and_holds, refusing, response, serve
 from support.tls_servers import NAME, tls_server
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 from failoverd.probes.findings import Finding
 from failoverd.probes.metrics_check.metrics_prober import MAX_PAGE, PRESETS, PageThresholds
@@ -196,7 +196,7 @@ async def test_a_server_within_limits_passes_and_tells_its_values() -> None:
     result = await probed(
         VLLM, degraded="sum(vllm:num_requests_waiting) > 10", fail=["vllm:kv_cache_usage_perc > 0.99"]
     )
-    assert (result.reason, result.outcome) == (ProbeReason.OK, Outcome.PASS)
+    assert (result.reason, result.outcome) == (ProbeReason.OK, ProbeOutcome.PASS)
     assert result.detail == "vllm:kv_cache_usage_perc=0.25, sum(vllm:num_requests_waiting)=9"
     assert result.measures == (("vllm:kv_cache_usage_perc", 0.25), ("sum(vllm:num_requests_waiting)", 9.0))
 
@@ -204,15 +204,15 @@ async def test_a_server_within_limits_passes_and_tells_its_values() -> None:
 @pytest.mark.parametrize(
     ("settings", "reason", "outcome"),
     [
-        ({"degraded": ["vllm:num_requests_waiting > 5"]}, ProbeReason.THRESHOLD_WARNING, Outcome.DEGRADED),
-        ({"fail": ["vllm:num_requests_waiting > 5"]}, ProbeReason.THRESHOLD_CRITICAL, Outcome.FAIL),
-        ({"fail": ["absent > 5"]}, ProbeReason.METRIC_MISSING, Outcome.BLIND),
-        ({"preset": "vllm"}, ProbeReason.THRESHOLD_WARNING, Outcome.DEGRADED),
-        ({"preset": "vllm", "degraded": ["vllm:num_requests_waiting > 50"]}, ProbeReason.OK, Outcome.PASS),
-        ({"preset": "tgi"}, ProbeReason.METRIC_MISSING, Outcome.BLIND),
+        ({"degraded": ["vllm:num_requests_waiting > 5"]}, ProbeReason.THRESHOLD_WARNING, ProbeOutcome.DEGRADED),
+        ({"fail": ["vllm:num_requests_waiting > 5"]}, ProbeReason.THRESHOLD_CRITICAL, ProbeOutcome.FAIL),
+        ({"fail": ["absent > 5"]}, ProbeReason.METRIC_MISSING, ProbeOutcome.BLIND),
+        ({"preset": "vllm"}, ProbeReason.THRESHOLD_WARNING, ProbeOutcome.DEGRADED),
+        ({"preset": "vllm", "degraded": ["vllm:num_requests_waiting > 50"]}, ProbeReason.OK, ProbeOutcome.PASS),
+        ({"preset": "tgi"}, ProbeReason.METRIC_MISSING, ProbeOutcome.BLIND),
     ],
 )
-async def test_what_a_page_means(settings: dict[str, object], reason: ProbeReason, outcome: Outcome) -> None:
+async def test_what_a_page_means(settings: dict[str, object], reason: ProbeReason, outcome: ProbeOutcome) -> None:
     result = await probed(VLLM, **settings)
     assert (result.reason, result.outcome) == (reason, outcome)
 
@@ -225,7 +225,7 @@ async def test_a_page_of_a_megabyte_is_read_to_its_end() -> None:
 
 async def test_a_page_that_is_too_large_says_nothing_about_the_endpoint() -> None:
     result = await probed(b"depth 9\n" + b"x" * MAX_PAGE, degraded="depth > 5")
-    assert (result.reason, result.outcome) == (ProbeReason.METRIC_MISSING, Outcome.BLIND)
+    assert (result.reason, result.outcome) == (ProbeReason.METRIC_MISSING, ProbeOutcome.BLIND)
 
 
 @pytest.mark.parametrize(

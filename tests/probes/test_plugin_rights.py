@@ -7,7 +7,7 @@ import pytest
 from support.plugins import outcome
 from support.strangers import STRANGER, plugin_of
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.exec_check import plugin_launch
 
 SPIES = """
@@ -51,5 +51,5 @@ async def test_a_plugin_of_root_runs_as_nobody() -> None:
 async def test_without_that_no_plugin_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin_launch, "_prctl", lambda *_: -1)
     result = await outcome("exit 0")
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
     assert "this process cannot be shut against its plugins" in result.detail

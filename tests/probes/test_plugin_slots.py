@@ -9,7 +9,7 @@ from support.alarms import until
 from support.plugins import ENDPOINT, Disk, children, hanging, outcome
 from support.probers import AwaitedProber, prober
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 from failoverd.probes.exec_check.plugin_slots import MOST_AT_ONCE
 
@@ -30,7 +30,7 @@ def check(disk: Disk, timeout: str) -> AwaitedProber:
 async def test_a_start_that_hangs_is_blind_and_what_comes_of_it_is_killed(plugins: Path) -> None:
     with hanging(plugins / "check", SLEEPS) as disk:
         result = await check(disk, "500ms").probe(ENDPOINT)
-        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
+        assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PLUGIN_UNUSABLE)
         assert result.detail.startswith("its start hangs")
         assert children()
         disk.back()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.probers import prober
 from support.targets import OK, Behaviour, Connection, Target, answers, response, serve
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes import execution
 from failoverd.probes.http1.http_url import HttpUrl
@@ -60,7 +60,7 @@ async def test_a_redirect_is_followed_and_judged_where_it_ends(location: str) ->
     async with serve(pages(said)) as target:
         said["start"] = to("/start?again" if location == "?" else location.format(f"127.0.0.1:{target.port}"))
         result = await prober("http", "/start", redirects=1).probe(target.endpoint)
-    assert (result.outcome, result.reason, result.detail) == (Outcome.PASS, ProbeReason.OK, "200 OK")
+    assert (result.outcome, result.reason, result.detail) == (ProbeOutcome.PASS, ProbeReason.OK, "200 OK")
     assert len(target.requests) == 2
 
 
@@ -135,7 +135,7 @@ async def test_another_host_is_looked_up_and_asked_by_its_own_name() -> None:
 
 async def test_redirects_in_a_circle_are_called_so() -> None:
     result, target = await followed(pages(start=to("/end"), end=to("/start")))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.REDIRECT_LOOP)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.REDIRECT_LOOP)
     assert result.detail == f"the redirects lead back to http://127.0.0.1:{target.port}/start"
     assert len(target.requests) == 2
 
@@ -146,7 +146,7 @@ async def test_more_redirects_than_the_check_follows_are_too_many() -> None:
         await connection.send(to(f"/{len(connection.target.requests)}"))
 
     result, target = await followed(behave, redirects=3)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.REDIRECT_LOOP)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.REDIRECT_LOOP)
     assert (result.detail, len(target.requests)) == ("more than 3 redirects", 4)
 
 
@@ -239,7 +239,7 @@ async def test_a_redirect_to_where_probes_do_not_go_is_refused_before_a_packet_i
     location: str, dialled: list[str]
 ) -> None:
     result, target = await followed(pages(start=to(location)))
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.REDIRECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.REDIRECT_REFUSED)
     assert result.detail.startswith("the redirect is not followed: ")
     assert result.detail.isprintable()
     assert (len(target.requests), dialled) == (1, ["127.0.0.1"])

@@ -8,7 +8,7 @@ from support.probers import prober
 from support.targets import OK, Connection, answers, response, serve
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.request_credentials import redact
 
@@ -62,7 +62,7 @@ async def test_a_secret_that_is_gone_blinds_the_check_until_it_is_back(
         else:
             written(path, spoilt)
         result = await live.probe(target.endpoint)
-        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
+        assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
         assert str(path) in result.detail or len(result.detail) == 200
         assert target.connections == 0
         written(path, TOKEN)
@@ -122,11 +122,11 @@ async def test_a_credential_that_is_refused_says_nothing_about_the_endpoint(tmp_
     path = written(tmp_path / "token", TOKEN)
     async with serve(answers(response(status))) as target:
         result = await prober("http", "/", authorization_file=path).probe(target.endpoint)
-        assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_REFUSED)
+        assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_REFUSED)
         without = await prober("http", "/").probe(target.endpoint)
-        assert (without.outcome, without.reason) == (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+        assert (without.outcome, without.reason) == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
         listed = await prober("http", "/", authorization_file=path, status=[401, 403]).probe(target.endpoint)
-        assert listed.outcome is Outcome.PASS
+        assert listed.outcome is ProbeOutcome.PASS
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ async def test_a_server_that_sends_the_secret_back_does_not_get_it_into_the_log(
     live = prober("http", "/", authorization_file=path, **settings)
     async with serve(answers(sent)) as target:
         result = await live.probe(target.endpoint)
-    assert result.outcome is Outcome.FAIL
+    assert result.outcome is ProbeOutcome.FAIL
     assert not any(TOKEN[at : at + 8] in f"{result} {live!r}" for at in range(len(TOKEN) - 7))
 
 

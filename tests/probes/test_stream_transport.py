@@ -12,7 +12,7 @@ from support.alarms import until
 from support.probers import counting_clock
 from support.targets import Connection, answers, response, serve, silent
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, ProbeResult
 from failoverd.probes.execution import Probe, start_exchange, start_steps
 from failoverd.probes.findings import Finding
@@ -97,7 +97,7 @@ async def test_a_handshake_without_end_is_ended(trusted: TlsOptions) -> None:
 
     async with serve(greets_forever) as target:
         result = await called(target.port, Says(), trusted)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert sent < 20_000_000  # what the sockets' buffers hold, and not five seconds of it
 
 
@@ -109,7 +109,7 @@ async def test_an_answer_that_waits_while_this_process_is_late_still_counts() ->
         await until(lambda: target.requests)
         threading.Event().wait(0.35)
         result = await probing
-    assert result.outcome is Outcome.PASS
+    assert result.outcome is ProbeOutcome.PASS
 
 
 @pytest.mark.parametrize("exchanges", [1, 3])
@@ -125,7 +125,7 @@ async def test_a_probe_of_several_exchanges_counts_the_time_of_each_phase_togeth
 
     async with serve(answers(response("200 OK", b"ok"))) as target:
         result = await finished(steps)
-    assert (result.outcome, target.connections) == (Outcome.PASS, exchanges)
+    assert (result.outcome, target.connections) == (ProbeOutcome.PASS, exchanges)
     assert phases == sorted(phases)
     assert result.timings.connect == phases[-1]
 
@@ -153,7 +153,7 @@ async def test_a_defect_in_a_protocol_is_blind() -> None:
 
     async with serve(answers(b"x")) as target:
         result = await called(target.port, Broken(b"GET / HTTP/1.1\r\n\r\n"))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.PROBER_ERROR)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR)
 
 
 async def test_what_is_abandoned_is_not_told_of() -> None:

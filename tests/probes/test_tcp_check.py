@@ -8,7 +8,7 @@ from support.exchanges import Silence
 from support.probers import counting_clock, prober
 from support.targets import Behaviour, Connection, greets, not_accepting, refusing, serve, silent
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint
 from failoverd.probes.findings import Finding
 from failoverd.probes.tcp_check import MOST_HEARD, TcpDialogue, TcpSettings
@@ -18,7 +18,7 @@ from failoverd.probes.tcp_check import MOST_HEARD, TcpDialogue, TcpSettings
 async def test_a_connection_that_stands_passes(host: str) -> None:
     async with serve(silent, host=host) as target:
         result = await prober("tcp", target.port, counting_clock(7)).probe(Endpoint("region-1", host))
-    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK)
+    assert (result.outcome, result.reason) == (ProbeOutcome.PASS, ProbeReason.OK)
     assert result.detail == f"connected to port {target.port}"
     assert result.at == 7.0
     assert result.timings.connect is not None
@@ -51,20 +51,20 @@ async def test_the_port_of_the_endpoint_comes_first() -> None:
 async def test_a_refused_connection_fails(host: str) -> None:
     with refusing(host) as target:
         result = await prober("tcp", target.port).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
 
 
 async def test_an_unanswered_connection_request_fails_at_the_deadline() -> None:
     with not_accepting() as target:
         result = await prober("tcp", 1, timeout="100ms").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
     assert result.timings.total < 1.0
 
 
 async def test_a_late_connection_is_degraded() -> None:
     async with serve(silent) as target:
         result = await prober("tcp", 1, slow="0.001ms").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.SLOW)
+    assert (result.outcome, result.reason) == (ProbeOutcome.DEGRADED, ProbeReason.SLOW)
     assert "slow is 1e-06s" in result.detail
 
 
@@ -101,7 +101,7 @@ def test_a_dialogue_ends_within_its_bound(parts: list[bytes], matched: bool) -> 
 async def test_the_right_answer_passes(wanted: dict[str, str]) -> None:
     async with serve(says_after(b"PING\r\n", b"+PO", b"NG\r\n")) as target:
         result = await prober("tcp", 1, send="PING\r\n", **wanted).probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK)
+    assert (result.outcome, result.reason) == (ProbeOutcome.PASS, ProbeReason.OK)
     assert result.detail == r'it says "+PONG\r\n"'
     assert result.timings.first_byte is not None
 
@@ -122,13 +122,13 @@ async def test_a_banner_is_an_answer_to_nothing() -> None:
 async def test_a_wrong_answer_fails(parts: tuple[bytes, ...], reason: ProbeReason) -> None:
     async with serve(says_after(b"PING\r\n", *parts)) as target:
         result = await prober("tcp", 1, send="PING\r\n", expect="+PONG").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, reason)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, reason)
 
 
 async def test_no_answer_fails_at_the_deadline() -> None:
     async with serve(silent) as target:
         result = await prober("tcp", 1, expect="+PONG", timeout="100ms").probe(target.endpoint)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.RESPONSE_TIMEOUT)
 
 
 async def test_without_an_expectation_it_is_enough_to_be_heard() -> None:

@@ -14,7 +14,7 @@ from support.targets import greets, refusing, resets, serve, silent
 from support.tls_servers import NAME, self_signed, tls_server
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 from failoverd.probes.tls_check import TlsSettings
 
@@ -38,7 +38,7 @@ async def test_a_server_that_proves_itself_passes_without_a_word(
     tls: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     result = await probed(tls(), tls_server(authority, NAME))
-    assert (result.outcome, result.reason) == (Outcome.PASS, ProbeReason.OK)
+    assert (result.outcome, result.reason) == (ProbeOutcome.PASS, ProbeReason.OK)
     assert result.detail == f"the certificate is right for {NAME}"
     assert result.timings.tls is not None
     assert result.timings.first_byte is not None
@@ -58,7 +58,7 @@ async def test_a_certificate_that_expires_too_soon_is_degraded(
 ) -> None:
     context = tls_server(authority, NAME, until=datetime.now(UTC) + timedelta(days=3))
     result = await probed(tls(certificate_expires_within="7d"), context)
-    assert (result.outcome, result.reason) == (Outcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
+    assert (result.outcome, result.reason) == (ProbeOutcome.DEGRADED, ProbeReason.CERTIFICATE_EXPIRING)
     assert (await probed(tls(certificate_expires_within="1d"), context)).reason is ProbeReason.OK
 
 
@@ -75,7 +75,7 @@ async def test_each_certificate_that_proves_nothing_says_why(
     }
     for words, context in said.items():
         result = await probed(tls(), context)
-        assert (result.outcome, result.reason, result.detail) == (Outcome.FAIL, ProbeReason.TLS_CERTIFICATE, words)
+        assert (result.outcome, result.reason, result.detail) == (ProbeOutcome.FAIL, ProbeReason.TLS_CERTIFICATE, words)
 
 
 async def test_a_version_of_tls_that_is_too_old_fails(tls: Callable[..., AwaitedProber], authority: trustme.CA) -> None:
@@ -83,7 +83,7 @@ async def test_a_version_of_tls_that_is_too_old_fails(tls: Callable[..., Awaited
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     assert (await probed(tls(), context)).reason is ProbeReason.OK
     result = await probed(tls(minimum_version="1.3"), context)
-    assert (result.outcome, result.reason) == (Outcome.FAIL, ProbeReason.TLS_FAILED)
+    assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_a_certificate_of_ours_that_is_gone_blinds_the_check(
     live = tls(client_certificate={"certificate_file": str(both), "key_file": str(both)})
     both.unlink()
     result = await probed(live, tls_server(authority, NAME))
-    assert (result.outcome, result.reason) == (Outcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_MISSING)
 
 
 def test_files_that_cannot_be_used_say_so_when_the_check_is_opened(

@@ -15,13 +15,13 @@ from failoverd.core.health.policy_health import STALE_AFTER
 from failoverd.core.health.region import RegionState
 from failoverd.core.health.table import HealthTable
 from failoverd.core.health.transitions import IN_TURN, ProbeDue
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import Overview
 from failoverd.runtime.board import Board
 from failoverd.telemetry import prose
 
-OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
+OUTCOMES = {"P": ProbeOutcome.PASS, "F": ProbeOutcome.FAIL, "D": ProbeOutcome.DEGRADED, "B": ProbeOutcome.BLIND}
 REASONS = {"P": ProbeReason.OK, "F": ProbeReason.CONNECT_REFUSED, "D": ProbeReason.SLOW, "B": ProbeReason.NO_ROUTE}
 SECOND = "192.0.2.11"
 
@@ -287,7 +287,7 @@ def test_a_check_that_is_changed_starts_over_and_is_no_incident() -> None:
 def test_results_for_what_is_not_watched_any_more_are_dropped() -> None:
     scene = Scene(policy())
     stranger = endpoints("azure", "192.0.2.99")[0]
-    result = ProbeResult(stranger, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
+    result = ProbeResult(stranger, "live", ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
     assert scene.board.observe("api", result) is IN_TURN
     scene.board.forget("api")
     assert scene.probes("FFF") == []
@@ -428,7 +428,7 @@ def test_a_failure_that_nobody_bears_out_is_probed_again_soon_and_believed_after
     scene.now += 30.0
     (azure,) = scene._endpoints([AZURE])
     check, rules = scene.policy.checks[0], scene.policy.health
-    probe = ProbeResult(azure, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
+    probe = ProbeResult(azure, "live", ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.0), scene.now)
     began = scene.now
     while "endpoint.failed" not in scene.names():
         again, _ = scene.board.observe("api", probe._replace(at=scene.now))
@@ -467,7 +467,7 @@ def test_a_failure_that_is_an_answer_needs_nobody_to_bear_it_out() -> None:
         for _ in range(3):
             scene.now += 0.5
             timings, reason = Timings(0.01), ProbeReason.STATUS_UNEXPECTED
-            scene.board.observe("api", ProbeResult(endpoint, "live", Outcome.FAIL, reason, timings, scene.now))
+            scene.board.observe("api", ProbeResult(endpoint, "live", ProbeOutcome.FAIL, reason, timings, scene.now))
     assert scene.names().count("endpoint.failed") == 2
     assert "vantage.isolated" not in scene.names()
 
@@ -478,7 +478,7 @@ def test_an_endpoint_that_refuses_our_key_bears_out_that_another_cloud_is_silent
     scene.now += 30.0
     assert scene.probes("FF", AZURE) == []
     (oci,) = scene._endpoints([OCI])
-    refused = (Outcome.BLIND, ProbeReason.CREDENTIAL_REFUSED, Timings(0.01), scene.now)
+    refused = (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_REFUSED, Timings(0.01), scene.now)
     scene.board.observe("api", ProbeResult(oci, "live", *refused))
     assert "endpoint.failed" in scene.probes("F", AZURE)
 
@@ -548,7 +548,7 @@ def test_a_failure_that_is_held_back_asks_for_the_sentinels() -> None:
     scene.probes("FF", AZURE)
     told = len(scene.events)
     (endpoint,) = scene._endpoints([AZURE])
-    probe = ProbeResult(endpoint, "live", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    probe = ProbeResult(endpoint, "live", ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
     held = scene.board.observe("api", probe)
     assert held.again == scene.policy.health.recheck - probe.timings.total
     assert {due.endpoint for due in held.others if due.policy == SENTINELS} == {endpoint for endpoint, _ in DNS}
@@ -573,7 +573,7 @@ def test_a_prober_that_loses_its_uplink_says_so_and_turns_nothing() -> None:
 
 def test_a_stranger_among_the_sentinels_is_dropped() -> None:
     scene = Doubting(sentinels=False)
-    probe = ProbeResult(DNS[0][0], "dns-201", Outcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
+    probe = ProbeResult(DNS[0][0], "dns-201", ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, Timings(0.01), scene.now)
     assert scene.board.observe(SENTINELS, probe) is IN_TURN
 
 

@@ -18,7 +18,7 @@ from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers,
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
 from failoverd.core.events import Event
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
 from failoverd.ports import Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
@@ -490,31 +490,31 @@ class World:
         now = self._clock()
         return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now)
 
-    async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[Outcome, ProbeReason]:
+    async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
         match self.does(endpoint):
             case Does.REFUSE:
-                return Outcome.FAIL, ProbeReason.CONNECT_REFUSED
+                return ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED
             case Does.DROP:
                 await asyncio.sleep(check.timeout)
-                return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+                return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
             case Does.BLIND:
-                return Outcome.BLIND, ProbeReason.NO_ROUTE
+                return ProbeOutcome.BLIND, ProbeReason.NO_ROUTE
             case Does.OVERLOAD | Does.ERROR as does:
                 await asyncio.sleep(self.latency)
-                overload = Outcome.DEGRADED, ProbeReason.OVERLOADED
-                return overload if does is Does.OVERLOAD else (Outcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+                overload = ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED
+                return overload if does is Does.OVERLOAD else (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case Does.STUBBORN:
                 return await self._hold_out(check)
             case _:
                 await asyncio.sleep(self._slow.get(endpoint.address, self.latency))
-                return Outcome.PASS, ProbeReason.OK
+                return ProbeOutcome.PASS, ProbeReason.OK
 
-    async def _hold_out(self, check: Check) -> tuple[Outcome, ProbeReason]:
+    async def _hold_out(self, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
         try:
             await asyncio.sleep(check.timeout)
         except asyncio.CancelledError:
-            return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
-        return Outcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+            return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
+        return ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff
 from failoverd.core.health.endpoint import CheckHealth, Health, Observation, Verdict, observe
 from failoverd.core.health.region import RegionHealth, roll_up
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import (
     WHOLE,
     Check,
@@ -78,12 +78,12 @@ TRIO = policy(AZURE, OCI, AWS)
 
 # -- probes and health -------------------------------------------------------------------------------------------------
 
-_OUTCOMES = {"P": Outcome.PASS, "F": Outcome.FAIL, "D": Outcome.DEGRADED, "B": Outcome.BLIND}
+_OUTCOMES = {"P": ProbeOutcome.PASS, "F": ProbeOutcome.FAIL, "D": ProbeOutcome.DEGRADED, "B": ProbeOutcome.BLIND}
 _REASONS = {
-    Outcome.PASS: ProbeReason.OK,
-    Outcome.FAIL: ProbeReason.CONNECT_REFUSED,
-    Outcome.DEGRADED: ProbeReason.OVERLOADED,
-    Outcome.BLIND: ProbeReason.NO_ROUTE,
+    ProbeOutcome.PASS: ProbeReason.OK,
+    ProbeOutcome.FAIL: ProbeReason.CONNECT_REFUSED,
+    ProbeOutcome.DEGRADED: ProbeReason.OVERLOADED,
+    ProbeOutcome.BLIND: ProbeReason.NO_ROUTE,
 }
 
 

@@ -18,7 +18,7 @@ from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.core.status import (
@@ -156,11 +156,11 @@ def tally() -> ProbeTally:
     found = ProbeTally("api", "live", "http")
     endpoint = Endpoint("azure", "192.0.2.10")
     for outcome, reason, took in (
-        (Outcome.PASS, ProbeReason.OK, 0.001),
-        (Outcome.PASS, ProbeReason.OK, 0.0011),
-        (Outcome.DEGRADED, ProbeReason.SLOW, 0.7),
-        (Outcome.FAIL, ProbeReason.CONNECT_REFUSED, 99.0),
-        (Outcome.BLIND, ProbeReason.NO_ROUTE, 5.0),
+        (ProbeOutcome.PASS, ProbeReason.OK, 0.001),
+        (ProbeOutcome.PASS, ProbeReason.OK, 0.0011),
+        (ProbeOutcome.DEGRADED, ProbeReason.SLOW, 0.7),
+        (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED, 99.0),
+        (ProbeOutcome.BLIND, ProbeReason.NO_ROUTE, 5.0),
     ):
         found.add(ProbeResult(endpoint, "live", outcome, reason, Timings(took), 0.0))
     return found

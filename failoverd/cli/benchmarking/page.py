@@ -7,7 +7,7 @@ from failoverd.cli.benchmarking import plots, table
 from failoverd.cli.benchmarking.drawing import COLOURS, inert, legend, legend_of_boxes
 from failoverd.cli.benchmarking.statistics import Report
 from failoverd.cli.benchmarking.style import STYLE
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 """Whatever is in the page, a browser that obeys this asks nobody for anything."""
@@ -62,7 +62,7 @@ def _body(report: Report) -> str:
     return "\n".join(parts)
 
 
-_OUTCOMES: Final = legend_of_boxes(outcome.value for outcome in Outcome)
+_OUTCOMES: Final = legend_of_boxes(outcome.value for outcome in ProbeOutcome)
 
 
 def _section(title: str, *parts: str) -> str:

@@ -24,17 +24,17 @@ from failoverd.cli.benchmarking.drawing import (
 from failoverd.cli.benchmarking.running import Sample
 from failoverd.cli.benchmarking.statistics import FIRST_TOKEN, SPEED, Report, measured, percentile
 from failoverd.cli.benchmarking.table import milliseconds
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 
 _PERCENTS: Final = (0.0, 50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
 _CURVE: Final = sorted({each / 2 for each in range(199)} | {99 + each / 10 for each in range(10)})
 _MOST_PARTS: Final = 60
 _BINS: Final = 24
 _LEAST: Final = 1e-6
-_WORST: Final = (Outcome.FAIL, Outcome.BLIND, Outcome.DEGRADED, Outcome.PASS)
+_WORST: Final = (ProbeOutcome.FAIL, ProbeOutcome.BLIND, ProbeOutcome.DEGRADED, ProbeOutcome.PASS)
 
 _ROW: Final = 46.0
-_TALL: Final = {Outcome.FAIL: 22.0, Outcome.BLIND: 16.0, Outcome.DEGRADED: 16.0, Outcome.PASS: 10.0}
+_TALL: Final = {ProbeOutcome.FAIL: 22.0, ProbeOutcome.BLIND: 16.0, ProbeOutcome.DEGRADED: 16.0, ProbeOutcome.PASS: 10.0}
 """What is worse stands out by its height as well, for whoever cannot tell the colours apart, and on paper."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.cli.benchmarking.plan import BenchmarkPlan
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.ports import Cancel, Prober
 
@@ -27,14 +27,14 @@ class Sample:
     due: float
     began: float
     ended: float
-    outcome: Outcome
+    outcome: ProbeOutcome
     reason: ProbeReason
     timings: Timings
     measures: tuple[tuple[str, float], ...] = ()
 
     @property
     def answered(self) -> bool:
-        return self.outcome in {Outcome.PASS, Outcome.DEGRADED}
+        return self.outcome in {ProbeOutcome.PASS, ProbeOutcome.DEGRADED}
 
     @property
     def since_due(self) -> float:

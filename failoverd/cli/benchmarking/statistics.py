@@ -7,7 +7,7 @@ from typing import Final
 
 from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices
 from failoverd.cli.benchmarking.running import Run, Sample
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 
 _Z95: Final = 1.959963984540054
 """The normal quantile of a two-sided interval of 95 %."""
@@ -144,7 +144,7 @@ def counts(words: Iterable[str]) -> dict[str, int]:
 def summarise(name: str, cloud: str, samples: Sequence[Sample], seconds: float) -> Summary:
     """What these samples come to, whoever they are from."""
     answers = [sample for sample in samples if sample.answered]
-    judged = sum(sample.outcome is not Outcome.BLIND for sample in samples)
+    judged = sum(sample.outcome is not ProbeOutcome.BLIND for sample in samples)
     timed = {phase: spread(_present(getattr(each.timings, phase) for each in answers)) for phase in PHASES}
     return Summary(
         name=name,

@@ -8,14 +8,19 @@ from rich.console import Console
 
 from failoverd.cli.probing.probe_rounds import FinishedProbe
 from failoverd.cli.screen import say
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import ProbeResult, Timings
 from failoverd.telemetry.prose import counted
 
 WIDTH: Final = 32
 """Columns of a bar."""
 
-_STYLES: Final = {Outcome.PASS: "green", Outcome.DEGRADED: "yellow", Outcome.FAIL: "bold red", Outcome.BLIND: "magenta"}
+_STYLES: Final = {
+    ProbeOutcome.PASS: "green",
+    ProbeOutcome.DEGRADED: "yellow",
+    ProbeOutcome.FAIL: "bold red",
+    ProbeOutcome.BLIND: "magenta",
+}
 _BLIND: Final = "BLIND says nothing about the endpoint: the daemon would not move traffic for it."
 _PHASES: Final = ("resolve", "connect", "tls", "first_byte")
 
@@ -26,7 +31,7 @@ def as_json(target: str, rounds: Sequence[Sequence[FinishedProbe]]) -> dict[str,
     return {
         "target": target,
         "ok": all_well(rounds),
-        "outcomes": {outcome.value: outcomes[outcome] for outcome in Outcome},
+        "outcomes": {outcome.value: outcomes[outcome] for outcome in ProbeOutcome},
         "probes": [_plain(finished, number) for number, each in enumerate(rounds, start=1) for finished in each],
     }
 
@@ -52,7 +57,9 @@ def _plain(finished: FinishedProbe, number: int) -> dict[str, Any]:
 
 def all_well(rounds: Sequence[Sequence[FinishedProbe]]) -> bool:
     """Whether every probe may carry traffic: it passed, or is degraded."""
-    return all(finished.result.outcome in {Outcome.PASS, Outcome.DEGRADED} for each in rounds for finished in each)
+    return all(
+        finished.result.outcome in {ProbeOutcome.PASS, ProbeOutcome.DEGRADED} for each in rounds for finished in each
+    )
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
@@ -74,7 +81,7 @@ def show(console: Console, finished: FinishedProbe) -> None:
 
 def _meaning(result: ProbeResult) -> Iterator[str]:
     yield result.reason.meaning
-    if result.outcome is Outcome.BLIND:
+    if result.outcome is ProbeOutcome.BLIND:
         yield _BLIND
 
 
@@ -107,5 +114,5 @@ def _spans(timings: Timings) -> Iterator[tuple[str, float, float]]:
 def summary(rounds: Sequence[Sequence[FinishedProbe]]) -> str:
     """How many probes came to what: `3 probes: 2 pass, 1 fail`."""
     outcomes = Counter(finished.result.outcome for each in rounds for finished in each)
-    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in Outcome if outcomes[outcome])
+    told = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ProbeOutcome if outcomes[outcome])
     return f"{counted(outcomes.total(), 'probe')}: {told}"

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import WHOLE, HealthRules, ProbeResult
 
 
@@ -47,7 +47,7 @@ class Health(StrEnum):
     UNHEALTHY = "unhealthy"
 
 
-ALIVE: Final = frozenset({Outcome.PASS, Outcome.DEGRADED})
+ALIVE: Final = frozenset({ProbeOutcome.PASS, ProbeOutcome.DEGRADED})
 
 SEVERITY = (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.UNHEALTHY)
 """Mild to severe: with several checks the most severe state is the endpoint's."""
@@ -115,13 +115,13 @@ class Observation(NamedTuple):
 
 def observe(health: CheckHealth, result: ProbeResult, rules: HealthRules, *, explained: bool = False) -> Observation:
     """Fold one probe outcome into what is known. `explained`: a dependency is down, so a fall is no flapping."""
-    if result.outcome is Outcome.PASS and settled(health, rules):
+    if result.outcome is ProbeOutcome.PASS and settled(health, rules):
         return Observation(CheckHealth._make((*health[:-1], result)))
-    if result.outcome is Outcome.BLIND:
+    if result.outcome is ProbeOutcome.BLIND:
         counting = health.failures > 0 and health.state is not Health.UNHEALTHY and health.blind < rules.fall
         return Observation(health._replace(blind=health.blind + 1, unseen=result), recheck=counting)
-    alive = result.outcome is not Outcome.FAIL
-    slow = result.outcome is Outcome.DEGRADED and not _cold(health, result.at, rules)
+    alive = result.outcome is not ProbeOutcome.FAIL
+    slow = result.outcome is ProbeOutcome.DEGRADED and not _cold(health, result.at, rules)
     recent = (*health.recent, slow)[-rules.degraded_window :]
     seen = health._replace(blind=0, unseen=None, recent=recent if any(recent) else (), last=result)
     after = TABLE[health.state, alive](seen, result.at, rules)

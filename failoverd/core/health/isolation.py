@@ -48,7 +48,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import WHOLE, HealthRules, ProbeResult, RecordType
 
 SENTINELS: Final = "(sentinels)"
@@ -268,7 +268,7 @@ def grace(rules: HealthRules, timeout: float) -> float:
 def doubted(result: ProbeResult, why: str) -> ProbeResult:
     """A failure as a vantage sees it that does not trust itself: it says nothing about the endpoint."""
     detail = f"{result.reason}{f' ({result.detail})' if result.detail else ''}, not counted: {why}"
-    return result._replace(outcome=Outcome.BLIND, reason=ProbeReason.VANTAGE_ISOLATED, detail=detail)
+    return result._replace(outcome=ProbeOutcome.BLIND, reason=ProbeReason.VANTAGE_ISOLATED, detail=detail)
 
 
 def told(doubts: Mapping[Family, Doubt]) -> str:

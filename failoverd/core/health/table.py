@@ -50,7 +50,7 @@ from failoverd.core.health.transitions import (
     Transition,
 )
 from failoverd.core.health.vantage import Vantage
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RecordType
 from failoverd.core.status import EndpointStatus, RegionStatus, VantageStatus
 
@@ -106,7 +106,7 @@ class HealthTable:
             return NOTHING_NEW
         health, of = state.health, state.of
         if (
-            result.outcome is Outcome.PASS
+            result.outcome is ProbeOutcome.PASS
             and settled(health, policy.policy.health)
             and not (of.track.began or state.asked or state.kept_out)
             and of.verdict.state is not Health.UNKNOWN
@@ -210,7 +210,7 @@ class HealthTable:
 
     def _fold(self, policy: PolicyHealth, state: CheckState, result: ProbeResult, now: float) -> Fed:
         of, before, rules = state.of, state.health, policy.policy.health
-        if result.outcome is Outcome.FAIL:
+        if result.outcome is ProbeOutcome.FAIL:
             before = lapsed(before, result.at, state.stale_after)
             state.passed = state.last_pass
         veto = self._vantage.judge(of.track, state.check, result, before, rules)
@@ -241,7 +241,7 @@ class HealthTable:
         rules, failures = policy.policy.health, policy.failures.get(state.of.endpoint.region)
         if failed and failures is not None and failures.hurried and state in failures.counting:
             return state.hurried(rules)
-        took = result.timings.total if result.outcome is Outcome.FAIL else 0.0
+        took = result.timings.total if result.outcome is ProbeOutcome.FAIL else 0.0
         return max(rules.recheck - took, min(FLOOR, rules.recheck))
 
     def _feed_sentinel(self, result: ProbeResult, now: float) -> Fed:

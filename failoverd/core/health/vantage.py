@@ -27,7 +27,7 @@ from failoverd.core.health.isolation import (
     witnessed,
 )
 from failoverd.core.health.transitions import VantageTurned
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult
 from failoverd.core.status import VantageStatus
 
@@ -204,7 +204,7 @@ class Vantage:
                 track.answers.heard(result)
             self._answered(track, result)
             return None
-        if result.outcome is not Outcome.FAIL:
+        if result.outcome is not ProbeOutcome.FAIL:
             return None
         began = result.at - result.timings.total
         counting = track.counting.get(check.name)
@@ -311,7 +311,7 @@ class Vantage:
         after = replace(
             state,
             down=down,
-            blind=result.outcome is Outcome.BLIND,
+            blind=result.outcome is ProbeOutcome.BLIND,
             well=alive and sentinel.health.passes >= SENTINEL_RULES.rise,
         )
         sentinel.state = after

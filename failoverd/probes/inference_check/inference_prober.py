@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from failoverd.core.errors import ConfigError
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_steps
@@ -143,7 +143,7 @@ class InferenceProber:
 
     def _fails(self, rung: Rung) -> bool:
         said = rung.said(self._clock())
-        return said is not None and said[1].reason.outcome in {Outcome.FAIL, Outcome.BLIND}
+        return said is not None and said[1].reason.outcome in {ProbeOutcome.FAIL, ProbeOutcome.BLIND}
 
     def _come_to(self, ladder: EndpointLadder, lowest: Rung, began: float) -> Finding:
         """A probe that is blind itself has nothing to say of what was seen before.
@@ -152,7 +152,7 @@ class InferenceProber:
         """
         now = self._clock()
         newest = lowest.said(now, began)
-        if newest is not None and newest[1].reason.outcome is Outcome.BLIND:
+        if newest is not None and newest[1].reason.outcome is ProbeOutcome.BLIND:
             return combine([newest])
         rungs = [rung for rung in (ladder.live, ladder.models, ladder.completion) if rung is lowest or not rung.is_busy]
         said = [each for rung in rungs if (each := rung.said(now, began))]
@@ -161,7 +161,7 @@ class InferenceProber:
         found = combine(said)
         if self._settings.completion_every is None:
             return found
-        if ladder.is_broke and found.reason.outcome is Outcome.PASS:
+        if ladder.is_broke and found.reason.outcome is ProbeOutcome.PASS:
             found = found._replace(detail=f"{found.detail}; no completion: {self._budget.refusal}")
         return found._replace(measures=(*found.measures, ("completion_left_out", float(ladder.is_broke))))
 
@@ -190,7 +190,7 @@ class InferenceProber:
         """It asked us to wait, and that may be long. Whether it is there at all is seen without asking for anything."""
         asked = self._service.ask(endpoint, self._base)
         found = await _within(probe, probe.exchange(asked.destination, ConnectOnly()))
-        if found.reason.outcome is not Outcome.PASS:
+        if found.reason.outcome is not ProbeOutcome.PASS:
             ladder.quiet_until = 0.0  # whoever asked us to wait is gone
             ladder.models.say(found, self._clock())
 

@@ -10,14 +10,14 @@ What a rung said counts until it is asked again, and for one more interval, when
 
 from typing import Final
 
-from failoverd.core.probe_reasons import Outcome, ProbeReason
+from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.findings import Finding
 
 SURE: Final = 3
 """Failures in a row that are asked for at once."""
 
 _MOST_DOUBLINGS: Final = 16
-_BY_WEIGHT: Final = (Outcome.PASS, Outcome.BLIND, Outcome.DEGRADED, Outcome.FAIL)
+_BY_WEIGHT: Final = (ProbeOutcome.PASS, ProbeOutcome.BLIND, ProbeOutcome.DEGRADED, ProbeOutcome.FAIL)
 
 Said = tuple[str, Finding, float]
 """The name of a rung, what it said, and how many seconds ago; 0 when it is new."""
@@ -50,7 +50,7 @@ class Rung:
     def say(self, finding: Finding, now: float, wait: float = 0.0) -> None:
         """Take down what it said; it is not asked again for at least `wait` seconds."""
         outcome = finding.reason.outcome
-        passed = outcome is Outcome.PASS
+        passed = outcome is ProbeOutcome.PASS
         self._in_a_row = 0 if passed else self._in_a_row + 1
         self._finding, self._at = finding, now
         self._due_at = now + max(wait, self.every if passed else self._pause(outcome))
@@ -66,8 +66,8 @@ class Rung:
             return None
         return self.name, self._finding, 0.0 if self._at >= since else max(0.0, now - self._at)
 
-    def _pause(self, outcome: Outcome) -> float:
-        doublings = self._in_a_row - (SURE if outcome is Outcome.FAIL else 1)
+    def _pause(self, outcome: ProbeOutcome) -> float:
+        doublings = self._in_a_row - (SURE if outcome is ProbeOutcome.FAIL else 1)
         if doublings < 0:
             return 0.0
         return min(self.every, self.soonest * 2.0 ** min(doublings, _MOST_DOUBLINGS))
@@ -77,7 +77,7 @@ def combine(said: list[Said]) -> Finding:
     """The worst of what the rungs said; of equals the lowest rung's, which is the newest. `said` is not empty."""
     name, worst, ago = max(said, key=lambda each: _BY_WEIGHT.index(each[1].reason.outcome))
     measures = tuple({measure: None for _, finding, age in said if not age for measure in finding.measures})
-    if worst.reason.outcome is Outcome.PASS:
+    if worst.reason.outcome is ProbeOutcome.PASS:
         return Finding(ProbeReason.OK, "; ".join(finding.detail for _, finding, _ in said), measures)
     when = f", {ago:.0f}s ago" if ago else ""
     return Finding(worst.reason, f"{name}{when}: {worst.detail}", measures)

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.core.probe_reasons import Outcome
+from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.ports import Cancel
 from failoverd.probes.findings import Phase
 from failoverd.probes.transport.error_mapping import explain
@@ -186,7 +186,7 @@ class _TripWire:
     def _broken(self, error: OSError) -> None:
         age = self._age()
         self._close()
-        about_us = explain(error, Phase.CONNECT, self._address).reason.outcome is Outcome.BLIND
+        about_us = explain(error, Phase.CONNECT, self._address).reason.outcome is ProbeOutcome.BLIND
         self._over(age, trips=not about_us)
 
     def _closed_in_order(self) -> None:
