@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 import trustme
 import uvloop
+from support.alarms import until
 from support.plugins import children, descriptors, folder_for_plugins
 
 
@@ -29,10 +30,10 @@ async def nothing_is_left_behind() -> AsyncIterator[None]:
 
 @pytest_asyncio.fixture
 async def nothing_runs_on() -> AsyncIterator[None]:
-    """No child, living or dead, and no descriptor is left behind."""
+    """No child, living or dead, and no descriptor is left behind, once the kernel has ended what was killed."""
     before = descriptors()
     yield
-    assert children() == set()
+    await until(lambda: not children())
     assert descriptors() == before
 
 
