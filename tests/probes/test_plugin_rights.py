@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from support.plugins import outcome
-from support.strangers import STRANGER, plugin_of
+from support.strangers import plugin_of, root_in_name_alone, stranger
 
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.probes.exec_check import plugin_launch
@@ -26,15 +26,13 @@ grep -hE 'CapPrm|CapEff|CapAmb|NoNewPrivs' /proc/self/status | cut -f2 | tr -d '
 """
 """Says `1`, of NoNewPrivs, if it has no capability and cannot get any."""
 
-ROOT_IN_NAME_ALONE = ("unshare", "--user", "--map-root-user", "setpriv", "--bounding-set=-all", "--inh-caps=-all")
-
 
 @pytest.mark.parametrize(
     "user",
     [
-        pytest.param(STRANGER, id="without capabilities"),
-        pytest.param((*STRANGER, "--keep-caps"), id="with AmbientCapabilities="),
-        pytest.param(ROOT_IN_NAME_ALONE, id="root of a container that drops all of them"),
+        pytest.param(stranger(), id="without capabilities"),
+        pytest.param(stranger(capable=True), id="with AmbientCapabilities="),
+        pytest.param(root_in_name_alone(), id="root of a container that drops all of them"),
     ],
 )
 def test_a_plugin_of_the_daemons_own_user_cannot_look_into_it_and_has_no_rights(user: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from support.oci_site import local_oci
 from support.proxies import closed_port
 from support.route53_site import KEY, local_route53
 from support.servers import ZONE
-from support.strangers import STRANGER, UNLISTED, reads_of
+from support.strangers import UNLISTED, reader, reads_of
 
 from failoverd.providers import azure_dns, azure_traffic_manager, oci_dns, oci_steering
 from failoverd.providers.azure.settings import CredentialSettings
@@ -58,7 +58,7 @@ def test_each_cloud_is_read_with_what_is_named_and_says_what_is_not_there(
         }
         said = {name: each.model_dump(mode="json", exclude_unset=True) for name, each in {**named, **missing}.items()}
         found = reads_of(
-            STRANGER,
+            reader(),
             {**said, **AT_HOME},
             AWS_ACCESS_KEY_ID=KEY.key_id,
             AWS_SECRET_ACCESS_KEY=KEY.secret,

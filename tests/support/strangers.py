@@ -2,6 +2,7 @@
 
 So is the service with DynamicUser= where libnss-systemd is missing, and most containers. For the process all of it is
 true, in a user namespace of its own, for which nobody has to be root; the files of whoever runs the tests are its own.
+Where the kernel makes none, as below a chroot(2), root becomes that user for good.
 
     python -m support.strangers plugin|read < JSON
 """
@@ -11,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -24,10 +26,32 @@ from failoverd.providers import kinds
 
 UNLISTED = 2_000_000_001
 
-STRANGER = ("unshare", "--user", f"--map-user={UNLISTED}", f"--map-group={UNLISTED}")
-"""Whatever follows is started as that user, without any capability."""
-
 _ROOT = Path(__file__).parents[2]
+
+
+@cache
+def _has_namespaces() -> bool:
+    return subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode == 0
+
+
+def stranger(*, capable: bool = False) -> tuple[str, ...]:
+    """The beginning of a command, of which whatever follows is started as that user; `capable`, with capabilities."""
+    if _has_namespaces():
+        user = ("unshare", "--user", f"--map-user={UNLISTED}", f"--map-group={UNLISTED}")
+        return (*user, "--keep-caps") if capable else user
+    user = ("setpriv", f"--reuid={UNLISTED}", f"--regid={UNLISTED}", "--clear-groups")
+    return (*user, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search") if capable else user
+
+
+def reader() -> tuple[str, ...]:
+    """The same, who may read the files of whoever runs the tests."""
+    return stranger(capable=not _has_namespaces())
+
+
+def root_in_name_alone() -> tuple[str, ...]:
+    """The same for root of a container that drops all capabilities."""
+    user = ("unshare", "--user", "--map-root-user") if _has_namespaces() else ()
+    return (*user, "setpriv", "--bounding-set=-all", "--inh-caps=-all")
 
 
 def run_as(user: Sequence[str], program: Sequence[str], said: object = None, **environ: str) -> str:
