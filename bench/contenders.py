@@ -106,6 +106,7 @@ policies: policies
 journal: journal.db
 tick: 1s
 log: {{format: json}}
+probing: {{jitter: 0ms}}
 providers:
   embedded: {{kind: embedded, listen: "127.0.0.1:{port}", zones: [{ZONE}], responses_per_second: 0}}
   bind:

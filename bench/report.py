@@ -82,7 +82,8 @@ at once; gdnsd watches the same two HTTP servers beside it, in the same run.
   interval, when every server has returned to the first region and nothing is being re-checked.
 - **Setting.** Both monitors: interval {setting.interval} s (gdnsd's smallest), time-out {setting.timeout} s,
   {setting.fall} failures to go down, {setting.rise} passes to come up. failoverd re-checks after {setting.recheck:g} s,
-  its default. Its flap damping is off and its limits are wide open: they exist to stop what this experiment does.
+  its default. Its flap damping is off and its limits are wide open: they exist to stop what this experiment does. So is
+  its jitter, by which a probe comes up to 100 ms later than the phase that is read off.
 - **Total.** From the fault to the arrival of the first changed answer. Each server is asked every {POLL * 1000:.0f} ms.
   Its answer had changed at most {_tenths(_resolution(run))} ms before: in this run, the longest time from asking for
   the last unchanged answer to the arrival of the first changed one.

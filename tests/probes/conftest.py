@@ -34,7 +34,7 @@ async def nothing_runs_on() -> AsyncIterator[None]:
     before = descriptors()
     yield
     await until(lambda: not children())
-    assert descriptors() == before
+    assert descriptors() <= before, "what an earlier test left to the garbage collector may go meanwhile"
 
 
 @pytest.fixture
