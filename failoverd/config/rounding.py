@@ -13,6 +13,7 @@ from failoverd.config.documents import Document
 from failoverd.config.drafts import ProviderEntry
 from failoverd.config.losses import when_all_is_well
 from failoverd.config.values import say_percent
+from failoverd.core.control.decision import Decision
 from failoverd.core.records import WHOLE, Policy, RecordSpec, Weights
 from failoverd.core.weights import fitted
 
@@ -33,18 +34,21 @@ def rounding(policy: Policy, providers: Mapping[str, ProviderEntry], document: D
     """For each region the answer that is furthest off, at the first provider that cannot say its share."""
     told: set[str] = set()
     for record in policy.records if policy.weights is Weights.NATIVE else ():
-        for target in record.targets:
-            provider = providers[target.provider]
-            if provider.capabilities.weights.get(record.key.type) is Weights.NATIVE and not record.single:
-                for region, worst in _regions_off(policy, record, provider.capabilities.max_weight).items():
-                    if region not in told:
-                        told.add(region)
-                        yield _told(policy, record, provider, document, region, worst)
+        named = (providers[target.provider] for target in record.targets)
+        native = [each for each in named if each.capabilities.weights.get(record.key.type) is Weights.NATIVE]
+        if record.single or not native:
+            continue
+        decision, values = when_all_is_well(policy, record).decision, _values(policy, record)
+        for provider in native:
+            for region, worst in _regions_off(decision, values, provider.capabilities.max_weight).items():
+                if region not in told:
+                    told.add(region)
+                    least = _least(decision, values, region, provider.capabilities.max_weight)
+                    yield _told(policy, record, provider, document, region, worst, values[region], least)
 
 
-def _regions_off(policy: Policy, record: RecordSpec, most: int) -> Mapping[str, _Off]:
+def _regions_off(decision: Decision, values: Mapping[str, tuple[str, ...]], most: int) -> Mapping[str, _Off]:
     """The worst answer of each region that is off by more than is tolerated."""
-    values, decision = _values(policy, record), when_all_is_well(policy, record).decision
     wanted = decision.records.serving if decision.records is not None else ()
     weights = fitted(tuple(answer.weight for answer in wanted), most)
     said = {answer.value: Fraction(weight, sum(weights)) for answer, weight in zip(wanted, weights, strict=True)}
@@ -59,16 +63,21 @@ def _regions_off(policy: Policy, record: RecordSpec, most: int) -> Mapping[str, 
 
 
 def _told(
-    policy: Policy, record: RecordSpec, provider: ProviderEntry, document: Document, region: str, off: _Off
+    policy: Policy,
+    record: RecordSpec,
+    provider: ProviderEntry,
+    document: Document,
+    region: str,
+    off: _Off,
+    values: tuple[str, ...],
+    least: int,
 ) -> Diagnostic:
-    values = _values(policy, record)[region]
     who = region if len(values) == 1 else f"{off.value} of {region}"
     most = provider.capabilities.max_weight
     message = (
         f"{who} is to get {float(off.wanted):.2%} of {record.key} and would get {float(off.said):.2%}: "
         f"the weights of provider {provider.name} ({provider.kind.name}) are whole numbers up to {most}"
     )
-    least = _least(policy, record, region, most)
     share = next(spec.share for spec in policy.regions if spec.name == region)
     hint = (
         f"write a share of {say_percent(least).rstrip('%')} or more, or 0 for a standby; or choose another provider"
@@ -79,10 +88,9 @@ def _told(
     return document.diagnose(Code.SHARE_ROUNDED, place, message, hint, key=True, severity=Severity.WARNING)
 
 
-def _least(policy: Policy, record: RecordSpec, region: str, most: int) -> int:
+def _least(decision: Decision, values: Mapping[str, tuple[str, ...]], region: str, most: int) -> int:
     """The smallest share, in basis points, that leaves each endpoint of the region a weight of 1 beside the others."""
-    values, shares = _values(policy, record), when_all_is_well(policy, record).decision.shares
-    others = {name: share for name, share in shares.items() if name != region}
+    others = {name: share for name, share in decision.shares.items() if name != region}
     if not others:
         return 0
     heaviest = max(Fraction(share, len(values[name])) for name, share in others.items())
