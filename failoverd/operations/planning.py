@@ -334,7 +334,7 @@ class _Applying:
             self._find_in_place(each, looks[each.target])
         for each in self._going:
             with _ending(each):
-                self._check_record(each.plan, _known(looks[each.target]))
+                self._check_record(each, _known(looks[each.target]))
         policies = {each.target.policy: session.policy(each.target.policy) for each in self._going}
         self._health = await probed(session, list(policies.values()), _failures(looks))
         looks = await _looks(session, [each.target for each in self._going])
@@ -356,18 +356,19 @@ class _Applying:
         change.end(InSync(change.target, look.marker.generation))
         return True
 
-    def _check_record(self, plan: Plan, observed: Observed) -> None:
-        if not self._unchanged(plan, observed):
+    def _check_record(self, change: _Change, observed: Observed) -> None:
+        plan = change.plan
+        if not self._unchanged(change, observed):
             raise Fenced(
                 f"{plan.target} is not what the plan was made from: {_say(plan.before)} then, {_say(observed)} now",
                 reason="record_changed",
                 remedy=_AGAIN,
             )
 
-    def _unchanged(self, plan: Plan, observed: Observed) -> bool:
+    def _unchanged(self, change: _Change, observed: Observed) -> bool:
         """Whether the plan was made from what stands there, but for the marker where a change of the file moved it."""
-        before, name = plan.before, (plan.target.provider, plan.target.zone, plan.target.key.name)
-        if observed.marker_text not in self._ours[name]:
+        before = change.plan.before
+        if observed.marker_text not in self._ours[change.name]:
             return observed == before
         return (observed.records, observed.foreign) == (before.records, before.foreign)
 
@@ -378,7 +379,7 @@ class _Applying:
             FailoverdError: something else would be done now, or nothing.
         """
         plan, target = change.plan, change.target
-        self._check_record(plan, observed)
+        self._check_record(change, observed)
         outcome = await _evaluated(self._session, observed, _known(self._health[target.policy]), change.said.returning)
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
