@@ -195,7 +195,8 @@ class Daemon:
         states = await self._engine.writer.protect(self._journal.states(), reads=True) or ()
         interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
         clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
-        self._engine.start(states, interrupted, clock_watch=clock_watch)
+        words = await self._engine.writer.protect(self._journal.overrides(self._clock()), reads=True) or ()
+        self._engine.start(states, interrupted, words, clock_watch=clock_watch)
 
     async def _expose(self, config: Config, stack: AsyncExitStack) -> None:
         """Serve the metrics, where that is asked for. Without them, everything else goes on."""

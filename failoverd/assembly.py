@@ -19,6 +19,7 @@ from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.orphans import Orphans
+from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 from failoverd.store.journal import open_journal
@@ -63,11 +64,12 @@ async def session(
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
         writer = JournalWriter(journal, events.append, clock)
-        states = States(writer, events.append)
+        states = States(writer, events.append, Overrides(writer, events.append, clock))
         found = load_policies(config, known, running={})
 
         async def remember() -> None:
             states.resume(await writer.protect(journal.states(), reads=True) or (), ())
+            states.overrides.load(await writer.protect(journal.overrides(clock()), reads=True) or ())
 
         def alive() -> bool:
             try:

@@ -11,6 +11,7 @@ from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.propagation import Nameserver, Nameservers, Question, Statement
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
+from failoverd.core.overrides import Override
 from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
 from failoverd.core.status import Status
 from failoverd.settings import CheckSettings, ProviderSettings
@@ -218,6 +219,12 @@ class Journal(Protocol):
 
     async def keep(self, state: PolicyState) -> None:
         """Replace the state of a policy, and of those of its targets that it names: what a restart takes up."""
+
+    async def say(self, override: Override) -> None:
+        """Keep an operator's word as it is now."""
+
+    async def overrides(self, until: float) -> tuple[Override, ...]:
+        """The words that were to hold beyond that moment, those included that ended before their time."""
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Replace what is said about where things stand, each under its own key."""

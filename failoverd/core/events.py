@@ -326,6 +326,63 @@ class ProbingRestored(ProbingEvent):
     name: ClassVar[str] = "probing.restored"
 
 
+# -- operators' words --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEvent(Event):
+    """A word of an operator, whose id is `override`. `policies` are those that it concerns, `about` is its scope."""
+
+    override: str
+    verb: str
+    about: str
+    actor: str
+    reason: str
+    until: float
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideGiven(OverrideEvent):
+    """It is heeded from now on, unless more people have to agree (`needed` in all)."""
+
+    name: ClassVar[str] = "override.given"
+    level: ClassVar[Level] = Level.WARNING
+
+    detail: str = ""
+    needed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideChanged(OverrideEvent):
+    """It was extended, commented on or agreed to by `by`."""
+
+    name: ClassVar[str] = "override.changed"
+
+    by: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEnding(OverrideEvent):
+    """It ends in `left` seconds: what it keeps away comes back then, by the limits of `returning`."""
+
+    name: ClassVar[str] = "override.ending"
+    level: ClassVar[Level] = Level.WARNING
+
+    left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEnded(OverrideEvent):
+    """It is heeded no more: released by `by`, or its time is over."""
+
+    name: ClassVar[str] = "override.ended"
+
+    by: str = ""
+    comment: str = ""
+
+
 # -- incidents ---------------------------------------------------------------------------------------------------------
 
 
@@ -382,8 +439,25 @@ class DecisionCrashed(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesLost(TargetEvent):
+    """The marker names operators' words that the journal does not know: what they said is lost. Nothing is undone.
+
+    Until the last of them ends (`until`), or a person releases them, only what fails out moves.
+    """
+
+    name: ClassVar[str] = "overrides.lost"
+    level: ClassVar[Level] = Level.ERROR
+
+    overrides: tuple[str, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanHeld(TargetEvent):
-    """A limit blocks the plan. `until` is when the window lets it pass by itself, if time alone can help."""
+    """A limit blocks the plan. `until` is when the window lets it pass by itself, if time alone can help.
+
+    `digest` is what a person approves, who lets it through.
+    """
 
     name: ClassVar[str] = "plan.held"
     level: ClassVar[Level] = Level.WARNING
@@ -393,6 +467,7 @@ class PlanHeld(TargetEvent):
     limits: tuple[LimitCheck, ...]
     rule_at: str
     until: float | None = None
+    digest: str = ""
     manual: str = ""
 
 

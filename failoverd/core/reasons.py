@@ -45,6 +45,16 @@ class ReasonCode(StrEnum):
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
 
+    # what an operator's word says; `detail` names the word, who gave it and why, [until] is its end
+    DRAINED = "drained"  # gets no traffic
+    SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
+    PINNED = "pinned"  # `shares`, among those that serve
+    SAID = "said"  # endpoints are up or down by word
+    PAUSED = "paused"  # nothing moves but what fails out
+    HELD = "held"  # nothing is written
+    OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know
+    NOBODY_LEFT = "nobody_left"  # `regions` are drained, and nobody else is there
+
     # what a person did; `detail` says who
     ADOPT = "adopt"
     DISOWN = "disown"
@@ -116,6 +126,7 @@ class Limit(StrEnum):
     MIN_REGIONS = "min_regions"
     MAX_SHIFT = "max_shift"
     MAX_CHANGES = "max_changes"
+    PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
 
 
 class LimitNote(StrEnum):
@@ -129,6 +140,8 @@ class LimitNote(StrEnum):
     INDIVISIBLE = "indivisible"  # the provider cannot say a smaller step, and nothing else moved in the window
     BEFORE_EDIT = "before_edit"  # counted from before somebody else's edit
     SMALLER = "smaller"  # the step was made smaller
+    APPROVED = "approved"  # a person let this plan through
+    AT_ONCE = "at_once"  # a person said that no rate counts
 
 
 @dataclass(frozen=True, slots=True)

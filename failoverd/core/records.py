@@ -7,6 +7,7 @@ seconds, both floats. Names are absolute, lower-case and without the trailing do
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -183,20 +184,38 @@ class Marker:
 
     Stands as one TXT string beside the name: `v=1 owner=prod policy=inference-api gen=7 types=A,AAAA`. `types` says
     which record types of the name are owned, so that an AAAA which somebody made by hand is not taken along with an A.
+
+    What a daemon that lost its journal has to know besides follows, where there is any: `instance` is who wrote it
+    (`inst=`); `overrides` are the ids of the operators' words that apply (`ovr=`), until when at most (`until=`, whole
+    seconds since the epoch); `by_hand` that a person wrote it, with a command that failoverd printed (`by=hand`).
     """
 
     owner: str
     policy: str
     generation: int
     types: tuple[RecordType, ...]
+    instance: str = ""
+    overrides: tuple[str, ...] = ()
+    until: int = 0
+    by_hand: bool = False
 
     def to_text(self) -> str:
-        types = ",".join(sorted(self.types))
-        return f"v=1 owner={self.owner} policy={self.policy} gen={self.generation} types={types}"
+        said = {
+            "v": "1",
+            "owner": self.owner,
+            "policy": self.policy,
+            "gen": self.generation,
+            "types": ",".join(sorted(self.types)),
+            "inst": self.instance,
+            "ovr": ",".join(self.overrides),
+            "until": f"{datetime.fromtimestamp(self.until, UTC):{_MOMENT}}" if self.until else "",
+            "by": _HAND if self.by_hand else "",
+        }
+        return " ".join(f"{key}={value}" for key, value in said.items() if value != "" or key == "types")
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The marker that `text` says, or None when it is not one of ours."""
+        """The marker that `text` says, or None when it is not one of ours. What a later version says more is left."""
         parts = dict(part.split("=", 1) for part in text.split() if "=" in part)
         if parts.get("v") != "1" or not parts.get("owner") or not parts.get("policy"):
             return None
@@ -204,7 +223,28 @@ class Marker:
         number = generation.isascii() and generation.isdigit() and len(generation) <= _MAX_DIGITS
         if not number or not set(types) <= set(RecordType):
             return None
-        return cls(parts["owner"], parts["policy"], int(generation), tuple(RecordType(t) for t in types))
+        return cls(
+            parts["owner"],
+            parts["policy"],
+            int(generation),
+            tuple(RecordType(t) for t in types),
+            instance=parts.get("inst", ""),
+            overrides=tuple(filter(None, parts.get("ovr", "").split(","))),
+            until=_moment(parts.get("until", "")),
+            by_hand=parts.get("by") == _HAND,
+        )
+
+
+_HAND = "hand"
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def _moment(text: str) -> int:
+    """Seconds since the epoch; 0 for what is no moment in a form of ours."""
+    try:
+        return int(datetime.strptime(text, _MOMENT).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return 0
 
 
 @dataclass(frozen=True, slots=True, order=True)

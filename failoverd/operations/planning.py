@@ -161,7 +161,7 @@ async def probed(
         news.set()
 
     # transitions on the way to a first verdict are nobody's news, and nobody's incident
-    states = States(session.journal, told.append)
+    states = States(session.journal, told.append, session.states.overrides)
     sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
     table = HealthTable(clock(), config.isolation, sentinels)
     board = Board(told.append, clock, Incidents(states, clock), wake, table)

@@ -114,7 +114,7 @@ class Session:
     async def recalled(self, policy: Policy, target: Target) -> PolicyState:
         """The policy's state, with what the journal knows of a target."""
         await self.states.recall(target, self.clock() - policy.limits.longest_window)
-        return self.states.of(policy.name)
+        return self.states.told(policy)
 
     async def apply(self, policy: Policy, outcome: Outcome) -> Plan:
         """Carry a write out in the name of who is at the keyboard. Whether it arrived is for `proof` to say.

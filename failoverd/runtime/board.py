@@ -1,6 +1,6 @@
 """The health board: what the check table says, as events, incidents, and calls to the policies that it is about."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from failoverd.core.events import (
@@ -127,9 +127,9 @@ class Board:
         """Whether some endpoint of the policy has no verdict yet."""
         return self.table.undecided(policy)
 
-    def calm(self, policy: str) -> bool:
-        """Whether every endpoint of the policy is HEALTHY."""
-        return self.table.calm(policy)
+    def calm(self, policy: str, aside: Collection[str] = ()) -> bool:
+        """Whether every endpoint of the policy is HEALTHY, those of some regions left `aside`."""
+        return self.table.calm(policy, aside)
 
     def statuses(self, policy: str) -> list[RegionStatus | EndpointStatus]:
         return self.table.statuses(policy, self._clock())
@@ -162,7 +162,9 @@ class Board:
             _ENDPOINT_EVENTS[after.state](
                 at=now,
                 policy=policy.name,
-                incident_id=self._incident(policy, words, now, trouble=after.state is not Health.HEALTHY),
+                incident_id=self._incident(
+                    policy, words, now, endpoint.region, trouble=after.state is not Health.HEALTHY
+                ),
                 region=endpoint.region,
                 endpoint=endpoint.text,
                 check=after.check,
@@ -182,7 +184,9 @@ class Board:
             _REGION_EVENTS[after.state](
                 at=now,
                 policy=policy.name,
-                incident_id=self._incident(policy, words, now, trouble=after.state is not RegionState.HEALTHY),
+                incident_id=self._incident(
+                    policy, words, now, after.name, trouble=after.state is not RegionState.HEALTHY
+                ),
                 region=after.name,
                 record_type=turned.record_type,
                 was=before.state if before is not None else RegionState.UNKNOWN,
@@ -233,5 +237,5 @@ class Board:
         cause = "other clouds stayed in sight, so the evidence is believed" if after is not None else "it sees again"
         self._emit(VantageRejoined(at=now, family=turned.family, lasted=turned.lasted, evidence=cause))
 
-    def _incident(self, policy: Policy, words: str, at: float, *, trouble: bool) -> str:
-        return self._incidents.open(policy, words, at) if trouble else self._incidents.id_of(policy.name)
+    def _incident(self, policy: Policy, words: str, at: float, region: str = "", *, trouble: bool) -> str:
+        return self._incidents.open(policy, words, at, region) if trouble else self._incidents.id_of(policy.name)

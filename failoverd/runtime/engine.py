@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.events import Event
+from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
+from failoverd.core.overrides import Override
 from failoverd.core.records import Check, Endpoint
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
@@ -20,6 +21,7 @@ from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import DISPUTE_AFTER, Prover
@@ -82,7 +84,8 @@ class Engine:
         self.sentinels = said.sentinels
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._sinks.append(self.writer.take)
-        self.states = States(self.writer, self.emit)
+        self.overrides = Overrides(self.writer, self.emit, clock)
+        self.states = States(self.writer, self.emit, self.overrides)
         self.incidents = Incidents(self.states, clock)
         table = HealthTable(clock(), said.isolation, said.sentinels)
         self.board = Board(self.emit, clock, self.incidents, self._wake, table)
@@ -111,11 +114,16 @@ class Engine:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(
-        self, states: Iterable[PolicyState], interrupted: Sequence[Plan], **beside: Callable[[], Awaitable[None]]
+        self,
+        states: Iterable[PolicyState],
+        interrupted: Sequence[Plan],
+        overrides: Iterable[Override] = (),
+        **beside: Callable[[], Awaitable[None]],
     ) -> None:
         """Take up what an earlier process left, and begin what goes on beside the policies."""
+        self.overrides.load(overrides)
         self.states.resume(states, interrupted)
-        for name, work in {"journal writer": self.writer.run, **beside}.items():
+        for name, work in {"journal writer": self.writer.run, "overrides": self.overrides.run, **beside}.items():
             task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)
             self._background.append(asyncio.create_task(task))
 
@@ -123,6 +131,12 @@ class Engine:
         """Before any policy, so that the prober knows itself when the first failure is judged."""
         if self.sentinels:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
+
+    async def say(self, word: Override, event: OverrideEvent) -> bool:
+        """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""
+        kept = await self.overrides.put(word, event)
+        self.runner.heed(word)
+        return kept
 
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""
@@ -138,6 +152,7 @@ class Engine:
         self.writer.lacks = False
         if await self.writer.update_status([*statuses, *self.statuses()]):
             await self.states.keep_all()
+            await self.overrides.keep_all()
 
     async def halt(self) -> None:
         """Begin nothing more, let writes under way finish, stop probing and proving. Records stay as they are."""

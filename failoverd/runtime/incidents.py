@@ -21,8 +21,13 @@ class Incidents:
         incident = self.current(policy)
         return incident.id if incident is not None else ""
 
-    def open(self, policy: Policy, cause: str, at: float) -> str:
-        """The id of the policy's incident, which begins `at` that time unless it is open already."""
+    def open(self, policy: Policy, cause: str, at: float, region: str) -> str:
+        """The id of the policy's incident, which begins `at` that time unless it is open already.
+
+        A region that operators keep out of the service begins none.
+        """
+        if region in self._states.drained(policy):
+            return self.id_of(policy.name)
         self._states.take(opened(policy, self._states.of(policy.name), cause, at))
         return self.id_of(policy.name)
 

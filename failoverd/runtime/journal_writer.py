@@ -12,6 +12,7 @@ from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
+from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import Status
 from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
@@ -123,6 +124,19 @@ class JournalWriter:
             return True
 
         return await self._soon(kept()) is True
+
+    async def say(self, override: Override) -> bool:
+        """Whether it was written."""
+
+        async def said() -> bool:
+            await self._journal.say(override)
+            return True
+
+        return await self._soon(said()) is True
+
+    async def overrides(self, until: float) -> tuple[Override, ...] | None:
+        """The words that the journal knows; None while it cannot be read."""
+        return await self._soon(self._journal.overrides(until), reads=True)
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows of a target; nothing, while it cannot be read."""

@@ -10,6 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
+from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
@@ -119,6 +120,12 @@ class PolicyRunner:
         self._board.settle()
         for running in self._running.values():
             running.reconciler.wake()
+
+    def heed(self, word: Override) -> None:
+        """An operator said something, or took it back: the policies that it concerns are worked on now."""
+        for running in self._running.values():
+            if word.scope.has_policy(running.policy):
+                running.reconciler.wake(Urgency.CHANGE)
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""

@@ -4,7 +4,7 @@ It is kept in memory as well. So limits hold and drift is told from change even 
 history is lost. What another process wrote to the same journal (`failoverctl apply`) is taken in before each decision.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
 from failoverd.ports import Emit
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.overrides import Overrides
 
 
 class Verdicts(Protocol):
@@ -23,13 +24,14 @@ class Verdicts(Protocol):
 
     def regions(self, policy: str, record_type: RecordType) -> Mapping[str, RegionHealth]: ...
 
-    def calm(self, policy: str) -> bool: ...
+    def calm(self, policy: str, aside: Collection[str] = ()) -> bool: ...
 
 
 class States:
     """What is known of each policy from before. Changes by `put` only."""
 
-    def __init__(self, journal: JournalWriter, emit: Emit) -> None:
+    def __init__(self, journal: JournalWriter, emit: Emit, overrides: Overrides) -> None:
+        self.overrides = overrides
         self._journal = journal
         self._emit = emit
         self._states: dict[str, PolicyState] = {}
@@ -56,12 +58,21 @@ class States:
         self._kept.pop(policy, None)
 
     def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
-        """The state, with the health of the policy's regions as it is now."""
+        """The state, with the health of the policy's regions as it is now, and what operators say."""
         types = sorted({record.key.type for record in policy.records})
         health = {record_type: verdicts.regions(policy.name, record_type) for record_type in types}
-        state = replace(self.of(policy.name), verdicts=health, calm=verdicts.calm(policy.name))
+        calm = verdicts.calm(policy.name, self.drained(policy))
+        state = replace(self.told(policy), verdicts=health, calm=calm)
         self.put(state)
         return state
+
+    def told(self, policy: Policy) -> PolicyState:
+        """The state, with what operators say of the policy."""
+        return replace(self.of(policy.name), overrides=self.overrides.of(policy))
+
+    def drained(self, policy: Policy) -> frozenset[str]:
+        """Regions that a word keeps out of the whole policy: that they are ill is no trouble of its service."""
+        return self.overrides.drained(policy)
 
     async def keep_all(self) -> None:
         """Have the journal keep everything once more: it may have lost what it was given."""

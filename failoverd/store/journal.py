@@ -23,6 +23,7 @@ from failoverd.core.control.plan import LastGood, Plan, PlanKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened
+from failoverd.core.overrides import Override, Told
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
 from failoverd.ports import ChangeOutcome, Words
@@ -34,6 +35,7 @@ from failoverd.store.rows import (
     event_row,
     open_incident,
     orphaned_record,
+    override_of,
     past_change,
     plain_words,
     state_head,
@@ -170,13 +172,34 @@ class SqliteJournal:
         return await self._read(work)
 
     async def keep(self, state: PolicyState) -> None:
-        head = (state.policy, "", codec.dump(replace(state, targets={})))
+        head = (state.policy, "", codec.dump(replace(state, targets={}, overrides=())))
         rows = [head, *((state.policy, key, codec.dump(memory)) for key, memory in state.targets.items())]
 
         def work(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", rows)
 
         await self._write(work)
+
+    async def say(self, override: Override) -> None:
+        row = (override.id, override.until, codec.dump(override))
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO overrides VALUES (?, ?, ?)", row)
+
+        await self._write(work)
+
+    async def overrides(self, until: float) -> tuple[Override, ...]:
+        """Those that hold beyond that moment, and those of which nobody told that they are over."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Override, ...]:
+            rows = connection.execute(
+                f"SELECT id, body FROM overrides WHERE until > ? OR {extract('body', '$.told')} <> ? ORDER BY id",  # noqa: S608 - a constant
+                (until, Told.ENDED.value),
+            ).fetchall()
+            words = (self._believed("overrides", name, partial(override_of, name, body)) for name, body in rows)
+            return tuple(word for word in words if word is not None)
+
+        return await self._read(work)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Only what is not written already: most of what is told says what was told before."""

@@ -13,6 +13,9 @@ Tables. Times are seconds since the epoch; columns in JSON hold what `codec.dump
 - statuses: where things stand now, one row per key, replaced and never appended. (`situations` before version 3.)
 - states: the state of each policy (where `target` is empty) and of each target, as decisions see it; what a restart
   takes up.
+- overrides: operators' words, those that are over included. Never pruned: who said what and why stays for ever.
+- meta: what this journal is: the id of the instance that it belongs to.
+- audit: each request that would change something, by whom, and how it was answered. Append-only. Never pruned.
 - spending: what was spent of an account's daily allowance. Kept for a week.
 """
 
@@ -140,7 +143,39 @@ _V3: Migration = (
     "DELETE FROM statuses",  # told anew by the first round; the shape of some changed
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2, _V3)
+_V4: Migration = (
+    """
+    CREATE TABLE overrides (
+        id TEXT PRIMARY KEY,
+        until REAL NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE meta (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at REAL NOT NULL,
+        actor TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        request TEXT NOT NULL,
+        key TEXT NOT NULL,
+        body TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        answer TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX audit_by_key ON audit (key, at) WHERE key <> ''",
+    "CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'append-only'); END",
+    "CREATE TRIGGER audit_is_never_pruned BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'append-only'); END",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_V1, _V2, _V3, _V4)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

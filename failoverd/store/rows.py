@@ -13,6 +13,7 @@ from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.state import PolicyState, TargetMemory, key_of
 from failoverd.core.events import Event
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, RecordKey, RecordType, Target
 from failoverd.core.status import OrphanedRecord
@@ -53,6 +54,13 @@ def target_memory(policy: str, target: str, body: str) -> TargetMemory:
     _require_same(memory.target.policy, policy)
     _require_same(key_of(memory.target), target)
     return memory
+
+
+def override_of(override_id: str, body: str) -> Override:
+    """An operator's word. Raises ValueError, also for another one's."""
+    word = codec.load(Override, body)
+    _require_same(word.id, override_id)
+    return word
 
 
 def _require_same(said: str, key: str) -> None:

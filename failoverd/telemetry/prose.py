@@ -1,6 +1,7 @@
 """Sentences for people: of reasons, limits and events. Everything else holds codes and numbers."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Final
 
@@ -31,6 +32,12 @@ from failoverd.core.events import (
     IncidentOpened,
     JournalFailed,
     MetricsFailed,
+    OverrideChanged,
+    OverrideEnded,
+    OverrideEnding,
+    OverrideEvent,
+    OverrideGiven,
+    OverridesLost,
     PlanHeld,
     PlanRefused,
     PolicyLoaded,
@@ -133,6 +140,19 @@ def _overload(reason: Reason) -> str:
     return f"{rest} fits nowhere: it is split by what each region can carry ({carries}); overloaded beats shut"
 
 
+def _until(reason: Reason) -> str:
+    return f"until {moment(reason.numbers['until'])}"
+
+
+def moment(at: float) -> str:
+    """A moment as it is told everywhere: UTC, to the second."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _shares(reason: Reason) -> str:
+    return ", ".join(f"{name} {percent(share)}" for name, share in reason.shares.items())
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
@@ -200,6 +220,20 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "is not worth a change"
     ),
     ReasonCode.DWELL: lambda r: f"it was tuned less than {r.numbers['dwell']:g}s ago",
+    ReasonCode.DRAINED: lambda r: f"{r.region} is drained {_until(r)} ({r.detail})",
+    ReasonCode.SHED: lambda r: (
+        f"{r.region} is shed by {percent(r.numbers['part'])} {_until(r)}: it would get {percent(r.numbers['wanted'])} "
+        f"and gets {percent(r.numbers['room'])} ({r.detail})"
+    ),
+    ReasonCode.PINNED: lambda r: f"pinned to {_shares(r)} {_until(r)}, among those that serve ({r.detail})",
+    ReasonCode.SAID: lambda r: f"endpoints are up or down by word {_until(r)} ({r.detail})",
+    ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
+    ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
+    ReasonCode.OVERRIDES_LOST: lambda r: (
+        f"the marker names operators' words that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
+        "traffic who has none, and nothing moves but what fails out"
+    ),
+    ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
     ReasonCode.ADOPT: lambda r: r.detail,
     ReasonCode.DISOWN: lambda r: r.detail,
 }
@@ -212,6 +246,7 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.MIN_REGIONS: lambda c: (f"{c.found:g} regions", f"at least {c.allowed:g} regions"),
     Limit.MAX_SHIFT: lambda c: (percent(c.found), f"{percent(c.allowed)} per {c.window:g}s"),
     Limit.MAX_CHANGES: lambda c: (f"change {c.found:g}", f"{c.allowed:g} per {c.window:g}s"),
+    Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {
@@ -222,6 +257,8 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.INDIVISIBLE: "the provider cannot say a smaller step",
     LimitNote.BEFORE_EDIT: "counted from before somebody else's edit",
     LimitNote.SMALLER: "so the step is made smaller",
+    LimitNote.APPROVED: "a person approved it",
+    LimitNote.AT_ONCE: "a person said at once",
 }
 
 
@@ -399,6 +436,50 @@ def _(event: ProbingShed) -> str:
 def _(event: ProbingRestored) -> str:
     pace = "as often as the policies say" if event.factor == 1 else f"{event.factor} times less often, no more"
     return f"it has been calm: probing {pace}"
+
+
+# -- operators' words --------------------------------------------------------------------------------------------------
+
+
+def _word(event: OverrideEvent) -> str:
+    return f"{event.verb} of {event.about}"
+
+
+@say.register
+def _(event: OverrideGiven) -> str:
+    what = f"{_word(event)}{f' ({event.detail})' if event.detail else ''} until {moment(event.until)}"
+    by = f"{event.actor}: {event.reason}. Take it back: failoverctl release {event.override}"
+    if event.needed > 1:
+        return f"{what} waits for {event.needed} people to agree, by {by}"
+    return f"{what}, by {by}"
+
+
+@say.register
+def _(event: OverrideChanged) -> str:
+    return f"{_word(event)} holds until {moment(event.until)}, says {event.by}: {event.comment}"
+
+
+@say.register
+def _(event: OverrideEnding) -> str:
+    return (
+        f"{_word(event)} by {event.actor} ends in {event.left / 60:.0f} min, and what it keeps away comes back; "
+        f"longer: failoverctl extend {event.override} --for 1h"
+    )
+
+
+@say.register
+def _(event: OverrideEnded) -> str:
+    how = f"was released by {event.by}: {event.comment}" if event.by else "is over: its time has passed"
+    return f"{_word(event)} by {event.actor} {how}"
+
+
+@say.register
+def _(event: OverridesLost) -> str:
+    return (
+        f"{_where(event)} is under operators' words that this journal does not know ({', '.join(event.overrides)}), "
+        f"until {moment(event.until)}: only what fails out moves. Give the same word again, or end it: "
+        f"failoverctl release --lost"
+    )
 
 
 # -- incidents ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.drift import DriftAction, DriftKind, DriftResponse
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome, OutcomeKind
-from failoverd.core.control.plan import InSync, Plan, diff
+from failoverd.core.control.plan import InSync, Plan, Signature, diff
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, Permanent, Transient
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -27,7 +27,7 @@ WANTED = RecordSet.of(KEY, 30, {"192.0.2.1": 1})
 def some_plan() -> Plan:
     decision = Decision(TARGET, DecisionKind.NORMAL, {"west": 10_000}, WANTED, (), 0.0)
     regions = {"192.0.2.1": "west"}
-    plan = diff(Observed(TARGET, None), WANTED, decision, owner="prod", region_of=regions, revision="r")
+    plan = diff(Observed(TARGET, None), WANTED, decision, signed=Signature("prod"), region_of=regions, revision="r")
     assert isinstance(plan, Plan)
     return plan
 

@@ -10,7 +10,7 @@ from support.azure_site import LocalAzure, zone_of
 from support.contract import VALUES, approved, planned, publish, target, wish
 from support.servers import ZONE
 
-from failoverd.core.control.plan import LastGood, Plan, PlanKind, RefusalReason, Refused, diff
+from failoverd.core.control.plan import LastGood, Plan, PlanKind, RefusalReason, Refused, Signature, diff
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.records import RecordType, Target
 from failoverd.ports import Access, Provider, Urgency
@@ -85,7 +85,7 @@ async def test_a_marker_removed_by_hand_is_refused_until_somebody_adopts(
     azure.edit_zone(f"delete _failoverd.{name} TXT")
     observed = await provider.read(at)
     refused = diff(
-        observed, wish(provider, at, WEST), plan.decision, owner="prod", region_of={}, revision="r1",
+        observed, wish(provider, at, WEST), plan.decision, signed=Signature("prod"), region_of={}, revision="r1",
         last_good=plan.verified(0.0),
     )  # fmt: skip
     assert isinstance(refused, Refused)
@@ -102,7 +102,7 @@ async def test_a_record_set_deleted_by_hand_comes_back_with_a_higher_generation(
     observed = await provider.read(at)
     assert (observed.records, observed.marker_text, observed.token) == (None, None, "")
     known = LastGood(first.after, first.generation, {}, 0.0)
-    plan = diff(observed, first.after, first.decision, owner="prod", region_of={}, revision="r1",
+    plan = diff(observed, first.after, first.decision, signed=Signature("prod"), region_of={}, revision="r1",
                 last_good=known)  # fmt: skip
     assert isinstance(plan, Plan)
     assert (plan.kind, plan.generation) == (PlanKind.RESTORE, 2)

@@ -16,6 +16,7 @@ from failoverd.core.events import JournalFailed
 from failoverd.core.records import Observed
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.states import States
 
 NAME = TARGET.policy
@@ -28,7 +29,7 @@ class Desk:
         self.journal = journal or PaperJournal()
         self.events: list[object] = []
         self.writer = JournalWriter(self.journal, self.events.append, now)
-        self.states = States(self.writer, self.events.append)
+        self.states = States(self.writer, self.events.append, Overrides(self.writer, self.events.append, now))
 
     def applied(self, change_id: str, generation: int, at: float) -> None:
         state = self.states.of(NAME)

@@ -21,7 +21,7 @@ from support.servers import ZONE, DnsServer, PowerDns
 from failoverd.core.control import limits
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.limits import Approved
-from failoverd.core.control.plan import InSync, Plan, Refused, diff
+from failoverd.core.control.plan import InSync, Plan, Refused, Signature, diff
 from failoverd.core.errors import ProviderError
 from failoverd.core.records import WHOLE, Observed, RecordKey, RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider, ProviderKind
@@ -109,7 +109,7 @@ def wish(provider: Provider, at: Target, *values: str, ttl: int = 30) -> RecordS
 
 def compare(observed: Observed, desired: RecordSet, *, owner: str = OWNER) -> Plan | InSync | Refused:
     decision = Decision(observed.target, DecisionKind.FAILOVER, {}, desired, (), 0.0)
-    return diff(observed, desired, decision, owner=owner, region_of={}, revision="r1")
+    return diff(observed, desired, decision, signed=Signature(owner), region_of={}, revision="r1")
 
 
 def planned(observed: Observed, desired: RecordSet) -> Plan:

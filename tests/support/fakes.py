@@ -18,12 +18,14 @@ from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers,
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
 from failoverd.core.events import Event
+from failoverd.core.overrides import Override, Told
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
 from failoverd.ports import Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.states import States
 
 T = TypeVar("T")
@@ -327,6 +329,7 @@ class PaperJournal:
     answers: dict[Target, LastGood] = field(default_factory=dict)
     statuses: dict[object, Status] = field(default_factory=dict)
     states: dict[tuple[str, str], str] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -380,7 +383,7 @@ class PaperJournal:
 
     async def keep(self, state: PolicyState) -> None:
         await self._turn(writes=True)
-        self.states[state.policy, ""] = codec.dump(replace(state, targets={}))
+        self.states[state.policy, ""] = codec.dump(replace(state, targets={}, overrides=()))
         self.states |= {(state.policy, key): codec.dump(memory) for key, memory in state.targets.items()}
 
     def states_kept(self) -> list[PolicyState]:
@@ -390,6 +393,15 @@ class PaperJournal:
         for memory in memories:
             heads[memory.target.policy] = heads[memory.target.policy].with_target(memory)
         return list(heads.values())
+
+    async def say(self, override: Override) -> None:
+        await self._turn(writes=True)
+        self.words[override.id] = codec.dump(override)
+
+    async def overrides(self, until: float) -> tuple[Override, ...]:
+        await self._turn()
+        found = (codec.load(Override, text) for text in self.words.values())
+        return tuple(word for word in found if word.until > until or word.told is not Told.ENDED)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)
@@ -543,4 +555,5 @@ class PaperProber:
 
 def paper_incidents(emit: Emit, clock: Clock) -> Incidents:
     """Incidents with nothing behind them, for who only opens some."""
-    return Incidents(States(JournalWriter(PaperJournal(), emit, clock), emit), clock)
+    writer = JournalWriter(PaperJournal(), emit, clock)
+    return Incidents(States(writer, emit, Overrides(writer, emit, clock)), clock)

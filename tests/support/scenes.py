@@ -12,7 +12,7 @@ from zlib import crc32
 from failoverd.core.control.decide import decide
 from failoverd.core.control.decision import Decision, DecisionKind, View
 from failoverd.core.control.limits import PastChange
-from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff
+from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, Signature, diff
 from failoverd.core.health.endpoint import CheckHealth, Health, Observation, Verdict, observe
 from failoverd.core.health.region import RegionHealth, roll_up
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
@@ -233,7 +233,7 @@ def compared(of: Policy, seen: Observed, desired: RecordSet, **extras: Unpack[Di
         seen,
         desired,
         decision(desired.shares(region_of), desired),
-        owner=extras.get("owner", OWNER),
+        signed=Signature(extras.get("owner", OWNER)),
         region_of=region_of,
         revision="r1",
         last_good=extras.get("last_good"),

@@ -19,6 +19,7 @@ from failoverd.operations.planning import Attempt, PlanFinding, PlannedChange, a
 from failoverd.operations.session import Session, Waiting
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
+from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
@@ -71,10 +72,11 @@ class Desk:
         writer = JournalWriter(self.journal, self.events.append, time.time)
         authorities = PaperAuthorities(self.zonefile)
         authorities.servers = ()
-        states = States(writer, self.events.append)
+        states = States(writer, self.events.append, Overrides(writer, self.events.append, time.time))
 
         async def remember() -> None:
             states.resume(self.journal.states_kept(), ())
+            states.overrides.load(await self.journal.overrides(time.time()))
 
         states.resume(self.journal.states_kept(), ())
         return Session(

@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from failoverd.core.control.eligible import names
+from failoverd.core.control.overriding import by_operator
 from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, Steering, apportion
+
+Shed = Mapping[str, tuple[int, Override]]
+"""How much less regions get because a person says so, in basis points, and the word that says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,13 @@ def allocate(
     specs: Sequence[RegionSpec],
     budget: int,
     caps: Mapping[str, int] | None = None,
+    shed: Shed | None = None,
 ) -> Allocation:
-    """Split `budget` basis points among `specs`. None of `caps` gets more than that, as long as the rest has room."""
+    """Split `budget` basis points among `specs`. None of `caps` gets more than that, as long as the rest has room.
+
+    Nor does a region that is shed get more than what is left of what it would get otherwise: of its room alone that
+    would have no effect where it has room to spare.
+    """
     caps = caps or {}
     if record.single:
         return _all_to_first(policy, specs, budget, caps)
@@ -45,10 +55,14 @@ def allocate(
     given: dict[str, Fraction] = {}
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     rooms = {name: min(carries[name], Fraction(caps.get(name, WHOLE))) for name in carries}
+    if shed and any(name in rooms for name in shed):
+        otherwise = allocate(policy, record, regions, specs, budget, caps).shares
+        left = {name: Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE) for name, (part, _) in shed.items()}
+        rooms = {name: min(of, left.get(name, of)) for name, of in rooms.items()}
     for tier in tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(policy, tier, rooms, regions, rest, reasons)
+        filled = _fill(policy, tier, rooms, regions, rest, reasons, shed or {})
         given |= filled
         rest -= sum(filled.values())
         if filled and rest > 0:
@@ -63,13 +77,15 @@ def allocate(
     return Allocation(shares, rest <= 0, tuple(reasons))
 
 
-def normal_shares(policy: Policy, record: RecordSpec, specs: Sequence[RegionSpec]) -> Mapping[str, int]:
+def normal_shares(
+    policy: Policy, record: RecordSpec, specs: Sequence[RegionSpec], shed: Shed | None = None
+) -> Mapping[str, int]:
     """What the file says when all is well: the first tier by share, within the stated capacities."""
     well = {
         spec.name: RegionHealth(spec.name, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
         for spec in specs
     }
-    return allocate(policy, record, well, specs, WHOLE).shares
+    return allocate(policy, record, well, specs, WHOLE, shed=shed).shares
 
 
 def tiers(policy: Policy, specs: Sequence[RegionSpec]) -> list[list[RegionSpec]]:
@@ -124,6 +140,7 @@ def _fill(
     regions: Mapping[str, RegionHealth],
     amount: Fraction,
     reasons: list[Reason],
+    shed: Shed,
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(spec, regions[spec.name], reasons) for spec in tier}
@@ -138,7 +155,10 @@ def _fill(
             return filled | wants
         for name in full:
             numbers = {"wanted": float(wants[name]), "room": float(rooms[name])}
-            if rooms[name] < room(policy, specs[name], regions[name]):
+            if name in shed:
+                part, word = shed[name]
+                reasons.append(by_operator(ReasonCode.SHED, word, name, part=part, **numbers))
+            elif rooms[name] < room(policy, specs[name], regions[name]):
                 reasons.append(Reason(ReasonCode.OPEN_VERDICT, "health", name, numbers=numbers))
             else:
                 numbers |= _sum_of_room(policy, specs[name], regions[name])

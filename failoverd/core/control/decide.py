@@ -8,16 +8,21 @@ there, so that an edit ends no hold.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
+from failoverd.core.control.overriding import Heeded
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, AllDown, Policy, RecordSet, RecordSpec, RegionSpec, Target, apportion
 
 
-def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: float) -> Decision:
+def decide(
+    policy: Policy, record: RecordSpec, target: Target, view: View, now: float, heeded: Heeded | None = None
+) -> Decision:
     """What `policy` wants `record` to answer at `target`.
 
     Args:
@@ -26,32 +31,78 @@ def decide(policy: Policy, record: RecordSpec, target: Target, view: View, now: 
         target: one of the record's targets.
         view: health and what is published.
         now: seconds since the epoch.
+        heeded: what operators' words say about the target.
     """
-    specs = [spec for spec in policy.regions if spec.name in view.regions]
+    heeded = heeded or Heeded()
     published = view.shares(policy.region_of(record.key.type))
+    specs = _left(policy, view, published, heeded)
+    if heeded.hold is not None or heeded.lost_hold:
+        return _held(policy, record, target, view, heeded, now)
     found = eligible(policy, specs, view, published, now)
+    found = replace(found, reasons=(*heeded.reasons(), *found.reasons), until=soonest(found.until, heeded.until))
     if found.hold is not None:
         return _hold(found.hold, policy, record, target, view, found, now)
     if found.all_down:
         return _all_down(policy, record, target, view, specs, found, now)
-    shared, until = with_failback(policy, record, view, published, found, now)
+    if heeded.pin is not None and (pinned := _pinned(heeded.pin, found)):
+        return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
+    shared, until = with_failback(policy, record, view, published, found, heeded, now)
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    normal = normal_shares(policy, record, specs)
+    found = replace(found, reasons=(*found.reasons, *shared.reasons))
+    normal = normal_shares(policy, record, specs, heeded.shed)
+    until = soonest(until, found.until, *found.capped.values())
+    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+
+
+def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    found: Eligible,
+    heeded: Heeded,
+    whole: Mapping[str, int],
+    normal: Mapping[str, int],
+    until: float | None,
+    now: float,
+) -> Decision:
+    """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
     may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)}
+    kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
     return Decision(
         target=target,
-        kind=DecisionKind.NORMAL if whole == normal and not found.unknown else DecisionKind.FAILOVER,
+        kind=kind if whole == normal and not found.unknown else DecisionKind.FAILOVER,
         shares=whole,
         records=answer_with(record, whole, values),
-        reasons=(*found.reasons, *shared.reasons),
+        reasons=found.reasons,
         at=now,
-        until=soonest(until, *found.capped.values()),
+        until=until,
         values=values,
         normal=normal,
     )
+
+
+def _left(policy: Policy, view: View, published: Mapping[str, int], heeded: Heeded) -> list[RegionSpec]:
+    """The regions that no word keeps out. Where words were lost, that may be any region without traffic."""
+    specs = [spec for spec in policy.regions if spec.name in view.regions and spec.name not in heeded.drained]
+    return [spec for spec in specs if published.get(spec.name)] if heeded.lost else specs
+
+
+def _pinned(pin: Override, found: Eligible) -> Mapping[str, int]:
+    """The pinned shares among the regions that may answer; empty when none of them does, and the pin says nothing."""
+    may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
+    return apportion({name: share for name, share in pin.shares.items() if name in may_answer}, WHOLE)
+
+
+def _held(policy: Policy, record: RecordSpec, target: Target, view: View, heeded: Heeded, now: float) -> Decision:
+    """A word keeps the record as it is. Only the one that stops everything leaves it empty if somebody emptied it."""
+    kind = DecisionKind.HOLD_OPERATOR if heeded.hold is not None else DecisionKind.HOLD_OVERRIDES_LOST
+    found = Eligible(kind, reasons=heeded.reasons(), until=heeded.until)
+    if heeded.stopped:
+        return Decision(target, kind, {}, None, found.reasons, now, found.until)
+    return _hold(kind, policy, record, target, view, found, now)
 
 
 def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
@@ -97,13 +148,17 @@ def _all_down(
 ) -> Decision:
     lost = view.emptied and view.kept(policy.region_of(record.key.type)) is None
     code = ReasonCode.ALL_DOWN
+    if not specs:
+        reasons = (*found.reasons, Reason(ReasonCode.NOBODY_LEFT, "overrides"))
+        nobody = Eligible(DecisionKind.HOLD_OPERATOR, reasons=reasons, until=found.until)
+        return _hold(DecisionKind.HOLD_OPERATOR, policy, record, target, view, nobody, now)
     if lost:
         code = ReasonCode.ALL_DOWN_EMPTY
     elif policy.when_all_down is AllDown.NORMAL:
         code = ReasonCode.ALL_DOWN_NORMAL
     reasons = (*found.reasons, Reason(code, "when_all_down"))
     if code is ReasonCode.ALL_DOWN:
-        down = Eligible(DecisionKind.HOLD_ALL_DOWN, reasons=reasons)
+        down = Eligible(DecisionKind.HOLD_ALL_DOWN, reasons=reasons, until=found.until)
         return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, now)
     shares = normal_shares(policy, record, specs)
     values = {spec.name: _all_values(spec, record) for spec in specs}

@@ -19,7 +19,9 @@ class DecisionKind(StrEnum):
     HOLD_ALL_DOWN = "hold_all_down"
     HOLD_COMMON_FALL = "hold_common_fall"  # who would get more may be falling as well
     RESTORE_LAST_GOOD = "restore_last_good"  # a hold, but the record is empty: put back what was
-    OPERATOR = "operator"  # a person decided: adoption, manual return
+    HOLD_OPERATOR = "hold_operator"  # a person said so
+    HOLD_OVERRIDES_LOST = "hold_overrides_lost"  # a person said something, and the journal does not know what
+    OPERATOR = "operator"  # a person decided: drain, shed, pin, adoption, manual return
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class View:
         drifted: whether somebody else changed the record since it was verified.
         last_shares: the shares by region that `last_good` was published for, in basis points.
         common_fall: regions of a fall of all regions that is not over.
+        taken_out: regions that a word took out, and that are not back.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -78,6 +81,7 @@ class View:
     drifted: bool = False
     last_shares: Mapping[str, int] = field(default_factory=dict)
     common_fall: frozenset[str] = frozenset()
+    taken_out: frozenset[str] = frozenset()
 
     @property
     def emptied(self) -> bool:

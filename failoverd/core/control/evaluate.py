@@ -3,11 +3,12 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    eligible → failback → allocation → answers (decide) → plan → drift → limits
+    words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Final
 
 from failoverd.core.control import news, progress
@@ -16,13 +17,25 @@ from failoverd.core.control.decision import Decision, DecisionKind, View, soones
 from failoverd.core.control.drift import DriftAction, accepting, respond
 from failoverd.core.control.eligible import shown_within
 from failoverd.core.control.identity import identity
-from failoverd.core.control.limits import Approved, Held, PastChange, Skipped, Step, pace, worst
+from failoverd.core.control.limits import (
+    Approved,
+    Held,
+    PastChange,
+    Skipped,
+    Step,
+    let_through,
+    marker_only,
+    pace,
+    worst,
+)
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
-from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, diff, drifted
+from failoverd.core.control.overriding import Heeded, heed, seen_by_word
+from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.overrides import Verb
 from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
@@ -40,10 +53,19 @@ class _Case:
     observed: Observed
     estate: Estate
     now: float
+    heeded: Heeded
 
     @property
     def regions(self) -> Mapping[str, RegionHealth]:
-        return self.state.regions(self.record.key.type)
+        kind = self.record.key.type
+        return seen_by_word(self.policy, kind, self.state.regions(kind), self.heeded)
+
+    @property
+    def signature(self) -> Signature:
+        """What a marker written now says of operators' words."""
+        said, lost = self.heeded.said, self.heeded.lost
+        until = ceil(max((self.heeded.lost_until, *(word.ends for word in said))))
+        return Signature(self.estate.owner, self.estate.instance, (*lost, *(word.id for word in said)), until)
 
     @property
     def region_of(self) -> Mapping[str, str]:
@@ -63,17 +85,20 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
-    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now)
+    heeded = heed(policy, observed.target, state.overrides, observed.marker, estate.owner, now)
+    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, heeded)
     memory, found = _remembered(case)
     if found is not None:
         case = replace(case, state=progress.counted(state))
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = _identified(decide(policy, case.record, observed.target, view, now), memory)
-    events, told = news.decided(memory.told, decision, state.incident)
-    fallen = _fallen(case, memory, decision, view)
-    outcome = _concluded(case, replace(memory, kind=decision.kind, told=told, common_fall=fallen), decision)
-    return replace(outcome, events=(*events, *outcome.events), found=found)
+    decision = _identified(decide(policy, case.record, observed.target, view, now, heeded), memory)
+    lost, told = news.lost(memory.told, heeded, observed, decision, state.incident, now)
+    events, told = news.decided(told, decision, state.incident)
+    fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
+    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
+    outcome = _concluded(case, memory, decision)
+    return replace(outcome, events=(*lost, *events, *outcome.events), found=found)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
@@ -125,6 +150,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         drifted=drifted(observed, good),
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
+        taken_out=memory.taken_out,
     )
 
 
@@ -173,12 +199,26 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
     return {} if over else fell
 
 
+def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
+    """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
+    published, drained = view.shares(case.region_of), case.heeded.drained
+    pinned = case.heeded.pin.shares if case.heeded.pin is not None else {}
+    out = {*drained, *(name for name in case.regions if pinned and not pinned.get(name))}
+
+    def stays(name: str) -> bool:
+        health = case.regions.get(name)
+        return name in out or (health is not None and health.serves and not published.get(name))
+
+    return frozenset(name for name in {*memory.taken_out, *out} if stays(name))
+
+
 # -- what is done ------------------------------------------------------------------------------------------------------
 
 
 def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
     if decision.records is None:
-        return _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING)
+        marked = _marked(case, memory, decision) if decision.kind is DecisionKind.HOLD_OPERATOR else None
+        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING)
     found = _compared(case, memory, decision, decision.records)
     if isinstance(found, Refused):
         events, told = news.refused(memory.told, found, case.state.incident, case.now)
@@ -190,20 +230,38 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
     return _changed(case, memory, decision, found)
 
 
+def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | None:
+    """The write that has the marker say which words apply, where it does not yet; the answer stays as it is."""
+    records, marker = case.observed.records, case.observed.marker
+    if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
+        return None
+    if memory.last_good is None or memory.last_good.records != records or case.signature.stands_in(marker):
+        return None
+    found = _diff(case, memory, replace(decision, records=records), records)
+    if not isinstance(found, Plan) or found.kind is not PlanKind.MARK:
+        return None
+    found = replace(found, overruled=memory.last_good.overruled)
+    return _write(case, memory, decision, marker_only(found, case.policy.limits), (), case.now)
+
+
 def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
     """The difference, in the provider's own terms."""
     observed = case.observed
     says_so = observed.records is not None and observed.records.says(desired)
     normal = observed.records if observed.records is not None and says_so else case.estate.normalise(desired)
+    return _diff(case, memory, decision, normal)
+
+
+def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
     return diff(
-        observed,
-        normal,
+        case.observed,
+        desired,
         decision,
-        owner=case.estate.owner,
         region_of=case.region_of,
         revision=case.policy.source.revision,
         last_good=memory.last_good,
         seen=memory.generation,
+        signed=case.signature,
     )
 
 
@@ -264,6 +322,10 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         memory = replace(memory, told=replace(memory.told, hold=None))
         outcome = _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, events, result.until)
         return replace(outcome, plan=plan)
+    if isinstance(result, Held) and result.plan.digest in _approved(case):
+        result = let_through(result)
+    if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
+        return replace(marked, events=events)
     if isinstance(result, Held):
         state = worst(case.regions, plan.start)
         held, told = news.held(memory.told, result, state, case.policy, case.state.incident, case.now)
@@ -272,6 +334,10 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         outcome = _ended(case, memory, decision, OutcomeKind.LIMITED, TargetState.LIMITED, both, result.until)
         return replace(outcome, plan=result.plan, held=result)
     return _write(case, memory, decision, result, events, paced.until)
+
+
+def _approved(case: _Case) -> frozenset[str]:
+    return frozenset(word.digest for word in case.heeded.words if word.verb is Verb.APPROVE)
 
 
 def _write(
@@ -306,7 +372,25 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         ttl=case.record.ttl,
         normal=plan.decision.normal,
         now=case.now,
+        by_word=_by_word(case, plan),
+        at_once=case.heeded.now,
+        still_until=_still_until(case.heeded),
     )
+
+
+def _by_word(case: _Case, plan: Plan) -> bool:
+    """Whether an operator's word moves traffic now. Once that is done, what else moves is its own business."""
+    heeded, before, wanted = case.heeded, plan.start, plan.shares_after
+    leaving = any(before.get(name) and not wanted.get(name) for name in heeded.drained)
+    less = any(before.get(name, 0) > wanted.get(name, 0) for name in heeded.shed)
+    return leaving or less or heeded.pin is not None
+
+
+def _still_until(heeded: Heeded) -> float | None:
+    """Until when nothing may move but what fails out; None: it may."""
+    if heeded.lost:
+        return heeded.lost_until
+    return heeded.pause.ends if heeded.pause is not None else None
 
 
 def _replanned(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from failoverd.core.control.allocation import Allocation, allocate
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.eligible import Eligible
+from failoverd.core.control.overriding import Heeded
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec
 
@@ -22,7 +23,13 @@ class _Held:
 
 
 def with_failback(
-    policy: Policy, record: RecordSpec, view: View, published: Mapping[str, int], found: Eligible, now: float
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    published: Mapping[str, int],
+    found: Eligible,
+    heeded: Heeded,
+    now: float,
 ) -> tuple[Allocation, float | None]:
     """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts.
 
@@ -32,7 +39,7 @@ def with_failback(
     caps = {name: published.get(name, 0) for name in found.capped}
 
     def share_out(specs: tuple[RegionSpec, ...]) -> Allocation:
-        return allocate(policy, record, view.regions, specs, budget, caps)
+        return allocate(policy, record, view.regions, specs, budget, caps, heeded.shed)
 
     held = _held_back(policy, view, published, found.serving, now)
     others = tuple(spec for spec in found.serving if spec.name not in held)
@@ -72,6 +79,8 @@ def _held_back(
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
         if free:
             continue
+        if policy.failback_after is None and spec.name in view.taken_out:
+            continue  # a person took it out by a word, and the end of that word brings it back
         if policy.failback_after is None:
             held[spec.name] = _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", spec.name))
             continue

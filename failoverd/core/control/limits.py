@@ -156,6 +156,9 @@ class Step:
         ttl: of the record, in seconds.
         normal: the shares when all is well.
         now: seconds since the epoch.
+        by_word: whether an operator's word moves the traffic.
+        at_once: whether no rate counts, because the operator said so.
+        still_until: nothing may move but what fails out, until then, because an operator said so; None: it may.
     """
 
     plan: Plan
@@ -167,6 +170,9 @@ class Step:
     ttl: int
     normal: Mapping[str, int]
     now: float
+    by_word: bool = False
+    at_once: bool = False
+    still_until: float | None = None
 
     @property
     def decision(self) -> Decision:
@@ -193,6 +199,8 @@ def pace(step: Step, replan: Replan) -> Paced:
     values = _new_values(step, leaving, rest)
     if gone and distance == 0 and not values:
         return _sealed(plan, step, _end_state(plan, step), {})
+    if step.still_until is not None:
+        return _still(step, replan, rest, cause, step.still_until, gone=gone)
     skipped = None if gone or values else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
@@ -208,6 +216,17 @@ def marker_only(plan: Plan, limits: Limits) -> Approved:
     if not _leaves_answers(plan):
         raise ValueError(f"{plan.id} changes what {plan.target} answers")
     return Approved(plan, (_never_empty(plan), _min_regions(plan, limits)), seal=_SEAL)
+
+
+def let_through(held: Held) -> Approved | Held:
+    """A held plan that a person approved. An empty answer is published by nobody's word."""
+    checks = tuple(
+        check if check.passed else replace(check, passed=True, note=LimitNote.APPROVED) for check in held.checks
+    )
+    if any(check.limit is Limit.NEVER_EMPTY for check in held.blocking):
+        return held
+    shifts = {held.plan.cause: shift(held.plan.start, held.plan.shares_after)}
+    return Approved(replace(held.plan, shifts=shifts), checks, seal=_SEAL)
 
 
 def shift(one: Mapping[str, int], other: Mapping[str, int]) -> int:
@@ -229,7 +248,10 @@ def _answers_nothing(plan: Plan) -> bool:
 
 
 def _leaves_answers(plan: Plan) -> bool:
-    return plan.kind in {PlanKind.ADOPT, PlanKind.DISOWN} and plan.after == plan.before.records
+    return plan.kind in _MARKER_ONLY and plan.after == plan.before.records
+
+
+_MARKER_ONLY: Final = frozenset({PlanKind.ADOPT, PlanKind.DISOWN, PlanKind.MARK})
 
 
 def _failing_out(step: Step) -> frozenset[str]:
@@ -298,7 +320,7 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
 
     Where somebody is relieved of what he has on a good day, it is tuning, whoever gets the traffic.
     """
-    if step.edited:
+    if step.edited or step.by_word:
         return Cause.OPERATOR
     moves = [(step.normal.get(name, 0), rest.get(name, 0), step.wanted.get(name, 0)) for name in {*rest, *step.wanted}]
     back = any(had < normal and wants > had for normal, had, wants in moves)
@@ -354,6 +376,11 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     )
     if step.plan.baseline is not None:
         whole = replace(whole, note=LimitNote.BEFORE_EDIT)
+    if step.at_once and cause is Cause.OPERATOR:
+        waived = (
+            check if check.passed else replace(check, passed=True, note=LimitNote.AT_ONCE) for check in (whole, count)
+        )
+        return _sealed(step.plan, step, (*_end_state(step.plan, step), *waived), {cause: distance})
     if count.passed and whole.passed:
         return _sealed(step.plan, step, (*_end_state(step.plan, step), whole, count), {cause: distance})
     again = _freed_at(step, done, cause, distance)
@@ -370,14 +397,31 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
             checks = (*_end_state(step.plan, step), replace(whole, passed=True, note=LimitNote.INDIVISIBLE), count)
             return _sealed(step.plan, step, checks, {cause: distance})
     if gone:
-        alone = replan(rest, _values_now(step))
-        leaving, shifts = (alone, {}) if alone is not None else (step.plan, {cause: distance})
-        spared = (
-            check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT)
-            for check in (whole, count)
-        )
-        return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), shifts), until=again)
+        return _leaving_alone(step, replan, rest, cause, (whole, count), again)
     return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), whole, count), again))
+
+
+def _still(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, until: float, *, gone: bool) -> Paced:
+    """An operator's word keeps everything where it is but what fails out."""
+    paused = LimitCheck(Limit.PAUSED, passed=False, found=shift(rest, step.wanted), allowed=0, cause=cause)
+    if gone:
+        return _leaving_alone(step, replan, rest, cause, (paused,), until)
+    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), paused), until))
+
+
+def _leaving_alone(
+    step: Step,
+    replan: Replan,
+    rest: Mapping[str, int],
+    cause: Cause,
+    checks: tuple[LimitCheck, ...],
+    until: float | None,
+) -> Paced:
+    """What fails out leaves, and nothing else moves, unless the provider cannot say the one without the other."""
+    alone = replan(rest, _values_now(step))
+    leaving, shifts = (alone, {}) if alone is not None else (step.plan, {cause: shift(rest, step.wanted)})
+    spared = (check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT) for check in checks)
+    return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), shifts), until=until)
 
 
 def _spent(cause: Cause) -> frozenset[Cause]:

@@ -11,12 +11,22 @@ from failoverd.core.control.decision import Decision
 from failoverd.core.control.drift import DriftAction, DriftResponse
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
+from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
 from failoverd.core.control.state import Essence, HoldTold, Told
-from failoverd.core.events import ChangeApplied, DecisionMade, DriftDetected, Event, FailoverHeld, PlanHeld, PlanRefused
+from failoverd.core.events import (
+    ChangeApplied,
+    DecisionMade,
+    DriftDetected,
+    Event,
+    FailoverHeld,
+    OverridesLost,
+    PlanHeld,
+    PlanRefused,
+)
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode, tells_health
-from failoverd.core.records import Policy, RecordSet, Target
+from failoverd.core.records import Observed, Policy, RecordSet, Target
 
 WAITS: Final = frozenset(
     {
@@ -30,6 +40,10 @@ WAITS: Final = frozenset(
         ReasonCode.COMMON_FALL,
         ReasonCode.COMMON_RISE,
         ReasonCode.COMMON_RETURN,
+        ReasonCode.DRAINED,
+        ReasonCode.SHED,
+        ReasonCode.SAID,
+        ReasonCode.PAUSED,
     }
 )
 """Reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
@@ -88,6 +102,24 @@ def essence(decision: Decision) -> Essence:
     return Essence(decision.kind, dict(decision.shares), decision.records, waits)
 
 
+def lost(
+    told: Told, heeded: Heeded, observed: Observed, decision: Decision, incident: Incident | None, at: float
+) -> News:
+    """The marker names words that nobody here knows. Told once while that is so."""
+    if told.lost == heeded.lost:
+        return (), told
+    events: tuple[Event, ...] = ()
+    if heeded.lost:
+        lost = OverridesLost(
+            **names(observed.target, id_of(incident), at),
+            decision_id=decision.id,
+            overrides=heeded.lost,
+            until=heeded.lost_until,
+        )
+        events = (lost,)
+    return events, replace(told, lost=heeded.lost)
+
+
 def refused(told: Told, found: Refused, incident: Incident | None, at: float) -> News:
     if told.refused == found.detail:
         return (), told
@@ -117,6 +149,7 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
         limits=found.blocking,
         rule_at=limit_at(policy, found.blocking[0]),
         until=found.until,
+        digest=plan.digest,
     )
     return (event,), replace(told, hold=now)
 
@@ -128,7 +161,7 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
     """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit is Limit.NEVER_EMPTY:  # no file can say otherwise
+    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED}:  # no file can say otherwise
         return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"

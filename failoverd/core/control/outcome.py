@@ -53,10 +53,12 @@ class Estate:
         owner: the name under which this installation marks what it owns.
         normalise: a record set in the terms of the target's provider, as it will be read back. Pure. Raises Permanent
             when the provider cannot say it.
+        instance: which process of it this is, the same after a restart.
     """
 
     owner: str
     normalise: Callable[[RecordSet], RecordSet]
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ plan cannot be applied: only `limits.pace` turns it into the `Approved` that a p
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import blake2s
+from typing import Final
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
@@ -21,6 +23,7 @@ class PlanKind(StrEnum):
     RESTORE = "restore"
     ADOPT = "adopt"
     DISOWN = "disown"
+    MARK = "mark"  # the marker says which operators' words apply; no answer changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,12 @@ class Plan:
     def marker_text(self) -> str | None:
         """What is to stand at the marker's place; None when the marker is to go."""
         return self.marker.to_text() if self.marker.types else None
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to: the same for as long as the same change would be made to the same answer."""
+        named = (self.target, self.before.records, self.before.marker_text, self.after)
+        return blake2s(repr(named).encode(), digest_size=6).hexdigest()
 
     @property
     def wanted_shares(self) -> Mapping[str, int]:
@@ -106,6 +115,41 @@ class Plan:
     def verified(self, at: float) -> "LastGood":
         """What is known once the plan was applied."""
         return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a marker says besides the policy whose the name is, and the generation.
+
+    Attributes:
+        owner: the name under which this installation marks what it owns.
+        instance: who writes it.
+        overrides: ids of the operators' words that apply.
+        until: when the last of them ends, in whole seconds since the epoch; 0 without any.
+    """
+
+    owner: str
+    instance: str = ""
+    overrides: tuple[str, ...] = ()
+    until: int = 0
+
+    def on(self, marker: Marker) -> Marker:
+        """The marker with it. One TXT string holds 255 octets (RFC 1035, 3.3.14): the last words are left out."""
+        for count in range(len(self.overrides), -1, -1):
+            until = self.until if count else 0
+            said = self.overrides[:count]
+            found = replace(marker, instance=self.instance, overrides=said, until=until, by_hand=False)
+            if len(found.to_text()) <= _TXT or not count:
+                return found
+        return marker
+
+    def stands_in(self, marker: Marker) -> bool:
+        """Whether the marker names the same words. Who wrote it before is no reason to write it again."""
+        said = self.on(marker)
+        return (marker.overrides, marker.until, marker.by_hand) == (said.overrides, said.until, False)
+
+
+_TXT: Final = 255
 
 
 class RefusalReason(StrEnum):
@@ -199,7 +243,7 @@ def diff(
     desired: RecordSet,
     decision: Decision,
     *,
-    owner: str,
+    signed: Signature,
     region_of: Mapping[str, str],
     revision: str,
     last_good: LastGood | None = None,
@@ -211,13 +255,13 @@ def diff(
         observed: what the provider holds.
         desired: what it should hold, already normalised by that provider, so that it equals what will be read back.
         decision: where `desired` came from; it travels with the plan as its explanation.
-        owner: the name under which this installation marks what it owns.
+        signed: what the marker is to say, besides its generation.
         region_of: answer value to region, to say shares by region.
         revision: the policy revision.
         last_good: the last verified answer; its generation is a floor, so that a deleted marker cannot turn time back.
         seen: the highest generation that was ever seen there: a floor as well.
     """
-    refused = refusal(observed, owner)
+    refused = refusal(observed, signed.owner)
     if refused is not None:
         return _marker_lost(refused, observed, last_good) or refused
     target, marker = observed.target, observed.marker
@@ -229,22 +273,25 @@ def diff(
         and last_good.overruled.says(desired)
         and last_good.records == observed.records
     )
-    if marker is not None and target.key.type in marker.types and (observed.records == desired or accepted):
-        return InSync(target, marker.generation, desired if observed.records != desired else None)
+    said = marker is not None and target.key.type in marker.types and (observed.records == desired or accepted)
+    overruled = desired if said and observed.records != desired else None
+    if said and marker is not None and signed.stands_in(marker):
+        return InSync(target, marker.generation, overruled)
     floor = max(seen, marker.generation if marker else 0, last_good.generation if last_good else 0)
     types = {target.key.type, *(marker.types if marker else ())}
     return Plan(
         id=identity("chg", decision.at, target, observed.marker_text, desired),
-        kind=_kind(observed, last_good),
+        kind=PlanKind.MARK if said else _kind(observed, last_good),
         target=target,
         before=observed,
-        after=desired,
-        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        after=observed.records if said and observed.records is not None else desired,
+        marker=signed.on(Marker(signed.owner, target.policy, floor + 1, tuple(sorted(types)))),
         shares_before=shares_now(observed, last_good, region_of),
-        shares_after=desired.shares(region_of),
+        shares_after=shares_now(observed, last_good, region_of) if said else desired.shares(region_of),
         decision=decision,
         revision=revision,
-        baseline=last_good.shares if last_good is not None and drifted(observed, last_good) else None,
+        baseline=last_good.shares if last_good is not None and drifted(observed, last_good) and not said else None,
+        overruled=overruled,
     )
 
 

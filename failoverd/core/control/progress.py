@@ -9,7 +9,7 @@ from failoverd.core.control import news
 from failoverd.core.control.identity import identity
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
@@ -30,7 +30,11 @@ def began(state: PolicyState, plan: Plan) -> PolicyState:
 
 
 def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progress:
-    """The plan was read back as it was written."""
+    """The plan was read back as it was written. The marker alone is no change of what anybody is answered."""
+    if plan.kind is PlanKind.MARK:
+        memory = settled_as_applied(state.of(plan.target), plan, now)
+        memory, resumed = through(memory, state.incident, now)
+        return state.with_target(memory), resumed
     whole = plan.shares_after == plan.wanted_shares
     memory = settled_as_applied(state.of(plan.target), plan, now)
     told = replace(memory.told, drift=("", ""), hold=memory.told.hold if not whole else None, refused="")

@@ -12,6 +12,7 @@ from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import RecordSet, RecordType, Target
 from failoverd.core.status import TargetState
@@ -61,6 +62,7 @@ class Told:
         drift: the edit that was told, and what was said to become of it.
         hold: the plan that a limit holds.
         refused: why the name is not touched.
+        lost: ids of operators' words that the marker names and nobody knows.
         delay: why it waits, and for what.
         failures: tries in a row that did not get through.
     """
@@ -70,6 +72,7 @@ class Told:
     drift: tuple[str, str] = ("", "")
     hold: HoldTold | None = None
     refused: str = ""
+    lost: tuple[str, ...] = ()
     delay: tuple[str, Mapping[str, int]] | None = None
     failures: int = 0
 
@@ -89,6 +92,7 @@ class TargetMemory:
         generation: the highest generation of the name that was seen here.
         state: where it stood after its last round; None before the first one.
         kind: what kind of answer was last decided on.
+        taken_out: regions that an operator's word took out of the answer, and that are not back.
         told: what was told last.
     """
 
@@ -102,12 +106,13 @@ class TargetMemory:
     generation: int = 0
     state: TargetState | None = None
     kind: DecisionKind | None = None
+    taken_out: frozenset[str] = frozenset()
     told: Told = Told()
 
     @property
     def normal(self) -> bool:
-        """Whether it holds what the file says for a day on which nothing is wrong."""
-        return self.state is TargetState.IN_SYNC and self.kind is DecisionKind.NORMAL
+        """Whether it holds what the file says for a day on which nothing is wrong, or an operator for such a day."""
+        return self.state is TargetState.IN_SYNC and self.kind in {DecisionKind.NORMAL, DecisionKind.OPERATOR}
 
 
 Verdicts = Mapping[RecordType, Mapping[str, RegionHealth]]
@@ -127,6 +132,7 @@ class PolicyState:
         calm: whether every endpoint is HEALTHY.
         returning: regions that a person brings back now, whatever `failback` says.
         targets: what is known of each target from before, by `key_of`.
+        overrides: operators' words that concern it, those included that ended before their time. Kept by themselves.
     """
 
     policy: str
@@ -137,6 +143,7 @@ class PolicyState:
     calm: bool = True
     returning: frozenset[str] = frozenset()
     targets: Mapping[str, TargetMemory] = field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
 
     def of(self, target: Target) -> TargetMemory:
         """What is known of a target: nothing yet, if it is new."""

@@ -8,8 +8,8 @@ An endpoint without a verdict could be anything. So the score is taken twice, on
 once with every one up: if both give the same state, that is the verdict; if not, the region is UNKNOWN.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -133,6 +133,46 @@ def roll_up(
         rule=_rule(state),
         evidence=_evidence(endpoints),
         known=was if state is RegionState.UNKNOWN else state,
+    )
+
+
+def by_word(
+    health: RegionHealth, said: Mapping[str, bool], total: int, rules: HealthRules, *, since: float
+) -> RegionHealth:
+    """The health of a region whose endpoints are partly up or down because a person says so.
+
+    What an endpoint adds to the score is not known one by one here: those that serve add the same each.
+
+    Args:
+        health: what probes found.
+        said: answer values that are up (True) or down (False) by word, whatever was found.
+        total: how many endpoints the record type can answer with.
+        rules: thresholds.
+        since: when that was said.
+    """
+    if not said:
+        return health
+    up = {value for value, is_up in said.items() if is_up}
+    kept = [value for value in health.serving if value not in said]
+    unknown = tuple(value for value in health.unknown if value not in said)
+    worth = health.score * total // len(health.serving) if health.serving else 0
+    low = (worth * len(kept) + WHOLE * len(up)) // total
+    high = low + WHOLE * len(unknown) // total
+    before = RegionState.HEALTHY if up else health.last_verdict
+    pessimist, optimist = _state(low, before, rules), _state(high, before, rules)
+    state = pessimist if pessimist is optimist else RegionState.UNKNOWN
+    serves = state in {RegionState.HEALTHY, RegionState.DEGRADED}
+    well_since = health.well_since if health.well_since is not None or not serves else since
+    return replace(
+        health,
+        state=state,
+        score=low,
+        since=health.since if state is health.state else since,
+        well_since=well_since if serves or state is RegionState.UNKNOWN else None,
+        serving=tuple(sorted({*kept, *up})),
+        unknown=unknown,
+        rule=_rule(state),
+        known=health.last_verdict if state is RegionState.UNKNOWN else state,
     )
 
 

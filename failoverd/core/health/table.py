@@ -17,7 +17,7 @@ happens once, and only after failures, so it takes no more probes than the re-ch
 A result that changes nothing ends in the first lines of `feed`, and costs one tuple.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, lapsed, observe, settled, warming
@@ -158,9 +158,13 @@ class HealthTable:
         """Whether some endpoint of the policy has no verdict yet."""
         return any(of.verdict.state is Health.UNKNOWN for of in self._policies[name].answering)
 
-    def calm(self, name: str) -> bool:
-        """Whether every endpoint of the policy is HEALTHY."""
-        return all(of.verdict.state is Health.HEALTHY for of in self._policies[name].answering)
+    def calm(self, name: str, aside: Collection[str] = ()) -> bool:
+        """Whether every endpoint of the policy is HEALTHY, those of some regions left `aside`."""
+        return all(
+            of.verdict.state is Health.HEALTHY
+            for of in self._policies[name].answering
+            if of.endpoint.region not in aside
+        )
 
     def verdicts(self, name: str) -> dict[Endpoint, Verdict]:
         """What is held to be true of each endpoint that records can answer with."""

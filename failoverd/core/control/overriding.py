@@ -1,0 +1,203 @@
+"""What operators' words make of a policy at a target: read once, before the other stages, which heed what it says.
+
+Who is drained may not get traffic (`eligible`, which never sees it); who is shed gets a part of what it would get
+(`allocation`); a pin says the shares among those that serve (`decide`); a hold leaves everything as it is (`decide`);
+a pause lets nothing move but what fails out (`limits`). A verdict by word replaces what probes found.
+
+Words that are lost. The marker beside a record names the words that applied when it was written. One that nobody here
+knows was given to a daemon that lost its journal since: what it said is not known any more, but the kind of word it
+was, and its end. A lost hold holds. With any other, nobody gets traffic who has none, for that may be the region that
+was drained; and nothing moves but what fails out.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from failoverd.core.control.decision import soonest
+from failoverd.core.health.region import RegionHealth, by_word
+from failoverd.core.overrides import STANDING_STILL, Override, Verb, in_force, next_turn, verb_of
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
+
+STEPS: Final = 10
+"""In how many steps a drain over some time takes the traffic away."""
+
+_UNSAID: Final = frozenset({Verb.APPROVE, Verb.SWITCH})
+"""Words that no marker names: they concern a plan, or a gate, and no record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """What words say about a target now.
+
+    Attributes:
+        words: all that concern it.
+        drained: regions that get no traffic, by the word that says so.
+        shed: regions that get a part less, in basis points, by the word that says so.
+        pin: the shares that are wanted.
+        hold: why nothing is written.
+        pause: why nothing moves but what fails out.
+        stopped: whether nothing is written at all, not even a marker.
+        lost: ids of words that nobody here knows.
+        lost_until: when the last of them ends.
+        until: when time alone changes any of this.
+    """
+
+    words: tuple[Override, ...] = ()
+    drained: Mapping[str, Override] = field(default_factory=dict)
+    shed: Mapping[str, tuple[int, Override]] = field(default_factory=dict)
+    pin: Override | None = None
+    hold: Override | None = None
+    pause: Override | None = None
+    stopped: bool = False
+    lost: tuple[str, ...] = ()
+    lost_until: float = 0.0
+    until: float | None = None
+
+    @property
+    def said(self) -> tuple[Override, ...]:
+        """Those that the marker names."""
+        return tuple(each for each in self.words if each.verb not in _UNSAID)
+
+    @property
+    def shaping(self) -> bool:
+        """Whether what is wanted differs from what the file says because of a word."""
+        return bool(self.drained or self.shed or self.pin)
+
+    @property
+    def lost_hold(self) -> bool:
+        """Whether a lost word may have been one by which nothing at all is written."""
+        return any(verb_of(each) in {None, Verb.HOLD} for each in self.lost)
+
+    @property
+    def now(self) -> bool:
+        """Whether what moves because of a word meets no rates."""
+        moving = (*self.drained.values(), *(word for _, word in self.shed.values()), self.pin)
+        return any(word is not None and word.now for word in moving)
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Each word that shapes the answer, with who gave it."""
+        found = [by_operator(ReasonCode.DRAINED, word, name) for name, word in sorted(self.drained.items())]
+        if self.pin is not None:
+            found.append(by_operator(ReasonCode.PINNED, self.pin))
+        found += [by_operator(ReasonCode.SAID, word) for word in self.words if word.verb in {Verb.UP, Verb.DOWN}]
+        if self.pause is not None:
+            found.append(by_operator(ReasonCode.PAUSED, self.pause))
+        if self.hold is not None:
+            found.append(by_operator(ReasonCode.HELD, self.hold))
+        if self.lost:
+            numbers = {"until": self.lost_until}
+            found.append(Reason(ReasonCode.OVERRIDES_LOST, "overrides", numbers=numbers, detail=", ".join(self.lost)))
+        return tuple(found)
+
+
+def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: float) -> Reason:
+    """A step of the sum that a word makes: which, who gave it and why, and until when it holds."""
+    shares = {name: float(share) for name, share in word.shares.items()}
+    detail = f"{word.id} by {word.actor}: {word.reason}"
+    return Reason(code, "overrides", region, numbers={**numbers, "until": word.ends}, shares=shares, detail=detail)
+
+
+def heed(
+    policy: Policy, target: Target, overrides: Iterable[Override], marker: Marker | None, owner: str, now: float
+) -> Heeded:
+    """What the words say about `target` now. `marker` is the one that stands there, of whichever owner."""
+    known = tuple(overrides)
+    words = in_force(known, target, now)
+    lost = _lost(known, words, marker, now) if marker is not None and marker.owner == owner else ()
+    if not known and not lost:
+        return Heeded()
+    drained, shed, turn = _by_region(policy, words, now)
+    stopped = any(word.verb is Verb.PAUSE and word.scope.everything for word in words)
+    holding = [word for word in words if word.verb is Verb.HOLD or (stopped and word.verb is Verb.PAUSE)]
+    return Heeded(
+        words=words,
+        drained=drained,
+        shed=shed,
+        pin=next((word for word in words if word.verb is Verb.PIN), None),
+        hold=next(iter(holding), None),
+        pause=next((word for word in words if word.verb is Verb.PAUSE), None),
+        stopped=stopped,
+        lost=lost,
+        lost_until=float(marker.until) if lost and marker is not None else 0.0,
+        until=soonest(turn, next_turn(known, now), float(marker.until) if lost and marker is not None else None),
+    )
+
+
+def _lost(known: Iterable[Override], words: Iterable[Override], marker: Marker, now: float) -> tuple[str, ...]:
+    """The same word given again, for the same record, stands in for one that was lost."""
+    if marker.until <= now:
+        return ()
+    ids, again = {each.id for each in known}, {each.verb for each in words}
+    return tuple(each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+
+
+def _by_region(
+    policy: Policy, words: Iterable[Override], now: float
+) -> tuple[dict[str, Override], dict[str, tuple[int, Override]], float | None]:
+    """Regions that are drained, and shed, and when the next step of a drain is due."""
+    drained: dict[str, Override] = {}
+    shed: dict[str, tuple[int, Override]] = {}
+    turn: float | None = None
+    for word in words:
+        if word.verb not in {Verb.DRAIN, Verb.SHED} or word.scope.endpoints:
+            continue
+        part, due = (word.part, None) if word.verb is Verb.SHED else stepped(word, now)
+        turn = soonest(turn, due)
+        for region in policy.regions:
+            if not word.scope.has_region(region):
+                continue
+            if part >= WHOLE:
+                drained.setdefault(region.name, word)
+            elif part > shed.get(region.name, (0, word))[0]:
+                shed[region.name] = (part, word)
+    return drained, {name: each for name, each in shed.items() if name not in drained}, turn
+
+
+def stepped(drain: Override, now: float) -> tuple[int, float | None]:
+    """How much of the traffic has to be gone by now, in basis points, and when the next step is due."""
+    if drain.over <= 0 or now >= drain.since + drain.over:
+        return WHOLE, None
+    step = int(max(0.0, now - drain.since) / drain.over * STEPS) + 1
+    return step * WHOLE // STEPS, drain.since + drain.over * step / STEPS
+
+
+def drained_regions(policy: Policy, overrides: Iterable[Override], now: float) -> frozenset[str]:
+    """Regions of which nobody is to be called because they are ill: a word keeps all of the policy's traffic away."""
+    whole = [
+        each
+        for each in overrides
+        if each.verb is Verb.DRAIN and not each.scope.endpoints and not each.scope.records and each.in_force(now)
+    ]
+    return frozenset(region.name for region in policy.regions for each in whole if each.scope.has_region(region))
+
+
+def seen_by_word(
+    policy: Policy, record_type: RecordType, regions: Mapping[str, RegionHealth], heeded: Heeded
+) -> Mapping[str, RegionHealth]:
+    """The health of the regions, with the endpoints that are up, down or drained by word as that says."""
+    words = [word for word in heeded.words if word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN}]
+    words = [word for word in words if word.verb is not Verb.DRAIN or word.scope.endpoints]
+    if not words:
+        return regions
+    found = dict(regions)
+    for spec in policy.regions:
+        health = regions.get(spec.name)
+        about = [word for word in words if word.scope.has_region(spec)]
+        if health is None or not about:
+            continue
+        said: dict[str, bool] = {}
+        for word in about:
+            for endpoint in spec.endpoints:
+                answer = endpoint.answer(record_type)
+                if answer is not None and word.scope.has_endpoint(endpoint):
+                    said.setdefault(answer, word.verb is Verb.UP)
+        total = sum(endpoint.answer(record_type) is not None for endpoint in spec.endpoints)
+        found[spec.name] = by_word(health, said, total, policy.health, since=max(word.since for word in about))
+    return found
+
+
+def stands_still(heeded: Heeded) -> bool:
+    """Whether anything of what is wanted is kept from being written by a word."""
+    return any(word.verb in STANDING_STILL for word in heeded.words) or bool(heeded.lost)

@@ -1,0 +1,219 @@
+"""An operator's word: what a person told failoverd to do or to leave, until when, and why. Data, and what it concerns.
+
+A word is given once and holds until its end, whatever restarts meanwhile. It is desired state like a policy file: the
+stages of `evaluate` heed it, and what no word concerns any more goes back to what the file says.
+
+The id begins with the verb (`drain-20261201t031205-9f3a1c`), for the id alone stands in the marker beside a record: a
+daemon that lost everything else still reads there what kind of word it is.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Final
+
+from failoverd.core.records import Endpoint, Policy, RegionSpec, Target
+
+LONGEST: Final = 72 * 3600.0
+"""Seconds that a word may hold. It can be extended, each time for as long."""
+
+WARNING: Final = 900.0
+"""Seconds before its end at which that is told."""
+
+BY_HAND: Final = 1_800.0
+"""Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
+
+
+class Verb(StrEnum):
+    DRAIN = "drain"  # gets no traffic; is probed on
+    SHED = "shed"  # gets less than it would
+    PIN = "pin"  # these shares among those that serve
+    HOLD = "hold"  # nothing is written
+    PAUSE = "pause"  # nothing moves but what fails out; for everything: nothing at all
+    UP = "up"  # an endpoint's verdict
+    DOWN = "down"
+    APPROVE = "approve"  # one held plan is let through
+    SWITCH = "switch"  # a named gate is on
+
+
+ABOUT_REGIONS: Final = frozenset({Verb.DRAIN, Verb.SHED})
+ABOUT_ENDPOINTS: Final = frozenset({Verb.DRAIN, Verb.UP, Verb.DOWN})
+STANDING_STILL: Final = frozenset({Verb.HOLD, Verb.PAUSE})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a word is about. Each part is a list of globs, of which one has to match; an empty part matches all.
+
+    Attributes:
+        policies: names of policies.
+        records: names of records, such as `api.example.com`, without their type.
+        regions: names of regions.
+        clouds: clouds of regions, as the inventory names them.
+        endpoints: `region/address`, or the address alone.
+    """
+
+    policies: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        return self == Scope()
+
+    @property
+    def of_some_regions(self) -> bool:
+        """Whether it picks regions or endpoints of a policy, and not the policy as a whole."""
+        return bool(self.regions or self.clouds or self.endpoints)
+
+    def has_policy(self, policy: Policy) -> bool:
+        """Whether it is about the policy, or a part of it."""
+        if not _matches(policy.name, self.policies):
+            return False
+        if self.records and not any(_matches(record.key.name, self.records) for record in policy.records):
+            return False
+        if not self.of_some_regions:
+            return True
+        return any(
+            self.has_region(region) and any(map(self.has_endpoint, region.endpoints)) for region in policy.regions
+        )
+
+    def has_target(self, target: Target) -> bool:
+        """Whether it is about the record, as far as policies and records are named."""
+        return _matches(target.policy, self.policies) and _matches(target.key.name, self.records)
+
+    def has_region(self, region: RegionSpec) -> bool:
+        return _matches(region.name, self.regions) and _matches(region.cloud, self.clouds)
+
+    def has_endpoint(self, endpoint: Endpoint) -> bool:
+        return any(_matches(text, self.endpoints) for text in (endpoint.id, endpoint.text, endpoint.address))
+
+    def text(self) -> str:
+        """As people say it: `region azure-eastus of policy inference-api`."""
+        parts = [
+            *_said("endpoint", self.endpoints),
+            *_said("region", self.regions),
+            *_said("cloud", self.clouds),
+            *_said("record", self.records),
+            *_said("policy", self.policies),
+        ]
+        return " of ".join(parts) or "everything"
+
+
+def _matches(text: str, globs: tuple[str, ...]) -> bool:
+    return not globs or any(fnmatchcase(text, each) for each in globs)
+
+
+def _said(what: str, globs: tuple[str, ...]) -> list[str]:
+    return [f"{what} {' or '.join(globs)}"] if globs else []
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody said about a word: why it was given, extended, or ended. All of them are kept."""
+
+    at: float
+    actor: str
+    text: str
+
+
+class Told(StrEnum):
+    GIVEN = "given"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One word of an operator.
+
+    Attributes:
+        id: begins with the verb.
+        verb: what is to be done.
+        scope: about what.
+        actor: who gave it: `alice@host`, or `file:line` of a file that says so.
+        since: when it was given, or begins.
+        until: when it ends, at the latest.
+        comments: what was said about it; the first is the reason.
+        shares: of a pin, by region, in basis points.
+        part: of a shed: how much less, in basis points.
+        over: of a drain: seconds in which the traffic leaves, in steps.
+        now: it meets no rates.
+        digest: of an approval: of which plan.
+        name: of a switch.
+        undoes: the change that a pin takes back.
+        breaks: rules that it may break, by name.
+        needed: people that have to agree before it is in force.
+        agreed: who agreed, besides the actor.
+        ended_at: when it was released; None while it was not.
+        ended_by: who released it.
+        told: what was told of it last, so that a restart tells nothing twice.
+    """
+
+    id: str
+    verb: Verb
+    scope: Scope
+    actor: str
+    since: float
+    until: float
+    comments: tuple[Comment, ...] = ()
+    shares: Mapping[str, int] = field(default_factory=dict)
+    part: int = 0
+    over: float = 0.0
+    now: bool = False
+    digest: str = ""
+    name: str = ""
+    undoes: str = ""
+    breaks: tuple[str, ...] = ()
+    needed: int = 1
+    agreed: tuple[str, ...] = ()
+    ended_at: float | None = None
+    ended_by: str = ""
+    told: Told = Told.GIVEN
+
+    @property
+    def reason(self) -> str:
+        return self.comments[0].text if self.comments else ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether more people have to agree."""
+        return len({self.actor, *self.agreed}) < self.needed
+
+    @property
+    def ends(self) -> float:
+        """When it is over, as is known now."""
+        return self.until if self.ended_at is None else min(self.until, self.ended_at)
+
+    def in_force(self, now: float) -> bool:
+        return self.since <= now < self.ends and not self.pending
+
+    def over_by(self, now: float) -> bool:
+        return now >= self.ends
+
+    def released(self, actor: str, comment: str, at: float) -> "Override":
+        return replace(self, ended_at=at, ended_by=actor, comments=(*self.comments, Comment(at, actor, comment)))
+
+
+def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple[Override, ...]:
+    """Those that concern a record now."""
+    return tuple(each for each in overrides if each.in_force(now) and each.scope.has_target(target))
+
+
+def next_turn(overrides: Iterable[Override], now: float) -> float | None:
+    """The first moment after `now` at which one of them begins or ends."""
+    moments = (moment for each in overrides if not each.pending for moment in (each.since, each.ends))
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def verb_of(override_id: str) -> Verb | None:
+    """The verb that an id in a marker begins with; None where a later version knows more of them."""
+    found = _ID.match(override_id)
+    return Verb(found[0]) if found is not None and found[0] in set(Verb) else None
+
+
+_ID: Final = re.compile(r"[a-z]+")
