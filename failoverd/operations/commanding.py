@@ -1,23 +1,47 @@
 """What operators tell a daemon at work: give a word, extend it, agree to it, take it back.
 
-Each is judged first, by what it would do: every policy that it concerns is evaluated with it and without it. One that
-would empty an answer, break a rule, or stand against another word is refused, with what stands against it.
+Each is judged first, by what it would do: every record that it concerns is evaluated with it and without it. One that
+would empty an answer, break a rule, or stand against another word is refused, and told what stands against it. Rates
+refuse nothing: they make a move slower, which is told.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2s
+from pathlib import Path
+from typing import Final, Protocol
 
-from failoverd.core.control.outcome import OutcomeKind
-from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.records import Target
+from failoverd.core.control.limits import PastChange
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import FailoverdError
+from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
+from failoverd.core.overrides import LONGEST, Comment, Override, Scope, Told, Verb, verb_of
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import Policy, Target, few, percentages
+from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
+from failoverd.ports import ChangeOutcome, Clock
+from failoverd.runtime.overrides import ended
+from failoverd.store.reading import ChangeRow, Reading
+from failoverd.telemetry import prose
+
+APPROVAL: Final = 900.0
+"""Seconds for which an approval lets its plan through."""
+
+MOST_WORDS: Final = 500
+"""Words in force or to come that one installation keeps: a script that gives them in a loop is stopped by this."""
+
+LONGEST_TEXT: Final = 500
+"""Characters of a reason or a comment."""
+
+_NAMED: Final = 20
+"""Names of policies that an event tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an operator asks for. What the fields mean is said by `Override`; `seconds` is how long it is to hold.
-
-    `key` is chosen by who asks, and names this one request: asked again with it, it is answered as it was.
-    """
+    """What an operator asks for. What the fields mean is said by `Override`; `seconds` is how long it is to hold."""
 
     verb: Verb
     scope: Scope
@@ -30,28 +54,45 @@ class Ask:
     digest: str = ""
     name: str = ""
     breaks: tuple[str, ...] = ()
+    undoes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a word does at one record: shares in basis points by region, before and after, and what is in its way.
+    """What a word does at one record, and how far that is.
 
-    `ttl` in seconds is how long resolvers may keep the old answer. `error` is why nobody can say.
+    Attributes:
+        target: which record.
+        kind: what `evaluate` says is to be done there now; None where nobody can say, and `error` is why.
+        before: shares in basis points by region, as they are answered now.
+        after: as they will be, in the end.
+        ttl: seconds for which resolvers may keep an answer.
+        reasons: the steps that name the word, in words.
+        limits: what makes it slower, in words.
+        settled: nothing is left to be done: what is answered is what is wanted.
+        changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
+        verified: the authoritative servers agree with it.
     """
 
     target: Target
     kind: OutcomeKind | None
-    before: Mapping[str, int]
-    after: Mapping[str, int]
+    before: Mapping[str, int] = field(default_factory=dict)
+    after: Mapping[str, int] = field(default_factory=dict)
     ttl: int = 0
     reasons: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     error: str = ""
+    settled: bool = False
+    changed_at: float | None = None
+    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A word that was accepted, or would be (`dry_run`), and what it does. `kept`: the journal has it."""
+    """A word that was accepted, or would be (`dry_run`), and what it does. `kept`: the journal has it.
+
+    `notes` is what whoever gave it should know: what stands in its way, how many writes were under way.
+    """
 
     word: Override
     effects: tuple[Effect, ...]
@@ -60,4 +101,491 @@ class Given:
     notes: tuple[str, ...] = ()
 
 
-__all__ = ["Ask", "Callable", "Effect", "Given", "Iterable"]
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """A change of the past, as far as it takes to take it back. Shares in basis points by region."""
+
+    change_id: str
+    target: Target
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+
+
+class Preview(Protocol):
+    """One record as it is worked on: what would be done about it if these words were all there are."""
+
+    def __call__(self, overrides: tuple[Override, ...]) -> Outcome: ...
+
+
+class Crew(Protocol):
+    """Who does the work: the daemon's engine."""
+
+    @property
+    def policies(self) -> Mapping[str, Policy]: ...
+
+    def words(self) -> tuple[Override, ...]: ...
+
+    def previews(self, policy: str) -> Sequence[tuple[Target, Preview]]: ...
+
+    def verified(self, target: Target) -> int: ...
+
+    @property
+    def sending(self) -> int: ...
+
+    async def say(self, word: Override, event: OverrideEvent) -> bool: ...
+
+
+Past = Callable[[Scope, str], Undoable | None]
+"""The change of that id, or the last one of the scope; None when there is none."""
+
+
+def past_of(journal: Path) -> Past:
+    """The changes that a journal knows."""
+
+    def found(scope: Scope, change_id: str) -> Undoable | None:
+        with Reading(journal) as reading:
+            if change_id:
+                row = reading.change(change_id)
+                return _undoable(row) if row is not None and row.outcome == ChangeOutcome.APPLIED else None
+            rows = reading.changes(outcome=ChangeOutcome.APPLIED, limit=None)
+        moved = (row for row in rows if row.shares_before != row.shares_after and scope.has_target(row.target))
+        return next(map(_undoable, moved), None)
+
+    return found
+
+
+def _undoable(row: ChangeRow) -> Undoable:
+    return Undoable(row.change_id, row.target, row.shares_before, row.shares_after)
+
+
+People = Callable[[Iterable[str]], int]
+"""How many people have to agree to breaking these rules. Raises OverrideError for one that is not there."""
+
+
+class Desk:
+    """Where operators are heard. One at a time: two words that stand against each other are never both accepted."""
+
+    def __init__(self, crew: Crew, clock: Clock, past: Past, people: People = lambda _: 1) -> None:
+        self._crew = crew
+        self._clock = clock
+        self._past = past
+        self._people = people
+        self._turn = asyncio.Lock()
+
+    # -- asking --------------------------------------------------------------------------------------------------------
+
+    def words(self) -> tuple[Override, ...]:
+        """Those that are in force, wait for more people, or are still to come."""
+        now = self._clock()
+        return tuple(word for word in self._crew.words() if not word.over_by(now))
+
+    def word(self, override_id: str) -> Override:
+        """One word, over or not. Raises OverrideError when nobody gave it."""
+        found = next((word for word in self._crew.words() if word.id == override_id), None)
+        if found is None:
+            words = f"there is no operator's word {override_id[:80]!r}"
+            raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+        return found
+
+    def effects(self, override_id: str) -> tuple[Effect, ...]:
+        """Where each record stands that the word concerns."""
+        return tuple(self._effect(*each) for each in self._concerned(self.word(override_id)))
+
+    # -- giving --------------------------------------------------------------------------------------------------------
+
+    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given:
+        """Heed a word from now on, if nothing stands against it.
+
+        Raises:
+            OverrideError: `override_invalid`, `override_conflict`, `override_refused`, `rule_broken`.
+        """
+        async with self._turn:
+            word = self._made(self._approving(ask), actor)
+            concerned = self._concerned(word)
+            self._require_sense(word, concerned)
+            self._require_room(word)
+            judged = [self._judged(word, target, preview) for target, preview in concerned]
+            notes = self._notes(word, judged)
+            if dry_run:
+                return Given(word, tuple(judged), dry_run=True, notes=notes)
+            kept = await self._crew.say(word, self._given(word))
+            return Given(word, tuple(judged), kept, notes=(*notes, *self._on_their_way(word)))
+
+    async def undo(
+        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+    ) -> Given:
+        """Take a change back: a pin to the shares of before. Without an id, the last change of the scope."""
+        found = await asyncio.to_thread(self._past, scope, change_id)
+        if found is None:
+            what = f"change {change_id[:80]!r}" if change_id else f"change of {scope.text()}"
+            words = f"the journal knows no {what} that was applied"
+            raise OverrideError(words, reason="change_unknown", remedy="failoverctl history lists the changes")
+        policy = self._crew.policies.get(found.target.policy)
+        known = {region.name for region in policy.regions} if policy is not None else set()
+        shares = {name: share for name, share in found.before.items() if name in known}
+        if not shares:
+            words = (
+                f"{found.change_id} cannot be taken back: what {found.target} answered before "
+                f"({percentages(found.before) or 'nothing'}) is in no region that policy {found.target.policy} has now"
+            )
+            raise OverrideError(words, reason="override_refused", remedy="pin the shares that you want instead")
+        where = Scope(policies=(found.target.policy,), records=(found.target.key.name,))
+        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id)
+        return await self.give(ask, actor, dry_run=dry_run)
+
+    async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
+        """Have a word hold for `seconds` from now on, whatever its end was."""
+        async with self._turn:
+            word = self._open(override_id)
+            self._require_text(comment)
+            self._require_seconds(seconds)
+            now = self._clock()
+            said = replace(word, until=now + seconds, comments=(*word.comments, Comment(now, actor, comment)))
+            return await self._changed(replace(said, told=Told.GIVEN), actor, comment)
+
+    async def agree(self, override_id: str, comment: str, actor: str) -> Given:
+        """Agree to a word that waits for more people. The same person counts once."""
+        async with self._turn:
+            word = self._open(override_id)
+            self._require_text(comment)
+            if not word.pending:
+                words = f"{word.id} waits for nobody: it is in force"
+                raise OverrideError(words, reason="override_invalid")
+            if person(actor) in {person(word.actor), *map(person, word.agreed)}:
+                words = f"{actor} gave or agreed to {word.id} already, and it takes {word.needed} people"
+                raise OverrideError(words, reason="override_refused", remedy="somebody else has to agree")
+            now = self._clock()
+            said = replace(word, agreed=(*word.agreed, actor), comments=(*word.comments, Comment(now, actor, comment)))
+            return await self._changed(said, actor, comment)
+
+    # -- taking back ---------------------------------------------------------------------------------------------------
+
+    async def release(self, override_id: str, comment: str, actor: str) -> Given:
+        """End a word now. What it kept away comes back by the limits of `returning`."""
+        async with self._turn:
+            return await self._release(self._open(override_id), comment, actor)
+
+    async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
+        """End every word of a scope: those whose own scope is the same, or that concern nothing outside of it."""
+        async with self._turn:
+            now = self._clock()
+            found = [
+                word
+                for word in self._crew.words()
+                if not word.over_by(now) and verb in {None, word.verb} and self._within(word, scope)
+            ]
+            if not found:
+                what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"
+                words = f"there is no {what} to release"
+                raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+            return tuple([await self._release(word, comment, actor) for word in found])
+
+    async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:
+        """End the words that markers name and this journal does not know, in the policies of the scope."""
+        async with self._turn:
+            self._require_text(comment)
+            now, lost = self._clock(), dict[str, tuple[Target, float]]()
+            for policy in self._policies(Override("", Verb.HOLD, scope, "", now, now)):
+                for target, preview in self._crew.previews(policy.name):
+                    for reason in _reasons(preview, self._words_of(policy)):
+                        if reason.code is ReasonCode.OVERRIDES_LOST:
+                            ids = (each.strip() for each in reason.detail.split(","))
+                            lost |= dict.fromkeys(ids, (target, reason.numbers["until"]))
+            for name, (target, until) in lost.items():
+                where = Scope(policies=(target.policy,))
+                word = Override(
+                    name, verb_of(name) or Verb.HOLD, where, "lost", now, until, (Comment(now, actor, comment),)
+                )
+                word = word.released(actor, comment, now)
+                await self._crew.say(word, ended(word, now))
+            if not lost:
+                words = f"no marker of {scope.text()} names a word that this journal does not know"
+                raise OverrideError(words, reason="override_unknown")
+            return tuple(sorted(lost))
+
+    # -- parts: what is said -------------------------------------------------------------------------------------------
+
+    def _made(self, ask: Ask, actor: str) -> Override:
+        self._require_text(ask.reason)
+        seconds = APPROVAL if ask.verb is Verb.APPROVE else ask.seconds
+        self._require_seconds(seconds)
+        now = self._clock()
+        named = (ask.verb, ask.scope, ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
+        return Override(
+            id=f"{ask.verb}-{blake2s(repr(named).encode(), digest_size=4).hexdigest()}",
+            verb=ask.verb,
+            scope=ask.scope,
+            actor=actor,
+            since=now,
+            until=now + seconds,
+            comments=(Comment(now, actor, ask.reason),),
+            shares=dict(ask.shares),
+            part=ask.part,
+            over=ask.over,
+            now=ask.now,
+            digest=ask.digest,
+            name=ask.name,
+            undoes=ask.undoes,
+            breaks=ask.breaks,
+            needed=self._people(ask.breaks),
+        )
+
+    def _approving(self, ask: Ask) -> Ask:
+        """An approval is about the record whose plan it names."""
+        if ask.verb is not Verb.APPROVE:
+            return ask
+        held: dict[str, Target] = {}
+        for name, policy in self._crew.policies.items():
+            for target, preview in self._crew.previews(name):
+                found = _outcome(preview, self._words_of(policy))
+                if isinstance(found, Outcome) and found.held is not None:
+                    held[found.held.plan.digest] = target
+        if ask.digest not in held:
+            known = ", ".join(f"{digest} ({target})" for digest, target in sorted(held.items()))
+            words = f"no plan {ask.digest[:80]!r} is held now; held are: {few([known], 1) if known else 'none'}"
+            raise OverrideError(words, reason="override_refused", remedy="failoverctl status shows what is held")
+        target = held[ask.digest]
+        return replace(ask, scope=Scope(policies=(target.policy,), records=(target.key.name,)))
+
+    def _require_sense(self, word: Override, concerned: Sequence[object]) -> None:
+        """The verb fits its scope, its numbers can be met, and it concerns something."""
+        wrong = nonsense(word)
+        if wrong:
+            raise OverrideError(wrong, reason="override_invalid")
+        scope, verb = word.scope, word.verb
+        whole = verb is Verb.SWITCH or (verb is Verb.PAUSE and scope.everything)
+        if not concerned and not whole:
+            policies = few(sorted(self._crew.policies), _NAMED)
+            words = f"{scope.text()} is nothing that runs here; the policies are: {policies or 'none'}"
+            raise OverrideError(words, reason="override_invalid", remedy="failoverctl status lists what there is")
+        if verb is Verb.PIN:
+            self._require_known(word)
+
+    def _require_known(self, pin: Override) -> None:
+        for policy in self._policies(pin):
+            unknown = pin.shares.keys() - {region.name for region in policy.regions}
+            if unknown:
+                known = ", ".join(region.name for region in policy.regions)
+                words = f"policy {policy.name} has no region {', '.join(sorted(unknown))}; it has: {known}"
+                raise OverrideError(words, reason="override_invalid")
+
+    def _require_room(self, word: Override) -> None:
+        """It stands against no other word, and there are not too many of them."""
+        words = self.words()
+        if len(words) >= MOST_WORDS:
+            said = f"{len(words)} operators' words are in force or to come, and there is room for {MOST_WORDS}"
+            raise OverrideError(said, reason="override_refused", remedy="release those that nobody needs any more")
+        targets = {target for target, _ in self._concerned(word)}
+        for other in words:
+            same = other.verb is word.verb and other.scope == word.scope and other.name == word.name
+            pins = word.verb is Verb.PIN is other.verb and any(map(other.scope.has_target, targets))
+            opposite = {word.verb, other.verb} == {Verb.UP, Verb.DOWN} and other.scope == word.scope
+            if word.verb is not Verb.APPROVE and (same or pins or opposite):
+                raise _conflict(word, other)
+
+    @staticmethod
+    def _require_text(text: str) -> None:
+        if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
+            words = f"say why, in 1 to {LONGEST_TEXT} printable characters"
+            raise OverrideError(words, reason="override_invalid", remedy="--reason TEXT")
+
+    @staticmethod
+    def _require_seconds(seconds: float) -> None:
+        if not 1 <= seconds <= LONGEST:
+            words = f"a word holds for 1s to {LONGEST / 3600:g}h, and {seconds:g}s were asked for"
+            raise OverrideError(words, reason="override_invalid", remedy="--for TIME; it can be extended later")
+
+    # -- parts: what it does -------------------------------------------------------------------------------------------
+
+    def _policies(self, word: Override) -> list[Policy]:
+        return [policy for policy in self._crew.policies.values() if word.scope.has_policy(policy)]
+
+    def _words_of(self, policy: Policy) -> tuple[Override, ...]:
+        return tuple(word for word in self._crew.words() if word.scope.has_policy(policy))
+
+    def _concerned(self, word: Override) -> list[tuple[Target, Preview]]:
+        """The records of a word. A switch is about what rules say of it, so it is judged at no record."""
+        if word.verb is Verb.SWITCH:
+            return []
+        return [
+            (target, preview)
+            for policy in self._policies(word)
+            for target, preview in self._crew.previews(policy.name)
+            if word.scope.has_target(target)
+        ]
+
+    def _judged(self, word: Override, target: Target, preview: Preview) -> Effect:
+        """What the word does at a record. Raises OverrideError where it would do what nobody may."""
+        policy = self._crew.policies[target.policy]
+        others = tuple(each for each in self._words_of(policy) if each.id != word.id)
+        before, after = _outcome(preview, others), _outcome(preview, (*others, replace(word, needed=1)))
+        effect = self._effect(target, lambda _: _known(after))
+        if isinstance(before, Outcome) and isinstance(after, Outcome):
+            require_allowed(word, target, before, after)
+        return effect
+
+    def _effect(self, target: Target, preview: Preview) -> Effect:
+        policy = self._crew.policies[target.policy]
+        found = _outcome(preview, self._words_of(policy))
+        ttl = policy.record_of(target).ttl
+        if not isinstance(found, Outcome):
+            return Effect(target, None, ttl=ttl, error=str(found))
+        memory = found.state.of(target)
+        good = memory.last_good
+        now = good.shares if good is not None else {}
+        changing = found.plan is not None and found.plan.kind is not PlanKind.MARK
+        wanted = found.plan.wanted_shares if found.plan is not None and changing else (found.decision.shares or now)
+        limits = found.held.blocking if found.held is not None else slower(found)
+        return Effect(
+            target=target,
+            kind=found.kind,
+            before=dict(found.plan.shares_before if found.plan is not None else now),
+            after=dict(wanted),
+            ttl=ttl,
+            reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
+            limits=tuple(map(prose.limit, limits)),
+            settled=not changing,
+            changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
+            verified=good is not None and self._crew.verified(target) >= good.generation,
+        )
+
+    # -- parts: what is told -------------------------------------------------------------------------------------------
+
+    def _given(self, word: Override) -> OverrideGiven:
+        policies = tuple(sorted(policy.name for policy in self._policies(word)))
+        return OverrideGiven(
+            at=word.since,
+            override=word.id,
+            verb=word.verb,
+            about=word.scope.text(),
+            actor=word.actor,
+            reason=word.reason,
+            until=word.until,
+            policies=policies[:_NAMED],
+            detail=_detail(word),
+            needed=word.needed,
+        )
+
+    def _notes(self, word: Override, judged: Sequence[Effect]) -> tuple[str, ...]:
+        """What whoever gives it should know."""
+        notes = []
+        if word.pending:
+            notes.append(f"it takes {word.needed} people: somebody else has to run failoverctl agree {word.id}")
+        now = self._clock()
+        for other in self._crew.words():
+            stands = other.in_force(now) and other.verb in {Verb.HOLD, Verb.PAUSE} and other.id != word.id
+            if stands and word.verb not in {Verb.HOLD, Verb.PAUSE} and self._meet(word, other):
+                notes.append(f"nothing moves for it yet: {other.id} by {other.actor} holds until then: {other.reason}")
+        if unread := [str(each.target) for each in judged if each.error]:
+            notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
+        return tuple(notes)
+
+    def _on_their_way(self, word: Override) -> tuple[str, ...]:
+        """Writes that were sent before a word that stops them: what they change is changed."""
+        count = self._crew.sending if word.verb in {Verb.HOLD, Verb.PAUSE} else 0
+        return (f"{prose.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
+
+    def _meet(self, word: Override, other: Override) -> bool:
+        return any(other.scope.has_target(target) for target, _ in self._concerned(word))
+
+    # -- parts: words that are known -----------------------------------------------------------------------------------
+
+    def _open(self, override_id: str) -> Override:
+        word, now = self.word(override_id), self._clock()
+        if word.over_by(now):
+            how = f"was released by {word.ended_by}" if word.ended_by else "ended by its time"
+            words = f"{word.id} is over: it {how}"
+            raise OverrideError(words, reason="override_over", remedy="give it again")
+        return word
+
+    async def _changed(self, word: Override, actor: str, comment: str) -> Given:
+        event = OverrideChanged(
+            at=self._clock(),
+            override=word.id,
+            verb=word.verb,
+            about=word.scope.text(),
+            actor=word.actor,
+            reason=word.reason,
+            until=word.until,
+            by=actor,
+            comment=comment,
+        )
+        kept = await self._crew.say(word, event)
+        return Given(word, self.effects(word.id), kept)
+
+    async def _release(self, word: Override, comment: str, actor: str) -> Given:
+        self._require_text(comment)
+        now = self._clock()
+        over = replace(word.released(actor, comment, now), told=Told.ENDED)
+        kept = await self._crew.say(over, ended(over, now))
+        return Given(over, self.effects(over.id), kept)
+
+    def _within(self, word: Override, scope: Scope) -> bool:
+        if scope.everything or word.scope == scope:
+            return True
+        if scope.of_some_regions and (word.scope.regions, word.scope.clouds, word.scope.endpoints) != (
+            scope.regions,
+            scope.clouds,
+            scope.endpoints,
+        ):
+            return False
+        targets = [target for target, _ in self._concerned(word)]
+        return bool(targets) and all(map(scope.has_target, targets))
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def _outcome(preview: Preview, overrides: tuple[Override, ...]) -> Outcome | FailoverdError:
+    try:
+        return preview(overrides)
+    except FailoverdError as error:
+        return error
+
+
+def _known(found: Outcome | FailoverdError) -> Outcome:
+    if isinstance(found, FailoverdError):
+        raise found
+    return found
+
+
+def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason, ...]:
+    found = _outcome(preview, overrides)
+    return found.reasons if isinstance(found, Outcome) else ()
+
+
+def _conflict(word: Override, other: Override) -> OverrideError:
+    state = "waits for more people" if other.pending else f"holds until {prose.moment(other.ends)}"
+    words = (
+        f"{word.verb} of {word.scope.text()} stands against {other.id} of {other.scope.text()}, which {other.actor} "
+        f"gave ({other.reason}) and which {state}"
+    )
+    remedy = f"failoverctl extend {other.id}, or failoverctl release {other.id} first"
+    return OverrideError(words, reason="override_conflict", remedy=remedy)
+
+
+def _moves(change: PastChange) -> bool:
+    return change.shares_before != change.shares_after
+
+
+def _detail(word: Override) -> str:
+    """What the verb alone does not say."""
+    match word.verb:
+        case Verb.PIN:
+            undoes = f", which undoes {word.undoes}" if word.undoes else ""
+            return f"{percentages(word.shares)}{undoes}"
+        case Verb.SHED:
+            return f"by {prose.percent(word.part)}"
+        case Verb.DRAIN:
+            return f"over {word.over:.0f}s" if word.over else ""
+        case Verb.SWITCH:
+            return word.name
+        case Verb.APPROVE:
+            return f"plan {word.digest}"
+        case _:
+            return ""
+
+
+def person(actor: str) -> str:
+    """Who it is, from whichever machine: two people are two names."""
+    return actor.partition("@")[0]

@@ -23,9 +23,9 @@ from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Applier:
-    """Applies approved plans on behalf of `actor`."""
+    """Applies approved plans on behalf of `actor`. `sending` counts those that are at their provider now."""
 
     states: States
     journal: JournalWriter
@@ -33,6 +33,7 @@ class Applier:
     emit: Emit
     clock: Clock
     actor: str
+    sending: int = 0
 
     async def apply(self, provider: Provider, outcome: Outcome, policy: Policy) -> None:
         """Carry a write out.
@@ -129,11 +130,18 @@ class _Write:
         await self.applier.journal.intend(self.plan, self.started)
 
     async def _send(self) -> None:
+        """An operator's word counts until the last moment: what was decided before it is not sent after it."""
+        word = self.applier.states.overrides.forbids(self.policy, self.plan)
+        if word is not None:
+            raise Fenced(f"{word.id} by {word.actor} keeps {self.plan.target} as it is", reason="held_by_operator")
+        self.applier.sending += 1
         try:
             self.seen = await self.provider.apply(self.approved)
         except Transient as error:
             if not await self._took_effect():
                 raise error from None
+        finally:
+            self.applier.sending -= 1
 
     async def _took_effect(self) -> bool:
         """Whether a write whose answer was lost is there all the same."""

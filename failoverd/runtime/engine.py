@@ -8,13 +8,14 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.events import Event, OverrideEvent
+from failoverd.core.events import ChangeVerified, Event, OverrideEvent
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
 from failoverd.core.overrides import Override
-from failoverd.core.records import Check, Endpoint
+from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
 from failoverd.runtime.applying import Applier
@@ -83,7 +84,8 @@ class Engine:
         self._clock = clock
         self.sentinels = said.sentinels
         self.writer = JournalWriter(around.journal, self.emit, clock)
-        self._sinks.append(self.writer.take)
+        self._proved: dict[str, int] = {}
+        self._sinks += [self.writer.take, self._follow]
         self.overrides = Overrides(self.writer, self.emit, clock)
         self.states = States(self.writer, self.emit, self.overrides)
         self.incidents = Incidents(self.states, clock)
@@ -131,6 +133,32 @@ class Engine:
         """Before any policy, so that the prober knows itself when the first failure is judged."""
         if self.sentinels:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
+
+    # -- for operators -------------------------------------------------------------------------------------------------
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return self.runner.policies
+
+    @property
+    def sending(self) -> int:
+        """Writes that were handed to a provider and have not come back."""
+        return self.tools.applier.sending
+
+    def words(self) -> tuple[Override, ...]:
+        return self.overrides.all()
+
+    def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
+        return self.runner.previews(policy)
+
+    def verified(self, target: Target) -> int:
+        """The generation up to which the authoritative servers agree, as far as this process knows."""
+        return self._proved.get(str(target), 0)
+
+    def _follow(self, event: Event) -> None:
+        if isinstance(event, ChangeVerified):
+            at = f"{event.record} at {event.provider}"
+            self._proved[at] = max(event.generation, self._proved.get(at, 0))
 
     async def say(self, word: Override, event: OverrideEvent) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from failoverd.core.control.overriding import drained_regions
+from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideEvent
-from failoverd.core.overrides import WARNING, Override, Told
+from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
@@ -43,6 +44,17 @@ class Overrides:
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
         return drained_regions(policy, self.of(policy), self._clock())
+
+    def forbids(self, policy: Policy, plan: Plan) -> Override | None:
+        """The word by which a plan is not to be sent, though it was decided on before it was given."""
+        words = in_force(self.of(policy), plan.target, self._clock())
+        empty = plan.before.records is None or not plan.before.records.serving
+        for word in words:
+            stops = word.verb is Verb.PAUSE and word.scope.everything
+            holds = word.verb is Verb.HOLD and plan.kind is not PlanKind.MARK and not empty
+            if stops or holds:
+                return word
+        return None
 
     def all(self) -> tuple[Override, ...]:
         return tuple(self._words.values())

@@ -1,12 +1,13 @@
 """The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
@@ -126,6 +127,10 @@ class PolicyRunner:
         for running in self._running.values():
             if word.scope.has_policy(running.policy):
                 running.reconciler.wake(Urgency.CHANGE)
+
+    def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
+        """For each target of a policy: what would be done if operators said something else."""
+        return self._running[policy].reconciler.previews()
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""

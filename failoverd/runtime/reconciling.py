@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from failoverd.core.records import Policy
+from failoverd.core.control.outcome import Outcome
+from failoverd.core.overrides import Override
+from failoverd.core.records import Policy, Target
 from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import Provider, Urgency
 from failoverd.runtime.supervising import supervise
@@ -42,6 +44,10 @@ class Reconciler:
         for worker in self._workers:
             if worker.status is not None and worker.status.state is TargetState.DELAYED:
                 worker.agenda.call(Urgency.CHANGE)
+
+    def previews(self) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
+        """For each target: what would be done if operators said something else."""
+        return [(worker.target, worker.preview) for worker in self._workers]
 
     def statuses(self) -> list[TargetStatus]:
         """Where each target stood after its last round."""

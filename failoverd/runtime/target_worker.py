@@ -21,6 +21,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, PlanHeld
 from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Observed, Policy, Target
 from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
@@ -199,6 +200,18 @@ class TargetWorker:
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
 
+    def preview(self, overrides: tuple[Override, ...]) -> Outcome:
+        """What would be done if operators said this and nothing else, by what was seen last. Nothing is done.
+
+        Raises:
+            FailoverdError: it was never seen, or its provider cannot say what is wanted.
+        """
+        tools = self._tools
+        if self._seen is None:
+            raise Transient(f"{self.target} was not read yet", reason="not_read", remedy="try again in a moment")
+        state = replace(tools.states.seen(self._policy, tools.verdicts), overrides=overrides)
+        return evaluate(self._policy, state, self._seen, self._estate, tools.clock())
+
     async def _read(self) -> Observed:
         """What stands there. A routine read may have to wait for its turn; urgent news does not wait with it."""
         if self._urgency is Urgency.ROUTINE:
@@ -246,6 +259,9 @@ class TargetWorker:
             return
         tools = self._tools
         await tools.applier.apply(self._provider, outcome, self._policy)
+        plan = outcome.approved.plan if outcome.approved is not None else outcome.plan
+        if self._seen is not None:  # what was read back, but for the provider's own version of it
+            self._seen = replace(self._seen, records=plan.after, marker=plan.marker, marker_text=plan.marker_text)
         state = tools.states.of(self._policy.name).of(self.target).state or TargetState.IN_SYNC
         await self._settle(standing.after_write(outcome, outcome.plan, state, tools.clock()))
 

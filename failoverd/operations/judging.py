@@ -1,0 +1,99 @@
+"""Whether an operator's word may be heeded: what no word may do, whoever gives it."""
+
+from typing import Final
+
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.outcome import Outcome
+from failoverd.core.errors import FailoverdError
+from failoverd.core.overrides import Override, Verb
+from failoverd.core.reasons import Limit, LimitCheck, LimitNote, ReasonCode
+from failoverd.core.records import WHOLE, Target
+from failoverd.telemetry import prose
+
+_RATES: Final = frozenset({Limit.MAX_SHIFT, Limit.MAX_CHANGES, Limit.PAUSED})
+"""Limits that make a word's move slower, or later, and refuse nothing."""
+
+
+class OverrideError(FailoverdError):
+    """A word was refused. Nothing was changed; `reason` says what kind of refusal it is."""
+
+
+def nonsense(word: Override) -> str:
+    """Why a word cannot be meant so, by what it says alone; "" if it can."""
+    scope, verb, total = word.scope, word.verb, sum(word.shares.values())
+    lasts = word.until - word.since
+    wrong = (
+        (
+            verb in {Verb.DRAIN, Verb.SHED} and not scope.of_some_regions,
+            f"{verb} needs a region, a cloud or an endpoint: of everything there would be nothing left",
+        ),
+        (verb in {Verb.UP, Verb.DOWN} and not scope.endpoints, f"{verb} is the verdict on an endpoint: name it"),
+        (
+            verb is Verb.SHED and not 0 < word.part < WHOLE,
+            "shed takes more than 0% and less than 100%; all of it is a drain",
+        ),
+        (verb is Verb.SHED and bool(scope.endpoints), "shed is about regions: an endpoint is drained, or not"),
+        (
+            verb is Verb.PIN and total != WHOLE,
+            f"the shares of a pin have to make 100%, and these make {total / 100:g}%",
+        ),
+        (
+            verb in {Verb.PIN, Verb.HOLD} and not (scope.policies or scope.records),
+            f"{verb} needs a policy or a record; to stop everything: failoverctl pause --all",
+        ),
+        (
+            verb in {Verb.PIN, Verb.HOLD, Verb.PAUSE} and scope.of_some_regions,
+            f"{verb} is about policies and records, and not about regions",
+        ),
+        (verb is Verb.SWITCH and not word.name, "name the switch"),
+        (word.over > lasts, f"the drain would take {word.over:.0f}s, and ends after {lasts:.0f}s"),
+    )
+    return next((words for is_so, words in wrong if is_so), "")
+
+
+def require_allowed(word: Override, target: Target, before: Outcome, after: Outcome) -> None:
+    """What a word may not do, whoever gives it."""
+    codes = {reason.code for reason in after.reasons}
+    held_before = before.decision.kind is after.decision.kind
+    if ReasonCode.NOBODY_LEFT in codes:
+        words = f"{target} would have nobody left to answer with: every region is drained"
+        raise _refused(word, words, "leave a region that serves, or release what is drained")
+    if word.verb in {Verb.DRAIN, Verb.DOWN} and not held_before and after.decision.kind in _NOBODY_SERVES:
+        alive = sorted(before.decision.shares)
+        words = f"{target} has nobody else who serves: {', '.join(alive)} is the only one"
+        raise _refused(word, words, "wait until another region serves, or pin what is to be answered")
+    if word.verb is Verb.PIN and word.id not in _pinned(after):
+        words = f"no region of the pin serves at {target}: it would change nothing"
+        raise _refused(word, words, "pin regions that serve; failoverctl status shows which do")
+    was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
+    for check in _broken(after):
+        if _named(check) not in was:
+            words = f"{target} would not be allowed to change so: {prose.limit(check)}"
+            raise OverrideError(words, reason="rule_broken", remedy="lessen it, or change the rule in its file")
+
+
+_NOBODY_SERVES: Final = frozenset(
+    {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.HOLD_NO_VERDICT}
+)
+
+
+def _broken(found: Outcome) -> tuple[LimitCheck, ...]:
+    return tuple(check for check in found.held.blocking if check.limit not in _RATES) if found.held is not None else ()
+
+
+def _named(check: LimitCheck) -> tuple[object, ...]:
+    return check.limit, check.allowed
+
+
+def _pinned(found: Outcome) -> str:
+    return " ".join(reason.detail for reason in found.reasons if reason.code is ReasonCode.PINNED)
+
+
+def _refused(word: Override, why: str, remedy: str) -> OverrideError:
+    return OverrideError(f"{word.verb} of {word.scope.text()}: {why}", reason="override_refused", remedy=remedy)
+
+
+def slower(found: Outcome) -> tuple[LimitCheck, ...]:
+    """The limits that had the step made smaller."""
+    checks = found.approved.checks if found.approved is not None else ()
+    return tuple(check for check in checks if check.note is LimitNote.SMALLER)
