@@ -38,11 +38,6 @@ class Verb(StrEnum):
     SWITCH = "switch"  # a named gate is on
 
 
-ABOUT_REGIONS: Final = frozenset({Verb.DRAIN, Verb.SHED})
-ABOUT_ENDPOINTS: Final = frozenset({Verb.DRAIN, Verb.UP, Verb.DOWN})
-STANDING_STILL: Final = frozenset({Verb.HOLD, Verb.PAUSE})
-
-
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a word is about. Each part is a list of globs, of which one has to match; an empty part matches all.

@@ -7,7 +7,7 @@ The start is what is published now; of a record that was emptied or edited by so
 there, so that an edit ends no hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from failoverd.core.control.allocation import normal_shares
@@ -36,8 +36,8 @@ def decide(
     heeded = heeded or Heeded()
     published = view.shares(policy.region_of(record.key.type))
     specs = _left(policy, view, published, heeded)
-    if heeded.hold is not None or heeded.lost_hold:
-        return _held(policy, record, target, view, heeded, now)
+    if (held := _held(policy, record, target, view, specs, heeded, now)) is not None:
+        return held
     found = eligible(policy, specs, view, published, now)
     found = replace(found, reasons=(*heeded.reasons(), *found.reasons), until=soonest(found.until, heeded.until))
     if found.hold is not None:
@@ -68,7 +68,8 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     now: float,
 ) -> Decision:
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
-    may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
+    leaving = {name for name in heeded.drained if name in view.regions}  # maybe in steps, and what it answers is known
+    may_answer = {*found.frozen, *leaving, *(spec.name for spec in found.serving)}
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)}
     kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
     return Decision(
@@ -96,13 +97,26 @@ def _pinned(pin: Override, found: Eligible) -> Mapping[str, int]:
     return apportion({name: share for name, share in pin.shares.items() if name in may_answer}, WHOLE)
 
 
-def _held(policy: Policy, record: RecordSpec, target: Target, view: View, heeded: Heeded, now: float) -> Decision:
+def _held(
+    policy: Policy,
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    specs: Sequence[RegionSpec],
+    heeded: Heeded,
+    now: float,
+) -> Decision | None:
     """A word keeps the record as it is. Only the one that stops everything leaves it empty if somebody emptied it."""
-    kind = DecisionKind.HOLD_OPERATOR if heeded.hold is not None else DecisionKind.HOLD_OVERRIDES_LOST
-    found = Eligible(kind, reasons=heeded.reasons(), until=heeded.until)
+    kind, reasons = DecisionKind.HOLD_OPERATOR, heeded.reasons()
+    if heeded.hold is None and heeded.lost_hold:
+        kind = DecisionKind.HOLD_OVERRIDES_LOST
+    elif heeded.hold is None and not specs and heeded.drained:
+        reasons = (*reasons, Reason(ReasonCode.NOBODY_LEFT, "overrides"))
+    elif heeded.hold is None:
+        return None
     if heeded.stopped:
-        return Decision(target, kind, {}, None, found.reasons, now, found.until)
-    return _hold(kind, policy, record, target, view, found, now)
+        return Decision(target, kind, {}, None, reasons, now, heeded.until)
+    return _hold(kind, policy, record, target, view, Eligible(kind, reasons=reasons, until=heeded.until), now)
 
 
 def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
@@ -148,10 +162,6 @@ def _all_down(
 ) -> Decision:
     lost = view.emptied and view.kept(policy.region_of(record.key.type)) is None
     code = ReasonCode.ALL_DOWN
-    if not specs:
-        reasons = (*found.reasons, Reason(ReasonCode.NOBODY_LEFT, "overrides"))
-        nobody = Eligible(DecisionKind.HOLD_OPERATOR, reasons=reasons, until=found.until)
-        return _hold(DecisionKind.HOLD_OPERATOR, policy, record, target, view, nobody, now)
     if lost:
         code = ReasonCode.ALL_DOWN_EMPTY
     elif policy.when_all_down is AllDown.NORMAL:

@@ -29,7 +29,7 @@ from failoverd.core.control.limits import (
     worst,
 )
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
-from failoverd.core.control.overriding import Heeded, heed, seen_by_word
+from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
@@ -374,6 +374,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         now=case.now,
         by_word=_by_word(case, plan),
         at_once=case.heeded.now,
+        out=out_by_word(case.policy, case.record.key.type, case.heeded),
         still_until=_still_until(case.heeded),
     )
 
@@ -383,7 +384,10 @@ def _by_word(case: _Case, plan: Plan) -> bool:
     heeded, before, wanted = case.heeded, plan.start, plan.shares_after
     leaving = any(before.get(name) and not wanted.get(name) for name in heeded.drained)
     less = any(before.get(name, 0) > wanted.get(name, 0) for name in heeded.shed)
-    return leaving or less or heeded.pin is not None
+    out = out_by_word(case.policy, case.record.key.type, heeded)
+    records = plan.before.records
+    one = bool(out) and records is not None and any(answer.value in out for answer in records.serving)
+    return leaving or less or one or heeded.pin is not None
 
 
 def _still_until(heeded: Heeded) -> float | None:

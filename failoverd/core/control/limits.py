@@ -158,6 +158,7 @@ class Step:
         now: seconds since the epoch.
         by_word: whether an operator's word moves the traffic.
         at_once: whether no rate counts, because the operator said so.
+        out: answer values that leave because an operator said so, and not for illness.
         still_until: nothing may move but what fails out, until then, because an operator said so; None: it may.
     """
 
@@ -172,6 +173,7 @@ class Step:
     now: float
     by_word: bool = False
     at_once: bool = False
+    out: frozenset[str] = frozenset()
     still_until: float | None = None
 
     @property
@@ -289,7 +291,7 @@ def _dead_values(step: Step) -> bool:
     wanted = frozenset(answer.value for answer in step.plan.after.serving)
     return any(
         value not in health.serving and value not in health.unknown
-        for value in _published(step) - wanted
+        for value in _published(step) - wanted - step.out
         if (health := step.regions.get(step.region_of.get(value, ""))) is not None
     )
 

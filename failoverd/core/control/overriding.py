@@ -16,7 +16,7 @@ from typing import Final
 
 from failoverd.core.control.decision import soonest
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import STANDING_STILL, Override, Verb, in_force, next_turn, verb_of
+from failoverd.core.overrides import Override, Verb, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
@@ -141,12 +141,12 @@ def _by_region(
     shed: dict[str, tuple[int, Override]] = {}
     turn: float | None = None
     for word in words:
-        if word.verb not in {Verb.DRAIN, Verb.SHED} or word.scope.endpoints:
+        if word.verb not in {Verb.DRAIN, Verb.SHED}:
             continue
         part, due = (word.part, None) if word.verb is Verb.SHED else stepped(word, now)
         turn = soonest(turn, due)
         for region in policy.regions:
-            if not word.scope.has_region(region):
+            if not (word.scope.has_region(region) and all(map(word.scope.has_endpoint, region.endpoints))):
                 continue
             if part >= WHOLE:
                 drained.setdefault(region.name, word)
@@ -178,26 +178,34 @@ def seen_by_word(
 ) -> Mapping[str, RegionHealth]:
     """The health of the regions, with the endpoints that are up, down or drained by word as that says."""
     words = [word for word in heeded.words if word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN}]
-    words = [word for word in words if word.verb is not Verb.DRAIN or word.scope.endpoints]
+    words = [word for word in words if word.scope.endpoints]
     if not words:
         return regions
     found = dict(regions)
     for spec in policy.regions:
         health = regions.get(spec.name)
         about = [word for word in words if word.scope.has_region(spec)]
-        if health is None or not about:
+        if health is None or not about or spec.name in heeded.drained:
             continue
-        said: dict[str, bool] = {}
+        said: dict[str, bool | None] = {}
         for word in about:
             for endpoint in spec.endpoints:
                 answer = endpoint.answer(record_type)
                 if answer is not None and word.scope.has_endpoint(endpoint):
-                    said.setdefault(answer, word.verb is Verb.UP)
+                    said.setdefault(answer, None if word.verb is Verb.DRAIN else word.verb is Verb.UP)
         total = sum(endpoint.answer(record_type) is not None for endpoint in spec.endpoints)
         found[spec.name] = by_word(health, said, total, policy.health, since=max(word.since for word in about))
     return found
 
 
-def stands_still(heeded: Heeded) -> bool:
-    """Whether anything of what is wanted is kept from being written by a word."""
-    return any(word.verb in STANDING_STILL for word in heeded.words) or bool(heeded.lost)
+def out_by_word(policy: Policy, record_type: RecordType, heeded: Heeded) -> frozenset[str]:
+    """Answer values of endpoints that are drained one by one: that they leave is no sign of illness."""
+    words = [word for word in heeded.words if word.verb is Verb.DRAIN and word.scope.endpoints]
+    return frozenset(
+        value
+        for spec in policy.regions
+        for word in words
+        if word.scope.has_region(spec)
+        for endpoint in spec.endpoints
+        if word.scope.has_endpoint(endpoint) and (value := endpoint.answer(record_type)) is not None
+    )

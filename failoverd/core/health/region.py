@@ -137,15 +137,16 @@ def roll_up(
 
 
 def by_word(
-    health: RegionHealth, said: Mapping[str, bool], total: int, rules: HealthRules, *, since: float
+    health: RegionHealth, said: Mapping[str, bool | None], total: int, rules: HealthRules, *, since: float
 ) -> RegionHealth:
-    """The health of a region whose endpoints are partly up or down because a person says so.
+    """The health of a region whose endpoints are partly up, down or out because a person says so.
 
-    What an endpoint adds to the score is not known one by one here: those that serve add the same each.
+    What an endpoint adds to the score is not known one by one here: those that serve add the same each. One that is out
+    is no sign of illness: the state is that of the others. But the region can carry less without it, as its score says.
 
     Args:
         health: what probes found.
-        said: answer values that are up (True) or down (False) by word, whatever was found.
+        said: answer values that are up (True), down (False) or out (None) by word, whatever was found.
         total: how many endpoints the record type can answer with.
         rules: thresholds.
         since: when that was said.
@@ -153,11 +154,12 @@ def by_word(
     if not said:
         return health
     up = {value for value, is_up in said.items() if is_up}
+    left = max(1, total - sum(is_up is None for is_up in said.values()))
     kept = [value for value in health.serving if value not in said]
     unknown = tuple(value for value in health.unknown if value not in said)
     worth = health.score * total // len(health.serving) if health.serving else 0
-    low = (worth * len(kept) + WHOLE * len(up)) // total
-    high = low + WHOLE * len(unknown) // total
+    known = worth * len(kept) + WHOLE * len(up)
+    low, high = known // left, (known + WHOLE * len(unknown)) // left
     before = RegionState.HEALTHY if up else health.last_verdict
     pessimist, optimist = _state(low, before, rules), _state(high, before, rules)
     state = pessimist if pessimist is optimist else RegionState.UNKNOWN
@@ -166,7 +168,7 @@ def by_word(
     return replace(
         health,
         state=state,
-        score=low,
+        score=known // total,
         since=health.since if state is health.state else since,
         well_since=well_since if serves or state is RegionState.UNKNOWN else None,
         serving=tuple(sorted({*kept, *up})),
