@@ -49,6 +49,7 @@ class ReasonCode(StrEnum):
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
+    PIN_IDLE = "pin_idle"  # `shares`: nobody of them serves
     SAID = "said"  # endpoints are up or down by word
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written

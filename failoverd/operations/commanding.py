@@ -433,13 +433,14 @@ class Desk:
         memory = found.state.of(target)
         good = memory.last_good
         now = good.shares if good is not None else {}
-        changing = found.plan is not None and found.plan.kind is not PlanKind.MARK
-        wanted = found.plan.wanted_shares if found.plan is not None and changing else (found.decision.shares or now)
+        plan = found.held.plan if found.held is not None else found.plan
+        changing = plan is not None and plan.kind is not PlanKind.MARK
+        wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
         limits = found.held.blocking if found.held is not None else slower(found)
         return Effect(
             target=target,
             kind=found.kind,
-            before=dict(found.plan.shares_before if found.plan is not None else now),
+            before=dict(plan.shares_before if plan is not None else now),
             after=dict(wanted),
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),

@@ -226,6 +226,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"and gets {percent(r.numbers['room'])} ({r.detail})"
     ),
     ReasonCode.PINNED: lambda r: f"pinned to {_shares(r)} {_until(r)}, among those that serve ({r.detail})",
+    ReasonCode.PIN_IDLE: lambda r: (
+        f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
+    ),
     ReasonCode.SAID: lambda r: f"endpoints are up or down by word {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",

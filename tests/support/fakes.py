@@ -400,8 +400,11 @@ class PaperJournal:
 
     async def overrides(self, until: float) -> tuple[Override, ...]:
         await self._turn()
-        found = (codec.load(Override, text) for text in self.words.values())
-        return tuple(word for word in found if word.until > until or word.told is not Told.ENDED)
+        return tuple(word for word in self.spoken() if word.until > until or word.told is not Told.ENDED)
+
+    def spoken(self) -> list[Override]:
+        """Every operator's word that it holds, after the way through the file."""
+        return [codec.load(Override, text) for text in self.words.values()]
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)

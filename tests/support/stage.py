@@ -14,6 +14,7 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.health.isolation import IsolationRules
+from failoverd.core.overrides import Override
 from failoverd.core.records import (
     Check,
     Endpoint,
@@ -126,11 +127,17 @@ class Stage:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        self.begin(policies, self.journal.states_kept(), self.journal.interrupted(virtual.now()))
+        self.begin(policies, self.journal.states_kept(), self.journal.interrupted(virtual.now()), self.journal.spoken())
 
-    def begin(self, policies: Sequence[Policy], states: Sequence[PolicyState], interrupted: Sequence[Plan]) -> None:
+    def begin(
+        self,
+        policies: Sequence[Policy],
+        states: Sequence[PolicyState],
+        interrupted: Sequence[Plan],
+        words: Sequence[Override] = (),
+    ) -> None:
         """Start with what an earlier process left."""
-        self.engine.start(states, interrupted)
+        self.engine.start(states, interrupted, words)
         self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
         self.timetable.every("tick", TICK, self._tick, phase=TICK)
         self._booting = asyncio.create_task(self._boot(policies))

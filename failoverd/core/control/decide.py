@@ -14,7 +14,7 @@ from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
-from failoverd.core.control.overriding import Heeded
+from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, AllDown, Policy, RecordSet, RecordSpec, RegionSpec, Target, apportion
@@ -44,7 +44,11 @@ def decide(
         return _hold(found.hold, policy, record, target, view, found, now)
     if found.all_down:
         return _all_down(policy, record, target, view, specs, found, now)
-    if heeded.pin is not None and (pinned := _pinned(heeded.pin, found)):
+    if heeded.pin is not None:
+        pinned = _pinned(heeded.pin, found)
+        code = ReasonCode.PINNED if pinned else ReasonCode.PIN_IDLE
+        found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
+    if heeded.pin is not None and pinned:
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
     shared, until = with_failback(policy, record, view, published, found, heeded, now)
     if found.capped and (not shared.fits or not shared.shares):

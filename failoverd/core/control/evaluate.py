@@ -325,7 +325,7 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     if isinstance(result, Held) and result.plan.digest in _approved(case):
         result = let_through(result)
     if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
-        return replace(marked, events=events)
+        return replace(marked, events=events, held=result if isinstance(result, Held) else None)
     if isinstance(result, Held):
         state = worst(case.regions, plan.start)
         held, told = news.held(memory.told, result, state, case.policy, case.state.incident, case.now)

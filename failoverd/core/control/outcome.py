@@ -72,7 +72,7 @@ class Outcome:
         events: what is to be told, in order.
         plan: what would be written: by a write, or if nothing were in its way.
         approved: the seal of a write; providers take nothing else.
-        held: which limit blocks.
+        held: which limit blocks, also where the marker is written meanwhile.
         refused: why the name is not touched.
         drift: what becomes of somebody's edit.
         found: a plan of earlier, of which nobody knew how it went, and which turned out to be in place.

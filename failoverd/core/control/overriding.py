@@ -79,8 +79,6 @@ class Heeded:
     def reasons(self) -> tuple[Reason, ...]:
         """Each word that shapes the answer, with who gave it."""
         found = [by_operator(ReasonCode.DRAINED, word, name) for name, word in sorted(self.drained.items())]
-        if self.pin is not None:
-            found.append(by_operator(ReasonCode.PINNED, self.pin))
         found += [by_operator(ReasonCode.SAID, word) for word in self.words if word.verb in {Verb.UP, Verb.DOWN}]
         if self.pause is not None:
             found.append(by_operator(ReasonCode.PAUSED, self.pause))

@@ -1,0 +1,366 @@
+"""An operator speaks to a daemon at work: what is accepted, what is refused and why, and what becomes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from support.fakes import PaperJournal
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, target
+from support.virtual import elapse, now, until, virtually
+
+from failoverd.core.errors import JournalError
+from failoverd.core.events import ChangeApplied, OverrideChanged, OverrideEnded, OverrideEnding, OverrideGiven
+from failoverd.core.overrides import LONGEST, Override, Scope, Verb
+from failoverd.core.records import Limits
+from failoverd.operations.commanding import Ask, Desk, Undoable
+from failoverd.operations.judging import OverrideError
+
+ALICE, BOB = "alice@bastion", "bob@laptop"
+HOUR = 3_600.0
+THREE = policy(regions=regions(azure=(70, AZURE), oci=(30, OCI), aws=(0, "203.0.113.10")))
+AZURE_OUT = Scope(regions=("azure",))
+
+
+def ask(verb: Verb = Verb.DRAIN, scope: Scope = AZURE_OUT, seconds: float = HOUR, **said: object) -> Ask:
+    return Ask(verb, scope, "rack maintenance", seconds, **said)  # type: ignore[arg-type]
+
+
+def desk(stage: Stage, change: Undoable | None = None) -> Desk:
+    return Desk(stage.engine, now, lambda _scope, _id: change)
+
+
+@asynccontextmanager
+async def open_desk(*policies: object, stage: Stage | None = None) -> AsyncIterator[tuple[Stage, Desk]]:
+    """A daemon that steers as its policies say, and the desk where it is spoken to."""
+    async with playing(*(policies or (API,)), stage=stage) as at_work:  # type: ignore[arg-type]
+        await normal(at_work)
+        yield at_work, desk(at_work)
+
+
+async def refused(asking: object) -> OverrideError:
+    with pytest.raises(OverrideError) as caught:
+        await asking  # type: ignore[misc]
+    return caught.value
+
+
+# -- give, keep, release -----------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_drain_is_heeded_at_once_and_ends_when_it_is_released() -> None:
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(), ALICE)
+        assert (given.kept, given.notes) == (True, ())
+        (effect,) = given.effects
+        assert (effect.before, effect.after) == ({"azure": 7_000, "oci": 3_000}, {"oci": 10_000})
+        await until(stage.steers(API, oci=100))
+        assert stage.told(ChangeApplied)[-1].cause == "operator"
+        assert [event.actor for event in stage.told(OverrideGiven)] == [ALICE]
+        over = await spoken.release(given.word.id, "done", BOB)
+        assert over.word.ended_by == BOB
+        await until(stage.steers(API, **NORMAL))
+        assert [(event.by, event.comment) for event in stage.told(OverrideEnded)] == [(BOB, "done")]
+        assert spoken.words() == ()
+
+
+@virtually
+async def test_the_effect_says_when_it_is_done_and_proved() -> None:
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(), ALICE)
+        assert not given.effects[0].settled
+        await until(lambda: spoken.effects(given.word.id)[0].verified and spoken.effects(given.word.id)[0].settled)
+        (effect,) = spoken.effects(given.word.id)
+        assert effect.changed_at is not None
+        assert given.word.since <= effect.changed_at <= now()
+        assert stage.shares(API) == {"oci": 100}
+
+
+@virtually
+async def test_a_dry_run_says_what_it_would_do_and_does_nothing() -> None:
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(), ALICE, dry_run=True)
+        assert given.effects[0].after == {"oci": 10_000}
+        await asyncio.sleep(60.0)
+        assert stage.shares(API) == NORMAL
+        assert spoken.words() == ()
+        assert not stage.told(OverrideGiven)
+
+
+@virtually
+async def test_a_word_warns_before_its_end_and_ends_by_itself() -> None:
+    async with open_desk() as (stage, spoken):
+        await spoken.give(ask(), ALICE)
+        await asyncio.sleep(HOUR - 899.0)
+        (warning,) = stage.told(OverrideEnding)
+        assert warning.left == pytest.approx(900.0, abs=1.0)
+        await asyncio.sleep(900.0)
+        assert [event.by for event in stage.told(OverrideEnded)] == [""]
+        await until(stage.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_word_that_is_extended_holds_on_and_keeps_every_comment() -> None:
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(seconds=600.0), ALICE)
+        await asyncio.sleep(500.0)
+        longer = await spoken.extend(given.word.id, HOUR, "the part is late", BOB)
+        assert [comment.text for comment in longer.word.comments] == ["rack maintenance", "the part is late"]
+        await asyncio.sleep(3_000.0)
+        assert stage.shares(API) == {"oci": 100}
+        assert [event.by for event in stage.told(OverrideChanged)] == [BOB]
+
+
+# -- it survives -------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_word_holds_through_a_kill_and_is_told_once() -> None:
+    stage = Stage()
+    async with open_desk(stage=stage) as (_, spoken):
+        await spoken.give(ask(), ALICE)
+        await until(stage.steers(API, oci=100))
+    again = Stage(zonefile=stage.zonefile, journal=stage.journal, world=stage.world)
+    async with playing(API, stage=again):
+        await asyncio.sleep(120.0)
+        assert again.shares(API) == {"oci": 100}
+        assert not again.told(OverrideGiven)
+        await asyncio.sleep(HOUR)
+        assert len(again.told(OverrideEnded)) == 1
+        await until(again.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_word_whose_time_is_over_while_the_daemon_is_dead_ends_at_the_next_start() -> None:
+    stage = Stage()
+    async with open_desk(stage=stage) as (_, spoken):
+        await spoken.give(ask(seconds=600.0), ALICE)
+        await until(stage.steers(API, oci=100))
+    await elapse(HOUR)
+    again = Stage(zonefile=stage.zonefile, journal=stage.journal, world=stage.world)
+    async with playing(API, stage=again):
+        await until(again.steers(API, **NORMAL))
+        assert len(again.told(OverrideEnded)) == 1
+
+
+@virtually
+async def test_a_daemon_that_lost_its_journal_keeps_the_region_out_until_somebody_releases_what_is_lost() -> None:
+    stage = Stage()
+    async with open_desk(stage=stage) as (_, spoken):
+        given = await spoken.give(ask(), ALICE)
+        await until(stage.steers(API, oci=100))
+    again = Stage(zonefile=stage.zonefile, journal=PaperJournal(), world=stage.world)
+    async with playing(API, stage=again):
+        await asyncio.sleep(120.0)
+        assert again.shares(API) == {"oci": 100}
+        assert again.names().count("overrides.lost") == 1
+        lost = await desk(again).release_lost(Scope(), "all is well there", BOB)
+        assert lost == (given.word.id,)
+        await until(again.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_broken_journal_keeps_nobody_from_speaking() -> None:
+    async with open_desk() as (stage, spoken):
+        stage.journal.full = JournalError("no space left", reason="journal_full")
+        given = await spoken.give(ask(), ALICE)
+        assert not given.kept
+        await until(stage.steers(API, oci=100))
+        stage.journal.full = None
+        await stage.engine.remind()
+        assert [word.id for word in stage.journal.spoken()] == [given.word.id]
+
+
+# -- hold, pause, pin, undo --------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_pausing_everything_stops_all_writing() -> None:
+    async with open_desk() as (stage, spoken):
+        await spoken.give(ask(Verb.PAUSE, Scope()), ALICE)
+        before = stage.generation(API)
+        stage.fails(AZURE)
+        await asyncio.sleep(300.0)
+        assert stage.shares(API) == NORMAL
+        assert stage.generation(API) == before
+        (word,) = spoken.words()
+        await spoken.release(word.id, "all clear", ALICE)
+        await until(stage.steers(API, oci=100))
+
+
+@virtually
+async def test_an_undo_pins_the_record_to_what_it_was_before_the_change() -> None:
+    async with open_desk() as (stage, _):
+        change = Undoable("chg-7", AT, {"azure": 2_000, "oci": 8_000}, {"azure": 7_000, "oci": 3_000})
+        given = await desk(stage, change).undo("chg-7", Scope(), "worse than before", HOUR, ALICE)
+        assert (given.word.verb, given.word.undoes) == (Verb.PIN, "chg-7")
+        await until(stage.steers(API, azure=20, oci=80))
+        await asyncio.sleep(HOUR)
+        await until(stage.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_change_from_what_no_region_names_any_more_is_not_taken_back() -> None:
+    async with open_desk() as (stage, _):
+        change = Undoable("chg-7", AT, {"elsewhere": 10_000}, {"azure": 7_000, "oci": 3_000})
+        error = await refused(desk(stage, change).undo("chg-7", Scope(), "no", HOUR, ALICE))
+        assert error.reason == "override_refused"
+        unknown = await refused(desk(stage).undo("chg-8", Scope(), "no", HOUR, ALICE))
+        assert unknown.reason == "change_unknown"
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (ask(scope=Scope()), "needs a region"),
+        (ask(scope=Scope(regions=("nowhere",))), "nothing that runs here"),
+        (ask(seconds=LONGEST + 1), "holds for 1s to 72h"),
+        (ask(seconds=0), "holds for 1s to 72h"),
+        (ask(over=2 * HOUR), "the drain would take"),
+        (Ask(Verb.DRAIN, AZURE_OUT, " ", HOUR), "say why"),
+        (Ask(Verb.DRAIN, AZURE_OUT, "a\x00b", HOUR), "say why"),
+        (ask(Verb.PIN, Scope(policies=("api",)), shares={"azure": 9_000}), "100%"),
+        (ask(Verb.PIN, Scope(policies=("api",)), shares={"mars": 10_000}), "no region mars"),
+        (ask(Verb.PIN, AZURE_OUT, shares={"azure": 10_000}), "needs a policy or a record"),
+        (ask(Verb.SHED, AZURE_OUT, part=10_000), "less than 100%"),
+        (ask(Verb.UP, AZURE_OUT), "name it"),
+        (ask(Verb.HOLD, Scope()), "pause --all"),
+        (ask(Verb.SWITCH, Scope()), "name the switch"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@virtually
+async def test_a_word_that_cannot_be_meant_is_refused_with_what_is_wrong(asked: Ask, words: str) -> None:
+    async with open_desk() as (stage, spoken):
+        error = await refused(spoken.give(asked, ALICE))
+        assert error.reason == "override_invalid"
+        assert words in str(error)
+        assert not stage.told(OverrideGiven)
+
+
+@virtually
+async def test_a_second_operator_is_told_of_the_first() -> None:
+    async with open_desk(THREE) as (_, spoken):
+        await spoken.give(ask(), ALICE)
+        error = await refused(spoken.give(ask(), BOB))
+        assert error.reason == "override_conflict"
+        assert ALICE in str(error)
+        assert "rack maintenance" in str(error)
+
+
+@virtually
+async def test_two_pins_on_one_record_are_one_too_many() -> None:
+    async with open_desk() as (_, spoken):
+        await spoken.give(ask(Verb.PIN, Scope(policies=("api",)), shares={"oci": 10_000}), ALICE)
+        where = Scope(records=("api.example.com",))
+        error = await refused(spoken.give(ask(Verb.PIN, where, shares={"azure": 10_000}), BOB))
+        assert error.reason == "override_conflict"
+
+
+@virtually
+async def test_a_drain_of_every_region_is_refused() -> None:
+    async with open_desk() as (_, spoken):
+        await spoken.give(ask(), ALICE)
+        error = await refused(spoken.give(ask(scope=Scope(regions=("oci",))), BOB))
+        assert error.reason == "override_refused"
+        assert "nobody left" in str(error)
+
+
+@virtually
+async def test_a_drain_of_the_only_region_that_serves_is_refused() -> None:
+    async with open_desk() as (stage, spoken):
+        stage.fails(OCI)
+        await until(stage.steers(API, azure=100))
+        error = await refused(spoken.give(ask(), ALICE))
+        assert error.reason == "override_refused"
+        assert "only one" in str(error)
+
+
+@virtually
+async def test_a_drain_that_leaves_fewer_regions_than_the_policy_demands_is_refused_with_the_number() -> None:
+    two = replace(API, limits=replace(API.limits, min_regions=2))
+    async with open_desk(two) as (_, spoken):
+        error = await refused(spoken.give(ask(), ALICE))
+        assert error.reason == "rule_broken"
+        assert "min_regions" in str(error)
+
+
+@virtually
+async def test_a_pin_of_whom_nobody_serves_is_refused() -> None:
+    async with open_desk(THREE) as (stage, spoken):
+        stage.fails(OCI)
+        await until(stage.steers(THREE, azure=100))
+        error = await refused(spoken.give(ask(Verb.PIN, Scope(policies=("api",)), shares={"oci": 10_000}), ALICE))
+        assert "no region of the pin serves" in str(error)
+
+
+@virtually
+async def test_a_plan_that_is_held_is_approved_by_its_digest_and_no_other() -> None:
+    two = replace(API, limits=Limits(min_regions=2))
+    async with open_desk(two) as (stage, spoken):
+        stage.fails(AZURE)
+        await until(lambda: "failover.held" in stage.names())
+        (held,) = [event for event in stage.events if event.name == "failover.held"]
+        nobody = await refused(spoken.give(ask(Verb.APPROVE, Scope(), digest="0123"), ALICE))
+        assert held.digest in str(nobody)  # type: ignore[attr-defined]
+        await spoken.give(ask(Verb.APPROVE, Scope(), digest=held.digest), ALICE)  # type: ignore[attr-defined]
+        await until(stage.steers(two, oci=100))
+
+
+@virtually
+async def test_a_word_that_takes_two_people_waits_for_the_second() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        spoken = Desk(stage.engine, now, lambda _scope, _id: None, people=lambda _: 2)
+        given = await spoken.give(ask(breaks=("two-clouds",)), ALICE)
+        assert any("somebody else" in note for note in given.notes)
+        await asyncio.sleep(60.0)
+        assert stage.shares(API) == NORMAL
+        error = await refused(spoken.agree(given.word.id, "I am sure", "alice@laptop"))
+        assert error.reason == "override_refused"
+        await spoken.agree(given.word.id, "so am I", BOB)
+        await until(stage.steers(API, oci=100))
+
+
+@virtually
+async def test_what_is_over_or_was_never_said_cannot_be_released() -> None:
+    async with open_desk() as (_, spoken):
+        given = await spoken.give(ask(), ALICE)
+        await spoken.release(given.word.id, "done", ALICE)
+        assert (await refused(spoken.release(given.word.id, "again", BOB))).reason == "override_over"
+        assert (await refused(spoken.release("drain-ffffffff", "what", BOB))).reason == "override_unknown"
+        assert (await refused(spoken.release_matching(Verb.DRAIN, Scope(), "all", BOB))).reason == "override_unknown"
+
+
+@virtually
+async def test_a_drain_under_a_pause_is_accepted_and_says_what_it_waits_for() -> None:
+    async with open_desk() as (stage, spoken):
+        await spoken.give(ask(Verb.PAUSE, Scope(policies=("api",))), BOB)
+        given = await spoken.give(ask(), ALICE)
+        assert any(BOB in note for note in given.notes)
+        await asyncio.sleep(60.0)
+        assert stage.shares(API) == NORMAL
+
+
+@virtually
+async def test_two_operators_at_the_same_moment_are_heard_one_after_the_other() -> None:
+    async with open_desk(THREE) as (_, spoken):
+        found = await asyncio.gather(spoken.give(ask(), ALICE), spoken.give(ask(), BOB), return_exceptions=True)
+        assert [type(each).__name__ for each in found] == ["Given", "OverrideError"]
+
+
+@virtually
+async def test_one_word_speaks_to_every_policy_of_a_cloud() -> None:
+    web = policy("web", regions=regions(azure=(50, "192.0.2.20"), oci=(50, "198.51.100.20")))
+    clouds = tuple(replace(each, cloud=each.name) for each in API.regions)
+    api = replace(API, regions=clouds)
+    web = replace(web, regions=tuple(replace(each, cloud=each.name) for each in web.regions))
+    async with open_desk(api, web) as (stage, spoken):
+        given = await spoken.give(ask(scope=Scope(clouds=("azure",))), ALICE)
+        assert {effect.target for effect in given.effects} == {AT, target(web)}
+        await until(lambda: stage.shares(api) == {"oci": 100} == stage.shares(web))
+        assert isinstance(given.word, Override)
