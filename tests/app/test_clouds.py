@@ -89,10 +89,11 @@ def at(providers: set[str], *values: str) -> dict[str, list[str]]:
 
 async def applied_by(daemon: RunningDaemon, *providers: str, generation: int) -> None:
     """Wait until each of these providers has applied this generation."""
-    missing = set(providers)
-    while missing:
-        found = await daemon.event("change.applied", generation=generation)
-        missing.discard(str(found["provider"]))
+    await daemon.each(*applications(*providers, generation=generation))
+
+
+def applications(*providers: str, generation: int) -> list[tuple[str, dict[str, object]]]:
+    return [("change.applied", {"provider": name, "generation": generation}) for name in providers]
 
 
 async def test_a_region_that_fails_is_left_at_every_provider_and_comes_back_at_every_provider(
@@ -124,9 +125,8 @@ async def test_one_cloud_in_trouble_is_told_and_tried_again_alone(
         await applied_by(daemon, *EVERYWHERE, generation=1)
         clouds.aws.endpoint.expect(luck, times=10_000, retry_after=0.1)
         await here.break_region("west")
-        await applied_by(daemon, *others, generation=2)
-        delayed = await daemon.event("target.delayed", provider="aws")
-        assert delayed["reason"] == reason
+        await daemon.each(*applications(*others, generation=2), ("target.delayed", {"provider": "aws"}))
+        assert daemon.named("target.delayed")[0]["reason"] == reason
         assert clouds.answers() == {**at(others, EAST), "aws": [WEST, EAST]}
         clouds.aws.endpoint.relent()
         await applied_by(daemon, "aws", generation=2)

@@ -35,7 +35,7 @@ async def test_a_region_fails_and_returns_and_dig_sees_it_on_bind(bind_server: D
         assert moved["rule_at"].startswith(str(here.policy))
 
         await here.heal_region("west")
-        await daemon.both("change.verified", "incident.closed")
+        await daemon.each("change.verified", "incident.closed")
         assert [found["incident_id"] for found in daemon.named("incident.closed")] == [failed["incident_id"]]
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
         assert generation(bind_server) == 3
@@ -178,7 +178,8 @@ async def test_a_dead_provider_waits_alone_and_says_what_to_do_by_hand(bind_serv
 async def test_a_frozen_server_delays_its_change_and_gets_it_when_it_wakes(
     bind_server: DnsServer, tmp_path: Path
 ) -> None:
-    async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, here.daemon() as daemon:
+    hasty = provider_block("main", bind_server, timeout="1s")
+    async with site(tmp_path, {"main": hasty}) as here, here.daemon() as daemon:
         await daemon.event("change.verified")
         with bind_server.frozen():
             await here.break_region("west")

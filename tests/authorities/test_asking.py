@@ -11,6 +11,7 @@ import dns.rcode
 import pytest
 from support.proxies import without_edns
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, PowerDns, free_port, lua, powerdns
+from support.silence import silence
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
@@ -150,7 +151,7 @@ async def test_what_was_delegated_away_is_answered_without_authority(bind_server
 
 
 async def test_a_frozen_server_is_silent(bind_server: DnsServer) -> None:
-    with bind_server.frozen():
+    with bind_server.frozen(), silence():
         said = await ask(bind_server)
     assert (said.hearing, said.trouble) == (Hearing.SILENT, "it does not answer")
 
@@ -159,7 +160,7 @@ async def test_a_closed_port_is_silent_at_once() -> None:
     asked = asyncio.get_running_loop().time()
     said = await ask(Nameserver("127.0.0.1", free_port()))
     assert (said.hearing, said.trouble) == (Hearing.SILENT, "Connection refused")
-    assert asyncio.get_running_loop().time() - asked < 1.0
+    assert asyncio.get_running_loop().time() - asked < 3.0
 
 
 async def test_an_address_without_a_way_there_cannot_be_asked_from_here() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import dns.resolver
 import pytest
 from support.servers import ZONE, DnsServer, bind, free_port
+from support.silence import silence
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.authorities.delegation import FAILURE_KEPT, KEPT
@@ -55,7 +56,7 @@ async def test_a_delegation_is_remembered_for_some_minutes_and_looked_up_once_fo
     known = delegations(bind_server, clock=clock)
     found = await asyncio.gather(*(known.of(ZONE) for _ in range(50)))
     assert len(set(found)) == 1
-    with bind_server.frozen():
+    with bind_server.frozen(), silence():
         clock.now += KEPT
         assert await known.of(ZONE) == found[0]
         clock.now += 1.0
@@ -66,7 +67,7 @@ async def test_a_delegation_is_remembered_for_some_minutes_and_looked_up_once_fo
 async def test_a_failure_is_told_to_all_who_wait_for_it_and_tried_again_soon(bind_server: DnsServer) -> None:
     clock = Watch()
     known = delegations(bind_server, clock=clock)
-    with bind_server.frozen():
+    with bind_server.frozen(), silence():
         began = asyncio.get_running_loop().time()
         failures = await asyncio.gather(*(known.of(ZONE) for _ in range(50)), return_exceptions=True)
         assert {type(failure) for failure in failures} == {Transient}

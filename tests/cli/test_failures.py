@@ -116,7 +116,7 @@ async def test_adopting_one_target_does_not_wait_for_another_that_is_out_of_reac
 
 async def test_ctrl_c_during_a_plan_ends_it_quietly(bind_server: DnsServer, tmp_path: Path) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here:
-        here.edit_policy("timeout: 1s", "timeout: 20s")
+        here.edit_policy("timeout: 10s", "timeout: 20s")
         here.edit_policy("every: 300ms", "every: 30s")
         await here.break_region("west")
         assert await interrupted_while_it_probes(here, "plan") == (INTERRUPTED, "")

@@ -106,6 +106,10 @@ class Luck(StrEnum):
     THROTTLE = "too many requests"
     ERROR = "an internal error without effect"
 
+    def timeout(self, short: str) -> str:
+        """The time-out of a provider that meets this: a short one only where nothing but a time-out would end it."""
+        return short if self in {Luck.HANG_BEFORE, Luck.HANG_AFTER} else "20s"
+
 
 @dataclass(frozen=True)
 class Call:

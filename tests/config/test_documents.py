@@ -153,12 +153,12 @@ def test_a_file_full_of_problems_is_not_read_to_its_end() -> None:
 
 def test_a_yaml_bomb_is_refused_quickly_and_in_little_memory() -> None:
     tracemalloc.start()
-    began = time.monotonic()
+    began = time.process_time()
     found = problems(BOMB)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert {code for code, *_ in found} >= {Code.ALIAS}
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
     assert peak < 20_000_000
 
 
@@ -175,9 +175,9 @@ def test_a_yaml_bomb_is_refused_quickly_and_in_little_memory() -> None:
     ],
 )
 def test_text_that_is_made_to_be_slow_is_refused_in_time(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert problems(text)
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

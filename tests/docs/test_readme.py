@@ -92,7 +92,7 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
     try:
         # What follows comes in any order. Nobody is where these addresses lead to, so the prober doubts itself.
         await daemon.event("policy.loaded", policy="shop")
-        await daemon.both("daemon.started", "decision.made", "vantage.isolated")
+        await daemon.each("daemon.started", "decision.made", "vantage.isolated")
         assert daemon.named("decision.made")[0]["verdict"] == "hold_no_verdict"
     finally:
         assert await daemon.stop() == 0

@@ -1,6 +1,7 @@
 """Everything about probes holds on asyncio's own event loop and on uvloop, and leaves nothing behind on either."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,27 @@ import uvloop
 from support.alarms import until
 from support.plugins import children, descriptors, folder_for_plugins
 
+from failoverd.probes import execution
+
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+
+
+STALLED = execution._STALLED
+
+
+@pytest.fixture(autouse=True)
+def time_outs_are_blamed_on_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late this process notices that one has passed: a machine that runs many tests at once may be so late."""
+    monkeypatch.setattr(execution, "_STALLED", math.inf)
+
+
+@pytest.fixture
+def stalls_are_noticed(monkeypatch: pytest.MonkeyPatch, time_outs_are_blamed_on_targets: None) -> None:
+    """As it is outside of the tests."""
+    del time_outs_are_blamed_on_targets
+    monkeypatch.setattr(execution, "_STALLED", STALLED)
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """What a body has to hold."""
 
 import json
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -124,9 +124,9 @@ def test_json_that_is_longer_than_what_is_read_is_not_guessed_at() -> None:
 
 def test_a_body_made_to_take_long_takes_no_longer_than_its_size_warrants() -> None:
     keys = ", ".join(f'"k{number}": 1' for number in range(MOST_VALUES - 1))
-    began = perf_counter()
+    began = process_time()
     assert said(f'{{{keys}, "k7": 2}}'.encode(), values={"$.a": 1}).endswith('"k7" stands there twice')
-    assert perf_counter() - began < 1.0
+    assert process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(
@@ -204,10 +204,10 @@ def test_a_pattern_that_would_cost_too_much_is_refused(wrong: str) -> None:
 
 
 def test_a_pattern_that_makes_other_engines_hang_is_linear() -> None:
-    began = perf_counter()
+    began = process_time()
     assert said(b"a" * 262_144, pattern="^(a+)+$") == ""
     assert said(b"a" * 262_143 + b"b", pattern="^(a+)+$").startswith("the body (262144 bytes) does not match")
-    assert perf_counter() - began < 1.0
+    assert process_time() - began < 1.0
 
 
 def test_every_expectation_has_to_hold_and_the_first_that_does_not_is_told() -> None:

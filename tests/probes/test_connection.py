@@ -96,9 +96,9 @@ async def test_the_next_address_of_a_name_is_tried_when_the_first_is_silent(
     resolver(resolves_to("127.0.0.1", "127.0.0.2"))
     with not_accepting() as target:
         async with serve(answers(OK), host="127.0.0.2", port=target.port):
-            result = await prober("http", "/", timeout="400ms").probe(Endpoint("region-1", NAME, target.port))
+            result = await prober("http", "/", timeout="1500ms").probe(Endpoint("region-1", NAME, target.port))
     assert result.reason is ProbeReason.OK
-    assert result.timings.total > 0.19
+    assert result.timings.total > 0.74
 
 
 async def test_when_no_address_of_a_name_answers_the_first_reason_is_given(resolver: Callable[[Resolve], None]) -> None:
@@ -165,15 +165,15 @@ async def test_a_resolver_that_never_answers_blinds_at_the_deadline(
 
 async def test_one_deadline_covers_all_phases_together(resolver: Callable[[Resolve], None]) -> None:
     def takes_most_of_it(_: str) -> list[str]:
-        threading.Event().wait(0.25)
+        threading.Event().wait(0.6)
         return ["127.0.0.1"]
 
     resolver(takes_most_of_it)
     async with serve(silent) as target:
-        result = await prober("http", "/", timeout="300ms").probe(Endpoint("region-1", NAME, target.port))
+        result = await prober("http", "/", timeout="1s").probe(Endpoint("region-1", NAME, target.port))
     assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.RESOLVER_FAILED)
-    assert result.detail.startswith("our resolver took 0.2")  # too little was left to blame the endpoint
-    assert 0.29 < result.timings.total < 0.5
+    assert result.detail.startswith("our resolver took 0.")  # too little was left to blame the endpoint
+    assert 0.99 < result.timings.total < 1.6
 
 
 # -- is it the endpoint, or is it us? ----------------------------------------------------------------------------------
@@ -226,17 +226,19 @@ async def test_a_defect_of_ours_is_blind_and_names_itself(monkeypatch: pytest.Mo
     assert result.detail == "KeyError: 'surprise'"
 
 
+@pytest.mark.usefixtures("stalls_are_noticed")
 async def test_a_time_out_that_this_process_slept_through_is_not_held_against_the_endpoint() -> None:
     async with serve(silent) as target:
-        probing = asyncio.create_task(prober("http", "/", timeout="200ms").probe(target.endpoint))
+        probing = asyncio.create_task(prober("http", "/", timeout="400ms").probe(target.endpoint))
         while not target.connections:
             await turns(1)
-        threading.Event().wait(0.4)  # what a stopped or starved process does
+        threading.Event().wait(0.65)  # what a stopped or starved process does
         result = await probing
     assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.PROBER_ERROR)
-    assert result.detail.startswith("this process stalled: 0.2s became 0.")
+    assert result.detail.startswith("this process stalled: 0.4s became ")
 
 
+@pytest.mark.usefixtures("stalls_are_noticed")
 async def test_an_answer_that_lies_there_counts_also_in_a_probe_of_several_steps() -> None:
     """This process was late, and the server, which is a thread of its own, was not."""
     asked, answered = threading.Event(), threading.Event()
@@ -337,11 +339,11 @@ async def test_a_cancelled_probe_lets_go_of_everything(
 
 
 async def test_probes_that_end_by_themselves_let_go_of_everything(descriptors_before: int) -> None:
-    live = prober("http", "/", timeout="500ms")
+    live, hasty = prober("http", "/", timeout="20s"), prober("http", "/", timeout="500ms")
     async with serve(answers(OK)) as good, serve(silent) as bad:
         with refusing() as gone:
-            endpoints = [target.endpoint for target in (good, bad, gone) for _ in range(20)]
-            results = await asyncio.gather(*map(live.probe, endpoints))
+            probing = [(live, good), (hasty, bad), (live, gone)] * 20
+            results = await asyncio.gather(*(each.probe(target.endpoint) for each, target in probing))
     assert {result.reason for result in results} == {
         ProbeReason.OK,
         ProbeReason.RESPONSE_TIMEOUT,

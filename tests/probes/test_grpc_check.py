@@ -454,7 +454,8 @@ def h2_server(*parts: bytes) -> Behaviour:
 )
 async def test_a_server_on_a_socket_behaves_so_or_so(behave: Behaviour, reason: ProbeReason) -> None:
     async with serve(behave) as target:
-        result = await prober("grpc", "", timeout="500ms").probe(target.endpoint)
+        timeout = "500ms" if reason is ProbeReason.RESPONSE_TIMEOUT else "20s"
+        result = await prober("grpc", "", timeout=timeout).probe(target.endpoint)
     assert result.reason in {reason, *([CLOSED] if reason is ProbeReason.CONNECT_RESET else [])}
 
 

@@ -135,12 +135,12 @@ LOOKING_INSIDE = {
 
 async def reasoned(behave: Behaviour, wanted: ProbeReason, **settings: object) -> ProbeReason:
     """Only what is wanted to time out has little time: all else has its own bound."""
-    timeout = SHORT if wanted is TIMEOUT else "1500ms"
+    timeout = SHORT if wanted is TIMEOUT else "20s"
     began = perf_counter()
     async with serve(behave) as target:
         result = await prober("http", "/", timeout=timeout, **settings).probe(target.endpoint)
         took = perf_counter() - began
-    assert took < 2.0
+    assert took < 10.0
     assert result.outcome is ProbeOutcome.FAIL
     assert result.detail.isprintable()
     assert 0 < len(result.detail) <= 200
@@ -231,8 +231,9 @@ async def test_misbehaviour_inside_tls_is_bounded_as_well(
     }
     for reason, behave in said.items():
         counted.read = 0
+        timeout = "500ms" if reason is TIMEOUT else "20s"
         async with serve(behave, tls=context) as target:
-            live = prober("https", "/", host=NAME, ca_file=ca_file, contains="serving", timeout="500ms")
+            live = prober("https", "/", host=NAME, ca_file=ca_file, contains="serving", timeout=timeout)
             result = await live.probe(target.endpoint)
         assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, reason)
         assert counted.read < MOST_READ

@@ -347,7 +347,7 @@ async def test_a_server_that_answers_nothing_after_the_handshake(
     https: Callable[..., AwaitedProber], authority: trustme.CA
 ) -> None:
     context = tls_server(authority, NAME)
-    assert (await probed(https(timeout="250ms"), silent, context)).reason is ProbeReason.RESPONSE_TIMEOUT
+    assert (await probed(https(timeout="700ms"), silent, context)).reason is ProbeReason.RESPONSE_TIMEOUT
     assert (await probed(https(), closes, context)).reason is ProbeReason.RESPONSE_CLOSED
 
 

@@ -27,7 +27,7 @@ def test_an_endpoint_that_answers_passes_after_one_request(probe: Probed, scenar
     assert (result["outcome"], result["reason"]) == ("pass", "ok")
     assert result["detail"].startswith("1 of 1 echo requests were answered, in ")
     assert result["measures"]["loss_percent"] == 0.0
-    assert 0.0 < result["measures"]["round_trip_seconds"] < 0.5
+    assert 0.0 < result["measures"]["round_trip_seconds"] < 10.0
     assert result["timings"]["first_byte"] <= result["timings"]["total"]
     assert (result["timings"]["resolve"] is not None) == (scenario == "by name")
 
@@ -40,7 +40,7 @@ def test_a_lost_request_costs_another_one(probe: Probed) -> None:
     result = probe("one lost")
     assert (result["outcome"], result["reason"]) == ("pass", "ok")
     assert result["measures"]["loss_percent"] == 50.0
-    assert 0.2 < result["timings"]["total"] < 0.5
+    assert 0.3 < result["timings"]["total"] < 2.0
 
 
 def test_a_lost_request_fails_where_all_have_to_be_answered(probe: Probed) -> None:

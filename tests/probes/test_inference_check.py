@@ -237,7 +237,7 @@ async def test_too_few_tokens_a_second_are_degraded() -> None:
 
 
 async def test_a_stream_that_stops_in_the_middle_fails_at_the_deadline() -> None:
-    ladder = completing(timeout="300ms")
+    ladder = completing(timeout="1s")
     async with inference_api(completion=streamed(delta("pong")), hangs=True) as api:
         result = await ladder.probe(api)
         assert result.reason is ProbeReason.RESPONSE_TIMEOUT
@@ -310,7 +310,7 @@ async def test_probes_that_overlap_ask_for_one_completion() -> None:
 
 
 async def test_one_failure_is_not_told_by_the_probes_beside_the_one_that_asks_again() -> None:
-    ladder = completing(timeout="500ms")
+    ladder = completing(timeout="1s")
     async with inference_api(completion=streamed(), hangs=True) as api:
         assert (await ladder.probe(api)).reason is ProbeReason.RESPONSE_TIMEOUT
         asking = asyncio.create_task(ladder.probe(api))
@@ -441,7 +441,7 @@ async def test_a_ledger_that_hangs_costs_the_completion_and_not_the_endpoint() -
             await asyncio.Event().wait()
             raise AssertionError
 
-    settings = {"model": MODEL, "live": "/health", "completion_every": "5m", "timeout": "200ms"}
+    settings = {"model": MODEL, "live": "/health", "completion_every": "5m", "timeout": "5s"}
     async with inference_api() as api:
         result = await prober("inference", "/v1", Clock(), ledger=Stuck(), **settings).probe(api.endpoint)
     assert result.outcome is ProbeOutcome.PASS

@@ -101,6 +101,7 @@ async def test_a_handshake_without_end_is_ended(trusted: TlsOptions) -> None:
     assert sent < 20_000_000  # what the sockets' buffers hold, and not five seconds of it
 
 
+@pytest.mark.usefixtures("stalls_are_noticed")
 async def test_an_answer_that_waits_while_this_process_is_late_still_counts() -> None:
     """The deadline passes while the process sleeps; the answer was there before."""
     late = Check("live", "http", 10.0, 0.3)

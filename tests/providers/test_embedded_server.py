@@ -12,15 +12,20 @@ import dns.flags
 import dns.message
 import pytest
 from support.embedded_dns import NAME, ask_tcp, ask_udp, dig, kdig, publish, serving, store_of, target, values
+from support.silence import silence
 
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.records import RecordType
+from failoverd.providers.embedded import rate_limit
 from failoverd.providers.embedded.answering import Transport, truncated
 from failoverd.providers.embedded.provider import ZoneStore
 from failoverd.providers.embedded.server import ServerLimits, _Conversations, serve
 
 EAST = "192.0.2.10"
 MANY = target(RecordType.SRV, "_many._tcp.example.com")
+PATIENCE = 60.0
+"""Seconds that a test waits for a server to lose its own."""
+
 MANY_WEIGHTS = {f"host-{index}.example.net:443": index + 1 for index in range(60)}
 Address = tuple[str, int]
 
@@ -38,8 +43,8 @@ async def address(store: ZoneStore) -> AsyncIterator[Address]:
 
 @pytest.fixture
 async def impatient(store: ZoneStore) -> AsyncIterator[Address]:
-    """A server that waits a tenth of a second and holds three connections."""
-    async with serve("127.0.0.1", 0, store.answer, ServerLimits(connections=3, patience=0.1)) as bound:
+    """A server that waits for thirty seconds, which pass at once in `silence`, and holds three connections."""
+    async with serve("127.0.0.1", 0, store.answer, ServerLimits(connections=3, patience=30)) as bound:
         yield bound
 
 
@@ -67,7 +72,7 @@ async def connected(address: Address) -> AsyncIterator[tuple[asyncio.StreamReade
 async def hung_up(reader: asyncio.StreamReader) -> bool:
     """Whether the server ends the connection (within the test's patience, not its own)."""
     try:
-        return await asyncio.wait_for(reader.read(), 30) == b""
+        return await asyncio.wait_for(reader.read(), PATIENCE) == b""
     except ConnectionResetError:
         return True
 
@@ -219,7 +224,8 @@ async def test_a_connection_that_idles_is_ended(impatient: Address) -> None:
         writer.write(GOOD)
         assert values(await read_answer(reader)) == [EAST]
 
-        assert await hung_up(reader)
+        with silence():
+            assert await hung_up(reader)
     await assert_serves(impatient)
 
 
@@ -228,7 +234,8 @@ async def test_a_query_that_never_ends_is_given_up(impatient: Address, start: by
     async with connected(impatient) as (reader, writer):
         writer.write(start)
 
-        assert await hung_up(reader)
+        with silence():
+            assert await hung_up(reader)
     await assert_serves(impatient)
 
 
@@ -260,8 +267,8 @@ async def test_a_client_that_never_reads_is_given_up(impatient: Address) -> None
     async with connected(impatient) as (reader, writer):
         writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         reader._transport.pause_reading()  # type: ignore[attr-defined] # the client's own, to let the window fill up
-        with pytest.raises(ConnectionError):
-            await asyncio.wait_for(ask_for_ever(writer, big), 30)
+        with silence(), pytest.raises(ConnectionError):
+            await asyncio.wait_for(ask_for_ever(writer, big), PATIENCE)
     await assert_serves(impatient)
 
 
@@ -378,8 +385,11 @@ async def test_a_defect_of_ours_costs_one_query_and_is_told(store: ZoneStore) ->
 # -- one client that asks too much -------------------------------------------------------------------------------------
 
 
-async def test_a_greedy_client_is_sent_to_tcp_and_a_client_of_another_network_is_answered(store: ZoneStore) -> None:
-    limits = ServerLimits(responses=5)
+async def test_a_greedy_client_is_sent_to_tcp_and_a_client_of_another_network_is_answered(
+    store: ZoneStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "BURST", 1_000.0)
+    limits = ServerLimits(responses=0.01)  # ten at once, and then none for a hundred seconds, however slow the test is
     async with serve("127.0.0.1", 0, store.answer, limits) as address:
         answers = [await ask_udp(address, NAME, "A", source="127.0.0.2") for _ in range(11)]
         assert [values(answer) for answer in answers] == [[EAST]] * 10 + [[]]

@@ -9,6 +9,7 @@ from clouds.oci import OciCloud
 from clouds.oci_client import fingerprint
 from clouds.oci_signing import SKEW
 from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock
+from support.alarms import until
 from support.contract import VALUES, approved, compare, planned, publish, smuggled, target, wish
 from support.oci_site import LocalOci, local_oci
 from support.proxies import closed_port
@@ -156,13 +157,15 @@ async def test_a_missing_zone_and_one_that_may_not_be_seen_are_told_as_what_they
 async def test_a_write_without_an_answer_is_never_repeated(
     local: LocalOci, kind: ProviderKind, luck: Luck, applied: bool
 ) -> None:
-    async with local.open(kind, timeout="300ms") as provider:
-        plan = await change(provider)
+    async with local.open(kind) as provider, local.open(kind, timeout=luck.timeout("300ms")) as hasty:
+        await publish(provider, AT, ADDRESSES[0])
+        plan = planned(await hasty.read(AT), wish(hasty, AT, *ADDRESSES))  # who is slow to answer a read is asked again
         before = local.writes()
         local.endpoint.expect(luck, method="PATCH|PUT")
-        error = await failing(provider, plan)
+        error = await failing(hasty, plan)
         assert isinstance(error, Transient)
         assert error.reason == "outcome_unknown"
+        await until(lambda: local.writes() > before)
         assert local.writes() == before + 1
         after = await provider.read(AT)
         assert after.records == (plan.after if applied else plan.before.records)
@@ -176,13 +179,13 @@ async def test_a_write_without_an_answer_is_never_repeated(
 async def test_a_read_that_fails_in_passing_is_tried_again_and_at_last_says_why(
     local: LocalOci, kind: ProviderKind, luck: Luck, reason: str
 ) -> None:
-    async with local.open(kind, timeout="200ms") as provider:
+    async with local.open(kind) as provider, local.open(kind, timeout=luck.timeout("200ms")) as hasty:
         plan = await change(provider)
         local.endpoint.expect(luck, method="GET")
-        assert (await provider.read(AT)).records == plan.before.records
+        assert (await hasty.read(AT)).records == plan.before.records
         local.endpoint.expect(luck, method="GET", times=100)
         with pytest.raises(Transient) as caught:
-            await provider.read(AT)
+            await hasty.read(AT)
         assert caught.value.reason == reason
 
 

@@ -26,6 +26,7 @@ from support.contract import (
 )
 from support.proxies import Cut, answering, closed_port, counting, cutting, forward, message, serving, without_edns
 from support.servers import LOCKED_ZONE, ZONE, DnsServer, Key, PowerDns
+from support.silence import silence
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, Transient
@@ -94,7 +95,7 @@ async def test_a_failover_is_seen_by_an_independent_client(server: DnsServer, pr
 
 @pytest.mark.usefixtures("few_descriptors")
 async def test_a_thousand_records_at_once_take_no_thousand_sockets(bind_server: DnsServer, name: str) -> None:
-    async with open_rfc2136(rfc2136_settings(bind_server)) as provider:
+    async with open_rfc2136(rfc2136_settings(bind_server, timeout="60s")) as provider:  # however slowly BIND answers
         seen = await asyncio.gather(*(provider.read(target(f"n{number}.{name}")) for number in range(1_000)))
     assert {found.records for found in seen} == {None}
 
@@ -369,11 +370,12 @@ async def test_a_server_that_never_answers_times_out_and_the_outcome_of_a_write_
     plan = await a_plan(bind_server, target(name), EAST)
     async with (
         answering(udp=None, tcp=None) as port,
-        open_rfc2136(rfc2136_settings(bind_server, port=port, timeout="200ms")) as provider,
+        open_rfc2136(rfc2136_settings(bind_server, port=port, timeout="7s")) as provider,
     ):
-        started = time.monotonic()
-        reading, writing = await failures(provider, plan)
-        assert time.monotonic() - started < 2
+        with silence():
+            started = asyncio.get_running_loop().time()
+            reading, writing = await failures(provider, plan)
+            assert 14 < asyncio.get_running_loop().time() - started < 16
     assert (type(reading), reading.reason) == (Transient, "timed_out")
     assert (type(writing), writing.reason) == (Transient, "outcome_unknown")
 
@@ -384,12 +386,11 @@ async def test_a_frozen_server_may_still_act_later_and_the_next_read_tells(
 ) -> None:
     at = target(name)
     plan = await a_plan(server, at, EAST)
-    async with open_rfc2136(rfc2136_settings(server, timeout="200ms")) as hasty:
-        with server.frozen():
-            reading, writing = await failures(hasty, plan)
-    assert [reading.reason, writing.reason] == ["timed_out", "outcome_unknown"]
-
     async with open_rfc2136(rfc2136_settings(server)) as provider:
+        with server.frozen(), silence():
+            reading, writing = await failures(provider, plan)
+        assert [reading.reason, writing.reason] == ["timed_out", "outcome_unknown"]
+
         observed = await provider.read(at)
         assert observed.records in {None, plan.after}
         assert (observed.records is None) == (observed.marker is None)

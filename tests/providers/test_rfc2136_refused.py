@@ -50,7 +50,7 @@ def bind() -> Iterator[tuple[DnsServer, Callable[..., object]]]:
 
     with servers._running("BIND", "named", configured) as server:
         tool = [program("rndc"), "-s", "127.0.0.1", "-p", str(control), "-k", str(server.key.bind_file)]
-        yield server, lambda verb: subprocess.run([*tool, verb, ZONE], check=True, capture_output=True, timeout=10)
+        yield server, lambda verb: subprocess.run([*tool, verb, ZONE], check=True, capture_output=True, timeout=30)
 
 
 @contextmanager
@@ -63,10 +63,10 @@ def knot() -> Iterator[tuple[DnsServer, Callable[..., object]]]:
         return command
 
     with servers._running("Knot", "knotd", configured) as server:
-        tool = [program("knotc"), "-s", str(server.directory / "knot.sock")]
+        tool = [program("knotc"), "-b", "-s", str(server.directory / "knot.sock")]  # it waits until it has happened
         yield (
             server,
-            lambda verb: subprocess.run([*tool, f"zone-{verb}", ZONE], check=True, capture_output=True, timeout=10),
+            lambda verb: subprocess.run([*tool, f"zone-{verb}", ZONE], check=True, capture_output=True, timeout=30),
         )
 
 

@@ -14,6 +14,7 @@ import trustme
 from clouds.route53 import Route53
 from clouds.serving import NOT_THE_CLOUD, Luck, Request, Response, WallClock, serving
 from clouds.sigv4 import AccessKey
+from support.alarms import until
 from support.contract import VALUES, approved, compare, planned, publish, target, wish
 from support.proxies import closed_port
 from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
@@ -162,13 +163,14 @@ async def test_no_credentials_at_all(local: LocalRoute53) -> None:
     [(Luck.HANG_BEFORE, False), (Luck.HANG_AFTER, True), (Luck.DROP_BEFORE, False), (Luck.DROP_AFTER, True)],
 )
 async def test_a_write_without_an_answer_is_never_repeated(local: LocalRoute53, luck: Luck, applied: bool) -> None:
-    async with local.open(timeout="300ms") as provider:
+    async with local.open() as provider, local.open(timeout=luck.timeout("300ms")) as hasty:
         plan = await change(provider)
         before = local.writes()
         local.endpoint.expect(luck, method="POST")
-        error = await failing(provider, plan)
+        error = await failing(hasty, plan)
         assert isinstance(error, Transient)
         assert error.reason == "outcome_unknown"
+        await until(lambda: local.writes() > before)
         assert local.writes() == before + 1
         after = await provider.read(AT)
         assert after.records == (plan.after if applied else plan.before.records)
@@ -181,13 +183,13 @@ async def test_a_write_without_an_answer_is_never_repeated(local: LocalRoute53, 
 async def test_a_read_that_fails_in_passing_is_tried_again_and_at_last_says_why(
     local: LocalRoute53, luck: Luck, reason: str
 ) -> None:
-    async with local.open(timeout="200ms") as provider:
+    async with local.open() as provider, local.open(timeout=luck.timeout("200ms")) as hasty:
         plan = await change(provider)
         local.endpoint.expect(luck, method="GET", path="rrset")
-        assert (await provider.read(AT)).records == plan.before.records
+        assert (await hasty.read(AT)).records == plan.before.records
         local.endpoint.expect(luck, method="GET", path="rrset", times=100)
         with pytest.raises(Transient) as caught:
-            await provider.read(AT)
+            await hasty.read(AT)
         assert caught.value.reason == reason
 
 

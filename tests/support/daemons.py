@@ -37,7 +37,7 @@ regions:
   west: {share: 50, endpoints: ["127.87.0.1:%(port)d"]}
   east: {share: 50, endpoints: ["127.87.0.2:%(port)d"]}
 checks:
-  live: {http: /health, every: 300ms, timeout: 1s}
+  live: {http: /health, every: 300ms, timeout: 10s}
 health: {fall: 3, rise: 2, recheck: 100ms}
 failback: {after: 500ms}
 limits: {min_regions: 1, max_shift: 100%% per 5m, max_changes: 100 per 1h}
@@ -63,7 +63,7 @@ def provider_block(name: str, server: DnsServer, /, **changes: object) -> str:
         "kind": "rfc2136",
         "server": f"127.0.0.1:{server.port}",
         "zones": f"[{ZONE}]",
-        "timeout": "1s",
+        "timeout": "10s",
         "nameservers": f'["{server.address}:{server.port}"]',
         "key": f"{{name: {server.key.name}, algorithm: {server.key.algorithm}, secret_file: {server.key.bind_file}}}",
     }
@@ -104,12 +104,13 @@ class RunningDaemon:
 
         return await self.until(fits, f"{name} {facts}")
 
-    async def both(self, *names: str) -> None:
-        """The next event of each name, in whatever order they come: proofs go on beside everything else."""
+    async def each(self, *wanted: str | tuple[str, Mapping[str, object]]) -> None:
+        """The next event of each name (with those facts), in whatever order they come: much goes on side by side."""
         begin = end = self._read
-        for name in names:
+        for one in wanted:
+            name, facts = (one, {}) if isinstance(one, str) else one
             self._read = begin
-            await self.event(name)
+            await self.event(name, **facts)
             end = max(end, self._read)
         self._read = end
 

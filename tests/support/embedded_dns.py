@@ -88,11 +88,11 @@ async def ask_udp(
     address: tuple[str, int], name: str, kind: str, *, payload: int = 1232, source: str | None = None
 ) -> dns.message.Message:
     query = dns.message.make_query(name, kind, use_edns=0, payload=payload)
-    return await dns.asyncquery.udp(query, address[0], timeout=3, port=address[1], source=source)
+    return await dns.asyncquery.udp(query, address[0], timeout=20, port=address[1], source=source)
 
 
 async def ask_tcp(address: tuple[str, int], name: str, kind: str) -> dns.message.Message:
-    return await dns.asyncquery.tcp(dns.message.make_query(name, kind), address[0], timeout=3, port=address[1])
+    return await dns.asyncquery.tcp(dns.message.make_query(name, kind), address[0], timeout=20, port=address[1])
 
 
 async def run(*command: str) -> str:
@@ -105,11 +105,11 @@ async def run(*command: str) -> str:
 
 
 async def dig(address: tuple[str, int], *arguments: str) -> str:
-    return await run("dig", f"@{address[0]}", "-p", str(address[1]), "+tries=1", "+time=3", *arguments)
+    return await run("dig", f"@{address[0]}", "-p", str(address[1]), "+tries=1", "+time=20", *arguments)
 
 
 async def kdig(address: tuple[str, int], *arguments: str) -> str:
-    return await run("kdig", f"@{address[0]}", "-p", str(address[1]), "+retry=0", "+time=3", *arguments)
+    return await run("kdig", f"@{address[0]}", "-p", str(address[1]), "+retry=0", "+time=20", *arguments)
 
 
 def values(message: dns.message.Message) -> list[str]:

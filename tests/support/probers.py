@@ -39,8 +39,11 @@ class AwaitedProber:
 def prober(
     kind: str, value: object, clock: Clock | None = None, /, *, ledger: object = None, **settings: object
 ) -> AwaitedProber:
-    """A prober of `{kind: value, **settings}`: `prober("http", "/health", timeout="100ms")`."""
-    checked = kinds()[kind].settings.model_validate({kind: value, **settings})
+    """A prober of `{kind: value, **settings}`: `prober("http", "/health", timeout="100ms")`.
+
+    It has time enough for a machine that is busy, unless it is told otherwise.
+    """
+    checked = kinds()[kind].settings.model_validate({kind: value, "timeout": "10s", **settings})
     check = Check("live", kind, checked.every, checked.timeout, checked)
     spent = cast("Ledger", ledger or PaperLedger())
     context = ProbeContext("inference-api", clock or counting_clock(), spent)

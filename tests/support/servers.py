@@ -89,9 +89,9 @@ class DnsServer:
 
     def dig(self, name: str, record_type: str, *, program: str = "dig") -> list[str]:
         """What an independent client is answered: the data of the answer section, sorted."""
-        flags = ["+norec", "+short", "+time=2", "+retry=2", f"@{self.address}", "-p", str(self.port)]
+        flags = ["+norec", "+short", "+time=5", "+retry=2", f"@{self.address}", "-p", str(self.port)]
         command = [program, *flags, name, record_type]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
         return sorted(line for line in done.stdout.splitlines() if line and not line.startswith(";"))
 
     def edit(self, *changes: str, zone: str = ZONE) -> None:
@@ -107,7 +107,7 @@ class DnsServer:
             else:
                 ttl, record_type, data = rest
                 update.add(name, int(ttl), record_type, data)
-        answer = dns.query.tcp(update, self.address, port=self.port, timeout=5)
+        answer = dns.query.tcp(update, self.address, port=self.port, timeout=20)
         if answer.rcode() != dns.rcode.NOERROR:
             raise RuntimeError(f"{self.software} refused the edit {changes}: {dns.rcode.to_text(answer.rcode())}")
 
