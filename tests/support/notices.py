@@ -148,13 +148,13 @@ class Inbox:
 
     async def post(self, delivery: Delivery, place: str) -> str:
         """The way out (`Post`) that leads here and nowhere else."""
-        sent = self._sent
+        sent, fails = self._sent, self.fails
         self.tries.append(self.clock())
         assert delivery.url == self.place
         if self.hangs:
             await asyncio.sleep(self.hangs)
-        if self.fails is not None:
-            raise self.fails
+        if fails is not None:
+            raise fails
         self.got.append((self.clock(), sent))
         return f"200 {place}"
 

@@ -19,7 +19,12 @@ from failoverd.telemetry.notifications.fields import encoded, parse_url, read_se
 _MOST_TEXT: Final = 3_000
 """Characters of one block of text."""
 
-_SHOWN: Final = ("why", "limits", "undo", "manual", "remedy", "rule_at", "until")
+_MOST_FACT: Final = 450
+"""Characters of one fact, so that there is room for all of them."""
+
+_CUT: Final = " ... (cut: failoverctl status has all of it)"
+
+_SHOWN: Final = ("why", "limits", "undo", "remedy", "rule_at", "until", "manual")
 
 
 class SlackSettings(ReceiverSettings):
@@ -74,7 +79,7 @@ def message(notice: Notice, owner: str) -> dict[str, Any]:
     mark = "resolved" if notice.ended is not None else "person needed" if notice.severity == Level.ERROR else "warning"
     about = " ".join(filter(None, (owner, notice.policy, notice.kind)))
     head = f"*{mark}* {_escaped(about)}\n{_escaped(notice.summary)}"
-    facts = [f"{name}: {text}" for name, text in notice.facts.items() if name in _SHOWN]
+    facts = [f"{name}: {_short(notice.facts[name])}" for name in _SHOWN if name in notice.facts]
     blocks = [_block(head)]
     if facts and notice.ended is None:
         blocks.append(_block(f"```{_escaped(chr(10).join(facts))[: _MOST_TEXT - 6]}```"))
@@ -85,6 +90,11 @@ def message(notice: Notice, owner: str) -> dict[str, Any]:
 
 def _block(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_MOST_TEXT]}}
+
+
+def _short(text: str) -> str:
+    """A command that is not whole says so."""
+    return text if len(text) <= _MOST_FACT else text[: _MOST_FACT - len(_CUT)] + _CUT
 
 
 def _escaped(text: str) -> str:
