@@ -18,6 +18,7 @@ from failoverd.ports import Clock, Emit, Outlet
 from failoverd.settings import ReceiverSettings
 from failoverd.telemetry.notifications.ledger import GIVE_UP, Key
 from failoverd.telemetry.notifications.posting import Post, Undelivered
+from failoverd.telemetry.notifications.troubles import receiver
 
 TELL_AFTER: Final = 3
 """Failures in a row after which it is said that a receiver does not work."""
@@ -46,7 +47,9 @@ class Address:
         return f"{self.name} {self.outlet.place}"
 
     def wants(self, notice: Notice) -> bool:
-        """What is about no policy is told in any case; so is the end of what was told."""
+        """What is about no policy is told in any case; that an address does not work is told to the others."""
+        if notice.kind == NotificationFailed.name and notice.subject == receiver(self.name, self.outlet.place):
+            return False
         if self.settings.level == "error" and notice.severity != Level.ERROR:
             return False
         patterns = self.settings.only

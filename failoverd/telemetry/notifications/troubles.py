@@ -201,7 +201,12 @@ def _journal(_: JournalFailed) -> Sequence[str]:
 
 
 def _receiver(event: NotificationEvent) -> Sequence[str]:
-    return (f"{event.receiver} at {event.place}",)
+    return (receiver(event.receiver, event.place),)
+
+
+def receiver(name: str, place: str) -> str:
+    """One address of a receiver, as the subject of a trouble."""
+    return f"{name} at {place}"
 
 
 def _everything(_: Event) -> Sequence[str]:
