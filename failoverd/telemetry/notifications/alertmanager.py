@@ -9,7 +9,7 @@ whose end is past.
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from failoverd.core.status import Notice
 from failoverd.ports import Delivery, ReceiverKind
@@ -28,6 +28,12 @@ _LASTS: Final = 4
 """How often an alert may be missed before it ends by itself."""
 
 
+def _often_enough(seconds: float) -> float:
+    if not 1 <= seconds <= 3600:  # noqa: PLR2004 - the words say it
+        raise ValueError("write a time from 1s to 1h")
+    return seconds
+
+
 class AlertmanagerSettings(ReceiverSettings):
     """One Alertmanager, with all of its replicas."""
 
@@ -39,7 +45,7 @@ class AlertmanagerSettings(ReceiverSettings):
     token_file: FilePath | None = Field(
         default=None, description="file with a bearer token alone; read anew for each request"
     )
-    every: Annotated[Duration, Field(ge=1, le=3600)] = Field(
+    every: Annotated[Duration, AfterValidator(_often_enough)] = Field(
         default=60.0,
         description="how often what lasts is told again; four times as long without, and it ends by itself",
     )

@@ -1,15 +1,16 @@
 """Each kind of receiver speaks as its documentation has it, to a stand-in that refuses whatever does not."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clouds.hook import TOKEN, Hook
+from clouds.mirror import MIRRORS
 from clouds.pagerduty import ROUTING_KEY, PagerDuty
-from clouds.serving import Endpoint, serving
+from clouds.serving import Endpoint, Request, Response, serving
 from clouds.slack import PATH, Slack
 from support.notices import notice
 
@@ -169,6 +170,52 @@ async def test_a_webhook_gets_versioned_json_with_its_token(hook: tuple[Hook, En
     with pytest.raises(Undelivered, match="answers 401: who are you") as caught:
         await send(outlet, FULL)
     assert "no restart is needed" in caught.value.remedy
+
+
+# -- servers that send the request back --------------------------------------------------------------------------------
+
+
+class Echo:
+    """A `Cloud` that answers everything like that. `asked` is what arrived."""
+
+    def __init__(self, mirror: Callable[[Request], Response]) -> None:
+        self.asked: list[Request] = []
+        self._mirror = mirror
+
+    def answer(self, request: Request) -> Response:
+        self.asked.append(request)
+        return self._mirror(request)
+
+    def throttled(self, _: float | None) -> Response:
+        return Response(429)
+
+
+REFUSING = {name: mirror for name, mirror in MIRRORS.items() if name != "page"}
+
+
+@pytest.mark.parametrize("mirror", REFUSING.values(), ids=REFUSING)
+@pytest.mark.parametrize("kind", ["pagerduty", "slack", "webhook", "alertmanager"])
+async def test_nothing_that_is_said_of_a_refusal_repeats_a_secret(
+    kind: str, mirror: Callable[[Request], Response], tmp_path: Path
+) -> None:
+    echo = Echo(mirror)
+    with serving(echo) as running:
+        hidden = f"{running.url}{PATH}" if kind == "slack" else ROUTING_KEY
+        file, url = str(secret(tmp_path, hidden)), f"{running.url}/in"
+        settings: dict[str, dict[str, object]] = {
+            "pagerduty": {"pagerduty": url, "routing_key_file": file},
+            "slack": {"slack": file},
+            "webhook": {"webhook": url, "token_file": file},
+            "alertmanager": {"alertmanager": [url], "token_file": file},
+        }
+        (outlet,) = outlets(kind, **settings[kind])
+        with pytest.raises(Undelivered) as caught:
+            await send(outlet, FULL)
+    (asked,) = echo.asked
+    assert hidden[-20:] in asked.target + asked.body.decode() + asked.headers.get("authorization", "")
+    said = f"{caught.value} {caught.value.detail} {caught.value.remedy}"
+    assert not [part for part in (hidden[-32:][at : at + 8] for at in range(24)) if part in said]
+    assert "\x1b" not in said
 
 
 # -- Alertmanager ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,96 @@
+"""The whole daemon tells people: a region falls and is back, a restart in between, a receiver that hangs meanwhile."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from clouds.hook import TOKEN, Hook
+from clouds.serving import Luck, serving
+from support.daemons import NAME, PATIENCE, Site, site
+from support.servers import ZONE
+
+from failoverd.app import Daemon
+from failoverd.core.events import ChangeApplied, Event, RegionRecovered
+from failoverd.store.statuses import StatusReading
+
+PROVIDER = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+RUNBOOK = "https://runbooks.example.com/api"
+
+
+class Life:
+    """One daemon in this process, and what it told."""
+
+    def __init__(self, here: Site) -> None:
+        self.events: list[Event] = []
+        self._news = asyncio.Event()
+        self.daemon = Daemon(here.config, [self._hear])
+
+    def _hear(self, event: Event) -> None:
+        self.events.append(event)
+        self._news.set()
+
+    async def until(self, fits: Callable[[list[Event]], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not fits(self.events):
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def living(here: Site) -> AsyncIterator[Life]:
+    life = Life(here)
+    running = asyncio.create_task(life.daemon.run())
+    try:
+        yield life
+    finally:
+        life.daemon.stop("the test is over")
+        await running
+
+
+def well(events: list[Event]) -> bool:
+    return len({event.region for event in events if isinstance(event, RegionRecovered)}) == 2
+
+
+def failed_over(events: list[Event]) -> bool:
+    return any(isinstance(event, ChangeApplied) and event.cause.urgent for event in events)
+
+
+def told(status: str) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
+    return lambda got: [each for each in got if (each["kind"], each["status"]) == ("region.left", status)]
+
+
+async def test_a_region_that_falls_is_told_through_a_restart_until_it_is_back(tmp_path: Path) -> None:
+    hook, deaf = Hook(TOKEN), Hook()
+    (tmp_path / "token").write_text(TOKEN)
+    with serving(hook) as desk, serving(deaf) as hangs:
+        hangs.expect(Luck.HANG_BEFORE, times=1_000)
+        async with site(tmp_path, PROVIDER) as here:
+            here.edit_policy("version: 1\n", f"version: 1\nrunbook: {RUNBOOK}\n")
+            here.config.write_text(
+                f"{here.config.read_text()}notify:\n"
+                f"  desk: {{webhook: '{desk.url}', token_file: {tmp_path}/token}}\n"
+                f"  deaf: {{alertmanager: ['{hangs.url}']}}\n"
+            )
+            async with living(here) as first:
+                await first.until(well)
+                await here.break_region("west")
+                await first.until(failed_over)
+                await asyncio.to_thread(hook.wait, told("firing"))
+                (begun,) = told("firing")(hook.got)
+            assert (begun["subject"], begun["policy"], begun["runbook"]) == ("west", "api", RUNBOOK)
+            assert f"{NAME} A at main moved from" in begun["summary"]
+            assert "min_regions" in begun["facts"]["limits"]
+            with StatusReading(tmp_path / "journal.db") as reading:
+                kept = reading.notifications()
+            assert kept is not None
+            (notice,) = (each for each in kept.notices if each.kind == "region.left")
+            assert "desk " + desk.url[7:] in notice.told
+            assert {each.receiver for each in kept.receivers if each.waiting} == {"deaf"}
+
+            async with living(here):
+                await asyncio.to_thread(hook.wait, lambda got: len(told("firing")(got)) == 2)
+                await here.heal_region("west")
+                await asyncio.to_thread(hook.wait, told("resolved"))
+            assert {each["key"] for each in hook.got if each["kind"] == "region.left"} == {"tests/region.left/api/west"}
