@@ -212,6 +212,9 @@ class Daemon:
     async def _notify(self, config: Config, stack: AsyncExitStack) -> None:
         """Tell people of what needs them, where the configuration says whom: of what an earlier process told, too."""
         if not config.notify:
+            before = await self._told_before(config)
+            if before is not None and before.receivers:  # nobody is told any more
+                await self._engine.writer.update_status([NotificationsStatus(self._clock())])
             return
         from failoverd.telemetry.notifications import telling  # noqa: PLC0415 - HTTP, for those who want it
 
@@ -225,8 +228,13 @@ class Daemon:
                 clock=self._clock,
             )
         )
-        self._notifications.resume(await asyncio.to_thread(_told_before, config.journal))
         self._sinks.append(self._notifications.take)
+        self._notifications.resume(await self._told_before(config))
+
+    async def _told_before(self, config: Config) -> NotificationsStatus | None:
+        """What an earlier process told people of, once the journal is brought to this version."""
+        await self._engine.writer.protect(self._journal.touch())
+        return await asyncio.to_thread(_told_before, config.journal)
 
     def _runbook_of(self, policy: str) -> str:
         found = self._engine.runner.policies.get(policy)

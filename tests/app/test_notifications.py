@@ -12,7 +12,7 @@ from support.daemons import NAME, PATIENCE, Site, site
 from support.servers import ZONE
 
 from failoverd.app import Daemon
-from failoverd.core.events import ChangeApplied, Event, RegionRecovered
+from failoverd.core.events import ChangeApplied, Event
 from failoverd.store.statuses import StatusReading
 
 PROVIDER = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
@@ -49,12 +49,14 @@ async def living(here: Site) -> AsyncIterator[Life]:
         await running
 
 
-def well(events: list[Event]) -> bool:
-    return len({event.region for event in events if isinstance(event, RegionRecovered)}) == 2
+def published(events: list[Event]) -> bool:
+    return any(
+        isinstance(event, ChangeApplied) and event.shares_to == {"west": 5_000, "east": 5_000} for event in events
+    )
 
 
 def failed_over(events: list[Event]) -> bool:
-    return any(isinstance(event, ChangeApplied) and event.cause.urgent for event in events)
+    return any(isinstance(event, ChangeApplied) and event.shares_to == {"east": 10_000} for event in events)
 
 
 def told(status: str) -> Callable[[list[dict[str, Any]]], list[dict[str, Any]]]:
@@ -74,7 +76,7 @@ async def test_a_region_that_falls_is_told_through_a_restart_until_it_is_back(tm
                 f"  deaf: {{alertmanager: ['{hangs.url}']}}\n"
             )
             async with living(here) as first:
-                await first.until(well)
+                await first.until(published)
                 await here.break_region("west")
                 await first.until(failed_over)
                 await asyncio.to_thread(hook.wait, told("firing"))

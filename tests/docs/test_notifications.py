@@ -59,7 +59,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert f"at most {ledger.MOST:,} notices" in PAGE
     assert posting.MOST_PATIENCE == 300.0
     assert posting.MOST_READ == 2_048
-    assert (outbox.TELL_AFTER, outbox.MOST_REFUSALS, ledger.GIVE_UP) == (3, 3, 86_400.0)
+    assert (outbox.TELL_AFTER, outbox.MOST_REFUSALS, outbox.ASIDE, ledger.GIVE_UP) == (3, 3, 300.0, 86_400.0)
 
 
 async def test_the_commands_run_against_receivers_of_every_kind_that_needs_no_server(tmp_path: Path) -> None:

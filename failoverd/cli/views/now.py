@@ -114,7 +114,7 @@ _MANY: Final = 10
 
 def _show_notifications(page: Page, told: NotificationsStatus | None, now: float) -> None:
     """How many troubles people are told of, and who does not hear of them."""
-    if told is None:
+    if told is None or not told.receivers:
         return
     lasting = sum(notice.ended is None for notice in told.notices)
     places = prose.counted(len(told.receivers), "address", "addresses")

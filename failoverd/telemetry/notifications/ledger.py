@@ -37,10 +37,11 @@ class Ledger:
 
     def resume(self, notices: Iterable[Notice], now: float) -> list[Notice]:
         """Take up what an earlier process told of. All of it is to be told again."""
-        self.notices = {notice.key: notice for notice in notices if notice.kind in BY_KIND}
-        self._resumed = {key for key, notice in self.notices.items() if notice.ended is None}
+        before = {each.key: each for each in notices if each.kind in BY_KIND and each.key not in self.notices}
+        self.notices |= before
+        self._resumed = {key for key, notice in before.items() if notice.ended is None}
         self._since = now
-        return list(self.notices.values())
+        return list(before.values())
 
     def take(self, event: Event, runbook: str) -> list[Notice]:
         """What an event begins, changes or ends."""

@@ -24,7 +24,10 @@ TELL_AFTER: Final = 3
 """Failures in a row after which it is said that a receiver does not work."""
 
 MOST_REFUSALS: Final = 3
-"""How often one and the same message is sent to a receiver that refuses it."""
+"""How often one and the same message is sent in a row to a receiver that refuses it."""
+
+ASIDE: Final = 300.0
+"""Seconds after which what was refused is tried again, if it lasts: it may have been the secret that was wrong."""
 
 Pause = Callable[[int], float]
 """Seconds before try number so and so (1 is the first repeat)."""
@@ -75,10 +78,11 @@ class Outbox:
         self._done = done
         self._waiting: dict[Key, Notice] = {}
         self._lasting: dict[Key, Notice] = {}
+        self._aside: dict[Key, Notice] = {}
         self._known: set[Key] = set()
         """What was sent there as lasting, whatever became of it: of the end of anything else nobody has to hear."""
         self._news = asyncio.Event()
-        self._again_at = 0.0
+        self._again_at = self._aside_until = 0.0
         self._failures = 0
         self._refusals = 0
         self._asked_for = 0.0
@@ -87,15 +91,15 @@ class Outbox:
 
     @property
     def status(self) -> ReceiverStatus:
-        return replace(self._status, waiting=len(self._waiting))
+        return replace(self._status, waiting=len(self._waiting) + len(self._aside))
 
     def resume(self, notices: Iterable[Notice]) -> None:
         """After a restart: told again, unless it cannot know a trouble by its key and was told of it."""
         for notice in notices:
-            told = self.address.place in notice.told
-            if told:
+            told, keyed = self.address.place in notice.told, self.address.outlet.keyed
+            if told or keyed:  # it may have been sent in the moment of a kill; an end that it does not know is harmless
                 self._known.add(notice.key)
-            if notice.ended is None and told and not self.address.outlet.keyed:
+            if notice.ended is None and told and not keyed:
                 self._lasting[notice.key] = notice
             else:
                 self.take(notice)
@@ -106,6 +110,7 @@ class Outbox:
             return
         key, every = notice.key, self.address.outlet.every
         self._waiting.pop(key, None)
+        self._aside.pop(key, None)
         if notice.ended is None:
             if not self._lasting and every is not None:
                 self._again_at = self._clock() + every
@@ -139,13 +144,22 @@ class Outbox:
                 async with asyncio.timeout(self._rest()):
                     await self._news.wait()
             except TimeoutError:
-                self._again_at = self._clock() + (self.address.outlet.every or 0.0)
-                self._waiting |= self._lasting
+                self._once_more()
+
+    def _once_more(self) -> None:
+        """What is due to be told again: what was set aside, or all that lasts."""
+        now, every = self._clock(), self.address.outlet.every
+        if self._aside and now >= self._aside_until:
+            self._waiting |= self._aside
+            self._aside.clear()
+        if every is not None and now >= self._again_at:
+            self._again_at = now + every
+            self._waiting |= self._lasting
 
     def _rest(self) -> float | None:
-        if self.address.outlet.every is None or not self._lasting:
-            return None
-        return max(0.0, self._again_at - self._clock())
+        due = [self._aside_until] if self._aside else []
+        due += [self._again_at] if self.address.outlet.every is not None and self._lasting else []
+        return max(0.0, min(due) - self._clock()) if due else None
 
     # -- one delivery --------------------------------------------------------------------------------------------------
 
@@ -195,7 +209,15 @@ class Outbox:
             self._emit(NotificationFailed(**self._names(), **said, waiting=len(self._waiting)))
         if self._refusals >= MOST_REFUSALS:
             self._refusals = 0
-            self._drop(batch)
+            self._set_aside([notice for notice in batch if notice.ended is None])
+            self._drop([notice for notice in batch if notice.ended is not None])
+
+    def _set_aside(self, batch: Iterable[Notice]) -> None:
+        """Let the others be told meanwhile."""
+        for notice in batch:
+            if self._waiting.get(notice.key) is notice:
+                self._aside[notice.key] = self._waiting.pop(notice.key)
+                self._aside_until = self._clock() + ASIDE
 
     def _drop(self, batch: Iterable[Notice]) -> None:
         for notice in batch:

@@ -63,7 +63,7 @@ Post = Callable[[Delivery, str], Awaitable[str]]
 async def posting(patience: float = TIMEOUT) -> AsyncIterator[Post]:
     """A way to send, for as long as the context lasts."""
     resolver = _Resolver()
-    connector = aiohttp.TCPConnector(resolver=resolver, limit=16, limit_per_host=4, keepalive_timeout=5)
+    connector = aiohttp.TCPConnector(resolver=resolver, limit=16, limit_per_host=4, force_close=True)
     session = aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -148,7 +148,7 @@ class Trouble:
         for status in self.standing(sight):
             policy, subject = status.target.policy, str(status.target)
             limits = "; ".join(prose.limit(check) for check in status.checks)
-            why = status.detail or limits
+            why = status.detail or limits or "; ".join(prose.words(reason) for reason in status.reasons)
             share = percentages(status.wanted)
             wanted = f", and should be {share}" if share else ""
             said = {"wanted": share, "limits": limits, "manual": status.manual, "remedy": status.remedy}
@@ -300,7 +300,14 @@ TROUBLES: Final = (
         kind="region.left",
         severity=Level.WARNING,
     ),
-    Trouble(DecisionMade, _kept_down, over=_no_more(_is_all_down), kind="regions.down", severity=Level.ERROR),
+    Trouble(
+        DecisionMade,
+        _kept_down,
+        over=_no_more(_is_all_down),
+        standing=_where(lambda target: target.kind in _ALL_DOWN),
+        kind="regions.down",
+        severity=Level.ERROR,
+    ),
     Trouble(FailoverHeld, _target, over=_no_more(_keeps_dead), standing=_where(_keeps_dead)),
     Trouble(PlanHeld, _target, over=_no_more(_held), standing=_where(_held)),
     Trouble(

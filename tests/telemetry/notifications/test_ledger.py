@@ -164,6 +164,8 @@ def test_all_regions_down_is_told_though_nothing_moves(told: Told) -> None:
     (said,) = told.hear(DecisionMade(**news.names(TARGET, "", AT), verdict=verdict, shares={}, reasons=()))
     assert (said.kind, said.severity) == ("regions.down", "error")
     assert told.look(seen(target(TargetState.HOLDING, kind=verdict)), AT + 5) == []
+    (again,) = Told().look(seen(target(TargetState.HOLDING, kind=verdict)), AT)
+    assert again.key == said.key, "it is found by what stands, too"
     over = told.look(seen(target(TargetState.IN_SYNC, kind=DecisionKind.FAILOVER)), AT + 10)
     assert kinds(over) == [("regions.down", True)]
 

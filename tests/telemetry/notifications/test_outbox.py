@@ -17,7 +17,7 @@ from failoverd.core.status import Notice
 from failoverd.runtime.supervising import backoff
 from failoverd.settings import ReceiverSettings
 from failoverd.telemetry.notifications.ledger import GIVE_UP
-from failoverd.telemetry.notifications.outbox import Address, Outbox
+from failoverd.telemetry.notifications.outbox import ASIDE, Address, Outbox
 from failoverd.telemetry.notifications.posting import Undelivered
 
 LONGEST = 60.0
@@ -148,7 +148,7 @@ async def test_the_end_of_what_was_never_sent_is_not_told() -> None:
 
 
 @virtually
-async def test_a_message_that_is_refused_three_times_is_given_up_and_holds_up_no_other() -> None:
+async def test_a_message_that_is_refused_three_times_is_set_aside_and_holds_up_no_other() -> None:
     async with delivering() as post:
         post.inbox.fails = REFUSES
         post.box.take(notice("odd"))
@@ -156,9 +156,38 @@ async def test_a_message_that_is_refused_three_times_is_given_up_and_holds_up_no
         post.inbox.fails = None
         post.box.take(notice("plain"))
         await until(lambda: post.inbox.got)
-    assert post.inbox.told == [("plain", False)]
-    assert (post.box.status.dropped, post.box.status.delivered) == (1, 1)
-    assert [each.subject for each in post.done] == ["odd", "plain"]
+        assert post.inbox.told == [("plain", False)]
+        assert post.box.status.waiting == 1
+        set_aside = post.inbox.tries[2]
+        await until(lambda: len(post.inbox.got) == 2)
+        assert virtual.now() - set_aside == pytest.approx(ASIDE)
+    assert post.inbox.told[1] == ("odd", False)
+
+
+@virtually
+async def test_an_end_that_is_refused_is_given_up() -> None:
+    async with delivering() as post:
+        post.box.take(notice())
+        await until(lambda: post.inbox.got)
+        post.inbox.fails = REFUSES
+        post.box.take(over(notice()))
+        await until(lambda: post.box.status.dropped)
+        await elapse(2 * ASIDE)
+        assert len(post.inbox.tries) == 4
+        assert not post.box.owes(notice().key)
+    assert [each.ended is not None for each in post.done] == [False, True]
+
+
+@virtually
+async def test_what_is_over_while_it_is_set_aside_is_not_told_again() -> None:
+    async with delivering() as post:
+        post.inbox.fails = REFUSES
+        post.box.take(notice("odd"))
+        await until(lambda: len(post.inbox.tries) == 3)
+        post.inbox.fails = None
+        post.box.take(over(notice("odd")))
+        await elapse(2 * ASIDE)
+    assert post.inbox.told == [("odd", True)]
 
 
 @virtually
@@ -226,9 +255,16 @@ async def test_after_a_restart_an_address_with_keys_is_told_again_and_one_withou
 async def test_after_a_restart_an_end_goes_to_whom_its_beginning_went() -> None:
     ended = notice("over", told=("pager paper",), ended=200.0)
     never = notice("never", told=("other paper",), ended=200.0)
-    async with delivering(before=(ended, never)) as post:
+    async with delivering(before=(ended, never), keyed=False) as post:
         await elapse(10)
     assert post.inbox.told == [("over", True)]
+
+
+@virtually
+async def test_an_address_with_keys_hears_of_an_end_though_a_kill_left_open_what_it_was_told() -> None:
+    async with delivering(before=(notice("maybe", ended=200.0),)) as post:
+        await elapse(10)
+    assert post.inbox.told == [("maybe", True)]
 
 
 # -- who is told -------------------------------------------------------------------------------------------------------
