@@ -30,6 +30,11 @@ from failoverd.core.events import (
     NotificationDelivered,
     NotificationEvent,
     NotificationFailed,
+    OverrideChanged,
+    OverrideEnded,
+    OverrideEnding,
+    OverrideEvent,
+    OverridesLost,
     PlanHeld,
     PlanRefused,
     RecordOrphaned,
@@ -40,7 +45,8 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
-from failoverd.core.reasons import Cause
+from failoverd.core.overrides import WARNING
+from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
@@ -209,6 +215,14 @@ def receiver(name: str, place: str) -> str:
     return f"{name} at {place}"
 
 
+def _word(event: OverrideEvent) -> Sequence[str]:
+    return (f"{event.verb} {event.about} ({event.override})",)
+
+
+def _prolonged(event: OverrideChanged) -> Sequence[str]:
+    return _word(event) if event.until - event.at > WARNING else ()
+
+
 def _everything(_: Event) -> Sequence[str]:
     return EVERYTHING
 
@@ -257,6 +271,10 @@ def _is_delayed(target: TargetStatus) -> bool:
 
 def _is_all_down(target: TargetStatus) -> bool:
     return target.kind in {*_ALL_DOWN, DecisionKind.RESTORE_LAST_GOOD}
+
+
+def _lost_words(target: TargetStatus) -> bool:
+    return any(reason.code is ReasonCode.OVERRIDES_LOST for reason in target.reasons)
 
 
 def _works_again(sight: Sight, notice: Notice) -> bool:
@@ -327,6 +345,8 @@ TROUBLES: Final = (
     Trouble(ChangeDisputed, _target, {ChangeVerified: _target, DriftDetected: _target}, outlives=False),
     Trouble(DriftDetected, _target, over=_no_more(_is(TargetState.DRIFTED)), lasts=NEWS),
     Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
+    Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
+    Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),
     Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
@@ -343,6 +363,7 @@ BY_KIND: Final[Mapping[str, Trouble]] = {trouble.name: trouble for trouble in TR
 _FACTS: Final = {
     "evidence": "why",
     "error": "why",
+    "reason": "reason",
     "wanted": "wanted",
     "limits": "limits",
     "undo": "undo",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.journals import OTHER, TARGET
@@ -31,12 +32,16 @@ from failoverd.core.events import (
     FailoverHeld,
     JournalFailed,
     Level,
+    OverrideChanged,
+    OverrideEnded,
+    OverrideEnding,
+    OverridesLost,
     PlanHeld,
     PolicyRemoved,
     RecordOrphaned,
     VantageRejoined,
 )
-from failoverd.core.reasons import Cause
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.status import Notice, OrphanedRecord, OrphansStatus, TargetState
 from failoverd.telemetry.notifications import ledger
 from failoverd.telemetry.notifications.ledger import GRACE, Ledger
@@ -177,6 +182,33 @@ def test_a_dispute_is_over_when_the_change_or_a_later_one_is_verified(told: Told
     assert told.look(seen(target(TargetState.IN_SYNC)), AT + 600) == []
     ended = told.hear(ChangeVerified(**news.names(TARGET, "", AT + 700), change_id="chg-2", generation=9, took=1.0))
     assert kinds(ended) == [("change.disputed", True)]
+
+
+def test_words_that_the_journal_lost_are_told_for_as_long_as_the_marker_names_them(told: Told) -> None:
+    lost = Reason(ReasonCode.OVERRIDES_LOST, "overrides", detail="ovr-1", numbers={"until": AT + 600})
+    said = target(TargetState.HOLDING, kind=DecisionKind.HOLD_OVERRIDES_LOST, reasons=(lost,))
+    told.hear(OverridesLost(**news.names(TARGET, "", AT), overrides=("ovr-1",), until=AT + 600))
+    assert told.lasting == [("overrides.lost", RECORD)]
+    assert told.look(seen(said), AT + 5) == []
+    assert told.look(seen(replace(said, kind=DecisionKind.FAILOVER)), AT + 6) == [], "what fails out moves all the same"
+    assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("overrides.lost", True)]
+
+
+def test_a_word_that_ends_soon_is_told_until_it_ended_or_was_extended(told: Told) -> None:
+    word: dict[str, Any] = {
+        "override": "ovr-1",
+        "verb": "drain",
+        "about": "region oci",
+        "actor": "ana",
+        "reason": "works",
+    }
+    (said,) = told.hear(OverrideEnding(at=AT, **word, until=AT + 900, left=900.0))
+    assert (said.subject, said.facts["actor"], said.facts["reason"]) == ("drain region oci (ovr-1)", "ana", "works")
+    assert told.hear(OverrideChanged(at=AT + 5, **word, until=AT + 900, by="ana", comment="nearly done")) == []
+    prolonged = told.hear(OverrideChanged(at=AT + 9, **word, until=AT + 7_200, by="ana", comment="not done"))
+    told.hear(OverrideEnding(at=AT + 6_300, **word, until=AT + 7_200, left=900.0))
+    ended = told.hear(OverrideEnded(at=AT + 7_200, **word, until=AT + 7_200))
+    assert kinds([*prolonged, *ended]) == [("override.ending", True)] * 2
 
 
 def test_a_prober_that_doubts_itself_is_told_by_family(told: Told) -> None:
