@@ -4,9 +4,13 @@ An alert is known by its labels, so these hold what stays the same for as long a
 annotations. An alert that is not told again ends by itself, so what lasts is told again every minute, each time with
 an end four times as far away: Alertmanager's own `resolve_timeout` does not matter. The end of a trouble is an alert
 whose end is past.
+
+Alertmanager holds these times against its own clock. So they are told by the wall clock, and not by the daemon's, which
+does not follow when that is set: alerts of a daemon that lags would be over before they began.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
@@ -59,8 +63,9 @@ class AlertmanagerSettings(ReceiverSettings):
 
 
 class Replica:
-    """One of them."""
+    """One of them. `wall` is the clock that it shares with us."""
 
+    wall: Callable[[], float] = staticmethod(time.time)
     batch = 64
     pause = 0.0
     keyed = True
@@ -74,16 +79,17 @@ class Replica:
         self._owner = owner
 
     def delivery(self, notices: Sequence[Notice], at: float) -> Delivery:
-        body = encoded([self._alert(notice, at) for notice in notices])
+        behind = round(self.wall() - at)  # whole seconds, so that the beginning of an alert stays what it was
+        body = encoded([self._alert(notice, at, behind) for notice in notices])
         return Delivery(self._url, body, bearer(self._settings.token_file), self._settings.ca_file)
 
-    def _alert(self, notice: Notice, at: float) -> dict[str, Any]:
+    def _alert(self, notice: Notice, at: float, behind: int) -> dict[str, Any]:
         ends = notice.ended if notice.ended is not None else at + self._lasts
         return {
             "labels": labels(notice, self._owner),
             "annotations": _annotations(notice),
-            "startsAt": rfc3339(notice.since),
-            "endsAt": rfc3339(max(ends, notice.since)),
+            "startsAt": rfc3339(notice.since + behind),
+            "endsAt": rfc3339(max(ends, notice.since) + behind),
         }
 
 

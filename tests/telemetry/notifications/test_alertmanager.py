@@ -12,8 +12,7 @@ from clouds.serving import serving
 from support.alertmanager import Alertmanager, alertmanager
 from support.notices import RUNBOOK, notice
 
-from failoverd.ports import Outlet
-from failoverd.telemetry.notifications.alertmanager import KIND, AlertmanagerSettings
+from failoverd.telemetry.notifications.alertmanager import KIND, AlertmanagerSettings, Replica
 from failoverd.telemetry.notifications.posting import posting
 
 
@@ -29,8 +28,9 @@ def running(hook: Hook) -> Iterator[Alertmanager]:
 
 
 @pytest.fixture
-def outlet(running: Alertmanager) -> Outlet:
+def outlet(running: Alertmanager) -> Replica:
     (found,) = KIND.open(AlertmanagerSettings.model_validate({"alertmanager": [running.url], "every": "1s"}), "prod")
+    assert isinstance(found, Replica)
     return found
 
 
@@ -46,7 +46,7 @@ async def told(hook: Hook, status: str, subject: str) -> list[dict[str, Any]]:
 
 
 async def test_a_trouble_fires_once_however_often_it_is_told_and_is_resolved(
-    hook: Hook, running: Alertmanager, outlet: Outlet
+    hook: Hook, running: Alertmanager, outlet: Replica
 ) -> None:
     began = time.time()
     trouble = notice(since=began, at=began, facts={"undo": "failoverctl undo chg-1"})
@@ -75,8 +75,9 @@ async def test_a_trouble_fires_once_however_often_it_is_told_and_is_resolved(
     assert running.alerts() == []
 
 
-async def test_what_is_told_no_more_ends_by_itself(hook: Hook, running: Alertmanager, outlet: Outlet) -> None:
+async def test_what_is_told_no_more_ends_by_itself(hook: Hook, running: Alertmanager, outlet: Replica) -> None:
     long_ago = time.time() - 3.0  # of the four seconds that it lasts untold
+    outlet.wall = lambda: long_ago
     async with posting() as post:
         await post(outlet.delivery([notice("silent", since=long_ago)], long_ago), outlet.place)
     assert len(await told(hook, "firing", "silent")) == 1
@@ -85,7 +86,7 @@ async def test_what_is_told_no_more_ends_by_itself(hook: Hook, running: Alertman
     assert running.alerts() == []
 
 
-async def test_many_at_once_are_one_request(running: Alertmanager, outlet: Outlet) -> None:
+async def test_many_at_once_are_one_request(running: Alertmanager, outlet: Replica) -> None:
     now = time.time()
     many = [notice(f"region-{number}", since=now, at=now) for number in range(outlet.batch)]
     async with posting() as post:

@@ -18,7 +18,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.status import Notice
 from failoverd.ports import Outlet
 from failoverd.telemetry.notifications import kinds
-from failoverd.telemetry.notifications.alertmanager import labels
+from failoverd.telemetry.notifications.alertmanager import Replica, labels
 from failoverd.telemetry.notifications.fields import key_of
 from failoverd.telemetry.notifications.pagerduty import MOST_BYTES, dedup_key
 from failoverd.telemetry.notifications.posting import Undelivered, posting
@@ -239,6 +239,8 @@ def test_an_alert_is_the_same_whatever_is_said_of_it() -> None:
 
 def test_an_alert_that_lasts_ends_by_itself_after_it_was_missed_four_times() -> None:
     (outlet,) = outlets("alertmanager", alertmanager=["http://alerts:9093"], every="30s")
+    assert isinstance(outlet, Replica)
+    outlet.wall = lambda: 1_000.4
 
     def sent(of: Notice) -> Mapping[str, Any]:
         (alert,) = json.loads(outlet.delivery([of], 1_000.0).body)
@@ -250,3 +252,5 @@ def test_an_alert_that_lasts_ends_by_itself_after_it_was_missed_four_times() -> 
     assert sent(FULL)["endsAt"] == "1970-01-01T00:18:40.000Z"
     assert sent(replace(FULL, ended=200.0))["endsAt"] == "1970-01-01T00:03:20.000Z"
     assert sent(FULL)["annotations"]["runbook_url"] == FULL.runbook
+    outlet.wall = lambda: 1_600.0  # the clock was set since the daemon began
+    assert (sent(FULL)["startsAt"], sent(FULL)["endsAt"]) == ("1970-01-01T00:11:40.000Z", "1970-01-01T00:28:40.000Z")
