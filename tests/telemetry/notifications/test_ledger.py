@@ -199,13 +199,17 @@ def test_a_word_that_ends_soon_is_told_until_it_ended_or_was_extended(told: Told
         "override": "ovr-1",
         "verb": "drain",
         "about": "region oci",
-        "actor": "ana",
+        "actor": "operator",
         "reason": "works",
     }
     (said,) = told.hear(OverrideEnding(at=AT, **word, until=AT + 900, left=900.0))
-    assert (said.subject, said.facts["actor"], said.facts["reason"]) == ("drain region oci (ovr-1)", "ana", "works")
-    assert told.hear(OverrideChanged(at=AT + 5, **word, until=AT + 900, by="ana", comment="nearly done")) == []
-    prolonged = told.hear(OverrideChanged(at=AT + 9, **word, until=AT + 7_200, by="ana", comment="not done"))
+    assert (said.subject, said.facts["actor"], said.facts["reason"]) == (
+        "drain region oci (ovr-1)",
+        "operator",
+        "works",
+    )
+    assert told.hear(OverrideChanged(at=AT + 5, **word, until=AT + 900, by="operator", comment="nearly done")) == []
+    prolonged = told.hear(OverrideChanged(at=AT + 9, **word, until=AT + 7_200, by="operator", comment="not done"))
     told.hear(OverrideEnding(at=AT + 6_300, **word, until=AT + 7_200, left=900.0))
     ended = told.hear(OverrideEnded(at=AT + 7_200, **word, until=AT + 7_200))
     assert kinds([*prolonged, *ended]) == [("override.ending", True)] * 2
