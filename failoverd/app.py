@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from failoverd import __version__
 from failoverd.assembly import authorities_of, provider_set
@@ -21,7 +21,7 @@ from failoverd.core.errors import JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Policy
-from failoverd.core.status import Heartbeat, Overview, Status
+from failoverd.core.status import Heartbeat, NotificationsStatus, Overview, Status
 from failoverd.installed import kinds, opened, probers, read_config, steady_clock
 from failoverd.operations.overview import headline
 from failoverd.ports import Access, Emit, ProbeContext, Prober
@@ -32,9 +32,14 @@ from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
+from failoverd.runtime.supervising import backoff
 from failoverd.store.journal import open_journal
+from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 from failoverd.telemetry.systemd import Notifier
+
+if TYPE_CHECKING:
+    from failoverd.telemetry.notifications.telling import Notifications
 
 HEARTBEAT: Final = 5.0
 """Seconds between signs of life: in the journal, and to the service manager's watchdog."""
@@ -46,6 +51,9 @@ PATIENCE: Final = 5.0
 """Seconds that a provider gets to open before the daemon goes on without it, and a reload to end before it stops."""
 
 RETENTION_EVERY: Final = 3_600.0
+
+LONGEST_TELLING_PAUSE: Final = 60.0
+"""Seconds between two tries at a receiver of notifications that does not work."""
 
 
 def pace_of(config: Config) -> Pace:
@@ -81,6 +89,7 @@ class Daemon:
         self._jobs: set[asyncio.Task[None]] = set()
         self._statuses: Callable[[], list[Status]] = list
         self._emit: Emit = self._tell
+        self._notifications: Notifications | None = None
         self._engine: Engine
         self.providers: Mapping[str, LazyProvider] = {}
 
@@ -106,6 +115,7 @@ class Daemon:
                 self._path, config, self._known, self._engine.runner, self._equip, self.emit, self._clock
             )
             self._orphans = Orphans(self._journal, self._engine.writer, self.emit, self._clock)
+            await self._notify(config, stack)
             await self._resume()
             await self._expose(config, stack)
             with self._signals():
@@ -169,7 +179,7 @@ class Daemon:
         await self._engine.halt()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
         await self._engine.close()
-        await self._engine.writer.update_status(self._signs_of_life("stopped"))
+        await self._engine.writer.update_status([*self._signs_of_life("stopped"), *self._telling()])
 
     def stop(self, cause: str) -> None:
         self._cause = self._cause or cause
@@ -196,7 +206,39 @@ class Daemon:
         interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
         clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
         words = await self._engine.writer.protect(self._journal.overrides(self._clock()), reads=True) or ()
-        self._engine.start(states, interrupted, words, clock_watch=clock_watch)
+        telling = self._notifications.work() if self._notifications is not None else {}
+        self._engine.start(states, interrupted, words, clock_watch=clock_watch, **telling)
+
+    async def _notify(self, config: Config, stack: AsyncExitStack) -> None:
+        """Tell people of what needs them, where the configuration says whom: of what an earlier process told, too."""
+        if not config.notify:
+            before = await self._told_before(config)
+            if before is not None and before.receivers:  # nobody is told any more
+                await self._engine.writer.update_status([NotificationsStatus(self._clock())])
+            return
+        from failoverd.telemetry.notifications import telling  # noqa: PLC0415 - HTTP, for those who want it
+
+        self._notifications = await stack.enter_async_context(
+            telling.telling(
+                telling.addresses(config.notify, config.owner),
+                keep=lambda status: self._engine.writer.update_status([status]),
+                runbook_of=self._runbook_of,
+                pause=partial(backoff, first=1.0, longest=LONGEST_TELLING_PAUSE),
+                emit=self.emit,
+                clock=self._clock,
+            )
+        )
+        self._sinks.append(self._notifications.take)
+        self._notifications.resume(await self._told_before(config))
+
+    async def _told_before(self, config: Config) -> NotificationsStatus | None:
+        """What an earlier process told people of, once the journal is brought to this version."""
+        await self._engine.writer.protect(self._journal.touch())
+        return await asyncio.to_thread(_told_before, config.journal)
+
+    def _runbook_of(self, policy: str) -> str:
+        found = self._engine.runner.policies.get(policy)
+        return found.runbook if found is not None else ""
 
     async def _expose(self, config: Config, stack: AsyncExitStack) -> None:
         """Serve the metrics, where that is asked for. Without them, everything else goes on."""
@@ -213,7 +255,11 @@ class Daemon:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
     def _told_by_metrics(self) -> list[Status]:
-        return [self._engine.board.vantage(), self._orphans.status, *self._engine.runner.statuses()]
+        own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
+        return [*own, *self._engine.runner.statuses()]
+
+    def _telling(self) -> list[Status]:
+        return [self._notifications.status] if self._notifications is not None else []
 
     async def _watch_sentinels(self, config: Config) -> None:
         if not config.sentinels:
@@ -294,7 +340,9 @@ class Daemon:
         self._notifier.watchdog()
         self._notifier.status(self._status())
         await self._engine.writer.update_status(self._signs_of_life("running"))
-        await self._engine.remind(self._orphans.status)
+        await self._engine.remind(self._orphans.status, *self._telling())
+        if self._notifications is not None:
+            self._notifications.look(self._standing())
 
     async def _prune(self, retention: float) -> None:
         await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
@@ -308,9 +356,11 @@ class Daemon:
 
     def _status(self) -> str:
         """The headline of `failoverctl status`."""
+        return headline(self._standing())
+
+    def _standing(self) -> Overview:
         own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
-        whole = [*own, *self._engine.runner.standing()]
-        return headline(Overview.of(whole))
+        return Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
 
     def _signals(self) -> "_Signals":
         return _Signals(
@@ -323,6 +373,15 @@ class Daemon:
 
     def _reload_soon(self) -> None:
         self._soon(self.reload())
+
+
+def _told_before(journal: Path) -> NotificationsStatus | None:
+    """What an earlier process told people of."""
+    try:
+        with StatusReading(journal) as reading:
+            return reading.notifications()
+    except JournalError:
+        return None  # why it cannot be read is told by what else needs it
 
 
 class _Signals:

@@ -10,11 +10,12 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Check, Policy
 from failoverd.ports import Clock, Kinds, Ledger, ProbeContext, Prober
+from failoverd.telemetry import notifications
 
 
 def kinds() -> Kinds:
-    """Every provider and probe kind that configuration may name."""
-    return Kinds(providers=providers.kinds(), probes=probes.kinds())
+    """Every provider, probe and receiver kind that configuration may name."""
+    return Kinds(providers=providers.kinds(), probes=probes.kinds(), receivers=notifications.kinds())
 
 
 def steady_clock() -> Clock:

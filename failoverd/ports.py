@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from failoverd.core.control.limits import Approved, PastChange
@@ -13,8 +14,8 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.overrides import Override
 from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
-from failoverd.core.status import Status
-from failoverd.settings import CheckSettings, ProviderSettings
+from failoverd.core.status import Notice, Status
+from failoverd.settings import CheckSettings, ProviderSettings, ReceiverSettings
 
 Emit = Callable[[Event], None]
 """Takes one domain event. Never blocks, never raises."""
@@ -234,8 +235,58 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """One POST to a receiver. `ca_file` holds whom to trust instead of the system's certificates."""
+
+    url: str = field(repr=False)
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ca_file: Path | None = None
+
+
+class Outlet(Protocol):
+    """One address of a receiver.
+
+    Attributes:
+        place: which one it is, without anything secret.
+        batch: how many notices one delivery may carry.
+        every: seconds after which a trouble that lasts is told again; None: once is enough.
+        pause: seconds between two deliveries.
+        keyed: whether it knows a trouble by its key, so that one that is told twice is told once.
+    """
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def every(self) -> float | None: ...
+    @property
+    def pause(self) -> float: ...
+    @property
+    def keyed(self) -> bool: ...
+
+    def delivery(self, notices: Sequence[Notice], at: float) -> Delivery:
+        """What to send. Reads the secret's file; raises FailoverdError when there is none that can be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverKind:
+    """What a module of `telemetry/notifications/` exports as `KIND`.
+
+    `name` is also the key that selects the kind in the configuration (`webhook: https://…`). `open` takes the settings
+    and the owner of this installation, and gives an outlet for each address; it touches nothing.
+    """
+
+    name: str
+    settings: type[ReceiverSettings]
+    open: Callable[[Any, str], Sequence[Outlet]]
+
+
+@dataclass(frozen=True, slots=True)
 class Kinds:
     """Everything that configuration may name, handed to the loader by the composition root."""
 
     providers: Mapping[str, ProviderKind]
     probes: Mapping[str, ProbeKind]
+    receivers: Mapping[str, ReceiverKind] = field(default_factory=dict)

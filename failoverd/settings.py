@@ -172,6 +172,21 @@ class CheckSettings(Settings):
     slow: Duration | None = Field(default=None, description="a right answer later than this is DEGRADED")
 
 
+class ReceiverSettings(Settings):
+    """What every receiver of notifications says, whatever its kind."""
+
+    level: Literal["warning", "error"] = Field(
+        default="warning", description="the least that it is told: error is what a person should look at"
+    )
+    only: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        max_length=64,
+        description="policies that it is told of, with * for any letters; what is about the daemon is told in any case",
+    )
+    ca_file: FilePath | None = Field(default=None, description="certificates to trust instead of the system's (PEM)")
+
+
 class ProviderSettings(Settings):
     """What every provider says, whatever its kind. `zones` are the zones that records may be written in."""
 

@@ -21,6 +21,9 @@ app = typer.Typer(
     help="Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe.",
 )
 
+notify = typer.Typer(no_args_is_help=True, help="Who is told of what needs a person.")
+app.add_typer(notify, name="notify")
+
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
 
 
@@ -218,6 +221,18 @@ def history(
     from failoverd.cli.views import past
 
     past.history(config, output, policy, since, limit)
+
+
+@notify.command("test")
+def try_receivers(
+    name: Annotated[str | None, typer.Argument(help="a receiver of the configuration; all of them without it")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Send a test and its end to each receiver, and say what each answered; exit 1 if one did not take it."""
+    from failoverd.cli import notifying
+
+    raise typer.Exit(notifying.try_receivers(config, output, name))
 
 
 @app.command()

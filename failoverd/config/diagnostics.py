@@ -78,6 +78,7 @@ class Code(StrEnum):
     SEVERAL_CHECK_KINDS = "FD207", "a check says several kinds"
     UNKNOWN_PROVIDER_KIND = "FD208", "a provider kind is not known"
     INLINE_SECRET = "FD209", "a secret is written inline"
+    RECEIVER_KIND = "FD210", "a receiver of notifications does not say its kind, or several"
 
     UNKNOWN_REGION = "FD301", "a region is not in the inventory"
     UNKNOWN_PROVIDER = "FD302", "a provider is not in the daemon's configuration"

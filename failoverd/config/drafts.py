@@ -17,8 +17,8 @@ from failoverd.config.schema import PolicyFile
 from failoverd.config.validation import say, validate
 from failoverd.config.values import EndpointText, HostPort
 from failoverd.core.records import WHOLE, Capabilities, Check, Dependency, Endpoint, RecordType, Weights
-from failoverd.ports import Access, ProbeKind, Provider, ProviderKind
-from failoverd.settings import CheckSettings, ProviderSettings
+from failoverd.ports import Access, ProbeKind, Provider, ProviderKind, ReceiverKind
+from failoverd.settings import CheckSettings, ProviderSettings, ReceiverSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,15 @@ class ProviderEntry:
         """The most specific of the provider's zones that holds `name`."""
         holding = [zone for zone in self.settings.zones if name == zone or name.endswith(f".{zone}")]
         return max(holding, key=len, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverEntry:
+    """One configured receiver of notifications: its name, its kind, and its validated settings."""
+
+    name: str
+    kind: ReceiverKind
+    settings: ReceiverSettings
 
 
 class AssumedProvider(ProviderEntry):
@@ -244,3 +253,36 @@ def _provider(
     if found.model is None:
         return None, found.diagnostics
     return ProviderEntry(name, kinds[wanted], found.model), found.diagnostics
+
+
+def receivers_of(
+    document: Document, kinds: Mapping[str, ReceiverKind]
+) -> tuple[tuple[ReceiverEntry, ...], tuple[Diagnostic, ...]]:
+    """The receivers that a daemon's configuration holds, those that are sound, and what is wrong with the others."""
+    entries = document.find(("notify",))
+    receivers: list[ReceiverEntry] = []
+    diagnostics: list[Diagnostic] = []
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if not isinstance(entry, dict):
+            continue  # the model has said so
+        place, named = ("notify", name), [key for key in entry if key in kinds]
+        if len(named) != 1:
+            said = f"says {' and '.join(named)}" if named else "does not say whom to tell"
+            hint = "make it two receivers" if named else _receiver_hint(entry, kinds)
+            at = (*place, named[1]) if named else place
+            message = f"receiver {shown(name)} {said}"
+            diagnostics.append(document.diagnose(Code.RECEIVER_KIND, at, message, hint, key=True))
+            continue
+        found = validate(kinds[named[0]].settings, document, place)
+        diagnostics.extend(found.diagnostics)
+        if found.model is not None:
+            receivers.append(ReceiverEntry(name, kinds[named[0]], found.model))
+    return tuple(receivers), tuple(diagnostics)
+
+
+def _receiver_hint(entry: Iterable[str], kinds: Mapping[str, ReceiverKind]) -> str:
+    for key in entry:
+        close = nearest(key, kinds) if key not in ReceiverSettings.model_fields else None
+        if close is not None:
+            return f'did you mean "{close}" instead of {shown(key)}?'
+    return f"give it one of: {', '.join(sorted(kinds))}"

@@ -33,12 +33,14 @@ def config_schema(kinds: Kinds) -> Schema:
     """What the daemon's configuration can say, with the provider kinds that are installed."""
     names = sorted(kinds.providers)
     models = [kinds.providers[name].settings for name in names]
-    schema, refs = _schema(ConfigFile, models)
+    receivers = [kinds.receivers[name].settings for name in sorted(kinds.receivers)]
+    schema, refs = _schema(ConfigFile, [*models, *receivers])
     branches = []
     for name, model in zip(names, models, strict=True):
         title = refs[model]["$ref"].rpartition("/")[2]
         schema["$defs"][title]["properties"]["kind"] = {"const": name, "description": "kind of the provider"}
         branches.append(refs[model])
+    _with_kinds(schema, "notify", [refs[model] for model in receivers])
     return _with_kinds(schema, "providers", branches)
 
 

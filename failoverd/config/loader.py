@@ -16,7 +16,16 @@ from failoverd.config.build import build
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
-from failoverd.config.drafts import Draft, ProviderEntry, assumed_providers, draft_of, providers_of, sentinels_of
+from failoverd.config.drafts import (
+    Draft,
+    ProviderEntry,
+    ReceiverEntry,
+    assumed_providers,
+    draft_of,
+    providers_of,
+    receivers_of,
+    sentinels_of,
+)
 from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
 from failoverd.config.losses import losses, unheeded
@@ -68,6 +77,7 @@ class Config:
     isolation: IsolationRules = field(default_factory=IsolationRules)
     probing: ProbingEntry = field(default_factory=ProbingEntry)
     metrics: MetricsEntry | None = None
+    notify: tuple[ReceiverEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +140,13 @@ def load_config(path: Path, kinds: Kinds) -> Loaded:
     found = validate(ConfigFile, document)
     providers, wrong = providers_of(document, kinds.providers)
     sentinels, amiss = sentinels_of(document, kinds.probes)
+    receivers, unfit = receivers_of(document, kinds.receivers)
     untimely = [wrong for each in sentinels for wrong in times(document, ("sentinels", each.name), each.check)]
-    shape = (*found.diagnostics, *wrong, *amiss, *untimely)
+    shape = (*found.diagnostics, *wrong, *amiss, *untimely, *unfit)
     diagnostics = _apart((*parsed.diagnostics, *inline_secrets(document)), shape)
     if found.model is None or _has_error(diagnostics):
         return Loaded(None, diagnostics)
-    return Loaded(_config(path, found.model, providers, sentinels), diagnostics)
+    return Loaded(replace(_config(path, found.model, providers, sentinels), notify=receivers), diagnostics)
 
 
 def _config(

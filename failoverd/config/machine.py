@@ -28,6 +28,9 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
         yield from _sdk(document, name, entry)
         for place, path in _files(entry.settings, ("providers", name)):
             yield from _file(document, place, path)
+    for receiver in config.notify:
+        for place, path in _files(receiver.settings, ("notify", receiver.name)):
+            yield from _file(document, place, path)
     yield from _journal(document, config.journal)
 
 

@@ -46,6 +46,7 @@ _LIMITS = Limits()
 _ISOLATION = IsolationRules()
 _MAX_DEPENDENCIES = 32
 _MAX_SENTINELS = 16
+_MAX_RECEIVERS = 16
 _MAX_RECORDS = 32
 _MAX_REGIONS = 64
 _MAX_ENDPOINTS = 256
@@ -406,6 +407,11 @@ class ConfigFile(Settings):
     )
     probing: ProbingEntry = Field(default=ProbingEntry(), description="how probes are spread, and how many at once")
     metrics: MetricsEntry | None = Field(default=None, description="where Prometheus finds the metrics; off without it")
+    notify: dict[Name, dict[str, Any]] = Field(
+        default={},
+        max_length=_MAX_RECEIVERS,
+        description="who is told of what needs a person, by name: alertmanager, pagerduty, slack or webhook",
+    )
     log: LogEntry = Field(default=LogEntry(), description="where events are told")
     tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
         default=30.0, description="how often records are read back and drift is healed"

@@ -135,6 +135,36 @@ class MetricsFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationEvent(Event):
+    """Whether people can be told. `receiver` is its name in the configuration, `place` which of its addresses it is."""
+
+    receiver: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed(NotificationEvent):
+    """A receiver does not take what it is told. It is tried on; told once, until it works again."""
+
+    name: ClassVar[str] = "notification.failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    reason: str
+    detail: str
+    remedy: str
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationDelivered(NotificationEvent):
+    """A receiver that had failed works again, after `lasted` seconds."""
+
+    name: ClassVar[str] = "notification.delivered"
+
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFailed(Event):
     name: ClassVar[str] = "journal.failed"
     level: ClassVar[Level] = Level.ERROR

@@ -176,6 +176,59 @@ class FilesStatus:
     refused: tuple[RefusedFile, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A trouble that people are told of, until it has ended and they were told of that, too.
+
+    `kind`, `policy` and `subject` say which one it is, for as long as it lasts and over restarts. `severity` is that of
+    an event: warning, or error where a person should look. `facts` are in words: why, what is held, the undo. `told`
+    names the receivers' addresses that were told that it is there.
+    """
+
+    kind: str
+    policy: str
+    subject: str
+    severity: str
+    summary: str
+    since: float
+    at: float
+    incident_id: str = ""
+    runbook: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    ended: float | None = None
+    told: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.kind, self.policy, self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverStatus:
+    """One address that is told of troubles. `failing_since` is when it stopped to take them, `error` why.
+
+    `waiting` have not been delivered yet; `delivered` and `dropped` count since the start of the daemon.
+    """
+
+    receiver: str
+    kind: str
+    place: str
+    waiting: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    failing_since: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationsStatus:
+    """Who is told, and of what: `notices` are the troubles that last, or whose end is still to be told."""
+
+    at: float
+    receivers: tuple[ReceiverStatus, ...] = ()
+    notices: tuple[Notice, ...] = ()
+
+
 Status = (
     ProbingStatus
     | VantageStatus
@@ -186,6 +239,7 @@ Status = (
     | Heartbeat
     | OrphansStatus
     | FilesStatus
+    | NotificationsStatus
 )
 
 
@@ -205,6 +259,7 @@ class Overview:
     targets: tuple[TargetStatus, ...] = ()
     orphans: tuple[OrphanedRecord, ...] = ()
     refused_files: tuple[RefusedFile, ...] = ()
+    notifications: NotificationsStatus | None = None
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":
@@ -222,4 +277,5 @@ class Overview:
             targets=tuple(found[TargetStatus]),
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
             refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
+            notifications=next(reversed(found[NotificationsStatus]), None),
         )

@@ -27,6 +27,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         targets=reading.targets(),
         orphans=reading.orphans(),
         refused_files=reading.refused_files(),
+        notifications=reading.notifications(),
     )
 
 
@@ -61,10 +62,17 @@ def headline(found: Overview, now: float | None = None) -> str:
         _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
         _about("without a verdict", _unknown(found)),
         _about("not taken up", [Path(each.file).name for each in found.refused_files]),
+        _about("notifications are not taken by", silent_receivers(found)),
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]
     words = "; ".join(filter(None, told)) or "all well"
     return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {words}"
+
+
+def silent_receivers(found: Overview) -> list[str]:
+    """Receivers that do not take what they are told."""
+    told = found.notifications.receivers if found.notifications is not None else ()
+    return list(dict.fromkeys(each.receiver for each in told if each.failing_since is not None))
 
 
 def _not_at_work(beat: Heartbeat | None, now: float) -> str:

@@ -19,6 +19,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
@@ -54,7 +55,7 @@ def status_key(status: Status) -> Key:
             return "endpoint", f"{policy} {region} {endpoint}", policy
         case PolicyStatus(policy=policy):
             return "policy", policy, policy
-        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus():
+        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus() | NotificationsStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
 
 
@@ -64,6 +65,7 @@ _OF_THE_DAEMON: Final = {
     ProbingStatus: "probing",
     OrphansStatus: "orphans",
     FilesStatus: "files",
+    NotificationsStatus: "notifications",
 }
 
 
@@ -156,6 +158,10 @@ class StatusReading:
     def refused_files(self) -> tuple[RefusedFile, ...]:
         """What could not be taken up, where no policy that runs tells of it."""
         return tuple(file for status in self._statuses("files", FilesStatus) for file in status.refused)
+
+    def notifications(self) -> NotificationsStatus | None:
+        """Who is told of troubles, and of which; None when nobody is, or an older version wrote the journal."""
+        return next(iter(self._statuses("notifications", NotificationsStatus)), None)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
 from failoverd.telemetry.lines import LineWriter
+from failoverd.telemetry.times import rfc3339
 
 _LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
 
@@ -205,11 +206,6 @@ def to_json(fields: Fields, **_: object) -> str:
         if len(line) <= _LONGEST_LINE:
             break
     return line
-
-
-def rfc3339(at: float) -> str:
-    """UTC with milliseconds (RFC 3339, section 5.6)."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _bounded(value: object, bounds: _Bounds) -> object:

@@ -148,7 +148,24 @@ def _health(found: Overview) -> Iterator[Metric]:
     orphans.add_metric((), len(found.orphans))
     if found.vantage is not None:
         isolated.add_metric((), len(found.vantage.isolated))
-    yield from (score, state, incident, held, isolated, orphans)
+    yield from (score, state, incident, held, isolated, orphans, *_notifications(found))
+
+
+def _notifications(found: Overview) -> Iterator[Metric]:
+    labels = ("receiver", "place")
+    failing = GaugeMetricFamily(
+        "failoverd_notifications_failing", "1 while a receiver does not take what it is told.", labels=labels
+    )
+    waiting = GaugeMetricFamily("failoverd_notifications_waiting", "Notices that wait to be taken.", labels=labels)
+    delivered = CounterMetricFamily("failoverd_notifications_delivered", "Notices that were taken.", labels=labels)
+    dropped = CounterMetricFamily("failoverd_notifications_dropped", "Notices that were given up.", labels=labels)
+    for each in found.notifications.receivers if found.notifications is not None else ():
+        place = (each.receiver, each.place)
+        failing.add_metric(place, each.failing_since is not None)
+        waiting.add_metric(place, each.waiting)
+        delivered.add_metric(place, each.delivered)
+        dropped.add_metric(place, each.dropped)
+    yield from (failing, waiting, delivered, dropped)
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -32,6 +32,8 @@ from failoverd.core.events import (
     IncidentOpened,
     JournalFailed,
     MetricsFailed,
+    NotificationDelivered,
+    NotificationFailed,
     OverrideChanged,
     OverrideEnded,
     OverrideEnding,
@@ -325,6 +327,20 @@ def _(event: MetricsFailed) -> str:
         f"no metrics at {event.listen}: {event.error}. Probing and steering go on; free the port and restart, or say "
         "another one in metrics.listen"
     )
+
+
+@say.register
+def _(event: NotificationFailed) -> str:
+    remedy = f". {event.remedy}" if event.remedy else ""
+    return (
+        f"{event.receiver} is not told: {event.detail} ({event.reason}); {event.waiting} wait, and it is tried on"
+        f"{remedy}"
+    )
+
+
+@say.register
+def _(event: NotificationDelivered) -> str:
+    return f"{event.receiver} at {event.place} takes what it is told again, after {event.lasted:.0f}s"
 
 
 @say.register

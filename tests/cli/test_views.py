@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from support.journals import TARGET, incident, plan
+from support.notices import notice
 
 from failoverd.cli.planning import show
 from failoverd.cli.views.now import show_status
@@ -25,10 +26,12 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
     ProbingStatus,
+    ReceiverStatus,
     RefusedFile,
     RegionStatus,
     TargetState,
@@ -154,6 +157,22 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
             assert reading.probing() == probing
             assert as_json(overview(reading), NOW)["probing"]["skipped"] == 1_200
         assert words in " ".join(written.getvalue().split())
+
+
+async def test_status_says_who_is_not_told(journal: SqliteJournal, path: Path) -> None:
+    silent = ReceiverStatus(
+        "pager", "pagerduty", "events.example", waiting=2, failing_since=NOW - 3_600, error="it hangs " + EVIL
+    )
+    told = NotificationsStatus(NOW, (silent, replace(silent, receiver="chat", failing_since=None)), (notice(),))
+    await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), told])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+        assert as_json(overview(reading), NOW)["notifications"]["notices"][0]["kind"] == "region.left"
+    words = " ".join(written.getvalue().split())
+    assert "notifications are not taken by: pager" in words.partition(" daemon: ")[0]
+    assert "notifications: 1 trouble told to 2 addresses" in words
+    assert f"pager at events.example is not told for 1h, 2 wait: it hangs {SHOWN}" in words
 
 
 async def test_status_tells_the_endpoints_that_are_not_well(journal: SqliteJournal, path: Path) -> None:

@@ -14,6 +14,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
     Overview,
@@ -45,6 +46,7 @@ STATUSES: tuple[Status, ...] = (
     replace(ILL, endpoint="192.0.2.10:443", state="healthy", evidence=""),
     TargetStatus(TARGET, NOW, TargetState.IN_SYNC),
     OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW),)),
+    NotificationsStatus(NOW),
     FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
 )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from failoverd import probes, providers
 from failoverd.ports import Kinds
+from failoverd.telemetry import notifications
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
@@ -13,7 +14,7 @@ CONFIG = ROOT / "systemd" / "failoverd.yaml"
 MANUAL = ROOT / "docs" / "policies.md"
 SEVERAL_CLOUDS = ROOT / "examples" / "several-clouds"
 
-REAL_KINDS = Kinds(providers=providers.kinds(), probes=probes.kinds())
+REAL_KINDS = Kinds(providers=providers.kinds(), probes=probes.kinds(), receivers=notifications.kinds())
 
 
 def examples() -> list[Path]:

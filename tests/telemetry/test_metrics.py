@@ -38,6 +38,7 @@ from failoverd.telemetry.metrics import Metrics
 
 PATIENCE = 20.0
 MANUAL = Path(__file__).parents[2] / "docs" / "metrics.md"
+NOTIFY = "notify: {nobody: {webhook: 'http://127.0.0.1:9/'}}\n"
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 
 
@@ -84,7 +85,7 @@ async def scrape(port: int) -> bytes:
 async def running(root: Path, listen: str) -> AsyncIterator[tuple[list[Event], asyncio.Task[None]]]:
     """A daemon with its regions on loopback, and what it told."""
     async with site(root, EMBEDDED) as here:
-        here.config.write_text(f'{here.config.read_text()}metrics: {{listen: "{listen}"}}\n')
+        here.config.write_text(f'{here.config.read_text()}metrics: {{listen: "{listen}"}}\n{NOTIFY}')
         events: list[Event] = []
         news = asyncio.Event()
 

@@ -19,6 +19,7 @@ from failoverd.core.records import WHOLE, percentages
 from failoverd.core.status import (
     EndpointStatus,
     Heartbeat,
+    NotificationsStatus,
     OrphanedRecord,
     Overview,
     PolicyStatus,
@@ -52,6 +53,7 @@ def show_status(console: Console, found: Overview, now: float) -> None:
     page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
     _show_vantage(page, found.vantage, now)
     _show_probing(page, found.probing)
+    _show_notifications(page, found.notifications, now)
     regions, endpoints = _by_policy(found.regions), _by_policy(found.endpoints)
     targets: dict[str, list[TargetStatus]] = {}
     for target in found.targets:
@@ -108,6 +110,21 @@ def _show_probing(page: Page, probing: ProbingStatus | None) -> None:
 
 _MANY: Final = 10
 """From so many a second on, tenths say nothing."""
+
+
+def _show_notifications(page: Page, told: NotificationsStatus | None, now: float) -> None:
+    """How many troubles people are told of, and who does not hear of them."""
+    if told is None or not told.receivers:
+        return
+    lasting = sum(notice.ended is None for notice in told.notices)
+    places = prose.counted(len(told.receivers), "address", "addresses")
+    page.say(f"notifications: {prose.counted(lasting, 'trouble')} told to {places}")
+    for each in told.receivers:
+        if each.failing_since is not None:
+            page.say(
+                (f"  {each.receiver} at {each.place} is not told", "red"),
+                f" for {ago(now - each.failing_since)}, {each.waiting} wait: {each.error}",
+            )
 
 
 def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:

@@ -1,0 +1,419 @@
+"""What people are told of: one row for each kind of trouble, which event begins it, and how it is known to be over.
+
+A trouble is known by its kind, its policy and its subject: a region, a record at a provider, a file. These stay the
+same for as long as it lasts, in every receiver and over restarts. Its severity is that of its kind and does not change,
+for receivers sort by it: a plan that a limit holds is one kind, one that keeps what is down in the answer another.
+
+That it is over is told by an event where there is one, and else seen in what `failoverctl status` shows. The latter
+finds, too, what ended or began while nobody listened.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.events import (
+    ChangeApplied,
+    ChangeDisputed,
+    ChangeVerified,
+    ConfigRejected,
+    DecisionCrashed,
+    DecisionMade,
+    DriftDetected,
+    Event,
+    FailoverHeld,
+    IncidentClosed,
+    JournalFailed,
+    Level,
+    NotificationDelivered,
+    NotificationEvent,
+    NotificationFailed,
+    OverrideChanged,
+    OverrideEnded,
+    OverrideEnding,
+    OverrideEvent,
+    OverridesLost,
+    PlanHeld,
+    PlanRefused,
+    RecordOrphaned,
+    TargetDelayed,
+    TargetEvent,
+    TargetResumed,
+    VantageEvent,
+    VantageIsolated,
+    VantageRejoined,
+)
+from failoverd.core.overrides import WARNING
+from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.records import ELSEWHERE, percentages
+from failoverd.core.status import Notice, Overview, TargetState, TargetStatus
+from failoverd.foreign import shown
+from failoverd.telemetry import prose
+from failoverd.telemetry.times import rfc3339
+
+MOST_WORDS: Final = 1_000
+"""Characters of a summary."""
+
+MOST_FACT: Final = 4_000
+"""Characters of one fact: a command that does a change by hand is the longest."""
+
+NEWS: Final = 120.0
+"""Seconds that a trouble lasts at least which may be over at once, and that somebody should hear of all the same: a
+receiver that gathers for half a minute would never tell of it."""
+
+PATIENCE: Final = 60.0
+"""Seconds for which a provider may be away from work, while nothing waits for it, before somebody is woken."""
+
+EVERYTHING: Final = ("*",)
+"""All subjects of the policy, in `Trouble.ended_by`."""
+
+Subjects = Callable[[Any], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is seen when somebody looks: where policies and targets stand, and whether the journal can be written."""
+
+    overview: Overview
+    journal_works: bool = True
+
+    @cached_property
+    def targets(self) -> Mapping[tuple[str, str], TargetStatus]:
+        return {(each.target.policy, str(each.target)): each for each in self.overview.targets}
+
+    @cached_property
+    def incidents(self) -> Mapping[str, str]:
+        """The open incident of each policy that runs, or an empty text."""
+        return {each.policy: each.incident_id for each in self.overview.policies}
+
+    def gone(self, policy: str) -> bool:
+        """Whether nobody looks after it any more. A file that does not load may be its."""
+        return policy not in self.incidents and not self.overview.refused_files
+
+
+def _never(_: Sight, __: Notice) -> bool:
+    return False
+
+
+def _nothing(_: Sight) -> Iterator[TargetStatus]:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One kind of trouble. To tell of another one, add a row to `TROUBLES`.
+
+    Attributes:
+        begins: the event that it begins with.
+        subjects: what the event is about; none: it is no trouble.
+        ended_by: by event, which subjects are well again.
+        over: whether what is seen says that it is over.
+        standing: the targets at which it is seen to stand, whoever heard the event.
+        lasts: seconds that it is told for at least.
+        patience: seconds that it may last before anybody is told, where nothing waits for it to end.
+        kind: its name; that of the event by default.
+        severity: that of the event by default.
+        outlives: whether the next process can tell that it is over; if not, it ends with the process that saw it.
+    """
+
+    begins: type[Event]
+    subjects: Subjects
+    ended_by: Mapping[type[Event], Subjects] = field(default_factory=dict)
+    over: Callable[[Sight, Notice], bool] = _never
+    standing: Callable[[Sight], Iterator[TargetStatus]] = _nothing
+    lasts: float = 0.0
+    patience: float = 0.0
+    kind: str = ""
+    severity: Level | None = None
+    outlives: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.kind or self.begins.name
+
+    def notices(self, event: Event, runbook: str) -> Iterator[Notice]:
+        """What there is to be told of this event."""
+        for subject in self.subjects(event):
+            yield Notice(
+                kind=self.name,
+                policy=event.policy,
+                subject=subject,
+                severity=self.severity or event.level,
+                summary=_cut(prose.say(event), MOST_WORDS),
+                since=event.at,
+                at=event.at,
+                incident_id=event.incident_id,
+                runbook=runbook,
+                facts=dict(_facts(event)),
+            )
+
+    def seen(self, sight: Sight, runbook_of: Callable[[str], str], at: float) -> Iterator[Notice]:
+        """The same of what is seen to stand."""
+        for status in self.standing(sight):
+            policy, subject = status.target.policy, str(status.target)
+            limits = "; ".join(prose.limit(check) for check in status.checks)
+            why = status.detail or limits or "; ".join(prose.words(reason) for reason in status.reasons)
+            share = percentages(status.wanted)
+            wanted = f", and should be {share}" if share else ""
+            said = {"wanted": share, "limits": limits, "manual": status.manual, "remedy": status.remedy}
+            yield Notice(
+                kind=self.name,
+                policy=policy,
+                subject=subject,
+                severity=self.severity or self.begins.level,
+                summary=_cut(f"{subject} is {status.state}{wanted}: {why}", MOST_WORDS),
+                since=at,
+                at=at,
+                incident_id=sight.incidents.get(policy, ""),
+                runbook=runbook_of(policy),
+                facts={name: _cut(text, MOST_FACT) for name, text in said.items() if text},
+            )
+
+
+# -- what it is about --------------------------------------------------------------------------------------------------
+
+
+def _target(event: TargetEvent | RecordOrphaned) -> Sequence[str]:
+    return (f"{event.record} at {event.provider}",)
+
+
+def _left(event: ChangeApplied) -> Sequence[str]:
+    """The regions that traffic was taken off, because they are down."""
+    if event.cause is not Cause.FAILING_OUT:
+        return ()
+    before, after = event.shares_from, event.shares_to
+    return [name for name, share in before.items() if after.get(name, 0) < share and name != ELSEWHERE]
+
+
+def _kept_down(event: DecisionMade) -> Sequence[str]:
+    return _target(event) if event.verdict in _ALL_DOWN else ()
+
+
+_ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
+
+
+def _family(event: VantageEvent) -> Sequence[str]:
+    return (event.family,)
+
+
+def _file(event: ConfigRejected) -> Sequence[str]:
+    return (event.file,)
+
+
+def _journal(_: JournalFailed) -> Sequence[str]:
+    return ("journal",)
+
+
+def _receiver(event: NotificationEvent) -> Sequence[str]:
+    return (receiver(event.receiver, event.place),)
+
+
+def receiver(name: str, place: str) -> str:
+    """One address of a receiver, as the subject of a trouble."""
+    return f"{name} at {place}"
+
+
+def _word(event: OverrideEvent) -> Sequence[str]:
+    return (f"{event.verb} {event.about} ({event.override})",)
+
+
+def _prolonged(event: OverrideChanged) -> Sequence[str]:
+    return _word(event) if event.until - event.at > WARNING else ()
+
+
+def _everything(_: Event) -> Sequence[str]:
+    return EVERYTHING
+
+
+# -- whether it is over ------------------------------------------------------------------------------------------------
+
+Stands = Callable[[TargetStatus], bool]
+
+
+def _no_more(stands: Stands) -> Callable[[Sight, Notice], bool]:
+    """Over once the target is seen, and it is not so. One that cannot be read now says nothing."""
+
+    def over(sight: Sight, notice: Notice) -> bool:
+        found = sight.targets.get((notice.policy, notice.subject))
+        if found is None:
+            return sight.gone(notice.policy)
+        return not stands(found) and found.state is not TargetState.DELAYED
+
+    return over
+
+
+def _where(stands: Stands) -> Callable[[Sight], Iterator[TargetStatus]]:
+    def standing(sight: Sight) -> Iterator[TargetStatus]:
+        return (each for each in sight.overview.targets if stands(each))
+
+    return standing
+
+
+def _is(*states: TargetState) -> Stands:
+    return lambda target: target.state in states
+
+
+def _held(target: TargetStatus) -> bool:
+    """A step that was made smaller is none: its checks passed."""
+    blocked = any(not check.passed for check in target.checks)
+    return target.state is TargetState.LIMITED and not target.keeps_dead and blocked
+
+
+def _keeps_dead(target: TargetStatus) -> bool:
+    return target.keeps_dead
+
+
+def _is_delayed(target: TargetStatus) -> bool:
+    return target.state is TargetState.DELAYED
+
+
+def _is_all_down(target: TargetStatus) -> bool:
+    return target.kind in {*_ALL_DOWN, DecisionKind.RESTORE_LAST_GOOD}
+
+
+def _lost_words(target: TargetStatus) -> bool:
+    return any(reason.code is ReasonCode.OVERRIDES_LOST for reason in target.reasons)
+
+
+def _works_again(sight: Sight, notice: Notice) -> bool:
+    found = sight.targets.get((notice.policy, notice.subject))
+    return found.state is not TargetState.DELAYED if found is not None else sight.gone(notice.policy)
+
+
+def _no_incident(sight: Sight, notice: Notice) -> bool:
+    found = sight.incidents.get(notice.policy)
+    return not found if found is not None else sight.gone(notice.policy)
+
+
+def _trusts(sight: Sight, notice: Notice) -> bool:
+    vantage = sight.overview.vantage
+    return vantage is not None and notice.subject not in vantage.isolated
+
+
+def _taken_up(sight: Sight, notice: Notice) -> bool:
+    """Of a folder, too: whatever stands in it is rejected with it."""
+    refused = (each.file for each in sight.overview.refused_files)
+    rejected = (each.file for each in sight.overview.policies if each.rejected)
+    return not any(file.startswith(notice.subject) for file in (*refused, *rejected))
+
+
+def _written(sight: Sight, _: Notice) -> bool:
+    return sight.journal_works
+
+
+def _given_up(sight: Sight, notice: Notice) -> bool:
+    return all(str(each.target) != notice.subject for each in sight.overview.orphans)
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+TROUBLES: Final = (
+    Trouble(
+        ChangeApplied,
+        _left,
+        {IncidentClosed: _everything},
+        over=_no_incident,
+        kind="region.left",
+        severity=Level.WARNING,
+    ),
+    Trouble(
+        DecisionMade,
+        _kept_down,
+        over=_no_more(_is_all_down),
+        standing=_where(lambda target: target.kind in _ALL_DOWN),
+        kind="regions.down",
+        severity=Level.ERROR,
+    ),
+    Trouble(FailoverHeld, _target, over=_no_more(_keeps_dead), standing=_where(_keeps_dead)),
+    Trouble(PlanHeld, _target, over=_no_more(_held), standing=_where(_held)),
+    Trouble(
+        PlanRefused,
+        _target,
+        over=_no_more(_is(TargetState.REFUSED)),
+        standing=_where(_is(TargetState.REFUSED)),
+    ),
+    Trouble(
+        TargetDelayed,
+        _target,
+        {TargetResumed: _target},
+        over=_works_again,
+        standing=_where(_is_delayed),
+        patience=PATIENCE,
+    ),
+    Trouble(ChangeDisputed, _target, {ChangeVerified: _target, DriftDetected: _target}, outlives=False),
+    Trouble(DriftDetected, _target, over=_no_more(_is(TargetState.DRIFTED)), lasts=NEWS),
+    Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
+    Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
+    Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
+    Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
+    Trouble(RecordOrphaned, _target, over=_given_up),
+    Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
+    Trouble(JournalFailed, _journal, over=_written, lasts=NEWS),
+    Trouble(NotificationFailed, _receiver, {NotificationDelivered: _receiver}, outlives=False),
+)
+
+
+BY_KIND: Final[Mapping[str, Trouble]] = {trouble.name: trouble for trouble in TROUBLES}
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+_FACTS: Final = {
+    "evidence": "why",
+    "error": "why",
+    "reason": "reason",
+    "wanted": "wanted",
+    "limits": "limits",
+    "undo": "undo",
+    "manual": "manual",
+    "remedy": "remedy",
+    "rule_at": "rule_at",
+    "until": "until",
+    "change_id": "change_id",
+    "actor": "actor",
+}
+"""Facts of events, and what they are called in a notice."""
+
+
+def _facts(event: Event) -> Iterator[tuple[str, str]]:
+    for name, value in prose.facts(event).items():
+        if value and name in _FACTS:
+            yield _FACTS[name], _cut(_text(name, value), MOST_FACT)
+
+
+def _text(name: str, value: object) -> str:
+    if name == "until" and isinstance(value, float):
+        return rfc3339(value)
+    if isinstance(value, Mapping):
+        return percentages(value)
+    return "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _cut(text: str, most: int) -> str:
+    text = shown(text, lines=True)
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def named(event: Event) -> Iterable[Trouble]:
+    """The rows that an event begins."""
+    return _BEGUN.get(type(event), ())
+
+
+_BEGUN: Final[Mapping[type[Event], Sequence[Trouble]]] = {
+    begins: [trouble for trouble in TROUBLES if trouble.begins is begins]
+    for begins in {trouble.begins for trouble in TROUBLES}
+}
+
+
+def ended_by(event: Event) -> Iterable[tuple[Trouble, Sequence[str]]]:
+    """The rows that an event ends, and for which subjects."""
+    for trouble in _ENDED.get(type(event), ()):
+        yield trouble, trouble.ended_by[type(event)](event)
+
+
+_ENDED: Final[Mapping[type[Event], Sequence[Trouble]]] = {
+    ends: [trouble for trouble in TROUBLES if ends in trouble.ended_by]
+    for ends in {ends for trouble in TROUBLES for ends in trouble.ended_by}
+}
