@@ -45,6 +45,9 @@ _SHARES: Final = frozenset({"shares", "shares_from", "shares_to", "wanted"})
 _SHOWN: Final = ("rule_at", "undo", "remedy", "manual", "file", "incident_id", "decision_id", "change_id")
 """Facts that a line on a terminal adds to its sentence; JSON has them all."""
 
+_COMMANDS: Final = frozenset({"undo", "manual"})
+"""Facts that a person pastes into a shell. Half a command does who knows what: so one is whole, or not there."""
+
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
 _COLOURS: Final = {"info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31;1m"}
@@ -218,7 +221,8 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return value
         case Mapping():
             kept = {
-                _cut(str(key), bounds.text): _bounded(item, bounds) for key, item in islice(value.items(), bounds.items)
+                _cut(str(key), bounds.text): _whole(str(item), bounds.text) if key in _COMMANDS else _bounded(item, bounds)
+                for key, item in islice(value.items(), bounds.items)
             }
             return kept | ({"...": f"{len(value) - bounds.items} more"} if len(value) > bounds.items else {})
         case tuple() | list():
@@ -226,6 +230,13 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return shown + ([f"... {len(value) - bounds.items} more"] if len(value) > bounds.items else [])
         case _:
             return _cut(str(value), bounds.text)
+
+
+def _whole(command: str, length: int) -> str:
+    """A command, or as a comment that it is too long for a line."""
+    if len(command) <= length:
+        return command
+    return f"# too long for a line of the log: failoverctl why and status print all {len(command)} characters"
 
 
 def _cut(text: str, length: int) -> str:
@@ -245,7 +256,11 @@ class _Terminal:
         local = datetime.fromtimestamp(fields["at"], UTC).astimezone()
         moment = local.isoformat(sep=" ", timespec="milliseconds")[:23]
         level, message = fields["level"], _plain(both_ways(fields["message"]))
-        facts = " ".join(f"{name}={_plain(fields[name])}" for name in _SHOWN if fields.get(name))
+        facts = " ".join(
+            f"{name}={_pasteable(str(fields[name])) if name in _COMMANDS else _plain(fields[name])}"
+            for name in _SHOWN
+            if fields.get(name)
+        )
         shares = " ".join(
             f"{name}=({_plain(percentages(fields[name]))})" for name in sorted(_SHARES) if fields.get(name)
         )
@@ -261,6 +276,22 @@ class _Terminal:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_RESET}" if self._colours else text
+
+
+def _pasteable(command: str) -> str:
+    r"""A command on one line, without anything that a terminal would obey, that does the same in a shell.
+
+    One of several lines, or with a comment, which on one line would swallow all that follows it, is handed to `eval` in
+    the quotes that know escapes: `eval $'# for 30 minutes\nnsupdate -v ...'` (bash, zsh, and POSIX.1-2024, 2.2.4).
+    """
+    command = _whole(command, _BOUNDS[0].text)
+    if command.isprintable():
+        return command
+    return f"eval $'{shown(command.replace(_BACKSLASH, _BACKSLASH * 2).replace(_QUOTE, _BACKSLASH + _QUOTE))}'"
+
+
+_BACKSLASH: Final = "\\"
+_QUOTE: Final = "'"
 
 
 def _plain(value: object) -> str:

@@ -3,7 +3,7 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from math import ceil
 from typing import Final
 
 from failoverd.core.control import news, progress
+from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -85,28 +86,34 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
-    heeded = heed(policy, observed.target, state.overrides, observed.marker, estate.owner, now)
-    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, heeded)
-    memory, found = _remembered(case)
-    if found is not None:
-        case = replace(case, state=progress.counted(state))
+    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, Heeded())
+    memory, found, generation = _remembered(case)
+    memory, heard = _by_hand(case, memory, generation)
+    for _ in filter(None, (found, heard)):
+        case = replace(case, state=progress.counted(case.state))
+    words = (heard.word,) if heard is not None and heard.word is not None else ()
+    known = (*state.overrides, *words)
+    case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = _identified(decide(policy, case.record, observed.target, view, now, heeded), memory)
-    lost, told = news.lost(memory.told, heeded, observed, decision, state.incident, now)
+    decision = _identified(decide(policy, case.record, observed.target, view, now, case.heeded), memory)
+    memory = _accepted(case, memory, decision, heard)
+    lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
     outcome = _concluded(case, memory, decision)
-    return replace(outcome, events=(*lost, *events, *outcome.events), found=found)
+    change = heard.change if heard is not None else None
+    return replace(outcome, events=(*lost, *events, *outcome.events), found=found, by_hand=change, words=words)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
 
 
-def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
-    """What is known of the target, brought up to date by what stands there; and a plan that turned out to be in place.
+def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
+    """What is known of the target, brought up to date by what stands there.
 
+    And a plan that turned out to be in place, and the generation of a change by hand that is news (0 without one).
     A change or an edit that is dated in the future (the clock was wrong once) counts as made now, once.
     """
     memory = case.state.of(case.observed.target)
@@ -115,8 +122,28 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
         memory = replace(memory, changes=changes)
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
+    generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner)
     memory, found = progress.found_in_place(memory, case.observed, case.now)
-    return _with_others(case, memory), found
+    return _with_others(case, memory), found, generation
+
+
+def _by_hand(case: _Case, memory: TargetMemory, generation: int) -> tuple[TargetMemory, Heard | None]:
+    """What a person did to the target with a command of ours. It is known from now on like a change of our own."""
+    if not generation:
+        return memory, None
+    heard = hear(case.policy, case.state, memory, case.observed, generation, case.now)
+    if heard is not None:
+        told = replace(memory.told, drift=("", ""), hold=None)
+        memory = replace(progress.settled_as_applied(memory, heard.change, case.now), edit=None, told=told)
+    return replace(memory, by_hand=generation), heard
+
+
+def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Heard | None) -> TargetMemory:
+    """An answer that a person left by hand stays as it is while it says what the word says, in whatever form."""
+    if heard is None or memory.last_good is None or decision.records is None or case.heeded.pin is None:
+        return memory
+    overruled = accepted(heard.change, decision, case.estate.normalise(decision.records))
+    return replace(memory, last_good=replace(memory.last_good, overruled=overruled))
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
@@ -133,6 +160,7 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
     lapsed = {plan.generation for plan in case.state.of(memory.target).doubts if plan.generation > memory.generation}
     settled = {change.generation for each in (memory, *others) for change in each.changes}
     settled |= {plan.generation for other in others for plan in other.doubts}
+    settled |= {marker.generation} if marker.by_hand else set[int]()
     unknown = {*range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1), *lapsed} - settled
     counted = sorted(generation for generation in unknown if known and generation <= marker.generation)
     changes = tuple(PastChange.of_others(generation, case.now) for generation in counted)
@@ -202,8 +230,8 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
 def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
     published, drained = view.shares(case.region_of), case.heeded.drained
-    pinned = case.heeded.pin.shares if case.heeded.pin is not None else {}
-    out = {*drained, *(name for name in case.regions if pinned and not pinned.get(name))}
+    kept = [word.shares for word in (case.heeded.pin, case.heeded.hold) if word is not None and word.shares]
+    out = {*drained, *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept))}
 
     def stays(name: str) -> bool:
         health = case.regions.get(name)
