@@ -44,7 +44,7 @@ _DOUBT_BEFORE: Final = 600.0
 
 
 _LOOKED_THROUGH: Final = 200
-"""Changes among which the last one is looked for that changed an answer. Others have the marker say who ordered what."""
+"""Changes among which the last one is looked for that changed an answer, and not the marker alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ def _change_asked_for(
 ) -> ChangeRow | None:
     if incident is not None:
         rows = reading.events(incident_id=incident, names=["change.applied"])
-        rows = [row for row in rows if row.facts.get("kind") != PlanKind.MARK]
-        return reading.change(rows[-1].change_id) if rows else None
+        ids = [row.change_id for row in rows if row.facts.get("kind") != PlanKind.MARK]
+        return reading.change(ids[-1]) if ids else None
     if at is not None:
         return next(reversed(reading.at(at, policy=policy)), None)
-    rows = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
-    return next((row for row in rows if row.kind != PlanKind.MARK), None)
+    last = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
+    return next((change for change in last if change.kind != PlanKind.MARK), None)

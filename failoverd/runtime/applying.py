@@ -21,7 +21,7 @@ from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
-from failoverd.runtime.overrides import given
+from failoverd.runtime.overrides import changed, given
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
@@ -62,17 +62,16 @@ class Applier:
             raise write.overtaken
 
     async def take_up(self, provider: Provider, outcome: Outcome, policy: Policy) -> None:
-        """Keep what a change by hand comes to, and tell of it: before anything is written, so that nothing undoes it.
-
-        A word that is known stays as it is: it may have been ended since.
-        """
-        change, words = outcome.by_hand, self.states.overrides
+        """Keep what a change by hand comes to, and tell it: before anything is written, so that nothing undoes it."""
+        change, words, now = outcome.by_hand, self.states.overrides, self.clock()
         for word in outcome.words:
-            if words.get(word.id) is None:
-                await words.put(word, given(word, self.clock()))
+            known = words.get(word.id)
+            if known is None:
+                await words.put(word, given(word, now))
+            else:  # it may have been ended since: that stays as it is
+                await words.put(replace(known, shares=word.shares), changed(word, HAND, "more of it was written", now))
         if change is None:
             return
-        now = self.clock()
         event = news.applied(policy, change, (), self.states.of(policy.name).incident, actor=HAND, took=0.0, at=now)
         back = word_id(change.target, change.generation, change.shares_after)
         self.emit(replace(event, undo=f"failoverctl release {back}"))

@@ -11,7 +11,7 @@ from typing import Final
 
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
-from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
+from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit
@@ -141,6 +141,22 @@ def given(word: Override, at: float) -> OverrideGiven:
         until=word.until,
         policies=word.scope.policies,
         needed=word.needed,
+    )
+
+
+def changed(word: Override, by: str, comment: str, at: float) -> OverrideChanged:
+    """That it holds in another way, or for longer."""
+    return OverrideChanged(
+        at=at,
+        override=word.id,
+        verb=word.verb,
+        about=word.scope.text(),
+        actor=word.actor,
+        reason=word.reason,
+        until=word.until,
+        policies=word.scope.policies,
+        by=by,
+        comment=comment,
     )
 
 

@@ -221,7 +221,7 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return value
         case Mapping():
             kept = {
-                _cut(str(key), bounds.text): _whole(str(item), bounds.text) if key in _COMMANDS else _bounded(item, bounds)
+                _cut(str(key), bounds.text): _whole(item, bounds) if key in _COMMANDS else _bounded(item, bounds)
                 for key, item in islice(value.items(), bounds.items)
             }
             return kept | ({"...": f"{len(value) - bounds.items} more"} if len(value) > bounds.items else {})
@@ -232,11 +232,12 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return _cut(str(value), bounds.text)
 
 
-def _whole(command: str, length: int) -> str:
+def _whole(command: object, bounds: _Bounds) -> str:
     """A command, or as a comment that it is too long for a line."""
-    if len(command) <= length:
-        return command
-    return f"# too long for a line of the log: failoverctl why and status print all {len(command)} characters"
+    text = str(command)
+    if len(text) <= bounds.text:
+        return text
+    return f"# too long for a line of the log: failoverctl why and status print all {len(text)} characters"
 
 
 def _cut(text: str, length: int) -> str:
@@ -284,7 +285,7 @@ def _pasteable(command: str) -> str:
     One of several lines, or with a comment, which on one line would swallow all that follows it, is handed to `eval` in
     the quotes that know escapes: `eval $'# for 30 minutes\nnsupdate -v ...'` (bash, zsh, and POSIX.1-2024, 2.2.4).
     """
-    command = _whole(command, _BOUNDS[0].text)
+    command = _whole(command, _BOUNDS[0])
     if command.isprintable():
         return command
     return f"eval $'{shown(command.replace(_BACKSLASH, _BACKSLASH * 2).replace(_QUOTE, _BACKSLASH + _QUOTE))}'"

@@ -480,7 +480,7 @@ def _(event: OverrideGiven) -> str:
 
 @say.register
 def _(event: OverrideChanged) -> str:
-    return f"{_word(event)} holds until {moment(event.until)}, says {event.by}: {event.comment}"
+    return f"{_word(event)} holds until {moment(event.until)}, as changed {by(event.by)}: {event.comment}"
 
 
 @say.register

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Final
 
 from failoverd.core.control import news, progress
-from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear
+from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -92,7 +92,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     for _ in filter(None, (found, heard)):
         case = replace(case, state=progress.counted(case.state))
     words = (heard.word,) if heard is not None and heard.word is not None else ()
-    known = (*state.overrides, *words)
+    known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
     case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
@@ -122,7 +122,8 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
         memory = replace(memory, changes=changes)
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
-    generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner)
+    memory = replace(memory, by_hand_at=min(memory.by_hand_at, case.now)) if memory.by_hand_at > case.now else memory
+    generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner, case.now)
     memory, found = progress.found_in_place(memory, case.observed, case.now)
     return _with_others(case, memory), found, generation
 
@@ -135,7 +136,8 @@ def _by_hand(case: _Case, memory: TargetMemory, generation: int) -> tuple[Target
     if heard is not None:
         told = replace(memory.told, drift=("", ""), hold=None)
         memory = replace(progress.settled_as_applied(memory, heard.change, case.now), edit=None, told=told)
-    return replace(memory, by_hand=generation), heard
+    at = case.now if generation > memory.by_hand else memory.by_hand_at
+    return replace(memory, by_hand=generation, by_hand_at=at), heard
 
 
 def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Heard | None) -> TargetMemory:
@@ -246,7 +248,8 @@ def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
 def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
     if decision.records is None:
         marked = _marked(case, memory, decision) if decision.kind is DecisionKind.HOLD_OPERATOR else None
-        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING)
+        until = settles(memory, case.observed, case.now)
+        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, until=until)
     found = _compared(case, memory, decision, decision.records)
     if isinstance(found, Refused):
         events, told = news.refused(memory.told, found, case.state.incident, case.now)
@@ -255,6 +258,11 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         return replace(outcome, refused=found)
     if isinstance(found, InSync):
         return _in_sync(case, memory, decision, found)
+    until = settles(memory, case.observed, case.now)
+    if found.kind is PlanKind.MARK and until is not None:
+        there = InSync(found.target, memory.by_hand, found.overruled)
+        outcome = _in_sync(case, memory, decision, there)
+        return replace(outcome, until=soonest(outcome.until, until))
     return _changed(case, memory, decision, found)
 
 
@@ -262,6 +270,8 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
     """The write that has the marker say which words apply, where it does not yet; the answer stays as it is."""
     records, marker = case.observed.records, case.observed.marker
     if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
+        return None
+    if settles(memory, case.observed, case.now) is not None:
         return None
     if memory.last_good is None or memory.last_good.records != records or case.signature.stands_in(marker):
         return None

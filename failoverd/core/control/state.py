@@ -94,6 +94,7 @@ class TargetMemory:
         kind: what kind of answer was last decided on.
         taken_out: regions that an operator's word took out of the answer, and that are not back.
         by_hand: the generation of the last change of the name by hand that was heard of.
+        by_hand_at: when it was heard of.
         told: what was told last.
     """
 
@@ -109,6 +110,7 @@ class TargetMemory:
     kind: DecisionKind | None = None
     taken_out: frozenset[str] = frozenset()
     by_hand: int = 0
+    by_hand_at: float = 0.0
     told: Told = Told()
 
     @property

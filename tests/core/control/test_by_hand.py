@@ -7,7 +7,7 @@ from support.scenes import AWS, AZURE, KEY, OCI, PAIR, TARGET, TRIO, policy, rec
 from support.stories import Story, in_or_out
 
 from failoverd import codec
-from failoverd.core.control.by_hand import word_id
+from failoverd.core.control.by_hand import SETTLES, word_id
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import LastGood, PlanKind
@@ -42,8 +42,8 @@ def by_hand(story: Story, weights: dict[str, int], *, ttl: int = 30) -> Marker:
 def looked(story: Story, after: float = 0.0, **letters: str) -> Outcome:
     """A round of the driver, which keeps the words that it finds, and gives each policy those that still hold."""
     outcome = story.look(after, **letters)
-    kept = tuple(word for word in outcome.state.overrides if word.until > story.now)
-    story.state = replace(story.state, overrides=(*kept, *outcome.words))
+    known = {word.id: word for word in (*outcome.state.overrides, *outcome.words) if word.until > story.now}
+    story.state = replace(story.state, overrides=tuple(known.values()))
     return outcome
 
 
@@ -72,9 +72,11 @@ def test_what_a_person_did_by_hand_is_kept_whatever_is_to_become_of_drift(on_dri
     assert word.reason == f"generation {marker.generation} was written with a command that failoverd printed"
     assert outcome.decision.kind is DecisionKind.OPERATOR
     assert ReasonCode.PINNED in {reason.code for reason in outcome.reasons}
-    for _ in range(3):
-        outcome = looked(story, 60)
-        assert (outcome.kind, outcome.words, outcome.by_hand) == (OutcomeKind.IN_SYNC, (), None)
+    for _ in range(9):
+        outcome = looked(story, SETTLES / 3)
+        marking = outcome.plan is not None and outcome.plan.kind is PlanKind.MARK
+        assert outcome.kind is OutcomeKind.IN_SYNC or marking
+        assert (outcome.words, outcome.by_hand) == ((), None)
     assert story.published == {"azure": 20, "oci": 80}
     assert story.told(DriftDetected) == []
 
@@ -82,14 +84,14 @@ def test_what_a_person_did_by_hand_is_kept_whatever_is_to_become_of_drift(on_dri
 def test_the_next_marker_says_the_word_and_no_more_that_a_person_wrote_it() -> None:
     story = pair()
     found = by_hand(story, {AZURE_AT: 1, OCI_AT: 4})
-    outcome = looked(story, 3)
+    (word,) = looked(story, 3).words
+    outcome = looked(story, SETTLES)
     assert outcome.plan is not None
     assert outcome.plan.kind is PlanKind.MARK
     marker = story.observed.marker
     assert marker is not None
     assert (marker.by_hand, marker.generation) == (False, found.generation + 1)
-    assert marker.overrides == (outcome.words[0].id,)
-    assert marker.until == outcome.words[0].until
+    assert (marker.overrides, marker.until) == ((word.id,), word.until)
 
 
 def test_it_is_told_as_a_change_by_hand_from_what_stood_before() -> None:
@@ -129,6 +131,7 @@ def test_the_same_answer_in_another_form_is_kept_for_as_long_as_the_word_wants_j
     by_hand(story, {AZURE_AT: 1, OCI_AT: 1}, ttl=300)
     left = story.observed.records
     looked(story, 3)
+    looked(story, SETTLES)
     assert looked(story, 60).kind is OutcomeKind.IN_SYNC
     assert story.observed.records == left
     looked(story, 60, azure="UHH")
@@ -140,8 +143,46 @@ def test_a_marker_alone_that_a_person_wrote_makes_no_word_and_is_no_change() -> 
     by_hand(story, {AZURE_AT: 7000, OCI_AT: 3000})
     outcome = looked(story, 3)
     assert (outcome.words, outcome.by_hand) == ((), None)
+    looked(story, SETTLES)
     assert story.observed.marker is not None
     assert not story.observed.marker.by_hand
+
+
+def test_a_command_of_several_writes_is_one_word_about_all_of_them() -> None:
+    """Traffic Manager: the marker comes first, then one endpoint after the other. Nothing is written meanwhile."""
+    story = pair()
+    marker = by_hand(story, {AZURE_AT: 7000, OCI_AT: 3000})
+    outcomes = [looked(story, 3)]
+    assert outcomes[0].until == story.now + SETTLES
+    for weights in ({AZURE_AT: 1, OCI_AT: 1}, {AZURE_AT: 1, OCI_AT: 4}, {OCI_AT: 1}):
+        story.observed = Observed(TARGET, records(weights), marker, marker.to_text())
+        outcomes.append(looked(story, 3))
+    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.IN_SYNC}
+    words = [word for outcome in outcomes for word in outcome.words]
+    assert len({word.id for word in words}) == 1
+    assert {word.until for word in words} == {words[0].until}
+    assert [dict(word.shares) for word in words] == [
+        {"azure": 5000, "oci": 5000},
+        {"azure": 2000, "oci": 8000},
+        {"oci": 10_000},
+    ]
+    changes = [outcome.by_hand for outcome in outcomes if outcome.by_hand is not None]
+    assert len({change.id for change in changes}) == 3
+    steps = [(dict(change.shares_before), dict(change.shares_after)) for change in changes]
+    assert [before for before, _ in steps[1:]] == [after for _, after in steps[:-1]]
+    looked(story, SETTLES)
+    assert story.published == {"oci": 100}
+    assert story.told(DriftDetected) == []
+
+
+def test_who_edits_later_under_a_marker_of_by_hand_makes_drift_as_ever() -> None:
+    story = pair(on_drift=OnDrift.REPORT)
+    marker = by_hand(story, {AZURE_AT: 1, OCI_AT: 4})
+    looked(story, 3)
+    story.observed = Observed(TARGET, records({AZURE_AT: 1}), marker, marker.to_text())
+    outcome = looked(story, SETTLES + 60)
+    assert outcome.words == ()
+    assert len(story.told(DriftDetected)) == 1
 
 
 # -- what stands above it ----------------------------------------------------------------------------------------------
@@ -193,6 +234,7 @@ def test_what_no_region_names_is_held_as_it_is_and_goes_back_afterwards() -> Non
     (word,) = outcome.words
     assert (word.verb, dict(word.shares)) == (Verb.HOLD, {ELSEWHERE: WHOLE})
     assert outcome.decision.kind is DecisionKind.HOLD_OPERATOR
+    looked(story, SETTLES)
     marker = story.observed.marker
     assert marker is not None
     assert (marker.overrides, marker.by_hand) == ((word.id,), False)
@@ -229,6 +271,7 @@ def test_the_later_of_two_changes_by_hand_counts() -> None:
     looked(story, 3)
     by_hand(story, {AZURE_AT: 1, OCI_AT: 1})
     looked(story, 60)
+    looked(story, SETTLES)
     assert looked(story, 60).kind is OutcomeKind.IN_SYNC
     assert story.published == {"azure": 50, "oci": 50}
 
