@@ -121,4 +121,4 @@ def _change_asked_for(
     if at is not None:
         return next(reversed(reading.at(at, policy=policy)), None)
     last = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
-    return next((change for change in last if change.kind != PlanKind.MARK), None)
+    return next((change for change in reversed(last) if change.kind != PlanKind.MARK), None)
