@@ -13,7 +13,7 @@ from failoverd.config.loader import Config
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import ConfigError, Transient
+from failoverd.core.errors import ConfigError
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.records import Check, Policy, Target
 from failoverd.ports import Clock, Prober, Provider
@@ -130,12 +130,6 @@ class Session:
         applier = Applier(self.states, self.journal, self.prover, self.events.append, self.clock, actor())
         plan = outcome.approved.plan
         provider = self.providers[plan.target.provider]
-        if outcome.words and self.alive():
-            raise Transient(
-                f"{plan.target} was changed by hand, and the daemon has not heard of it yet",
-                reason="by_hand_unheard",
-                remedy="nothing to do: the daemon takes it up with its next look; then make the plan again",
-            )
         await applier.take_up(provider, outcome, policy)
         await applier.apply(provider, outcome, policy)
         if not self.alive():

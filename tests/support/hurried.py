@@ -9,7 +9,7 @@ from failoverd.cli.daemon import main
 from failoverd.core.control import by_hand
 
 if __name__ == "__main__":
-    by_hand.BY_HAND = float(sys.argv[1])  # type: ignore[misc]
-    by_hand.SETTLES = by_hand.BY_HAND / 10  # type: ignore[misc]
+    kept = float(sys.argv[1])
+    vars(by_hand).update(BY_HAND=kept, SETTLES=kept / 10)
     sys.argv[1:] = sys.argv[2:]
     main()
