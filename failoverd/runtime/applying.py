@@ -15,7 +15,7 @@ from failoverd.core.control.outcome import Action, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import ChangeFenced
-from failoverd.core.overrides import HAND
+from failoverd.core.overrides import HAND, by
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
@@ -153,7 +153,7 @@ class _Write:
         """An operator's word counts until the last moment: what was decided before it is not sent after it."""
         word = self.applier.states.overrides.forbids(self.policy, self.plan)
         if word is not None:
-            raise Fenced(f"{word.id} by {word.actor} keeps {self.plan.target} as it is", reason="held_by_operator")
+            raise Fenced(f"{word.id} {by(word.actor)} keeps {self.plan.target} as it is", reason="held_by_operator")
         self.applier.sending += 1
         try:
             self.seen = await self.provider.apply(self.approved)
