@@ -142,10 +142,15 @@ def _by_hand(case: _Case, memory: TargetMemory, generation: int) -> tuple[Target
 
 def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Heard | None) -> TargetMemory:
     """An answer that a person left by hand stays as it is while it says what the word says, in whatever form."""
-    if heard is None or memory.last_good is None or decision.records is None or case.heeded.pin is None:
+    pin, good = case.heeded.pin, memory.last_good
+    if good is None:
         return memory
-    overruled = accepted(heard.change, decision, case.estate.normalise(decision.records))
-    return replace(memory, last_good=replace(memory.last_good, overruled=overruled))
+    if heard is not None and pin is not None and decision.records is not None:
+        overruled = accepted(heard.change, decision, case.estate.normalise(decision.records))
+        return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
+    if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
+        return replace(memory, last_good=replace(good, overruled=None), left_by="")
+    return memory
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:

@@ -138,6 +138,23 @@ def test_the_same_answer_in_another_form_is_kept_for_as_long_as_the_word_wants_j
     assert story.observed.records == records({"192.0.2.11": 1, "192.0.2.12": 1, OCI_AT: 1})
 
 
+@pytest.mark.parametrize("released", [False, True])
+def test_another_form_of_the_same_answer_goes_back_with_the_end_of_the_word(released: bool) -> None:
+    story = pair(on_drift=OnDrift.ADOPT)
+    normal = story.observed.records
+    by_hand(story, {AZURE_AT: 7000, OCI_AT: 3000}, ttl=300)
+    looked(story, 3)
+    looked(story, SETTLES)
+    assert looked(story, 60).kind is OutcomeKind.IN_SYNC
+    assert story.observed.records != normal
+    if released:
+        (word,) = story.state.overrides
+        story.state = replace(story.state, overrides=(word.released("alice@host", "done", story.now),))
+    looked(story, 1 if released else BY_HAND)
+    assert story.observed.records == normal
+    assert looked(story, 60).kind is OutcomeKind.IN_SYNC
+
+
 def test_a_marker_alone_that_a_person_wrote_makes_no_word_and_is_no_change() -> None:
     story = pair()
     by_hand(story, {AZURE_AT: 7000, OCI_AT: 3000})
