@@ -27,7 +27,7 @@ async def failed_and_came_back(here: Site, daemon: RunningDaemon) -> None:
     await here.break_region("west")
     await daemon.event("change.verified")
     await here.heal_region("west")
-    await daemon.both("change.verified", "incident.closed")
+    await daemon.each("change.verified", "incident.closed")
 
 
 async def test_the_undo_that_why_prints_is_kept_told_as_by_hand_and_goes_back_at_its_end(
