@@ -29,6 +29,7 @@ from failoverd.core.names import both_ways
 from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
+from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.lines import LineWriter
 from failoverd.telemetry.times import rfc3339
 
@@ -44,9 +45,6 @@ _SHARES: Final = frozenset({"shares", "shares_from", "shares_to", "wanted"})
 
 _SHOWN: Final = ("rule_at", "undo", "remedy", "manual", "file", "incident_id", "decision_id", "change_id")
 """Facts that a line on a terminal adds to its sentence; JSON has them all."""
-
-_COMMANDS: Final = frozenset({"undo", "manual"})
-"""Facts that a person pastes into a shell. Half a command does who knows what: so one is whole, or not there."""
 
 _RESET: Final = "\x1b[0m"
 _DIM: Final = "\x1b[2m"
@@ -221,7 +219,7 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return value
         case Mapping():
             kept = {
-                _cut(str(key), bounds.text): _whole(item, bounds) if key in _COMMANDS else _bounded(item, bounds)
+                _cut(str(key), bounds.text): whole(item, bounds.text) if key in COMMANDS else _bounded(item, bounds)
                 for key, item in islice(value.items(), bounds.items)
             }
             return kept | ({"...": f"{len(value) - bounds.items} more"} if len(value) > bounds.items else {})
@@ -230,14 +228,6 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return shown + ([f"... {len(value) - bounds.items} more"] if len(value) > bounds.items else [])
         case _:
             return _cut(str(value), bounds.text)
-
-
-def _whole(command: object, bounds: _Bounds) -> str:
-    """A command, or as a comment that it is too long for a line."""
-    text = str(command)
-    if len(text) <= bounds.text:
-        return text
-    return f"# too long for a line of the log: failoverctl why and status print all {len(text)} characters"
 
 
 def _cut(text: str, length: int) -> str:
@@ -258,7 +248,7 @@ class _Terminal:
         moment = local.isoformat(sep=" ", timespec="milliseconds")[:23]
         level, message = fields["level"], _plain(both_ways(fields["message"]))
         facts = " ".join(
-            f"{name}={_pasteable(str(fields[name])) if name in _COMMANDS else _plain(fields[name])}"
+            f"{name}={_pasteable(str(fields[name])) if name in COMMANDS else _plain(fields[name])}"
             for name in _SHOWN
             if fields.get(name)
         )
@@ -285,7 +275,7 @@ def _pasteable(command: str) -> str:
     One of several lines, or with a comment, which on one line would swallow all that follows it, is handed to `eval` in
     the quotes that know escapes: `eval $'# for 30 minutes\nnsupdate -v ...'` (bash, zsh, and POSIX.1-2024, 2.2.4).
     """
-    command = _whole(command, _BOUNDS[0])
+    command = whole(command, _BOUNDS[0].text)
     if command.isprintable():
         return command
     return f"eval $'{shown(command.replace(_BACKSLASH, _BACKSLASH * 2).replace(_QUOTE, _BACKSLASH + _QUOTE))}'"
