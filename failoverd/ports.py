@@ -83,7 +83,11 @@ class Provider(Protocol):
         """
 
     def manual(self, plan: Plan) -> str:
-        """The exact command with which a person can do the same without failoverd. Holds no secret."""
+        """The exact command with which a person can do the same without failoverd, for bash. Holds no secret.
+
+        It writes `plan.marker_text`, as `apply` does, which says that a person did it: so it is called by
+        `runtime/manual_command.py` alone.
+        """
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from glob import escape
 from typing import Final
 
 from failoverd.core.records import Endpoint, Policy, RegionSpec, Target
@@ -24,6 +25,9 @@ WARNING: Final = 900.0
 
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
+
+HAND: Final = "by hand"
+"""The actor of such a change: nobody knows who pasted the command."""
 
 
 class Verb(StrEnum):
@@ -44,10 +48,11 @@ class Scope:
 
     Attributes:
         policies: names of policies.
-        records: names of records, such as `api.example.com`, without their type.
+        records: names of records, such as `api.example.com`, or with the type of one: `api.example.com AAAA`.
         regions: names of regions.
         clouds: clouds of regions, as the inventory names them.
         endpoints: `region/address`, or the address alone.
+        providers: names of providers.
     """
 
     policies: tuple[str, ...] = ()
@@ -55,6 +60,12 @@ class Scope:
     regions: tuple[str, ...] = ()
     clouds: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, target: Target) -> "Scope":
+        """One record at one provider, and nothing else: the star of a wildcard is a letter of its name."""
+        return cls((target.policy,), (escape(str(target.key)),), providers=(target.provider,))
 
     @property
     def everything(self) -> bool:
@@ -69,7 +80,7 @@ class Scope:
         """Whether it is about the policy, or a part of it."""
         if not _matches(policy.name, self.policies):
             return False
-        if self.records and not any(_matches(record.key.name, self.records) for record in policy.records):
+        if (self.records or self.providers) and not any(map(self.has_target, policy.targets)):
             return False
         if not self.of_some_regions:
             return True
@@ -78,8 +89,13 @@ class Scope:
         )
 
     def has_target(self, target: Target) -> bool:
-        """Whether it is about the record, as far as policies and records are named."""
-        return _matches(target.policy, self.policies) and _matches(target.key.name, self.records)
+        """Whether it is about the record, as far as policies, records and providers are named."""
+        key = target.key
+        return (
+            _matches(target.policy, self.policies)
+            and (_matches(key.name, self.records) or _matches(str(key), self.records))
+            and _matches(target.provider, self.providers)
+        )
 
     def has_region(self, region: RegionSpec) -> bool:
         return _matches(region.name, self.regions) and _matches(region.cloud, self.clouds)
@@ -93,7 +109,8 @@ class Scope:
             *_said("endpoint", self.endpoints),
             *_said("region", self.regions),
             *_said("cloud", self.clouds),
-            *_said("record", self.records),
+            *_said("record", tuple(each.replace("[*]", "*") for each in self.records)),
+            *_said("provider", self.providers),
             *_said("policy", self.policies),
         ]
         return " of ".join(parts) or "everything"
@@ -175,6 +192,11 @@ class Override:
         return self.comments[0].text if self.comments else ""
 
     @property
+    def by_hand(self) -> bool:
+        """Whether it is what a person did with a command that failoverd printed, and not what somebody said."""
+        return self.actor == HAND
+
+    @property
     def pending(self) -> bool:
         """Whether more people have to agree."""
         return len({self.actor, *self.agreed}) < self.needed
@@ -192,6 +214,11 @@ class Override:
 
     def released(self, actor: str, comment: str, at: float) -> "Override":
         return replace(self, ended_at=at, ended_by=actor, comments=(*self.comments, Comment(at, actor, comment)))
+
+
+def by(actor: str) -> str:
+    """Who did something, in words: `by alice@host`, or `by hand`."""
+    return actor if actor == HAND else f"by {actor}"
 
 
 def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple[Override, ...]:

@@ -59,6 +59,7 @@ class ReasonCode(StrEnum):
     # what a person did; `detail` says who
     ADOPT = "adopt"
     DISOWN = "disown"
+    BY_HAND = "by_hand"  # [generation]: with a command that failoverd printed
 
     REGION = "region"  # as versions before this told the health of a region
 

@@ -17,7 +17,7 @@ from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, Comment, Override, Scope, Told, Verb, verb_of
+from failoverd.core.overrides import LONGEST, Comment, Override, Scope, Told, Verb, by, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, few, percentages
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
@@ -476,7 +476,7 @@ class Desk:
         for other in self._crew.words():
             stands = other.in_force(now) and other.verb in {Verb.HOLD, Verb.PAUSE} and other.id != word.id
             if stands and word.verb not in {Verb.HOLD, Verb.PAUSE} and self._meet(word, other):
-                notes.append(f"nothing moves for it yet: {other.id} by {other.actor} holds until then: {other.reason}")
+                notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)
@@ -558,8 +558,8 @@ def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason,
 def _conflict(word: Override, other: Override) -> OverrideError:
     state = "waits for more people" if other.pending else f"holds until {prose.moment(other.ends)}"
     words = (
-        f"{word.verb} of {word.scope.text()} stands against {other.id} of {other.scope.text()}, which {other.actor} "
-        f"gave ({other.reason}) and which {state}"
+        f"{word.verb} of {word.scope.text()} stands against {other.id} of {other.scope.text()}, which was given "
+        f"{by(other.actor)} ({other.reason}) and {state}"
     )
     remedy = f"failoverctl extend {other.id}, or failoverctl release {other.id} first"
     return OverrideError(words, reason="override_conflict", remedy=remedy)

@@ -384,6 +384,12 @@ class _Applying:
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
             raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)
+        if outcome.words and self._session.alive():  # two who keep the same word would each think it the other's
+            raise Fenced(
+                f"{target} was changed by hand, and the daemon has not heard of it yet",
+                reason="by_hand_unheard",
+                remedy=f"the daemon takes it up with its next look; then {_AGAIN}",
+            )
         if found is None:
             raise _outdated(target, f"nothing would be changed ({outcome.kind}: {outcome.decision.kind})")
         aside = _SIZED if outcome.held is not None else frozenset[str]()
@@ -488,10 +494,15 @@ _MARKED: Final = frozenset({"before", "marker"})
 def _differences(plan: Plan, found: Plan, aside: frozenset[str]) -> list[str]:
     """What the file says otherwise than the plan that is made now, in words."""
     names = [spec.name for spec in fields(Plan) if spec.name not in _OWN | aside]
-    pairs = [(name, getattr(plan, name), getattr(found, name)) for name in names]
+    pairs = [(name, getattr(_unsaid(plan), name), getattr(_unsaid(found), name)) for name in names]
     decided = ("target", "kind", "shares", "records")
     pairs += [(f"decision.{name}", getattr(plan.decision, name), getattr(found.decision, name)) for name in decided]
     return [f"{name} would be {_say(now)}, and the plan says {_say(then)}" for name, then, now in pairs if then != now]
+
+
+def _unsaid(plan: Plan) -> Plan:
+    """The plan without what its marker says of operators' words: a longer one is no other change of the answer."""
+    return replace(plan, marker=replace(plan.marker, overrides=(), until=0))
 
 
 def _say(value: object) -> str:

@@ -129,7 +129,9 @@ class Session:
             raise ValueError("there is nothing to apply")
         applier = Applier(self.states, self.journal, self.prover, self.events.append, self.clock, actor())
         plan = outcome.approved.plan
-        await applier.apply(self.providers[plan.target.provider], outcome, policy)
+        provider = self.providers[plan.target.provider]
+        await applier.take_up(provider, outcome, policy)
+        await applier.apply(provider, outcome, policy)
         if not self.alive():
             await self.states.keep(policy.name)
         return plan

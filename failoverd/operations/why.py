@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from failoverd.core.control.plan import PlanKind
 from failoverd.operations.history import PastMove
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
@@ -40,6 +41,10 @@ _TOLD_OF_THE_PROBER: Final = ("vantage.isolated", "vantage.rejoined")
 
 _DOUBT_BEFORE: Final = 600.0
 """Seconds before an incident in which the prober's doubts still belong to its story."""
+
+
+_LOOKED_THROUGH: Final = 200
+"""Changes among which the last one is looked for that changed an answer, and not the marker alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,9 @@ def _change_asked_for(
 ) -> ChangeRow | None:
     if incident is not None:
         rows = reading.events(incident_id=incident, names=["change.applied"])
-        return reading.change(rows[-1].change_id) if rows else None
+        ids = [row.change_id for row in rows if row.facts.get("kind") != PlanKind.MARK]
+        return reading.change(ids[-1]) if ids else None
     if at is not None:
         return next(reversed(reading.at(at, policy=policy)), None)
-    return next(iter(reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=1)), None)
+    last = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
+    return next((change for change in reversed(last) if change.kind != PlanKind.MARK), None)

@@ -9,16 +9,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from failoverd.core.control import news, progress
+from failoverd.core.control.by_hand import word_id
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Action, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import ChangeFenced
+from failoverd.core.overrides import HAND, by
 from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Observed, Policy, RecordSet
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
+from failoverd.runtime.overrides import changed, given
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
@@ -57,6 +60,23 @@ class Applier:
             raise
         if write.overtaken is not None:
             raise write.overtaken
+
+    async def take_up(self, provider: Provider, outcome: Outcome, policy: Policy) -> None:
+        """Keep what a change by hand comes to, and tell it: before anything is written, so that nothing undoes it."""
+        change, words, now = outcome.by_hand, self.states.overrides, self.clock()
+        for word in outcome.words:
+            known = words.get(word.id)
+            if known is None:
+                await words.put(word, given(word, now))
+            else:  # it may have been ended since: that stays as it is
+                await words.put(replace(known, shares=word.shares), changed(word, HAND, "more of it was written", now))
+        if change is None:
+            return
+        event = news.applied(policy, change, (), self.states.of(policy.name).incident, actor=HAND, took=0.0, at=now)
+        back = word_id(change.target, change.generation, change.shares_after)
+        self.emit(replace(event, undo=f"failoverctl release {back}"))
+        await self.journal.settle(change, ChangeOutcome.APPLIED, "", now)
+        self.prove(provider, change)
 
     def found(self, provider: Provider, plan: Plan, policy: Policy) -> None:
         """Say that a plan whose outcome was not known turned out to be in place."""
@@ -133,7 +153,7 @@ class _Write:
         """An operator's word counts until the last moment: what was decided before it is not sent after it."""
         word = self.applier.states.overrides.forbids(self.policy, self.plan)
         if word is not None:
-            raise Fenced(f"{word.id} by {word.actor} keeps {self.plan.target} as it is", reason="held_by_operator")
+            raise Fenced(f"{word.id} {by(word.actor)} keeps {self.plan.target} as it is", reason="held_by_operator")
         self.applier.sending += 1
         try:
             self.seen = await self.provider.apply(self.approved)

@@ -11,7 +11,7 @@ from typing import Final
 
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
-from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideEvent
+from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
 from failoverd.core.records import Policy
 from failoverd.ports import Clock, Emit
@@ -127,6 +127,37 @@ class Overrides:
         self._words[word.id] = word = replace(word, told=what)
         self._emit(event)
         await self._keep(word)
+
+
+def given(word: Override, at: float) -> OverrideGiven:
+    """That it is heeded from now on."""
+    return OverrideGiven(
+        at=at,
+        override=word.id,
+        verb=word.verb,
+        about=word.scope.text(),
+        actor=word.actor,
+        reason=word.reason,
+        until=word.until,
+        policies=word.scope.policies,
+        needed=word.needed,
+    )
+
+
+def changed(word: Override, by: str, comment: str, at: float) -> OverrideChanged:
+    """That it holds in another way, or for longer."""
+    return OverrideChanged(
+        at=at,
+        override=word.id,
+        verb=word.verb,
+        about=word.scope.text(),
+        actor=word.actor,
+        reason=word.reason,
+        until=word.until,
+        policies=word.scope.policies,
+        by=by,
+        comment=comment,
+    )
 
 
 def ended(word: Override, at: float) -> OverrideEnded:

@@ -185,6 +185,7 @@ class TargetWorker:
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
         outcome = self._evaluate(tools.states.seen(policy, tools.verdicts), observed, now)
+        await tools.applier.take_up(self._provider, outcome, policy)
         tools.states.put(outcome.state)
         for event in outcome.events:
             tools.emit(self._with_command(event, outcome))

@@ -227,7 +227,7 @@ _IN_FORCE = f"""
             PARTITION BY policy, name, type, provider, zone ORDER BY settled_at DESC, rowid DESC
         ) AS age
         FROM changes
-        WHERE outcome = 'applied' AND settled_at <= :moment AND (:policy IS NULL OR policy = :policy)
+        WHERE outcome = 'applied' AND kind <> 'mark' AND settled_at <= :moment AND (:policy IS NULL OR policy = :policy)
     )
     {_CHANGES.replace("FROM changes", "FROM latest AS changes")} WHERE age = 1 ORDER BY settled_at
 """  # noqa: S608 - constants

@@ -29,6 +29,7 @@ from failoverd.core.names import both_ways
 from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
+from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.lines import LineWriter
 from failoverd.telemetry.times import rfc3339
 
@@ -218,7 +219,8 @@ def _bounded(value: object, bounds: _Bounds) -> object:
             return value
         case Mapping():
             kept = {
-                _cut(str(key), bounds.text): _bounded(item, bounds) for key, item in islice(value.items(), bounds.items)
+                _cut(str(key), bounds.text): whole(item, bounds.text) if key in COMMANDS else _bounded(item, bounds)
+                for key, item in islice(value.items(), bounds.items)
             }
             return kept | ({"...": f"{len(value) - bounds.items} more"} if len(value) > bounds.items else {})
         case tuple() | list():
@@ -245,7 +247,11 @@ class _Terminal:
         local = datetime.fromtimestamp(fields["at"], UTC).astimezone()
         moment = local.isoformat(sep=" ", timespec="milliseconds")[:23]
         level, message = fields["level"], _plain(both_ways(fields["message"]))
-        facts = " ".join(f"{name}={_plain(fields[name])}" for name in _SHOWN if fields.get(name))
+        facts = " ".join(
+            f"{name}={_pasteable(str(fields[name])) if name in COMMANDS else _plain(fields[name])}"
+            for name in _SHOWN
+            if fields.get(name)
+        )
         shares = " ".join(
             f"{name}=({_plain(percentages(fields[name]))})" for name in sorted(_SHARES) if fields.get(name)
         )
@@ -261,6 +267,22 @@ class _Terminal:
 
     def _paint(self, text: str, colour: str) -> str:
         return f"{colour}{text}{_RESET}" if self._colours else text
+
+
+def _pasteable(command: str) -> str:
+    r"""A command on one line, without anything that a terminal would obey, that does the same in a shell.
+
+    One of several lines, or with a comment, which on one line would swallow all that follows it, is handed to `eval` in
+    the quotes that know escapes: `eval $'# for 30 minutes\nnsupdate -v ...'` (bash, zsh, and POSIX.1-2024, 2.2.4).
+    """
+    command = whole(command, _BOUNDS[0].text)
+    if command.isprintable():
+        return command
+    return f"eval $'{shown(command.replace(_BACKSLASH, _BACKSLASH * 2).replace(_QUOTE, _BACKSLASH + _QUOTE))}'"
+
+
+_BACKSLASH: Final = "\\"
+_QUOTE: Final = "'"
 
 
 def _plain(value: object) -> str:

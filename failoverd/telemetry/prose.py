@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Final
 
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
     ChangeApplied,
@@ -59,6 +60,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
+from failoverd.core.overrides import by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
 
@@ -241,6 +243,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
     ReasonCode.ADOPT: lambda r: r.detail,
     ReasonCode.DISOWN: lambda r: r.detail,
+    ReasonCode.BY_HAND: lambda r: (
+        f"a person wrote generation {r.numbers['generation']:.0f} by hand, with a command that failoverd printed"
+    ),
 }
 
 
@@ -467,21 +472,21 @@ def _word(event: OverrideEvent) -> str:
 @say.register
 def _(event: OverrideGiven) -> str:
     what = f"{_word(event)}{f' ({event.detail})' if event.detail else ''} until {moment(event.until)}"
-    by = f"{event.actor}: {event.reason}. Take it back: failoverctl release {event.override}"
+    whose = f"{by(event.actor)}: {event.reason}. Take it back: failoverctl release {event.override}"
     if event.needed > 1:
-        return f"{what} waits for {event.needed} people to agree, by {by}"
-    return f"{what}, by {by}"
+        return f"{what} waits for {event.needed} people to agree, {whose}"
+    return f"{what}, {whose}"
 
 
 @say.register
 def _(event: OverrideChanged) -> str:
-    return f"{_word(event)} holds until {moment(event.until)}, says {event.by}: {event.comment}"
+    return f"{_word(event)} holds until {moment(event.until)}, as changed {by(event.by)}: {event.comment}"
 
 
 @say.register
 def _(event: OverrideEnding) -> str:
     return (
-        f"{_word(event)} by {event.actor} ends in {event.left / 60:.0f} min, and what it keeps away comes back; "
+        f"{_word(event)} {by(event.actor)} ends in {event.left / 60:.0f} min, and what it keeps away comes back; "
         f"longer: failoverctl extend {event.override} --for 1h"
     )
 
@@ -489,7 +494,7 @@ def _(event: OverrideEnding) -> str:
 @say.register
 def _(event: OverrideEnded) -> str:
     how = f"was released by {event.by}: {event.comment}" if event.by else "is over: its time has passed"
-    return f"{_word(event)} by {event.actor} {how}"
+    return f"{_word(event)} {by(event.actor)} {how}"
 
 
 @say.register
@@ -554,6 +559,10 @@ def _(event: ChangeApplied) -> str:
     where = _where(event)
     before, after = percentages(event.shares_from) or "no answer", percentages(event.shares_to)
     why = f" Why: {words(event.evidence[0])}" if event.evidence else ""
+    if event.kind == PlanKind.MARK:
+        return f"{where} keeps its answer; its marker says which operators' words apply (generation {event.generation})"
+    if event.kind == PlanKind.BY_HAND:
+        return f"{where} was moved by hand from {before} to {after} (generation {event.generation})"
     if event.shares_from == event.shares_to:
         what = f"{event.kind}: {', '.join(event.answers_to)} with ttl {event.ttl}s"
         return f"{where} keeps {before} and changes what it answers ({what}, generation {event.generation}).{why}"

@@ -17,13 +17,17 @@ from failoverd.cli.planning import exit_code, outcome
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
-from failoverd.core.control.plan import InSync
+from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.plan import InSync, PlanKind
 from failoverd.core.control.state import key_of
 from failoverd.core.errors import FailoverdError, Permanent
 from failoverd.core.events import IncidentClosed
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.records import Answer, Policy, RecordType
+from failoverd.core.overrides import HAND
+from failoverd.core.reasons import ReasonCode
+from failoverd.core.records import Answer, Marker, Policy, RecordType
 from failoverd.operations.planning import Attempt, PlannedChange
+from failoverd.ports import ChangeOutcome
 
 BOTH = both_types()
 ONE = policy(health=QUICK)
@@ -319,3 +323,56 @@ async def test_an_incident_is_not_ended_by_who_did_not_see_that_all_is_well() ->
     assert reasons(await desk.apply(*await desk.planned())) == [None]
     assert not any(isinstance(event, IncidentClosed) for event in desk.events)
     assert desk.kept().incident is not None
+
+
+# -- what a person did by hand -----------------------------------------------------------------------------------------
+
+
+def changed_by_hand(desk: Desk) -> Marker:
+    """A person ran a printed command: half of the traffic is in each region."""
+    marker = desk.zonefile.observe(AT).marker
+    assert marker is not None
+    marker = replace(marker, generation=marker.generation + 1, by_hand=True)
+    desk.zonefile.put(AT, {AZURE: 1, OCI: 1})
+    desk.zonefile.mark(AT, marker.to_text())
+    return marker
+
+
+async def test_plan_shows_what_was_done_by_hand_as_pinned_and_nothing_to_do() -> None:
+    desk = await published(ONE)
+    changed_by_hand(desk)
+    (found,) = await desk.plan()
+    assert found.outcome is not None
+    assert (found.outcome.kind, found.change) == (OutcomeKind.IN_SYNC, None)
+    (reason,) = [reason for reason in found.outcome.reasons if reason.code is ReasonCode.PINNED]
+    assert reason.shares == {"azure": 5000.0, "oci": 5000.0}
+    assert " by hand: generation 2 was written with a command that failoverd printed" in reason.detail
+
+
+async def test_apply_without_a_daemon_keeps_the_word_before_it_writes_and_a_daemon_finds_it() -> None:
+    desk = await published(ONE)
+    changed_by_hand(desk)
+    desk.fails(AZURE)
+    attempts = await desk.apply(*await desk.planned())
+    assert reasons(attempts) == [None]
+    assert desk.shares() == {"oci": 100.0}
+    (word,) = desk.journal.spoken()
+    assert (word.actor, dict(word.shares)) == (HAND, {"azure": 5000, "oci": 5000})
+    marker = desk.zonefile.observe(AT).marker
+    assert marker is not None
+    assert (marker.by_hand, marker.overrides) == (False, (word.id,))
+    told = [(entry.plan.kind, entry.outcome) for entry in desk.journal.changes.values()]
+    assert (PlanKind.BY_HAND, ChangeOutcome.APPLIED) in told
+
+
+async def test_apply_beside_a_daemon_that_has_not_heard_of_it_yet_leaves_it_to_the_daemon() -> None:
+    desk = await published(ONE)
+    changed_by_hand(desk)
+    desk.fails(AZURE)
+    changes = await desk.planned()
+    desk.daemon = True
+    written = writes(desk)
+    attempts = await desk.apply(*changes)
+    assert (reasons(attempts), writes(desk)) == (["by_hand_unheard"], written)
+    assert outcome(attempts[0]).startswith("refused, nothing was changed: ")
+    assert desk.journal.spoken() == []

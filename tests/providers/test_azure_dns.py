@@ -17,6 +17,7 @@ from failoverd.ports import Access, Provider, Urgency
 from failoverd.providers.azure_dns import KIND
 from failoverd.providers.shared.bucket import Rate
 from failoverd.runtime.applying import holds
+from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME = RecordType.A, RecordType.AAAA, RecordType.CNAME
 EAST, WEST, NORTH = VALUES[A]
@@ -205,7 +206,7 @@ async def test_the_manual_command_is_the_request_that_failoverd_sends(
 ) -> None:
     at = target(name)
     created = planned(await provider.read(at), wish(provider, at, EAST))
-    words = shlex.split(provider.manual(created), comments=True)
+    words = shlex.split(manual_command(provider, created), comments=True)
     assert words[:4] == ["az", "rest", "--method", "put"]
     assert words[words.index("--url") + 1].endswith(
         f"/dnsZones/{ZONE}/A/{name.split('.', maxsplit=1)[0]}?api-version=2018-05-01"
@@ -214,12 +215,12 @@ async def test_the_manual_command_is_the_request_that_failoverd_sends(
     await provider.apply(approved(created))
 
     changed = planned(await provider.read(at), wish(provider, at, WEST))
-    words = shlex.split(provider.manual(changed), comments=True)
+    words = shlex.split(manual_command(provider, changed), comments=True)
     zone = zone_of(azure)
     headers = json.loads(words[words.index("--headers") + 1])
     assert headers["If-Match"] == zone.sets[zone.relative(name), "A"].etag
     body = json.loads(words[words.index("--body") + 1])
-    marker = changed.marker.to_text()
+    marker = changed.by_person.marker.to_text()
     assert body["properties"] == {"TTL": 30, "metadata": {"failoverd": marker}, "ARecords": [{"ipv4Address": WEST}]}
 
 

@@ -19,6 +19,7 @@ from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile,
 from failoverd.providers.azure_traffic_manager.steering import steps
 from failoverd.providers.shared.bucket import Rate
 from failoverd.runtime.applying import holds
+from failoverd.runtime.manual_command import manual_command
 
 CNAME = RecordType.CNAME
 EAST, WEST, NORTH = "east.example.net", "west.example.net", "north.example.net"
@@ -332,8 +333,8 @@ async def test_the_reads_between_the_writes_of_many_profiles_are_shared(
 
 async def test_the_manual_commands_are_the_requests_in_their_order(provider: Provider, at: Target) -> None:
     plan = planned(await provider.read(at), weighted(at, ttl=10, west=60, north=40))
-    lines = provider.manual(plan).splitlines()
-    commands = [shlex.split(line.removesuffix(" &&")) for line in lines[1:]]
+    lines = [line for line in manual_command(provider, plan).splitlines() if not line.startswith("#")]
+    commands = [shlex.split(line.removesuffix(" &&")) for line in lines]
     assert [words[3:5] for words in commands] == [
         ["profile", "update"], ["endpoint", "create"], ["endpoint", "update"], ["endpoint", "update"],
         ["profile", "update"],
@@ -341,7 +342,7 @@ async def test_the_manual_commands_are_the_requests_in_their_order(provider: Pro
     claim, create, enable, disable, last = (dict(pairwise(words)) for words in commands)
     assert "--ttl" not in claim
     assert last["--ttl"] == "10"
-    assert claim["--set"] == f"tags.failoverd={plan.marker.to_text()}"
+    assert claim["--set"] == f"tags.failoverd={plan.by_person.marker.to_text()}"
     assert (create["--target"], create["--type"], create["--weight"]) == (NORTH, "externalEndpoints", "40")
     assert (enable["--name"], enable["--weight"], enable["--endpoint-status"]) == ("standby", "60", "Enabled")
     assert (disable["--name"], disable["--endpoint-status"]) == ("east", "Disabled")

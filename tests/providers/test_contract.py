@@ -1,6 +1,7 @@
 """What every provider promises, whatever stands behind it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ from failoverd.core.control.ownership import adopt, disown
 from failoverd.core.control.plan import InSync, Plan, PlanKind, RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import WHOLE, Marker, Marking, Observed, RecordSet, RecordType, Weights
+from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 
@@ -564,6 +566,39 @@ async def test_the_manual_command_names_what_it_changes(site: Site, name: str) -
     command = site.reader.manual(plan)
     assert name in command
     assert VALUES[A][0] in command
+
+
+@every_provider
+async def test_the_manual_command_says_that_a_person_did_it(site: Site, entry: Entry, name: str) -> None:
+    """Where there is a command at all: what only the daemon can write has no person to write it."""
+    at = target(name, zone=site.zone)
+    plan = planned(await site.reader.read(at), wish(site.reader, at, VALUES[A][0]))
+    command = manual_command(site.reader, plan)
+    if entry.kind.in_daemon:
+        assert "by=hand" not in command
+        assert "30 minutes" not in command
+        return
+    assert plan.by_person.marker_text is not None
+    assert plan.by_person.marker_text in command
+    note = [line for line in command.splitlines() if line.startswith("# ")][:2]
+    assert "30 minutes" in note[0]
+    assert re.search(r"failoverctl extend (pin|hold)-[0-9a-f]{8} --for 2h$", note[1])
+    assert re.fullmatch(r"[\w #,.:-]+", "".join(note)), "a shell that knows no comments would obey them"
+
+
+@every_provider
+async def test_what_a_person_wrote_reads_back_as_by_hand_and_our_next_write_as_ours(site: Site, name: str) -> None:
+    at = target(name, zone=site.zone)
+    await publish(site.writer, at, VALUES[A][0])
+    plan = planned(await site.writer.read(at), wish(site.writer, at, *VALUES[A][:2])).by_person
+    await site.writer.apply(approved(plan))
+    found = await site.reader.read(at)
+    assert (found.records, found.marker) == (plan.after, plan.marker)
+    assert found.marker is not None
+    assert found.marker.by_hand
+    ours = await publish(site.writer, at, VALUES[A][1])
+    assert (await site.reader.read(at)).marker == ours.marker
+    assert not ours.marker.by_hand
 
 
 @where_connections_break

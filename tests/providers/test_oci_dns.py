@@ -18,6 +18,7 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
 from failoverd.providers.oci_dns.change import change_of, fitting
+from failoverd.runtime.manual_command import manual_command
 
 ADDRESSES = VALUES[RecordType.A]
 AT = target(f"api.{ZONE}")
@@ -323,10 +324,10 @@ async def test_the_manual_command_carries_the_same_request(local: LocalOci) -> N
     async with local.open(profile="DEFAULT", region="eu-frankfurt-1") as provider:
         await publish(provider, AT, ADDRESSES[0])
         plan = planned(await provider.read(AT), wish(provider, AT, ADDRESSES[1]))
-        words = shlex.split(provider.manual(plan))
+        words = shlex.split(manual_command(provider, plan), comments=True)
         undo = plan.undone()
         assert undo is not None
-        undoing = json.loads(shlex.split(provider.manual(undo))[-1])
+        undoing = json.loads(shlex.split(manual_command(provider, undo), comments=True)[-1])
     assert words[0] == "oci"
     options = dict(pairwise(words))
     assert options["--region"] == "eu-frankfurt-1"
@@ -334,7 +335,7 @@ async def test_the_manual_command_carries_the_same_request(local: LocalOci) -> N
     at = words.index("dns")
     assert words[at : at + 6] == ["dns", "record", "zone", "patch", "--zone-name-or-id", ZONE]
     items = json.loads(options["--items"])
-    assert items == list(change_of(plan).operations)
+    assert items == list(change_of(plan.by_person).operations)
     assert {item["operation"] for item in items} == {"REQUIRE", "REMOVE", "ADD"}
     assert {item["operation"] for item in undoing} == {"REQUIRE", "REMOVE", "ADD"}
 

@@ -30,6 +30,7 @@ from failoverd.ports import Access, Provider
 from failoverd.providers.oci_steering import KIND
 from failoverd.providers.oci_steering.change import MAX_NAME, creation_of, normalise
 from failoverd.providers.oci_steering.policies import TAG
+from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME = RecordType.A, RecordType.AAAA, RecordType.CNAME
 ADDRESSES = VALUES[A]
@@ -514,7 +515,7 @@ async def test_the_manual_command_of_a_change(local: LocalOci, provider: Provide
     await publish(provider, AT, ADDRESSES[0])
     seen = await provider.read(AT)
     plan = planned(seen, wish(provider, AT, ADDRESSES[1], ttl=60))
-    words = shlex.split(provider.manual(plan))
+    words = shlex.split(manual_command(provider, plan), comments=True)
     said = options(words)
     at = words.index("dns")
     assert words[0] == "oci"
@@ -527,7 +528,8 @@ async def test_the_manual_command_of_a_change(local: LocalOci, provider: Provide
     dns_client(local.endpoint.url).update_steering_policy(
         said["--steering-policy-id"], body, if_match=said["--if-match"]
     )
-    assert (await provider.read(AT)).records == plan.after
+    after = await provider.read(AT)
+    assert (after.records, after.marker) == (plan.after, plan.by_person.marker)
     undo = plan.undone()
     assert undo is not None
     assert "--if-match" not in options(shlex.split(provider.manual(undo)))

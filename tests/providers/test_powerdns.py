@@ -21,6 +21,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.core.records import Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access
 from failoverd.providers.powerdns import PowerdnsSettings
+from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 EAST, WEST, NORTH = VALUES[A]
@@ -163,12 +164,12 @@ async def test_the_manual_command_does_the_same_and_tells_no_secret(
     at = target(name)
     async with open_powerdns(configured(server)) as provider:
         plan = planned(await provider.read(at), wish(provider, at, EAST, WEST))
-        command = provider.manual(plan)
+        command = manual_command(provider, plan)
         assert server.key.secret not in command
         assert server.api_key not in command
         by_a_person(command)
         observed = await provider.read(at)
-        assert (observed.records, observed.marker) == (plan.after, plan.marker)
+        assert (observed.records, observed.marker) == (plan.after, plan.by_person.marker)
 
 
 # -- beside our records ------------------------------------------------------------------------------------------------

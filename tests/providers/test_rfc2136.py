@@ -37,6 +37,7 @@ from failoverd.providers.dnsupdate.client import Reader, Writer
 from failoverd.providers.dnsupdate.rdata import absolute, encode
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136 import Rfc2136
+from failoverd.runtime.manual_command import manual_command
 from failoverd.settings import ServerAddress
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
@@ -529,11 +530,11 @@ async def test_the_manual_command_really_does_it(
     async with open_rfc2136(rfc2136_settings(bind_server, secret_file=secret_file), Access.READ) as provider:
         for value in VALUES[kind][:2]:
             plan = planned(await provider.read(at), wish(provider, at, value))
-            command = provider.manual(plan)
+            command = manual_command(provider, plan)
             assert bind_server.key.secret not in command
             await asyncio.to_thread(_run, command)
             observed = await provider.read(at)
-            assert (observed.records, observed.marker) == (plan.after, plan.marker)
+            assert (observed.records, observed.marker) == (plan.after, plan.by_person.marker)
 
 
 async def test_the_manual_command_obeys_the_fence(bind_server: DnsServer, name: str) -> None:
@@ -541,7 +542,7 @@ async def test_the_manual_command_obeys_the_fence(bind_server: DnsServer, name: 
     plan = await a_plan(bind_server, at, EAST)
     async with open_rfc2136(rfc2136_settings(bind_server)) as provider:
         await publish(provider, at, WEST)
-        done = await asyncio.to_thread(_run, provider.manual(plan), check=False)
+        done = await asyncio.to_thread(_run, manual_command(provider, plan), check=False)
         assert done.returncode != 0
         assert "YXRRSET" in done.stderr
         assert (await provider.read(at)).records == wish(provider, at, WEST)
@@ -558,7 +559,7 @@ async def test_the_manual_command_quotes_what_it_did_not_write(
         server_edit = f'{plan.marker.to_text()} x=\\"$(touch pwned)\\"'
         bind_server.edit(f"delete {at.key.marker_name}. TXT", f'add {at.key.marker_name}. 60 TXT "{server_edit}"')
         changed = planned(await provider.read(at), wish(provider, at, WEST))
-        await asyncio.to_thread(_run, provider.manual(changed), cwd=tmp_path)
+        await asyncio.to_thread(_run, manual_command(provider, changed), cwd=tmp_path)
         assert (await provider.read(at)).records == wish(provider, at, WEST)
     assert not (tmp_path / "pwned").exists()
 

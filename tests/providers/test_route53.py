@@ -24,6 +24,7 @@ from failoverd.core.control.plan import InSync, Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import RecordSet, RecordType
 from failoverd.ports import Access, Propagating, Provider
+from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME, SRV = RecordType.A, RecordType.AAAA, RecordType.CNAME, RecordType.SRV
 ADDRESSES = VALUES[A]
@@ -158,18 +159,18 @@ async def test_the_manual_command_does_the_same_behind_the_same_fence(local: Loc
     async with local.open() as provider, local.open(Access.READ) as other:
         await publish(provider, AT, ADDRESSES[0])
         plan = planned(await provider.read(AT), wish(provider, AT, *ADDRESSES))
-        knowing, looking_up = provider.manual(plan), other.manual(plan)
+        knowing, looking_up = manual_command(provider, plan), manual_command(other, plan)
         assert ZONE_ID in knowing
         assert "list-hosted-zones-by-name" in looking_up
         assert await asyncio.to_thread(paste, looking_up) == ""
         after = await provider.read(AT)
-        assert (after.records, after.marker) == (plan.after, plan.marker)
+        assert (after.records, after.marker) == (plan.after, plan.by_person.marker)
         assert "InvalidChangeBatch" in await asyncio.to_thread(paste, knowing)
         assert await provider.read(AT) == after
 
-        undo = plan.undone()
+        undo = plan.by_person.undone()
         assert undo is not None
-        assert await asyncio.to_thread(paste, provider.manual(undo)) == ""
+        assert await asyncio.to_thread(paste, manual_command(provider, undo)) == ""
         assert (await provider.read(AT)).records == plan.before.records
 
 

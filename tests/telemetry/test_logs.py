@@ -105,14 +105,55 @@ def test_a_flood_is_cut_so_that_the_line_stays_whole() -> None:
     assert re.fullmatch(r"\.\.\. \d+ more", errors[-1])
 
 
-def test_a_manual_command_of_ordinary_length_is_not_cut() -> None:
-    manual = "nsupdate -k key <<'EOF'\n" + "update add api.example.com 30 A 192.0.2.10\n" * 50 + "EOF"
-    held = PlanHeld(
-        at=AT, record="api.example.com A", provider="bind", zone="example.com", wanted={"a": 10_000},
+def held_with(manual: str) -> PlanHeld:
+    return PlanHeld(
+        at=AT, record="api.example.com A", provider="bind", zone="example.com", wanted={},
         cause=Cause.TUNING, limits=(LimitCheck(Limit.MAX_SHIFT, False, 10_000, 7_000, 300.0),),
         rule_at="p.yaml:9", manual=manual,
     )  # fmt: skip
-    assert parsed(held)[0]["manual"] == manual
+
+
+def test_a_manual_command_of_ordinary_length_is_not_cut() -> None:
+    manual = "nsupdate -k key <<'EOF'\n" + "update add api.example.com 30 A 192.0.2.10\n" * 50 + "EOF"
+    assert parsed(held_with(manual))[0]["manual"] == manual
+
+
+PASTED = r"""# failoverd keeps what this writes. For longer: failoverctl extend
+cat > out <<'END'
+it's "one" line \\ with $HOME, `ticks`, !bang and \n
+and another
+END
+echo done >> out"""
+"""With all that a shell would spoil, were it not quoted."""
+
+
+def pasted(command: str, folder: Path) -> str:
+    """What a person gets who pastes this into a shell."""
+    subprocess.run(["bash", "-c", command], cwd=folder, check=True, capture_output=True, timeout=20)
+    return (folder / "out").read_text()
+
+
+def test_a_command_of_several_lines_can_be_pasted_from_json_and_from_a_line_on_a_terminal(tmp_path: Path) -> None:
+    meant = pasted(PASTED, tmp_path)
+    assert meant.splitlines()[1:] == ["and another", "done"]
+    (line,) = parsed(held_with(PASTED))
+    assert pasted(line["manual"], tmp_path) == meant
+    (shown,) = lines(held_with(PASTED), form=LogFormat.TERMINAL)
+    command = shown.partition("manual=")[2]
+    assert command.startswith("eval $'# failoverd keeps")
+    assert pasted(command, tmp_path) == meant
+
+
+def test_a_command_of_one_line_stands_in_a_line_on_a_terminal_as_it_is() -> None:
+    (shown,) = lines(held_with("aws route53 'x y'"), form=LogFormat.TERMINAL)
+    assert shown.endswith("manual=aws route53 'x y'")
+
+
+@pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.TERMINAL])
+def test_half_a_command_is_never_shown(form: LogFormat) -> None:
+    (line,) = lines(held_with("update add api.example.com\n" * 5_000), form=form)
+    assert "update add" not in line
+    assert "# too long to be shown here: failoverctl why and status print all 135000 characters" in line
 
 
 def test_a_number_that_json_cannot_say_is_said_in_words() -> None:

@@ -15,6 +15,7 @@ from failoverd.cli.views.times import clock
 from failoverd.config.locating import journal_of
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import ConfigError
+from failoverd.core.overrides import by
 from failoverd.core.records import percentages
 from failoverd.operations import history as histories
 from failoverd.operations import why as explanations
@@ -73,7 +74,7 @@ def _moment(text: str | None) -> float | None:
 def show_why(console: Console, found: Explanation) -> None:
     move = found.move
     where = f"{move.record} at {move.provider}"
-    say(console, (where, "bold"), f", {clock(move.at)}, by {found.actor}")
+    say(console, (where, "bold"), f", {clock(move.at)}, {by(found.actor)}")
     ended = f"generation {move.generation}, {move.outcome}{_proof(move)}"
     say(console, f"  {percentages(move.before) or 'no answer'} -> {percentages(move.after)} ({ended})")
     for reason in found.reasons:
@@ -86,7 +87,7 @@ def show_why(console: Console, found: Explanation) -> None:
         for told in found.events:
             say(console, f"  {clock(told.at)} {told.event:<18} {told.message}")
     if found.undo:
-        say(console, "to undo it by hand (a running daemon would decide again):")
+        say(console, "to undo it by hand:")
         say_block(console, found.undo)
 
 
@@ -95,7 +96,7 @@ def show_history(console: Console, moves: Iterable[PastMove]) -> None:
         where = f"{move.record} at {move.provider}"
         shares = f"{percentages(move.before) or 'no answer'} -> {percentages(move.after)}"
         ended = move.outcome + (f" after {move.attempts} attempts" if move.attempts > 1 else "")
-        kind = "" if move.kind == PlanKind.CHANGE else f"{move.kind}, "
+        kind = "" if move.kind == PlanKind.CHANGE else f"{move.kind.replace('_', ' ')}, "
         line = f"{clock(move.at)}  {where}  {kind}generation {move.generation} {ended}{_proof(move)}: {shares}"
         say(console, line, f"  ({move.detail})" if move.detail else "")
 

@@ -3,7 +3,7 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from math import ceil
 from typing import Final
 
 from failoverd.core.control import news, progress
+from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -85,28 +86,34 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
-    heeded = heed(policy, observed.target, state.overrides, observed.marker, estate.owner, now)
-    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, heeded)
-    memory, found = _remembered(case)
-    if found is not None:
-        case = replace(case, state=progress.counted(state))
+    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, Heeded())
+    memory, found, generation = _remembered(case)
+    memory, heard = _by_hand(case, memory, generation)
+    for _ in filter(None, (found, heard)):
+        case = replace(case, state=progress.counted(case.state))
+    words = (heard.word,) if heard is not None and heard.word is not None else ()
+    known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
+    case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = _identified(decide(policy, case.record, observed.target, view, now, heeded), memory)
-    lost, told = news.lost(memory.told, heeded, observed, decision, state.incident, now)
+    decision = _identified(decide(policy, case.record, observed.target, view, now, case.heeded), memory)
+    memory = _accepted(case, memory, decision, heard)
+    lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
     outcome = _concluded(case, memory, decision)
-    return replace(outcome, events=(*lost, *events, *outcome.events), found=found)
+    change = heard.change if heard is not None else None
+    return replace(outcome, events=(*lost, *events, *outcome.events), found=found, by_hand=change, words=words)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
 
 
-def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
-    """What is known of the target, brought up to date by what stands there; and a plan that turned out to be in place.
+def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
+    """What is known of the target, brought up to date by what stands there.
 
+    And a plan that turned out to be in place, and the generation of a change by hand that is news (0 without one).
     A change or an edit that is dated in the future (the clock was wrong once) counts as made now, once.
     """
     memory = case.state.of(case.observed.target)
@@ -115,8 +122,35 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None]:
         memory = replace(memory, changes=changes)
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
+    memory = replace(memory, by_hand_at=min(memory.by_hand_at, case.now)) if memory.by_hand_at > case.now else memory
+    generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner, case.now)
     memory, found = progress.found_in_place(memory, case.observed, case.now)
-    return _with_others(case, memory), found
+    return _with_others(case, memory), found, generation
+
+
+def _by_hand(case: _Case, memory: TargetMemory, generation: int) -> tuple[TargetMemory, Heard | None]:
+    """What a person did to the target with a command of ours. It is known from now on like a change of our own."""
+    if not generation:
+        return memory, None
+    heard = hear(case.policy, case.state, memory, case.observed, generation, case.now)
+    if heard is not None:
+        told = replace(memory.told, drift=("", ""), hold=None)
+        memory = replace(progress.settled_as_applied(memory, heard.change, case.now), edit=None, told=told)
+    at = case.now if generation > memory.by_hand else memory.by_hand_at
+    return replace(memory, by_hand=generation, by_hand_at=at), heard
+
+
+def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Heard | None) -> TargetMemory:
+    """An answer that a person left by hand stays as it is while it says what the word says, in whatever form."""
+    pin, good = case.heeded.pin, memory.last_good
+    if good is None:
+        return memory
+    if heard is not None and pin is not None and decision.records is not None:
+        overruled = accepted(heard.change, decision, case.estate.normalise(decision.records))
+        return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
+    if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
+        return replace(memory, last_good=replace(good, overruled=None), left_by="")
+    return memory
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
@@ -133,6 +167,7 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
     lapsed = {plan.generation for plan in case.state.of(memory.target).doubts if plan.generation > memory.generation}
     settled = {change.generation for each in (memory, *others) for change in each.changes}
     settled |= {plan.generation for other in others for plan in other.doubts}
+    settled |= {marker.generation} if marker.by_hand else set[int]()
     unknown = {*range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1), *lapsed} - settled
     counted = sorted(generation for generation in unknown if known and generation <= marker.generation)
     changes = tuple(PastChange.of_others(generation, case.now) for generation in counted)
@@ -202,8 +237,8 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
 def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
     published, drained = view.shares(case.region_of), case.heeded.drained
-    pinned = case.heeded.pin.shares if case.heeded.pin is not None else {}
-    out = {*drained, *(name for name in case.regions if pinned and not pinned.get(name))}
+    kept = [word.shares for word in (case.heeded.pin, case.heeded.hold) if word is not None and word.shares]
+    out = {*drained, *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept))}
 
     def stays(name: str) -> bool:
         health = case.regions.get(name)
@@ -218,7 +253,8 @@ def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
 def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
     if decision.records is None:
         marked = _marked(case, memory, decision) if decision.kind is DecisionKind.HOLD_OPERATOR else None
-        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING)
+        until = settles(memory, case.observed, case.now)
+        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, until=until)
     found = _compared(case, memory, decision, decision.records)
     if isinstance(found, Refused):
         events, told = news.refused(memory.told, found, case.state.incident, case.now)
@@ -227,6 +263,11 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         return replace(outcome, refused=found)
     if isinstance(found, InSync):
         return _in_sync(case, memory, decision, found)
+    until = settles(memory, case.observed, case.now)
+    if found.kind is PlanKind.MARK and until is not None:
+        there = InSync(found.target, memory.by_hand, found.overruled)
+        outcome = _in_sync(case, memory, decision, there)
+        return replace(outcome, until=soonest(outcome.until, until))
     return _changed(case, memory, decision, found)
 
 
@@ -234,6 +275,8 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
     """The write that has the marker say which words apply, where it does not yet; the answer stays as it is."""
     records, marker = case.observed.records, case.observed.marker
     if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
+        return None
+    if settles(memory, case.observed, case.now) is not None:
         return None
     if memory.last_good is None or memory.last_good.records != records or case.signature.stands_in(marker):
         return None

@@ -11,6 +11,7 @@ from failoverd.core.control.limits import Approved, Held
 from failoverd.core.control.plan import LastGood, Plan, Refused
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Reason
 from failoverd.core.records import RecordSet
 
@@ -76,6 +77,8 @@ class Outcome:
         refused: why the name is not touched.
         drift: what becomes of somebody's edit.
         found: a plan of earlier, of which nobody knew how it went, and which turned out to be in place.
+        by_hand: a change that a person made with a command of ours, and that was not known: to be told.
+        words: operators' words that it comes to: to be kept before anything is written.
         verified: what stands there is right although no plan of ours wrote it: to be remembered.
         until: the first moment at which time alone would change this outcome.
         order: the actions of a write.
@@ -91,6 +94,8 @@ class Outcome:
     refused: Refused | None = None
     drift: DriftResponse | None = None
     found: Plan | None = None
+    by_hand: Plan | None = None
+    words: tuple[Override, ...] = ()
     verified: LastGood | None = None
     until: float | None = None
     order: tuple[Action, ...] = ()

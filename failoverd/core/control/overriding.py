@@ -4,6 +4,8 @@ Who is drained may not get traffic (`eligible`, which never sees it); who is she
 (`allocation`); a pin says the shares among those that serve (`decide`); a hold leaves everything as it is (`decide`);
 a pause lets nothing move but what fails out (`limits`). A verdict by word replaces what probes found.
 
+Of two pins the later one counts. What a person did by hand counts more than the drains that were given before it.
+
 Words that are lost. The marker beside a record names the words that applied when it was written. One that nobody here
 knows was given to a daemon that lost its journal since: what it said is not known any more, but the kind of word it
 was, and its end. A lost hold holds. With any other, nobody gets traffic who has none, for that may be the region that
@@ -16,7 +18,7 @@ from typing import Final
 
 from failoverd.core.control.decision import soonest
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import Override, Verb, in_force, next_turn, verb_of
+from failoverd.core.overrides import Override, Verb, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
@@ -93,7 +95,7 @@ class Heeded:
 def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: float) -> Reason:
     """A step of the sum that a word makes: which, who gave it and why, and until when it holds."""
     shares = {name: float(share) for name, share in word.shares.items()}
-    detail = f"{word.id} by {word.actor}: {word.reason}"
+    detail = f"{word.id} {by(word.actor)}: {word.reason}"
     return Reason(code, "overrides", region, numbers={**numbers, "until": word.ends}, shares=shares, detail=detail)
 
 
@@ -107,13 +109,17 @@ def heed(
     if not known and not lost:
         return Heeded()
     drained, shed, turn = _by_region(policy, words, now)
+    pin = max((word for word in words if word.verb is Verb.PIN), key=lambda word: word.since, default=None)
+    if pin is not None and pin.by_hand:
+        later = _by_region(policy, [word for word in words if word.since > pin.since], now)[0]
+        drained = {name: word for name, word in drained.items() if not pin.shares.get(name)} | later
     stopped = any(word.verb is Verb.PAUSE and word.scope.everything for word in words)
     holding = [word for word in words if word.verb is Verb.HOLD or (stopped and word.verb is Verb.PAUSE)]
     return Heeded(
         words=words,
         drained=drained,
         shed=shed,
-        pin=next((word for word in words if word.verb is Verb.PIN), None),
+        pin=pin,
         hold=next(iter(holding), None),
         pause=next((word for word in words if word.verb is Verb.PAUSE), None),
         stopped=stopped,

@@ -24,6 +24,7 @@ class PlanKind(StrEnum):
     ADOPT = "adopt"
     DISOWN = "disown"
     MARK = "mark"  # the marker says which operators' words apply; no answer changes
+    BY_HAND = "by_hand"  # a person wrote it, with a command that failoverd printed; never planned, only found
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,15 @@ class Plan:
             return False
         return theirs.generation > mine.generation and (kind in theirs.types) == (kind in mine.types)
 
+    @property
+    def by_person(self) -> "Plan":
+        """The same plan for a person who carries it out: the marker says so, and that no instance wrote it."""
+        return replace(self, marker=fitting(replace(self.marker, instance="", by_hand=True)))
+
     def undone(self) -> "Plan | None":
-        """The plan that would put the earlier answers back, or None when there were none."""
-        if self.before.records is None or not self.before.records.serving or self.marker_text is None:
+        """The plan that would put the earlier answers back, or None when there were none, or they still stand."""
+        before = self.before.records
+        if before is None or not before.serving or before == self.after or self.marker_text is None:
             return None
         now = replace(self.before, records=self.after, marker=self.marker, marker_text=self.marker.to_text(), token="")
         return replace(
@@ -104,7 +111,7 @@ class Plan:
             id=f"undo-{self.id}",
             kind=PlanKind.CHANGE,
             before=now,
-            after=self.before.records,
+            after=before,
             marker=replace(self.marker, generation=self.generation + 1),
             shares_before=self.shares_after,
             shares_after=self.shares_before,
@@ -134,19 +141,21 @@ class Signature:
     until: int = 0
 
     def on(self, marker: Marker) -> Marker:
-        """The marker with it. One TXT string holds 255 octets (RFC 1035, 3.3.14): the last words are left out."""
-        for count in range(len(self.overrides), -1, -1):
-            until = self.until if count else 0
-            said = self.overrides[:count]
-            found = replace(marker, instance=self.instance, overrides=said, until=until, by_hand=False)
-            if len(found.to_text()) <= _TXT or not count:
-                return found
-        return marker
+        """The marker with it, as far as it has room."""
+        said = replace(marker, instance=self.instance, overrides=self.overrides, until=self.until, by_hand=False)
+        return fitting(said)
 
     def stands_in(self, marker: Marker) -> bool:
         """Whether the marker names the same words. Who wrote it before is no reason to write it again."""
         said = self.on(marker)
         return (marker.overrides, marker.until, marker.by_hand) == (said.overrides, said.until, False)
+
+
+def fitting(marker: Marker) -> Marker:
+    """The marker, which is one TXT string of at most 255 octets (RFC 1035, 3.3.14): the last words are left out."""
+    while marker.overrides and len(marker.to_text()) > _TXT:
+        marker = replace(marker, overrides=marker.overrides[:-1])
+    return marker if marker.overrides else replace(marker, until=0)
 
 
 _TXT: Final = 255

@@ -93,6 +93,9 @@ class TargetMemory:
         state: where it stood after its last round; None before the first one.
         kind: what kind of answer was last decided on.
         taken_out: regions that an operator's word took out of the answer, and that are not back.
+        by_hand: the generation of the last change of the name by hand that was heard of.
+        by_hand_at: when it was heard of.
+        left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
         told: what was told last.
     """
 
@@ -107,6 +110,9 @@ class TargetMemory:
     state: TargetState | None = None
     kind: DecisionKind | None = None
     taken_out: frozenset[str] = frozenset()
+    by_hand: int = 0
+    by_hand_at: float = 0.0
+    left_by: str = ""
     told: Told = Told()
 
     @property

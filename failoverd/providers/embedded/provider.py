@@ -73,7 +73,8 @@ class _Embedded:
         """There is no command: the zone is memory of the daemon. So say who writes it, what, and how to look."""
         host, port = self.address
         name = plan.target.key.name
-        wanted = Place(name, plan.marker_text, {plan.after.key.type: plan.after})
+        marker = replace(plan.marker, by_hand=False).to_text() if plan.marker_text is not None else None
+        wanted = Place(name, marker, {plan.after.key.type: plan.after})
         lines = [
             f"# {plan.target} is memory of the failoverd that listens at {join(host, port)}. No command writes it:",
             "# that process does so by itself, within its limits. It wants:",

@@ -14,17 +14,21 @@ from failoverd.core.events import Level
 from failoverd.core.status import Notice
 from failoverd.ports import Delivery, ReceiverKind
 from failoverd.settings import FilePath, ReceiverSettings
+from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.notifications.fields import encoded, parse_url, read_secret, require_tls
 
 _MOST_TEXT: Final = 3_000
 """Characters of one block of text."""
+
+_AROUND: Final = 20
+"""Characters that stand around a command in its block."""
 
 _MOST_FACT: Final = 450
 """Characters of one fact, so that there is room for all of them."""
 
 _CUT: Final = " ... (cut: failoverctl status has all of it)"
 
-_SHOWN: Final = ("why", "limits", "undo", "remedy", "rule_at", "until", "manual")
+_SHOWN: Final = ("why", "limits", "remedy", "rule_at", "until")
 
 
 class SlackSettings(ReceiverSettings):
@@ -83,6 +87,8 @@ def message(notice: Notice, owner: str) -> dict[str, Any]:
     blocks = [_block(head)]
     if facts and notice.ended is None:
         blocks.append(_block(f"```{_escaped(chr(10).join(facts))[: _MOST_TEXT - 6]}```"))
+    if notice.ended is None:
+        blocks += [_command(name, notice.facts[name]) for name in sorted(COMMANDS & notice.facts.keys())]
     if notice.runbook:
         blocks.append(_block(f"runbook: <{_escaped(notice.runbook)}>"))
     return {"text": f"{mark}: {_escaped(notice.summary)}"[:_MOST_TEXT], "blocks": blocks}
@@ -92,8 +98,12 @@ def _block(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text[:_MOST_TEXT]}}
 
 
+def _command(name: str, text: str) -> dict[str, Any]:
+    return _block(f"{name}:\n```{whole(_escaped(text), _MOST_TEXT - _AROUND)}```")
+
+
 def _short(text: str) -> str:
-    """A command that is not whole says so."""
+    """What is not whole says so."""
     return text if len(text) <= _MOST_FACT else text[: _MOST_FACT - len(_CUT)] + _CUT
 
 

@@ -51,6 +51,7 @@ from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
+from failoverd.telemetry.commands import COMMANDS, whole
 from failoverd.telemetry.times import rfc3339
 
 MOST_WORDS: Final = 1_000
@@ -168,7 +169,7 @@ class Trouble:
                 at=at,
                 incident_id=sight.incidents.get(policy, ""),
                 runbook=runbook_of(policy),
-                facts={name: _cut(text, MOST_FACT) for name, text in said.items() if text},
+                facts={name: _fact(name, text) for name, text in said.items() if text},
             )
 
 
@@ -380,7 +381,7 @@ _FACTS: Final = {
 def _facts(event: Event) -> Iterator[tuple[str, str]]:
     for name, value in prose.facts(event).items():
         if value and name in _FACTS:
-            yield _FACTS[name], _cut(_text(name, value), MOST_FACT)
+            yield _FACTS[name], _fact(name, _text(name, value))
 
 
 def _text(name: str, value: object) -> str:
@@ -389,6 +390,10 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, Mapping):
         return percentages(value)
     return "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _fact(name: str, text: str) -> str:
+    return shown(whole(text, MOST_FACT), lines=True) if name in COMMANDS else _cut(text, MOST_FACT)
 
 
 def _cut(text: str, most: int) -> str:

@@ -130,9 +130,19 @@ async def test_slack_has_the_sentence_what_to_do_and_that_it_is_over(channel: tu
     assert begun["text"].startswith("person needed: www")
     words = "\n".join(block["text"]["text"] for block in begun["blocks"])
     assert "why: down &amp; &lt;out&gt;" in words
-    assert "undo: '''rm'''" in words
+    assert "undo:\n```'''rm'''```" in words
     assert f"runbook: <{FULL.runbook}>" in words
     assert ended["text"].startswith("resolved: ")
+
+
+async def test_slack_has_a_command_whole_in_a_block_of_its_own_or_not_at_all(channel: tuple[Slack, Outlet]) -> None:
+    slack, outlet = channel
+    command = "# kept for 30 minutes\nnsupdate <<'END'\n" + "update add api.example.com 30 A 192.0.2.10\n" * 40 + "END"
+    assert await send(outlet, replace(FULL, facts={"undo": command, "manual": "x" * 4_000})) == "200"
+    texts = [block["text"]["text"] for block in slack.messages[-1]["blocks"]]
+    assert f"undo:\n```{command.replace('<', '&lt;')}```" in texts
+    (other,) = [text for text in texts if text.startswith("manual:")]
+    assert other == "manual:\n```# too long to be shown here: failoverctl why and status print all 4000 characters```"
 
 
 async def test_the_url_of_a_webhook_is_shown_nowhere(channel: tuple[Slack, Outlet], tmp_path: Path) -> None:
