@@ -197,7 +197,8 @@ class World(RuleBasedStateMachine):
         marker = replace(self.observed.marker, generation=self.observed.marker.generation + generations)
         values = st.sampled_from(sorted(self.region_of))
         weights = data.draw(st.dictionaries(values, st.sampled_from([1, 255, WHOLE]), min_size=1, max_size=4))
-        self.observed = Observed(TARGET, records(weights), marker, marker.to_text())
+        said = self.estate.normalise(records(weights))  # it has no other words than the provider has
+        self.observed = Observed(TARGET, said, marker, marker.to_text())
         self.look_around(reconcile=looks)
 
     @rule(lands=st.booleans())
