@@ -31,6 +31,7 @@ from failoverd.core.status import (
     VantageStatus,
 )
 from failoverd.files import require_regular
+from failoverd.store.access import SIDE_FILES, require_readable
 from failoverd.store.failures import failure, journal_errors, reason_of
 from failoverd.store.migrations import MIGRATIONS, check
 from failoverd.store.sieve import Sieve, extract, lenient
@@ -166,6 +167,7 @@ class StatusReading:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _opened(self, stack: ExitStack) -> sqlite3.Connection:
+        require_readable(self._path)
         require_regular(self._path)
         try:
             return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
@@ -187,7 +189,7 @@ class StatusReading:
     def _copied(self, stack: ExitStack) -> Path:
         """A private copy with its write-ahead log. Only taken when nobody has the journal open for writing."""
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
-        for suffix in ("", "-wal"):
+        for suffix in SIDE_FILES[:2]:
             source = Path(f"{self._path}{suffix}")
             if source.exists():
                 shutil.copyfile(source, directory / f"{self._path.name}{suffix}")
