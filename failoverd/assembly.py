@@ -97,6 +97,7 @@ async def session(
                 alive=alive,
                 remember=remember,
                 waits=waits,
+                instance=await writer.instance(),
             )
         finally:
             await prover.close()
