@@ -8,9 +8,11 @@ Databases"); after a clean end there is none, and a private copy is read. It doe
 import grp
 import os
 import pwd
+import shutil
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from failoverd.core.errors import JournalError
@@ -76,6 +78,19 @@ def require_readable(path: Path) -> None:
         file = Path(f"{path}{suffix}")
         if file.exists() and not os.access(file, os.R_OK, effective_ids=True):
             raise _unreadable(path, file, "read", stat.S_IRGRP)
+
+
+def copied(path: Path, stack: ExitStack) -> Path:
+    """A private copy with its write-ahead log, for as long as the stack lasts.
+
+    For who may not write beside it, where nobody has the journal open: SQLite would have to make side files then.
+    """
+    directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
+    for suffix in SIDE_FILES[:2]:
+        source = Path(f"{path}{suffix}")
+        if source.exists():
+            shutil.copyfile(source, directory / f"{path.name}{suffix}")
+    return directory / path.name
 
 
 def _unreadable(journal: Path, kept: Path, what: str, bit: int) -> JournalError:

@@ -565,7 +565,8 @@ def _(event: DecisionCrashed) -> str:
 @say.register
 def _(event: PlanHeld) -> str:
     held = "; ".join(limit(check) for check in event.limits)
-    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it ({event.rule_at}): {held}"
+    at = f" ({event.rule_at})" if event.rule_at else ""
+    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
 
 
 @say.register

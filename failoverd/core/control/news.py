@@ -174,7 +174,9 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
 
 
 def limit_at(policy: Policy, check: LimitCheck) -> str:
-    """Where the limit is written, or which default it is."""
+    """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
+    if check.limit in {Limit.PAUSED, Limit.RIVAL}:
+        return ""
     return policy.source.at(limit_key(policy, check))
 
 

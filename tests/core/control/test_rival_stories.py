@@ -92,6 +92,12 @@ def test_after_writes_that_interleave_nothing_more_is_written_and_it_is_told_onc
     assert [each.cause for each in story.events if isinstance(each, PlanHeld)] == [Cause.RETURNING]
 
 
+def test_no_file_is_named_for_what_no_file_says() -> None:
+    (held,) = [event for event in rivalled().events if isinstance(event, PlanHeld)]
+    assert held.rule_at == ""
+    assert "a limit holds it: rival of" in prose.say(held)
+
+
 def test_the_words_name_both_and_what_to_do() -> None:
     (told,) = detected(rivalled())
     words = prose.say(told)
