@@ -6,7 +6,6 @@ what is wrong with one stays with it.
 
 import asyncio
 import os
-import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -34,7 +33,7 @@ from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import backoff
-from failoverd.store.journal import open_journal
+from failoverd.store.journal import new_instance, open_journal
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 from failoverd.telemetry.systemd import Notifier
@@ -55,9 +54,6 @@ RETENTION_EVERY: Final = 3_600.0
 
 LONGEST_TELLING_PAUSE: Final = 60.0
 """Seconds between two tries at a receiver of notifications that does not work."""
-
-INSTANCE_BYTES: Final = 4
-"""Of the id of a daemon, which is written in hexadecimal: enough to tell a handful apart, and short in a marker."""
 
 
 def pace_of(config: Config) -> Pace:
@@ -133,12 +129,11 @@ class Daemon:
     async def _instance(self) -> str:
         """The id that markers name this daemon by: that of its journal, so that a restart is the same one.
 
-        Made anew where the journal has none. While it does not work, the id is in memory alone, and is kept later.
+        While the journal does not work, the id is in memory alone, and is kept later.
         """
         with suppress(JournalError):  # told where it was opened
-            if known := await self._journal.instance():
-                return known
-        return secrets.token_hex(INSTANCE_BYTES)
+            return await self._journal.instance()
+        return new_instance()
 
     def _assemble(self, config: Config, instance: str) -> Engine:
         around = Surroundings(

@@ -232,7 +232,7 @@ class Journal(Protocol):
         """The words that were to hold beyond that moment, those included that ended before their time."""
 
     async def instance(self) -> str:
-        """The id of the daemon that it belongs to; empty where none has worked with it yet."""
+        """The id of the daemon that it belongs to."""
 
     async def belong(self, instance: str) -> None:
         """Belong to that daemon, now and after its restart."""

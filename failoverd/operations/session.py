@@ -83,7 +83,7 @@ class Session:
         remember: takes up in `states` what the journal holds by now.
         waits: is told how far it is.
         instance: of the daemon that the journal belongs to: what a person writes here is written beside that daemon and
-            in its books, and is no rival of it. Empty where no daemon has worked with the journal yet.
+            in its books, and is no rival of it. Empty where the journal does not say.
     """
 
     config: Config

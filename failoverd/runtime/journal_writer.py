@@ -135,7 +135,7 @@ class JournalWriter:
         return await self._soon(said()) is True
 
     async def instance(self) -> str:
-        """The id of the daemon that the journal belongs to; empty where there is none, or nobody can tell."""
+        """The id of the daemon that the journal belongs to; empty where nobody can tell."""
         return await self._soon(self._journal.instance(), reads=True) or ""
 
     async def belong(self, instance: str) -> None:

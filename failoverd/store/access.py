@@ -70,8 +70,8 @@ def require_readable(path: Path) -> None:
     """
     path = real(path)
     for folder in reversed(path.parents):
-        if not folder.exists():
-            return
+        if not folder.is_dir():
+            return  # whoever opens it says what stands there
         if not os.access(folder, os.X_OK, effective_ids=True):
             raise _unreadable(path, folder, "enter", stat.S_IXGRP)
     for suffix in SIDE_FILES:

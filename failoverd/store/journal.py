@@ -7,6 +7,7 @@ so a kill at any moment leaves a journal that says what was intended, without an
 import asyncio
 import json
 import re
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,9 +62,20 @@ _CAME_TO_NOTHING: Final = (ChangeOutcome.FAILED, ChangeOutcome.FENCED, ChangeOut
 _TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
 
 
+def new_instance() -> str:
+    """An id for a daemon: enough to tell a handful apart, and short in a marker."""
+    return secrets.token_hex(4)
+
+
 _INSTANCE: Final = "instance"
 _AN_INSTANCE: Final = re.compile(r"[0-9a-f]{8}")
 """What a damaged row says stands in no marker."""
+
+
+def _instance(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_INSTANCE,)).fetchone()
+    said = str(row[0]) if row is not None else ""
+    return said if _AN_INSTANCE.fullmatch(said) else ""
 
 
 def _given_back(connection: sqlite3.Connection, place: Sequence[object]) -> bool:
@@ -214,12 +226,14 @@ class SqliteJournal:
         return await self._read(work)
 
     async def instance(self) -> str:
-        def work(connection: sqlite3.Connection) -> str:
-            row = connection.execute("SELECT value FROM meta WHERE key = ?", (_INSTANCE,)).fetchone()
-            said = str(row[0]) if row is not None else ""
-            return said if _AN_INSTANCE.fullmatch(said) else ""
+        """Made where it has none; a journal that can only be read is not asked for more than that."""
 
-        return await self._read(work)
+        def make(connection: sqlite3.Connection) -> str:
+            found = _instance(connection) or new_instance()  # another process may have been first
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_INSTANCE, found))
+            return found
+
+        return await self._read(_instance) or await self._write(make)
 
     async def belong(self, instance: str) -> None:
         row = (_INSTANCE, instance)
