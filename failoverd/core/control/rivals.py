@@ -95,6 +95,8 @@ def seen(
     if not ours.instance:
         return known
     known = _together(known, of_other_types)
+    if any(turn.at > now for turn in known.turns):  # the clock was wrong once: as if it were now
+        known = replace(known, turns=tuple(replace(turn, at=min(turn.at, now)) for turn in known.turns))
     marker = observed.marker
     if marker is None or marker.by_hand or (marker.owner, marker.policy) != (ours.owner, ours.policy):
         return known

@@ -56,6 +56,13 @@ def test_turns_of_long_ago_are_forgotten() -> None:
     assert played("OTOT", every=LEAST_MEMORY / 4).since is not None
 
 
+def test_turns_of_a_future_that_a_wrong_clock_saw_are_forgotten_like_those_of_today() -> None:
+    known = replace(played("OTO"), turns=tuple(replace(turn, at=NOW + 1e8) for turn in played("OTO").turns))
+    known = looked(known, stands(marker(US, 3)), NOW)
+    assert looked(known, stands(marker(THEM, 4)), NOW + LEAST_MEMORY + 1).since is None
+    assert looked(known, stands(marker(THEM, 4)), NOW + LEAST_MEMORY - 1).since is not None
+
+
 def test_limits_that_space_writes_out_make_the_memory_longer() -> None:
     found, window = Rivalry(), 86_400.0
     for index, instance in enumerate((US, THEM, US, THEM)):
@@ -73,7 +80,7 @@ def test_the_same_turn_seen_again_is_no_other_turn() -> None:
 
 def test_a_zone_that_was_restored_takes_no_turn() -> None:
     found = played("OTO")
-    assert looked(found, stands(marker(THEM, 1))) == found
+    assert looked(found, stands(marker(THEM, 1)), NOW + 90) == found
 
 
 def test_a_command_that_failoverd_printed_is_nobodys_turn() -> None:
@@ -84,7 +91,7 @@ def test_a_command_that_failoverd_printed_is_nobodys_turn() -> None:
 @pytest.mark.parametrize("whose", [{"owner": "somebody-else"}, {"policy": "another"}])
 def test_a_name_of_somebody_else_has_no_rival_but_an_owner(whose: dict[str, str]) -> None:
     found = played("OTO")
-    assert looked(found, stands(replace(marker(THEM, 4), **whose))) == found  # type: ignore[arg-type]
+    assert looked(found, stands(replace(marker(THEM, 4), **whose)), NOW + 90) == found  # type: ignore[arg-type]
 
 
 def test_a_writer_of_an_earlier_version_which_names_no_instance_is_a_rival_as_well() -> None:
