@@ -33,7 +33,7 @@ from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.scheduling import ApTimetable, watch_clock
 from failoverd.runtime.supervising import backoff
-from failoverd.store.journal import open_journal
+from failoverd.store.journal import new_instance, open_journal
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 from failoverd.telemetry.systemd import Notifier
@@ -100,15 +100,16 @@ class Daemon:
 
         Raises:
             ConfigError: there is nothing to run: the daemon's own configuration does not load.
+            JournalError: `journal_in_use`, another daemon works with this journal.
         """
         config = read_config(self._path)
         async with AsyncExitStack() as stack:
             self._journal = await stack.enter_async_context(
-                open_journal(config.journal, self._tell_journal, prose.told)
+                open_journal(config.journal, self._tell_journal, prose.told, sole=True)
             )
             self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
-            self._engine = self._assemble(config)
+            self._engine = self._assemble(config, await self._instance())
             self._emit = self._engine.emit
             self._statuses = self._engine.statuses
             self._reloader = Reloader(
@@ -125,7 +126,16 @@ class Daemon:
                 finally:
                     await self._finish()
 
-    def _assemble(self, config: Config) -> Engine:
+    async def _instance(self) -> str:
+        """The id that markers name this daemon by: that of its journal, so that a restart is the same one.
+
+        While the journal does not work, the id is in memory alone, and is kept later.
+        """
+        with suppress(JournalError):  # told where it was opened
+            return await self._journal.instance()
+        return new_instance()
+
+    def _assemble(self, config: Config, instance: str) -> Engine:
         around = Surroundings(
             journal=self._journal,
             providers=self.providers,
@@ -140,6 +150,7 @@ class Daemon:
             sentinels=tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels),
             pace=pace_of(config),
             dispute_after=config.dispute_after,
+            instance=instance,
         )
         return Engine(said, around)
 
@@ -167,6 +178,7 @@ class Daemon:
                 policies=tuple(sorted(self._engine.runner.policies)),
                 providers=tuple(sorted(self.providers)),
                 pid=os.getpid(),
+                instance=self._engine.instance,
             )
         )
         self._notifier.ready(self._status())
@@ -206,6 +218,7 @@ class Daemon:
         interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
         clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
         words = await self._engine.writer.protect(self._journal.overrides(self._clock()), reads=True) or ()
+        await self._engine.writer.belong(self._engine.instance)
         telling = self._notifications.work() if self._notifications is not None else {}
         self._engine.start(states, interrupted, words, clock_watch=clock_watch, **telling)
 
@@ -350,7 +363,7 @@ class Daemon:
     def _signs_of_life(self, state: str) -> list[Status]:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
-        beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state)
+        beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state, self._engine.instance)
         own: list[Status] = [beat, self._engine.board.vantage(), self._engine.probing.status(), self._reloader.status]
         return [*own, *self._engine.runner.overview()]
 

@@ -4,7 +4,7 @@ A process that answers one question imports this, and not the daemon.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,9 @@ from failoverd.runtime.orphans import Orphans
 from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
-from failoverd.store.journal import open_journal
+from failoverd.store.access import copied, require_readable
+from failoverd.store.failures import journal_errors
+from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
 from failoverd.telemetry import prose
 
@@ -62,7 +64,7 @@ async def session(
     """
     config, clock, events, known = read_config(path), steady_clock(), list[Event](), kinds()
     async with AsyncExitStack() as stack:
-        journal = await stack.enter_async_context(open_journal(config.journal, words=prose.told))
+        journal = await _journal_of(config.journal, access, stack)
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append, Overrides(writer, events.append, clock))
         found = load_policies(config, known, running={})
@@ -97,12 +99,29 @@ async def session(
                 alive=alive,
                 remember=remember,
                 waits=waits,
+                instance=await writer.instance(),
             )
         finally:
             await prover.close()
             for event in events:
                 writer.take(event)
             await writer.flush()
+
+
+async def _journal_of(path: Path, access: Access, stack: AsyncExitStack) -> SqliteJournal:
+    """The journal; or a private copy for a reader without the right to write, where no daemon has it open."""
+    journal = await stack.enter_async_context(open_journal(path, words=prose.told))
+    try:
+        await journal.instance()
+    except JournalError as error:
+        if access is not Access.READ or error.reason != "journal_unwritable":
+            return journal  # whoever needs it says so
+        require_readable(path)
+        copies = stack.enter_context(ExitStack())
+        with journal_errors(path):
+            copy = copied(path, copies)
+        return await stack.enter_async_context(open_journal(copy, words=prose.told))
+    return journal
 
 
 def _alive(journal: Path, now: float) -> bool:

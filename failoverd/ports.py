@@ -231,6 +231,12 @@ class Journal(Protocol):
     async def overrides(self, until: float) -> tuple[Override, ...]:
         """The words that were to hold beyond that moment, those included that ended before their time."""
 
+    async def instance(self) -> str:
+        """The id of the daemon that it belongs to."""
+
+    async def belong(self, instance: str) -> None:
+        """Belong to that daemon, now and after its restart."""
+
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Replace what is said about where things stand, each under its own key."""
 

@@ -390,7 +390,7 @@ class ConfigFile(Settings):
     """The daemon's own configuration. Secrets stand in files of their own, which providers name."""
 
     version: Version
-    owner: Name = Field(description="who this daemon is in ownership markers; the same on every member of a cluster")
+    owner: Name = Field(description="who this daemon is in ownership markers; one daemon has it")
     policies: PathText = Field(description="directory of policy files, relative to this file")
     inventory: Annotated[str, AfterValidator(_file_name)] = Field(
         default=INVENTORY, min_length=1, max_length=255, description="the inventory's name in that directory"

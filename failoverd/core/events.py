@@ -44,12 +44,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStarted(Event):
+    """`instance` is the id that markers name this daemon by."""
+
     name: ClassVar[str] = "daemon.started"
 
     version: str
     policies: tuple[str, ...]
     providers: tuple[str, ...]
     pid: int
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -483,6 +486,32 @@ class OverridesLost(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RivalDetected(TargetEvent):
+    """Other instances (`rivals`) of the same `owner` write the name turn by turn with this one (`instance`).
+
+    Told once for a name. From then on it is only written to take off what is down, until a person ends that.
+    """
+
+    name: ClassVar[str] = "rival.detected"
+    level: ClassVar[Level] = Level.ERROR
+
+    owner: str
+    instance: str
+    rivals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalSettled(TargetEvent):
+    """A person says that the rivals of this name are gone: it is written as before."""
+
+    name: ClassVar[str] = "rival.settled"
+
+    rivals: tuple[str, ...]
+    by: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanHeld(TargetEvent):
     """A limit blocks the plan. `until` is when the window lets it pass by itself, if time alone can help.
 
@@ -503,7 +532,10 @@ class PlanHeld(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverHeld(PlanHeld):
-    """A limit keeps something that is down in the answer: only `min_regions` can do that, and a person ends it."""
+    """A limit keeps something that is down in the answer, and a person ends it.
+
+    Only `min_regions` can do that, and `rival`: another instance put back what this one took off, again and again.
+    """
 
     name: ClassVar[str] = "failover.held"
     level: ClassVar[Level] = Level.ERROR

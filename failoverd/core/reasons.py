@@ -56,6 +56,9 @@ class ReasonCode(StrEnum):
     OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know
     NOBODY_LEFT = "nobody_left"  # `regions` are drained, and nobody else is there
 
+    # who else writes the name under our owner, [since]; `detail` names the instances
+    RIVAL = "rival"
+
     # what a person did; `detail` says who
     ADOPT = "adopt"
     DISOWN = "disown"
@@ -129,6 +132,7 @@ class Limit(StrEnum):
     MAX_SHIFT = "max_shift"
     MAX_CHANGES = "max_changes"
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
+    RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
 
 
 class LimitNote(StrEnum):

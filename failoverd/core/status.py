@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from failoverd.core.reasons import Cause, LimitCheck, Reason
+from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Target
 
 
@@ -49,6 +49,11 @@ class TargetStatus:
     def keeps_dead(self) -> bool:
         """Whether a limit keeps something that is down in the answer."""
         return self.state is TargetState.LIMITED and self.cause == Cause.FAILING_OUT
+
+    @property
+    def has_rival(self) -> bool:
+        """Whether another instance of the same owner writes it as well."""
+        return any(reason.code is ReasonCode.RIVAL for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,17 @@ class PolicyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The daemon was alive at `at`, by the wall clock: readers hold it against their own, which may have been set."""
+    """The daemon was alive at `at`, by the wall clock: readers hold it against their own, which may have been set.
+
+    `instance` is the id that markers name it by.
+    """
 
     at: float
     pid: int
     started_at: float
     version: str
     state: str
+    instance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

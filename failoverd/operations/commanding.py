@@ -134,6 +134,8 @@ class Crew(Protocol):
 
     async def say(self, word: Override, event: OverrideEvent) -> bool: ...
 
+    async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]: ...
+
 
 Past = Callable[[Scope, str], Undoable | None]
 """The change of that id, or the last one of the scope; None when there is none."""
@@ -302,6 +304,16 @@ class Desk:
                 words = f"no marker of {scope.text()} names a word that this journal does not know"
                 raise OverrideError(words, reason="override_unknown")
             return tuple(sorted(lost))
+
+    async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:
+        """Write the names of the scope as before, for whoever else wrote them is gone. Returns them."""
+        async with self._turn:
+            self._require_text(comment)
+            found = await self._crew.settle_rivals(scope, actor, comment)
+            if not found:
+                words = f"no other instance writes the names of {scope.text()}"
+                raise OverrideError(words, reason="override_unknown", remedy="failoverctl status names those it writes")
+            return found
 
     # -- parts: what is said -------------------------------------------------------------------------------------------
 

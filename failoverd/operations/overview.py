@@ -54,6 +54,7 @@ def headline(found: Overview, now: float | None = None) -> str:
         _not_at_work(found.heartbeat, now) if now is not None else "",
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
+        _about("written by another instance as well", _policies(each for each in found.targets if each.has_rival)),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
         f"the prober abstains on {' and '.join(abstains)}" if abstains else "",
         _about("incident", [each.policy for each in found.policies if each.incident_id]),

@@ -6,7 +6,7 @@ from typing import Final
 
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import adopted, disowned
-from failoverd.core.control.plan import InSync, Plan, RefusalReason
+from failoverd.core.control.plan import InSync, Plan, RefusalReason, Signature
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classified
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
@@ -33,7 +33,7 @@ class NotOurs:
     """An orphan that had been given back, or taken, or deleted by somebody else: there is nothing left to do."""
 
 
-_Make = Callable[[Policy, PolicyState, Observed, str, str, float], Outcome | InSync]
+_Make = Callable[[Policy, PolicyState, Observed, Signature, str, float], Outcome | InSync]
 
 
 async def adopt_record(session: Session, policy: Policy, name: str) -> list[Owned]:
@@ -137,7 +137,8 @@ async def _made(session: Session, policy: Policy, target: Target, make: _Make) -
     session.waits(Waiting(Stage.READING, 0, 1))
     observed = await session.providers[target.provider].read(target)
     state = await session.recalled(policy, target)
-    outcome = make(policy, state, observed, session.config.owner, actor(), session.clock())
+    signed = Signature(session.config.owner, session.instance)
+    outcome = make(policy, state, observed, signed, actor(), session.clock())
     if isinstance(outcome, Outcome) and outcome.refused is not None:
         refused = outcome.refused
         raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)

@@ -82,6 +82,8 @@ class Session:
             what it knows is its own to keep.
         remember: takes up in `states` what the journal holds by now.
         waits: is told how far it is.
+        instance: of the daemon that the journal belongs to: what a person writes here is written beside that daemon and
+            in its books, and is no rival of it. Empty where the journal does not say.
     """
 
     config: Config
@@ -99,6 +101,7 @@ class Session:
     alive: Callable[[], bool]
     remember: Callable[[], Awaitable[None]]
     waits: Callable[[Waiting], None] = lambda _: None
+    instance: str = ""
     patience: _Patience = field(default_factory=_Patience)
 
     def policy(self, name: str) -> Policy:
@@ -109,7 +112,7 @@ class Session:
         return self.policies[name]
 
     def estate(self, target: Target) -> Estate:
-        return Estate(self.config.owner, self.providers[target.provider].normalise)
+        return Estate(self.config.owner, self.providers[target.provider].normalise, self.instance)
 
     async def recalled(self, policy: Policy, target: Target) -> PolicyState:
         """The policy's state, with what the journal knows of a target."""

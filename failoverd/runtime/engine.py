@@ -6,15 +6,17 @@ What it is put into comes from outside: a journal, providers, authoritative serv
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from failoverd.core.control import news
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
+from failoverd.core.control.rivals import Rivalry
 from failoverd.core.control.state import PolicyState
-from failoverd.core.events import ChangeVerified, Event, OverrideEvent
+from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
@@ -66,6 +68,7 @@ class Installation:
         sentinels: what should always be reachable, each with its check.
         pace: the numbers of probing.
         dispute_after: seconds that servers may take to agree with a change.
+        instance: which process of this installation it is, the same after a restart; empty, nobody looks for rivals.
     """
 
     owner: str
@@ -73,6 +76,7 @@ class Installation:
     sentinels: Sentinels = ()
     pace: Pace = field(default_factory=Pace)
     dispute_after: float = DISPUTE_AFTER
+    instance: str = ""
 
 
 class Engine:
@@ -83,6 +87,7 @@ class Engine:
         self._sinks = [emit]
         self._clock = clock
         self.sentinels = said.sentinels
+        self.instance = said.instance
         self.writer = JournalWriter(around.journal, self.emit, clock)
         self._proved: dict[str, int] = {}
         self._sinks += [self.writer.take, self._follow]
@@ -103,6 +108,7 @@ class Engine:
             emit=self.emit,
             clock=clock,
             owner=said.owner,
+            instance=said.instance,
             chance=chance,
         )
         self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
@@ -166,6 +172,30 @@ class Engine:
         self.runner.heed(word)
         return kept
 
+    async def settle_rivals(self, scope: Scope, by: str, comment: str = "") -> tuple[str, ...]:
+        """A person says that who else wrote these names is gone: they are written as before. Returns the names.
+
+        Whoever still writes them is found again, after a few writes.
+        """
+        settled: set[tuple[str, str, str]] = set()
+        for policy in tuple(self.runner.policies):
+            state = self.states.of(policy)
+            for memory in state.targets.values():
+                target, rivals = memory.target, memory.rivalry.rivals
+                if not scope.has_target(target):
+                    continue
+                state = state.with_target(replace(memory, rivalry=Rivalry()))  # a last write may be seen yet
+                if memory.rivalry.since is None:
+                    continue
+                if (name := (target.provider, target.zone, target.key.name)) not in settled:  # its types share it
+                    settled.add(name)
+                    names = news.names(target, news.id_of(state.incident), self._clock())
+                    self.emit(RivalSettled(**names, rivals=rivals, by=by, comment=comment))
+            self.states.put(state)
+            await self.states.keep(policy)
+        self.runner.tick()
+        return tuple(sorted({name for _, _, name in settled}))
+
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""
         self.runner.tick()
@@ -179,6 +209,7 @@ class Engine:
             return
         self.writer.lacks = False
         if await self.writer.update_status([*statuses, *self.statuses()]):
+            await self.writer.belong(self.instance)
             await self.states.keep_all()
             await self.overrides.keep_all()
 

@@ -134,6 +134,13 @@ class JournalWriter:
 
         return await self._soon(said()) is True
 
+    async def instance(self) -> str:
+        """The id of the daemon that the journal belongs to; empty where nobody can tell."""
+        return await self._soon(self._journal.instance(), reads=True) or ""
+
+    async def belong(self, instance: str) -> None:
+        await self._soon(self._journal.belong(instance))
+
     async def overrides(self, until: float) -> tuple[Override, ...] | None:
         """The words that the journal knows; None while it cannot be read."""
         return await self._soon(self._journal.overrides(until), reads=True)

@@ -69,7 +69,10 @@ class NameLocks:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What every worker works with. `owner` is the name under which this installation marks what it owns."""
+    """What every worker works with.
+
+    `owner` is the name under which this installation marks what it owns, `instance` which process of it this is.
+    """
 
     verdicts: Verdicts
     incidents: Incidents
@@ -80,6 +83,7 @@ class Tools:
     emit: Emit
     clock: Clock
     owner: str
+    instance: str
     chance: random.Random
 
 
@@ -253,7 +257,7 @@ class TargetWorker:
 
     @property
     def _estate(self) -> Estate:
-        return Estate(self._tools.owner, self._provider.normalise)
+        return Estate(self._tools.owner, self._provider.normalise, self._tools.instance)
 
     async def _write(self, outcome: Outcome) -> None:
         if self._rounds.stopping or outcome.plan is None:
@@ -311,7 +315,7 @@ class TargetWorker:
         last_good = state.of(target).last_good
         if last_good is None:
             return None
-        marker = Marker(tools.owner, target.policy, last_good.generation, (target.key.type,))
+        marker = Marker(tools.owner, target.policy, last_good.generation, (target.key.type,), tools.instance)
         assumed = self._seen or Observed(target, last_good.records, marker, marker.to_text())
         try:
             return self._evaluate(state, assumed, now).plan

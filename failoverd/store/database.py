@@ -1,6 +1,5 @@
 """The journal's file: made, opened, checked, and replaced when it is broken or gone. Used from one thread only."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,13 +9,13 @@ from typing import Final, Literal
 
 from failoverd.core.errors import JournalError
 from failoverd.files import require_regular
+from failoverd.store.access import SIDE_FILES, create, make_folder, open_to_group, real
 from failoverd.store.failures import damaged, failure, is_damage, journal_errors, reason_of
+from failoverd.store.lock import JournalLock
 from failoverd.store.migrations import check, columns, migrate, missing
 from failoverd.store.sieve import lenient
 from failoverd.store.statuses import BUSY_SECONDS
 
-_MODE: Final = 0o640
-_SIDE_FILES: Final = ("", "-wal", "-shm")
 _WAL_LIMIT: Final = 8 * 1024 * 1024
 
 Notify = Callable[[JournalError], None]
@@ -28,12 +27,15 @@ Kind = Literal["IMMEDIATE", "DEFERRED"]
 class Database:
     """A connection that heals itself: opened at the first use, and again after the file was lost or found corrupt.
 
-    `notify` is told of what was survived: a corrupt file moved aside, a deleted file begun anew.
+    `notify` is told of what was survived: a corrupt file moved aside, a deleted file begun anew. `sole` is for the
+    daemon: nobody else may be one on this journal, whenever it comes back; and its group may read it.
     """
 
-    def __init__(self, path: Path, notify: Notify) -> None:
+    def __init__(self, path: Path, notify: Notify, *, sole: bool = False) -> None:
         self._path = path
         self._notify = notify
+        self._lock = JournalLock(path) if sole else None
+        self._unlocked = ""
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -55,15 +57,38 @@ class Database:
         if connection is not None:
             with journal_errors(self._path):
                 connection.close()
+        if self._lock is not None:
+            self._lock.release()
 
     def _connected(self) -> sqlite3.Connection:
+        unlocked = self._locked()
         if self._connection is not None and self._inode != _inode(self._path):
             self._notify(failure(self._path, "journal_missing", "the file was deleted while open; begun anew"))
-            self.close()
+            connection, self._connection = self._connection, None
+            connection.close()
         if self._connection is None:
             self._connection = self._open()
             self._inode = _inode(self._path)
+            if self._lock is not None:
+                open_to_group(self._path)
+        if unlocked and unlocked != self._unlocked:  # where the journal does not work either, that says it all
+            self._notify(failure(self._path, "journal_unlocked", f"it cannot be locked ({unlocked})"))
+        self._unlocked = unlocked
         return self._connection
+
+    def _locked(self) -> str:
+        """See that this daemon is the only one with the journal. Why nobody can tell, where that is so.
+
+        Raises:
+            JournalError: there is another one.
+        """
+        if self._lock is None:
+            return ""
+        try:
+            self._lock.take()
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def _abandon(self, connection: sqlite3.Connection, error: BaseException) -> None:
         """Roll back. A corrupt file is closed, so that the next use opens it, finds that out and begins anew."""
@@ -86,7 +111,8 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    _create(path)
+    make_folder(path)
+    create(real(path))
     require_regular(path)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     lenient(connection)
@@ -117,41 +143,15 @@ def _require_tables(connection: sqlite3.Connection) -> None:
         raise damaged(f"it is not made as a journal is: {', '.join(lacking)}")
 
 
-def _create(path: Path) -> None:
-    """An empty file with the right mode and owner, if there is none: SQLite gives its side files the same.
-
-    Where the path is a link, the file that it leads to. A directory is made for the path alone: what a link leads to
-    may be a volume that is not mounted.
-    """
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    path = _real(path)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _MODE)
-    except FileExistsError:
-        return
-    try:
-        os.fchmod(descriptor, _MODE)
-        if os.geteuid() == 0:  # failoverctl run by root must not lock the daemon's user out
-            parent = path.parent.stat()
-            os.fchown(descriptor, parent.st_uid, parent.st_gid)
-    finally:
-        os.close(descriptor)
-
-
 def _move_aside(path: Path) -> Path:
     """Rename the file and its side files, keeping them together, so that a person can still look into them."""
-    path = _real(path)
+    path = real(path)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = path.with_name(f"{path.name}.corrupt-{stamp}")
-    for suffix in _SIDE_FILES:
+    for suffix in SIDE_FILES:
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
     return aside
-
-
-def _real(path: Path) -> Path:
-    """SQLite follows links by itself, and keeps its side files beside what it finds."""
-    return Path(os.path.realpath(path))
 
 
 def _inode(path: Path) -> int:

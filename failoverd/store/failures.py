@@ -14,6 +14,8 @@ _REMEDIES = {
     "journal_locked": "another process holds the journal: find it with `fuser` and let it finish",
     "journal_corrupt": "it is moved aside and begun anew at the next write; look for a failing disk",
     "journal_unwritable": "give the user that failoverd runs as the right to write the file and its directory",
+    "journal_unlocked": "see to it that no second daemon works with this journal; give the user that failoverd runs as"
+    " the right to write its directory, on a file system that knows locks",
     "journal_missing": "check the path; a daemon that works with it makes the file by itself",
     "journal_io": "look for a failing disk in the kernel log",
     "journal_closed": "",

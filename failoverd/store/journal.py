@@ -6,6 +6,8 @@ so a kill at any moment leaves a journal that says what was intended, without an
 
 import asyncio
 import json
+import re
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +32,7 @@ from failoverd.ports import ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
+from failoverd.store.lock import IN_USE
 from failoverd.store.rows import (
     change_row,
     event_row,
@@ -59,6 +62,22 @@ _CAME_TO_NOTHING: Final = (ChangeOutcome.FAILED, ChangeOutcome.FENCED, ChangeOut
 _TARGET: Final = "policy = ? AND name = ? AND type = ? AND provider = ? AND zone = ?"
 
 
+def new_instance() -> str:
+    """An id for a daemon: enough to tell a handful apart, and short in a marker."""
+    return secrets.token_hex(4)
+
+
+_INSTANCE: Final = "instance"
+_AN_INSTANCE: Final = re.compile(r"[0-9a-f]{8}")
+"""What a damaged row says stands in no marker."""
+
+
+def _instance(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (_INSTANCE,)).fetchone()
+    said = str(row[0]) if row is not None else ""
+    return said if _AN_INSTANCE.fullmatch(said) else ""
+
+
 def _given_back(connection: sqlite3.Connection, place: Sequence[object]) -> bool:
     """Whether the last change at a name was that its marker was removed, on behalf of whichever policy."""
     row = connection.execute(
@@ -71,20 +90,25 @@ def _given_back(connection: sqlite3.Connection, place: Sequence[object]) -> bool
 
 @asynccontextmanager
 async def open_journal(
-    path: Path, notify: Notify = lambda _: None, words: Words = plain_words
+    path: Path, notify: Notify = lambda _: None, words: Words = plain_words, *, sole: bool = False
 ) -> AsyncIterator["SqliteJournal"]:
     """The journal at `path`, made if it is missing.
 
     Never raises for a file that cannot be used, because traffic must be steered all the same: each call on the journal
     raises JournalError until the file can be used, and tries again. `notify` gets, on the event loop, what was
     survived: a corrupt file (kept beside as `NAME.corrupt-TIME`) or a deleted one, and why opening failed. `words` is
-    how events are told in the history.
+    how events are told in the history. `sole` is for the daemon, of which there is one to a journal.
+
+    Raises:
+        JournalError: `journal_in_use`, to the second daemon alone.
     """
-    journal = SqliteJournal(path, notify, words)
+    journal = SqliteJournal(path, notify, words, sole=sole)
     try:
         try:
             await journal.touch()
         except JournalError as error:
+            if error.reason == IN_USE:
+                raise
             notify(error)
         yield journal
     finally:
@@ -94,14 +118,14 @@ async def open_journal(
 class SqliteJournal:
     """Make it with `open_journal`."""
 
-    def __init__(self, path: Path, notify: Notify, words: Words) -> None:
+    def __init__(self, path: Path, notify: Notify, words: Words, *, sole: bool = False) -> None:
         self._path = path
         self._words = words
         self._notify = notify
         self._notices: list[JournalError] = []
         self._sieve = Sieve()
         self._told: set[tuple[str, str]] = set()
-        self._database = Database(path, self._notices.append)
+        self._database = Database(path, self._notices.append, sole=sole)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._spending = Spending()
         self._written = Written()
@@ -200,6 +224,20 @@ class SqliteJournal:
             return tuple(word for word in words if word is not None)
 
         return await self._read(work)
+
+    async def instance(self) -> str:
+        """Made where it has none; a journal that can only be read is not asked for more than that."""
+
+        def make(connection: sqlite3.Connection) -> str:
+            found = _instance(connection) or new_instance()  # another process may have been first
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_INSTANCE, found))
+            return found
+
+        return await self._read(_instance) or await self._write(make)
+
+    async def belong(self, instance: str) -> None:
+        row = (_INSTANCE, instance)
+        await self._write(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row))
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Only what is not written already: most of what is told says what was told before."""

@@ -3,14 +3,12 @@
 Nothing here writes to the journal, or needs anything of what history is made of: an answer has to be there at once.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
@@ -31,6 +29,7 @@ from failoverd.core.status import (
     VantageStatus,
 )
 from failoverd.files import require_regular
+from failoverd.store.access import copied, require_readable
 from failoverd.store.failures import failure, journal_errors, reason_of
 from failoverd.store.migrations import MIGRATIONS, check
 from failoverd.store.sieve import Sieve, extract, lenient
@@ -166,13 +165,14 @@ class StatusReading:
     # -- inside --------------------------------------------------------------------------------------------------------
 
     def _opened(self, stack: ExitStack) -> sqlite3.Connection:
+        require_readable(self._path)
         require_regular(self._path)
         try:
             return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
         except sqlite3.OperationalError as error:
             if reason_of(error) != "journal_unwritable":
                 raise
-            return self._connect(f"file:{quote(str(self._copied(stack)))}", stack)
+            return self._connect(f"file:{quote(str(copied(self._path, stack)))}", stack)
 
     def _connect(self, uri: str, stack: ExitStack) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
@@ -183,15 +183,6 @@ class StatusReading:
         if check(connection, self._path) < len(MIGRATIONS):
             raise failure(self._path, "journal_older", "an older failoverd wrote it")
         return connection
-
-    def _copied(self, stack: ExitStack) -> Path:
-        """A private copy with its write-ahead log. Only taken when nobody has the journal open for writing."""
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="failoverctl-")))
-        for suffix in ("", "-wal"):
-            source = Path(f"{self._path}{suffix}")
-            if source.exists():
-                shutil.copyfile(source, directory / f"{self._path.name}{suffix}")
-        return directory / self._path.name
 
     def _rows(self, query: str, parameters: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - what sqlite3 binds
         with journal_errors(self._path):

@@ -5,6 +5,7 @@ metrics when somebody asks. No label names an endpoint, so the number of series 
 alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -135,6 +136,9 @@ def _health(found: Overview) -> Iterator[Metric]:
     held = GaugeMetricFamily(
         "failoverd_failover_held", "1 while a limit keeps something that is down in an answer.", labels=("policy",)
     )
+    rivals = GaugeMetricFamily(
+        "failoverd_rival_records", "Records that another instance of the owner writes as well.", labels=("policy",)
+    )
     isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
     orphans = GaugeMetricFamily("failoverd_orphaned_records", "Records of ours that no policy file names any more.")
     for region in found.regions:
@@ -142,13 +146,15 @@ def _health(found: Overview) -> Iterator[Metric]:
         score.add_metric(labels, region.score / WHOLE)
         state.add_metric((*labels, region.state), 1)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
+    rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
     for policy in found.policies:
+        rivals.add_metric((policy.policy,), rivalled[policy.policy])
         incident.add_metric((policy.policy,), bool(policy.incident_id))
         held.add_metric((policy.policy,), policy.policy in kept)
     orphans.add_metric((), len(found.orphans))
     if found.vantage is not None:
         isolated.add_metric((), len(found.vantage.isolated))
-    yield from (score, state, incident, held, isolated, orphans, *_notifications(found))
+    yield from (score, state, incident, held, rivals, isolated, orphans, *_notifications(found))
 
 
 def _notifications(found: Overview) -> Iterator[Metric]:

@@ -53,6 +53,8 @@ from failoverd.core.events import (
     RegionFailed,
     RegionLost,
     RegionRecovered,
+    RivalDetected,
+    RivalSettled,
     TargetDelayed,
     TargetEvent,
     TargetResumed,
@@ -241,6 +243,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "traffic who has none, and nothing moves but what fails out"
     ),
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
+    ReasonCode.RIVAL: lambda r: (
+        f"another instance of this owner ({r.detail}) writes it as well, found so {moment(r.numbers['since'])}: "
+        "only what is down is taken off, until a person ends that"
+    ),
     ReasonCode.ADOPT: lambda r: r.detail,
     ReasonCode.DISOWN: lambda r: r.detail,
     ReasonCode.BY_HAND: lambda r: (
@@ -257,6 +263,7 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.MAX_SHIFT: lambda c: (percent(c.found), f"{percent(c.allowed)} per {c.window:g}s"),
     Limit.MAX_CHANGES: lambda c: (f"change {c.found:g}", f"{c.allowed:g} per {c.window:g}s"),
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
+    Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {
@@ -506,6 +513,23 @@ def _(event: OverridesLost) -> str:
     )
 
 
+@say.register
+def _(event: RivalDetected) -> str:
+    name = event.record.partition(" ")[0]
+    return (
+        f"{_where(event)} is written by another failoverd of owner {event.owner} as well ({', '.join(event.rivals)}; "
+        f"this one is {event.instance}), and each undoes what the other does. From now on only what is down is taken "
+        f"off it. Stop the other one, or give it names of its own (failoverctl status there says its instance); then: "
+        f"failoverctl release --rival {name}"
+    )
+
+
+@say.register
+def _(event: RivalSettled) -> str:
+    comment = f": {event.comment}" if event.comment else ""
+    return f"{_where(event)} is written as before, says {event.by}{comment}; its rivals were {', '.join(event.rivals)}"
+
+
 # -- incidents ---------------------------------------------------------------------------------------------------------
 
 
@@ -541,7 +565,8 @@ def _(event: DecisionCrashed) -> str:
 @say.register
 def _(event: PlanHeld) -> str:
     held = "; ".join(limit(check) for check in event.limits)
-    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it ({event.rule_at}): {held}"
+    at = f" ({event.rule_at})" if event.rule_at else ""
+    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
 
 
 @say.register

@@ -11,7 +11,14 @@ from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, p
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import JournalError
-from failoverd.core.events import ChangeApplied, OverrideChanged, OverrideEnded, OverrideEnding, OverrideGiven
+from failoverd.core.events import (
+    ChangeApplied,
+    OverrideChanged,
+    OverrideEnded,
+    OverrideEnding,
+    OverrideGiven,
+    RivalDetected,
+)
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.records import Limits
 from failoverd.operations.commanding import Ask, Desk, Undoable
@@ -158,6 +165,26 @@ async def test_a_daemon_that_lost_its_journal_keeps_the_region_out_until_somebod
         lost = await desk(again).release_lost(Scope(), "all is well there", BOB)
         assert lost == (given.word.id,)
         await until(again.steers(API, **NORMAL))
+
+
+@virtually
+async def test_who_stopped_the_other_daemon_says_so_and_the_name_is_written_as_before() -> None:
+    even = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)))
+    async with open_desk(stage=Stage(instance="0000aaaa")) as (stage, spoken):
+        other = Stage(zonefile=stage.zonefile, world=stage.world, instance="1111bbbb")
+        async with playing(even, stage=other):
+            await until(lambda: stage.told(RivalDetected) and other.told(RivalDetected))
+            await elapse(60.0)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100))
+        stage.heals(AZURE)
+        await elapse(HOUR)
+        assert stage.shares(API) == {"oci": 100}
+        assert await spoken.release_rivals(Scope(policies=("api",)), "stopped it", ALICE) == ("api.example.com",)
+        await until(stage.steers(API, **NORMAL))
+        error = await refused(spoken.release_rivals(Scope(), "again", ALICE))
+        assert (error.reason, "everything" in error.detail) == ("override_unknown", True)
+        assert (await refused(spoken.release_rivals(Scope(), "", ALICE))).reason == "override_invalid"
 
 
 @virtually

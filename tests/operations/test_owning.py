@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from support.fakes import Fault, Moment
@@ -9,7 +10,10 @@ from support.sessions import AZURE6, OCI6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, target
 
 from failoverd.cli.planning import owned
-from failoverd.core.control.plan import InSync, Plan
+from failoverd.core.control.outcome import Outcome
+from failoverd.core.control.ownership import disowned
+from failoverd.core.control.plan import InSync, Plan, Signature
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.records import Policy
 from failoverd.operations.owning import Owned, adopt_record, disown_record
@@ -96,3 +100,35 @@ async def test_what_belongs_to_somebody_else_is_still_refused(verb: Callable[[De
     (done,) = await verb(desk)
     assert isinstance(done.result, FailoverdError)
     assert done.result.reason == "other_owner"
+
+
+async def test_what_a_person_writes_is_written_in_the_name_of_the_daemon_whose_journal_it_is() -> None:
+    """So it is no rival of that daemon, however the two take turns."""
+    desk = found()
+    desk.journal.belongs = "0000aaaa"
+    await adopt(desk)
+    marker = desk.zonefile.observe(AT).marker
+    assert marker is not None
+    assert marker.instance == "0000aaaa"
+    (change,) = await desk.planned()
+    await desk.apply(change)
+    marker = desk.zonefile.observe(AT).marker
+    assert marker is not None
+    assert (marker.instance, marker.generation) == ("0000aaaa", 2)
+
+
+async def test_what_a_marker_says_of_operators_words_outlives_who_takes_a_type_and_gives_it_back() -> None:
+    desk = Desk(BOTH)
+    for number, answers in enumerate(({AZURE: 1, OCI: 1}, {AZURE6: 1, OCI6: 1})):
+        desk.zonefile.put(target(BOTH, number), answers)
+    await adopt_record(desk.session(), BOTH, NAME)
+    seen = desk.zonefile.observe(target(BOTH)).marker
+    assert seen is not None
+    said = replace(seen, overrides=("drain-12345678",), until=2_000_000_000)
+    signed = Signature("prod", "0000aaaa")
+    observed = replace(desk.zonefile.observe(target(BOTH)), marker=said, marker_text=said.to_text())
+    given = disowned(BOTH, PolicyState("api"), observed, signed, "alice@desk", 1.0)
+    assert isinstance(given, Outcome)
+    assert given.plan is not None
+    assert given.plan.marker.overrides == ("drain-12345678",)
+    assert given.plan.marker.instance == "0000aaaa"

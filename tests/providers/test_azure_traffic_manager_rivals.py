@@ -188,7 +188,7 @@ def test_the_profile_never_ends_without_an_answer(rivalry: str) -> None:
 
 
 def test_a_stray_request_can_leave_it_without_an_answer_for_a_moment_and_is_taken_back() -> None:
-    """What the missing ETag means at its worst, and why one writer at a time rests on the leader lease."""
+    """What the missing ETag means at its worst, and why one daemon alone is to write there."""
     emptied = [world for world, _, _ in played("each drops what the other keeps") if {} in world.answers]
     assert emptied
     assert all(world.answers[-1] for world in emptied)

@@ -37,6 +37,7 @@ from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import JournalError, Permanent, RateLimited
 from failoverd.core.events import TargetDelayed, TaskCrashed
+from failoverd.core.overrides import Scope
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -119,11 +120,11 @@ class Cluster:
         self.story: list[str] = []
         for zonefile in self.zonefiles.values():
             zonefile.put(STRANGER, {"203.0.113.99": 1})
-        self.daemon = self._daemon(self.journal)
+        self.daemon = self._daemon(self.journal, "00000000")
         self.rival: Stage | None = None
         self.gone: list[Stage] = []
 
-    def _daemon(self, journal: PaperJournal) -> Stage:
+    def _daemon(self, journal: PaperJournal, instance: str) -> Stage:
         providers = {name: PaperProvider(zone, now, name=name) for name, zone in self.zonefiles.items()}
         stage = Stage(
             journal=journal,
@@ -131,6 +132,7 @@ class Cluster:
             providers=providers,
             sentinels=SENTINELS,
             chance=luck(self.random.randrange(1 << 30)),
+            instance=instance,
         )
         for provider in providers.values():
             provider.audit = lambda plan, found, stage=stage: self._audit(stage, plan, found)  # type: ignore[misc]
@@ -177,7 +179,7 @@ class Cluster:
             for at in found.targets:
                 observed = self.zonefiles[at.provider].observe(at)
                 provider = stage.providers[at.provider]
-                estate = Estate(OWNER, provider.normalise)
+                estate = Estate(OWNER, provider.normalise, stage.engine.instance)
                 self.shown += 1
                 one, other = (evaluate(found, state, observed, estate, now()) for state in (shown, done))
                 self._must(_essence(one) == _essence(other), f"{at}: shown {_essence(one)}, done {_essence(other)}")
@@ -306,12 +308,12 @@ class Cluster:
         self._tell("the daemon is killed and started again")
         await self.daemon.kill()
         self.gone.append(self.daemon)
-        self.daemon = self._daemon(self.journal)
+        self.daemon = self._daemon(self.journal, self.daemon.engine.instance)
 
     async def _rivalry(self) -> None:
         self._tell("a rival goes" if self.rival else "a rival comes")
         if self.rival is None:
-            self.rival = self._daemon(PaperJournal())
+            self.rival = self._daemon(PaperJournal(), f"{len(self.gone) + 1:08x}")
         else:
             await self.rival.kill()
             self.gone.append(self.rival)
@@ -341,6 +343,7 @@ class Cluster:
                 await self.daemon.take_up(found)
         if self.rival is not None:
             await self._rivalry()
+        await self.daemon.engine.settle_rivals(Scope(), "alice@desk", "it is gone")
         for provider in self._providers():
             provider.down = None
             provider.on_read.clear()

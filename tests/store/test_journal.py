@@ -408,3 +408,40 @@ async def test_a_journal_that_was_deleted_is_told_everything_again(path: Path) -
         await journal.update_status([told])
         with Reading(path) as reading:
             assert reading.policies() == (told,)
+
+
+# -- whose it is -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_journal_belongs_to_one_instance_from_its_beginning_and_after_a_restart(path: Path) -> None:
+    async with open_journal(path) as operator:
+        made = await operator.instance()
+    async with open_journal(path, sole=True) as daemon:
+        assert await daemon.instance() == made
+    assert len(made) == 8
+    int(made, 16)
+
+
+async def test_a_journal_that_was_lost_is_another_one(path: Path) -> None:
+    async with open_journal(path) as journal:
+        before = await journal.instance()
+        for file in path.parent.glob("journal.db*"):
+            file.unlink()
+        assert await journal.instance() != before
+
+
+async def test_a_daemon_whose_journal_was_lost_while_it_ran_goes_on_under_its_name(journal: SqliteJournal) -> None:
+    await journal.belong("0000aaaa")
+    await journal.belong("0000aaaa")
+    assert await journal.instance() == "0000aaaa"
+
+
+@pytest.mark.parametrize("damage", ["", "x", "0000aaaa owner=other", "0000AAAA", "0" * 900])
+async def test_a_damaged_id_stands_in_no_marker(journal: SqliteJournal, path: Path, damage: str) -> None:
+    await journal.belong("0000aaaa")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE meta SET value = ?", (damage,))
+    made = await journal.instance()
+    assert made != damage
+    assert len(made) == 8
+    assert await journal.instance() == made

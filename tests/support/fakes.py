@@ -330,6 +330,7 @@ class PaperJournal:
     statuses: dict[object, Status] = field(default_factory=dict)
     states: dict[tuple[str, str], str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+    belongs: str = ""
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -405,6 +406,14 @@ class PaperJournal:
     def spoken(self) -> list[Override]:
         """Every operator's word that it holds, after the way through the file."""
         return [codec.load(Override, text) for text in self.words.values()]
+
+    async def instance(self) -> str:
+        await self._turn()
+        return self.belongs
+
+    async def belong(self, instance: str) -> None:
+        await self._turn(writes=True)
+        self.belongs = instance
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)

@@ -95,6 +95,7 @@ class Desk:
             alive=lambda: self.daemon,
             remember=remember,
             waits=waits,
+            instance=self.journal.belongs,
         )
 
     # -- what is asked -------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def target(of: Policy, number: int = 0) -> Target:
 class Stage:
     """One daemon at work. The zone file, the journal and the world outlive it, as they do in life."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of the world that it is put into
         self,
         *,
         zonefile: Zonefile | None = None,
@@ -98,6 +98,7 @@ class Stage:
         isolation: IsolationRules | None = None,
         sentinels: Sequence[tuple[Endpoint, Check]] = (),
         chance: random.Random | None = None,
+        instance: str = "",
     ) -> None:
         clock = virtual.now
         self.zonefile = zonefile or Zonefile()
@@ -118,7 +119,13 @@ class Stage:
             emit=self.events.append,
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
         )
-        said = Installation(owner, isolation=isolation or IsolationRules(), sentinels=sentinels, pace=Pace(jitter=0.0))
+        said = Installation(
+            owner,
+            isolation=isolation or IsolationRules(),
+            sentinels=sentinels,
+            pace=Pace(jitter=0.0),
+            instance=instance,
+        )
         self.engine = Engine(said, around)
         self.states, self.incidents, self.board = self.engine.states, self.engine.incidents, self.engine.board
         self.probing, self.prover, self.runner = self.engine.probing, self.engine.prover, self.engine.runner

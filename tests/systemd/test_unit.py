@@ -48,6 +48,51 @@ def test_systemd_would_say_so_if_a_setting_were_misspelt(installed: Path) -> Non
     assert "WatchdogSeconds" in analyze("verify", installed).stderr
 
 
+OPERATORS = UNIT.with_name("failoverd-operators.conf")
+
+
+def effective(*files: Path) -> dict[str, str]:
+    """What the last line says that sets it, of keys that are set once."""
+    lines = [line for file in files for line in file.read_text("utf-8").splitlines() if "=" in line and line[0] != "#"]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_systemd_has_nothing_to_say_about_the_operators_either(installed: Path) -> None:
+    beside = installed.with_name(f"{installed.name}.d") / "operators.conf"
+    beside.parent.mkdir()
+    beside.write_text(OPERATORS.read_text("utf-8"), "utf-8")
+    verdict = analyze("verify", installed)
+    assert (verdict.returncode, verdict.stderr) == (0, "")
+    beside.write_text(OPERATORS.read_text("utf-8").replace("Group=", "Groups="), "utf-8")
+    assert "Groups" in analyze("verify", installed).stderr, "it is not looked at"
+
+
+def test_a_group_of_operators_may_enter_where_the_journal_is_and_nobody_else() -> None:
+    said = effective(UNIT, OPERATORS)
+    assert (said["DynamicUser"], said["User"], said["Group"]) == ("no", "failoverd", "failoverd-operators")
+    assert said["StateDirectoryMode"] == "0750"
+    assert (said["RuntimeDirectory"], said["RuntimeDirectoryMode"]) == ("failoverd", "0755")
+    for implied in ("PrivateTmp", "NoNewPrivileges", "RestrictSUIDSGID", "RemoveIPC"):
+        assert said[implied] == "yes", f"{implied} came with DynamicUser=yes alone"
+    assert said["ProtectSystem"] == "strict"
+
+
+def test_the_user_and_the_group_are_made_by_systemd(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    snippet = UNIT.with_name("failoverd-sysusers.conf")
+    done = subprocess.run(
+        ["systemd-sysusers", f"--root={tmp_path}", "--replace=/etc/sysusers.d/failoverd.conf", "-"],
+        input=snippet.read_bytes(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    said = effective(OPERATORS)
+    assert f"\n{said['Group']}:" in "\n" + (tmp_path / "etc" / "group").read_text()
+    assert f"\n{said['User']}:" in "\n" + (tmp_path / "etc" / "passwd").read_text()
+
+
 def test_it_may_do_little_more_than_use_the_network() -> None:
     verdict = analyze("security", "--offline=true", f"--threshold={THRESHOLD}", UNIT)
     assert verdict.returncode == 0, verdict.stdout

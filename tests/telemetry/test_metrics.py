@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from support.servers import ZONE
 from failoverd.app import Daemon
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.reasons import Cause
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Endpoint, ProbeResult, Timings
 from failoverd.core.status import (
     OrphanedRecord,
@@ -223,6 +224,14 @@ def test_only_a_limit_that_keeps_what_is_down_is_a_failover_held() -> None:
     assert held(TargetState.LIMITED, Cause.FAILING_OUT) == 1
     assert held(TargetState.LIMITED, Cause.TUNING) == 0
     assert held(TargetState.DRIFTED, Cause.FAILING_OUT) == 0
+
+
+def test_records_that_another_instance_writes_as_well_are_counted() -> None:
+    rival = TargetStatus(TARGET, 0.0, TargetState.IN_SYNC, reasons=(Reason(ReasonCode.RIVAL),))
+    policy = PolicyStatus(TARGET.policy, 0.0, "api.yaml", "r1")
+    for statuses, found in (([policy, rival], 1), ([policy, replace(rival, reasons=())], 0)):
+        page = Metrics(ProbingFigures, partial(list, statuses), "1.2.3", 0.0).snapshot().page()
+        assert value(page, "failoverd_rival_records", policy=TARGET.policy) == found
 
 
 def test_a_percentile_is_the_bound_of_its_bucket() -> None:

@@ -15,6 +15,7 @@ from failoverd.cli.views.times import ago, clock
 from failoverd.config.locating import journal_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE, percentages
 from failoverd.core.status import (
     EndpointStatus,
@@ -80,7 +81,9 @@ def _by_policy(statuses: Iterable[P]) -> dict[str, list[P]]:
 
 
 def _beat_words(beat: Heartbeat, now: float) -> str:
-    return f" (pid {beat.pid}, version {beat.version}, last seen {ago(now - beat.at)} ago); records stay as they are"
+    named = f", instance {beat.instance}" if beat.instance else ""
+    seen = f"last seen {ago(now - beat.at)} ago"
+    return f" (pid {beat.pid}{named}, version {beat.version}, {seen}); records stay as they are"
 
 
 def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None:
@@ -186,7 +189,9 @@ def _show_target(page: Page, target: TargetStatus) -> None:
     published = percentages(target.published) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     page.say(f"  {target.target}: ", (target.state, colour), stands)
-    for reason in target.reasons if target.kind != DecisionKind.NORMAL else ():
+    for reason in target.reasons:
+        if target.kind == DecisionKind.NORMAL and reason.code is not ReasonCode.RIVAL:
+            continue  # all is well: nobody asks why
         page.say(f"    why: {prose.words(reason)}")
     for check in target.checks:
         page.say(f"    limit: {prose.limit(check)}")

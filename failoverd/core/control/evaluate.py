@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from failoverd.core.control import news, progress
+from failoverd.core.control import news, progress, rivals
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
@@ -37,7 +37,8 @@ from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Verb
-from failoverd.core.records import Observed, Policy, RecordSet, RecordSpec
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
 MOST_OVERTAKEN: Final = 100
@@ -94,9 +95,11 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     words = (heard.word,) if heard is not None and heard.word is not None else ()
     known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
     case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
+    memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = _identified(decide(policy, case.record, observed.target, view, now, case.heeded), memory)
+    decision = decide(policy, case.record, observed.target, view, now, case.heeded)
+    decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
@@ -104,7 +107,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
-    return replace(outcome, events=(*lost, *events, *outcome.events), found=found, by_hand=change, words=words)
+    told_of = (*rivals_told, *lost, *events, *outcome.events)
+    return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------
@@ -172,6 +176,32 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
     counted = sorted(generation for generation in unknown if known and generation <= marker.generation)
     changes = tuple(PastChange.of_others(generation, case.now) for generation in counted)
     return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
+
+
+def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:
+    """Who else writes the name, after this look at it; and what is to be told of that."""
+    target, others, good = memory.target, case.state.other_types(memory.target), memory.last_good
+    ours = Marker(case.estate.owner, target.policy, 0, (), case.estate.instance)
+    rivalry = rivals.seen(
+        memory.rivalry,
+        (each.rivalry for each in others),
+        case.observed,
+        ours,
+        good.records if good is not None else None,
+        case.policy.limits.longest_window,
+        case.now,
+    )
+    after = replace(memory, rivalry=rivalry)
+    return after, news.rivalled(memory, after, others, ours, case.state.incident)
+
+
+def _rivalled(decision: Decision, memory: TargetMemory) -> Decision:
+    """The decision with who stands in its way, whatever it is."""
+    known = memory.rivalry
+    if known.since is None:
+        return decision
+    reason = Reason(ReasonCode.RIVAL, numbers={"since": known.since}, detail=", ".join(known.rivals))
+    return replace(decision, reasons=(reason, *decision.reasons))
 
 
 def _view(case: _Case, memory: TargetMemory) -> View:
@@ -261,6 +291,9 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         memory = replace(memory, told=told)
         outcome = _ended(case, memory, decision, OutcomeKind.REFUSE, TargetState.REFUSED, events)
         return replace(outcome, refused=found)
+    marker, rival = case.observed.marker, memory.rivalry.since is not None
+    if rival and isinstance(found, Plan) and found.kind is PlanKind.MARK and marker is not None:
+        found = InSync(found.target, marker.generation, found.overruled)  # two would go on about what it says
     if isinstance(found, InSync):
         return _in_sync(case, memory, decision, found)
     until = settles(memory, case.observed, case.now)
@@ -276,7 +309,7 @@ def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | 
     records, marker = case.observed.records, case.observed.marker
     if case.heeded.stopped or case.heeded.lost or records is None or marker is None:
         return None
-    if settles(memory, case.observed, case.now) is not None:
+    if settles(memory, case.observed, case.now) is not None or memory.rivalry.since is not None:
         return None
     if memory.last_good is None or memory.last_good.records != records or case.signature.stands_in(marker):
         return None
@@ -419,6 +452,8 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         at_once=case.heeded.now,
         out=out_by_word(case.policy, case.record.key.type, case.heeded),
         still_until=_still_until(case.heeded),
+        rival=memory.rivalry.since is not None,
+        contested=memory.rivalry.since is not None and memory.rivalry.contested,
     )
 
 

@@ -160,6 +160,8 @@ class Step:
         at_once: whether no rate counts, because the operator said so.
         out: answer values that leave because an operator said so, and not for illness.
         still_until: nothing may move but what fails out, until then, because an operator said so; None: it may.
+        rival: nothing is written but what takes off what is down, because another instance writes the name as well.
+        contested: nothing at all, because it puts back each time what was taken off.
     """
 
     plan: Plan
@@ -175,6 +177,8 @@ class Step:
     at_once: bool = False
     out: frozenset[str] = frozenset()
     still_until: float | None = None
+    rival: bool = False
+    contested: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -192,17 +196,19 @@ class Step:
 def pace(step: Step, replan: Replan) -> Paced:
     """Hold a plan against the limits: it is approved, made smaller, skipped or held."""
     plan = step.plan
-    if unrationed(plan):
+    if unrationed(plan) and not (step.rival and _leaves_answers(plan)):
         return _sealed(plan, step, _end_state(plan, step), {})
     leaving = _failing_out(step)
     rest, gone = _after_leaving(step, leaving)
     cause = _cause_of_rest(step, rest)
     distance = shift(rest, step.wanted)
     values = _new_values(step, leaving, rest)
+    if step.contested:
+        return _still(step, replan, step.before, Cause.FAILING_OUT if gone else cause, gone=False)
     if gone and distance == 0 and not values:
         return _sealed(plan, step, _end_state(plan, step), {})
-    if step.still_until is not None:
-        return _still(step, replan, rest, cause, step.still_until, gone=gone)
+    if step.rival or step.still_until is not None:
+        return _still(step, replan, rest, cause, gone=gone)
     skipped = None if gone or values else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
@@ -403,12 +409,13 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), whole, count), again))
 
 
-def _still(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, until: float, *, gone: bool) -> Paced:
-    """An operator's word keeps everything where it is but what fails out."""
-    paused = LimitCheck(Limit.PAUSED, passed=False, found=shift(rest, step.wanted), allowed=0, cause=cause)
+def _still(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:
+    """A rival, or an operator's word, keeps everything where it is but what fails out."""
+    limit, until = (Limit.RIVAL, None) if step.rival else (Limit.PAUSED, step.still_until)
+    still = LimitCheck(limit, passed=False, found=shift(rest, step.wanted), allowed=0, cause=cause)
     if gone:
-        return _leaving_alone(step, replan, rest, cause, (paused,), until)
-    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), paused), until))
+        return _leaving_alone(step, replan, rest, cause, (still,), until)
+    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), still), until))
 
 
 def _leaving_alone(

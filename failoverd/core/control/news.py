@@ -3,7 +3,7 @@
 The command that does the same by hand is known to the provider: a driver puts it in before the event is emitted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypedDict
 
@@ -13,7 +13,7 @@ from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
-from failoverd.core.control.state import Essence, HoldTold, Told
+from failoverd.core.control.state import Essence, HoldTold, TargetMemory, Told
 from failoverd.core.events import (
     ChangeApplied,
     DecisionMade,
@@ -23,10 +23,11 @@ from failoverd.core.events import (
     OverridesLost,
     PlanHeld,
     PlanRefused,
+    RivalDetected,
 )
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode, tells_health
-from failoverd.core.records import Observed, Policy, RecordSet, Target
+from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
 WAITS: Final = frozenset(
     {
@@ -44,6 +45,7 @@ WAITS: Final = frozenset(
         ReasonCode.SHED,
         ReasonCode.SAID,
         ReasonCode.PAUSED,
+        ReasonCode.RIVAL,
     }
 )
 """Reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
@@ -120,6 +122,23 @@ def lost(
     return events, replace(told, lost=heeded.lost)
 
 
+def rivalled(
+    before: TargetMemory, after: TargetMemory, others: Iterable[TargetMemory], ours: Marker, incident: Incident | None
+) -> tuple[RivalDetected, ...]:
+    """Another instance was found to write the name. Told once while that is so, whatever types the name has."""
+    known = any(each.rivalry.since is not None for each in (before, *others))
+    if after.rivalry.since is None or known:
+        return ()
+    detected = RivalDetected(
+        **names(after.target, id_of(incident), after.rivalry.since),
+        decision_id=after.told.decision_id,
+        owner=ours.owner,
+        instance=ours.instance,
+        rivals=after.rivalry.rivals,
+    )
+    return (detected,)
+
+
 def refused(told: Told, found: Refused, incident: Incident | None, at: float) -> News:
     if told.refused == found.detail:
         return (), told
@@ -155,13 +174,15 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
 
 
 def limit_at(policy: Policy, check: LimitCheck) -> str:
-    """Where the limit is written, or which default it is."""
+    """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
+    if check.limit in {Limit.PAUSED, Limit.RIVAL}:
+        return ""
     return policy.source.at(limit_key(policy, check))
 
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
     """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED}:  # no file can say otherwise
+    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED, Limit.RIVAL}:  # no file can say otherwise
         return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"

@@ -1,19 +1,20 @@
 """Whose a name is: taking a record over, and giving it back. Only the marker is written; no answer changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.identity import identity
 from failoverd.core.control.limits import marker_only
 from failoverd.core.control.outcome import WRITE_ORDER, Outcome, OutcomeKind
-from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, RefusalReason, Refused, refusal
+from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, RefusalReason, Refused, Signature, refusal
 from failoverd.core.control.state import PolicyState
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Marker, Observed, Policy
+from failoverd.core.records import Marker, Observed, Policy, RecordType
 
 
 def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-          revision: str, last_good: LastGood | None = None) -> Plan | InSync | Refused:  # fmt: skip
+          revision: str, last_good: LastGood | None = None, instance: str = "") -> Plan | InSync | Refused:  # fmt: skip
     """Take over a record that exists without a marker of ours, leaving its answers exactly as they are.
 
     A record of another owner is still refused; one of another policy of the same owner is taken over (a rename). One
@@ -42,7 +43,7 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
         target=target,
         before=observed,
         after=observed.records,
-        marker=Marker(owner, target.policy, floor + 1, tuple(sorted(types))),
+        marker=_taken(marker or Marker(owner, target.policy, floor, ()), target.policy, floor, types, instance),
         shares_before=shares,
         shares_after=shares,
         decision=decision,
@@ -51,7 +52,7 @@ def adopt(observed: Observed, decision: Decision, *, plan_id: str, owner: str, r
 
 
 def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, region_of: Mapping[str, str],
-           revision: str) -> Plan | InSync | Refused:  # fmt: skip
+           revision: str, instance: str = "") -> Plan | InSync | Refused:  # fmt: skip
     """Give a record back: its marker goes, or says this type no more, and its answers stay exactly as they are.
 
     A record that no marker of ours speaks of is nobody's already.
@@ -77,7 +78,7 @@ def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, 
         target=target,
         before=observed,
         after=observed.records,
-        marker=Marker(marker.owner, marker.policy, marker.generation + 1, kept),
+        marker=_taken(marker, marker.policy, marker.generation, kept, instance),
         shares_before=shares,
         shares_after=shares,
         decision=decision,
@@ -85,11 +86,17 @@ def disown(observed: Observed, decision: Decision, *, plan_id: str, owner: str, 
     )
 
 
+def _taken(marker: Marker, policy: str, floor: int, types: Iterable[RecordType], instance: str) -> Marker:
+    """What is to stand there above a generation: whose the name is, and what operators' words said of it before."""
+    found = tuple(sorted(types))
+    return replace(marker, policy=policy, generation=floor + 1, types=found, instance=instance, by_hand=False)
+
+
 # -- as outcomes -------------------------------------------------------------------------------------------------------
 
 
 def adopted(
-    policy: Policy, state: PolicyState, observed: Observed, owner: str, actor: str, now: float
+    policy: Policy, state: PolicyState, observed: Observed, signed: Signature, actor: str, now: float
 ) -> Outcome | InSync:
     """What it takes to take a record over on behalf of `actor`; InSync when it is ours already."""
     decision = _by_hand(observed, ReasonCode.ADOPT, f"{actor} adopts {observed.target.key}; its answers stay", now)
@@ -97,7 +104,8 @@ def adopted(
         observed,
         decision,
         plan_id=identity("chg", now, decision),
-        owner=owner,
+        owner=signed.owner,
+        instance=signed.instance,
         region_of=policy.region_of(observed.target.key.type),
         revision=policy.source.revision,
         last_good=state.of(observed.target).last_good,
@@ -106,7 +114,7 @@ def adopted(
 
 
 def disowned(
-    policy: Policy, state: PolicyState, observed: Observed, owner: str, actor: str, now: float
+    policy: Policy, state: PolicyState, observed: Observed, signed: Signature, actor: str, now: float
 ) -> Outcome | InSync:
     """What it takes to give a record back on behalf of `actor`."""
     words = f"{actor} gives {observed.target.key} back; its answers stay"
@@ -115,7 +123,8 @@ def disowned(
         observed,
         decision,
         plan_id=identity("chg", now, decision),
-        owner=owner,
+        owner=signed.owner,
+        instance=signed.instance,
         region_of=policy.region_of(observed.target.key.type),
         revision=policy.source.revision,
     )

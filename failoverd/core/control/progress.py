@@ -5,7 +5,7 @@ All of it is told as the state afterwards and the events that are news; what was
 
 from dataclasses import replace
 
-from failoverd.core.control import news
+from failoverd.core.control import news, rivals
 from failoverd.core.control.identity import identity
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
@@ -60,6 +60,7 @@ def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMe
         changes=(*kept, change)[-MOST_CHANGES:],
         doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
         generation=max(memory.generation, plan.generation),
+        rivalry=rivals.wrote(memory.rivalry, plan.marker, now),
     )
 
 

@@ -51,6 +51,10 @@ def _remedy_of_limit(policy: Policy, check: LimitCheck) -> str:
     """What to write, and where: a default is written out first."""
     if check.limit is Limit.NEVER_EMPTY:
         return "an empty answer is never published: give the record an answer that serves"
+    if check.limit is Limit.PAUSED:
+        return "release the word that pauses it, or wait for its end"
+    if check.limit is Limit.RIVAL:
+        return "stop the other instance, or give it names of its own; then: failoverctl release --rival"
     rate = check.window > 0
     key = news.limit_key(policy, check)
     if key in policy.source.lines:

@@ -11,6 +11,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.rivals import Rivalry
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Limit, ReasonCode
@@ -96,6 +97,7 @@ class TargetMemory:
         by_hand: the generation of the last change of the name by hand that was heard of.
         by_hand_at: when it was heard of.
         left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
+        rivalry: who else writes the name.
         told: what was told last.
     """
 
@@ -113,6 +115,7 @@ class TargetMemory:
     by_hand: int = 0
     by_hand_at: float = 0.0
     left_by: str = ""
+    rivalry: Rivalry = field(default_factory=Rivalry)
     told: Told = Told()
 
     @property

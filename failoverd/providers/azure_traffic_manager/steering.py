@@ -14,8 +14,8 @@ The API of Traffic Manager has no ETag, and no write that covers several endpoin
 Whoever claims last therefore wins, and the other stops, having sent at most one more request after that claim (it was
 read, then another claimed, then our PATCH arrived). This is the window that stays: one stray PATCH can disable, enable
 or weigh one endpoint. If it disabled the last one, who sent it sees that at the next read and takes it back at once.
-The rest is seen as a difference at the next round and written anew. That only one daemon writes at a time rests on the
-leader lease, and not on Azure.
+The rest is seen as a difference at the next round and written anew. That only one daemon writes is for whoever
+runs them to see to, and not for Azure.
 
 A crash anywhere in between leaves a marker with our generation and answers that differ from the policy's: the next
 round finds a difference and writes the next generation.
@@ -193,7 +193,7 @@ def _overtaken(plan: Plan, found: Profile) -> Fenced:
         f"another writer claimed {plan.target.key.name} while generation {plan.generation} was being written; its "
         f"marker says now {found.tags.get(MARKER_TAG, 'nothing')!r}",
         reason="overtaken",
-        remedy="let one failoverd alone write this profile: the leader lease is what its fence rests on",
+        remedy="let one failoverd alone write this profile: Azure compares nothing when it is written",
     )
 
 

@@ -38,6 +38,7 @@ from failoverd.core.events import (
     PlanHeld,
     PlanRefused,
     RecordOrphaned,
+    RivalDetected,
     TargetDelayed,
     TargetEvent,
     TargetResumed,
@@ -278,6 +279,10 @@ def _lost_words(target: TargetStatus) -> bool:
     return any(reason.code is ReasonCode.OVERRIDES_LOST for reason in target.reasons)
 
 
+def _has_rival(target: TargetStatus) -> bool:
+    return target.has_rival
+
+
 def _works_again(sight: Sight, notice: Notice) -> bool:
     found = sight.targets.get((notice.policy, notice.subject))
     return found.state is not TargetState.DELAYED if found is not None else sight.gone(notice.policy)
@@ -347,6 +352,7 @@ TROUBLES: Final = (
     Trouble(DriftDetected, _target, over=_no_more(_is(TargetState.DRIFTED)), lasts=NEWS),
     Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
+    Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),

@@ -39,6 +39,7 @@ from failoverd.core.events import (
     PlanHeld,
     PolicyRemoved,
     RecordOrphaned,
+    RivalDetected,
     VantageRejoined,
 )
 from failoverd.core.reasons import Cause, Reason, ReasonCode
@@ -192,6 +193,15 @@ def test_words_that_the_journal_lost_are_told_for_as_long_as_the_marker_names_th
     assert told.look(seen(said), AT + 5) == []
     assert told.look(seen(replace(said, kind=DecisionKind.FAILOVER)), AT + 6) == [], "what fails out moves all the same"
     assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("overrides.lost", True)]
+
+
+def test_a_rival_is_told_until_a_person_ends_that(told: Told) -> None:
+    reason = Reason(ReasonCode.RIVAL, detail="1111bbbb", numbers={"since": AT})
+    facts = {"owner": "prod", "instance": "0000aaaa", "rivals": ("1111bbbb",)}
+    told.hear(RivalDetected(**news.names(TARGET, "", AT), **facts))  # type: ignore[arg-type]
+    assert told.lasting == [("rival.detected", RECORD)]
+    assert told.look(seen(target(TargetState.IN_SYNC, reasons=(reason,))), AT + 5) == []
+    assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("rival.detected", True)]
 
 
 def test_a_word_that_ends_soon_is_told_until_it_ended_or_was_extended(told: Told) -> None:
