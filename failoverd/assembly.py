@@ -98,6 +98,7 @@ async def session(
                 claims=claims_of(found, {}),
                 alive=alive,
                 remember=remember,
+                rules=found.rules or (),
                 waits=waits,
                 instance=await writer.instance(),
             )

@@ -147,6 +147,8 @@ class Reloader:
         found = await asyncio.to_thread(self._loader.load, running, watch)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
+        if found.rules is not None:  # before the policies: none of them moves unbound
+            self._runner.obey(found.rules)
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))

@@ -28,7 +28,8 @@ from failoverd.config.drafts import (
 )
 from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
-from failoverd.config.losses import losses, unheeded
+from failoverd.config.inventory import Inventory, wrong_with
+from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
@@ -39,6 +40,7 @@ from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import Dependency, Policy, Source, Target
+from failoverd.core.rules import Rule
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
 
@@ -115,12 +117,14 @@ class PolicySet:
         rejected: what does not load, by file or directory; whatever runs from it should go on.
         diagnostics: everything that was found, warnings about sound files included, in the order of the files.
         doubted: files that may be half written, so that they stand for what they held before.
+        rules: those of the inventory; None when it does not load, so that those of before go on.
     """
 
     policies: Mapping[str, Policy]
     rejected: Mapping[str, Rejected]
     diagnostics: tuple[Diagnostic, ...]
     doubted: frozenset[Path] = frozenset()
+    rules: tuple[Rule, ...] | None = None
 
     @property
     def kept(self) -> frozenset[str]:
@@ -218,7 +222,8 @@ class PolicyLoader:
         judged = self._believed(fresh, doubted, runs, watch)
         if inventory is None:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
-        return replace(_sifted(judged, about_inventory, running), doubted=frozenset(doubted))
+        found = _sifted(judged, about_inventory, running)
+        return replace(found, doubted=frozenset(doubted), rules=inventory.rules)
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -239,7 +244,7 @@ class PolicyLoader:
         self._inventory = found
         return found.result, set()
 
-    def _judge(self, path: Path, inventory: InventoryFile | None, watch: Watch | None) -> "Read[_Judged] | None":
+    def _judge(self, path: Path, inventory: Inventory | None, watch: Watch | None) -> "Read[_Judged] | None":
         """What the file holds; None while it has not come to rest."""
 
         def judge(raw: bytes | Diagnostic) -> _Judged:
@@ -332,9 +337,15 @@ def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: M
 
 
 def _lessened(found: "Read[_Inventory]", before: "Read[_Inventory]") -> bool:
-    """Whether an inventory has fewer regions than before, or does not load any more."""
+    """Whether an inventory says less than before, or does not load any more."""
     said, known = found.result[0], before.result[0]
-    return not found.whole or said is None or (known is not None and not known.regions.keys() <= said.regions.keys())
+    if not found.whole or said is None:
+        return True
+    return known is not None and bool(_named(known) - _named(said))
+
+
+def _named(inventory: Inventory) -> set[tuple[str, str]]:
+    return {*(("region", name) for name in inventory.file.regions), *(("rule", rule.name) for rule in inventory.rules)}
 
 
 def _says_less(found: Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
@@ -356,7 +367,7 @@ def _place(target: Target) -> object:
     return target.key, target.provider, target.zone
 
 
-_Inventory = tuple[InventoryFile | None, tuple[Diagnostic, ...]]
+_Inventory = tuple[Inventory | None, tuple[Diagnostic, ...]]
 """The inventory, or None when there is an error in it; and what was found."""
 
 
@@ -369,11 +380,15 @@ def _judge_inventory(parsed: Parsed) -> _Inventory:
     if parsed.document is None:
         return None, in_order(parsed.diagnostics)
     found = validate(InventoryFile, parsed.document)
-    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(parsed.document)), found.diagnostics)
-    return (None if _has_error(diagnostics) else found.model), diagnostics
+    together = wrong_with(found.model, parsed.document) if found.model is not None else ()
+    clean = (*parsed.diagnostics, *inline_secrets(parsed.document))
+    diagnostics = _apart(clean, (*found.diagnostics, *together))
+    if found.model is None or _has_error(diagnostics):
+        return None, diagnostics
+    return Inventory.of(found.model, parsed.document), diagnostics
 
 
-def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: InventoryFile | None) -> _Judged:
+def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: Inventory | None) -> _Judged:
     document = parsed.document
     if document is None:
         return _Judged(file, "", None, in_order(parsed.diagnostics))
@@ -390,18 +405,19 @@ def _judged(
     unclean: tuple[Diagnostic, ...],
     kinds: Kinds,
     config: Config | None,
-    inventory: InventoryFile | None,
+    inventory: Inventory | None,
 ) -> _Judged:
     draft, shape = draft_of(document, kinds.probes)
     providers = config.providers if config is not None else assumed_providers(document)
-    found = [*shape, *references(document, inventory.regions if inventory is not None else None, providers)]
+    found = [*shape, *references(document, inventory.file.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:
-        found.extend(crosscheck(draft, inventory, providers, config.sentinels if config is not None else ()))
+        found.extend(crosscheck(draft, inventory.file, providers, config.sentinels if config is not None else ()))
     diagnostics = _apart((*unclean, *inline_secrets(document)), found)
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):
-        policy = build(draft, inventory, providers, _source(draft, inventory))
+        policy = build(draft, inventory.file, providers, _source(draft, inventory.file))
         found = [*losses(policy, document), *unheeded(policy, document), *rounding(policy, providers, document)]
+        found += unruled(policy, inventory.rules, lambda rule: (inventory.document, inventory.place_of(rule)))
         diagnostics = in_order((*diagnostics, *found))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))

@@ -280,3 +280,6 @@ EndpointText = Annotated[
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """What people call a policy, region, check, provider or owner. Stands in markers, logs and commands as it is."""
+
+Glob = Annotated[str, Field(pattern=r"^[a-z0-9*?\[\]!-]{1,64}$")]
+"""Names of one shape, such as `azure-*`: `*` stands for anything, `?` for one letter, `[ab]` for one of some."""

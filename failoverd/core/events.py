@@ -532,9 +532,10 @@ class PlanHeld(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverHeld(PlanHeld):
-    """A limit keeps something that is down in the answer, and a person ends it.
+    """A limit keeps something that is down in the answer.
 
-    Only `min_regions` can do that, and `rival`: another instance put back what this one took off, again and again.
+    `min_regions` can do that, and `rival` (another instance put back what this one took off, again and again): a person
+    ends it. An assertion of the inventory does for a while.
     """
 
     name: ClassVar[str] = "failover.held"

@@ -13,6 +13,7 @@ from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Policy, RecordSet, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
 from failoverd.runtime.board import Board
@@ -131,6 +132,13 @@ class PolicyRunner:
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         """For each target of a policy: what would be done if operators said something else."""
         return self._running[policy].reconciler.previews()
+
+    def obey(self, rules: tuple[Rule, ...]) -> None:
+        """The rules of the inventory from now on; where they are others than before, everything is worked on again."""
+        book = self._tools.rulebook
+        if book.rules != rules:
+            book.rules = rules
+            self.tick()
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""

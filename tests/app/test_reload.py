@@ -14,7 +14,7 @@ import trustme
 from support.alarms import until
 from support.daemons import site
 from support.fakes import Fault, Moment
-from support.files import KINDS, LookSettings, policy
+from support.files import INVENTORY, KINDS, LookSettings, policy
 from support.reloading import playing
 from support.servers import ZONE
 
@@ -42,6 +42,23 @@ async def test_what_keeps_one_policy_from_being_set_up_keeps_no_other(tmp_path: 
         (rejected,) = scene.stage.told(ConfigRejected)
         assert (rejected.policy, Path(rejected.file).name, rejected.keeps) == ("b", "b.yaml", "")
         assert str(error) in rejected.errors[0]
+
+
+async def test_rules_that_change_are_obeyed_without_a_restart(tmp_path: Path) -> None:
+    rule = "rules:\n  - {name: both, assert: {at_least: 2, of: [east, west]}}\n"
+    async with playing(tmp_path) as scene:
+        scene.write("a")
+        await scene.reloader.load()
+        book = scene.stage.engine.tools.rulebook
+        scene.files.write("regions.yaml", INVENTORY + rule)
+        await scene.reloader.reload()
+        assert [each.name for each in book.rules] == ["both"]
+        scene.files.write("regions.yaml", INVENTORY + rule + "  - nothing\n")
+        await scene.reloader.reload()
+        assert [each.name for each in book.rules] == ["both"]
+        scene.files.write("regions.yaml", INVENTORY)
+        await scene.reloader.reload()
+        assert book.rules == ()
 
 
 async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def test_the_inventory_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert load_policies(config, REAL_KINDS, running={}).diagnostics == ()
 
 
+def test_the_rules_of_the_manual_load_beside_its_inventory(tmp_path: Path) -> None:
+    path = installed(tmp_path / "etc")
+    (regions,), (rules,) = blocks("regions"), blocks("rules")
+    (tmp_path / "etc" / "policies" / "regions.yaml").write_text(regions + rules)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    assert [rule.name for rule in found.rules or ()] == ["two-clouds", "freeze"]
+    assert {each.code for each in found.diagnostics} <= {Code.RULE_KEEPS}
+
+
 @pytest.mark.parametrize("text", blocks("config"))
 def test_the_configuration_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     (tmp_path / "failoverd.yaml").write_text(text)

@@ -44,6 +44,7 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
+from failoverd.core.rules import Assertion, Rule
 
 STRANGERS = ["203.0.113.1", "203.0.113.2"]
 
@@ -105,6 +106,16 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
+@st.composite
+def rules(draw: st.DrawFn) -> tuple[Rule, ...]:
+    """Mostly none."""
+    groups = draw(st.sampled_from([(), (), ("r0", "r1", "r2"), ("r*",), ("r[02]", "r[13]")]))
+    if not groups:
+        return ()
+    says = Assertion(draw(st.integers(1, len(groups))), groups, draw(st.sampled_from([1, 1_000, 3_000])))
+    return (Rule("some", says, else_after=draw(st.sampled_from([0.0, 60.0, 600.0]))),)
+
+
 # -- the world ---------------------------------------------------------------------------------------------------------
 
 
@@ -122,8 +133,8 @@ UNMARKED: Marks = {"failing_since": None, "passed_at": None, "open_until": None}
 class World(RuleBasedStateMachine):
     """One record, its regions, and everything that may happen to them."""
 
-    @initialize(policy=policies())
-    def begin(self, policy: Policy) -> None:
+    @initialize(policy=policies(), rules=rules())
+    def begin(self, policy: Policy, rules: tuple[Rule, ...]) -> None:
         self.policy = policy
         self.region_of = policy.region_of(KEY.type)
         self.letters = dict.fromkeys(self.region_of, "H")
@@ -132,7 +143,7 @@ class World(RuleBasedStateMachine):
         self.now = NOW
         self.observed = Observed(TARGET, None)
         self.state = PolicyState(policy.name)
-        self.estate = Estate(OWNER, as_it_is if policy.weights is Weights.NATIVE else in_or_out)
+        self.estate = Estate(OWNER, as_it_is if policy.weights is Weights.NATIVE else in_or_out, rules=rules)
         self.unanswered: bool | None = None
         self.look_around(reconcile=True)
 
@@ -369,6 +380,11 @@ class World(RuleBasedStateMachine):
         standing = before.shares(self.region_of)
         regions = len(published)
         assert regions >= self.policy.limits.min_regions or regions >= len(set(standing) - {ELSEWHERE})
+        for each in self.estate.rules:
+            assert isinstance(each.says, Assertion)
+            met, before_it = each.says.met(plan.shares_after), each.says.met(plan.shares_before)
+            waited = LimitNote.WAITED in {check.note for check in approved.checks}
+            assert met >= min(each.says.at_least, before_it) or waited
         self.check_rations(approved, outcome)
 
     def check_rations(self, approved: Approved, outcome: Outcome) -> None:
@@ -400,10 +416,14 @@ class World(RuleBasedStateMachine):
         assert self.observed.records.serving, "a limit kept a record empty"
         assert held.keeps_dead == (outcome.cause is Cause.FAILING_OUT)
         if held.keeps_dead:
-            assert {check.limit for check in held.blocking} == {Limit.MIN_REGIONS}
+            blocking = {check.limit for check in held.blocking}
+            assert blocking <= {Limit.MIN_REGIONS, Limit.ASSERTION}
+            if blocking == {Limit.ASSERTION}:
+                assert outcome.until is not None
+                assert outcome.until <= self.now + max(each.else_after for each in self.estate.rules)
 
     def check_no_dead_region_is_kept(self, outcome: Outcome) -> None:
-        """Only `min_regions`, a doubt, an edit by consent, or there being nowhere to go keeps what is down."""
+        """Only an end state, a doubt, an edit by consent, or there being nowhere to go keeps what is down."""
         good = outcome.state.of(TARGET).last_good
         edited = outcome.kind in {OutcomeKind.DRIFT, OutcomeKind.REFUSE} or (good is not None and good.overruled)
         adopted = outcome.plan is not None and outcome.plan.kind is PlanKind.ADOPT
@@ -445,7 +465,7 @@ class World(RuleBasedStateMachine):
         bounds = self.policy.limits
         rations = (bounds.tuning, bounds.returning)
         nothing_moves = any(ration.max_shift == 0 or ration.max_changes == 0 for ration in rations)
-        if nothing_moves or len(normal) < bounds.min_regions:
+        if nothing_moves or len(normal) < bounds.min_regions or self.estate.rules:
             return
         for _ in range(80):
             self.look_around()
