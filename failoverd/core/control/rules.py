@@ -63,8 +63,8 @@ def ruled(rules: Sequence[Rule], policy: str, words: Iterable[Override], withhel
 
 
 def breaks(word: Override, rule: Rule) -> bool:
-    """Whether a word names the rule, and enough people stand behind it."""
-    return rule.name in word.breaks and people(word) >= rule.people
+    """Whether a word names the rule, and enough people stand behind it. An approval lets its own plan through alone."""
+    return word.verb is not Verb.APPROVE and rule.name in word.breaks and people(word) >= rule.people
 
 
 def people(word: Override) -> int:

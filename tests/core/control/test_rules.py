@@ -303,9 +303,15 @@ def test_nor_does_what_answers_nothing() -> None:
     assert story.look().cause is Cause.REBUILDING
 
 
+def test_an_approval_of_one_plan_breaks_the_rule_for_no_other() -> None:
+    story = begun(PAIR, TWO_CLOUDS)
+    say(story, word(Verb.APPROVE, digest="of another plan", breaks=("two-clouds",)))
+    assert story.look(azure="U").kind is OutcomeKind.LIMITED
+
+
 def test_a_gate_is_broken_by_its_name() -> None:
     story = begun(PAIR, FREEZE)
-    say(story, SWITCH, word(Verb.APPROVE, digest="of another plan", breaks=("freeze",)))
+    say(story, SWITCH, word(Verb.SWITCH, name="another", breaks=("freeze",)))
     assert returned(story).kind is OutcomeKind.WRITE
 
 
