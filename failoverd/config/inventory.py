@@ -6,25 +6,37 @@ from fnmatch import fnmatchcase
 
 from failoverd.config.diagnostics import Code, Diagnostic, in_order, shown, suggestion
 from failoverd.config.documents import Document
+from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
 from failoverd.config.schema import InventoryFile, RuleEntry
 from failoverd.config.values import say_percent
 from failoverd.core.reasons import Cause
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, Maintenance
 from failoverd.core.rules import ELSE_AFTER, Assertion, Gate, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """An inventory without an error. `document` shows where each thing is written; equal is what says the same."""
+    """An inventory without an error. Equal is what says the same.
+
+    Attributes:
+        file: what it says.
+        document: shows where each thing is written.
+        rules: what binds all policies.
+        maintenance: planned work on regions of all policies.
+        meetings: which of that is at work together at some time.
+    """
 
     file: InventoryFile
     document: Document = field(compare=False)
     rules: tuple[Rule, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    meetings: tuple[Together, ...] = field(default=(), compare=False)
 
     @classmethod
-    def of(cls, file: InventoryFile, document: Document) -> "Inventory":
+    def of(cls, file: InventoryFile, document: Document, now: float) -> "Inventory":
+        maintenance = entries_of(file.maintenance, document)
         rules = (_rule(entry, f"{document.file}:{_line(document, index)}") for index, entry in enumerate(file.rules))
-        return cls(file, document, tuple(rules))
+        return cls(file, document, tuple(rules), maintenance, meetings(written(maintenance, document), now))
 
     def place_of(self, rule: Rule) -> tuple[str | int, ...]:
         return ("rules", self.rules.index(rule))
@@ -47,9 +59,11 @@ def _rule(entry: RuleEntry, at: str) -> Rule:
     return Rule(entry.name, says, entry.policies, else_after, entry.people, at)
 
 
-def wrong_with(file: InventoryFile, document: Document) -> tuple[Diagnostic, ...]:
+def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Diagnostic, ...]:
     """What its parts, each of the right shape, make wrong together."""
-    return in_order(_rules(file, document))
+    work = written(entries_of(file.maintenance, document), document)
+    clouds = {name: region.cloud for name, region in file.regions.items()}
+    return in_order((*_rules(file, document), *unknown(work, clouds, "the inventory"), *untimely(work, now)))
 
 
 def _rules(file: InventoryFile, document: Document) -> Iterator[Diagnostic]:

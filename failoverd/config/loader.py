@@ -6,10 +6,11 @@ way. Nothing here raises for what files hold or whether they are there.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from types import MappingProxyType
 
 from failoverd.config.build import build
@@ -30,6 +31,7 @@ from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
 from failoverd.config.inventory import Inventory, wrong_with
 from failoverd.config.losses import losses, unheeded, unruled
+from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
@@ -39,7 +41,7 @@ from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEnt
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
-from failoverd.core.records import Dependency, Policy, Source, Target
+from failoverd.core.records import Dependency, Maintenance, Policy, Source, Target
 from failoverd.core.rules import Rule
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
@@ -118,6 +120,7 @@ class PolicySet:
         diagnostics: everything that was found, warnings about sound files included, in the order of the files.
         doubted: files that may be half written, so that they stand for what they held before.
         rules: those of the inventory; None when it does not load, so that those of before go on.
+        maintenance: what the inventory plans for all policies; None like the rules.
     """
 
     policies: Mapping[str, Policy]
@@ -125,6 +128,7 @@ class PolicySet:
     diagnostics: tuple[Diagnostic, ...]
     doubted: frozenset[Path] = frozenset()
     rules: tuple[Rule, ...] | None = None
+    maintenance: tuple[Maintenance, ...] | None = None
 
     @property
     def kept(self) -> frozenset[str]:
@@ -223,7 +227,7 @@ class PolicyLoader:
         if inventory is None:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
         found = _sifted(judged, about_inventory, running)
-        return replace(found, doubted=frozenset(doubted), rules=inventory.rules)
+        return replace(found, doubted=frozenset(doubted), rules=inventory.rules, maintenance=inventory.maintenance)
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -345,7 +349,10 @@ def _lessened(found: "Read[_Inventory]", before: "Read[_Inventory]") -> bool:
 
 
 def _named(inventory: Inventory) -> set[tuple[str, str]]:
-    return {*(("region", name) for name in inventory.file.regions), *(("rule", rule.name) for rule in inventory.rules)}
+    """The regions and rules that it has, and planned work by its number: any of these may be missing in half a file."""
+    regions = (("region", name) for name in inventory.file.regions)
+    rules = (("rule", rule.name) for rule in inventory.rules)
+    return {*regions, *rules, *(("work", str(number)) for number in range(len(inventory.maintenance)))}
 
 
 def _says_less(found: Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
@@ -380,12 +387,12 @@ def _judge_inventory(parsed: Parsed) -> _Inventory:
     if parsed.document is None:
         return None, in_order(parsed.diagnostics)
     found = validate(InventoryFile, parsed.document)
-    together = wrong_with(found.model, parsed.document) if found.model is not None else ()
+    together = wrong_with(found.model, parsed.document, time()) if found.model is not None else ()
     clean = (*parsed.diagnostics, *inline_secrets(parsed.document))
     diagnostics = _apart(clean, (*found.diagnostics, *together))
     if found.model is None or _has_error(diagnostics):
         return None, diagnostics
-    return Inventory.of(found.model, parsed.document), diagnostics
+    return Inventory.of(found.model, parsed.document, time()), diagnostics
 
 
 def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: Inventory | None) -> _Judged:
@@ -418,10 +425,21 @@ def _judged(
         policy = build(draft, inventory.file, providers, _source(draft, inventory.file))
         found = [*losses(policy, document), *unheeded(policy, document), *rounding(policy, providers, document)]
         found += unruled(policy, inventory.rules, lambda rule: (inventory.document, inventory.place_of(rule)))
+        found += _work(policy, document, inventory)
         diagnostics = in_order((*diagnostics, *found))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))
     return _Judged(document.file, named if isinstance(named, str) else "", sound, diagnostics)
+
+
+def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[Diagnostic]:
+    """What is wrong with the work that the policy plans, or that the inventory plans for it."""
+    own, now = written(policy.maintenance, document), time()
+    yield from unknown(own, {region.name: region.cloud for region in policy.regions}, f"policy {policy.name}")
+    yield from untimely(own, now)
+    of_all = written(inventory.maintenance, inventory.document)
+    together = meetings((*own, *of_all), now) if own else inventory.meetings
+    yield from unbearable(policy, together, inventory.rules)
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:

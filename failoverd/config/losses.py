@@ -11,12 +11,13 @@ from typing import Final
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.config.tree import Place
-from failoverd.config.values import say_duration
+from failoverd.config.values import say_duration, say_percent
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.reasons import Limit
+from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.reasons import Limit, LimitCheck, ReasonCode
 from failoverd.core.records import WHOLE, Answer, Marker, Observed, Policy, RecordSet, RecordSpec, RecordType, Weights
 from failoverd.core.rules import Assertion, Rule
 
@@ -96,6 +97,31 @@ def _kept(policy: Policy, rule: Rule, document: Document, place: Place) -> Itera
     yield document.diagnose(Code.RULE_KEEPS, (*place, "assert"), message, hint, key=True, severity=Severity.WARNING)
 
 
+def drained(policy: Policy, regions: frozenset[str], rules: tuple[Rule, ...] = ()) -> str:
+    """Why a policy cannot bear that these regions are drained on a normal day; "" if it can."""
+    scope = Scope(regions=tuple(sorted(regions)))
+    word = Override("drain-00000000", Verb.DRAIN, scope, _OWNER, _NOW - 1, _NOW + 1, now=True)  # with all of it done
+    names = " and ".join(sorted(regions))
+    for record in policy.records:
+        outcome = _Play(policy, record, rules).when({}, (word,))
+        if outcome is None:
+            continue
+        codes = {reason.code: reason for reason in outcome.reasons}
+        if ReasonCode.NOBODY_LEFT in codes:
+            return f"without {names} nobody is left to answer {record.key}"
+        if (over := codes.get(ReasonCode.OVERLOAD)) is not None:
+            rest = say_percent(round(over.numbers["rest"]))
+            return f"without {names} the other regions cannot carry {rest} of the demand on {record.key}"
+        if outcome.held is not None:
+            return f"without {names} {record.key} would be held: {_told(outcome.held.blocking[0])}"
+    return ""
+
+
+def _told(check: LimitCheck) -> str:
+    named = f"{check.limit} {check.rule}" if check.rule else str(check.limit)
+    return f"{named} finds {check.found:g}, and asks for {check.allowed:g}"
+
+
 _ASKS: Final = ("slow", "degraded", "preset", "slow_first_answer", "min_tokens_per_second", "inference")
 """Settings of checks with which a policy asks for a region to be DEGRADED."""
 
@@ -152,14 +178,14 @@ class _Play:
         self._rules = rules
         self._normal = when_all_is_well(policy, record).plan
 
-    def when(self, ill: Mapping[str, RegionState]) -> Outcome | None:
-        """What is done about these. None when the record answers with none of them."""
+    def when(self, ill: Mapping[str, RegionState], words: tuple[Override, ...] = ()) -> Outcome | None:
+        """What is done about these, and about what operators say. None when the record answers with none of them."""
         policy, kind, normal = self._policy, self.record.key.type, self._normal
-        if normal is None or not any(normal.shares_after.get(name) for name in ill):
+        if normal is None or not (words or any(normal.shares_after.get(name) for name in ill)):
             return None
         marker = Marker(_OWNER, policy.name, 1, (kind,))
         stands = Observed(normal.target, normal.after, marker, marker.to_text())
-        then = PolicyState(policy.name, verdicts={kind: _regions(policy, kind, ill)})
+        then = PolicyState(policy.name, verdicts={kind: _regions(policy, kind, ill)}, overrides=words)
         return evaluate(policy, then, stands, _estate(policy, self._rules), _NOW)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from failoverd.config.cron import parse_cron, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL
 from failoverd.config.values import (
     DURATION,
@@ -16,6 +17,7 @@ from failoverd.config.values import (
     ChangeRate,
     EndpointText,
     Glob,
+    Moment,
     Name,
     Pause,
     Percent,
@@ -55,10 +57,50 @@ _MAX_ENDPOINTS = 256
 _MAX_CHECKS = 16
 _MAX_NAME = 253
 _MAX_RULES = 32
+_MAX_WINDOWS = 64
 _MAX_GLOBS = 64
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[Literal[1], Field(description="version of the file format")]
+
+
+# -- planned work ------------------------------------------------------------------------------------------------------
+
+
+class MaintenanceEntry(Settings):
+    """A region, or a cloud, gets no traffic for a while, as if somebody drained it."""
+
+    region: Name | None = Field(default=None, description="which region is worked on; or a cloud")
+    cloud: Name | None = Field(default=None, description="whose regions are worked on; or a region")
+    from_: Moment | None = Field(default=None, alias="from", description="when it begins, with an offset; or cron")
+    cron: Annotated[str, AfterValidator(parse_cron)] | None = Field(
+        default=None,
+        max_length=200,
+        description="when it begins, again and again: minute, hour, day of the month, month, day of the week by name",
+    )
+    timezone: Annotated[str, AfterValidator(parse_timezone)] = Field(
+        default="UTC", max_length=64, description="time zone of cron, such as Europe/Berlin"
+    )
+    for_: Annotated[Duration, AfterValidator(within("1m", "72h"))] = Field(
+        alias="for", description="how long it lasts: 72h at most"
+    )
+    reason: Text = Field(description="what is done; status and history tell it")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.region is None) == (self.cloud is None):
+            raise ValueError("planned work is about either a region or a cloud")
+        if (self.from_ is None) == (self.cron is None):
+            raise ValueError("planned work begins either at a moment (from) or again and again (cron)")
+        if self.cron is None and "timezone" in self.model_fields_set:
+            raise ValueError("timezone belongs to cron: from says its own offset")
+        return self
+
+
+_Planned = Annotated[
+    tuple[MaintenanceEntry, ...],
+    Field(max_length=_MAX_WINDOWS, strict=False),
+]
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------
@@ -268,6 +310,7 @@ class PolicyFile(Settings):
     demand: float | None = Field(
         default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"
     )
+    maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of this policy, and when")
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -361,6 +404,7 @@ class InventoryFile(Settings):
         strict=False,
         description="what has to hold of the answers of all policies, and which changes wait",
     )
+    maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of any policy, and when")
 
 
 # -- daemon ------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Annotated, NamedTuple
 
@@ -174,6 +175,29 @@ ChangeRate = Annotated[
     PlainSerializer(say_changes, return_type=str),
     WithJsonSchema({"type": "string", "pattern": rf"^\d{{1,6}}\s+per\s+{DURATION}$", "examples": ["4 per 1h"]}),
 ]
+
+
+# -- moments -----------------------------------------------------------------------------------------------------------
+
+_MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})"
+
+
+def parse_moment(value: object) -> float:
+    """Seconds since the epoch in `2026-12-01T22:00Z` or `2026-12-01T22:00:00+01:00` (RFC 3339, seconds optional)."""
+    if not isinstance(value, str) or not re.fullmatch(_MOMENT, value):
+        raise ValueError('a moment says its offset: write it like "2026-12-01T22:00Z" or "2026-12-01T22:00+01:00"')
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value} is no moment of the calendar") from None
+
+
+Moment = Annotated[
+    float,
+    PlainValidator(parse_moment),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$", "examples": ["2026-12-01T22:00Z"]}),
+]
+"""Seconds since the epoch, written with an offset."""
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

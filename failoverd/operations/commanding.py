@@ -383,8 +383,8 @@ class Desk:
                 raise OverrideError(words, reason="override_invalid")
 
     def _require_room(self, word: Override) -> None:
-        """It stands against no other word, and there are not too many of them."""
-        words = self.words()
+        """It stands against no other word, and there are not too many of them. Files may plan what they want."""
+        words = [word for word in self.words() if not word.planned]
         if len(words) >= MOST_WORDS:
             said = f"{len(words)} operators' words are in force or to come, and there is room for {MOST_WORDS}"
             raise OverrideError(said, reason="override_refused", remedy="release those that nobody needs any more")

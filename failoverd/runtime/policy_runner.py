@@ -1,7 +1,7 @@
 """The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +18,7 @@ from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
 from failoverd.runtime.board import Board
 from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.overrides import Plans
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.reconciling import Reconciler
 from failoverd.runtime.supervising import supervise
@@ -138,6 +139,15 @@ class PolicyRunner:
         book = self._tools.rulebook
         if book.rules != rules:
             book.rules = rules
+            self.tick()
+
+    def expect(self, plans: Plans) -> None:
+        """Heed the work that files plan; where it is other work than before, everything is worked on again."""
+
+        def at_work() -> Iterable[Policy]:
+            return self.policies.values()
+
+        if self._tools.states.overrides.follow(plans, at_work):
             self.tick()
 
     def retry(self) -> None:
