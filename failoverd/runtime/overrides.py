@@ -16,6 +16,7 @@ from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding
 from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
 from failoverd.core.overrides import WARNING, Override, Told, Verb, as_planned, in_force
 from failoverd.core.records import Policy
+from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
 
@@ -87,10 +88,25 @@ class Overrides:
         now = self._clock()
         return tuple(word for word in self.all() if word.in_force(now))
 
-    def coming(self) -> tuple[Override, ...]:
-        """Planned ones that begin soon, the next one first."""
+    def planned(self) -> PlannedStatus:
+        """The windows of files that are open or soon will be, the next one first."""
         now = self._clock()
-        return tuple(word for word in self.all() if word.planned and word.since > now and not word.over_by(now))
+        words = (word for word in self.all() if word.planned and not word.over_by(now))
+        return PlannedStatus(
+            now,
+            tuple(
+                PlannedWork(
+                    override=word.id,
+                    about=word.scope.text(),
+                    actor=word.actor,
+                    reason=word.reason,
+                    since=word.since,
+                    until=word.ends,
+                    policies=self._concerned(word),
+                )
+                for word in words
+            ),
+        )
 
     def _all(self) -> "_Known":
         """The words that are kept, as files say those now that they planned, and what they plan besides."""

@@ -61,6 +61,30 @@ async def test_rules_that_change_are_obeyed_without_a_restart(tmp_path: Path) ->
         assert book.rules == ()
 
 
+async def test_planned_work_is_followed_as_the_files_say_it_now(tmp_path: Path) -> None:
+    """A file that does not load plans what it planned before."""
+    line = "  - {region: %s, cron: '0 0 * * *', for: 1h, reason: patches}\n"
+    async with playing(tmp_path) as scene:
+        scene.write("a")
+
+        def planned() -> list[str]:
+            return sorted(word.scope.text() for word in scene.stage.engine.words())
+
+        scene.files.write("regions.yaml", INVENTORY + "maintenance:\n" + line % "east")
+        await scene.reloader.load()
+        assert set(planned()) == {"region east"}
+        scene.files.write("regions.yaml", INVENTORY + "maintenance:\n" + line % "nowhere")
+        scene.write("a", maintenance="\n" + line.replace("'0 0 * * *'", "'0 3 * * *'") % "west")
+        await scene.reloader.reload()
+        assert set(planned()) == {"region east"}
+        scene.files.write("regions.yaml", INVENTORY)
+        await scene.reloader.reload()
+        assert set(planned()) == {"region west of policy a"}
+        (tmp_path / "policies" / "a.yaml").write_text("policy: a\n")
+        await scene.reloader.reload()
+        assert set(planned()) == {"region west of policy a"}
+
+
 async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tmp_path: Path) -> None:
     async with playing(tmp_path) as scene:
         scene.write("a", "b")

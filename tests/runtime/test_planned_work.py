@@ -131,7 +131,8 @@ def test_a_window_is_known_a_day_before_and_not_earlier() -> None:
     clock[0] += AHEAD + 120
     (word,) = overrides.of(API)
     assert (word.since, word.in_force(clock[0])) == (1_000 + 2 * AHEAD, False)
-    assert overrides.coming() == (word,)
+    (planned,) = overrides.planned().work
+    assert (planned.override, planned.since, planned.actor) == (word.id, word.since, LINE)
 
 
 def test_each_policy_is_asked_for_its_own_work_alone() -> None:
@@ -203,7 +204,7 @@ async def test_a_window_is_released_and_stays_so_and_the_next_one_comes() -> Non
 async def test_a_window_can_be_released_before_it_begins() -> None:
     async with at_work(planning(work())) as stage:
         await normal(stage)
-        (word,) = stage.engine.overrides.coming()
+        (word,) = desk(stage).words()
         await desk(stage).release(word.id, "put off", ALICE)
     async with at_work(planning(work()), stage=after(stage)) as again:
         await at(2 * TURN)
