@@ -274,7 +274,10 @@ class Desk:
             found = [
                 word
                 for word in self._crew.words()
-                if not word.over_by(now) and verb in {None, word.verb} and self._within(word, scope)
+                if not word.over_by(now)
+                and verb in {None, word.verb}
+                and self._within(word, scope)
+                and not (word.planned and word.since > now)  # what is to come is called off by its id
             ]
             if not found:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"

@@ -201,6 +201,16 @@ async def test_a_window_is_released_and_stays_so_and_the_next_one_comes() -> Non
 
 
 @virtually
+async def test_to_release_a_region_ends_the_window_that_is_open_and_not_the_next_one() -> None:
+    async with at_work(planning(work(), work(after=4 * TURN))) as stage:
+        await normal(stage)
+        await at(TURN + 60)
+        released = await desk(stage).release_matching(Verb.DRAIN, Scope(regions=("azure",)), "done", ALICE)
+        assert [given.word.since for given in released] == [1_000 + TURN]
+        assert [word.since for word in desk(stage).words()] == [1_000 + 4 * TURN]
+
+
+@virtually
 async def test_a_window_can_be_released_before_it_begins() -> None:
     async with at_work(planning(work())) as stage:
         await normal(stage)
