@@ -1,10 +1,10 @@
 """The inventory: what it says, with the rules that bind all policies, and what is wrong with these by themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from failoverd.config.diagnostics import Code, Diagnostic, in_order, shown, suggestion
+from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
 from failoverd.config.schema import InventoryFile, RuleEntry
@@ -57,6 +57,21 @@ def _rule(entry: RuleEntry, at: str) -> Rule:
         raise ValueError(f"rule {entry.name} says nothing")
     else_after = ELSE_AFTER if entry.else_after is None else entry.else_after
     return Rule(entry.name, says, entry.policies, else_after, entry.people, at)
+
+
+def idle(inventory: Inventory, policies: Collection[str]) -> tuple[Diagnostic, ...]:
+    """Rules that bind none of the policies that there are."""
+    return tuple(
+        inventory.document.diagnose(
+            Code.RULE_IDLE,
+            (*inventory.place_of(rule), "policies"),
+            f"rule {rule.name} binds no policy: none is called {' or '.join(rule.policies)}",
+            suggestion(rule.policies[0], sorted(policies)),
+            severity=Severity.WARNING,
+        )
+        for rule in inventory.rules
+        if not any(map(rule.binds, policies))
+    )
 
 
 def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Diagnostic, ...]:

@@ -29,7 +29,7 @@ from failoverd.config.drafts import (
 )
 from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
-from failoverd.config.inventory import Inventory, wrong_with
+from failoverd.config.inventory import Inventory, idle, wrong_with
 from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
@@ -226,7 +226,8 @@ class PolicyLoader:
         judged = self._believed(fresh, doubted, runs, watch)
         if inventory is None:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
-        found = _sifted(judged, about_inventory, running)
+        idle_rules = idle(inventory, {each.named for each in judged})
+        found = _sifted(judged, (*about_inventory, *idle_rules), running)
         return replace(found, doubted=frozenset(doubted), rules=inventory.rules, maintenance=inventory.maintenance)
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
@@ -310,8 +311,10 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
     name = config.inventory.name if config is not None else INVENTORY
     about: list[Diagnostic] = []
     files: dict[Path, None] = {}
+    whole = set[Path]()
     for path in paths:
         found = policy_files(path, name) if path.is_dir() else [path]
+        whole |= {path} if path.is_dir() else set()
         about.extend([found] if isinstance(found, Diagnostic) else ())
         files |= dict.fromkeys(() if isinstance(found, Diagnostic) else found)
     inventories = {folder: load_inventory(folder / name) for folder in {path.parent: None for path in files}}
@@ -321,6 +324,10 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         about.extend(found_there)
         if path.name != name:
             judged.append(_judge(read(path), str(path), kinds, config, inventory))
+    for folder in whole & inventories.keys():
+        inventory = inventories[folder][0]
+        named = {each.named for each in judged if Path(each.file).parent == folder}
+        about.extend(idle(inventory, named) if inventory is not None else ())
     return _sifted(judged, in_order(about), {})
 
 

@@ -217,7 +217,10 @@ class Overrides:
             elif (said := as_planned(kept, written, now)) != kept:
                 await self._say_otherwise(kept, said, now)
         for kept in list(self._words.values()):
-            if kept.planned and kept.id not in near and kept.told is not Told.ENDED:
+            gone = kept.planned and kept.id not in near and kept.told is not Told.ENDED
+            if gone and self._concerned(
+                kept
+            ):  # of a policy that does not run, because its file does not load, it stays
                 self._set(as_planned(kept, None, now))
         return due
 

@@ -1,8 +1,9 @@
 """Rules of the inventory: what they become, and what is wrong with them, by themselves and for a policy."""
 
 import pytest
-from support.files import INVENTORY, POLICY, Folder, policy, told
+from support.files import INVENTORY, KINDS, POLICY, Folder, policy, told
 
+from failoverd.config.loader import load_paths
 from failoverd.core.reasons import Cause
 from failoverd.core.rules import Assertion, Gate, Rule
 
@@ -86,9 +87,7 @@ def test_a_loss_that_a_rule_would_hold_is_told_with_how_long(folder: Folder) -> 
     )
 
 
-@pytest.mark.parametrize(
-    "rule", [EITHER, BOTH.replace("}}", "}, else_after: 0s}"), BOTH.replace("}}", "}, policies: [b]}")]
-)
+@pytest.mark.parametrize("rule", [EITHER, BOTH.replace("}}", "}, else_after: 0s}")])
 def test_a_rule_that_holds_no_loss_has_nothing_to_say(folder: Folder, rule: str) -> None:
     ruling(folder, rule)
     assert folder.only(POLICY) == []
@@ -127,3 +126,16 @@ def test_a_rule_that_a_policy_breaks_when_all_is_well_is_an_error_of_that_policy
     assert (found.is_error, found.code.value, found.line) == (True, "FD324", 7)
     assert found.message == f"policy api can never be within rule x: {why}"
     assert "api" not in folder.running
+
+
+def test_a_rule_of_other_policies_holds_nothing_and_one_of_none_is_told(folder: Folder) -> None:
+    ruling(folder, BOTH.replace("}}", "}, policies: [apii, web-*]}"))
+    (found,) = folder.only(POLICY)
+    assert (str(found.severity), found.code.value, found.line) == ("warning", "FD412", 7)
+    assert found.message == "rule both binds no policy: none is called apii or web-*"
+    assert found.hint == 'did you mean "api"?'
+    policies = folder.config.policies
+    assert [each.code.value for each in load_paths([policies], KINDS).diagnostics] == ["FD412"]
+    assert load_paths([policies / "policy.yaml"], KINDS).diagnostics == ()
+    folder.write("web.yaml", policy("web-1", "web.example.net"))
+    assert [each.code.value for each in folder.load().diagnostics] == ["FD410"]

@@ -283,6 +283,21 @@ async def test_an_entry_that_was_removed_while_nobody_was_there_is_heeded_no_mor
 
 
 @virtually
+async def test_a_file_that_does_not_load_at_a_restart_takes_nothing_back() -> None:
+    async with at_work(planning(work())) as stage:
+        await normal(stage)
+        await at(TURN + 60)
+    broken = after(stage)
+    broken.runner.expect(planner({}, ()))
+    async with playing(stage=broken):
+        await at(TURN + 120)
+        assert heard(broken) == []
+        await edited(broken, planning(work()))  # it was mended
+        await at(2 * TURN)
+        assert (broken.shares(API), heard(broken)) == ({"oci": 100}, [])
+
+
+@virtually
 async def test_an_open_window_is_as_long_as_the_file_says_now() -> None:
     async with at_work(planning(work())) as stage:
         await normal(stage)
