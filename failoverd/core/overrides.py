@@ -232,6 +232,8 @@ class Override:
 def by(actor: str) -> str:
     """Who did something, in words: `by alice@host`, or `by hand`."""
     return actor if actor == HAND else f"by {actor}"
+
+
 def as_planned(kept: Override, written: Override | None, now: float) -> Override:
     """A planned word that began, as the file says it now: `written` is None where it does not any more.
 

@@ -13,7 +13,6 @@ from typing import Final
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
 from failoverd.core.overrides import WARNING, Override, Told, Verb, as_planned, in_force
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
@@ -211,7 +210,8 @@ class Overrides:
                 continue
             if kept is None or kept.told is Told.ENDED:
                 if written.in_force(now):
-                    await self._told(written, Told.GIVEN, self._given(written, now))
+                    event = replace(given(written, now), policies=self._concerned(written))
+                    await self._told(written, Told.GIVEN, event)
                 elif written.since > now:
                     due.append(written.since)
             elif (said := as_planned(kept, written, now)) != kept:
@@ -220,7 +220,7 @@ class Overrides:
             gone = kept.planned and kept.id not in near and kept.told is not Told.ENDED
             if gone and self._concerned(
                 kept
-            ):  # of a policy that does not run, because its file does not load, it stays
+            ):  # where a policy does not run, its file may not load: it takes nothing back
                 self._set(as_planned(kept, None, now))
         return due
 
@@ -230,33 +230,8 @@ class Overrides:
         said = replace(said, told=Told.ENDING if warned else Told.GIVEN)
         self._set(said)
         if (said.until, said.reason) != (kept.until, kept.reason):
-            self._emit(
-                OverrideChanged(
-                    at=now,
-                    override=said.id,
-                    verb=said.verb,
-                    about=said.scope.text(),
-                    actor=said.actor,
-                    reason=said.reason,
-                    until=said.until,
-                    policies=self._concerned(said),
-                    by=said.actor,
-                    comment=said.reason,
-                )
-            )
+            self._emit(replace(changed(said, said.actor, said.reason, now), policies=self._concerned(said)))
         await self._keep(said)
-
-    def _given(self, word: Override, at: float) -> OverrideGiven:
-        return OverrideGiven(
-            at=at,
-            override=word.id,
-            verb=word.verb,
-            about=word.scope.text(),
-            actor=word.actor,
-            reason=word.reason,
-            until=word.until,
-            policies=self._concerned(word),
-        )
 
     def _concerned(self, word: Override) -> tuple[str, ...]:
         return tuple(sorted(policy.name for policy in self._policies() if word.scope.has_policy(policy)))[:_NAMED]

@@ -26,8 +26,7 @@ from failoverd.core.events import IncidentClosed
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import HAND
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import Answer, Marker, Policy, RecordType
-from failoverd.core.records import Answer, Maintenance, Policy, RecordType
+from failoverd.core.records import Answer, Maintenance, Marker, Policy, RecordType
 from failoverd.core.rules import Assertion, Rule
 from failoverd.operations.planning import Attempt, PlannedChange
 from failoverd.ports import ChangeOutcome
@@ -379,6 +378,8 @@ async def test_apply_beside_a_daemon_that_has_not_heard_of_it_yet_leaves_it_to_t
     assert (reasons(attempts), writes(desk)) == (["by_hand_unheard"], written)
     assert outcome(attempts[0]).startswith("refused, nothing was changed: ")
     assert desk.journal.spoken() == []
+
+
 # -- what binds the daemon binds whoever is at the keyboard ------------------------------------------------------------
 
 
