@@ -145,7 +145,7 @@ class LimitNote(StrEnum):
     NOTHING_ANSWERED = "nothing_answered"
     NO_NARROWER = "no_narrower"  # it was narrower than the limit before
     FAILING_OUT = "failing_out"  # what is down leaves at once
-    INDIVISIBLE = "indivisible"  # the provider cannot say a smaller step, and nothing else moved in the window
+    INDIVISIBLE = "indivisible"  # no smaller step can be said, or is allowed; and nothing else moved in the window
     BEFORE_EDIT = "before_edit"  # counted from before somebody else's edit
     SMALLER = "smaller"  # the step was made smaller
     APPROVED = "approved"  # a person let this plan through

@@ -274,7 +274,7 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.NOTHING_ANSWERED: "nothing is answered now",
     LimitNote.NO_NARROWER: "it gets no narrower",
     LimitNote.FAILING_OUT: "what is down leaves all the same",
-    LimitNote.INDIVISIBLE: "the provider cannot say a smaller step",
+    LimitNote.INDIVISIBLE: "no smaller step can be said, or is allowed",
     LimitNote.BEFORE_EDIT: "counted from before somebody else's edit",
     LimitNote.SMALLER: "so the step is made smaller",
     LimitNote.APPROVED: "a person approved it",

@@ -411,7 +411,7 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     again = _freed_at(step, done, cause, distance)
     if count.passed and left > 0:
         smaller = _smaller(step, replan, rest, Fraction(left, distance), left)
-        if smaller is not None:
+        if smaller is not None and (_ends_well(smaller, step) or not _ends_well(step.plan, step)):
             checks = (*_end_state(smaller, step), replace(whole, passed=True, note=LimitNote.SMALLER), count)
             used = shift(rest, smaller.shares_after)
             made = PastChange(smaller.id, step.now, step.before, smaller.shares_after, {cause: used})
@@ -560,6 +560,11 @@ def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
         return own
     move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_out(step), step.now)
     return (*own, *asserted(step.ruled, move))
+
+
+def _ends_well(plan: Plan, step: Step) -> bool:
+    """Whether the state after a plan is allowed. Between two that are may be one that is not: it is not stopped at."""
+    return all(check.passed for check in _end_state(plan, step))
 
 
 def _unmoved(plan: Plan) -> LimitNote:

@@ -188,6 +188,17 @@ def test_an_edit_that_breaks_it_is_held_until_a_person_acts() -> None:
     assert story.look(86_400.0).kind is OutcomeKind.LIMITED
 
 
+def test_a_step_on_the_way_that_would_break_it_is_not_stopped_at() -> None:
+    """A small partner takes the place of another: with half of it each, none of them would count."""
+    slow = limits(max_shift=500, shift_window=300.0, max_changes=100, min_step=0)
+    story = begun(replace(policy(region("azure", 90), region("oci", 10), region("aws", 0)), limits=slow), TWO_CLOUDS)
+    story.edited(policy(region("azure", 90), region("oci", 0), region("aws", 10), base=story.policy))
+    outcome = story.look()
+    assert outcome.approved is not None
+    assert LimitNote.INDIVISIBLE in {check.note for check in outcome.approved.checks}
+    assert story.published == {"azure": 90, "aws": 10}
+
+
 def test_a_drain_that_breaks_it_is_held_unless_it_names_the_rule() -> None:
     story = begun(PAIR, TWO_CLOUDS)
     drain = word(Verb.DRAIN, region="azure")
