@@ -573,8 +573,7 @@ def _(event: DecisionCrashed) -> str:
 def _(event: PlanHeld) -> str:
     held = "; ".join(limit(check) for check in event.limits)
     at = f" ({event.rule_at})" if event.rule_at else ""
-    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
-    words = f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it ({event.rule_at}): {held}"
+    words = f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
     if not any(check.limit is Limit.ASSERTION for check in event.limits):
         return words
     else_at = f", or it goes at {moment(event.until)}" if event.until is not None else ""

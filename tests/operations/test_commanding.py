@@ -18,8 +18,8 @@ from failoverd.core.events import (
     OverrideEnded,
     OverrideEnding,
     OverrideGiven,
-    RivalDetected,
     PlanHeld,
+    RivalDetected,
 )
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.reasons import Cause
