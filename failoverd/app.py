@@ -365,6 +365,7 @@ class Daemon:
         # clock was set, the steady one differs from theirs until a restart.
         beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state, self._engine.instance)
         own: list[Status] = [beat, self._engine.board.vantage(), self._engine.probing.status(), self._reloader.status]
+        own.append(self._engine.overrides.planned())
         return [*own, *self._engine.runner.overview()]
 
     def _status(self) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_policies
+from failoverd.config.maintenance import planner
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.installed import kinds, opened, read_config, steady_clock
@@ -68,6 +69,7 @@ async def session(
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append, Overrides(writer, events.append, clock))
         found = load_policies(config, known, running={})
+        states.overrides.follow(planner(found.policies, found.maintenance or ()))
 
         async def remember() -> None:
             states.resume(await writer.protect(journal.states(), reads=True) or (), ())
@@ -98,6 +100,7 @@ async def session(
                 claims=claims_of(found, {}),
                 alive=alive,
                 remember=remember,
+                rules=found.rules or (),
                 waits=waits,
                 instance=await writer.instance(),
             )

@@ -11,10 +11,11 @@ from typing import Final
 
 from failoverd.config.files import stamp
 from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watch
+from failoverd.config.maintenance import planner
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
-from failoverd.core.records import Policy
+from failoverd.core.records import Maintenance, Policy
 from failoverd.core.status import FilesStatus, RefusedFile
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.orphans import Claims
@@ -62,6 +63,7 @@ class Reloader:
         self._deferred: tuple[str, ...] = ()
         self._told: dict[str, tuple[str, ...]] = {}
         self._refused: dict[str, Policy] = {}
+        self._of_all: tuple[Maintenance, ...] = ()
         self.claims = Claims()
         """What the files named when they were read last."""
 
@@ -147,9 +149,15 @@ class Reloader:
         found = await asyncio.to_thread(self._loader.load, running, watch)
         wanted = [policy for name, policy in found.policies.items() if running.get(name) != policy]
         gone = [running[name] for name in set(running) - set(found.policies) - found.kept]
+        if found.rules is not None:  # before the policies: none of them moves unbound
+            self._runner.obey(found.rules)
+        self._of_all = found.maintenance if found.maintenance is not None else self._of_all
+        if not running:
+            self._runner.expect(planner(found.policies, self._of_all))  # the same at the start
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
+        self._runner.expect(planner(self._runner.policies, self._of_all))
         self.claims = claims_of(found, self._runner.policies)
         return found.doubted
 

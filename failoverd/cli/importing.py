@@ -84,7 +84,7 @@ async def import_record(session: Session, wanted: Wanted) -> Imported:
     text = "\n".join(_lines(policy, entry, observed, records, placed, wanted.port)) + "\n"
     _prove(text, policy)
     inventory, _ = load_inventory(session.config.inventory)
-    listed = set(inventory.regions) if inventory is not None else set()
+    listed = set(inventory.file.regions) if inventory is not None else set()
     return Imported(policy, observed, text, tuple(region for region in placed if region not in listed))
 
 

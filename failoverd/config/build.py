@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.maintenance import entries_of
 from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
@@ -39,6 +40,7 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         tier=file.tier,
         source=source,
         dependencies=draft.dependencies,
+        maintenance=entries_of(file.maintenance, draft.document),
     )
 
 

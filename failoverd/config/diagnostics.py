@@ -103,6 +103,9 @@ class Code(StrEnum):
     UNKNOWN_DEPENDENCY = "FD321", "a region depends on something that the policy does not have"
     NAME_CLASH = "FD322", "a dependency has the name of a check or a region, or is named twice"
     NO_WILDCARD = "FD323", "a provider cannot manage a wildcard"
+    RULE_UNMET = "FD324", "a rule of the inventory asks for what can never be so"
+    WORK_UNBEARABLE = "FD325", "the regions that are left cannot bear planned work"
+    WORK_ENDLESS = "FD326", "windows of planned work follow each other without a pause"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
@@ -113,6 +116,9 @@ class Code(StrEnum):
     SENTINEL_STEERED = "FD407", "a sentinel is also an endpoint of a policy"
     UNHEEDED = "FD408", "a check asks for less traffic, and a region that is DEGRADED keeps all of its own"
     SHARE_ROUNDED = "FD409", "a provider's weights cannot say a share to within a tenth of it"
+    RULE_KEEPS = "FD410", "a rule of the inventory keeps what is down in the answer for a while"
+    WORK_OVER = "FD411", "planned work is over, or never begins"
+    RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -6,10 +6,11 @@ way. Nothing here raises for what files hold or whether they are there.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from types import MappingProxyType
 
 from failoverd.config.build import build
@@ -28,7 +29,9 @@ from failoverd.config.drafts import (
 )
 from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
-from failoverd.config.losses import losses, unheeded
+from failoverd.config.inventory import Inventory, idle, wrong_with
+from failoverd.config.losses import losses, unheeded, unruled
+from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
 from failoverd.config.references import references
@@ -38,7 +41,8 @@ from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEnt
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
-from failoverd.core.records import Dependency, Policy, Source, Target
+from failoverd.core.records import Dependency, Maintenance, Policy, Source, Target
+from failoverd.core.rules import Rule
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
 
@@ -115,12 +119,16 @@ class PolicySet:
         rejected: what does not load, by file or directory; whatever runs from it should go on.
         diagnostics: everything that was found, warnings about sound files included, in the order of the files.
         doubted: files that may be half written, so that they stand for what they held before.
+        rules: those of the inventory; None when it does not load, so that those of before go on.
+        maintenance: what the inventory plans for all policies; None like the rules.
     """
 
     policies: Mapping[str, Policy]
     rejected: Mapping[str, Rejected]
     diagnostics: tuple[Diagnostic, ...]
     doubted: frozenset[Path] = frozenset()
+    rules: tuple[Rule, ...] | None = None
+    maintenance: tuple[Maintenance, ...] | None = None
 
     @property
     def kept(self) -> frozenset[str]:
@@ -218,7 +226,9 @@ class PolicyLoader:
         judged = self._believed(fresh, doubted, runs, watch)
         if inventory is None:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
-        return replace(_sifted(judged, about_inventory, running), doubted=frozenset(doubted))
+        idle_rules = idle(inventory, {each.named for each in judged})
+        found = _sifted(judged, (*about_inventory, *idle_rules), running)
+        return replace(found, doubted=frozenset(doubted), rules=inventory.rules, maintenance=inventory.maintenance)
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -239,7 +249,7 @@ class PolicyLoader:
         self._inventory = found
         return found.result, set()
 
-    def _judge(self, path: Path, inventory: InventoryFile | None, watch: Watch | None) -> "Read[_Judged] | None":
+    def _judge(self, path: Path, inventory: Inventory | None, watch: Watch | None) -> "Read[_Judged] | None":
         """What the file holds; None while it has not come to rest."""
 
         def judge(raw: bytes | Diagnostic) -> _Judged:
@@ -301,8 +311,10 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
     name = config.inventory.name if config is not None else INVENTORY
     about: list[Diagnostic] = []
     files: dict[Path, None] = {}
+    whole = set[Path]()
     for path in paths:
         found = policy_files(path, name) if path.is_dir() else [path]
+        whole |= {path} if path.is_dir() else set()
         about.extend([found] if isinstance(found, Diagnostic) else ())
         files |= dict.fromkeys(() if isinstance(found, Diagnostic) else found)
     inventories = {folder: load_inventory(folder / name) for folder in {path.parent: None for path in files}}
@@ -312,6 +324,10 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         about.extend(found_there)
         if path.name != name:
             judged.append(_judge(read(path), str(path), kinds, config, inventory))
+    for folder in whole & inventories.keys():
+        inventory = inventories[folder][0]
+        named = {each.named for each in judged if Path(each.file).parent == folder}
+        about.extend(idle(inventory, named) if inventory is not None else ())
     return _sifted(judged, in_order(about), {})
 
 
@@ -332,9 +348,18 @@ def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: M
 
 
 def _lessened(found: "Read[_Inventory]", before: "Read[_Inventory]") -> bool:
-    """Whether an inventory has fewer regions than before, or does not load any more."""
+    """Whether an inventory says less than before, or does not load any more."""
     said, known = found.result[0], before.result[0]
-    return not found.whole or said is None or (known is not None and not known.regions.keys() <= said.regions.keys())
+    if not found.whole or said is None:
+        return True
+    return known is not None and bool(_named(known) - _named(said))
+
+
+def _named(inventory: Inventory) -> set[tuple[str, str]]:
+    """The regions and rules that it has, and planned work by its number: any of these may be missing in half a file."""
+    regions = (("region", name) for name in inventory.file.regions)
+    rules = (("rule", rule.name) for rule in inventory.rules)
+    return {*regions, *rules, *(("work", str(number)) for number in range(len(inventory.maintenance)))}
 
 
 def _says_less(found: Read[_Judged], runs: Policy | None, elsewhere: Collection[object]) -> bool:
@@ -356,7 +381,7 @@ def _place(target: Target) -> object:
     return target.key, target.provider, target.zone
 
 
-_Inventory = tuple[InventoryFile | None, tuple[Diagnostic, ...]]
+_Inventory = tuple[Inventory | None, tuple[Diagnostic, ...]]
 """The inventory, or None when there is an error in it; and what was found."""
 
 
@@ -369,11 +394,15 @@ def _judge_inventory(parsed: Parsed) -> _Inventory:
     if parsed.document is None:
         return None, in_order(parsed.diagnostics)
     found = validate(InventoryFile, parsed.document)
-    diagnostics = _apart((*parsed.diagnostics, *inline_secrets(parsed.document)), found.diagnostics)
-    return (None if _has_error(diagnostics) else found.model), diagnostics
+    together = wrong_with(found.model, parsed.document, time()) if found.model is not None else ()
+    clean = (*parsed.diagnostics, *inline_secrets(parsed.document))
+    diagnostics = _apart(clean, (*found.diagnostics, *together))
+    if found.model is None or _has_error(diagnostics):
+        return None, diagnostics
+    return Inventory.of(found.model, parsed.document, time()), diagnostics
 
 
-def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: InventoryFile | None) -> _Judged:
+def _judge(parsed: Parsed, file: str, kinds: Kinds, config: Config | None, inventory: Inventory | None) -> _Judged:
     document = parsed.document
     if document is None:
         return _Judged(file, "", None, in_order(parsed.diagnostics))
@@ -390,22 +419,34 @@ def _judged(
     unclean: tuple[Diagnostic, ...],
     kinds: Kinds,
     config: Config | None,
-    inventory: InventoryFile | None,
+    inventory: Inventory | None,
 ) -> _Judged:
     draft, shape = draft_of(document, kinds.probes)
     providers = config.providers if config is not None else assumed_providers(document)
-    found = [*shape, *references(document, inventory.regions if inventory is not None else None, providers)]
+    found = [*shape, *references(document, inventory.file.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:
-        found.extend(crosscheck(draft, inventory, providers, config.sentinels if config is not None else ()))
+        found.extend(crosscheck(draft, inventory.file, providers, config.sentinels if config is not None else ()))
     diagnostics = _apart((*unclean, *inline_secrets(document)), found)
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):
-        policy = build(draft, inventory, providers, _source(draft, inventory))
+        policy = build(draft, inventory.file, providers, _source(draft, inventory.file))
         found = [*losses(policy, document), *unheeded(policy, document), *rounding(policy, providers, document)]
+        found += unruled(policy, inventory.rules, lambda rule: (inventory.document, inventory.place_of(rule)))
+        found += _work(policy, document, inventory)
         diagnostics = in_order((*diagnostics, *found))
     sound = policy if not _has_error(diagnostics) else None
     named = document.find(("policy",))
     return _Judged(document.file, named if isinstance(named, str) else "", sound, diagnostics)
+
+
+def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[Diagnostic]:
+    """What is wrong with the work that the policy plans, or that the inventory plans for it."""
+    own, now = written(policy.maintenance, document), time()
+    yield from unknown(own, {region.name: region.cloud for region in policy.regions}, f"policy {policy.name}")
+    yield from untimely(own, now)
+    of_all = written(inventory.maintenance, inventory.document)
+    together = meetings((*own, *of_all), now) if own else inventory.meetings
+    yield from unbearable(policy, together, inventory.rules)
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:

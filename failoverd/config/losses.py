@@ -1,19 +1,25 @@
 """What becomes of a policy when a region is lost, or slow, or a whole cloud is lost: played through the real decision.
 
-Nothing may keep what is down in the answer. Rates and counts never do; `min_regions` can, and that is told here, before
-the night on which it happens. And nothing may promise less traffic for what is slow or full where no record can say so.
+Nothing may keep what is down in the answer. Rates and counts never do; `min_regions` can, and an assertion of the
+inventory does for a while: that is told here, before the night on which it happens. And nothing may promise less
+traffic for what is slow or full where no record can say so.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
+from failoverd.config.tree import Place
+from failoverd.config.values import say_duration, say_percent
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.reasons import Limit, LimitCheck, ReasonCode
 from failoverd.core.records import WHOLE, Answer, Marker, Observed, Policy, RecordSet, RecordSpec, RecordType, Weights
+from failoverd.core.rules import Assertion, Rule
 
 _OWNER, _NOW = "check", 0.0
 
@@ -36,6 +42,84 @@ def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
         f"{policy.limits.min_regions} of min_regions: what is down would stay in the answer until a person acts"
     )
     yield document.diagnose(Code.LIMIT_BLOCKS, ("limits", "min_regions"), message, f"write min_regions: {max(left, 1)}")
+
+
+Written = Callable[[Rule], tuple[Document, Place]]
+"""Where a rule is written."""
+
+
+def unruled(policy: Policy, rules: Sequence[Rule], written: Written) -> Iterator[Diagnostic]:
+    """The assertions that the policy breaks on a normal day, and what the others do to what is lost."""
+    for rule in rules:
+        if isinstance(rule.says, Assertion) and rule.binds(policy.name):
+            document, place = written(rule)
+            unmet = next((found for record in policy.records if (found := _unmet(policy, record, rule.says))), "")
+            if unmet:
+                message = f"policy {policy.name} can never be within rule {rule.name}: {unmet}"
+                hint = "name the policies that it binds under policies, or ask for less"
+                yield document.diagnose(Code.RULE_UNMET, (*place, "assert", "at_least"), message, hint)
+            else:
+                yield from _kept(policy, rule, document, place)
+
+
+def _unmet(policy: Policy, record: RecordSpec, says: Assertion) -> str:
+    """Why a record breaks an assertion on a normal day; "" if it does not."""
+    kind = record.key.type
+    able = says.groups(spec.name for spec in policy.regions if any(end.answer(kind) for end in spec.endpoints))
+    if able < says.at_least:
+        return f"its regions can answer {record.key} for {able} of the groups, and it asks for {says.at_least}"
+    normal = when_all_is_well(policy, record).plan
+    met = says.met(normal.shares_after) if normal is not None else says.at_least
+    if met < says.at_least:
+        return f"{record.key} is answered by {met} of the groups when all is well, and it asks for {says.at_least}"
+    return ""
+
+
+def _kept(policy: Policy, rule: Rule, document: Document, place: Place) -> Iterator[Diagnostic]:
+    """The losses of a region, or of a cloud, that an assertion keeps in the answer for a while."""
+    kept = {
+        " and ".join(sorted(lost)): check
+        for play in (_Play(policy, record, (rule,)) for record in policy.records)
+        for lost in _losses(policy, play.record.key.type)
+        if (outcome := play.when(dict.fromkeys(lost, RegionState.DOWN))) is not None and outcome.held is not None
+        for check in outcome.held.blocking
+        if check.limit is Limit.ASSERTION
+    }
+    if not kept:
+        return
+    left = min(kept.values(), key=lambda check: check.found)
+    message = (
+        f"losing {', or '.join(kept)} breaks rule {rule.name} for policy {policy.name} ({left.found:g} of its groups "
+        f"would be left, of at least {left.allowed:g}): what is down stays in the answer for "
+        f"{say_duration(rule.else_after)}, unless a person approves the plan before"
+    )
+    hint = "else_after says for how long; 0s does not wait"
+    yield document.diagnose(Code.RULE_KEEPS, (*place, "assert"), message, hint, key=True, severity=Severity.WARNING)
+
+
+def drained(policy: Policy, regions: frozenset[str], rules: tuple[Rule, ...] = ()) -> str:
+    """Why a policy cannot bear that these regions are drained on a normal day; "" if it can."""
+    scope = Scope(regions=tuple(sorted(regions)))
+    word = Override("drain-00000000", Verb.DRAIN, scope, _OWNER, _NOW - 1, _NOW + 1, now=True)  # with all of it done
+    names = " and ".join(sorted(regions))
+    for record in policy.records:
+        outcome = _Play(policy, record, rules).when({}, (word,))
+        if outcome is None:
+            continue
+        codes = {reason.code: reason for reason in outcome.reasons}
+        if ReasonCode.NOBODY_LEFT in codes:
+            return f"without {names} nobody is left to answer {record.key}"
+        if (over := codes.get(ReasonCode.OVERLOAD)) is not None:
+            rest = say_percent(round(over.numbers["rest"]))
+            return f"without {names} the other regions cannot carry {rest} of the demand on {record.key}"
+        if outcome.held is not None:
+            return f"without {names} {record.key} would be held: {_told(outcome.held.blocking[0])}"
+    return ""
+
+
+def _told(check: LimitCheck) -> str:
+    named = f"{check.limit} {check.rule}" if check.rule else str(check.limit)
+    return f"{named} finds {check.found:g}, and asks for {check.allowed:g}"
 
 
 _ASKS: Final = ("slow", "degraded", "preset", "slow_first_answer", "min_tokens_per_second", "inference")
@@ -88,20 +172,21 @@ def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]
 class _Play:
     """All is well and published at a record; then some of its regions are ill."""
 
-    def __init__(self, policy: Policy, record: RecordSpec) -> None:
+    def __init__(self, policy: Policy, record: RecordSpec, rules: tuple[Rule, ...] = ()) -> None:
         self.record = record
         self._policy = policy
+        self._rules = rules
         self._normal = when_all_is_well(policy, record).plan
 
-    def when(self, ill: Mapping[str, RegionState]) -> Outcome | None:
-        """What is done about these. None when the record answers with none of them."""
+    def when(self, ill: Mapping[str, RegionState], words: tuple[Override, ...] = ()) -> Outcome | None:
+        """What is done about these, and about what operators say. None when the record answers with none of them."""
         policy, kind, normal = self._policy, self.record.key.type, self._normal
-        if normal is None or not any(normal.shares_after.get(name) for name in ill):
+        if normal is None or not (words or any(normal.shares_after.get(name) for name in ill)):
             return None
         marker = Marker(_OWNER, policy.name, 1, (kind,))
         stands = Observed(normal.target, normal.after, marker, marker.to_text())
-        then = PolicyState(policy.name, verdicts={kind: _regions(policy, kind, ill)})
-        return evaluate(policy, then, stands, _estate(policy), _NOW)
+        then = PolicyState(policy.name, verdicts={kind: _regions(policy, kind, ill)}, overrides=words)
+        return evaluate(policy, then, stands, _estate(policy, self._rules), _NOW)
 
 
 def when_all_is_well(policy: Policy, record: RecordSpec) -> Outcome:
@@ -110,8 +195,8 @@ def when_all_is_well(policy: Policy, record: RecordSpec) -> Outcome:
     return evaluate(policy, well, Observed(record.targets[0], None), _estate(policy), _NOW)
 
 
-def _estate(policy: Policy) -> Estate:
-    return Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is)
+def _estate(policy: Policy, rules: tuple[Rule, ...] = ()) -> Estate:
+    return Estate(_OWNER, _members if policy.weights is Weights.MEMBERSHIP else _as_it_is, rules=rules)
 
 
 _SCORES: Final = {RegionState.HEALTHY: WHOLE, RegionState.DEGRADED: WHOLE // 2, RegionState.DOWN: 0}

@@ -5,16 +5,19 @@ A check and a provider are described by their own kinds, so here they are only m
 """
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from failoverd.config.cron import parse_cron, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL
 from failoverd.config.values import (
     DURATION,
     Allowance,
     ChangeRate,
     EndpointText,
+    Glob,
+    Moment,
     Name,
     Pause,
     Percent,
@@ -36,6 +39,7 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
+from failoverd.core.rules import ELSE_AFTER
 from failoverd.settings import Duration, Server, ServerAddress, Settings, parse_record_name
 
 INVENTORY = "regions.yaml"
@@ -52,9 +56,51 @@ _MAX_REGIONS = 64
 _MAX_ENDPOINTS = 256
 _MAX_CHECKS = 16
 _MAX_NAME = 253
+_MAX_RULES = 32
+_MAX_WINDOWS = 64
+_MAX_GLOBS = 64
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[Literal[1], Field(description="version of the file format")]
+
+
+# -- planned work ------------------------------------------------------------------------------------------------------
+
+
+class MaintenanceEntry(Settings):
+    """A region, or a cloud, gets no traffic for a while, as if somebody drained it."""
+
+    region: Name | None = Field(default=None, description="which region is worked on; or a cloud")
+    cloud: Name | None = Field(default=None, description="whose regions are worked on; or a region")
+    from_: Moment | None = Field(default=None, alias="from", description="when it begins, with an offset; or cron")
+    cron: Annotated[str, AfterValidator(parse_cron)] | None = Field(
+        default=None,
+        max_length=200,
+        description="when it begins, again and again: minute, hour, day of the month, month, day of the week by name",
+    )
+    timezone: Annotated[str, AfterValidator(parse_timezone)] = Field(
+        default="UTC", max_length=64, description="time zone of cron, such as Europe/Berlin"
+    )
+    for_: Annotated[Duration, AfterValidator(within("1m", "72h"))] = Field(
+        alias="for", description="how long it lasts: 72h at most"
+    )
+    reason: Text = Field(description="what is done; status and history tell it")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.region is None) == (self.cloud is None):
+            raise ValueError("planned work is about either a region or a cloud")
+        if (self.from_ is None) == (self.cron is None):
+            raise ValueError("planned work begins either at a moment (from) or again and again (cron)")
+        if self.cron is None and "timezone" in self.model_fields_set:
+            raise ValueError("timezone belongs to cron: from says its own offset")
+        return self
+
+
+_Planned = Annotated[
+    tuple[MaintenanceEntry, ...],
+    Field(max_length=_MAX_WINDOWS, strict=False),
+]
 
 
 # -- policy ------------------------------------------------------------------------------------------------------------
@@ -264,6 +310,7 @@ class PolicyFile(Settings):
     demand: float | None = Field(
         default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"
     )
+    maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of this policy, and when")
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -289,19 +336,81 @@ class Region(Settings):
     )
 
 
+def _some(points: int) -> int:
+    if points == 0:
+        raise ValueError("0% is always so")
+    return points
+
+
+class AssertEntry(Settings):
+    """So many of some groups of regions are in each answer."""
+
+    at_least: int = Field(ge=1, le=_MAX_GLOBS, description="how many of the groups have to be in the answer")
+    of: tuple[Glob, ...] = Field(
+        min_length=1, max_length=_MAX_GLOBS, strict=False, description="groups, each a glob of names of regions"
+    )
+    share: Annotated[Percent, AfterValidator(_some)] | None = Field(
+        default=None, description="what a group has to have to count, all its regions together; without it, anything"
+    )
+
+
+class GateEntry(Settings):
+    """While a switch is on, nothing moves for some causes."""
+
+    switch: Name = Field(description="name of the switch: failoverctl switch turns it on for a while")
+    on: tuple[Literal["operator", "tuning", "returning"], ...] = Field(
+        default=("returning", "tuning"),
+        min_length=1,
+        max_length=3,
+        strict=False,
+        description="causes that wait meanwhile; what fails out waits for no switch",
+    )
+
+
+class RuleEntry(Settings):
+    """What has to hold of the answers of several policies, or which of their changes wait."""
+
+    name: Name = Field(description="name of the rule, by which people break it")
+    assert_: AssertEntry | None = Field(default=None, alias="assert", description="what has to be in each answer")
+    gate: GateEntry | None = Field(default=None, description="a switch, and what waits while it is on")
+    policies: tuple[Glob, ...] = Field(
+        default=(), max_length=_MAX_GLOBS, strict=False, description="globs of policies that it binds; all without any"
+    )
+    else_after: Annotated[Duration, AfterValidator(within("0s", "1d"))] | None = Field(
+        default=None,
+        description=f"how long an assertion keeps what is down in the answer at most: {ELSE_AFTER / 60:g}m unless said",
+    )
+    people: int = Field(default=1, ge=1, le=9, description="how many people have to agree to break it")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.assert_ is None) == (self.gate is None):
+            raise ValueError("a rule says either assert or gate")
+        if self.gate is not None and self.else_after is not None:
+            raise ValueError("else_after belongs to an assertion: no gate keeps what is down in the answer")
+        return self
+
+
 class InventoryFile(Settings):
-    """The regions that policies may name."""
+    """The regions that policies may name, and the rules that bind all of them."""
 
     version: Version
     regions: dict[Annotated[Name, AfterValidator(_not_reserved)], Region] = Field(
         min_length=1, description="regions by name"
     )
+    rules: tuple[RuleEntry, ...] = Field(
+        default=(),
+        max_length=_MAX_RULES,
+        strict=False,
+        description="what has to hold of the answers of all policies, and which changes wait",
+    )
+    maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of any policy, and when")
 
 
 # -- daemon ------------------------------------------------------------------------------------------------------------
 
 
-def _some(points: int) -> int:
+def _some_sentinels(points: int) -> int:
     if points == 0:
         raise ValueError("0% would be reached while every sentinel answers")
     return points
@@ -357,7 +466,7 @@ class MetricsEntry(Settings):
 class IsolationEntry(Settings):
     """When this vantage doubts itself instead of what it sees."""
 
-    sentinels: Annotated[Percent, AfterValidator(_some)] = Field(
+    sentinels: Annotated[Percent, AfterValidator(_some_sentinels)] = Field(
         default=_ISOLATION.sentinels, description="share of the sentinels whose silence means that it is isolated"
     )
     window: Annotated[Duration, AfterValidator(within("1s", "5m"))] = Field(

@@ -186,7 +186,7 @@ def _kind_of(value: object) -> str:
 
 def known_keys(model: type[BaseModel], place: Place) -> list[str]:
     """The keys that may be written at `place`, in the order of the model."""
-    return [name for found in _models_at(model, place) for name in found.model_fields]
+    return [key for found in _models_at(model, place) for key in _fields(found)]
 
 
 def _description(model: type[BaseModel], place: Place) -> str:
@@ -208,8 +208,13 @@ def _models_at(model: type[BaseModel], place: Place) -> list[type[BaseModel]]:
 
 
 def _field(models: list[type[BaseModel]], step: str | int) -> FieldInfo | None:
-    found = (known.model_fields.get(str(step)) for known in models)
+    found = (_fields(known).get(str(step)) for known in models)
     return next((field for field in found if field is not None), None)
+
+
+def _fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
+    """The fields by the keys of the file: some are words of Python, and have another name there."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _inside(annotation: object) -> Iterator[type[BaseModel]]:

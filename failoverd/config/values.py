@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Annotated, NamedTuple
 
@@ -176,6 +177,29 @@ ChangeRate = Annotated[
 ]
 
 
+# -- moments -----------------------------------------------------------------------------------------------------------
+
+_MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})"
+
+
+def parse_moment(value: object) -> float:
+    """Seconds since the epoch in `2026-12-01T22:00Z` or `2026-12-01T22:00:00+01:00` (RFC 3339, seconds optional)."""
+    if not isinstance(value, str) or not re.fullmatch(_MOMENT, value):
+        raise ValueError('a moment says its offset: write it like "2026-12-01T22:00Z" or "2026-12-01T22:00+01:00"')
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value} is no moment of the calendar") from None
+
+
+Moment = Annotated[
+    float,
+    PlainValidator(parse_moment),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT}$", "examples": ["2026-12-01T22:00Z"]}),
+]
+"""Seconds since the epoch, written with an offset."""
+
+
 # -- endpoints ---------------------------------------------------------------------------------------------------------
 
 
@@ -280,3 +304,6 @@ EndpointText = Annotated[
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """What people call a policy, region, check, provider or owner. Stands in markers, logs and commands as it is."""
+
+Glob = Annotated[str, Field(pattern=r"^[a-z0-9*?\[\]!-]{1,64}$")]
+"""Names of one shape, such as `azure-*`: `*` stands for anything, `?` for one letter, `[ab]` for one of some."""

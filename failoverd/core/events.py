@@ -388,7 +388,7 @@ class OverrideGiven(OverrideEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideChanged(OverrideEvent):
-    """It was extended, commented on or agreed to by `by`."""
+    """It was extended, commented on or agreed to by `by`; or the file `by` that plans it says it otherwise."""
 
     name: ClassVar[str] = "override.changed"
 
@@ -408,7 +408,7 @@ class OverrideEnding(OverrideEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideEnded(OverrideEvent):
-    """It is heeded no more: released by `by`, or its time is over."""
+    """It is heeded no more: released by `by`, or its time is over. A file releases what it does not plan any more."""
 
     name: ClassVar[str] = "override.ended"
 
@@ -532,9 +532,10 @@ class PlanHeld(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverHeld(PlanHeld):
-    """A limit keeps something that is down in the answer, and a person ends it.
+    """A limit keeps something that is down in the answer.
 
-    Only `min_regions` can do that, and `rival`: another instance put back what this one took off, again and again.
+    `min_regions` can do that, and `rival` (another instance put back what this one took off, again and again): a person
+    ends it. An assertion of the inventory does for a while.
     """
 
     name: ClassVar[str] = "failover.held"

@@ -23,6 +23,8 @@ LONGEST: Final = 72 * 3600.0
 WARNING: Final = 900.0
 """Seconds before its end at which that is told."""
 
+WITHDRAWN: Final = "the file does not say it any more"
+
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
 
@@ -164,6 +166,7 @@ class Override:
         ended_at: when it was released; None while it was not.
         ended_by: who released it.
         told: what was told of it last, so that a restart tells nothing twice.
+        planned: whether a file says it: planned work. Then it is heeded for as long as the file does.
     """
 
     id: str
@@ -186,6 +189,7 @@ class Override:
     ended_at: float | None = None
     ended_by: str = ""
     told: Told = Told.GIVEN
+    planned: bool = False
 
     @property
     def reason(self) -> str:
@@ -212,6 +216,15 @@ class Override:
     def over_by(self, now: float) -> bool:
         return now >= self.ends
 
+    @property
+    def taken_over(self) -> bool:
+        """Whether a person said something of what a file planned: that counts more than the file from then on."""
+        return any(comment.actor != self.actor for comment in self.comments)
+
+    def withdrawn(self, at: float) -> "Override":
+        """Ended because the file that planned it does not say it any more."""
+        return self.released(self.actor, WITHDRAWN, at)
+
     def released(self, actor: str, comment: str, at: float) -> "Override":
         return replace(self, ended_at=at, ended_by=actor, comments=(*self.comments, Comment(at, actor, comment)))
 
@@ -219,6 +232,16 @@ class Override:
 def by(actor: str) -> str:
     """Who did something, in words: `by alice@host`, or `by hand`."""
     return actor if actor == HAND else f"by {actor}"
+
+
+def as_planned(kept: Override, written: Override | None, now: float) -> Override:
+    """A planned word that began, as the file says it now: `written` is None where it does not any more.
+
+    What a person said of it since (released it, extended it) holds whatever becomes of the file.
+    """
+    if kept.taken_over or (written is None and kept.over_by(now)):
+        return kept
+    return replace(written, told=kept.told) if written is not None else kept.withdrawn(now)
 
 
 def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple[Override, ...]:

@@ -133,6 +133,8 @@ class Limit(StrEnum):
     MAX_CHANGES = "max_changes"
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
+    ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
+    GATE = "gate"  # a rule of the installation: a switch is on
 
 
 class LimitNote(StrEnum):
@@ -143,10 +145,14 @@ class LimitNote(StrEnum):
     NOTHING_ANSWERED = "nothing_answered"
     NO_NARROWER = "no_narrower"  # it was narrower than the limit before
     FAILING_OUT = "failing_out"  # what is down leaves at once
-    INDIVISIBLE = "indivisible"  # the provider cannot say a smaller step, and nothing else moved in the window
+    INDIVISIBLE = "indivisible"  # no smaller step can be said, or is allowed; and nothing else moved in the window
     BEFORE_EDIT = "before_edit"  # counted from before somebody else's edit
     SMALLER = "smaller"  # the step was made smaller
     APPROVED = "approved"  # a person let this plan through
+    AGREEMENT = "agreement"  # a person let this plan through, and more have to agree
+    NO_WORSE = "no_worse"  # it broke the assertion before
+    BROKEN = "broken"  # a person named the rule that is broken
+    WAITED = "waited"  # what is down was kept for as long as the rule says
     AT_ONCE = "at_once"  # a person said that no rate counts
 
 
@@ -154,7 +160,8 @@ class LimitNote(StrEnum):
 class LimitCheck:
     """One limit with its numbers: `found` against `allowed`, within `window` seconds where it is a rate.
 
-    Shifts are in basis points. `cause` is whose ration it is.
+    Shifts are in basis points. `cause` is whose ration it is. `rule` names a rule of the installation, which is written
+    at `rule_at`.
     """
 
     limit: Limit
@@ -164,3 +171,5 @@ class LimitCheck:
     window: float = 0.0
     cause: Cause | None = None
     note: LimitNote = LimitNote.NONE
+    rule: str = ""
+    rule_at: str = ""

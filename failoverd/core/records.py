@@ -497,6 +497,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Planned work, as a file says it: a region, or a cloud, gets no traffic for a while, once or again and again.
+
+    Attributes:
+        reason: why.
+        lasts: seconds of one window.
+        region: which, or "" where it is a cloud.
+        cloud: which, or "" where it is a region.
+        begins: when the only window begins, in seconds since the epoch; None where `cron` says when they do.
+        cron: minute, hour, day of the month, month, day of the week.
+        timezone: in which the fields of `cron` are read.
+        at: where it is written, `file:line`.
+    """
+
+    reason: str
+    lasts: float
+    region: str = ""
+    cloud: str = ""
+    begins: float | None = None
+    cron: str = ""
+    timezone: str = "UTC"
+    at: str = ""
+
+    def concerns(self, region: "RegionSpec") -> bool:
+        return region.name == self.region or (bool(self.cloud) and region.cloud == self.cloud)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a policy was read from: the file, its revision (a digest of its text), and the line of each key."""
 
@@ -541,6 +569,7 @@ class Policy:
     tier: str = ""
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

@@ -238,6 +238,27 @@ class NotificationsStatus:
     notices: tuple[Notice, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedWork:
+    """A window of planned work that is open or soon will be, and the word that it is: `override` is its id."""
+
+    override: str
+    about: str
+    actor: str
+    reason: str
+    since: float
+    until: float
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStatus:
+    """All of it, the next one first."""
+
+    at: float
+    work: tuple[PlannedWork, ...] = ()
+
+
 Status = (
     ProbingStatus
     | VantageStatus
@@ -249,6 +270,7 @@ Status = (
     | OrphansStatus
     | FilesStatus
     | NotificationsStatus
+    | PlannedStatus
 )
 
 
@@ -269,6 +291,7 @@ class Overview:
     orphans: tuple[OrphanedRecord, ...] = ()
     refused_files: tuple[RefusedFile, ...] = ()
     notifications: NotificationsStatus | None = None
+    planned: tuple[PlannedWork, ...] = ()
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":
@@ -287,4 +310,5 @@ class Overview:
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
             refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
             notifications=next(reversed(found[NotificationsStatus]), None),
+            planned=tuple(work for status in found[PlannedStatus][-1:] for work in status.work),
         )

@@ -12,7 +12,7 @@ from hashlib import blake2s
 from pathlib import Path
 from typing import Final, Protocol
 
-from failoverd.core.control.limits import PastChange
+from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
@@ -274,7 +274,10 @@ class Desk:
             found = [
                 word
                 for word in self._crew.words()
-                if not word.over_by(now) and verb in {None, word.verb} and self._within(word, scope)
+                if not word.over_by(now)
+                and verb in {None, word.verb}
+                and self._within(word, scope)
+                and not (word.planned and word.since > now)  # what is to come is called off by its id
             ]
             if not found:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"
@@ -343,21 +346,22 @@ class Desk:
         )
 
     def _approving(self, ask: Ask) -> Ask:
-        """An approval is about the record whose plan it names."""
+        """An approval is about the record whose plan it names, and about the rules that hold it."""
         if ask.verb is not Verb.APPROVE:
             return ask
-        held: dict[str, Target] = {}
+        held: dict[str, tuple[Target, Held]] = {}
         for name, policy in self._crew.policies.items():
             for target, preview in self._crew.previews(name):
                 found = _outcome(preview, self._words_of(policy))
                 if isinstance(found, Outcome) and found.held is not None:
-                    held[found.held.plan.digest] = target
+                    held[found.held.plan.digest] = (target, found.held)
         if ask.digest not in held:
-            known = ", ".join(f"{digest} ({target})" for digest, target in sorted(held.items()))
+            known = ", ".join(f"{digest} ({target})" for digest, (target, _) in sorted(held.items()))
             words = f"no plan {ask.digest[:80]!r} is held now; held are: {few([known], 1) if known else 'none'}"
             raise OverrideError(words, reason="override_refused", remedy="failoverctl status shows what is held")
-        target = held[ask.digest]
-        return replace(ask, scope=Scope(policies=(target.policy,), records=(target.key.name,)))
+        target, found_held = held[ask.digest]
+        breaks = tuple(dict.fromkeys(check.rule for check in found_held.blocking if check.rule))
+        return replace(ask, scope=Scope(policies=(target.policy,), records=(target.key.name,)), breaks=breaks)
 
     def _require_sense(self, word: Override, concerned: Sequence[object]) -> None:
         """The verb fits its scope, its numbers can be met, and it concerns something."""
@@ -382,8 +386,8 @@ class Desk:
                 raise OverrideError(words, reason="override_invalid")
 
     def _require_room(self, word: Override) -> None:
-        """It stands against no other word, and there are not too many of them."""
-        words = self.words()
+        """It stands against no other word, and there are not too many of them. Files may plan what they want."""
+        words = [word for word in self.words() if not word.planned]
         if len(words) >= MOST_WORDS:
             said = f"{len(words)} operators' words are in force or to come, and there is room for {MOST_WORDS}"
             raise OverrideError(said, reason="override_refused", remedy="release those that nobody needs any more")
@@ -430,7 +434,7 @@ class Desk:
         """What the word does at a record. Raises OverrideError where it would do what nobody may."""
         policy = self._crew.policies[target.policy]
         others = tuple(each for each in self._words_of(policy) if each.id != word.id)
-        before, after = _outcome(preview, others), _outcome(preview, (*others, replace(word, needed=1)))
+        before, after = _outcome(preview, others), _outcome(preview, (*others, _agreed(word)))
         effect = self._effect(target, lambda _: _known(after))
         if isinstance(before, Outcome) and isinstance(after, Outcome):
             require_allowed(word, target, before, after)
@@ -544,6 +548,11 @@ class Desk:
             return False
         targets = [target for target, _ in self._concerned(word)]
         return bool(targets) and all(map(scope.has_target, targets))
+
+
+def _agreed(word: Override) -> Override:
+    """The word once everybody has agreed who has to."""
+    return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Whether an operator's word may be heeded: what no word may do, whoever gives it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
@@ -8,6 +9,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Verb
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, ReasonCode
 from failoverd.core.records import WHOLE, Target
+from failoverd.core.rules import Rule
 from failoverd.telemetry import prose
 
 _RATES: Final = frozenset({Limit.MAX_SHIFT, Limit.MAX_CHANGES, Limit.PAUSED})
@@ -69,7 +71,10 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
     for check in _broken(after):
         if _named(check) not in was:
             words = f"{target} would not be allowed to change so: {prose.limit(check)}"
-            raise OverrideError(words, reason="rule_broken", remedy="lessen it, or change the rule in its file")
+            remedy = "lessen it, or change the rule in its file"
+            if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
+                remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
+            raise OverrideError(words, reason="rule_broken", remedy=remedy)
 
 
 _NOBODY_SERVES: Final = frozenset(
@@ -82,7 +87,7 @@ def _broken(found: Outcome) -> tuple[LimitCheck, ...]:
 
 
 def _named(check: LimitCheck) -> tuple[object, ...]:
-    return check.limit, check.allowed
+    return check.limit, check.allowed, check.rule
 
 
 def _pinned(found: Outcome) -> str:
@@ -91,6 +96,21 @@ def _pinned(found: Outcome) -> str:
 
 def _refused(word: Override, why: str, remedy: str) -> OverrideError:
     return OverrideError(f"{word.verb} of {word.scope.text()}: {why}", reason="override_refused", remedy=remedy)
+
+
+def people_for(rules: Iterable[Rule], names: Iterable[str]) -> int:
+    """How many people have to agree to breaking the rules of these names.
+
+    Raises:
+        OverrideError: there is no such rule.
+    """
+    known = {rule.name: rule.people for rule in rules}
+    wanted = tuple(names)
+    for name in wanted:
+        if name not in known:
+            words = f"there is no rule {name[:80]!r} in the inventory; there are: {', '.join(sorted(known)) or 'none'}"
+            raise OverrideError(words, reason="override_invalid", remedy="name the rule that the refusal names")
+    return max((known[name] for name in wanted), default=1)
 
 
 def slower(found: Outcome) -> tuple[LimitCheck, ...]:

@@ -28,6 +28,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         orphans=reading.orphans(),
         refused_files=reading.refused_files(),
         notifications=reading.notifications(),
+        planned=reading.planned(),
     )
 
 

@@ -16,6 +16,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.records import Check, Policy, Target
+from failoverd.core.rules import Rule
 from failoverd.ports import Clock, Prober, Provider
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
@@ -81,6 +82,7 @@ class Session:
         alive: whether a daemon works with this journal now. Then what it said of the regions' past is believed, and
             what it knows is its own to keep.
         remember: takes up in `states` what the journal holds by now.
+        rules: those of the inventory.
         waits: is told how far it is.
         instance: of the daemon that the journal belongs to: what a person writes here is written beside that daemon and
             in its books, and is no rival of it. Empty where the journal does not say.
@@ -100,6 +102,7 @@ class Session:
     claims: Claims
     alive: Callable[[], bool]
     remember: Callable[[], Awaitable[None]]
+    rules: tuple[Rule, ...] = ()
     waits: Callable[[Waiting], None] = lambda _: None
     instance: str = ""
     patience: _Patience = field(default_factory=_Patience)
@@ -112,7 +115,7 @@ class Session:
         return self.policies[name]
 
     def estate(self, target: Target) -> Estate:
-        return Estate(self.config.owner, self.providers[target.provider].normalise, self.instance)
+        return Estate(self.config.owner, self.providers[target.provider].normalise, self.instance, self.rules)
 
     async def recalled(self, policy: Policy, target: Target) -> PolicyState:
         """The policy's state, with what the journal knows of a target."""

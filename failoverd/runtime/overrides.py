@@ -5,15 +5,17 @@ concerns says it as well. Each policy gets those that concern it with its state,
 """
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import WARNING, Override, Told, Verb, in_force
+from failoverd.core.overrides import WARNING, Override, Told, Verb, as_planned, in_force
 from failoverd.core.records import Policy
+from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.journal_writer import JournalWriter
 
@@ -21,8 +23,19 @@ NAP: Final = 60.0
 """Seconds after which the time is looked at again, whatever is due: clocks of virtual machines stand still at times."""
 
 
+Plans = Callable[[float], tuple[Override, ...]]
+"""The words that files plan: of windows that are open at a moment, or soon will be. Pure."""
+
+_NAMED: Final = 20
+"""Policies that an event names, of those that a word concerns."""
+
+
 class Overrides:
-    """All words that are known. Changes by `put` only."""
+    """All words that are known. Spoken ones change by `put` only, planned ones by what files say.
+
+    A planned word is kept in the journal from its beginning on, like a spoken one: so it is told once, and what a
+    person said of it (released it, extended it) holds. Before, it is known from the file alone.
+    """
 
     def __init__(self, journal: JournalWriter, emit: Emit, clock: Clock) -> None:
         self._journal = journal
@@ -31,15 +44,22 @@ class Overrides:
         self._words: dict[str, Override] = {}
         self._unkept: set[str] = set()
         self._news = asyncio.Event()
+        self._plans: Plans | None = None
+        self._policies: Callable[[], Iterable[Policy]] = tuple
+        self._near: dict[str, Override] = {}
+        self._looked = 0.0
+        self._known: _Known | None = None
 
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
-        """Those that concern a policy and were to hold beyond now, the oldest first."""
-        if not self._words:
+        """Those that concern a policy and were to hold beyond now, or will, the oldest first."""
+        known = self._all()
+        mine, common = known.own.get(policy.name, ()), known.common
+        if not mine and not common:
             return ()
-        now = self._clock()
-        return tuple(word for word in self._words.values() if word.until > now and word.scope.has_policy(policy))
+        now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
+        return tuple(word for word in words if word.until > now and word.scope.has_policy(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
@@ -57,29 +77,79 @@ class Overrides:
         return None
 
     def all(self) -> tuple[Override, ...]:
-        return tuple(self._words.values())
+        """Planned ones that are still to come included."""
+        return tuple(self._all().words.values())
 
     def get(self, override_id: str) -> Override | None:
-        return self._words.get(override_id)
+        return self._all().words.get(override_id)
 
     def in_force(self) -> tuple[Override, ...]:
         now = self._clock()
-        return tuple(word for word in self._words.values() if word.in_force(now))
+        return tuple(word for word in self.all() if word.in_force(now))
+
+    def planned(self) -> PlannedStatus:
+        """The windows of files that are open or soon will be, the next one first."""
+        now = self._clock()
+        words = (word for word in self.all() if word.planned and not word.over_by(now))
+        return PlannedStatus(
+            now,
+            tuple(
+                PlannedWork(
+                    override=word.id,
+                    about=word.scope.text(),
+                    actor=word.actor,
+                    reason=word.reason,
+                    since=word.since,
+                    until=word.ends,
+                    policies=self._concerned(word),
+                )
+                for word in words
+            ),
+        )
+
+    def _all(self) -> "_Known":
+        """The words that are kept, as files say those now that they planned, and what they plan besides."""
+        now = self._clock()
+        if self._plans is not None and not self._looked <= now < self._looked + NAP:
+            self._look(self._plans, now)
+        if self._known is None:
+            words = dict(self._words)
+            if self._plans is not None:
+                begun = {
+                    name: as_planned(word, self._near.get(name), now) for name, word in words.items() if word.planned
+                }
+                words |= {**self._near, **begun}
+            self._known = _Known.of(words)
+        return self._known
+
+    def _look(self, plans: Plans, now: float) -> None:
+        self._near, self._looked, self._known = {word.id: word for word in plans(now)}, now, None
+
+    def follow(self, plans: Plans, policies: Callable[[], Iterable[Policy]] = tuple) -> bool:
+        """Heed what files plan from now on. Whether that is anything else than before."""
+        before = self._near if self._plans is not None else None
+        self._plans, self._policies = plans, policies
+        self._look(plans, self._clock())
+        self._news.set()
+        return self._near != (before or {})
 
     # -- what changes --------------------------------------------------------------------------------------------------
 
     def load(self, words: Iterable[Override]) -> None:
         """Take up what an earlier process, or another one, left in the journal. What is known here counts more."""
         found = {word.id: word for word in words} | {name: self._words[name] for name in self._unkept}
-        self._words = dict(sorted(found.items(), key=lambda item: (item[1].since, item[0])))
+        self._words, self._known = dict(sorted(found.items(), key=lambda item: _age(item[1]))), None
         self._news.set()
 
     async def put(self, word: Override, event: OverrideEvent) -> bool:
         """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way."""
-        self._words[word.id] = word
+        self._set(word)
         self._news.set()
         self._emit(event)
         return await self._keep(word)
+
+    def _set(self, word: Override) -> None:
+        self._words[word.id], self._known = word, None
 
     async def _keep(self, word: Override) -> bool:
         kept = await self._journal.say(word)
@@ -91,7 +161,7 @@ class Overrides:
 
     async def keep_all(self) -> None:
         """Have the journal keep every word once more: it may have lost what it was given."""
-        for word in self.all():
+        for word in list(self._words.values()):
             await self._keep(word)
 
     # -- their time ----------------------------------------------------------------------------------------------------
@@ -109,8 +179,9 @@ class Overrides:
 
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next."""
-        now, due = self._clock(), list[float]()
-        for word in self.all():
+        now = self._clock()
+        due = await self._follow_plans(self._plans, now) if self._plans is not None else []
+        for word in list(self._words.values()):
             if word.told is Told.ENDED:
                 continue
             if now >= word.ends:
@@ -124,9 +195,74 @@ class Overrides:
         return min(due, default=None)
 
     async def _told(self, word: Override, what: Told, event: OverrideEvent) -> None:
-        self._words[word.id] = word = replace(word, told=what)
+        word = replace(word, told=what)
+        self._set(word)
         self._emit(event)
         await self._keep(word)
+
+    async def _follow_plans(self, plans: Plans, now: float) -> list[float]:
+        """Keep and tell what of the plans begins, and what files say otherwise by now; when to look again."""
+        self._look(plans, now)
+        near, due = dict(self._near), [now + NAP]
+        for written in near.values():
+            kept = self._words.get(written.id)
+            if kept is not None and kept.taken_over:
+                continue
+            if kept is None or kept.told is Told.ENDED:
+                if written.in_force(now):
+                    event = replace(given(written, now), policies=self._concerned(written))
+                    await self._told(written, Told.GIVEN, event)
+                elif written.since > now:
+                    due.append(written.since)
+            elif (said := as_planned(kept, written, now)) != kept:
+                await self._say_otherwise(kept, said, now)
+        for kept in list(self._words.values()):
+            gone = kept.planned and kept.id not in near and kept.told is not Told.ENDED
+            if gone and self._concerned(
+                kept
+            ):  # where a policy does not run, its file may not load: it takes nothing back
+                self._set(as_planned(kept, None, now))
+        return due
+
+    async def _say_otherwise(self, kept: Override, said: Override, now: float) -> None:
+        """The file was edited while its window was open."""
+        warned = said.told is Told.ENDING and now >= said.ends - WARNING
+        said = replace(said, told=Told.ENDING if warned else Told.GIVEN)
+        self._set(said)
+        if (said.until, said.reason) != (kept.until, kept.reason):
+            self._emit(replace(changed(said, said.actor, said.reason, now), policies=self._concerned(said)))
+        await self._keep(said)
+
+    def _concerned(self, word: Override) -> tuple[str, ...]:
+        return tuple(sorted(policy.name for policy in self._policies() if word.scope.has_policy(policy)))[:_NAMED]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All words, the oldest first. A thousand policies may plan work, and each asks for its own words in each round.
+
+    Attributes:
+        words: by id.
+        own: those that are about one policy, by its name.
+        common: the others.
+    """
+
+    words: Mapping[str, Override]
+    own: Mapping[str, tuple[Override, ...]]
+    common: tuple[Override, ...]
+
+    @classmethod
+    def of(cls, words: Mapping[str, Override]) -> "_Known":
+        own: defaultdict[str, list[Override]] = defaultdict(list)
+        common: list[Override] = []
+        in_order = dict(sorted(words.items(), key=lambda item: _age(item[1])))
+        for word in in_order.values():
+            (own[word.scope.policies[0]] if word.planned and word.scope.policies else common).append(word)
+        return cls(in_order, {name: tuple(mine) for name, mine in own.items()}, tuple(common))
+
+
+def _age(word: Override) -> tuple[float, str]:
+    return word.since, word.id
 
 
 def given(word: Override, at: float) -> OverrideGiven:

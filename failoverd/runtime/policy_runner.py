@@ -1,7 +1,7 @@
 """The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,10 +13,12 @@ from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Policy, RecordSet, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
 from failoverd.runtime.board import Board
 from failoverd.runtime.lazy_provider import LazyProvider
+from failoverd.runtime.overrides import Plans
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.reconciling import Reconciler
 from failoverd.runtime.supervising import supervise
@@ -131,6 +133,22 @@ class PolicyRunner:
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         """For each target of a policy: what would be done if operators said something else."""
         return self._running[policy].reconciler.previews()
+
+    def obey(self, rules: tuple[Rule, ...]) -> None:
+        """The rules of the inventory from now on; where they are others than before, everything is worked on again."""
+        book = self._tools.rulebook
+        if book.rules != rules:
+            book.rules = rules
+            self.tick()
+
+    def expect(self, plans: Plans) -> None:
+        """Heed the work that files plan; where it is other work than before, everything is worked on again."""
+
+        def at_work() -> Iterable[Policy]:
+            return self.policies.values()
+
+        if self._tools.states.overrides.follow(plans, at_work):
+            self.tick()
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""

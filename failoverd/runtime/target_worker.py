@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd import codec
@@ -23,6 +23,7 @@ from failoverd.core.events import DecisionCrashed, Event, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.records import Marker, Observed, Policy, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.agenda import Agenda
@@ -67,6 +68,13 @@ class NameLocks:
         return self._locks[target.provider, target.zone, target.key.name]
 
 
+@dataclass(slots=True)
+class Rulebook:
+    """The rules of the inventory as they are now: a file that changes is heeded without a restart."""
+
+    rules: tuple[Rule, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What every worker works with.
@@ -85,6 +93,7 @@ class Tools:
     owner: str
     instance: str
     chance: random.Random
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
 
 class Rounds:
@@ -257,7 +266,8 @@ class TargetWorker:
 
     @property
     def _estate(self) -> Estate:
-        return Estate(self._tools.owner, self._provider.normalise, self._tools.instance)
+        tools = self._tools
+        return Estate(tools.owner, self._provider.normalise, tools.instance, tools.rulebook.rules)
 
     async def _write(self, outcome: Outcome) -> None:
         if self._rounds.stopping or outcome.plan is None:

@@ -20,6 +20,8 @@ from failoverd.core.status import (
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
+    PlannedStatus,
+    PlannedWork,
     PolicyStatus,
     ProbingStatus,
     RefusedFile,
@@ -54,7 +56,9 @@ def status_key(status: Status) -> Key:
             return "endpoint", f"{policy} {region} {endpoint}", policy
         case PolicyStatus(policy=policy):
             return "policy", policy, policy
-        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus() | NotificationsStatus():
+        case Heartbeat() | VantageStatus() | ProbingStatus() | OrphansStatus() | FilesStatus():
+            return _OF_THE_DAEMON[type(status)], "daemon", ""
+        case NotificationsStatus() | PlannedStatus():
             return _OF_THE_DAEMON[type(status)], "daemon", ""
 
 
@@ -65,6 +69,7 @@ _OF_THE_DAEMON: Final = {
     OrphansStatus: "orphans",
     FilesStatus: "files",
     NotificationsStatus: "notifications",
+    PlannedStatus: "planned",
 }
 
 
@@ -161,6 +166,10 @@ class StatusReading:
     def notifications(self) -> NotificationsStatus | None:
         """Who is told of troubles, and of which; None when nobody is, or an older version wrote the journal."""
         return next(iter(self._statuses("notifications", NotificationsStatus)), None)
+
+    def planned(self) -> tuple[PlannedWork, ...]:
+        """Work that files plan for now or soon, as the daemon last told."""
+        return tuple(work for status in self._statuses("planned", PlannedStatus) for work in status.work)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,8 @@ def limit(check: LimitCheck) -> str:
     found, allowed = _LIMITS[check.limit](check)
     whose = f" of {check.cause}" if check.cause is not None else ""
     note = f" ({_NOTES[check.note]})" if check.note else ""
-    return f"{check.limit}{whose}: {found}, {verdict} {allowed}{note}"
+    named = f" {check.rule}" if check.rule else ""
+    return f"{check.limit}{named}{whose}: {found}, {verdict} {allowed}{note}"
 
 
 @singledispatch
@@ -264,6 +265,8 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.MAX_CHANGES: lambda c: (f"change {c.found:g}", f"{c.allowed:g} per {c.window:g}s"),
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
+    Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
+    Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {
@@ -271,11 +274,15 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.NOTHING_ANSWERED: "nothing is answered now",
     LimitNote.NO_NARROWER: "it gets no narrower",
     LimitNote.FAILING_OUT: "what is down leaves all the same",
-    LimitNote.INDIVISIBLE: "the provider cannot say a smaller step",
+    LimitNote.INDIVISIBLE: "no smaller step can be said, or is allowed",
     LimitNote.BEFORE_EDIT: "counted from before somebody else's edit",
     LimitNote.SMALLER: "so the step is made smaller",
     LimitNote.APPROVED: "a person approved it",
     LimitNote.AT_ONCE: "a person said at once",
+    LimitNote.AGREEMENT: "a person approved it, and more have to agree",
+    LimitNote.NO_WORSE: "it is broken already, and gets no worse",
+    LimitNote.BROKEN: "a person named the rule that may be broken",
+    LimitNote.WAITED: "what is down was kept for as long as the rule says",
 }
 
 
@@ -566,7 +573,11 @@ def _(event: DecisionCrashed) -> str:
 def _(event: PlanHeld) -> str:
     held = "; ".join(limit(check) for check in event.limits)
     at = f" ({event.rule_at})" if event.rule_at else ""
-    return f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
+    words = f"{_where(event)} should be {percentages(event.wanted)} but a limit holds it{at}: {held}"
+    if not any(check.limit is Limit.ASSERTION for check in event.limits):
+        return words
+    else_at = f", or it goes at {moment(event.until)}" if event.until is not None else ""
+    return f"{words}. To let it through: failoverctl approve {event.digest}{else_at}"
 
 
 @say.register

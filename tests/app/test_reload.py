@@ -14,7 +14,7 @@ import trustme
 from support.alarms import until
 from support.daemons import site
 from support.fakes import Fault, Moment
-from support.files import KINDS, LookSettings, policy
+from support.files import INVENTORY, KINDS, LookSettings, policy
 from support.reloading import playing
 from support.servers import ZONE
 
@@ -42,6 +42,47 @@ async def test_what_keeps_one_policy_from_being_set_up_keeps_no_other(tmp_path: 
         (rejected,) = scene.stage.told(ConfigRejected)
         assert (rejected.policy, Path(rejected.file).name, rejected.keeps) == ("b", "b.yaml", "")
         assert str(error) in rejected.errors[0]
+
+
+async def test_rules_that_change_are_obeyed_without_a_restart(tmp_path: Path) -> None:
+    rule = "rules:\n  - {name: both, assert: {at_least: 2, of: [east, west]}}\n"
+    async with playing(tmp_path) as scene:
+        scene.write("a")
+        await scene.reloader.load()
+        book = scene.stage.engine.tools.rulebook
+        scene.files.write("regions.yaml", INVENTORY + rule)
+        await scene.reloader.reload()
+        assert [each.name for each in book.rules] == ["both"]
+        scene.files.write("regions.yaml", INVENTORY + rule + "  - nothing\n")
+        await scene.reloader.reload()
+        assert [each.name for each in book.rules] == ["both"]
+        scene.files.write("regions.yaml", INVENTORY)
+        await scene.reloader.reload()
+        assert book.rules == ()
+
+
+async def test_planned_work_is_followed_as_the_files_say_it_now(tmp_path: Path) -> None:
+    """A file that does not load plans what it planned before."""
+    line = "  - {region: %s, cron: '0 0 * * *', for: 1h, reason: patches}\n"
+    async with playing(tmp_path) as scene:
+        scene.write("a")
+
+        def planned() -> list[str]:
+            return sorted(word.scope.text() for word in scene.stage.engine.words())
+
+        scene.files.write("regions.yaml", INVENTORY + "maintenance:\n" + line % "east")
+        await scene.reloader.load()
+        assert set(planned()) == {"region east"}
+        scene.files.write("regions.yaml", INVENTORY + "maintenance:\n" + line % "nowhere")
+        scene.write("a", maintenance="\n" + line.replace("'0 0 * * *'", "'0 3 * * *'") % "west")
+        await scene.reloader.reload()
+        assert set(planned()) == {"region east"}
+        scene.files.write("regions.yaml", INVENTORY)
+        await scene.reloader.reload()
+        assert set(planned()) == {"region west of policy a"}
+        (tmp_path / "policies" / "a.yaml").write_text("policy: a\n")
+        await scene.reloader.reload()
+        assert set(planned()) == {"region west of policy a"}
 
 
 async def test_a_revision_that_cannot_be_set_up_leaves_the_one_before_at_work(tmp_path: Path) -> None:

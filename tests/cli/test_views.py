@@ -29,6 +29,8 @@ from failoverd.core.status import (
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
+    PlannedStatus,
+    PlannedWork,
     PolicyStatus,
     ProbingStatus,
     ReceiverStatus,
@@ -203,6 +205,24 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     assert (
         "api.example.com A at bind-main: orphaned generation 8, last verified: oci-ashburn 100%" in written.getvalue()
     )
+
+
+async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: SqliteJournal, path: Path) -> None:
+    soon = PlannedWork("drain-01234567", "region oci-ashburn", "regions.yaml:9", "switches", NOW + 60, NOW + 120)
+    over = replace(soon, override="drain-76543210", since=NOW - 60, until=NOW - 1)
+    await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), PlannedStatus(NOW, (over, soon))])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, overview(reading), NOW)
+        show_status(console, overview(reading), NOW + 60)
+    told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
+    begin, end = prose.moment(NOW + 60), prose.moment(NOW + 120)
+    assert told == [
+        f"planned: region oci-ashburn, {begin} to {end}: switches (regions.yaml:9)",
+        "  to call it off: failoverctl release drain-01234567",
+        f"planned: region oci-ashburn, open, until {end}: switches (regions.yaml:9)",
+        "  to call it off: failoverctl release drain-01234567",
+    ]
 
 
 def test_a_journal_that_is_not_there_is_named_once(path: Path) -> None:

@@ -68,6 +68,32 @@ def test_the_inventory_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert load_policies(config, REAL_KINDS, running={}).diagnostics == ()
 
 
+def test_the_rules_of_the_manual_load_beside_its_inventory(tmp_path: Path) -> None:
+    path = installed(tmp_path / "etc")
+    (regions,), (rules,) = blocks("regions"), blocks("rules")
+    (tmp_path / "etc" / "policies" / "regions.yaml").write_text(regions + rules)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    assert [rule.name for rule in found.rules or ()] == ["two-clouds", "freeze"]
+    assert {each.code for each in found.diagnostics} <= {Code.RULE_KEEPS}
+
+
+def test_the_maintenance_of_the_manual_loads_in_the_inventory_and_in_a_policy(tmp_path: Path) -> None:
+    path = installed(tmp_path / "etc")
+    (regions,), (work,) = blocks("regions"), blocks("maintenance")
+    policies = tmp_path / "etc" / "policies"
+    (policies / "regions.yaml").write_text(regions + work)
+    api = policies / "inference-api.yaml"
+    api.write_text(api.read_text() + work)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    assert {each.code for each in found.diagnostics} <= {Code.WORK_OVER}  # some day it will be
+    assert found.maintenance is not None
+    assert len(found.maintenance) == len(found.policies["inference-api"].maintenance) == 2
+
+
 @pytest.mark.parametrize("text", blocks("config"))
 def test_the_configuration_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     (tmp_path / "failoverd.yaml").write_text(text)

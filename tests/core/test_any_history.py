@@ -28,6 +28,7 @@ from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, PlanKind, drifted
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
+from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import (
     ELSEWHERE,
@@ -44,6 +45,7 @@ from failoverd.core.records import (
     Steering,
     Weights,
 )
+from failoverd.core.rules import GATED, Assertion, Gate, Rule
 
 STRANGERS = ["203.0.113.1", "203.0.113.2"]
 
@@ -105,6 +107,17 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
+@st.composite
+def rules(draw: st.DrawFn) -> tuple[Rule, ...]:
+    """Mostly none."""
+    groups = draw(st.sampled_from([(), (), ("r0", "r1", "r2"), ("r*",), ("r[02]", "r[13]")]))
+    gate = (Rule("freeze", Gate("release", GATED)),)
+    if not groups:
+        return draw(st.sampled_from([(), gate]))
+    says = Assertion(draw(st.integers(1, len(groups))), groups, draw(st.sampled_from([1, 1_000, 3_000])))
+    return (Rule("some", says, else_after=draw(st.sampled_from([0.0, 60.0, 600.0]))),)
+
+
 # -- the world ---------------------------------------------------------------------------------------------------------
 
 
@@ -122,8 +135,8 @@ UNMARKED: Marks = {"failing_since": None, "passed_at": None, "open_until": None}
 class World(RuleBasedStateMachine):
     """One record, its regions, and everything that may happen to them."""
 
-    @initialize(policy=policies())
-    def begin(self, policy: Policy) -> None:
+    @initialize(policy=policies(), rules=rules())
+    def begin(self, policy: Policy, rules: tuple[Rule, ...]) -> None:
         self.policy = policy
         self.region_of = policy.region_of(KEY.type)
         self.letters = dict.fromkeys(self.region_of, "H")
@@ -132,8 +145,9 @@ class World(RuleBasedStateMachine):
         self.now = NOW
         self.observed = Observed(TARGET, None)
         self.state = PolicyState(policy.name)
-        self.estate = Estate(OWNER, as_it_is if policy.weights is Weights.NATIVE else in_or_out)
+        self.estate = Estate(OWNER, as_it_is if policy.weights is Weights.NATIVE else in_or_out, rules=rules)
         self.unanswered: bool | None = None
+        self.switch: tuple[Override, ...] = ()
         self.look_around(reconcile=True)
 
     def look_around(self, *, reconcile: bool = False) -> None:
@@ -212,6 +226,12 @@ class World(RuleBasedStateMachine):
         self.policy = replace(self.policy, regions=regions, limits=said, source=source)
         self.look_around(reconcile=looks)
 
+    @rule(on=st.booleans(), lasts=st.sampled_from([60.0, 4_000.0]), looks=often)
+    def a_switch_is_turned(self, on: bool, lasts: float, looks: bool) -> None:
+        word = Override("switch-0", Verb.SWITCH, Scope(), "alice", self.now, self.now + lasts, name="release")
+        self.switch = (word,) if on else ()
+        self.look_around(reconcile=looks)
+
     @rule(journal_too=st.booleans())
     def the_daemon_restarts(self, journal_too: bool) -> None:
         known, self.regions, self.marks = self.letters, {}, {}
@@ -241,6 +261,7 @@ class World(RuleBasedStateMachine):
         calm = set(self.letters.values()) == {"H"}
         back = frozenset(self.regions) if returning else frozenset[str]()
         state = replace(self.state, verdicts={KEY.type: dict(self.regions)}, calm=calm, returning=back)
+        state = replace(state, overrides=self.switch)
         return state if calm else progress.opened(self.policy, state, "test", self.now)[0]
 
     def evaluated(self, state: PolicyState, at: float | None = None) -> Outcome:
@@ -369,6 +390,14 @@ class World(RuleBasedStateMachine):
         standing = before.shares(self.region_of)
         regions = len(published)
         assert regions >= self.policy.limits.min_regions or regions >= len(set(standing) - {ELSEWHERE})
+        shut = any(word.in_force(self.now) for word in self.switch)
+        for each in self.estate.rules:
+            if isinstance(each.says, Gate):
+                assert not shut or plan.cause is Cause.FAILING_OUT
+                continue
+            met, before_it = each.says.met(plan.shares_after), each.says.met(plan.shares_before)
+            waited = LimitNote.WAITED in {check.note for check in approved.checks}
+            assert met >= min(each.says.at_least, before_it) or waited
         self.check_rations(approved, outcome)
 
     def check_rations(self, approved: Approved, outcome: Outcome) -> None:
@@ -400,10 +429,14 @@ class World(RuleBasedStateMachine):
         assert self.observed.records.serving, "a limit kept a record empty"
         assert held.keeps_dead == (outcome.cause is Cause.FAILING_OUT)
         if held.keeps_dead:
-            assert {check.limit for check in held.blocking} == {Limit.MIN_REGIONS}
+            blocking = {check.limit for check in held.blocking}
+            assert blocking <= {Limit.MIN_REGIONS, Limit.ASSERTION}
+            if blocking == {Limit.ASSERTION}:
+                assert outcome.until is not None
+                assert outcome.until <= self.now + max(each.else_after for each in self.estate.rules)
 
     def check_no_dead_region_is_kept(self, outcome: Outcome) -> None:
-        """Only `min_regions`, a doubt, an edit by consent, or there being nowhere to go keeps what is down."""
+        """Only an end state, a doubt, an edit by consent, or there being nowhere to go keeps what is down."""
         good = outcome.state.of(TARGET).last_good
         edited = outcome.kind in {OutcomeKind.DRIFT, OutcomeKind.REFUSE} or (good is not None and good.overruled)
         adopted = outcome.plan is not None and outcome.plan.kind is PlanKind.ADOPT
@@ -439,13 +472,17 @@ class World(RuleBasedStateMachine):
         if not hasattr(self, "policy"):
             return
         self.letters = dict.fromkeys(self.letters, "H")
-        self.marks, self.unanswered = {}, None
+        self.marks, self.unanswered, self.switch = {}, None, ()
         specs = self.policy.regions
         normal = normal_shares(self.policy, RECORD, specs)
         bounds = self.policy.limits
         rations = (bounds.tuning, bounds.returning)
         nothing_moves = any(ration.max_shift == 0 or ration.max_changes == 0 for ration in rations)
-        if nothing_moves or len(normal) < bounds.min_regions:
+        if (
+            nothing_moves
+            or len(normal) < bounds.min_regions
+            or any(isinstance(each.says, Assertion) for each in self.estate.rules)
+        ):
             return
         for _ in range(80):
             self.look_around()

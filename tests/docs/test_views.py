@@ -18,6 +18,8 @@ from failoverd.core.status import (
     OrphanedRecord,
     OrphansStatus,
     Overview,
+    PlannedStatus,
+    PlannedWork,
     PolicyStatus,
     ProbingStatus,
     RefusedFile,
@@ -48,6 +50,7 @@ STATUSES: tuple[Status, ...] = (
     OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW),)),
     NotificationsStatus(NOW),
     FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
+    PlannedStatus(NOW, (PlannedWork("drain-01234567", "region oci", "a.yaml:9", "switches", NOW, NOW + 60),)),
 )
 
 

@@ -1,6 +1,7 @@
 """`apply` does what `plan` showed if it still is what would be done, whatever became of the world or of the file."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import NoneType
@@ -25,7 +26,8 @@ from failoverd.core.events import IncidentClosed
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import HAND
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import Answer, Marker, Policy, RecordType
+from failoverd.core.records import Answer, Maintenance, Marker, Policy, RecordType
+from failoverd.core.rules import Assertion, Rule
 from failoverd.operations.planning import Attempt, PlannedChange
 from failoverd.ports import ChangeOutcome
 
@@ -376,3 +378,27 @@ async def test_apply_beside_a_daemon_that_has_not_heard_of_it_yet_leaves_it_to_t
     assert (reasons(attempts), writes(desk)) == (["by_hand_unheard"], written)
     assert outcome(attempts[0]).startswith("refused, nothing was changed: ")
     assert desk.journal.spoken() == []
+
+
+# -- what binds the daemon binds whoever is at the keyboard ------------------------------------------------------------
+
+
+async def test_a_plan_that_breaks_a_rule_is_shown_as_held_and_not_applied() -> None:
+    desk = await published(ONE)
+    desk.rules = (Rule("both", Assertion(2, ("azure", "oci"))),)
+    desk.fails(AZURE)
+    (found,) = await desk.plan()
+    assert found.outcome is not None
+    assert found.outcome.held is not None
+    assert [check.rule for check in found.outcome.held.blocking] == ["both"]
+    assert found.change is not None
+    (attempt,) = await desk.apply(found.change)
+    assert isinstance(attempt.result, Held)
+    assert desk.shares() == NORMAL
+
+
+async def test_a_window_of_planned_work_that_is_open_is_planned_for_without_a_daemon() -> None:
+    desk = await published(ONE)
+    desk.edit("api", maintenance=(Maintenance("switches", 3_600.0, region="azure", begins=time.time() - 60),))
+    assert reasons(await desk.apply(*await desk.planned())) == [None]
+    assert desk.shares() == {"oci": 100.0}

@@ -13,16 +13,20 @@ from support.virtual import elapse, now, until, virtually
 from failoverd.core.errors import JournalError
 from failoverd.core.events import (
     ChangeApplied,
+    FailoverHeld,
     OverrideChanged,
     OverrideEnded,
     OverrideEnding,
     OverrideGiven,
+    PlanHeld,
     RivalDetected,
 )
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Limits
+from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Ask, Desk, Undoable
-from failoverd.operations.judging import OverrideError
+from failoverd.operations.judging import OverrideError, people_for
 
 ALICE, BOB = "alice@bastion", "bob@laptop"
 HOUR = 3_600.0
@@ -391,3 +395,89 @@ async def test_one_word_speaks_to_every_policy_of_a_cloud() -> None:
         assert {effect.target for effect in given.effects} == {AT, target(web)}
         await until(lambda: stage.shares(api) == {"oci": 100} == stage.shares(web))
         assert isinstance(given.word, Override)
+
+
+# -- rules of the installation -----------------------------------------------------------------------------------------
+
+BOTH = Rule("both", Assertion(2, ("azure", "oci")), people=2, at="regions.yaml:9")
+
+
+@asynccontextmanager
+async def bound(*rules: Rule) -> AsyncIterator[tuple[Stage, Desk]]:
+    async with open_desk() as (stage, _):
+        stage.runner.obey(rules)
+        book = stage.engine.tools.rulebook
+        yield stage, Desk(stage.engine, now, lambda _scope, _id: None, lambda names: people_for(book.rules, names))
+
+
+@virtually
+async def test_a_drain_that_breaks_a_rule_is_refused_by_its_name_and_heeded_once_two_people_name_it() -> None:
+    async with bound(BOTH) as (stage, spoken):
+        found = await refused(spoken.give(ask(), ALICE))
+        assert (found.reason, "assertion both: 1 of its groups, not within at least 2" in found.detail) == (
+            "rule_broken",
+            True,
+        )
+        assert found.remedy == "to do it in spite of the rule at regions.yaml:9: --approve-with both"
+        given = await spoken.give(ask(breaks=("both",)), ALICE)
+        await asyncio.sleep(60.0)
+        assert (given.word.needed, stage.shares(API)) == (2, NORMAL)
+        await spoken.agree(given.word.id, "it has to be", BOB)
+        await until(stage.steers(API, oci=100))
+
+
+@virtually
+async def test_a_rule_that_is_not_there_cannot_be_named() -> None:
+    async with bound(BOTH) as (_, spoken):
+        found = await refused(spoken.give(ask(breaks=("never_empty",)), ALICE))
+        assert (found.reason, found.detail) == (
+            "override_invalid",
+            "there is no rule 'never_empty' in the inventory; there are: both",
+        )
+
+
+@virtually
+async def test_what_a_rule_keeps_in_the_answer_leaves_once_as_many_people_approve_as_the_rule_asks_for() -> None:
+    async with bound(BOTH) as (stage, spoken):
+        stage.fails(AZURE)
+        await until(lambda: stage.told(FailoverHeld))
+        digest = stage.told(FailoverHeld)[-1].digest
+        given = await spoken.give(ask(Verb.APPROVE, Scope(), digest=digest), ALICE)
+        assert given.word.pending
+        await asyncio.sleep(30.0)
+        assert stage.shares(API) == NORMAL
+        await spoken.agree(given.word.id, "I see it as well", BOB)
+        await until(stage.steers(API, oci=100))
+
+
+@virtually
+async def test_without_anybody_what_is_down_leaves_when_the_rule_says_so_also_after_a_restart() -> None:
+    stage = Stage()
+    stage.runner.obey((BOTH,))
+    async with playing(API, stage=stage):
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(lambda: stage.told(FailoverHeld))
+        since = now()
+        await asyncio.sleep(300.0)
+    again = Stage(zonefile=stage.zonefile, journal=stage.journal, world=stage.world)
+    again.runner.obey((BOTH,))
+    async with playing(API, stage=again):
+        await until(again.steers(API, oci=100))
+        assert now() - since == pytest.approx(BOTH.else_after, abs=10.0)
+
+
+@virtually
+async def test_a_switch_holds_a_failback_until_it_is_released() -> None:
+    async with bound(Rule("freeze", Gate("release-freeze", frozenset({Cause.RETURNING})))) as (stage, spoken):
+        switch = await spoken.give(ask(Verb.SWITCH, Scope(), 4 * HOUR, name="release-freeze"), ALICE)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100))
+        stage.heals(AZURE)
+        await asyncio.sleep(HOUR)
+        assert stage.shares(API) == {"oci": 100}
+        assert [check.rule for event in stage.told(PlanHeld) for check in event.limits if not check.passed] == [
+            "freeze"
+        ]
+        await spoken.release(switch.word.id, "the release is out", BOB)
+        await until(stage.steers(API, **NORMAL))

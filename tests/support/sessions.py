@@ -10,10 +10,12 @@ from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, W
 from support.stage import AZURE, OCI, OWNER, ZONE, policy, record, regions, target
 
 from failoverd.config.loader import Config
+from failoverd.config.maintenance import planner
 from failoverd.config.schema import LogEntry
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.records import HealthRules, Policy, RecordType, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import OrphanedRecord
 from failoverd.operations.planning import Attempt, PlanFinding, PlannedChange, apply_plans, make_plans
 from failoverd.operations.session import Session, Waiting
@@ -65,6 +67,7 @@ class Desk:
         self.dns = PaperProvider(self.zonefile, time.time, latency=0.0)
         self.daemon = False
         self.events = list[Event]()
+        self.rules = tuple[Rule, ...]()
 
     def session(self, waits: Callable[[Waiting], None] = lambda _: None) -> Session:
         """As the composition root opens one."""
@@ -79,6 +82,7 @@ class Desk:
             states.overrides.load(await self.journal.overrides(time.time()))
 
         states.resume(self.journal.states_kept(), ())
+        states.overrides.follow(planner(self.policies, ()))
         return Session(
             config=configuration(),
             policies=self.policies,
@@ -96,6 +100,7 @@ class Desk:
             remember=remember,
             waits=waits,
             instance=self.journal.belongs,
+            rules=self.rules,
         )
 
     # -- what is asked -------------------------------------------------------------------------------------------------

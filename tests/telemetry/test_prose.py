@@ -67,6 +67,24 @@ def test_a_held_plan_names_what_is_wanted_the_limit_and_its_line() -> None:
     assert "min_regions: 1 regions, not within at least 2 regions" in prose.say(dead)
 
 
+def test_a_plan_that_a_rule_holds_says_its_name_who_lets_it_through_and_when_it_goes_by_itself() -> None:
+    check = LimitCheck(Limit.ASSERTION, passed=False, found=1, allowed=2, rule="two-clouds", rule_at="regions.yaml:9")
+    event = FailoverHeld(
+        **WHERE,
+        wanted={"oci": 10_000},
+        cause=Cause.FAILING_OUT,
+        limits=(check,),
+        rule_at="regions.yaml:9",
+        until=NOW + 600,
+        digest="0123456789ab",
+    )
+    assert prose.say(event) == (
+        "api.example.com A at dns-main should be oci 100% but a limit holds it (regions.yaml:9): "
+        "assertion two-clouds: 1 of its groups, not within at least 2. "
+        f"To let it through: failoverctl approve 0123456789ab, or it goes at {prose.moment(NOW + 600)}"
+    )
+
+
 def test_what_is_not_proved_yet_names_who_is_in_the_way() -> None:
     server = Nameserver("127.0.0.1", 5300, "ns1.example.com")
     assert prose.unproved(Propagation()) == "nobody was heard yet"

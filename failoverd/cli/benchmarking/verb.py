@@ -93,7 +93,7 @@ def _plan(read: Config, wish: Wish) -> BenchmarkPlan:
     inventory, _ = load_inventory(read.inventory)
     return make_plan(
         found.policies[wish.policy],
-        inventory.regions if inventory is not None else {},
+        inventory.file.regions if inventory is not None else {},
         regions=wish.regions,
         check=wish.check,
         seconds=seconds,

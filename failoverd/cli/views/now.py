@@ -23,6 +23,7 @@ from failoverd.core.status import (
     NotificationsStatus,
     OrphanedRecord,
     Overview,
+    PlannedWork,
     PolicyStatus,
     ProbingStatus,
     RefusedFile,
@@ -55,6 +56,7 @@ def show_status(console: Console, found: Overview, now: float) -> None:
     _show_vantage(page, found.vantage, now)
     _show_probing(page, found.probing)
     _show_notifications(page, found.notifications, now)
+    _show_planned(page, found.planned, now)
     regions, endpoints = _by_policy(found.regions), _by_policy(found.endpoints)
     targets: dict[str, list[TargetStatus]] = {}
     for target in found.targets:
@@ -109,6 +111,16 @@ def _show_probing(page: Page, probing: ProbingStatus | None) -> None:
     if probing.stretched > 1:
         words = f"  shedding load: intervals are {probing.stretched} times as long as written"
         page.say((words, "red"), "; re-checks keep their pace")
+
+
+def _show_planned(page: Page, planned: Iterable[PlannedWork], now: float) -> None:
+    """What will happen by itself, and what does already."""
+    for each in planned:
+        if each.until > now:
+            open_now = f"open, until {prose.moment(each.until)}"
+            when = open_now if each.since <= now else f"{prose.moment(each.since)} to {prose.moment(each.until)}"
+            page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
+            page.say(f"  to call it off: failoverctl release {each.override}")
 
 
 _MANY: Final = 10

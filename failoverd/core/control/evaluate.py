@@ -32,6 +32,7 @@ from failoverd.core.control.limits import (
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted
+from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
@@ -124,6 +125,8 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
     if any(change.at > case.now for change in memory.changes):
         changes = tuple(replace(change, at=min(change.at, case.now)) for change in memory.changes)
         memory = replace(memory, changes=changes)
+    if any(since > case.now for since in memory.withheld.values()):
+        memory = replace(memory, withheld={name: min(since, case.now) for name, since in memory.withheld.items()})
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
     memory = replace(memory, by_hand_at=min(memory.by_hand_at, case.now)) if memory.by_hand_at > case.now else memory
@@ -359,6 +362,7 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
     memory = replace(
         memory,
         edit=None,
+        withheld={},
         told=told,
         last_good=verified or good,
         revision=case.policy.source.revision,
@@ -393,13 +397,16 @@ def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) 
 def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, events: tuple[Event, ...]) -> Outcome:
     paced = pace(_step(case, memory, plan), lambda shares, values: _replanned(case, memory, decision, shares, values))
     result = paced.result
+    if not isinstance(result, Approved):  # a write may fail, and then nobody is to wait once more
+        kept = result.checks if isinstance(result, Held) and result.keeps_dead else ()
+        memory = replace(memory, withheld=withheld(memory.withheld, kept, case.now))
     if isinstance(result, Skipped):
         decision = replace(decision, reasons=(*decision.reasons, result.reason))
         memory = replace(memory, told=replace(memory.told, hold=None))
         outcome = _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, events, result.until)
         return replace(outcome, plan=plan)
-    if isinstance(result, Held) and result.plan.digest in _approved(case):
-        result = let_through(result)
+    if isinstance(result, Held) and (agreed := _agreed(case, result)):
+        result = let_through(result, agreed, {rule.name: rule.people for rule in case.estate.rules})
     if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
         return replace(marked, events=events, held=result if isinstance(result, Held) else None)
     if isinstance(result, Held):
@@ -412,8 +419,10 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     return _write(case, memory, decision, result, events, paced.until)
 
 
-def _approved(case: _Case) -> frozenset[str]:
-    return frozenset(word.digest for word in case.heeded.words if word.verb is Verb.APPROVE)
+def _agreed(case: _Case, held: Held) -> int:
+    """How many people approved a held plan."""
+    words = (word for word in case.heeded.words if word.verb is Verb.APPROVE)
+    return max((people(word) for word in words if word.digest == held.plan.digest), default=0)
 
 
 def _write(
@@ -454,6 +463,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         still_until=_still_until(case.heeded),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
+        ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
     )
 
 

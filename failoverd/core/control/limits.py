@@ -1,8 +1,9 @@
 """The last look before a write: limits that no decision, however reasoned, may pass.
 
-Limits differ by cause. Leaving what is down meets end-state rules only: never empty, and `min_regions`. Rates and
-counts ration tuning (DEGRADED, capacity, an edited policy) and returning (failback), each by itself: so no budget,
-spent on whatever, keeps a dead region in the answer. A step that is too large is made smaller, never refused for ever:
+Limits differ by cause. Leaving what is down meets end-state rules only: never empty, `min_regions`, and for a while the
+assertions of the installation. Rates and counts ration tuning (DEGRADED, capacity, an edited policy) and returning
+(failback), each by itself: so no budget, spent on whatever, keeps a dead region in the answer. A step that is too large
+is made smaller, never refused for ever:
 
     d = the distance of what stands and what is wanted (the traffic that would be somewhere else)
     next = stands + min(1, allowed / d) x (wanted - stands)
@@ -20,6 +21,7 @@ from typing import Final, NoReturn, final
 
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.rules import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, apportion
@@ -162,6 +164,7 @@ class Step:
         still_until: nothing may move but what fails out, until then, because an operator said so; None: it may.
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
+        ruled: what the rules of the installation say.
     """
 
     plan: Plan
@@ -179,6 +182,7 @@ class Step:
     still_until: float | None = None
     rival: bool = False
     contested: bool = False
+    ruled: Ruled = FREE
 
     @property
     def decision(self) -> Decision:
@@ -204,15 +208,20 @@ def pace(step: Step, replan: Replan) -> Paced:
     distance = shift(rest, step.wanted)
     values = _new_values(step, leaving, rest)
     if step.contested:
-        return _still(step, replan, step.before, Cause.FAILING_OUT if gone else cause, gone=False)
+        cause = Cause.FAILING_OUT if gone else cause
+        checks, until = _waiting(step, cause, shift(step.before, step.wanted))
+        return _still(step, replan, step.before, cause, checks, until, gone=False)
     if gone and distance == 0 and not values:
         return _sealed(plan, step, _end_state(plan, step), {})
-    if step.rival or step.still_until is not None:
-        return _still(step, replan, rest, cause, gone=gone)
+    waits, until = _waiting(step, cause, distance)
+    if waits:
+        return _still(step, replan, rest, cause, waits, until, gone=gone)
     skipped = None if gone or values else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
-    return _rationed(step, replan, rest, cause, gone=gone)
+    paced = _rationed(step, replan, rest, cause, gone=gone)
+    within = gone and isinstance(paced.result, Held)
+    return _leaving_within(step, replan, rest, cause, paced) if within else paced
 
 
 def marker_only(plan: Plan, limits: Limits) -> Approved:
@@ -226,13 +235,21 @@ def marker_only(plan: Plan, limits: Limits) -> Approved:
     return Approved(plan, (_never_empty(plan), _min_regions(plan, limits)), seal=_SEAL)
 
 
-def let_through(held: Held) -> Approved | Held:
-    """A held plan that a person approved. An empty answer is published by nobody's word."""
-    checks = tuple(
-        check if check.passed else replace(check, passed=True, note=LimitNote.APPROVED) for check in held.checks
-    )
+def let_through(held: Held, people: int = 1, needed: Mapping[str, int] | None = None) -> Approved | Held:
+    """A held plan that `people` approved. An empty answer is published by nobody's word.
+
+    `needed` says by the names of rules how many have to agree where more than one has to.
+    """
     if any(check.limit is Limit.NEVER_EMPTY for check in held.blocking):
         return held
+
+    def approved(check: LimitCheck) -> LimitCheck:
+        enough = people >= (needed or {}).get(check.rule, 1)
+        return replace(check, passed=enough, note=LimitNote.APPROVED if enough else LimitNote.AGREEMENT)
+
+    checks = tuple(check if check.passed else approved(check) for check in held.checks)
+    if not all(check.passed for check in checks):
+        return replace(held, checks=checks)
     shifts = {held.plan.cause: shift(held.plan.start, held.plan.shares_after)}
     return Approved(replace(held.plan, shifts=shifts), checks, seal=_SEAL)
 
@@ -394,7 +411,7 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     again = _freed_at(step, done, cause, distance)
     if count.passed and left > 0:
         smaller = _smaller(step, replan, rest, Fraction(left, distance), left)
-        if smaller is not None:
+        if smaller is not None and (_ends_well(smaller, step) or not _ends_well(step.plan, step)):
             checks = (*_end_state(smaller, step), replace(whole, passed=True, note=LimitNote.SMALLER), count)
             used = shift(rest, smaller.shares_after)
             made = PastChange(smaller.id, step.now, step.before, smaller.shares_after, {cause: used})
@@ -409,13 +426,42 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), whole, count), again))
 
 
-def _still(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:
-    """A rival, or an operator's word, keeps everything where it is but what fails out."""
-    limit, until = (Limit.RIVAL, None) if step.rival else (Limit.PAUSED, step.still_until)
-    still = LimitCheck(limit, passed=False, found=shift(rest, step.wanted), allowed=0, cause=cause)
+def _waiting(step: Step, cause: Cause, distance: int) -> tuple[tuple[LimitCheck, ...], float | None]:
+    """What keeps everything where it is but what fails out, and until when: a rival, an operator's word, or a gate."""
+
+    def still(limit: Limit) -> LimitCheck:
+        return LimitCheck(limit, passed=False, found=distance, allowed=0, cause=cause)
+
+    if step.rival:
+        return (still(Limit.RIVAL),), None
+    checks, until = gated(step.ruled, cause, distance)
+    if step.still_until is None:
+        return checks, until
+    return (still(Limit.PAUSED), *checks), max(step.still_until, until or 0.0)
+
+
+def _still(
+    step: Step,
+    replan: Replan,
+    rest: Mapping[str, int],
+    cause: Cause,
+    checks: tuple[LimitCheck, ...],
+    until: float | None,
+    *,
+    gone: bool,
+) -> Paced:
+    """Everything stays where it is but what fails out."""
     if gone:
-        return _leaving_alone(step, replan, rest, cause, (still,), until)
-    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), still), until))
+        return _leaving_alone(step, replan, rest, cause, checks, until)
+    return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), *checks), until))
+
+
+def _leaving_within(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, paced: Paced) -> Paced:
+    """The state after the whole step is not allowed; if that in which only what is down has left is, that is done."""
+    alone = _leaving_alone(step, replan, rest, cause, (), paced.until)
+    if isinstance(alone.result, Approved) and alone.result.plan.after != step.plan.after:
+        return replace(alone, until=None)
+    return paced
 
 
 def _leaving_alone(
@@ -430,7 +476,8 @@ def _leaving_alone(
     alone = replan(rest, _values_now(step))
     leaving, shifts = (alone, {}) if alone is not None else (step.plan, {cause: shift(rest, step.wanted)})
     spared = (check if check.passed else replace(check, passed=True, note=LimitNote.FAILING_OUT) for check in checks)
-    return replace(_sealed(leaving, step, (*_end_state(leaving, step), *spared), shifts), until=until)
+    paced = _sealed(leaving, step, (*_end_state(leaving, step), *spared), shifts)
+    return replace(paced, until=until) if isinstance(paced.result, Approved) else paced
 
 
 def _spent(cause: Cause) -> frozenset[Cause]:
@@ -489,20 +536,42 @@ def _sealed(plan: Plan, step: Step, checks: tuple[LimitCheck, ...], shifts: Mapp
     if all(check.passed for check in checks):
         whole = None if plan.shares_after == step.wanted else dict(step.wanted)
         return Paced(Approved(replace(plan, cause=cause, shifts=dict(shifts), whole=whole), checks, seal=_SEAL))
-    return Paced(Held(replace(plan, cause=cause), checks, None))
+    until = passing_at(step.ruled, checks, step.now) if cause is Cause.FAILING_OUT else None
+    return Paced(Held(replace(plan, cause=cause), checks, until))
 
 
 def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
     """The most pressing of what a plan does."""
     if _answers_nothing(plan):
         return Cause.REBUILDING
-    if _failing_out(step) or _dead_values(step):
+    if _takes_out(step):
         return Cause.FAILING_OUT
     return next(iter(shifts), Cause.OPERATOR)
 
 
+def _takes_out(step: Step) -> bool:
+    """Whether the step takes out something that is down."""
+    return bool(_failing_out(step)) or _dead_values(step)
+
+
 def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
-    return _never_empty(plan), _min_regions(plan, step.limits)
+    own = _never_empty(plan), _min_regions(plan, step.limits)
+    if not step.ruled.assertions:
+        return own
+    move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_out(step), step.now)
+    return (*own, *asserted(step.ruled, move))
+
+
+def _ends_well(plan: Plan, step: Step) -> bool:
+    """Whether the state after a plan is allowed. Between two that are may be one that is not: it is not stopped at."""
+    return all(check.passed for check in _end_state(plan, step))
+
+
+def _unmoved(plan: Plan) -> LimitNote:
+    """Why what a plan writes takes nothing away from anybody, if that is so."""
+    if _leaves_answers(plan):
+        return LimitNote.ANSWERS_STAY
+    return LimitNote.NOTHING_ANSWERED if _answers_nothing(plan) else LimitNote.NONE
 
 
 def _never_empty(plan: Plan) -> LimitCheck:
@@ -523,10 +592,8 @@ def _min_regions(plan: Plan, limits: Limits) -> LimitCheck:
 
     if after >= limits.min_regions:
         return check(passed=True)
-    if _leaves_answers(plan):
-        return check(passed=True, note=LimitNote.ANSWERS_STAY)
-    if _answers_nothing(plan):
-        return check(passed=True, note=LimitNote.NOTHING_ANSWERED)
+    if note := _unmoved(plan):
+        return check(passed=True, note=note)
     if plan.shares_before and after >= before:
         return check(passed=True, note=LimitNote.NO_NARROWER)
     return check(passed=False)

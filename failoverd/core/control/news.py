@@ -156,7 +156,8 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
     """A plan that a limit holds is news when what is wanted, the worst region, the cause or the limit changes."""
     plan = found.plan
     limits = tuple(check.limit for check in found.blocking)
-    now = HoldTold(dict(plan.shares_after), worst, plan.cause, limits)
+    rules = tuple(check.rule for check in found.blocking if check.rule)
+    now = HoldTold(dict(plan.shares_after), worst, plan.cause, limits, rules)
     if told.hold == now:
         return (), told
     kind = FailoverHeld if found.keeps_dead else PlanHeld
@@ -177,6 +178,8 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
     if check.limit in {Limit.PAUSED, Limit.RIVAL}:
         return ""
+    if check.rule_at:
+        return check.rule_at
     return policy.source.at(limit_key(policy, check))
 
 

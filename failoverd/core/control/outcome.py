@@ -14,6 +14,7 @@ from failoverd.core.events import Event
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Reason
 from failoverd.core.records import RecordSet
+from failoverd.core.rules import Rule
 
 
 class OutcomeKind(StrEnum):
@@ -55,11 +56,13 @@ class Estate:
         normalise: a record set in the terms of the target's provider, as it will be read back. Pure. Raises Permanent
             when the provider cannot say it.
         instance: which process of it this is, the same after a restart.
+        rules: those of the inventory.
     """
 
     owner: str
     normalise: Callable[[RecordSet], RecordSet]
     instance: str = ""
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from typing import Final
 
 from failoverd.core.control import news
 from failoverd.core.control.drift import DriftAction
+from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError
-from failoverd.core.reasons import Limit, LimitCheck
+from failoverd.core.reasons import Limit, LimitCheck, LimitNote
 from failoverd.core.records import Observed, Policy
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -39,7 +40,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
     if outcome.held is not None:
         blocking = outcome.held.blocking
-        remedy = _remedy_of_limit(policy, blocking[0])
+        remedy = _remedy_of_limit(policy, outcome.held)
         return replace(status, checks=blocking, remedy=remedy, manual=manual)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
@@ -47,8 +48,11 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
     return status
 
 
-def _remedy_of_limit(policy: Policy, check: LimitCheck) -> str:
-    """What to write, and where: a default is written out first."""
+def _remedy_of_limit(policy: Policy, held: Held) -> str:
+    """What to write, and where: a default is written out first. What a rule holds is for people to decide."""
+    check = held.blocking[0]
+    if check.rule:
+        return _remedy_of_rule(held, check)
     if check.limit is Limit.NEVER_EMPTY:
         return "an empty answer is never published: give the record an answer that serves"
     if check.limit is Limit.PAUSED:
@@ -62,6 +66,15 @@ def _remedy_of_limit(policy: Policy, check: LimitCheck) -> str:
     else:
         change = f"write a {'higher' if rate else 'lower'} {key} into {policy.source.file} than its default"
     return f"{change}, or wait" if rate else f"{change}: time does not end this"
+
+
+def _remedy_of_rule(held: Held, check: LimitCheck) -> str:
+    rule = f"the rule {check.rule} at {check.rule_at}"
+    if check.limit is Limit.GATE:
+        return f"release the switch of {rule}, or wait for its end"
+    waits = ", or wait: then it leaves all the same" if held.until is not None else ""
+    more = "one more person has to agree; " if check.note is LimitNote.AGREEMENT else ""
+    return f"{more}to do it in spite of {rule}: failoverctl approve {held.plan.digest}{waits}"
 
 
 def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:

@@ -51,6 +51,7 @@ class HoldTold:
     worst: RegionState
     cause: Cause
     limits: tuple[Limit, ...]
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class TargetMemory:
         by_hand_at: when it was heard of.
         left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
         rivalry: who else writes the name.
+        withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
         told: what was told last.
     """
 
@@ -116,6 +118,7 @@ class TargetMemory:
     by_hand_at: float = 0.0
     left_by: str = ""
     rivalry: Rivalry = field(default_factory=Rivalry)
+    withheld: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
 
     @property
