@@ -20,9 +20,6 @@ from typing import Any, Final, NamedTuple
 
 from failoverd.core.errors import FailoverdError
 
-BEHIND: Final = "Failoverd-User"
-"""The header in which root names who is behind sudo."""
-
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?", re.ASCII)
 
 _CREDENTIALS: Final = struct.Struct("3i")

@@ -8,26 +8,25 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
 from aiohttp import web
 
-from failoverd.api.actors import BEHIND, Actor, Peer, Refused, Role, Users, certificate_name
+from failoverd.api.actors import Actor, Peer, Refused, Role, Users, certificate_name
 from failoverd.api.bounds import ASKING, MOST_CALLERS, MOST_OF_PEER
+from failoverd.api.routes import BEHIND
 from failoverd.api.service import Known
+from failoverd.api.sockets import reachable
 from failoverd.api.tokens import Tokens
 from failoverd.config.schema import ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.files import require_regular
 from failoverd.guests import Guest, Guests
 from failoverd.ports import Clock
-
-_LONGEST: Final = 100
-"""Bytes of a path that `sockaddr_un` has room for, and a little less (unix(7))."""
 
 _BACKLOG: Final = 64
 _EVERYBODY: Final = 0o666
@@ -132,19 +131,6 @@ def _require_free(path: Path) -> None:
                 0, f"it cannot be told whether a daemon is there: {error.strerror or error}", str(path)
             ) from error
     raise OSError(0, "another daemon is heard there", str(path))
-
-
-@contextmanager
-def reachable(path: Path) -> Iterator[str]:
-    """A name of a socket that is short enough for the system: longer ones go by their folder's descriptor."""
-    if len(os.fsencode(path)) <= _LONGEST:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 # -- other machines ----------------------------------------------------------------------------------------------------

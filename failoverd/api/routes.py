@@ -37,6 +37,9 @@ from failoverd.api.shapes import (
 
 KEY: Final = "Idempotency-Key"
 EXPECTED: Final = "If-Match"
+BEHIND: Final = "Failoverd-User"
+"""The header in which root names who is behind sudo."""
+
 KEY_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 
 _READ: Final = (401, 403, 422, 429, 500, 503)

@@ -116,7 +116,7 @@ def why_told(found: Explanation) -> WhyTold:
             "change": ChangeTold.model_validate(found.move),
             "reasons": found.reasons,
             "rule_at": found.rule_at,
-            "limits": found.limits,
+            "limits": tuple(map(str, found.limits)),
             "actor": found.actor,
             "undo": found.undo,
             "events": tuple(map(EventTold.model_validate, found.events)),
