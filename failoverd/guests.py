@@ -17,7 +17,7 @@ _MOST_ASKED: Final = 8_190
 
 _MOST_FIELDS: Final = 64
 
-_LINGER: Final = 1.0
+_LINGER: Final = 0.2
 """Seconds in which a body that nobody wants may end, so that its sender reads the answer: TCP would drop it."""
 
 _QUIET: Final = logging.getLogger(f"{__name__}.strangers")

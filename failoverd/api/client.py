@@ -6,7 +6,9 @@ It imports little, for an operator waits for it: a command that stops everything
 import asyncio
 import grp
 import os
+import socket
 import ssl
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -220,8 +222,7 @@ class Client:
         try:
             async with asyncio.timeout(REACHING):
                 if isinstance(way, OnHost):
-                    with reachable(way.socket) as name:
-                        return await asyncio.open_unix_connection(name)
+                    return await asyncio.open_unix_connection(sock=await asyncio.to_thread(_connected, way.socket))
                 return await asyncio.open_connection(way.host, way.port, ssl=way.tls)
         except PermissionError as error:
             raise _forbidden(way) from error
@@ -240,7 +241,21 @@ _START: Final = (
     "they are meanwhile"
 )
 
-_ENDED: Final = (ConnectionError, ssl.SSLError, h11.RemoteProtocolError)
+_ENDED: Final = (OSError, h11.RemoteProtocolError)
+
+
+def _connected(path: Path) -> socket.socket:
+    """Waits for a place in the line of a daemon that is busy: a socket that does not block gets EAGAIN and no word."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(REACHING), 0))
+        with reachable(path) as name:
+            connection.connect(name)
+        connection.setblocking(False)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class _Version(BaseModel):

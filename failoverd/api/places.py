@@ -241,21 +241,26 @@ class _Porch:
                 task.cancel()
 
     def _welcome(self, connection: socket.socket, peer: str) -> None:
-        of_peer = sum(1 for name in self._waiting.values() if name == peer)
-        if len(self._waiting) >= MOST_CALLERS or of_peer >= MOST_OF_PEER:
-            connection.close()
-            return
+        """Make room, if there is none, by who has taken longest to say who it is, first of those of that address."""
+        of_peer = [task for task, name in self._waiting.items() if name == peer]
+        if len(of_peer) >= MOST_OF_PEER or len(self._waiting) >= MOST_CALLERS:
+            longest = (of_peer if len(of_peer) >= MOST_OF_PEER else list(self._waiting))[0]
+            del self._waiting[longest]
+            longest.cancel()
         task = asyncio.create_task(self._take_in(connection))
         self._waiting[task] = peer
-        task.add_done_callback(self._waiting.pop)
+        task.add_done_callback(lambda done: self._waiting.pop(done, None))
 
     async def _take_in(self, connection: socket.socket) -> None:
         loop, tls = asyncio.get_running_loop(), self._door.tls
         hurry = ASKING if tls is not None else None
         try:
             await loop.connect_accepted_socket(self._guest, connection, ssl=tls, ssl_handshake_timeout=hurry)
-        except (OSError, ssl.SSLError, TimeoutError):
-            connection.close()  # it speaks no TLS, or shows no certificate: nobody of ours
+        except OSError:  # it speaks no TLS, shows no certificate, or takes too long: nobody of ours
+            connection.close()
+        except asyncio.CancelledError:
+            connection.close()
+            raise
 
 
 _NAP: Final = 0.1
