@@ -41,6 +41,7 @@ BEHIND: Final = "Failoverd-User"
 """The header in which root names who is behind sudo."""
 
 KEY_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+EXPECTED_PATTERN: Final = r'^"[0-9a-f]{1,64}"$'
 
 _READ: Final = (401, 403, 422, 429, 500, 503)
 _WRITE: Final = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503)
@@ -69,6 +70,11 @@ class Route:
     @property
     def writes(self) -> bool:
         return self.asked is not None
+
+    @property
+    def rests(self) -> bool:
+        """Whether it changes words, so that it may rest on those that were there."""
+        return self.answer in {GivenTold, ReleasedTold}
 
 
 def _write(name: str, path: str, summary: str, asked: type[Asked], answer: type[Answer], *more: int) -> Route:
@@ -144,7 +150,7 @@ def _operation(route: Route) -> Json:
         content = {"application/problem+json": {"schema": _ref(Problem)}}
         responses[str(status)] = {"description": TITLES[status], "content": content}
     operation: Json = {"operationId": route.name, "summary": route.summary, "responses": responses}
-    if parameters := [*_places(route), *_queries(route.query), *(_headers() if route.writes else ())]:
+    if parameters := [*_places(route), *_queries(route.query), *_headers(route)]:
         operation["parameters"] = parameters
     if route.asked is not None:
         operation["requestBody"] = {"required": True, "content": _content(route.asked)}
@@ -180,19 +186,21 @@ def _queries(query: type[Query]) -> list[Json]:
     return parameters
 
 
-def _headers() -> list[Json]:
-    return [
-        {
-            "name": KEY,
-            "in": "header",
-            "required": True,
-            "description": "names this one request: asked again with it, it is answered as it was",
-            "schema": {"type": "string", "pattern": KEY_PATTERN},
-        },
-        {
-            "name": EXPECTED,
-            "in": "header",
-            "description": "the version of the words that this rests on: 409 if somebody changed them since",
-            "schema": {"type": "string", "pattern": KEY_PATTERN.replace("^", '^"').replace("$", '"$')},
-        },
-    ]
+def _headers(route: Route) -> list[Json]:
+    return [_KEY] * route.writes + [_EXPECTED] * route.rests
+
+
+_KEY: Final[Json] = {
+    "name": KEY,
+    "in": "header",
+    "required": True,
+    "description": "names this one request: asked again with it, it is answered as it was",
+    "schema": {"type": "string", "pattern": KEY_PATTERN},
+}
+
+_EXPECTED: Final[Json] = {
+    "name": EXPECTED,
+    "in": "header",
+    "description": "the version of the words that this rests on: 409 if somebody changed them since",
+    "schema": {"type": "string", "pattern": EXPECTED_PATTERN},
+}

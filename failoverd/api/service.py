@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, Refused, Role
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, SENDING, Rates
-from failoverd.api.routes import EXPECTED, KEY, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.shapes import (
     Answer,
     Asked,
@@ -318,6 +318,7 @@ class Service:
         if not re.fullmatch(KEY_PATTERN, key):
             words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
             raise Refused(400, "key_missing", words, "give each command a key of its own, and repeat it with the same")
+        expected = _expected(route, request)
         raw = await _body(request)
         self._worth(request)
         try:
@@ -325,7 +326,7 @@ class Service:
         except Refused as error:
             await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
             return _refusal(error, error.status)
-        said = _Request(actor, text, request.match_info.get("id", ""), _expected(request))
+        said = _Request(actor, text, request.match_info.get("id", ""), expected)
         body = asked.model_dump_json() + (f" if {said.expected}" if said.expected is not None else "")
         async with _patience("it goes on: ask again with the same key"):
             reply = await self._trail.once(actor, text, key, body, partial(self._done, route, asked, said))
@@ -474,9 +475,12 @@ def _wrong(error: ValidationError) -> str:
     return "; ".join(words) + more
 
 
-def _expected(request: web.Request) -> str | None:
-    said = request.headers.get(EXPECTED)
-    return said.removeprefix('"').removesuffix('"') if said is not None else None
+def _expected(route: Route, request: web.Request) -> str | None:
+    said = request.headers.get(EXPECTED) if route.rests else None
+    if said is not None and not re.fullmatch(EXPECTED_PATTERN, said):
+        words = f"{EXPECTED} names no version of the words"
+        raise Refused(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
+    return said.strip('"') if said is not None else None
 
 
 async def _body(request: web.Request) -> bytes:

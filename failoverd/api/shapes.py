@@ -55,7 +55,13 @@ Moment = Annotated[
 ]
 """Seconds since the epoch for us, RFC 3339 on the wire."""
 
-Points = Annotated[int, Field(ge=0, le=WHOLE)]
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 907.0 is a whole one (JSON Schema, 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Points = Annotated[int, Field(ge=0, le=WHOLE), BeforeValidator(_whole)]
 """Basis points."""
 
 Shares = dict[str, int]
@@ -75,7 +81,7 @@ _NAME: Final = r"^[^\x00-\x20\x7f]+$"
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_NAME)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
-Mark = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
+Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 """An id, a digest, a name of a switch or of a rule."""
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
@@ -117,7 +123,12 @@ class WordAsked(Asked):
     scope: ScopeAsked
     reason: Words
     for_seconds: Seconds = Field(description="how long it holds; an approval has its own time")
-    shares_bp: dict[Mark, Points] = Field(default={}, max_length=64, description="of a pin, by region")
+    shares_bp: dict[Mark, Points] = Field(
+        default={},
+        max_length=64,
+        description="of a pin, by region",
+        json_schema_extra={"additionalProperties": False},
+    )
     part_bp: Points = Field(default=0, description="of a shed: how much less")
     over_seconds: Annotated[float, Field(ge=0, le=LONGEST)] = Field(default=0.0, description="of a drain: in how long")
     now: bool = Field(default=False, description="heeds no rates")
