@@ -1,6 +1,5 @@
 """Frozen dataclasses to JSON and back, so that a plan in a file, a row in the journal and a test read the same."""
 
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
@@ -23,11 +22,6 @@ def load(kind: type[T], text: str | bytes) -> T:
     """Raises ValueError (pydantic's ValidationError) when `text` is not a `kind`."""
     result: T = _adapter(kind).validate_json(text)
     return result
-
-
-def rfc3339(at: float) -> str:
-    """UTC with milliseconds (RFC 3339, section 5.6)."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _adapter(kind: type[T]) -> TypeAdapter[T]:

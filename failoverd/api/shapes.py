@@ -18,9 +18,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from failoverd.codec import rfc3339
 from failoverd.core.overrides import LONGEST, Scope, Verb
 from failoverd.core.records import WHOLE
+from failoverd.telemetry.times import rfc3339
 
 SCHEMA: Final = 1
 
@@ -341,6 +341,40 @@ class RefusedFileTold(Told):
     error: str
 
 
+class ReceiverTold(Told):
+    receiver: str
+    kind: str
+    place: str
+    waiting: int
+    delivered: int
+    dropped: int
+    failing_since: Moment | None
+    error: str
+
+
+class NoticeTold(Told):
+    """A trouble that people are told of."""
+
+    kind: str
+    policy: str
+    subject: str
+    severity: str
+    summary: str
+    since: Moment
+    at: Moment
+    incident_id: str
+    runbook: str
+    facts: dict[str, str]
+    ended: Moment | None
+    told: tuple[str, ...]
+
+
+class NotificationsTold(Told):
+    at: Moment
+    receivers: tuple[ReceiverTold, ...]
+    notices: tuple[NoticeTold, ...]
+
+
 class CommentTold(Told):
     at: Moment
     actor: str
@@ -403,6 +437,7 @@ class StatusTold(Answer):
     targets: tuple[TargetStatusTold, ...]
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
+    notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordTold, ...]
 
 

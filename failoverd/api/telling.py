@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2s
+from typing import TypeVar
 
 from failoverd.api.shapes import (
     AuditTold,
@@ -14,6 +15,7 @@ from failoverd.api.shapes import (
     EventTold,
     GivenTold,
     HistoryTold,
+    NotificationsTold,
     OrphanTold,
     PolicyTold,
     ProbingTold,
@@ -24,6 +26,7 @@ from failoverd.api.shapes import (
     StatusTold,
     TargetStatusTold,
     TargetTold,
+    Told,
     VantageTold,
     WhyTold,
     WordAnswer,
@@ -53,8 +56,8 @@ def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now
             started_at=beat.started_at,
             version=beat.version,
         ),
-        vantage=VantageTold.model_validate(found.vantage) if found.vantage is not None else None,
-        probing=ProbingTold.model_validate(found.probing) if found.probing is not None else None,
+        vantage=_told(VantageTold, found.vantage),
+        probing=_told(ProbingTold, found.probing),
         policies=tuple(map(PolicyTold.model_validate, found.policies)),
         regions=tuple(map(RegionTold.model_validate, found.regions)),
         endpoints=tuple(map(EndpointTold.model_validate, found.endpoints)),
@@ -71,8 +74,16 @@ def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now
             for each in found.orphans
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
+        notifications=_told(NotificationsTold, found.notifications),
         overrides=tuple(word_told(word, now) for word in words),
     )
+
+
+T = TypeVar("T", bound=Told)
+
+
+def _told(kind: type[T], value: object) -> T | None:
+    return kind.model_validate(value) if value is not None else None
 
 
 def target_told(target: Target) -> TargetTold:

@@ -23,7 +23,6 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from failoverd.codec import rfc3339
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, Level
 from failoverd.core.names import both_ways

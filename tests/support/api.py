@@ -25,11 +25,14 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    Notice,
+    NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
     Overview,
     PolicyStatus,
     ProbingStatus,
+    ReceiverStatus,
     RefusedFile,
     RegionStatus,
     TargetState,
@@ -46,6 +49,7 @@ NOW = 1_764_558_720.0
 """2025-12-01T03:12:00Z"""
 
 ILL = EndpointStatus("inference-api", "azure-eastus", "192.0.2.11:443", NOW, "unhealthy", NOW, "3 times 503")
+NOTICE = Notice("incident", TARGET.policy, "inc-1", "warning", "it burns", NOW, NOW, facts={"why": "503"})
 STANDING = Overview.of(
     (
         VantageStatus(NOW, (), NOW),
@@ -57,6 +61,7 @@ STANDING = Overview.of(
         TargetStatus(TARGET, NOW, TargetState.IN_SYNC, generation=7, published={"oci-ashburn": 10_000}, until=NOW + 9),
         OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW, {"oci-ashburn": 10_000}),)),
         FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
+        NotificationsStatus(NOW, (ReceiverStatus("oncall", "pagerduty", "here"),), (NOTICE,)),
     )
 )
 
