@@ -98,7 +98,7 @@ def _bound(path: Path, gid: int | None) -> tuple[socket.socket, int]:
         with reachable(fresh) as name:
             listener.bind(name)
         try:
-            if gid is not None:
+            if gid is not None and fresh.stat().st_gid != gid:
                 os.chown(fresh, -1, gid)
             fresh.chmod(_EVERYBODY if gid is None else _GROUP)
             listener.listen(_BACKLOG)

@@ -6,6 +6,9 @@ async with heard(tmp_path) as here:
 
 import asyncio
 import json
+import os
+import pwd
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -65,6 +68,14 @@ STANDING = Overview.of(
     )
 )
 
+EFFECTS = (
+    Effect(TARGET, OutcomeKind.WRITE, {"azure-eastus": 10_000}, {"oci-ashburn": 10_000}, 30, ("why",)),
+    Effect(OTHER, None, error="it was not read yet"),
+)
+
+ME = f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+"""Who runs the tests, as the daemon sees it."""
+
 NOWHERE = "nowhere"
 """A region that no word may be about."""
 
@@ -99,10 +110,7 @@ class PaperDesk:
 
     def effects(self, override_id: str) -> tuple[Effect, ...]:
         self.word(override_id)
-        return (
-            Effect(TARGET, OutcomeKind.WRITE, {"azure-eastus": 10_000}, {"oci-ashburn": 10_000}, 30, ("why",)),
-            Effect(OTHER, None, error="it was not read yet"),
-        )
+        return EFFECTS
 
     async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given:
         await self._wait()
@@ -133,7 +141,7 @@ class PaperDesk:
             ask.breaks,
         )
         if dry_run:
-            return Given(word, (), dry_run=True)
+            return Given(word, EFFECTS, dry_run=True)
         return self._say(word, notes=("1 write was on its way",))
 
     async def undo(
@@ -226,10 +234,10 @@ def parted(found: bytes) -> tuple[int, dict[str, str], dict[str, Any]]:
     return int(first.split()[1]), fields, json.loads(answer) if answer else {}
 
 
-async def exchanged(socket: Path, asked: bytes) -> bytes:
+async def exchanged(place: Path, asked: bytes) -> bytes:
     """Everything that comes back to these bytes."""
     async with asyncio.timeout(20):
-        reader, writer = await asyncio.open_unix_connection(str(socket))
+        reader, writer = await asyncio.open_unix_connection(str(place))
         try:
             writer.write(asked)
             return await reader.read()
@@ -260,6 +268,6 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
             emit=events.append,
             clock=lambda: NOW,
         )
-        socket = folder / "api.sock"
-        async with api_of(around, folder / "failoverd.yaml", socket, said or ApiEntry()) as api:
-            yield House(socket, desk, journal, path, events, api, reloads)
+        place = folder / "api.sock"
+        async with api_of(around, folder / "failoverd.yaml", place, said or ApiEntry()) as api:
+            yield House(place, desk, journal, path, events, api, reloads)
