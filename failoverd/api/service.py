@@ -15,7 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from math import ceil
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -69,13 +69,16 @@ from failoverd.operations.why import why
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import Reading
 
-T = TypeVar("T")
-
-_READS: Final = (100.0, 0.1)
+_READS: Final = (60.0, 0.2)
 _WRITES: Final = (50.0, 0.5)
 _STRANGERS: Final = (20.0, 1.0)
 """At once, and seconds for each one more: of one actor who reads, who changes something, and of one address that fails
 to say who it is."""
+
+_REST: Final = 9.0
+"""Seconds for each second in which records were evaluated for who only looks."""
+
+_FRESH: Final = 1.0
 
 _STATUS: Final = {
     "override_conflict": 409,
@@ -163,6 +166,10 @@ class Service:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._turn = asyncio.Lock()
+        self._looking, self._making = asyncio.Lock(), asyncio.Lock()
+        self._looks_at = 0.0
+        self._seen: dict[str, Answer] = {}
+        self._made: dict[str, tuple[float, bytes]] = {}
         self._trail = Trail(around.keeper, around.emit, around.clock)
         clock = asyncio.get_running_loop().time
         self._reads, self._writes = Rates(*_READS, clock), Rates(*_WRITES, clock)
@@ -178,6 +185,7 @@ class Service:
         async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001 - aiohttp's
             answer = await self._answer(known, request)
             answer.force_close()  # one request a connection, whatever comes of it
+            answer.headers["Server"] = "failoverd"  # and not which libraries, of which versions
             return answer
 
         site = web.Application(middlewares=[answered])
@@ -254,21 +262,40 @@ class Service:
             told = words_told(around.desk.words(), around.clock())
             return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
         if route.name == "word":
-            return _plain(self._word(word_id).to_json())
-        work = self._view(query)
-        body = await self._thread(lambda: work().to_json())
+            return _plain((await self._word(word_id)).to_json())
+        if isinstance(query, StatusQuery):
+            body = await self._status_made(query)
+        else:
+            body = await self._thread(self._view(query))
         if len(body) > LARGEST_ANSWER:
             raise Refused(422, "answer_too_large", "the answer would be too large", "ask for less: see the parameters")
         return _plain(body)
 
-    def _word(self, word_id: str) -> Answer:
-        word = self._around.desk.word(word_id)
-        return word_answer(word, self._around.desk.effects(word_id), self._around.clock())
+    async def _word(self, word_id: str) -> Answer:
+        """Each record is evaluated for that, in the loop that decides: it gets a tenth of the time, and no more."""
+        desk, time = self._around.desk, asyncio.get_running_loop().time
+        async with self._looking:
+            if time() < self._looks_at and word_id in self._seen:
+                return self._seen[word_id]
+            await asyncio.sleep(self._looks_at - time())
+            began = time()
+            told = word_answer(desk.word(word_id), desk.effects(word_id), self._around.clock())
+            self._looks_at = time() + _REST * (time() - began)
+            self._seen = {word_id: told}
+        return told
+
+    async def _status_made(self, query: StatusQuery) -> bytes:
+        """Made at most once a second, however many ask for it, and anew after each command."""
+        async with self._making:
+            now = asyncio.get_running_loop().time()
+            at, body = self._made.get(query.healthy, (-_FRESH, b""))
+            if not body or now - at > _FRESH:
+                body = await self._thread(self._status(query))
+                self._made[query.healthy] = (now, body)
+            return body
 
     def _view(self, query: Query) -> Callable[[], Answer]:
         match query:
-            case StatusQuery():
-                return self._status(query)
             case HistoryQuery():
                 return partial(self._history, query)
             case WhyQuery():
@@ -306,8 +333,8 @@ class Service:
         with Reading(self._around.journal) as reading:
             return audit_told(reading.audit(actor=query.actor, before=query.before, limit=query.limit))
 
-    async def _thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _thread(self, work: Callable[[], Answer]) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work().to_json())
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
@@ -347,7 +374,10 @@ class Service:
                 return Reply(200, ReloadedTold(refused_files=refused, kept=True).to_json())
             async with self._turn:  # what was expected still holds when it is done
                 self._require_expected(said)
-                return Reply(200, (await self._command(route, asked, said)).to_json())
+                told = await self._command(route, asked, said)
+                self._made.clear()
+                self._seen.clear()
+                return Reply(200, told.to_json())
         except FailoverdError as error:
             return _problem(error, _status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one

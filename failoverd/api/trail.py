@@ -25,7 +25,7 @@ _ENDING: Final = 5.0
 """Seconds that a command under way gets when the daemon stops."""
 
 _REFUSALS: Final = (20.0, 10.0)
-"""How many refused requests are kept at once, and then one in so many seconds: nobody fills the disk, or the log."""
+"""How many refused requests of one actor are kept, and then one in so many seconds: nobody fills disk or log."""
 
 
 class Keeper(Protocol):
@@ -84,7 +84,7 @@ class Trail:
 
     async def refused(self, actor: Actor, request: str, error: Refused) -> None:
         """Keep and tell that somebody was refused, or count it where there are too many."""
-        if self._refusals.take(""):
+        if self._refusals.take(actor.name):  # whoever is nobody shares one
             self._untold += 1
             return
         untold, self._untold = self._untold, 0

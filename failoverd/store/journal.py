@@ -34,6 +34,7 @@ from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
 from failoverd.store.lock import IN_USE
 from failoverd.store.rows import (
+    audit_row,
     change_row,
     event_row,
     open_incident,
@@ -240,7 +241,7 @@ class SqliteJournal:
         await self._write(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row))
 
     async def audit(self, asked: Asked) -> None:
-        row = (asked.at, asked.actor, asked.origin, asked.request, asked.key, asked.body, asked.status, asked.answer)
+        row = audit_row(asked)
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.api import DEFECT, ILL, ME, NOW, NOWHERE, House, PaperDesk, heard
+from support.api import DEFECT, ILL, ME, NOW, NOWHERE, House, PaperDesk, exchanged, heard
 from support.journals import apply, incident
 
 from failoverd.api.telling import audit_told
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed, RequestRefused
+from failoverd.ports import Asked
 from failoverd.store.journal import open_journal
 from failoverd.store.reading import Reading
 
@@ -41,6 +42,39 @@ async def test_the_status_has_times_of_rfc_3339_and_shares_that_name_their_unit(
     assert (target["published_bp"], target["until"]) == ({"oci-ashburn": 10_000}, "2025-12-01T03:12:09.000Z")
     assert target["target"]["record"] == "api.example.com"
     assert [each["endpoint"] for each in told["endpoints"]] == ["192.0.2.11:443", "192.0.2.10:443"]
+
+
+async def test_a_status_is_made_once_for_a_crowd_and_anew_after_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("failoverd.api.service._FRESH", 60.0)
+    async with heard(tmp_path) as here:
+        answers = await asyncio.gather(*(here.ask("GET", "/v1/status") for _ in range(8)))
+        assert len(here.looks) == 1
+        assert all(answer == answers[0] for answer in answers)
+        await give(here)
+        _, told = await here.ask("GET", "/v1/status")
+    assert [word["id"] for word in told["overrides"]] == ["drain-00000000"]
+
+
+async def test_who_looks_at_words_gets_a_part_of_the_time_that_decisions_are_made_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with heard(tmp_path) as here:
+        await give(here)
+        await give(here, ALL, "k-2")
+        slept, sleep = list[float](), asyncio.sleep
+
+        async def counted(seconds: float) -> None:
+            slept.append(seconds)
+            await sleep(0)
+
+        monkeypatch.setattr("failoverd.api.service._REST", 1e9)
+        monkeypatch.setattr("failoverd.api.service.asyncio.sleep", counted)
+        for name in ("drain-00000000", "drain-00000000", "pause-00000001"):
+            assert (await here.ask("GET", f"/v1/overrides/{name}"))[1]["override"]["id"] == name
+    assert slept[0] <= 0 < slept[1], "the second one was told what the first one saw"
+    assert len(slept) == 2
 
 
 async def test_healthy_endpoints_may_be_left_out(tmp_path: Path) -> None:
@@ -393,6 +427,18 @@ async def test_the_trail_is_append_only(tmp_path: Path) -> None:
                     await other._write(lambda connection, said=statement: connection.execute(said))  # type: ignore[misc]
         with Reading(here.path) as reading:
             assert len(reading.audit()) == 1
+
+
+async def test_what_is_no_text_is_kept_as_well(tmp_path: Path) -> None:
+    async with heard(tmp_path) as here:
+        raw = b"POST /v1/\xff\xfe HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
+        await exchanged(here.socket, raw)
+        await give(here, b"\xff\xfe\x00")
+        await here.journal.audit(Asked(NOW, "a\udcff", "", "", "", "", 200, ""))
+        with Reading(here.path) as reading:
+            kept = reading.audit()
+    assert [row.actor for row in kept] == [ME, "a\\udcff"]
+    assert not [event for event in here.events if isinstance(event, JournalFailed)]
 
 
 async def test_a_row_that_lost_bits_is_shown_as_far_as_it_can_be_read(tmp_path: Path) -> None:

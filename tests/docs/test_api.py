@@ -113,6 +113,6 @@ def test_the_page_says_the_bounds_that_there_are() -> None:
     said = " ".join(chapter("What is refused").split())
     assert f"a body {bounds.LARGEST_BODY // 1024} KiB, a question {bounds.ASKING:g} seconds" in said
     assert f"{bounds.MOST_CALLERS} connections in all and {bounds.MOST_OF_PEER} of one user or address" in said
-    assert (service._WRITES, service._READS) == ((50.0, 0.5), (100.0, 0.1))
-    assert "a command every half second after 50 at once, ten questions a second after 100" in said
+    assert (service._WRITES, service._READS) == ((50.0, 0.5), (60.0, 0.2))
+    assert "a command every half second after 50 at once, five questions a second after 60" in said
     assert f"What takes longer than {bounds.ANSWERING:g} seconds" in " ".join(PAGE.split())

@@ -204,6 +204,7 @@ class House:
     events: list[Event]
     api: Api
     reloads: list[float]
+    looks: list[float]
 
     @property
     def client(self) -> Client:
@@ -250,17 +251,21 @@ async def exchanged(place: Path, asked: bytes) -> bytes:
 @asynccontextmanager
 async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | None = None) -> AsyncIterator[House]:
     """The API for as long as the context lasts. Its journal outlives it, in that folder."""
-    path, events, reloads = folder / "journal.db", list[Event](), list[float]()
+    path, events, reloads, looks = folder / "journal.db", list[Event](), list[float](), list[float]()
     desk = desk or PaperDesk()
 
     async def reload() -> FilesStatus:
         reloads.append(NOW)
         return FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),))
 
+    def overview() -> Overview:
+        looks.append(NOW)
+        return STANDING
+
     async with open_journal(path, words=prose.told) as journal:
         around = Surroundings(
             desk=desk,
-            overview=lambda: STANDING,
+            overview=overview,
             heartbeat=lambda: Heartbeat(NOW, 42, NOW - 60, "1.2.3", "running"),
             reload=reload,
             journal=path,
@@ -270,4 +275,4 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
         )
         place = folder / "api.sock"
         async with api_of(around, folder / "failoverd.yaml", place, said or ApiEntry()) as api:
-            yield House(place, desk, journal, path, events, api, reloads)
+            yield House(place, desk, journal, path, events, api, reloads, looks)
