@@ -76,10 +76,9 @@ def _bp(name: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's Fie
 # -- what is asked -----------------------------------------------------------------------------------------------------
 
 _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
-_NAME: Final = r"^[^\x00-\x20\x7f]+$"
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
-Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_NAME)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
 Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 """An id, a digest, a name of a switch or of a rule."""
@@ -97,23 +96,14 @@ class ScopeAsked(Asked):
     """What a word is about: each part is a list of globs, of which one has to match. Without any part: everything."""
 
     policies: Globs = Field(default=(), description="names of policies")
-    records: Globs = Field(default=(), description="names of records, without their type")
+    records: Globs = Field(default=(), description="names of records, with or without their type")
+    providers: Globs = Field(default=(), description="names of providers, as the daemon's file calls them")
     regions: Globs = Field(default=(), description="names of regions")
     clouds: Globs = Field(default=(), description="clouds, as the inventory names them")
     endpoints: Globs = Field(default=(), description="region/address, or the address alone")
 
     def scope(self) -> Scope:
-        return Scope(self.policies, self.records, self.regions, self.clouds, self.endpoints)
-
-    @classmethod
-    def of(cls, scope: Scope) -> "ScopeAsked":
-        return cls(
-            policies=scope.policies,
-            records=scope.records,
-            regions=scope.regions,
-            clouds=scope.clouds,
-            endpoints=scope.endpoints,
-        )
+        return Scope(**self.model_dump())
 
 
 class WordAsked(Asked):
@@ -381,6 +371,17 @@ class CommentTold(Told):
     text: str
 
 
+class ScopeTold(Told):
+    """What a word is about, by lists of globs."""
+
+    policies: tuple[str, ...]
+    records: tuple[str, ...]
+    providers: tuple[str, ...]
+    regions: tuple[str, ...]
+    clouds: tuple[str, ...]
+    endpoints: tuple[str, ...]
+
+
 class WordTold(Told):
     """An operator's word, and what was said of it."""
 
@@ -388,7 +389,7 @@ class WordTold(Told):
     verb: str
     state: Literal["pending", "upcoming", "in_force", "over"]
     about: str = Field(description="its scope, as people say it")
-    scope: ScopeAsked
+    scope: ScopeTold
     actor: str
     since: Moment
     until: Moment

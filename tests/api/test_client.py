@@ -21,7 +21,7 @@ from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHos
 from failoverd.api.shapes import AuditQuery, HistoryQuery, ReleaseAsked, ScopeAsked, UndoAsked, WhyQuery, WordAsked
 from failoverd.config.locating import socket_of
 from failoverd.config.schema import ApiEntry
-from failoverd.core.overrides import Scope, Verb
+from failoverd.core.overrides import Verb
 
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("oci",)), reason="it burns", for_seconds=60)
 
@@ -35,7 +35,7 @@ async def test_everything_can_be_asked(tmp_path: Path) -> None:
         assert (await client.history(HistoryQuery(since=0.0))).changes[0].to_bp == {"oci-ashburn": 10_000}
         assert (await client.why(WhyQuery())).change.at == 1.5
         given = await client.give(DRAIN)
-        assert (given.override.scope.scope(), given.effects[0].ttl_seconds) == (Scope(regions=("oci",)), 30)
+        assert (given.override.scope.regions, given.effects[0].ttl_seconds) == (("oci",), 30)
         name = given.override.id
         assert (await client.extend(name, 600, "longer")).override.until == NOW + 600
         assert (await client.agree(name, "yes")).override.agreed

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 from support.api import NOW, STANDING
+from support.journals import TARGET
 
 from failoverd.api import shapes
-from failoverd.api.telling import status_told
+from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
 from failoverd.operations import commanding, history, why
 from failoverd.store import reading
@@ -31,6 +32,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (overrides.Override, shapes.WordTold, {"told"}),
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Scope, shapes.ScopeAsked, set()),
+    (overrides.Scope, shapes.ScopeTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
@@ -77,6 +79,15 @@ def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:
             return [(name, value)]
         case _:
             return []
+
+
+def test_what_nobody_could_ask_for_is_told_all_the_same() -> None:
+    """A word of another version, or one that a person's own command made."""
+    scope = overrides.Scope.of(TARGET)
+    word = overrides.Override("hold-1", overrides.Verb.HOLD, scope, "?", NOW, 1e12, shares={"two words": 20_000})
+    told = shapes.WordTold.model_validate_json(word_told(word, NOW).model_dump_json())
+    assert (told.scope.records, told.shares_bp) == (("api.example.com A",), {"two words": 20_000})
+    assert shapes.ScopeAsked.model_validate_json(told.scope.model_dump_json()).scope() == scope
 
 
 @pytest.mark.parametrize(
