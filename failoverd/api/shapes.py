@@ -89,7 +89,7 @@ Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 class Asked(BaseModel):
     """Whatever somebody asks for: nothing is guessed, and what is not known is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class ScopeAsked(Asked):
@@ -167,7 +167,7 @@ class ReloadAsked(Asked):
 class Query(BaseModel):
     """What stands behind the question mark of an address."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class NoQuery(Query):
@@ -206,7 +206,11 @@ class Told(BaseModel):
     """Whatever is answered. A client reads what it knows, and passes over what came later."""
 
     model_config = ConfigDict(
-        extra="ignore", frozen=True, from_attributes=True, json_schema_serialization_defaults_required=True
+        extra="ignore",
+        frozen=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+        defer_build=True,
     )
 
 

@@ -16,15 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
-from support.api import heard
+from support.api import elsewhere, heard
 from support.fuzzing import SOAK
 from support.journals import apply
 
 from failoverd.api import service
 from failoverd.api.routes import KEY, ROUTES, Route, document
 from failoverd.api.shapes import NoQuery
-from failoverd.config.schema import ApiEntry, ApiTcpEntry
-from failoverd.settings import ServerAddress
+from failoverd.config.schema import ApiEntry
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
 SHOWN: Final = "the-token-of-who-operates"
@@ -56,8 +55,7 @@ def serving(folder: Path, patched: pytest.MonkeyPatch) -> Iterator[str]:
     (folder / "tokens").write_text(f"fuzz operate {sha256(SHOWN.encode()).hexdigest()} 2099-01-01T00:00:00Z\n")
     for rates in ("_READS", "_WRITES", "_STRANGERS"):
         patched.setattr(service, rates, (1e9, 1.0))
-    tcp = ApiTcpEntry.model_validate({"listen": "127.0.0.1:1", "tokens_file": folder / "tokens"})
-    object.__setattr__(tcp, "listen", ServerAddress("127.0.0.1", 0))
+    tcp = elsewhere(tokens_file=folder / "tokens")
     ready, ended, found = Event(), Event(), list[int]()
 
     async def serve() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 from pydantic import ValidationError
-from support.api import NOW, House, heard
+from support.api import NOW, House, elsewhere, heard
 
 from failoverd.api import bounds, places
 from failoverd.api.client import ApiError, Client, Elsewhere
@@ -22,7 +22,6 @@ from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected, RequestRefused
 from failoverd.core.overrides import Verb
-from failoverd.settings import ServerAddress
 from failoverd.store.reading import Reading
 
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("oci",)), reason="it burns", for_seconds=60)
@@ -47,14 +46,11 @@ class Site:
     authority: trustme.CA
 
     def entry(self, *, tls: bool = True, tokens: bool = True, clients: bool = False, **more: object) -> ApiEntry:
-        said: dict[str, object] = {"listen": "127.0.0.1:1", **more}
+        said = dict(more)
         said |= {"certificate_file": self.folder / "api.pem", "key_file": self.folder / "api.key"} if tls else {}
         said |= {"tokens_file": self.folder / "tokens"} if tokens else {}
         said |= {"client_ca_file": self.folder / "ca.pem"} if clients else {}
-        # a file says a port that can be used; the system chooses that of a test
-        tcp = ApiTcpEntry.model_validate(said)
-        object.__setattr__(tcp, "listen", ServerAddress("127.0.0.1", 0))
-        return ApiEntry(tcp=tcp)
+        return ApiEntry(tcp=elsewhere(**said))
 
     def trusting(self, name: str = "") -> ssl.SSLContext:
         """What a client trusts; with a name, it shows a certificate of its own."""

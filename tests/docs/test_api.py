@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 import trustme
 import yaml
-from support.api import ME, House, heard
+from support.api import ME, House, elsewhere, heard
 from support.servers import PLACES
 
 from failoverd.api import bounds, service
 from failoverd.api.routes import ROUTES
-from failoverd.config.schema import ApiEntry, ApiTcpEntry
-from failoverd.settings import ServerAddress
+from failoverd.config.schema import ApiEntry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 SOCKET = "/run/failoverd/api.sock"
@@ -72,8 +71,7 @@ async def test_a_token_is_made_and_shown_as_the_page_says(tmp_path: Path) -> Non
     making, asking = blocks("sh", chapter("From other machines"))
     await run(making, tmp_path)
     files = {name: tmp_path / path for name, path in (("certificate_file", "api.pem"), ("key_file", "api.key"))}
-    tcp = ApiTcpEntry.model_validate({"listen": "127.0.0.1:1", "tokens_file": tmp_path / "tokens", **files})
-    object.__setattr__(tcp, "listen", ServerAddress("127.0.0.1", 0))
+    tcp = elsewhere(tokens_file=tmp_path / "tokens", **files)
     async with heard(tmp_path, ApiEntry(tcp=tcp)) as here:
         version = await run(asking.replace("192.0.2.10:8443", f"127.0.0.1:{here.api.port}"), tmp_path)
         assert version.strip() == (await here.client.words()).version

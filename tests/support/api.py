@@ -20,7 +20,7 @@ from support.journals import OTHER, TARGET
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import Surroundings
 from failoverd.api.serving import Api, api_of
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.events import Event
 from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
@@ -45,6 +45,7 @@ from failoverd.core.status import (
 from failoverd.operations.commanding import Ask, Effect, Given
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.settings import ServerAddress
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.telemetry import prose
 
@@ -246,6 +247,12 @@ async def exchanged(place: Path, asked: bytes) -> bytes:
             return b""
         finally:
             writer.transport.abort()
+
+
+def elsewhere(**said: object) -> ApiTcpEntry:
+    """What a file says of the way in for other machines, at a port that the system chooses."""
+    entry = ApiTcpEntry.model_validate({"listen": "127.0.0.1:1", **said})
+    return entry.model_copy(update={"listen": ServerAddress("127.0.0.1", 0)})
 
 
 @asynccontextmanager
