@@ -99,9 +99,9 @@ def test_operators_are_heard_beside_the_journal_until_another_place_is_written(f
 @pytest.mark.parametrize(
     ("tcp", "where"),
     [
-        ('listen: "192.0.2.1:8443", tokens_file: t', "8:7"),
-        ('listen: "127.0.0.1:8443"', "8:7"),
-        ('listen: "127.0.0.1:8443", tokens_file: t, key_file: k', "8:7"),
+        ('listen: "192.0.2.1:8443", tokens_file: t', "8:12"),
+        ('listen: "127.0.0.1:8443"', "8:12"),
+        ('listen: "127.0.0.1:8443", tokens_file: t, key_file: k', "8:12"),
         ('listen: "localhost:8443", tokens_file: t', "8:21"),
     ],
 )
@@ -126,7 +126,7 @@ def test_every_error_of_the_configuration_is_told(folder: Folder) -> None:
         ("2:8", "FD204"),
         ("6:61", "FD201"),
         ("7:17", "FD208"),
-        ("8:7", "FD204"),
+        ("8:12", "FD204"),
         ("9:14", "FD205"),
     ]
 
