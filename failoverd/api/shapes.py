@@ -250,6 +250,7 @@ class DaemonTold(Told):
     pid: int
     started_at: Moment
     version: str
+    instance: str = Field(description="which daemon it is, the same after a restart")
 
 
 class VantageTold(Told):

@@ -38,7 +38,7 @@ from failoverd.core.records import Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
 from failoverd.operations.commanding import Effect, Given
 from failoverd.operations.history import PastMove
-from failoverd.operations.overview import daemon_state, headline
+from failoverd.operations.overview import headline
 from failoverd.operations.why import Explanation
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
@@ -49,13 +49,7 @@ def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now
     return StatusTold(
         at=now,
         headline=headline(found),
-        daemon=DaemonTold(
-            state=daemon_state(beat, beat.at),
-            at=beat.at,
-            pid=beat.pid,
-            started_at=beat.started_at,
-            version=beat.version,
-        ),
+        daemon=DaemonTold.model_validate(beat),
         vantage=_told(VantageTold, found.vantage),
         probing=_told(ProbingTold, found.probing),
         policies=tuple(map(PolicyTold.model_validate, found.policies)),

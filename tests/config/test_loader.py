@@ -126,7 +126,7 @@ def test_every_error_of_the_configuration_is_told(folder: Folder) -> None:
         ("2:8", "FD204"),
         ("6:61", "FD201"),
         ("7:17", "FD208"),
-        ("8:12", "FD204"),
+        ("8:7", "FD204"),
         ("9:14", "FD205"),
     ]
 
