@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
 from failoverd.installed import kinds, opened, probers, read_config, steady_clock
 from failoverd.operations.commanding import Desk, past_of
+from failoverd.operations.judging import people_for
 from failoverd.operations.overview import headline
 from failoverd.ports import Access, Emit, ProbeContext, Prober
 from failoverd.reloader import Reloader
@@ -277,7 +278,7 @@ class Daemon:
     async def _hear(self, config: Config) -> None:
         """Hear operators, once there is something that they can speak about. Where that fails, it is told."""
         around = Around(
-            desk=Desk(self._engine, self._clock, past_of(config.journal)),
+            desk=Desk(self._engine, self._clock, past_of(config.journal), self._people),
             overview=self._overview,
             heartbeat=lambda: self._heartbeat("running"),
             reload=self._reload_for,
@@ -289,13 +290,18 @@ class Daemon:
         api = api_of(around, config.file, config.socket, config.api)
         self._api = await self._hearing.enter_async_context(api)
 
+    def _people(self, rules: Iterable[str]) -> int:
+        return people_for(self._engine.tools.rulebook.rules, rules)
+
     async def _reload_for(self) -> FilesStatus:
         """For an operator, who is told what was refused."""
         await self._soon(self.reload())
         return self._reloader.status
 
     def _overview(self) -> Overview:
-        return Overview.of([*self._told_by_metrics(), self._engine.probing.status(), self._reloader.status])
+        engine = self._engine
+        own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
+        return Overview.of([*self._told_by_metrics(), *own])
 
     def _told_by_metrics(self) -> list[Status]:
         own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]

@@ -336,6 +336,18 @@ class RefusedFileTold(Told):
     error: str
 
 
+class PlannedTold(Told):
+    """A window of planned work that is open or soon will be. `override` is the word that it is."""
+
+    override: str
+    about: str
+    actor: str
+    reason: str
+    since: Moment
+    until: Moment
+    policies: tuple[str, ...]
+
+
 class ReceiverTold(Told):
     receiver: str
     kind: str
@@ -406,6 +418,7 @@ class WordTold(Told):
     digest: str
     name: str
     undoes: str
+    planned: bool = Field(description="a file says it: planned work")
     breaks: tuple[str, ...]
     needed: int
     agreed: tuple[str, ...]
@@ -443,6 +456,7 @@ class StatusTold(Answer):
     targets: tuple[TargetStatusTold, ...]
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
+    planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordTold, ...]
 

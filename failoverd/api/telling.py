@@ -17,6 +17,7 @@ from failoverd.api.shapes import (
     HistoryTold,
     NotificationsTold,
     OrphanTold,
+    PlannedTold,
     PolicyTold,
     ProbingTold,
     RefusedFileTold,
@@ -68,6 +69,7 @@ def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now
             for each in found.orphans
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
+        planned=tuple(map(PlannedTold.model_validate, found.planned)),
         notifications=_told(NotificationsTold, found.notifications),
         overrides=tuple(word_told(word, now) for word in words),
     )
@@ -162,6 +164,7 @@ def word_told(word: Override, now: float) -> WordTold:
             "digest": word.digest,
             "name": word.name,
             "undoes": word.undoes,
+            "planned": word.planned,
             "breaks": word.breaks,
             "needed": word.needed,
             "agreed": word.agreed,

@@ -90,6 +90,8 @@ async def test_a_drain_says_what_it_does_to_each_record_and_what_would_be_left(h
         assert (await client.words()).overrides == ()
         with pytest.raises(ApiError) as refused:
             await client.give(DRAIN.model_copy(update={"scope": ScopeAsked(regions=("*",))}))
+        with pytest.raises(ApiError, match="there is no rule 'two-clouds'"):
+            await client.give(DRAIN.model_copy(update={"breaks": ("two-clouds",)}))
     assert (refused.value.status, refused.value.reason) == (422, "override_refused")
 
 

@@ -33,6 +33,8 @@ from failoverd.core.status import (
     OrphanedRecord,
     OrphansStatus,
     Overview,
+    PlannedStatus,
+    PlannedWork,
     PolicyStatus,
     ProbingStatus,
     ReceiverStatus,
@@ -65,6 +67,7 @@ STANDING = Overview.of(
         TargetStatus(TARGET, NOW, TargetState.IN_SYNC, generation=7, published={"oci-ashburn": 10_000}, until=NOW + 9),
         OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW, {"oci-ashburn": 10_000}),)),
         FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
+        PlannedStatus(NOW, (PlannedWork("drain-1", "region oci", "a.yaml:1", "patching", NOW, NOW + 60),)),
         NotificationsStatus(NOW, (ReceiverStatus("oncall", "pagerduty", "here"),), (NOTICE,)),
     )
 )
