@@ -8,21 +8,25 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from failoverd import __version__
+from failoverd.api.service import Surroundings as Around
+from failoverd.api.serving import Api, api_of
 from failoverd.assembly import authorities_of, provider_set
 from failoverd.config.loader import Config
 from failoverd.core.errors import JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.records import Policy
-from failoverd.core.status import Heartbeat, NotificationsStatus, Overview, Status
+from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
 from failoverd.installed import kinds, opened, probers, read_config, steady_clock
+from failoverd.operations.commanding import Desk, past_of
+from failoverd.operations.judging import people_for
 from failoverd.operations.overview import headline
 from failoverd.ports import Access, Emit, ProbeContext, Prober
 from failoverd.reloader import Reloader
@@ -91,6 +95,8 @@ class Daemon:
         self._emit: Emit = self._tell
         self._notifications: Notifications | None = None
         self._engine: Engine
+        self._hearing = AsyncExitStack()
+        self._api: Api | None = None
         self.providers: Mapping[str, LazyProvider] = {}
 
     # -- the life of the process ---------------------------------------------------------------------------------------
@@ -159,6 +165,7 @@ class Daemon:
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
+        await self._hear(config)
         await self._engine.writer.update_status(self._engine.runner.overview())
         claims = self._reloader.claims
         if claims.whole:  # a file that does not load may be mended in a minute, and its policy goes on
@@ -187,6 +194,7 @@ class Daemon:
         """Stop probing, let writes under way finish, write the last events. Records stay as they are."""
         self._stop.set()
         self._notifier.stopping()
+        await self._hearing.aclose()
         await self._end_jobs()
         await self._engine.halt()
         self.emit(DaemonStopped(at=self._clock(), cause=self._cause or "it failed"))
@@ -267,6 +275,34 @@ class Daemon:
         except OSError as error:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
+    async def _hear(self, config: Config) -> None:
+        """Hear operators, once there is something that they can speak about. Where that fails, it is told."""
+        around = Around(
+            desk=Desk(self._engine, self._clock, past_of(config.journal), self._people),
+            overview=self._overview,
+            heartbeat=lambda: self._heartbeat("running"),
+            reload=self._reload_for,
+            journal=config.journal,
+            keeper=self._engine.writer,
+            emit=self.emit,
+            clock=self._clock,
+        )
+        api = api_of(around, config.file, config.socket, config.api)
+        self._api = await self._hearing.enter_async_context(api)
+
+    def _people(self, rules: Iterable[str]) -> int:
+        return people_for(self._engine.tools.rulebook.rules, rules)
+
+    async def _reload_for(self) -> FilesStatus:
+        """For an operator, who is told what was refused."""
+        await self._soon(self.reload())
+        return self._reloader.status
+
+    def _overview(self) -> Overview:
+        engine = self._engine
+        own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
+        return Overview.of([*self._told_by_metrics(), *own])
+
     def _told_by_metrics(self) -> list[Status]:
         own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
         return [*own, *self._engine.runner.statuses()]
@@ -295,6 +331,8 @@ class Daemon:
     async def reload(self) -> None:
         """Read every file again, and try what waits for a provider. What does not load changes nothing, loudly."""
         await self._take_in(self._reloader.reload)
+        if self._api is not None:
+            self._api.reread()
         self._engine.runner.retry()
 
     async def _follow(self) -> None:
@@ -361,12 +399,19 @@ class Daemon:
         await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
 
     def _signs_of_life(self, state: str) -> list[Status]:
+        own: list[Status] = [
+            self._heartbeat(state),
+            self._engine.board.vantage(),
+            self._engine.probing.status(),
+            self._reloader.status,
+            self._engine.overrides.planned(),
+        ]
+        return [*own, *self._engine.runner.overview()]
+
+    def _heartbeat(self, state: str) -> Heartbeat:
         # The wall clock, not the steady one: whoever judges by it that the daemon is silent has no other, and once the
         # clock was set, the steady one differs from theirs until a restart.
-        beat = Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state, self._engine.instance)
-        own: list[Status] = [beat, self._engine.board.vantage(), self._engine.probing.status(), self._reloader.status]
-        own.append(self._engine.overrides.planned())
-        return [*own, *self._engine.runner.overview()]
+        return Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state, self._engine.instance)
 
     def _status(self) -> str:
         """The headline of `failoverctl status`."""

@@ -204,6 +204,31 @@ class ChangeOutcome(StrEnum):
     INTERRUPTED = "interrupted"  # the process died between the intent and the outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that would change something, as it is kept for ever.
+
+    Attributes:
+        at: when it was answered.
+        actor: who asked; empty where nobody knows.
+        origin: from where: a process of this machine, or an address.
+        request: method and path.
+        key: what names this one request, by the choice of who asked; empty where it is not to be answered again.
+        body: what was asked, in JSON; empty where it was not even read.
+        status: of the answer, as HTTP has it.
+        answer: the answer, in JSON.
+    """
+
+    at: float
+    actor: str
+    origin: str
+    request: str
+    key: str
+    body: str
+    status: int
+    answer: str
+
+
 class Journal(Protocol):
     """What happened, on disk. Losing it loses history, never traffic: callers go on when it raises JournalError."""
 
@@ -236,6 +261,12 @@ class Journal(Protocol):
 
     async def belong(self, instance: str) -> None:
         """Belong to that daemon, now and after its restart."""
+
+    async def audit(self, asked: Asked) -> None:
+        """Add a request to the audit trail."""
+
+    async def asked(self, actor: str, key: str) -> Asked | None:
+        """The request that this actor gave that key to, the first one if there are several."""
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Replace what is said about where things stand, each under its own key."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from failoverd.api.routes import document
 from failoverd.cli.failing import print_json, print_text, told
 from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
@@ -18,7 +19,7 @@ from failoverd.telemetry.prose import counted
 
 
 def print_schema(kind: FileKind) -> None:
-    """Print the JSON Schema of a kind of file."""
+    """Print the JSON Schema of a kind of file, or the OpenAPI document."""
     match kind:
         case FileKind.POLICY:
             print_json(policy_schema(kinds()))
@@ -26,6 +27,8 @@ def print_schema(kind: FileKind) -> None:
             print_json(inventory_schema())
         case FileKind.CONFIG:
             print_json(config_schema(kinds()))
+        case FileKind.API:
+            print_json(document())
 
 
 def check_files(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:

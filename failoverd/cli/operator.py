@@ -60,8 +60,10 @@ def check(
 
 
 @app.command()
-def schema(kind: Annotated[FileKind, typer.Argument(help="which kind of file")] = FileKind.POLICY) -> None:
-    """Print the JSON Schema of a kind of file, for editors."""
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document")] = FileKind.POLICY,
+) -> None:
+    """Print the JSON Schema of a kind of file, for editors, or what the admin API is."""
     from failoverd.cli import checking
 
     checking.print_schema(kind)

@@ -27,6 +27,7 @@ class FileKind(StrEnum):
     POLICY = "policy"
     REGIONS = "regions"
     CONFIG = "config"
+    API = "api"
 
 
 Kind = Literal["A", "AAAA", "CNAME", "SRV"]

@@ -30,6 +30,7 @@ from failoverd.config.drafts import (
 from failoverd.config.files import policy_files, stamp, stamps
 from failoverd.config.inline import inline_secrets
 from failoverd.config.inventory import Inventory, idle, wrong_with
+from failoverd.config.locating import usual_socket
 from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
@@ -37,7 +38,7 @@ from failoverd.config.ownership import contested
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread
 from failoverd.config.rounding import rounding
-from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
+from failoverd.config.schema import INVENTORY, ApiEntry, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
@@ -82,6 +83,13 @@ class Config:
     probing: ProbingEntry = field(default_factory=ProbingEntry)
     metrics: MetricsEntry | None = None
     notify: tuple[ReceiverEntry, ...] = ()
+    api: ApiEntry = field(default_factory=ApiEntry)
+
+    @property
+    def socket(self) -> Path:
+        """Where operators of this machine reach the daemon."""
+        said = self.api.socket
+        return self.file.parent / said if said is not None else usual_socket(self.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,7 @@ def _config(
         isolation=IsolationRules(file.isolation.sentinels, file.isolation.window, file.isolation.doubt),
         probing=file.probing,
         metrics=file.metrics,
+        api=file.api,
     )
 
 

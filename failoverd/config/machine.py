@@ -31,6 +31,8 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
     for receiver in config.notify:
         for place, path in _files(receiver.settings, ("notify", receiver.name)):
             yield from _file(document, place, path)
+    for place, path in _files(config.api, ("api",)):
+        yield from _file(document, place, path)
     yield from _journal(document, config.journal)
 
 

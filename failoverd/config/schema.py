@@ -4,13 +4,14 @@ These models are the shape of the files, key by key; what the values mean to eac
 A check and a provider are described by their own kinds, so here they are only mappings.
 """
 
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from failoverd.config.cron import parse_cron, parse_timezone
-from failoverd.config.locating import DEFAULT_JOURNAL
+from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
 from failoverd.config.values import (
     DURATION,
     Allowance,
@@ -40,7 +41,7 @@ from failoverd.core.records import (
     Weights,
 )
 from failoverd.core.rules import ELSE_AFTER
-from failoverd.settings import Duration, Server, ServerAddress, Settings, parse_record_name
+from failoverd.settings import Duration, FilePath, Server, ServerAddress, Settings, parse_record_name
 
 INVENTORY = "regions.yaml"
 """The inventory's name, unless the daemon's configuration says another."""
@@ -463,6 +464,68 @@ class MetricsEntry(Settings):
     )
 
 
+def _not_at_home(value: str) -> str:
+    if value.startswith("~"):
+        raise ValueError(
+            "`~` is another place for whoever calls failoverctl than for the daemon, which may have no home: write the "
+            "absolute path"
+        )
+    return value
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]+$"), AfterValidator(_not_at_home)]
+
+
+class ApiTcpEntry(Settings):
+    """The admin API for other machines: who asks has a token, or a certificate."""
+
+    listen: Listen = Field(description="address and port; one that is not of this host alone needs a certificate")
+    certificate_file: FilePath | None = Field(default=None, description="certificate of the API, with its chain (PEM)")
+    key_file: FilePath | None = Field(default=None, description="its private key (PEM), without a passphrase")
+    tokens_file: FilePath | None = Field(
+        default=None, description="who may ask by a token: lines of name, role, SHA-256 of the token, expiry"
+    )
+    client_ca_file: FilePath | None = Field(
+        default=None, description="who may ask by a certificate: those that are signed by one of these (PEM)"
+    )
+    operators: tuple[Text, ...] = Field(
+        default=(),
+        max_length=1_000,
+        strict=False,
+        description="common names of client certificates that may change something; others may read",
+    )
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file belong together: write both")
+        if self.certificate_file is None and not ip_address(self.listen.address).is_loopback:
+            raise ValueError(
+                f"at {self.listen} anybody on the way could read the tokens: it needs certificate_file and key_file, "
+                "or an address of this host alone, such as 127.0.0.1"
+            )
+        if self.certificate_file is None and self.client_ca_file is not None:
+            raise ValueError("client certificates are shown in TLS alone: it needs certificate_file and key_file")
+        if self.tokens_file is None and self.client_ca_file is None:
+            raise ValueError("nobody could ask: it needs tokens_file or client_ca_file")
+        return self
+
+
+class ApiEntry(Settings):
+    """Where operators reach the daemon. On this host the system says who asks."""
+
+    socket: PathText | None = Field(
+        default=None,
+        description=f"the socket, relative to this file; {RUNTIME_SOCKET} beside the usual journal, or else "
+        f"{SOCKET_NAME} in the journal's folder",
+    )
+    group: Text | None = Field(
+        default=None, description="whose members may change something, by root's and the daemon's side; its own group"
+    )
+    others: Literal["read", "none"] = Field(default="read", description="what everybody else on this host may do")
+    tcp: ApiTcpEntry | None = Field(default=None, description="the same for other machines; off without it")
+
+
 class IsolationEntry(Settings):
     """When this vantage doubts itself instead of what it sees."""
 
@@ -481,18 +544,6 @@ def _file_name(value: str) -> str:
     if PurePosixPath(value).name != value or value in {".", ".."}:
         raise ValueError("it stands in the directory of the policies: write its name, without a directory")
     return value
-
-
-def _not_at_home(value: str) -> str:
-    if value.startswith("~"):
-        raise ValueError(
-            "`~` is another place for whoever calls failoverctl than for the daemon, which may have no home: write the "
-            "absolute path"
-        )
-    return value
-
-
-PathText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]+$"), AfterValidator(_not_at_home)]
 
 
 class ConfigFile(Settings):
@@ -521,6 +572,7 @@ class ConfigFile(Settings):
         max_length=_MAX_RECEIVERS,
         description="who is told of what needs a person, by name: alertmanager, pagerduty, slack or webhook",
     )
+    api: ApiEntry = Field(default=ApiEntry(), description="where operators reach the daemon")
     log: LogEntry = Field(default=LogEntry(), description="where events are told")
     tick: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
         default=30.0, description="how often records are read back and drift is healed"

@@ -168,6 +168,33 @@ class NotificationDelivered(NotificationEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiFailed(Event):
+    """The admin API cannot be served at one of its places, `listen`. Everything else goes on without it."""
+
+    name: ClassVar[str] = "api.failed"
+    level: ClassVar[Level] = Level.ERROR
+
+    listen: str
+    error: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Event):
+    """The admin API refused a request, for who asked or how. `untold` others were since the last one that was told."""
+
+    name: ClassVar[str] = "request.refused"
+    level: ClassVar[Level] = Level.WARNING
+
+    actor: str
+    origin: str
+    request: str
+    status: int
+    reason: str
+    untold: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalFailed(Event):
     name: ClassVar[str] = "journal.failed"
     level: ClassVar[Level] = Level.ERROR

@@ -15,7 +15,7 @@ from failoverd.core.events import Event, JournalFailed
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import Status
-from failoverd.ports import ChangeOutcome, Clock, Emit, Journal
+from failoverd.ports import Asked, ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
 
@@ -144,6 +144,19 @@ class JournalWriter:
     async def overrides(self, until: float) -> tuple[Override, ...] | None:
         """The words that the journal knows; None while it cannot be read."""
         return await self._soon(self._journal.overrides(until), reads=True)
+
+    async def audit(self, asked: Asked) -> bool:
+        """Whether it was written."""
+
+        async def audited() -> bool:
+            await self._journal.audit(asked)
+            return True
+
+        return await self._soon(audited()) is True
+
+    async def asked(self, actor: str, key: str) -> Asked | None:
+        """The request that this actor gave that key to; None, too, while the journal cannot be read."""
+        return await self._soon(self._journal.asked(actor, key), reads=True)
 
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """What the journal knows of a target; nothing, while it cannot be read."""

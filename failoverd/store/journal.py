@@ -28,12 +28,13 @@ from failoverd.core.events import Event, IncidentClosed, IncidentOpened
 from failoverd.core.overrides import Override, Told
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
-from failoverd.ports import ChangeOutcome, Words
+from failoverd.ports import Asked, ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
 from failoverd.store.lock import IN_USE
 from failoverd.store.rows import (
+    audit_row,
     change_row,
     event_row,
     open_incident,
@@ -238,6 +239,29 @@ class SqliteJournal:
     async def belong(self, instance: str) -> None:
         row = (_INSTANCE, instance)
         await self._write(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row))
+
+    async def audit(self, asked: Asked) -> None:
+        row = audit_row(asked)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO audit (at, actor, origin, request, key, body, status, answer)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+        await self._write(work)
+
+    async def asked(self, actor: str, key: str) -> Asked | None:
+        def work(connection: sqlite3.Connection) -> Asked | None:
+            row = connection.execute(
+                "SELECT at, actor, origin, request, key, body, status, answer FROM audit"
+                " WHERE key = ? AND key <> '' AND actor = ? ORDER BY seq LIMIT 1",
+                (key, actor),
+            ).fetchone()
+            return Asked(*row) if row is not None else None
+
+        return await self._read(work)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         """Only what is not written already: most of what is told says what was told before."""

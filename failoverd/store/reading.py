@@ -84,6 +84,21 @@ class IncidentRow:
     changes: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A request that would change something, by whom, and how it was answered. See `ports.Asked`."""
+
+    seq: int
+    at: Moment
+    actor: str
+    origin: str
+    request: str
+    key: str
+    body: str
+    status: int
+    answer: str
+
+
 class Reading(StatusReading):
     """The same with the history."""
 
@@ -149,6 +164,14 @@ class Reading(StatusReading):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
 
+    def audit(
+        self, *, actor: str | None = None, before: int | None = None, limit: int | None = 50
+    ) -> tuple[AuditRow, ...]:
+        """Requests by actor, and those that came before the one numbered `before`."""
+        clauses = _given([("actor = ?", actor), ("seq < ?", before)])
+        rows = self._newest("SELECT * FROM audit", clauses, "seq", limit)
+        return self._each("audit", rows, lambda row: (row["seq"], partial(_AUDIT.validate_python, dict(row))))
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _newest(self, query: str, clauses: list[Clause], order: str, limit: int | None) -> list[sqlite3.Row]:
@@ -176,6 +199,7 @@ class Reading(StatusReading):
 _EVENT: Final = TypeAdapter(EventRow)
 _INCIDENT: Final = TypeAdapter(IncidentRow)
 _CHANGE: Final = TypeAdapter(ChangeRow)
+_AUDIT: Final = TypeAdapter(AuditRow)
 
 
 def _event(row: sqlite3.Row) -> EventRow:

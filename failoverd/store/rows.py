@@ -17,6 +17,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, RecordKey, RecordType, Target
 from failoverd.core.status import OrphanedRecord
+from failoverd.ports import Asked
 from failoverd.store.sieve import Moment
 
 
@@ -102,6 +103,12 @@ def event_row(event: Event, message: str, facts: Mapping[str, object]) -> tuple[
     named = ("policy", "incident_id", "decision_id", "change_id", "record", "provider")
     columns = (_whole(str(facts.get(name, ""))) for name in named)
     return event.at, event.name, event.level.value, _whole(message), *columns, json.dumps(_finite(facts))
+
+
+def audit_row(asked: Asked) -> tuple[object, ...]:
+    """A request. What somebody asked may be no text at all."""
+    texts = (asked.actor, asked.origin, asked.request, asked.key, asked.body)
+    return asked.at, *map(_whole, texts), asked.status, _whole(asked.answer)
 
 
 def _whole(text: str) -> str:

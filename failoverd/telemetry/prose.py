@@ -8,6 +8,7 @@ from typing import Final
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
+    ApiFailed,
     ChangeApplied,
     ChangeDisputed,
     ChangeFenced,
@@ -53,6 +54,7 @@ from failoverd.core.events import (
     RegionFailed,
     RegionLost,
     RegionRecovered,
+    RequestRefused,
     RivalDetected,
     RivalSettled,
     TargetDelayed,
@@ -360,6 +362,18 @@ def _(event: NotificationFailed) -> str:
 @say.register
 def _(event: NotificationDelivered) -> str:
     return f"{event.receiver} at {event.place} takes what it is told again, after {event.lasted:.0f}s"
+
+
+@say.register
+def _(event: ApiFailed) -> str:
+    remedy = f". {event.remedy}" if event.remedy else ""
+    return f"no admin API at {event.listen}: {event.error}. Probing and steering go on{remedy}"
+
+
+@say.register
+def _(event: RequestRefused) -> str:
+    more = f"; {counted(event.untold, 'other request')} before it" if event.untold else ""
+    return f"refused {event.request} of {event.actor or 'somebody'} from {event.origin}: {event.reason}{more}"
 
 
 @say.register

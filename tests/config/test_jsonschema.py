@@ -84,6 +84,8 @@ def test_defaults_are_shown_as_they_would_be_written() -> None:
 
 def test_kinds_that_are_installed_are_in_the_schema() -> None:
     assert set(config_schema(KINDS)["$defs"]) == {
+        "ApiEntry",
+        "ApiTcpEntry",
         "IsolationEntry",
         "Level",
         "LogEntry",

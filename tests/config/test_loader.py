@@ -89,6 +89,28 @@ def test_metrics_need_an_address_and_a_port(folder: Folder, listen: str) -> None
     assert config_with(folder, f'{CONFIG}metrics: {{listen: "{listen}"}}\n') == [("8:19", "FD204")]
 
 
+def test_operators_are_heard_beside_the_journal_until_another_place_is_written(folder: Folder) -> None:
+    config = folder.config
+    assert (config.socket, config.api.tcp) == (config.journal.with_name("api.sock"), None)
+    assert config_with(folder, f"{CONFIG}api: {{socket: run/here.sock, group: sre, others: none}}\n") == []
+    assert folder.config.socket == folder.config.file.parent / "run" / "here.sock"
+
+
+@pytest.mark.parametrize(
+    ("tcp", "where"),
+    [
+        ('listen: "192.0.2.1:8443", tokens_file: t', "8:12"),
+        ('listen: "127.0.0.1:8443"', "8:12"),
+        ('listen: "127.0.0.1:8443", tokens_file: t, key_file: k', "8:12"),
+        ('listen: "localhost:8443", tokens_file: t', "8:21"),
+    ],
+)
+def test_who_asks_from_elsewhere_shows_something_and_nobody_on_the_way_sees_it(
+    folder: Folder, tcp: str, where: str
+) -> None:
+    assert config_with(folder, f"{CONFIG}api: {{tcp: {{{tcp}}}}}\n") == [(where, "FD204")]
+
+
 @pytest.mark.parametrize(
     "wrong", ["slot: 1ms", "slot: 1s", "jitter: 1s", "max_in_flight: 0", "max_per_target: 0", "max_in_flight: 1000000"]
 )

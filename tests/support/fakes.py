@@ -22,7 +22,7 @@ from failoverd.core.overrides import Override, Told
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
-from failoverd.ports import Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
+from failoverd.ports import Asked, Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -331,6 +331,7 @@ class PaperJournal:
     states: dict[tuple[str, str], str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     belongs: str = ""
+    trail: list[Asked] = field(default_factory=list)
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -414,6 +415,14 @@ class PaperJournal:
     async def belong(self, instance: str) -> None:
         await self._turn(writes=True)
         self.belongs = instance
+
+    async def audit(self, asked: Asked) -> None:
+        await self._turn(writes=True)
+        self.trail.append(asked)
+
+    async def asked(self, actor: str, key: str) -> Asked | None:
+        await self._turn()
+        return next((each for each in self.trail if (each.actor, each.key) == (actor, key) and key), None)
 
     async def update_status(self, statuses: Sequence[Status]) -> None:
         await self._turn(writes=True)

@@ -1,0 +1,206 @@
+"""What may be asked, in one table: the server is made from it, and so is the OpenAPI document."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic.json_schema import models_json_schema
+
+from failoverd.api.shapes import (
+    SCHEMA,
+    TITLES,
+    Answer,
+    Asked,
+    AuditQuery,
+    AuditTold,
+    CommentAsked,
+    ExtendAsked,
+    GivenTold,
+    HistoryQuery,
+    HistoryTold,
+    NoQuery,
+    Problem,
+    Query,
+    ReleaseAsked,
+    ReleasedTold,
+    ReloadAsked,
+    ReloadedTold,
+    StatusQuery,
+    StatusTold,
+    UndoAsked,
+    WhyQuery,
+    WhyTold,
+    WordAnswer,
+    WordAsked,
+    WordsTold,
+)
+
+KEY: Final = "Idempotency-Key"
+EXPECTED: Final = "If-Match"
+BEHIND: Final = "Failoverd-User"
+"""The header in which root names who is behind sudo."""
+
+KEY_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+EXPECTED_PATTERN: Final = r'^"[0-9a-f]{1,64}"$'
+
+_READ: Final = (401, 403, 422, 429, 500, 503)
+_WRITE: Final = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing to ask.
+
+    Attributes:
+        name: how it is called in code, here and there.
+        asked: the body; None for what only reads.
+        answer: None for the document itself.
+        refusals: statuses of the problems that may be answered instead.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: type[Answer] | None
+    asked: type[Asked] | None = None
+    query: type[Query] = NoQuery
+    refusals: tuple[int, ...] = _READ
+
+    @property
+    def writes(self) -> bool:
+        return self.asked is not None
+
+    @property
+    def rests(self) -> bool:
+        """Whether it changes words, so that it may rest on those that were there."""
+        return self.answer in {GivenTold, ReleasedTold}
+
+
+def _write(name: str, path: str, summary: str, asked: type[Asked], answer: type[Answer], *more: int) -> Route:
+    return Route(name, "POST", path, summary, answer, asked, refusals=tuple(sorted((*_WRITE, *more))))
+
+
+_NOT_FOUND: Final = tuple(sorted((*_READ, 404)))
+
+ROUTES: Final = (
+    Route("status", "GET", "/v1/status", "Where everything stands", StatusTold, query=StatusQuery),
+    Route("history", "GET", "/v1/history", "What was changed", HistoryTold, query=HistoryQuery, refusals=_NOT_FOUND),
+    Route("why", "GET", "/v1/why", "A change, and what led to it", WhyTold, query=WhyQuery, refusals=_NOT_FOUND),
+    Route("words", "GET", "/v1/overrides", "Operators' words", WordsTold),
+    Route("word", "GET", "/v1/overrides/{id}", "One word, and how far it is", WordAnswer, refusals=_NOT_FOUND),
+    Route("audit", "GET", "/v1/audit", "Who asked for what", AuditTold, query=AuditQuery),
+    Route("document", "GET", "/v1/openapi.json", "This document", None),
+    _write("give", "/v1/overrides", "Give a word", WordAsked, GivenTold),
+    _write("release", "/v1/overrides/{id}/release", "End a word now", CommentAsked, GivenTold, 404),
+    _write("extend", "/v1/overrides/{id}/extend", "Have a word hold longer", ExtendAsked, GivenTold, 404),
+    _write("agree", "/v1/overrides/{id}/agree", "Agree to a word", CommentAsked, GivenTold, 404),
+    _write("release_matching", "/v1/release", "End the words of a scope", ReleaseAsked, ReleasedTold, 404),
+    _write("undo", "/v1/undo", "Take a change back", UndoAsked, GivenTold, 404),
+    _write("reload", "/v1/reload", "Read every file again", ReloadAsked, ReloadedTold),
+)
+
+Json = dict[str, Any]
+
+
+def document() -> Json:
+    """OpenAPI 3.1 (spec.openapis.org/oas/v3.1.0), made of the table and of the models."""
+    models: dict[type[Answer | Asked], Literal["validation", "serialization"]] = {Problem: "serialization"}
+    for route in ROUTES:
+        models |= {route.answer: "serialization"} if route.answer is not None else {}
+        models |= {route.asked: "validation"} if route.asked is not None else {}
+    _, made = models_json_schema(list(models.items()), ref_template="#/components/schemas/{model}")
+    paths: Json = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "failoverd, the admin API",
+            "version": str(SCHEMA),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "security": [{}, {"token": []}, {"certificate": []}],
+        "paths": paths,
+        "components": {
+            "schemas": made["$defs"],
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "certificate": {"type": "mutualTLS"},
+            },
+        },
+    }
+
+
+_ABOUT: Final = (
+    "Times are RFC 3339 in UTC, durations are seconds, and shares and scores basis points (10,000 is all of it) under "
+    "keys that end in _bp. On the unix socket the peer's user is the actor; elsewhere a token or a client certificate "
+    "says who asks."
+)
+
+
+def _operation(route: Route) -> Json:
+    responses: Json = {"200": {"description": "OK", "content": _content(route.answer)}}
+    if route.name == "words":
+        responses["200"]["headers"] = {
+            "ETag": {"description": "the version of all words, for If-Match", "schema": {"type": "string"}}
+        }
+    for status in route.refusals:
+        content = {"application/problem+json": {"schema": _ref(Problem)}}
+        responses[str(status)] = {"description": TITLES[status], "content": content}
+    operation: Json = {"operationId": route.name, "summary": route.summary, "responses": responses}
+    if parameters := [*_places(route), *_queries(route.query), *_headers(route)]:
+        operation["parameters"] = parameters
+    if route.asked is not None:
+        operation["requestBody"] = {"required": True, "content": _content(route.asked)}
+    return operation
+
+
+def _content(shape: type[Answer] | type[Asked] | None) -> Json:
+    return {"application/json": {"schema": _ref(shape) if shape is not None else {"type": "object"}}}
+
+
+def _ref(shape: type[Answer] | type[Asked]) -> Json:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}
+
+
+def _places(route: Route) -> list[Json]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 128, "pattern": r"^[a-z]+-[0-9A-Za-z-]+$"}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema, "example": "drain-9f3a1c07"}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
+
+
+def _queries(query: type[Query]) -> list[Json]:
+    found = query.model_json_schema(ref_template="#/components/schemas/{model}")
+    parameters = []
+    for name, said in found.get("properties", {}).items():
+        schema = {key: value for key, value in said.items() if key not in {"title", "description"}}
+        one_of = [each for each in schema.pop("anyOf", ()) if each != {"type": "null"}]
+        schema |= one_of[0] if one_of else {}
+        if schema.get("default", "") is None:
+            del schema["default"]
+        parameters.append({"name": name, "in": "query", "description": said["description"], "schema": schema})
+    return parameters
+
+
+def _headers(route: Route) -> list[Json]:
+    return [_KEY] * route.writes + [_EXPECTED] * route.rests
+
+
+_KEY: Final[Json] = {
+    "name": KEY,
+    "in": "header",
+    "required": True,
+    "description": "names this one request: asked again with it, it is answered as it was",
+    "schema": {"type": "string", "pattern": KEY_PATTERN},
+}
+
+_EXPECTED: Final[Json] = {
+    "name": EXPECTED,
+    "in": "header",
+    "description": "the version of the words that this rests on: 409 if somebody changed them since",
+    "schema": {"type": "string", "pattern": EXPECTED_PATTERN},
+}

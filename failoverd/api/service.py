@@ -1,0 +1,571 @@
+"""What the admin API answers. Everything is judged elsewhere: the desk judges words, `operations` has the views.
+
+A request goes through, in this order: who asks, how often, what they may do, how much they say, what they say. Nothing
+of a body is read before somebody is known to be allowed to send it.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from math import ceil
+from pathlib import Path
+from typing import Final, Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import ValidationError
+
+from failoverd.api.actors import Actor, Refused, Role
+from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, SENDING, Rates
+from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.shapes import (
+    Answer,
+    Asked,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GivenTold,
+    HistoryQuery,
+    HistoryTold,
+    Query,
+    RefusedFileTold,
+    ReleaseAsked,
+    ReleasedTold,
+    ReloadedTold,
+    StatusQuery,
+    UndoAsked,
+    WhyQuery,
+    WhyTold,
+    WordAsked,
+    problem,
+)
+from failoverd.api.telling import (
+    audit_told,
+    given_told,
+    history_told,
+    status_told,
+    version_of,
+    why_told,
+    word_answer,
+    word_told,
+    words_told,
+)
+from failoverd.api.trail import Keeper, Reply, Trail
+from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
+from failoverd.core.health.endpoint import Health
+from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.status import FilesStatus, Heartbeat, Overview
+from failoverd.guests import Guest
+from failoverd.operations.commanding import Ask, Effect, Given
+from failoverd.operations.history import history
+from failoverd.operations.session import unknown
+from failoverd.operations.why import why
+from failoverd.ports import Clock, Emit
+from failoverd.store.reading import Reading
+
+_READS: Final = (60.0, 0.2)
+_WRITES: Final = (50.0, 0.5)
+_STRANGERS: Final = (20.0, 1.0)
+"""At once, and seconds for each one more: of one actor who reads, who changes something, and of one address that fails
+to say who it is."""
+
+_REST: Final = 9.0
+"""Seconds for each second in which records were evaluated for who only looks."""
+
+_FRESH: Final = 1.0
+
+_STATUS: Final = {
+    "override_conflict": 409,
+    "override_over": 409,
+    "override_unknown": 404,
+    "change_unknown": 404,
+    "policy_unknown": 404,
+    "incident_unknown": 404,
+    "no_change": 404,
+}
+"""By reason of an error; whatever else stands against a request is 422, and what does not work now is 503."""
+
+_REQUEST_SHOWN: Final = 200
+_WRONG_SHOWN: Final = 8
+
+
+class Desk(Protocol):
+    """Where words are judged: `operations.commanding.Desk`."""
+
+    def words(self) -> tuple[Override, ...]: ...
+
+    def word(self, override_id: str) -> Override: ...
+
+    def effects(self, override_id: str) -> tuple[Effect, ...]: ...
+
+    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given: ...
+
+    async def undo(
+        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+    ) -> Given: ...
+
+    async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given: ...
+
+    async def agree(self, override_id: str, comment: str, actor: str) -> Given: ...
+
+    async def release(self, override_id: str, comment: str, actor: str) -> Given: ...
+
+    async def release_matching(
+        self, verb: Verb | None, scope: Scope, comment: str, actor: str
+    ) -> tuple[Given, ...]: ...
+
+    async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the API is put into: the daemon, as far as it is asked about.
+
+    Attributes:
+        desk: judges words.
+        overview: where everything stands now.
+        heartbeat: who the daemon is.
+        reload: reads every file again; says what was refused.
+        journal: where history is read.
+        keeper: writes the audit trail.
+    """
+
+    desk: Desk
+    overview: Callable[[], Overview]
+    heartbeat: Callable[[], Heartbeat]
+    reload: Callable[[], Awaitable[FilesStatus]]
+    journal: Path
+    keeper: Keeper
+    emit: Emit
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request that is understood."""
+
+    actor: Actor
+    text: str
+    id: str
+    expected: str | None
+
+
+Known = Callable[[web.Request], Awaitable[Actor]]
+"""Says who sends a request. Raises Refused for whom nobody knows."""
+
+
+class Service:
+    """The answers. Made inside a running loop."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._turn = asyncio.Lock()
+        self._looking, self._making = asyncio.Lock(), asyncio.Lock()
+        self._looks_at = 0.0
+        self._seen: dict[str, Answer] = {}
+        self._made: dict[str, tuple[float, bytes]] = {}
+        self._trail = Trail(around.keeper, around.emit, around.clock)
+        clock = asyncio.get_running_loop().time
+        self._reads, self._writes = Rates(*_READS, clock), Rates(*_WRITES, clock)
+        self._strangers = Rates(*_STRANGERS, clock)
+        self._threads = ThreadPoolExecutor(2, "api")
+        self._document = json.dumps(document()).encode()
+        self._routes = {(route.method, route.path): route for route in ROUTES}
+
+    def site(self, known: Known) -> web.Application:
+        """For one way in, at which `known` says who asks."""
+
+        @web.middleware
+        async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001 - aiohttp's
+            answer = await self._answer(known, request)
+            answer.force_close()  # one request a connection, whatever comes of it
+            answer.headers["Server"] = "failoverd"  # and not which libraries, of which versions
+            return answer
+
+        site = web.Application(middlewares=[answered])
+        for route in ROUTES:
+            site.router.add_route(route.method, route.path, _never)
+        return site
+
+    async def close(self) -> None:
+        """Let commands end that were begun."""
+        await self._trail.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # -- one request ---------------------------------------------------------------------------------------------------
+
+    async def _answer(self, known: Known, request: web.Request) -> web.Response:
+        text = f"{request.method} {request.rel_url.raw_path}"[:_REQUEST_SHOWN]
+        actor = Actor("", Role.NONE, _origin(request))
+        try:
+            self._require_pace(self._strangers, actor.origin, taking=False)
+            actor = await known(request)
+            return await self._admitted(request, actor, text)
+        except Refused as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                self._strangers.take(actor.origin)
+            if error.status not in _NO_NEWS:
+                await self._trail.refused(actor, text, error)
+            return _refusal(error, error.status)
+        except FailoverdError as error:
+            return _refusal(error, _status_of(error))
+        except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
+            return _refusal(_defect(defect), 500)
+
+    async def _admitted(self, request: web.Request, actor: Actor, text: str) -> web.Response:
+        self._require_pace(self._reads if request.method == "GET" else self._writes, actor.name)
+        if actor.role is Role.NONE:
+            raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
+        route = self._route(request)
+        query = _query(route, request)
+        if not route.writes:
+            self._worth(request)
+            async with _patience("ask again in a moment"):
+                return await self._read(route, query, request.match_info.get("id", ""))
+        if actor.role is not Role.OPERATE:
+            raise Refused(403, "forbidden", f"{actor.name} may read, and change nothing", actor.remedy)
+        return await self._write(route, request, actor, text)
+
+    def _route(self, request: web.Request) -> Route:
+        missing = request.match_info.http_exception
+        if isinstance(missing, web.HTTPMethodNotAllowed):
+            allowed = ", ".join(sorted(missing.allowed_methods))
+            words = f"{request.method[:20]} is not for this path; {allowed} is"
+            raise Refused(405, "method_unknown", words, headers={"Allow": allowed})
+        resource = request.match_info.route.resource
+        if missing is not None or resource is None:
+            raise Refused(
+                404, "path_unknown", "there is nothing at this path", "GET /v1/openapi.json says what there is"
+            )
+        return self._routes[request.method, resource.canonical]
+
+    @staticmethod
+    def _require_pace(rates: Rates, name: str, *, taking: bool = True) -> None:
+        wait = rates.take(name) if taking else rates.wait(name)
+        if wait:
+            words, headers = f"too many requests: the next one in {wait:.1f}s", {"Retry-After": str(ceil(wait))}
+            raise Refused(429, "too_many_requests", words, "ask less often", headers=headers)
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def _read(self, route: Route, query: Query, word_id: str) -> web.Response:
+        around = self._around
+        if route.name == "document":
+            return _plain(self._document)
+        if route.name == "words":
+            told = words_told(around.desk.words(), around.clock())
+            return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
+        if route.name == "word":
+            return _plain((await self._word(word_id)).to_json())
+        if isinstance(query, StatusQuery):
+            body = await self._status_made(query)
+        else:
+            body = await self._thread(self._view(query))
+        if len(body) > LARGEST_ANSWER:
+            raise Refused(422, "answer_too_large", "the answer would be too large", "ask for less: see the parameters")
+        return _plain(body)
+
+    async def _word(self, word_id: str) -> Answer:
+        """Each record is evaluated for that, in the loop that decides: it gets a tenth of the time, and no more."""
+        desk, time = self._around.desk, asyncio.get_running_loop().time
+        async with self._looking:
+            if time() < self._looks_at and word_id in self._seen:
+                return self._seen[word_id]
+            await asyncio.sleep(self._looks_at - time())
+            began = time()
+            told = word_answer(desk.word(word_id), desk.effects(word_id), self._around.clock())
+            self._looks_at = time() + _REST * (time() - began)
+            self._seen = {word_id: told}
+        return told
+
+    async def _status_made(self, query: StatusQuery) -> bytes:
+        """Made at most once a second, however many ask for it, and anew after each command."""
+        async with self._making:
+            now = asyncio.get_running_loop().time()
+            at, body = self._made.get(query.healthy, (-_FRESH, b""))
+            if not body or now - at > _FRESH:
+                body = await self._thread(self._status(query))
+                self._made[query.healthy] = (now, body)
+            return body
+
+    def _view(self, query: Query) -> Callable[[], Answer]:
+        match query:
+            case HistoryQuery():
+                return partial(self._history, query)
+            case WhyQuery():
+                return partial(self._why, query)
+            case AuditQuery():
+                return partial(self._audit, query)
+            case _:
+                raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
+
+    def _status(self, query: StatusQuery) -> Callable[[], Answer]:
+        """What stands is taken at once, in the loop that changes it; put into words in a thread."""
+        around = self._around
+        found, words, now = around.overview(), around.desk.words(), around.clock()
+        if query.healthy == "false":
+            found = replace(found, endpoints=tuple(each for each in found.endpoints if each.state != Health.HEALTHY))
+        return partial(status_told, found, around.heartbeat(), words, now)
+
+    def _history(self, query: HistoryQuery) -> HistoryTold:
+        with Reading(self._around.journal) as reading:
+            _require_policy(reading, query.policy)
+            return history_told(history(reading.changes(policy=query.policy, since=query.since, limit=query.limit)))
+
+    def _why(self, query: WhyQuery) -> WhyTold:
+        with Reading(self._around.journal) as reading:
+            _require_policy(reading, query.policy)
+            if query.incident is not None and reading.incident(query.incident) is None:
+                ids = [row.incident_id for row in reading.incidents(limit=20)]
+                raise unknown("incident", query.incident, ids, "incident_unknown")
+            found = why(reading, policy=query.policy, at=query.at, incident=query.incident)
+        if found is None:
+            raise FailoverdError("no change is known", reason="no_change", remedy="the status says what waits")
+        return why_told(found)
+
+    def _audit(self, query: AuditQuery) -> Answer:
+        with Reading(self._around.journal) as reading:
+            return audit_told(reading.audit(actor=query.actor, before=query.before, limit=query.limit))
+
+    async def _thread(self, work: Callable[[], Answer]) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work().to_json())
+
+    # -- writing -------------------------------------------------------------------------------------------------------
+
+    async def _write(self, route: Route, request: web.Request, actor: Actor, text: str) -> web.Response:
+        if request.content_type != "application/json":
+            raise Refused(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
+        key = request.headers.get(KEY, "")
+        if not re.fullmatch(KEY_PATTERN, key):
+            words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
+            raise Refused(400, "key_missing", words, "give each command a key of its own, and repeat it with the same")
+        expected = _expected(route, request)
+        raw = await _body(request)
+        self._worth(request)
+        try:
+            asked = _understood(route, raw)
+        except Refused as error:
+            await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
+            return _refusal(error, error.status)
+        said = _Request(actor, text, request.match_info.get("id", ""), expected)
+        body = asked.model_dump_json() + (f" if {said.expected}" if said.expected is not None else "")
+        async with _patience("it goes on: ask again with the same key"):
+            reply = await self._trail.once(actor, text, key, body, partial(self._done, route, asked, said))
+        kind = "application/json" if reply.status < HTTPStatus.BAD_REQUEST else "application/problem+json"
+        return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": kind})
+
+    @staticmethod
+    def _worth(request: web.Request) -> None:
+        """What is going to be answered keeps its place meanwhile."""
+        if isinstance(request.protocol, Guest):
+            request.protocol.answer(ANSWERING + SENDING)
+
+    async def _done(self, route: Route, asked: Asked, said: _Request) -> Reply:
+        try:
+            if route.name == "reload":
+                files = await self._around.reload()
+                refused = tuple(map(RefusedFileTold.model_validate, files.refused))
+                return Reply(200, ReloadedTold(refused_files=refused, kept=True).to_json())
+            async with self._turn:  # what was expected still holds when it is done
+                self._require_expected(said)
+                told = await self._command(route, asked, said)
+                self._made.clear()
+                self._seen.clear()
+                return Reply(200, told.to_json())
+        except FailoverdError as error:
+            return _problem(error, _status_of(error))
+        except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
+            return _problem(_defect(defect), 500)
+
+    async def _command(self, route: Route, asked: Asked, said: _Request) -> Answer:
+        desk, actor = self._around.desk, said.actor.name
+        match asked:
+            case WordAsked():
+                return self._given(await desk.give(_ask(asked), actor, dry_run=asked.dry_run))
+            case UndoAsked():
+                where, change = asked.scope.scope(), asked.change_id or ""
+                given = await desk.undo(change, where, asked.reason, asked.for_seconds, actor, dry_run=asked.dry_run)
+                return self._given(given)
+            case ExtendAsked():
+                return self._given(await desk.extend(said.id, asked.for_seconds, asked.comment, actor))
+            case ReleaseAsked():
+                return await self._release_matching(asked, actor)
+            case CommentAsked():
+                command = desk.agree if route.name == "agree" else desk.release
+                return self._given(await command(said.id, asked.comment, actor))
+            case _:
+                raise TypeError(f"nobody knows what to do about {type(asked).__name__}")
+
+    async def _release_matching(self, asked: ReleaseAsked, actor: str) -> ReleasedTold:
+        desk, where = self._around.desk, asked.scope.scope()
+        if asked.lost:
+            lost = await desk.release_lost(where, asked.comment, actor)
+            return ReleasedTold(released=(), lost=lost, kept=True)
+        given = await desk.release_matching(asked.verb, where, asked.comment, actor)
+        now = self._around.clock()
+        words = tuple(word_told(each.word, now) for each in given)
+        return ReleasedTold(released=words, lost=(), kept=all(each.kept for each in given))
+
+    def _given(self, given: Given) -> GivenTold:
+        return given_told(given, self._around.clock())
+
+    def _require_expected(self, said: _Request) -> None:
+        """The first operator's word is named to the second, who did not know of it."""
+        words = self._around.desk.words()
+        if said.expected is None or said.expected == version_of(words):
+            return
+        newest = max(words, key=_touched, default=None)
+        what = "a word that was in force is over"
+        if newest is not None:
+            last = newest.comments[-1] if newest.comments else None
+            who = last.actor if last is not None else newest.actor
+            what = f"the last one is {newest.id} of {newest.scope.text()}, by {who}"
+            what += f": {last.text}" if last is not None else ""
+        words_changed = f"operators' words changed since you looked: {what}"
+        raise FailoverdError(words_changed, reason="override_conflict", remedy="look again, and decide again")
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+_NO_NEWS: Final = frozenset({400, 404, 405, 415})
+"""Slips, which nobody has to hear of."""
+
+
+async def _never(request: web.Request) -> web.StreamResponse:
+    """Routes are answered by the middleware, which knows who asks."""
+    raise web.HTTPInternalServerError(text=request.path)
+
+
+def _origin(request: web.Request) -> str:
+    """An address. Of the socket it is known better: see `actors`."""
+    found = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(found[0]) if isinstance(found, tuple) and found else "this host"
+
+
+def _touched(word: Override) -> float:
+    return max((word.since, *(comment.at for comment in word.comments)))
+
+
+def _ask(asked: WordAsked) -> Ask:
+    return Ask(
+        verb=asked.verb,
+        scope=asked.scope.scope(),
+        reason=asked.reason,
+        seconds=asked.for_seconds,
+        shares=dict(asked.shares_bp),
+        part=asked.part_bp,
+        over=asked.over_seconds,
+        now=asked.now,
+        digest=asked.digest or "",
+        name=asked.name or "",
+        breaks=asked.breaks,
+    )
+
+
+def _require_policy(reading: Reading, policy: str | None) -> None:
+    if policy is not None and policy not in (known := reading.policy_names()):
+        raise unknown("policy", policy, known, "policy_unknown")
+
+
+def _query(route: Route, request: web.Request) -> Query:
+    said: dict[str, str] = {}
+    for name, value in request.query.items():
+        if name in said:
+            raise Refused(422, "query_invalid", f"{name[:80]!r} is said twice")
+        said[name] = value
+    try:
+        return route.query.model_validate(said)
+    except ValidationError as error:
+        raise Refused(422, "query_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
+
+
+def _understood(route: Route, raw: bytes) -> Asked:
+    if route.asked is None:
+        raise TypeError(f"{route.name} only reads")
+    try:
+        return route.asked.model_validate_json(raw)
+    except ValidationError as error:
+        status = 400 if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)) else 422
+        raise Refused(status, "body_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
+
+
+def _wrong(error: ValidationError) -> str:
+    """What is wrong with each value, without repeating it."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    words = (
+        f"{'.'.join(map(str, each['loc']))[:80]}: {each['msg']}".removeprefix(": ") for each in found[:_WRONG_SHOWN]
+    )
+    more = f"; {len(found) - _WRONG_SHOWN} more" if len(found) > _WRONG_SHOWN else ""
+    return "; ".join(words) + more
+
+
+def _expected(route: Route, request: web.Request) -> str | None:
+    said = request.headers.get(EXPECTED) if route.rests else None
+    if said is not None and not re.fullmatch(EXPECTED_PATTERN, said):
+        words = f"{EXPECTED} names no version of the words"
+        raise Refused(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
+    return said.strip('"') if said is not None else None
+
+
+async def _body(request: web.Request) -> bytes:
+    """Refused by what is announced, and by what comes, whatever was announced."""
+    raw = bytearray()
+    if (request.content_length or 0) <= LARGEST_BODY:
+        async for part in request.content.iter_any():
+            raw += part
+            if len(raw) > LARGEST_BODY:
+                break
+        else:
+            return bytes(raw)
+    raise Refused(413, "body_too_large", f"the body has more than {LARGEST_BODY // 1024} KiB", "say less")
+
+
+@asynccontextmanager
+async def _patience(remedy: str) -> AsyncIterator[None]:
+    """Time for an answer. Raises FailoverdError at its end, with the remedy."""
+    try:
+        async with asyncio.timeout(ANSWERING) as deadline:
+            yield
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        words = f"there was no answer within {ANSWERING:g}s"
+        raise FailoverdError(words, reason="still_working", remedy=remedy) from None
+
+
+def _status_of(error: FailoverdError) -> int:
+    if isinstance(error, Refused):
+        return error.status
+    if isinstance(error, JournalError | ProviderError) or error.reason == "still_working":
+        return 503
+    return _STATUS.get(error.reason, 422)
+
+
+def _defect(defect: Exception) -> FailoverdError:
+    told = {"message": "a request could not be answered", "exception": defect}
+    asyncio.get_running_loop().call_exception_handler(told)
+    return classified(defect)
+
+
+def _problem(error: FailoverdError, status: int) -> Reply:
+    body = problem(status, error.reason, error.detail, error.remedy).to_json()
+    return Reply(status, body, final=status < HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refusal(error: FailoverdError, status: int) -> web.Response:
+    headers = {"Content-Type": "application/problem+json"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="failoverd"'
+    if isinstance(error, Refused):
+        headers |= error.headers
+    return web.Response(status=status, body=_problem(error, status).body, headers=headers)
+
+
+def _plain(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": "application/json", **(headers or {})})

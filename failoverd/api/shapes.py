@@ -1,0 +1,584 @@
+"""What goes over the wire, in both directions: one set of models checks it, makes it, and is the document.
+
+`schema` is the version of all of it: within 1, keys come and none goes. Times are RFC 3339 in UTC, durations seconds
+under keys that say so, shares and scores basis points (10,000 is all of it) under keys that end in `_bp`.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from failoverd.core.overrides import LONGEST, Scope, Verb
+from failoverd.core.records import WHOLE
+from failoverd.telemetry.times import rfc3339
+
+SCHEMA: Final = 1
+
+_CALENDAR: Final = 253_402_300_799.0
+"""Seconds since the epoch: the end of the year 9999, where Python's calendar ends."""
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ValueError("a time is written like 2026-12-01T03:12:00Z (RFC 3339)")
+    try:
+        return found.astimezone(UTC).timestamp()
+    except OverflowError:
+        raise ValueError("no calendar has that time") from None
+
+
+def _stamp(at: float) -> str:
+    return rfc3339(min(max(at, 0.0), _CALENDAR))
+
+
+Moment = Annotated[
+    float,
+    BeforeValidator(_moment),
+    PlainSerializer(_stamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-12-01T03:12:00.000Z"]}),
+]
+"""Seconds since the epoch for us, RFC 3339 on the wire."""
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 907.0 is a whole one (JSON Schema, 6.1.1)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Points = Annotated[int, Field(ge=0, le=WHOLE), BeforeValidator(_whole)]
+"""Basis points."""
+
+Shares = dict[str, int]
+"""Basis points by region."""
+
+
+def _bp(name: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's Field has it
+    """A field that core calls without its unit."""
+    return Field(validation_alias=AliasChoices(f"{name}_bp", name), description=description)
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
+Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
+Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+"""An id, a digest, a name of a switch or of a rule."""
+
+Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
+
+
+class Asked(BaseModel):
+    """Whatever somebody asks for: nothing is guessed, and what is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
+
+
+class ScopeAsked(Asked):
+    """What a word is about: each part is a list of globs, of which one has to match. Without any part: everything."""
+
+    policies: Globs = Field(default=(), description="names of policies")
+    records: Globs = Field(default=(), description="names of records, with or without their type")
+    providers: Globs = Field(default=(), description="names of providers, as the daemon's file calls them")
+    regions: Globs = Field(default=(), description="names of regions")
+    clouds: Globs = Field(default=(), description="clouds, as the inventory names them")
+    endpoints: Globs = Field(default=(), description="region/address, or the address alone")
+
+    def scope(self) -> Scope:
+        return Scope(**self.model_dump())
+
+
+class WordAsked(Asked):
+    """An operator's word that is to be heeded."""
+
+    verb: Verb = Field(strict=False)
+    scope: ScopeAsked
+    reason: Words
+    for_seconds: Seconds = Field(description="how long it holds; an approval has its own time")
+    shares_bp: dict[Mark, Points] = Field(
+        default={},
+        max_length=64,
+        description="of a pin, by region",
+        json_schema_extra={"additionalProperties": False},
+    )
+    part_bp: Points = Field(default=0, description="of a shed: how much less")
+    over_seconds: Annotated[float, Field(ge=0, le=LONGEST)] = Field(default=0.0, description="of a drain: in how long")
+    now: bool = Field(default=False, description="heeds no rates")
+    digest: Mark | None = Field(default=None, description="of an approval: which plan")
+    name: Mark | None = Field(default=None, description="of a switch")
+    breaks: Annotated[tuple[Mark, ...], Field(max_length=16)] = Field(default=(), description="rules that it may break")
+    dry_run: bool = Field(default=False, description="only say what it would do")
+
+
+class UndoAsked(Asked):
+    """A change that is to be taken back: a pin to the shares of before."""
+
+    scope: ScopeAsked = Field(default=ScopeAsked(), description="without a change: where the last one is meant")
+    change_id: Mark | None = Field(default=None, description="the last change of the scope, without it")
+    reason: Words
+    for_seconds: Seconds
+    dry_run: bool = Field(default=False, description="only say what it would do")
+
+
+class CommentAsked(Asked):
+    """A word is released, or agreed to."""
+
+    comment: Words
+
+
+class ExtendAsked(Asked):
+    """A word is to hold for so long from now on."""
+
+    for_seconds: Seconds
+    comment: Words
+
+
+class ReleaseAsked(Asked):
+    """All words of a scope are to end."""
+
+    scope: ScopeAsked
+    verb: Verb | None = Field(default=None, strict=False, description="only words of this kind")
+    lost: bool = Field(default=False, description="those that markers name and the journal does not know, instead")
+    comment: Words
+
+
+class ReloadAsked(Asked):
+    """Every file is to be read again."""
+
+
+class Query(BaseModel):
+    """What stands behind the question mark of an address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class NoQuery(Query):
+    pass
+
+
+class StatusQuery(Query):
+    healthy: Literal["true", "false"] = Field(default="true", description="false: without healthy endpoints")
+
+
+Limit = Annotated[int, Field(ge=1, le=1_000)]
+
+
+class HistoryQuery(Query):
+    policy: Glob | None = Field(default=None, description="only changes of this policy")
+    since: Moment | None = Field(default=None, description="only changes since then")
+    limit: Limit = Field(default=50, description="the newest of them")
+
+
+class WhyQuery(Query):
+    policy: Glob | None = Field(default=None, description="the last change of this policy")
+    at: Moment | None = Field(default=None, description="the last change until then")
+    incident: Mark | None = Field(default=None, description="the last change in this incident")
+
+
+class AuditQuery(Query):
+    actor: Words | None = Field(default=None, description="only requests of this one")
+    before: Annotated[int, Field(ge=1, le=2**53)] | None = Field(default=None, description="only those before this seq")
+    limit: Annotated[int, Field(ge=1, le=200)] = Field(default=50, description="the newest of them")
+
+
+# -- what is answered --------------------------------------------------------------------------------------------------
+
+
+class Told(BaseModel):
+    """Whatever is answered. A client reads what it knows, and passes over what came later."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        from_attributes=True,
+        json_schema_serialization_defaults_required=True,
+        defer_build=True,
+    )
+
+
+class Answer(Told):
+    """What an answer as a whole has."""
+
+    schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
+
+    def to_json(self) -> bytes:
+        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+
+
+class Problem(Answer):
+    """Why something was not done (RFC 9457). `reason` is for programs, `detail` and `remedy` for people."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    reason: str
+    detail: str
+    remedy: str = ""
+
+
+class TargetTold(Told):
+    """A record at a provider."""
+
+    policy: str
+    record: str
+    type: str
+    provider: str
+    zone: str
+
+
+class DaemonTold(Told):
+    state: str
+    at: Moment
+    pid: int
+    started_at: Moment
+    version: str
+    instance: str = Field(description="which daemon it is, the same after a restart")
+
+
+class VantageTold(Told):
+    at: Moment
+    isolated: tuple[str, ...]
+    since: Moment
+    evidence: str
+    sentinels: int
+    silent: tuple[str, ...]
+
+
+class ProbingTold(Told):
+    at: Moment
+    rate: float = Field(description="probes in a second")
+    lag_seconds: float = Field(validation_alias=AliasChoices("lag_seconds", "lag"))
+    lag_max_seconds: float = Field(validation_alias=AliasChoices("lag_max_seconds", "lag_max"))
+    in_flight: int
+    waiting: int
+    skipped: int
+    stretched: int
+    wires: int
+
+
+class PolicyTold(Told):
+    policy: str
+    at: Moment
+    file: str
+    revision: str
+    incident_id: str
+    incident_since: Moment | None
+    runbook: str
+    rejected: str
+
+
+class RegionTold(Told):
+    policy: str
+    record_type: str
+    region: str
+    at: Moment
+    state: str
+    score_bp: int = _bp("score", "10000: every endpoint serves well")
+    since: Moment
+    well_since: Moment | None
+    evidence: str
+
+
+class EndpointTold(Told):
+    policy: str
+    region: str
+    endpoint: str
+    at: Moment
+    state: str
+    since: Moment
+    evidence: str
+
+
+class TargetStatusTold(Told):
+    target: TargetTold
+    at: Moment
+    state: str
+    kind: str
+    cause: str
+    generation: int
+    wanted_bp: Shares = _bp("wanted", "shares by region that are wanted")
+    published_bp: Shares = _bp("published", "shares by region that are answered")
+    reasons: tuple[str, ...]
+    checks: tuple[str, ...]
+    detail: str
+    remedy: str
+    manual: str
+    until: Moment | None
+
+
+class OrphanTold(Told):
+    target: TargetTold
+    generation: int
+    since: Moment
+    published_bp: Shares = _bp("published", "shares by region that were verified last")
+
+
+class RefusedFileTold(Told):
+    file: str
+    error: str
+
+
+class PlannedTold(Told):
+    """A window of planned work that is open or soon will be. `override` is the word that it is."""
+
+    override: str
+    about: str
+    actor: str
+    reason: str
+    since: Moment
+    until: Moment
+    policies: tuple[str, ...]
+
+
+class ReceiverTold(Told):
+    receiver: str
+    kind: str
+    place: str
+    waiting: int
+    delivered: int
+    dropped: int
+    failing_since: Moment | None
+    error: str
+
+
+class NoticeTold(Told):
+    """A trouble that people are told of."""
+
+    kind: str
+    policy: str
+    subject: str
+    severity: str
+    summary: str
+    since: Moment
+    at: Moment
+    incident_id: str
+    runbook: str
+    facts: dict[str, str]
+    ended: Moment | None
+    told: tuple[str, ...]
+
+
+class NotificationsTold(Told):
+    at: Moment
+    receivers: tuple[ReceiverTold, ...]
+    notices: tuple[NoticeTold, ...]
+
+
+class CommentTold(Told):
+    at: Moment
+    actor: str
+    text: str
+
+
+class ScopeTold(Told):
+    """What a word is about, by lists of globs."""
+
+    policies: tuple[str, ...]
+    records: tuple[str, ...]
+    providers: tuple[str, ...]
+    regions: tuple[str, ...]
+    clouds: tuple[str, ...]
+    endpoints: tuple[str, ...]
+
+
+class WordTold(Told):
+    """An operator's word, and what was said of it."""
+
+    id: str
+    verb: str
+    state: Literal["pending", "upcoming", "in_force", "over"]
+    about: str = Field(description="its scope, as people say it")
+    scope: ScopeTold
+    actor: str
+    since: Moment
+    until: Moment
+    comments: tuple[CommentTold, ...] = Field(description="the first one is the reason")
+    shares_bp: Shares = _bp("shares", "of a pin: shares by region")
+    part_bp: int = _bp("part", "of a shed: how much less")
+    over_seconds: float = Field(validation_alias=AliasChoices("over_seconds", "over"))
+    now: bool
+    digest: str
+    name: str
+    undoes: str
+    planned: bool = Field(description="a file says it: planned work")
+    breaks: tuple[str, ...]
+    needed: int
+    agreed: tuple[str, ...]
+    ended_at: Moment | None
+    ended_by: str
+
+
+class EffectTold(Told):
+    """What a word does at one record, and how far that is."""
+
+    target: TargetTold
+    kind: str | None = Field(description="what is to be done there now; null where nobody can say, for `error`")
+    before_bp: Shares = _bp("before", "shares by region that are answered now")
+    after_bp: Shares = _bp("after", "shares by region that will be, in the end")
+    ttl_seconds: int = Field(validation_alias=AliasChoices("ttl_seconds", "ttl"))
+    reasons: tuple[str, ...]
+    limits: tuple[str, ...]
+    error: str
+    settled: bool
+    changed_at: Moment | None
+    verified: bool
+
+
+class StatusTold(Answer):
+    """Where everything stands."""
+
+    at: Moment
+    headline: str
+    daemon: DaemonTold
+    vantage: VantageTold | None
+    probing: ProbingTold | None
+    policies: tuple[PolicyTold, ...]
+    regions: tuple[RegionTold, ...]
+    endpoints: tuple[EndpointTold, ...]
+    targets: tuple[TargetStatusTold, ...]
+    orphans: tuple[OrphanTold, ...]
+    refused_files: tuple[RefusedFileTold, ...]
+    planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
+    notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
+    overrides: tuple[WordTold, ...]
+
+
+class ChangeTold(Told):
+    at: Moment
+    change_id: str
+    incident_id: str
+    policy: str
+    record: str
+    provider: str
+    kind: str
+    generation: int
+    from_bp: Shares = Field(validation_alias=AliasChoices("from_bp", "before"), description="shares by region, before")
+    to_bp: Shares = Field(validation_alias=AliasChoices("to_bp", "after"), description="shares by region, after")
+    outcome: str
+    detail: str
+    attempts: int
+    verified_after_seconds: float | None = Field(
+        validation_alias=AliasChoices("verified_after_seconds", "verified_after"),
+        description="from the decision until all authoritative servers agreed",
+    )
+    disputed: bool
+
+
+class HistoryTold(Answer):
+    """Changes, the oldest first."""
+
+    changes: tuple[ChangeTold, ...]
+
+
+class EventTold(Told):
+    at: Moment
+    event: str
+    message: str
+
+
+class WhyTold(Answer):
+    """A change, and everything that led to it."""
+
+    change: ChangeTold = Field(validation_alias=AliasChoices("change", "move"))
+    reasons: tuple[str, ...]
+    rule_at: str
+    limits: tuple[str, ...]
+    actor: str
+    undo: str
+    events: tuple[EventTold, ...]
+
+
+class WordsTold(Answer):
+    """The words that are in force, wait for more people, or are still to come."""
+
+    version: str = Field(description="of all of them together, for `If-Match`")
+    overrides: tuple[WordTold, ...]
+
+
+class WordAnswer(Answer):
+    """One word, and where each record stands that it concerns."""
+
+    override: WordTold
+    effects: tuple[EffectTold, ...]
+
+
+class GivenTold(WordAnswer):
+    """A word was given or changed, or would be (`dry_run`)."""
+
+    kept: bool = Field(description="false: it is heeded, and a restart would not know of it: the journal does not work")
+    dry_run: bool
+    notes: tuple[str, ...]
+
+
+class ReleasedTold(Answer):
+    """Words that ended."""
+
+    released: tuple[WordTold, ...]
+    lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
+    kept: bool
+
+
+class ReloadedTold(Answer):
+    """The files were read; `refused_files` did not load, and what ran before goes on."""
+
+    refused_files: tuple[RefusedFileTold, ...]
+    kept: bool
+
+
+class RequestTold(Told):
+    """A request that would change something."""
+
+    seq: int
+    at: Moment
+    actor: str
+    origin: str
+    request: str
+    key: str
+    body: str = Field(description="what was asked, the beginning of it; empty where it was not read")
+    status: int
+    reason: str = Field(description="of a refusal")
+    detail: str = Field(description="of a refusal; else the ids of the words that it was about")
+
+
+class AuditTold(Answer):
+    """Requests that would have changed something, the oldest first."""
+
+    requests: tuple[RequestTold, ...]
+
+
+def problem(status: int, reason: str, detail: str, remedy: str = "") -> Problem:
+    return Problem(title=TITLES[status], status=status, reason=reason, detail=detail, remedy=remedy)
+
+
+TITLES: Final = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}

@@ -1,0 +1,253 @@
+"""From what the daemon knows to what goes over the wire. The views themselves are those of `operations`."""
+
+import json
+from collections.abc import Iterable
+from hashlib import blake2s
+from typing import TypeVar
+
+from failoverd.api.shapes import (
+    AuditTold,
+    ChangeTold,
+    CommentTold,
+    DaemonTold,
+    EffectTold,
+    EndpointTold,
+    EventTold,
+    GivenTold,
+    HistoryTold,
+    NotificationsTold,
+    OrphanTold,
+    PlannedTold,
+    PolicyTold,
+    ProbingTold,
+    RefusedFileTold,
+    RegionTold,
+    RequestTold,
+    ScopeTold,
+    StatusTold,
+    TargetStatusTold,
+    TargetTold,
+    Told,
+    VantageTold,
+    WhyTold,
+    WordAnswer,
+    WordsTold,
+    WordTold,
+)
+from failoverd.core.overrides import Override
+from failoverd.core.records import Target
+from failoverd.core.status import Heartbeat, Overview, TargetStatus
+from failoverd.operations.commanding import Effect, Given
+from failoverd.operations.history import PastMove
+from failoverd.operations.overview import headline
+from failoverd.operations.why import Explanation
+from failoverd.store.reading import AuditRow
+from failoverd.telemetry import prose
+
+
+def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now: float) -> StatusTold:
+    """Everything, as the daemon itself sees it: it needs no journal for that."""
+    return StatusTold(
+        at=now,
+        headline=headline(found),
+        daemon=DaemonTold.model_validate(beat),
+        vantage=_told(VantageTold, found.vantage),
+        probing=_told(ProbingTold, found.probing),
+        policies=tuple(map(PolicyTold.model_validate, found.policies)),
+        regions=tuple(map(RegionTold.model_validate, found.regions)),
+        endpoints=tuple(map(EndpointTold.model_validate, found.endpoints)),
+        targets=tuple(map(_target_status, found.targets)),
+        orphans=tuple(
+            OrphanTold.model_validate(
+                {
+                    "target": target_told(each.target),
+                    "generation": each.generation,
+                    "since": each.since,
+                    "published": dict(each.published),
+                }
+            )
+            for each in found.orphans
+        ),
+        refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
+        planned=tuple(map(PlannedTold.model_validate, found.planned)),
+        notifications=_told(NotificationsTold, found.notifications),
+        overrides=tuple(word_told(word, now) for word in words),
+    )
+
+
+T = TypeVar("T", bound=Told)
+
+
+def _told(kind: type[T], value: object) -> T | None:
+    return kind.model_validate(value) if value is not None else None
+
+
+def target_told(target: Target) -> TargetTold:
+    return TargetTold(
+        policy=target.policy,
+        record=target.key.name,
+        type=target.key.type.value,
+        provider=target.provider,
+        zone=target.zone,
+    )
+
+
+def _target_status(status: TargetStatus) -> TargetStatusTold:
+    return TargetStatusTold.model_validate(
+        {
+            "target": target_told(status.target),
+            "at": status.at,
+            "state": status.state.value,
+            "kind": status.kind,
+            "cause": status.cause,
+            "generation": status.generation,
+            "wanted": dict(status.wanted),
+            "published": dict(status.published),
+            "reasons": tuple(map(prose.words, status.reasons)),
+            "checks": tuple(map(prose.limit, status.checks)),
+            "detail": status.detail,
+            "remedy": status.remedy,
+            "manual": status.manual,
+            "until": status.until,
+        }
+    )
+
+
+def history_told(moves: Iterable[PastMove]) -> HistoryTold:
+    return HistoryTold(changes=tuple(map(ChangeTold.model_validate, moves)))
+
+
+def why_told(found: Explanation) -> WhyTold:
+    return WhyTold.model_validate(
+        {
+            "change": ChangeTold.model_validate(found.move),
+            "reasons": found.reasons,
+            "rule_at": found.rule_at,
+            "limits": tuple(map(str, found.limits)),
+            "actor": found.actor,
+            "undo": found.undo,
+            "events": tuple(map(EventTold.model_validate, found.events)),
+        }
+    )
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def words_told(words: Iterable[Override], now: float) -> WordsTold:
+    known = tuple(words)
+    return WordsTold(version=version_of(known), overrides=tuple(word_told(word, now) for word in known))
+
+
+def version_of(words: Iterable[Override]) -> str:
+    """Another one as soon as any word came, went, or was changed by somebody. What time alone does counts as well."""
+    said = sorted((word.id, word.until, len(word.comments)) for word in words)
+    return blake2s(json.dumps(said).encode(), digest_size=8).hexdigest()
+
+
+def word_told(word: Override, now: float) -> WordTold:
+    return WordTold.model_validate(
+        {
+            "id": word.id,
+            "verb": word.verb.value,
+            "state": _state(word, now),
+            "about": word.scope.text(),
+            "scope": ScopeTold.model_validate(word.scope),
+            "actor": word.actor,
+            "since": word.since,
+            "until": word.until,
+            "comments": tuple(map(CommentTold.model_validate, word.comments)),
+            "shares": dict(word.shares),
+            "part": word.part,
+            "over": word.over,
+            "now": word.now,
+            "digest": word.digest,
+            "name": word.name,
+            "undoes": word.undoes,
+            "planned": word.planned,
+            "breaks": word.breaks,
+            "needed": word.needed,
+            "agreed": word.agreed,
+            "ended_at": word.ended_at,
+            "ended_by": word.ended_by,
+        }
+    )
+
+
+def _state(word: Override, now: float) -> str:
+    if word.over_by(now):
+        return "over"
+    if word.pending:
+        return "pending"
+    return "in_force" if word.in_force(now) else "upcoming"
+
+
+def effect_told(effect: Effect) -> EffectTold:
+    return EffectTold.model_validate(
+        {
+            "target": target_told(effect.target),
+            "kind": effect.kind.value if effect.kind is not None else None,
+            "before": dict(effect.before),
+            "after": dict(effect.after),
+            "ttl": effect.ttl,
+            "reasons": effect.reasons,
+            "limits": effect.limits,
+            "error": effect.error,
+            "settled": effect.settled,
+            "changed_at": effect.changed_at,
+            "verified": effect.verified,
+        }
+    )
+
+
+def word_answer(word: Override, effects: Iterable[Effect], now: float) -> WordAnswer:
+    return WordAnswer(override=word_told(word, now), effects=tuple(map(effect_told, effects)))
+
+
+def given_told(given: Given, now: float) -> GivenTold:
+    return GivenTold(
+        override=word_told(given.word, now),
+        effects=tuple(map(effect_told, given.effects)),
+        kept=given.kept,
+        dry_run=given.dry_run,
+        notes=given.notes,
+    )
+
+
+# -- the audit trail ---------------------------------------------------------------------------------------------------
+
+
+_SHOWN = 2_000
+"""Characters of what was asked."""
+
+
+def audit_told(rows: Iterable[AuditRow]) -> AuditTold:
+    return AuditTold(requests=tuple(map(_request_told, rows)))
+
+
+def _request_told(row: AuditRow) -> RequestTold:
+    reason, detail = _gist(row.answer)
+    return RequestTold(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        origin=row.origin,
+        request=row.request,
+        key=row.key,
+        body=row.body[:_SHOWN],
+        status=row.status,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def _gist(answer: str) -> tuple[str, str]:
+    """Why it was refused; or the ids of the words that it was about."""
+    try:
+        said = json.loads(answer or "{}")
+        if "reason" in said:
+            return str(said["reason"]), str(said["detail"])
+        words = [said["override"]] if "override" in said else said.get("released", [])
+        return "", " ".join([*(str(word["id"]) for word in words), *map(str, said.get("lost", []))])
+    except (ValueError, LookupError, TypeError, AttributeError):  # a disk that lost bits, or another version
+        return "", ""

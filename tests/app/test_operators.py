@@ -1,0 +1,136 @@
+"""A daemon at work hears operators: over its socket, by its own rights, and whatever else goes on."""
+
+import asyncio
+import os
+import pwd
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from support.daemons import NAME, Site, site
+from support.servers import ZONE
+
+from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
+from failoverd.api.shapes import AuditQuery, ReleaseAsked, ScopeAsked, WordAsked
+from failoverd.app import Daemon
+from failoverd.core.events import (
+    ApiFailed,
+    ConfigRejected,
+    DaemonStarted,
+    Event,
+    OverrideGiven,
+    PolicyLoaded,
+    RegionRecovered,
+    TaskCrashed,
+)
+from failoverd.core.overrides import Verb
+
+PATIENCE = 20.0
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+PAUSE = WordAsked(verb=Verb.PAUSE, scope=ScopeAsked(), reason="it burns", for_seconds=600)
+DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("west",)), reason="planned", for_seconds=600)
+
+
+@asynccontextmanager
+async def running(here: Site) -> AsyncIterator[tuple[Client, list[Event]]]:
+    """A daemon at work, how it is asked, and what it told."""
+    events: list[Event] = []
+    news = asyncio.Event()
+
+    def hear(event: Event) -> None:
+        events.append(event)
+        news.set()
+
+    daemon = Daemon(here.config, [hear])
+    life = asyncio.create_task(daemon.run())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not _well(events):
+                await news.wait()
+                news.clear()
+        yield Client(OnHost(here.folder / "api.sock")), events
+    finally:
+        daemon.stop("the test is over")
+        await life
+
+
+def _well(events: list[Event]) -> bool:
+    regions = {event.region for event in events if isinstance(event, RegionRecovered)}
+    return len(regions) == 2 and any(isinstance(event, DaemonStarted) for event in events)
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, EMBEDDED) as made:
+        yield made
+
+
+async def test_a_word_is_heeded_shown_and_kept_over_a_restart(here: Site) -> None:
+    async with running(here) as (client, events):
+        given = await client.give(PAUSE)
+        assert (given.kept, given.override.actor) == (True, f"{_user()}@{socket.gethostname()}")
+        assert [event.override for event in events if isinstance(event, OverrideGiven)] == [given.override.id]
+    async with running(here) as (client, _):
+        (word,) = (await client.status()).overrides
+        assert (word.id, word.state, word.comments[0].text) == (given.override.id, "in_force", "it burns")
+        (asked,) = (await client.audit(AuditQuery())).requests
+        assert (asked.status, asked.detail) == (200, given.override.id)
+        await client.release_matching(ReleaseAsked(scope=ScopeAsked(), comment="it is out"))
+        assert (await client.words()).overrides == ()
+
+
+async def test_a_drain_says_what_it_does_to_each_record_and_what_would_be_left(here: Site) -> None:
+    async with running(here) as (client, _):
+        given = await client.give(DRAIN.model_copy(update={"dry_run": True}))
+        (effect,) = given.effects
+        assert (effect.target.record, effect.after_bp) == (NAME, {"east": 10_000})
+        assert (await client.words()).overrides == ()
+        with pytest.raises(ApiError) as refused:
+            await client.give(DRAIN.model_copy(update={"scope": ScopeAsked(regions=("*",))}))
+        with pytest.raises(ApiError, match="there is no rule 'two-clouds'"):
+            await client.give(DRAIN.model_copy(update={"breaks": ("two-clouds",)}))
+    assert (refused.value.status, refused.value.reason) == (422, "override_refused")
+
+
+async def test_the_status_is_that_of_the_daemon_itself(here: Site) -> None:
+    async with running(here) as (client, _):
+        told = await client.status()
+        assert told.daemon.state == "running"
+        assert told.daemon.pid == os.getpid()
+        assert {region.region for region in told.regions} == {"west", "east"}
+        assert [target.target.record for target in told.targets] == [NAME]
+        assert told.probing is not None
+
+
+async def test_files_are_read_again_for_who_asks_and_on_a_signal(here: Site) -> None:
+    async with running(here) as (client, events):
+        here.edit_policy("fall: 3", "fall: 2")
+        (here.folder / "policies" / "bad.yaml").write_text("version: 2\n")
+        (refused,) = (await client.reload()).refused_files
+        assert refused.file.endswith("bad.yaml")
+        assert len([event for event in events if isinstance(event, PolicyLoaded)]) == 2
+        assert any(isinstance(event, ConfigRejected) for event in events)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert (await client.status()).daemon.state == "running"
+
+
+async def test_a_daemon_that_stopped_is_not_there(here: Site) -> None:
+    async with running(here) as (client, _):
+        pass
+    with pytest.raises(DaemonUnreachableError):
+        await client.words()
+
+
+async def test_a_place_that_cannot_be_had_is_told_and_everything_else_goes_on(here: Site) -> None:
+    (here.folder / "api.sock").write_text("somebody's")
+    async with running(here) as (_, events):
+        (failed,) = [event for event in events if isinstance(event, ApiFailed)]
+        assert not [event for event in events if isinstance(event, TaskCrashed)]
+    assert failed.listen.endswith("api.sock")
+
+
+def _user() -> str:
+    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
