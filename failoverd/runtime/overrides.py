@@ -13,7 +13,7 @@ from typing import Final
 from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import WARNING, Override, Told, Verb, as_planned, in_force
+from failoverd.core.overrides import KNOWN, WARNING, Override, Told, Verb, as_planned, in_force
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
@@ -53,13 +53,17 @@ class Overrides:
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
-        """Those that concern a policy and were to hold beyond now, or will, the oldest first."""
+        """Those that concern a policy, or will, the oldest first.
+
+        Those that are over are among them, for as long as a marker may name them beside others that hold on: it must
+        not take them for lost.
+        """
         known = self._all()
         mine, common = known.own.get(policy.name, ()), known.common
         if not mine and not common:
             return ()
         now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
-        return tuple(word for word in words if word.until > now and word.scope.has_policy(policy))
+        return tuple(word for word in words if word.until > now - KNOWN and word.scope.has_policy(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
@@ -180,6 +184,9 @@ class Overrides:
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next."""
         now = self._clock()
+        for name in [name for name, word in self._words.items() if word.until <= now - KNOWN]:
+            del self._words[name]
+            self._known = None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
         for word in list(self._words.values()):
             if word.told is Told.ENDED:

@@ -510,9 +510,9 @@ class World(RuleBasedStateMachine):
             self.check_pin(decision)
             return
         self.check_capacity(decision)
-        assert redone(decision) == pytest.approx(
-            {name: share / 100 for name, share in decision.shares.items()}, abs=0.1
-        )
+        by_hand = redone(decision)  # where a share of a hundredth of a basis point may stand that was rounded away
+        for name in {*by_hand, *decision.shares}:
+            assert by_hand.get(name, 0.0) == pytest.approx(decision.shares.get(name, 0) / 100, abs=0.1)
 
     def check_pin(self, decision: Decision) -> None:
         """The pin says who gets how much, as far as they serve; if none of them does, it says nothing."""

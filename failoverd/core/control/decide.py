@@ -100,7 +100,7 @@ def _on_the_way(view: View, heeded: Heeded) -> dict[str, tuple[str, ...]]:
 def _left(policy: Policy, view: View, published: Mapping[str, int], heeded: Heeded) -> list[RegionSpec]:
     """The regions that no word keeps out. Where words were lost, that may be any region without traffic."""
     specs = [spec for spec in policy.regions if spec.name in view.regions and spec.name not in heeded.drained]
-    return [spec for spec in specs if published.get(spec.name)] if heeded.lost else specs
+    return [spec for spec in specs if published.get(spec.name)] if heeded.lost_out else specs
 
 
 def _pinned(pin: Override, found: Eligible) -> Mapping[str, int]:

@@ -8,8 +8,8 @@ Of two pins the later one counts. What a person did by hand counts more than the
 
 Words that are lost. The marker beside a record names the words that applied when it was written. One that nobody here
 knows was given to a daemon that lost its journal since: what it said is not known any more, but the kind of word it
-was, and its end. A lost hold holds. With any other, nobody gets traffic who has none, for that may be the region that
-was drained; and nothing moves but what fails out.
+was, and its end. A lost hold holds. With any other, nothing moves but what fails out; and where it may have kept a
+region out (a drain, a pin, a verdict), nobody gets traffic who has none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,6 +27,9 @@ STEPS: Final = 10
 
 _UNSAID: Final = frozenset({Verb.APPROVE, Verb.SWITCH})
 """Words that no marker names: they concern a plan, or a gate, and no record."""
+
+_KEEPING_OUT: Final = frozenset({None, Verb.DRAIN, Verb.PIN, Verb.DOWN})
+"""Words after which a region may be without traffic on purpose; None is one of a later version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,11 @@ class Heeded:
     def lost_hold(self) -> bool:
         """Whether a lost word may have been one by which nothing at all is written."""
         return any(verb_of(each) in {None, Verb.HOLD} for each in self.lost)
+
+    @property
+    def lost_out(self) -> bool:
+        """Whether a lost word may have been one that keeps a region out of the answer."""
+        return any(verb_of(each) in _KEEPING_OUT for each in self.lost)
 
     @property
     def now(self) -> bool:

@@ -9,9 +9,11 @@ from support.stories import Story
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.plan import PlanKind
+from failoverd.core.events import FailoverHeld, OverridesLost
 from failoverd.core.overrides import Comment, Override, Scope, Verb
-from failoverd.core.reasons import Cause
-from failoverd.core.records import AllDown, Policy
+from failoverd.core.reasons import Cause, Limit
+from failoverd.core.records import WHOLE, AllDown, Policy
 
 AZURE, OCI, AWS = region("azure", 70), region("oci", 30), region("aws")
 PAIR = policy(AZURE, OCI)
@@ -127,3 +129,66 @@ def test_a_dead_endpoint_of_a_drained_region_leaves_while_the_rest_waits_for_the
     assert story.observed.records is not None
     assert "192.0.2.12" not in {answer.value for answer in story.observed.records.answers}
     assert story.published == pytest.approx({"azure": 70.0, "oci": 30.0})
+
+
+def test_a_hold_that_keeps_a_dead_region_is_told_as_an_error_and_once() -> None:
+    story = Operated(PAIR)
+    story.says(Verb.HOLD)
+    story.look()
+    story.look(1.0, azure="U")
+    story.look(1.0)
+    (held,) = story.told(FailoverHeld)
+    assert isinstance(held, FailoverHeld)
+    assert held.wanted == {"oci": WHOLE}
+    assert [check.limit for check in held.limits] == [Limit.HELD]
+    assert story.published == {"azure": 70.0, "oci": 30.0}
+    story.look(1.0, azure="H")
+    story.look(1.0, azure="U")
+    assert len(story.told(FailoverHeld)) == 2
+
+
+def test_a_drain_of_the_only_one_that_serves_is_told_as_what_keeps_the_dead_one() -> None:
+    story = Operated(PAIR)
+    story.says(Verb.DRAIN, of_region("azure"), now=True)
+    story.look()
+    story.look(1.0, oci="U")
+    (held,) = story.told(FailoverHeld)
+    assert isinstance(held, FailoverHeld)
+    assert held.wanted == {"azure": WHOLE}
+
+
+def test_a_word_that_is_over_is_not_taken_for_lost_while_the_marker_names_it() -> None:
+    story = Operated(PAIR)
+    drain = story.says(Verb.DRAIN, of_region("azure"), lasts=60.0, now=True)
+    story.says(Verb.PAUSE, lasts=HOUR)
+    story.look()
+    story.look(61.0)
+    assert not story.told(OverridesLost)
+    assert story.observed.marker is not None
+    assert drain.id not in story.observed.marker.overrides
+
+
+def test_a_lost_pause_keeps_nobody_from_failing_out() -> None:
+    """It kept no region out, so who has no traffic may have it once all others are down."""
+    story = Operated(policy(region("azure", 100), AWS))
+    story.says(Verb.PAUSE)
+    story.look()
+    story.state = replace(story.state, overrides=())
+    story.look(1.0, azure="U")
+    assert story.told(OverridesLost)
+    assert story.published == {"aws": 100.0}
+
+
+@pytest.mark.parametrize("kind", ["all down", "common fall"])
+def test_the_marker_names_a_word_given_while_nothing_can_be_decided(kind: str) -> None:
+    """Else a daemon that loses its journal then knows nothing of it."""
+    story = Operated(replace(policy(region("azure", 100, capacity=0.0)), demand=100.0))
+    if kind == "all down":
+        story.look(azure="U")
+    word = story.says(Verb.PAUSE)
+    story.seen()
+    story.regions["azure"] = replace(story.regions["azure"], open_until=story.now + 5.0)
+    outcome = story.asked(replace(story.state, verdicts={KEY.type: dict(story.regions)}))
+    assert outcome.plan is not None
+    assert outcome.plan.kind is PlanKind.MARK
+    assert outcome.plan.marker.overrides == (word.id,)
