@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from failoverd.core.control.overriding import drained_regions
+from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import KNOWN, WARNING, Override, Told, Verb, as_planned, in_force
@@ -43,6 +43,7 @@ class Overrides:
         self._clock = clock
         self._words: dict[str, Override] = {}
         self._unkept: set[str] = set()
+        self._put_at: dict[str, float] = {}
         self._news = asyncio.Event()
         self._plans: Plans | None = None
         self._policies: Callable[[], Iterable[Policy]] = tuple
@@ -76,7 +77,8 @@ class Overrides:
         for word in words:
             stops = word.verb is Verb.PAUSE and word.scope.everything
             holds = word.verb is Verb.HOLD and plan.kind is not PlanKind.MARK and not empty
-            if stops or holds:
+            news = self._put_at.get(word.id, 0.0) >= plan.decision.at and word.id not in plan.marker.overrides
+            if stops or holds or (news and named(word) and not empty):
                 return word
         return None
 
@@ -148,6 +150,7 @@ class Overrides:
     async def put(self, word: Override, event: OverrideEvent) -> bool:
         """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way."""
         self._set(word)
+        self._put_at[word.id] = self._clock()
         self._news.set()
         self._emit(event)
         return await self._keep(word)

@@ -32,6 +32,11 @@ _KEEPING_OUT: Final = frozenset({None, Verb.DRAIN, Verb.PIN, Verb.DOWN})
 """Words after which a region may be without traffic on purpose; None is one of a later version."""
 
 
+def named(word: Override) -> bool:
+    """Whether markers name it: whether it is about records."""
+    return word.verb not in _UNSAID
+
+
 @dataclass(frozen=True, slots=True)
 class Heeded:
     """What words say about a target now.
@@ -63,7 +68,7 @@ class Heeded:
     @property
     def said(self) -> tuple[Override, ...]:
         """Those that the marker names."""
-        return tuple(each for each in self.words if each.verb not in _UNSAID)
+        return tuple(each for each in self.words if named(each))
 
     @property
     def shaping(self) -> bool:
