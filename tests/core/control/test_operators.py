@@ -10,6 +10,7 @@ from support.stories import Story
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.control.standing import after_outcome
 from failoverd.core.events import FailoverHeld, OverridesLost
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit
@@ -142,6 +143,7 @@ def test_a_hold_that_keeps_a_dead_region_is_told_as_an_error_and_once() -> None:
     assert held.wanted == {"oci": WHOLE}
     assert [check.limit for check in held.limits] == [Limit.HELD]
     assert story.published == {"azure": 70.0, "oci": 30.0}
+    assert after_outcome(story.policy, story.look(1.0), story.observed, "", story.now).keeps_dead
     story.look(1.0, azure="H")
     story.look(1.0, azure="U")
     assert len(story.told(FailoverHeld)) == 2
