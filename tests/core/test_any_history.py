@@ -386,7 +386,9 @@ class World(RuleBasedStateMachine):
         if marker is None or marker.until <= self.now:
             return []
         known, again = {word.id for word in self.words}, {word.verb for word in self.said(*Verb)}
-        return [name for name in marker.overrides if name not in known and name.partition("-")[0] not in again]
+        ends = self.memory.lost
+        named = [name for name in marker.overrides if ends.get(name, float(marker.until)) > self.now]
+        return [name for name in named if name not in known and name.partition("-")[0] not in again]
 
     @property
     def stopped(self) -> bool:
@@ -411,7 +413,7 @@ class World(RuleBasedStateMachine):
     @property
     def seen_regions(self) -> Mapping[str, RegionHealth]:
         """The health of the regions, as words have it."""
-        heeded = heed(self.policy, TARGET, self.words, self.observed.marker, OWNER, self.now)
+        heeded = heed(self.policy, TARGET, self.words, self.observed.marker, OWNER, self.now, self.memory.lost)
         return seen_by_word(self.policy, KEY.type, self.regions, heeded)
 
     @property

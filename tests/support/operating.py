@@ -196,6 +196,7 @@ class Operators:
             return
         again = {word.verb for word in words}
         named = [self.lost[name] for name in marker.overrides if name in self.lost]
+        named = [word for word in named if not word.over_by(now())]
         for word in (word for word in named if word.verb not in again):
             told = (event for stage in stages for event in stage.told(OverridesLost))
             if not any(event.record == str(plan.target.key) for event in told):

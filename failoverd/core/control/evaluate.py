@@ -95,7 +95,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         case = replace(case, state=progress.counted(case.state))
     words = (heard.word,) if heard is not None and heard.word is not None else ()
     known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
-    case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
+    heeded = heed(policy, observed.target, known, observed.marker, estate.owner, now, memory.lost)
+    case = replace(case, heeded=heeded)
     memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
@@ -104,6 +105,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
+    memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
     outcome = _concluded(case, memory, decision)
@@ -265,6 +267,13 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
     published = view.shares(case.region_of)
     over = all(published.get(name) and name not in down for name in fell)
     return {} if over else fell
+
+
+def _found_lost(memory: TargetMemory, heeded: Heeded, observed: Observed) -> Mapping[str, float]:
+    """When each word ends that is lost, as the marker said when that was found, for as long as a marker names it."""
+    named = observed.marker.overrides if observed.marker is not None else ()
+    found = dict.fromkeys(heeded.lost, heeded.lost_until) | dict(memory.lost)
+    return {name: end for name, end in found.items() if name in named}
 
 
 def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:

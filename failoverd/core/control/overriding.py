@@ -113,12 +113,23 @@ def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: f
 
 
 def heed(
-    policy: Policy, target: Target, overrides: Iterable[Override], marker: Marker | None, owner: str, now: float
+    policy: Policy,
+    target: Target,
+    overrides: Iterable[Override],
+    marker: Marker | None,
+    owner: str,
+    now: float,
+    ends: Mapping[str, float] | None = None,
 ) -> Heeded:
-    """What the words say about `target` now. `marker` is the one that stands there, of whichever owner."""
+    """What the words say about `target` now.
+
+    `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be lost
+    before: a marker says the end of the last word only, and one that was given since may hold for longer.
+    """
     known = tuple(overrides)
     words = in_force(known, target, now)
-    lost = _lost(known, words, marker, now) if marker is not None and marker.owner == owner else ()
+    mine = marker if marker is not None and marker.owner == owner else None
+    lost = _lost(known, words, mine, now, ends or {}) if mine is not None else {}
     if not known and not lost:
         return Heeded()
     drained, shed, turn = _by_region(policy, words, now)
@@ -136,18 +147,23 @@ def heed(
         hold=next(iter(holding), None),
         pause=next((word for word in words if word.verb is Verb.PAUSE), None),
         stopped=stopped,
-        lost=lost,
-        lost_until=float(marker.until) if lost and marker is not None else 0.0,
-        until=soonest(turn, next_turn(known, now), float(marker.until) if lost and marker is not None else None),
+        lost=tuple(lost),
+        lost_until=max(lost.values(), default=0.0),
+        until=soonest(turn, next_turn(known, now), *lost.values()),
     )
 
 
-def _lost(known: Iterable[Override], words: Iterable[Override], marker: Marker, now: float) -> tuple[str, ...]:
-    """The same word given again, for the same record, stands in for one that was lost."""
-    if marker.until <= now:
-        return ()
+def _lost(
+    known: Iterable[Override], words: Iterable[Override], marker: Marker, now: float, ends: Mapping[str, float]
+) -> dict[str, float]:
+    """The words that are lost, and when each ends, as far as is known.
+
+    The same word given again, for the same record, stands in for one that was lost.
+    """
     ids, again = {each.id for each in known}, {each.verb for each in words}
-    return tuple(each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    lost = (each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    until = {each: min(float(marker.until), ends.get(each, float(marker.until))) for each in lost}
+    return {each: end for each, end in until.items() if end > now}
 
 
 def _by_region(

@@ -181,6 +181,24 @@ def test_a_lost_pause_keeps_nobody_from_failing_out() -> None:
     assert story.published == {"aws": 100.0}
 
 
+def test_a_lost_word_holds_no_longer_because_another_one_was_given_since() -> None:
+    """The marker says one end for all of its words."""
+    story = Operated(policy(region("azure", 50), region("oci", 50), AWS))
+    story.says(Verb.DRAIN, of_region("azure"), lasts=600.0, now=True)
+    story.look()
+    story.state = replace(story.state, overrides=())
+    story.look(1.0)
+    story.says(Verb.PAUSE, lasts=HOUR)
+    story.look(1.0, oci="U")
+    story.look(1.0, oci="H")
+    assert story.observed.marker is not None
+    assert story.look(600.0).plan is not None  # the drain has ended, and the pause alone is named
+    assert len(story.observed.marker.overrides) == 1
+    story.look(HOUR)
+    story.look(600.0)
+    assert story.published == {"azure": 50.0, "oci": 50.0}
+
+
 @pytest.mark.parametrize("kind", ["all down", "common fall"])
 def test_the_marker_names_a_word_given_while_nothing_can_be_decided(kind: str) -> None:
     """Else a daemon that loses its journal then knows nothing of it."""
