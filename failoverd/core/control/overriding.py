@@ -8,8 +8,8 @@ Of two pins the later one counts. What a person did by hand counts more than the
 
 Words that are lost. The marker beside a record names the words that applied when it was written. One that nobody here
 knows was given to a daemon that lost its journal since: what it said is not known any more, but the kind of word it
-was, and its end. A lost hold holds. With any other, nothing moves but what fails out; and where it may have kept a
-region out (a drain, a pin, a verdict), nobody gets traffic who has none.
+was, and its end. A lost hold holds. With any other, nothing moves but what fails out; and unless it was a pause, nobody
+gets traffic who has none, for that may be the region that was drained.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ STEPS: Final = 10
 _UNSAID: Final = frozenset({Verb.APPROVE, Verb.SWITCH})
 """Words that no marker names: they concern a plan, or a gate, and no record."""
 
-_KEEPING_OUT: Final = frozenset({None, Verb.DRAIN, Verb.PIN, Verb.DOWN})
+_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE}
 """Words after which a region may be without traffic on purpose; None is one of a later version."""
 
 
