@@ -22,6 +22,7 @@ from failoverd.config.loader import Config
 from failoverd.core.errors import JournalError, ProviderError
 from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
 from failoverd.core.health.isolation import SENTINELS
+from failoverd.core.overrides import KNOWN
 from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
 from failoverd.installed import kinds, opened, probers, read_config, steady_clock
@@ -225,7 +226,7 @@ class Daemon:
         states = await self._engine.writer.protect(self._journal.states(), reads=True) or ()
         interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
         clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
-        words = await self._engine.writer.protect(self._journal.overrides(self._clock()), reads=True) or ()
+        words = await self._engine.writer.protect(self._journal.overrides(self._clock() - KNOWN), reads=True) or ()
         await self._engine.writer.belong(self._engine.instance)
         telling = self._notifications.work() if self._notifications is not None else {}
         self._engine.start(states, interrupted, words, clock_watch=clock_watch, **telling)

@@ -13,6 +13,7 @@ from failoverd.config.loader import Config, load_policies
 from failoverd.config.maintenance import planner
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
+from failoverd.core.overrides import KNOWN
 from failoverd.installed import kinds, opened, read_config, steady_clock
 from failoverd.operations.session import Session, Waiting
 from failoverd.ports import Access, Clock, ProbeContext
@@ -73,7 +74,7 @@ async def session(
 
         async def remember() -> None:
             states.resume(await writer.protect(journal.states(), reads=True) or (), ())
-            states.overrides.load(await writer.protect(journal.overrides(clock()), reads=True) or ())
+            states.overrides.load(await writer.protect(journal.overrides(clock() - KNOWN), reads=True) or ())
 
         def alive() -> bool:
             try:

@@ -559,10 +559,10 @@ class PlanHeld(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverHeld(PlanHeld):
-    """A limit keeps something that is down in the answer.
+    """Something that is down is kept in the answer.
 
-    `min_regions` can do that, and `rival` (another instance put back what this one took off, again and again): a person
-    ends it. An assertion of the inventory does for a while.
+    `min_regions` can do that, an operator's word, and `rival` (another instance put back what this one took off, again
+    and again): a person ends it. An assertion of the inventory does for a while.
     """
 
     name: ClassVar[str] = "failover.held"

@@ -20,6 +20,9 @@ from failoverd.core.records import Endpoint, Policy, RegionSpec, Target
 LONGEST: Final = 72 * 3600.0
 """Seconds that a word may hold. It can be extended, each time for as long."""
 
+KNOWN: Final = LONGEST + 86_400.0
+"""Seconds after its end for which a word is known: markers name it until they are written again."""
+
 WARNING: Final = 900.0
 """Seconds before its end at which that is told."""
 

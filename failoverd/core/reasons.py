@@ -135,6 +135,7 @@ class Limit(StrEnum):
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on
+    HELD = "held"  # an operator's word: the answer stays as it is, whatever fails
 
 
 class LimitNote(StrEnum):

@@ -47,8 +47,8 @@ class TargetStatus:
 
     @property
     def keeps_dead(self) -> bool:
-        """Whether a limit keeps something that is down in the answer."""
-        return self.state is TargetState.LIMITED and self.cause == Cause.FAILING_OUT
+        """Whether a limit or an operator's word keeps something that is down in the answer."""
+        return self.state in {TargetState.LIMITED, TargetState.HOLDING} and self.cause == Cause.FAILING_OUT
 
     @property
     def has_rival(self) -> bool:

@@ -289,19 +289,20 @@ class Desk:
         """End the words that markers name and this journal does not know, in the policies of the scope."""
         async with self._turn:
             self._require_text(comment)
-            now, lost = self._clock(), dict[str, tuple[Target, float]]()
+            now, lost = self._clock(), dict[str, tuple[frozenset[str], float]]()
             for policy in self._policies(Override("", Verb.HOLD, scope, "", now, now)):
-                for target, preview in self._crew.previews(policy.name):
+                for _, preview in self._crew.previews(policy.name):
                     for reason in _reasons(preview, self._words_of(policy)):
                         if reason.code is ReasonCode.OVERRIDES_LOST:
-                            ids = (each.strip() for each in reason.detail.split(","))
-                            lost |= dict.fromkeys(ids, (target, reason.numbers["until"]))
-            for name, (target, until) in lost.items():
-                where = Scope(policies=(target.policy,))
+                            for name in map(str.strip, reason.detail.split(",")):
+                                others, until = lost.get(name, (frozenset[str](), 0.0))
+                                lost[name] = others | {policy.name}, max(until, reason.numbers["until"])
+            for name, (policies, until) in lost.items():
+                where = Scope(policies=tuple(sorted(policies)))
                 word = Override(
                     name, verb_of(name) or Verb.HOLD, where, "lost", now, until, (Comment(now, actor, comment),)
                 )
-                word = word.released(actor, comment, now)
+                word = replace(word.released(actor, comment, now), told=Told.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:
                 words = f"no marker of {scope.text()} names a word that this journal does not know"

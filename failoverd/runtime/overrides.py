@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from failoverd.core.control.overriding import drained_regions
+from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import WARNING, Override, Told, Verb, as_planned, in_force
+from failoverd.core.overrides import KNOWN, WARNING, Override, Told, Verb, as_planned, in_force
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
@@ -43,6 +43,7 @@ class Overrides:
         self._clock = clock
         self._words: dict[str, Override] = {}
         self._unkept: set[str] = set()
+        self._put_at: dict[str, float] = {}
         self._news = asyncio.Event()
         self._plans: Plans | None = None
         self._policies: Callable[[], Iterable[Policy]] = tuple
@@ -53,13 +54,17 @@ class Overrides:
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
-        """Those that concern a policy and were to hold beyond now, or will, the oldest first."""
+        """Those that concern a policy, or will, the oldest first.
+
+        Those that are over are among them, for as long as a marker may name them beside others that hold on: it must
+        not take them for lost.
+        """
         known = self._all()
         mine, common = known.own.get(policy.name, ()), known.common
         if not mine and not common:
             return ()
         now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
-        return tuple(word for word in words if word.until > now and word.scope.has_policy(policy))
+        return tuple(word for word in words if word.until > now - KNOWN and word.scope.has_policy(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""
@@ -72,7 +77,8 @@ class Overrides:
         for word in words:
             stops = word.verb is Verb.PAUSE and word.scope.everything
             holds = word.verb is Verb.HOLD and plan.kind is not PlanKind.MARK and not empty
-            if stops or holds:
+            news = self._put_at.get(word.id, 0.0) >= plan.decision.at and word.id not in plan.marker.overrides
+            if stops or holds or (news and named(word) and not empty):
                 return word
         return None
 
@@ -144,6 +150,7 @@ class Overrides:
     async def put(self, word: Override, event: OverrideEvent) -> bool:
         """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way."""
         self._set(word)
+        self._put_at[word.id] = self._clock()
         self._news.set()
         self._emit(event)
         return await self._keep(word)
@@ -180,6 +187,9 @@ class Overrides:
     async def tell(self) -> float | None:
         """Tell what is due; says when there is something to tell next."""
         now = self._clock()
+        for name in [name for name, word in self._words.items() if word.until <= now - KNOWN]:
+            del self._words[name]
+            self._known = None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
         for word in list(self._words.values()):
             if word.told is Told.ENDED:

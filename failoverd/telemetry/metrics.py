@@ -134,7 +134,7 @@ def _health(found: Overview) -> Iterator[Metric]:
     )
     incident = GaugeMetricFamily("failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
     held = GaugeMetricFamily(
-        "failoverd_failover_held", "1 while a limit keeps something that is down in an answer.", labels=("policy",)
+        "failoverd_failover_held", "1 while something that is down is kept in an answer.", labels=("policy",)
     )
     rivals = GaugeMetricFamily(
         "failoverd_rival_records", "Records that another instance of the owner writes as well.", labels=("policy",)

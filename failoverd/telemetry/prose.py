@@ -269,6 +269,7 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
     Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
     Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
+    Limit.HELD: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator's word keeps it as it is"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {

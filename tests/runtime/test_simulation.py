@@ -12,6 +12,7 @@ import os
 import random
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from support.approving import limits
@@ -28,16 +29,17 @@ from support.fakes import (
     lost_answer,
     refused,
 )
+from support.operating import Operators, killed_at
 from support.stage import AWS, AZURE, OCI, OWNER, Stage, policy, record, regions
 from support.virtual import elapse, now, run
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate, Outcome
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.errors import JournalError, Permanent, RateLimited
 from failoverd.core.events import TargetDelayed, TaskCrashed
-from failoverd.core.overrides import Scope
+from failoverd.core.overrides import KNOWN, Scope, Verb
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -120,6 +122,8 @@ class Cluster:
         self.story: list[str] = []
         for zonefile in self.zonefiles.values():
             zonefile.put(STRANGER, {"203.0.113.99": 1})
+        self.operators = Operators(luck(seed), POLICIES, self._tell)
+        self.journal_worked = True
         self.daemon = self._daemon(self.journal, "00000000")
         self.rival: Stage | None = None
         self.gone: list[Stage] = []
@@ -135,14 +139,16 @@ class Cluster:
             instance=instance,
         )
         for provider in providers.values():
-            provider.audit = lambda plan, found, stage=stage: self._audit(stage, plan, found)  # type: ignore[misc]
+            provider.audit = partial(self._audit, stage, provider)
         stage.start(*self.policies)
         return stage
 
     # -- the rules that never bend -------------------------------------------------------------------------------------
 
-    def _audit(self, stage: Stage, plan: Plan, found: Observed) -> None:
+    def _audit(self, stage: Stage, provider: PaperProvider, plan: Plan, found: Observed) -> None:
         generation = found.marker.generation if found.marker is not None else 0
+        by_word = any(word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN} for word in stage.engine.overrides.in_force())
+        by_word |= found.marker is not None and bool(found.marker.overrides)  # lost, and who is out stays out
         unseen = [
             region.name for region in stage.board.regions(plan.target.policy, plan.target.key.type).values()
             if not region.seen and not region.given_up(now())
@@ -153,9 +159,12 @@ class Cluster:
         self._must(plan.generation > generation, f"{plan.target}: {plan.generation} over {generation}")
         self._must(plan.target in {at for _, at in TARGETS}, f"{plan.target} is not ours")
         self._must(
-            not unseen or plan.decision.kind is DecisionKind.RESTORE_LAST_GOOD,
+            not unseen or by_word or plan.decision.kind is DecisionKind.RESTORE_LAST_GOOD or plan.kind is PlanKind.MARK,
             f"{plan.target} is written before {unseen} is seen",
         )
+        if self.rival is None or stage is not self.rival:
+            for wrong in self.operators.against([*self.gone, stage], plan, found, provider.sent[plan.id]):
+                self._must(False, wrong)
 
     @staticmethod
     def _fallen_onto(plan: Plan) -> list[str]:
@@ -170,12 +179,16 @@ class Cluster:
         stage, journal = self.daemon, self.journal
         if journal.broken or journal.full or journal.stuck or stage.busy:
             return  # what could not be written yet cannot be shown
+        if stage.engine.writer.lacks:
+            return
+        words = sorted(journal.words_kept(now() - KNOWN), key=lambda word: (word.since, word.id))
         kept = {state.policy: state for state in journal.states_kept()}
         for name, found in stage.runner.policies.items():
             if name not in kept:
                 continue
             done = stage.states.seen(found, stage.board)
-            shown = replace(kept[name], verdicts=done.verdicts, calm=done.calm)
+            about = tuple(word for word in words if word.scope.has_policy(found))
+            shown = replace(kept[name], verdicts=done.verdicts, calm=done.calm, overrides=about)
             for at in found.targets:
                 observed = self.zonefiles[at.provider].observe(at)
                 provider = stage.providers[at.provider]
@@ -206,8 +219,11 @@ class Cluster:
                 self._disk,
                 self._restart,
                 self._rivalry,
+                self._operator,
+                self._killed_at_the_desk,
+                self._store_lost,
             ],
-            weights=[8, 6, 3, 3, 3, 6, 8, 4, 4, 2, 2, 2],
+            weights=[8, 6, 3, 3, 3, 6, 8, 4, 4, 2, 2, 2, 14, 2, 1],
         )[0]
         await happening()
         await elapse(self.random.choice([0.05, 0.6, 3.0, 11.0, 30.0]) * self.random.random())
@@ -302,13 +318,37 @@ class Cluster:
         self._unstick()
         if state == "stuck":
             self.journal.stuck = asyncio.Event()
+        self.journal_worked &= state == "works"
+        if state == "works":
+            await self.daemon.engine.remind()
         self._tell(f"the journal is {state}")
 
     async def _restart(self) -> None:
         self._tell("the daemon is killed and started again")
         await self.daemon.kill()
+        self.operators.restarted(self.journal)
+        await elapse(self.random.choice([0.0, 0.0, 50.0]))
         self.gone.append(self.daemon)
         self.daemon = self._daemon(self.journal, self.daemon.engine.instance)
+
+    async def _operator(self) -> None:
+        await self.operators.speak(self.daemon)
+
+    async def _killed_at_the_desk(self) -> None:
+        self._tell("an operator is at the desk when the daemon is killed")
+        self._mend_journal()
+        self.journal_worked = False  # nobody knows what of it was kept
+        await killed_at(lambda: self.operators.speak(self.daemon), self.journal, self.random.randrange(12))
+        await self._restart()
+
+    async def _store_lost(self) -> None:
+        self._tell("the journal is lost")
+        await self.daemon.kill()
+        self._mend_journal()
+        self.operators.store_lost()
+        self.gone.append(self.daemon)
+        self.journal = PaperJournal()
+        self.daemon = self._daemon(self.journal, f"{self.random.randrange(1 << 32):08x}")
 
     async def _rivalry(self) -> None:
         self._tell("a rival goes" if self.rival else "a rival comes")
@@ -322,6 +362,10 @@ class Cluster:
     def _providers(self) -> list[PaperProvider]:
         stages = [stage for stage in (self.daemon, self.rival) if stage is not None]
         return [found for stage in stages for found in stage.providers.values() if isinstance(found, PaperProvider)]
+
+    def _mend_journal(self) -> None:
+        self.journal.broken = self.journal.full = None
+        self._unstick()
 
     def _unstick(self) -> None:
         if self.journal.stuck is not None:
@@ -348,8 +392,13 @@ class Cluster:
             provider.down = None
             provider.on_read.clear()
             provider.on_apply.clear()
-        self.journal.broken = self.journal.full = None
-        self._unstick()
+        self._mend_journal()
+        await self.daemon.engine.remind()
+        if self.random.random() < 0.5:
+            await self.operators.go_home(self.daemon)
+        await elapse(max(0.0, self.operators.last_end() - now()))
+        markers = [self.zonefiles[at.provider].observe(at).marker for _, at in TARGETS]
+        await elapse(max(0.0, *(marker.until - now() for marker in markers if marker is not None)))
 
     def abnormal(self) -> list[str]:
         """What is not as the files say for a day on which nothing is wrong."""
@@ -358,8 +407,12 @@ class Cluster:
         ]
         for found, at in TARGETS:
             shares = self.zonefiles[at.provider].shares(at, found.region_of(at.key.type))
-            if shares != {spec.name: spec.share for spec in found.regions if spec.share}:
+            named = {spec.name: spec.share for spec in found.regions if spec.share}
+            if shares.keys() != named.keys() or any(abs(shares[name] - named[name]) > 1 for name in named):
                 wrong.append(f"{at} answers {shares}")
+            marker = self.zonefiles[at.provider].observe(at).marker
+            if marker is not None and marker.overrides:
+                wrong.append(f"the marker of {at} names {marker.overrides}")
         return wrong
 
     async def still_wrong(self) -> list[str]:
@@ -380,6 +433,8 @@ class Cluster:
         for stage in self.gone:
             yield from (prose.say(event) for event in stage.told(TaskCrashed))
             yield from (prose.say(event) for event in stage.told(TargetDelayed) if event.reason == "internal_error")
+        yield from self.operators.defects
+        yield from self.operators.told_wrong(self.gone, journal_worked=self.journal_worked)
 
 
 def _essence(outcome: Outcome) -> tuple[object, ...]:

@@ -142,6 +142,7 @@ class PaperProvider:
         audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
         looks: reads by itself after each write, and says what it found.
+        sent: when each plan was to be written last, by its id.
         most_at_name, most_abreast: the most calls that were ever under way at once, by name and in all.
     """
 
@@ -158,6 +159,7 @@ class PaperProvider:
         self.on_apply: deque[Fault] = deque()
         self.reads: list[float] = []
         self.applies: list[float] = []
+        self.sent: dict[str, float] = {}
         self.at_name: dict[str, int] = {}
         self.most_at_name: dict[str, int] = {}
         self.most_abreast = 0
@@ -178,6 +180,7 @@ class PaperProvider:
         if self.readonly is not None:
             raise self.readonly
         plan = approved.plan
+        self.sent[plan.id] = self._clock()
         await self._call(plan.target, self.on_apply, lambda: self._swap(plan), lambda: None)
         return self.zonefile.observe(plan.target) if self.looks else None
 
@@ -402,6 +405,10 @@ class PaperJournal:
 
     async def overrides(self, until: float) -> tuple[Override, ...]:
         await self._turn()
+        return self.words_kept(until)
+
+    def words_kept(self, until: float) -> tuple[Override, ...]:
+        """The same, for who begins after an earlier process."""
         return tuple(word for word in self.spoken() if word.until > until or word.told is not Told.ENDED)
 
     def spoken(self) -> list[Override]:

@@ -14,7 +14,7 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.health.isolation import IsolationRules
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import KNOWN, Override
 from failoverd.core.records import (
     Check,
     Endpoint,
@@ -134,7 +134,8 @@ class Stage:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def start(self, *policies: Policy) -> None:
-        self.begin(policies, self.journal.states_kept(), self.journal.interrupted(virtual.now()), self.journal.spoken())
+        now, journal = virtual.now(), self.journal
+        self.begin(policies, journal.states_kept(), journal.interrupted(now), journal.words_kept(now - KNOWN))
 
     def begin(
         self,

@@ -8,7 +8,7 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import prose
 
-_TIERS = frozenset({ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT})
+_TIERS = frozenset({ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
 
 
 def told(decision: Decision, code: str) -> list[str]:

@@ -7,6 +7,7 @@ a socket, so a loop with nothing ready and no timer can never go on: that is a d
 import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,6 +35,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.complaints: list[str] = []
         self._expected: list[tuple[Callable[[], object], asyncio.Future[None]]] = []
         super().__init__(_Skipping(self))
+        self.set_default_executor(_AtOnce())
         self.set_exception_handler(self._complain)
 
     def time(self) -> float:
@@ -73,6 +75,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _complain(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
+
+
+class _AtOnce(ThreadPoolExecutor):
+    """What is given to a thread is done at once: no run may depend on how fast a thread is."""
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> "Future[T]":
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is whoever waits for the future that is told
+            future.set_exception(error)
+        return future
 
 
 class _Skipping(selectors.SelectSelector):

@@ -15,6 +15,7 @@ from failoverd.core.control.decision import Decision, DecisionKind, View, soones
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, AllDown, Policy, RecordSet, RecordSpec, RegionSpec, Target, apportion
@@ -72,9 +73,8 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     now: float,
 ) -> Decision:
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
-    leaving = {name for name in heeded.drained if name in view.regions}  # maybe in steps, and what it answers is known
-    may_answer = {*found.frozen, *leaving, *(spec.name for spec in found.serving)}
-    values = {name: answers(view.regions[name], view) for name in sorted(may_answer)}
+    may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
+    values = {name: answers(view.regions[name], view) for name in sorted(may_answer)} | _on_the_way(view, heeded)
     kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
     return Decision(
         target=target,
@@ -89,10 +89,18 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     )
 
 
+def _on_the_way(view: View, heeded: Heeded) -> dict[str, tuple[str, ...]]:
+    """What drained regions answer with until they are out: the limits may have their traffic leave in steps."""
+    found = {name: view.regions[name] for name in sorted(heeded.drained) if name in view.regions}
+    alive = {name: answers(health, view) for name, health in found.items() if health.state is not RegionState.DOWN}
+    stay = {name: tuple(value for value in values if value in view.published) for name, values in alive.items()}
+    return {name: values for name, values in stay.items() if values}
+
+
 def _left(policy: Policy, view: View, published: Mapping[str, int], heeded: Heeded) -> list[RegionSpec]:
     """The regions that no word keeps out. Where words were lost, that may be any region without traffic."""
     specs = [spec for spec in policy.regions if spec.name in view.regions and spec.name not in heeded.drained]
-    return [spec for spec in specs if published.get(spec.name)] if heeded.lost else specs
+    return [spec for spec in specs if published.get(spec.name)] if heeded.lost_out else specs
 
 
 def _pinned(pin: Override, found: Eligible) -> Mapping[str, int]:
@@ -151,7 +159,7 @@ def _doubtful(found: Eligible, now: float) -> Eligible:
     """
     wait = max(found.capped.values()) - now
     reason = Reason(ReasonCode.COMMON_FALL, "health", regions=tuple(found.capped), numbers={"wait": wait})
-    until = min(found.capped.values())
+    until = soonest(found.until, *found.capped.values())
     return Eligible(DecisionKind.HOLD_COMMON_FALL, reasons=(*found.reasons, reason), until=until)
 
 
@@ -177,7 +185,9 @@ def _all_down(
     shares = normal_shares(policy, record, specs)
     values = {spec.name: _all_values(spec, record) for spec in specs}
     published = answer_with(record, shares, values)
-    return Decision(target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, values=values, normal=shares)
+    return Decision(
+        target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, found.until, values=values, normal=shares
+    )
 
 
 def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:

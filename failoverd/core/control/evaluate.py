@@ -38,7 +38,7 @@ from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Verb
-from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.reasons import Limit, Reason, ReasonCode
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
@@ -95,7 +95,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         case = replace(case, state=progress.counted(case.state))
     words = (heard.word,) if heard is not None and heard.word is not None else ()
     known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
-    case = replace(case, heeded=heed(policy, observed.target, known, observed.marker, estate.owner, now))
+    heeded = heed(policy, observed.target, known, observed.marker, estate.owner, now, memory.lost)
+    case = replace(case, heeded=heeded)
     memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
@@ -104,6 +105,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
     events, told = news.decided(told, decision, state.incident)
+    memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
     outcome = _concluded(case, memory, decision)
@@ -267,6 +269,13 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
     return {} if over else fell
 
 
+def _found_lost(memory: TargetMemory, heeded: Heeded, observed: Observed) -> Mapping[str, float]:
+    """When each word ends that is lost, as the marker said when that was found, for as long as a marker names it."""
+    named = observed.marker.overrides if observed.marker is not None else ()
+    found = dict.fromkeys(heeded.lost, heeded.lost_until) | dict(memory.lost)
+    return {name: end for name, end in found.items() if name in named}
+
+
 def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
     published, drained = view.shares(case.region_of), case.heeded.drained
@@ -285,9 +294,12 @@ def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
 
 def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome:
     if decision.records is None:
-        marked = _marked(case, memory, decision) if decision.kind is DecisionKind.HOLD_OPERATOR else None
+        kept, memory = _kept_dead(case, memory, decision)
+        marked = _marked(case, memory, decision) if decision.kind in _MARKED_TOO else None
+        if marked is not None:
+            return replace(marked, events=kept)
         until = settles(memory, case.observed, case.now)
-        return marked or _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, until=until)
+        return _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, kept, until)
     found = _compared(case, memory, decision, decision.records)
     if isinstance(found, Refused):
         events, told = news.refused(memory.told, found, case.state.incident, case.now)
@@ -305,6 +317,26 @@ def _concluded(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome
         outcome = _in_sync(case, memory, decision, there)
         return replace(outcome, until=soonest(outcome.until, until))
     return _changed(case, memory, decision, found)
+
+
+_MARKED_TOO: Final = frozenset({DecisionKind.HOLD_OPERATOR, DecisionKind.HOLD_ALL_DOWN, DecisionKind.HOLD_COMMON_FALL})
+"""Holds during which the marker is brought up to date: the daemon may lose its journal in any of them."""
+
+
+def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[tuple[Event, ...], TargetMemory]:
+    """Told, if it is an operator's word that keeps what is down in the answer: no such hold is silent."""
+    told = memory.told
+    view = _view(case, memory)
+    stands = view.shares(case.region_of)
+    if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
+        would = decide(case.policy, case.record, case.observed.target, view, case.now)
+        dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
+        if would.records is not None and dead - would.shares.keys():
+            events, told = news.kept_dead(told, decision, would, stands, case.policy, case.state.incident, case.now)
+            return events, replace(memory, told=told)
+    if told.hold is not None and told.hold.limits == (Limit.HELD,):
+        memory = replace(memory, told=replace(told, hold=None))
+    return (), memory
 
 
 def _marked(case: _Case, memory: TargetMemory, decision: Decision) -> Outcome | None:

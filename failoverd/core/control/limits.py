@@ -283,11 +283,20 @@ def _failing_out(step: Step) -> frozenset[str]:
     """Regions that leave because they are down, or because what they answer with is."""
     if step.decision.kind is DecisionKind.ALL_DOWN_NORMAL:
         return frozenset(step.before)
-    return frozenset(
-        name
-        for name, share in step.before.items()
-        if share > 0 and not step.wanted.get(name) and (health := step.regions.get(name)) and not health.serves
-    )
+    leaving = (name for name, share in step.before.items() if share > 0 and not step.wanted.get(name))
+    return frozenset(name for name in leaving if _dead(step, name))
+
+
+def _dead(step: Step, region: str) -> bool:
+    """Whether a region is down, or lost from sight with all that it answers with known to be down.
+
+    One that is merely lost from sight may leave as well, when an operator says so; but then it does not fail out.
+    """
+    health = step.regions.get(region)
+    if health is None or health.state is not RegionState.UNKNOWN:
+        return health is not None and health.state is RegionState.DOWN
+    mine = (value for value in _published(step) if step.region_of.get(value) == region)
+    return frozenset((*health.serving, *health.unknown)).isdisjoint(mine)
 
 
 def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:

@@ -174,9 +174,36 @@ def held(told: Told, found: Held, worst: RegionState, policy: Policy, incident: 
     return (event,), replace(told, hold=now)
 
 
+def kept_dead(
+    told: Told,
+    decision: Decision,
+    would: Decision,
+    stands: Mapping[str, int],
+    policy: Policy,
+    incident: Incident | None,
+    at: float,
+) -> News:
+    """An operator's word keeps what is down in the answer, which `would` be left without it."""
+    now = HoldTold(dict(would.shares), RegionState.DOWN, Cause.FAILING_OUT, (Limit.HELD,))
+    if told.hold == now:
+        return (), told
+    moves = sum(max(0, share - would.shares.get(name, 0)) for name, share in stands.items())
+    check = LimitCheck(Limit.HELD, passed=False, found=moves, allowed=0, cause=Cause.FAILING_OUT)
+    event = FailoverHeld(
+        **names(decision.target, id_of(incident), at),
+        decision_id=told.decision_id,
+        wanted=would.shares,
+        cause=Cause.FAILING_OUT,
+        limits=(check,),
+        rule_at=limit_at(policy, check),
+        until=decision.until,
+    )
+    return (event,), replace(told, hold=now)
+
+
 def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
-    if check.limit in {Limit.PAUSED, Limit.RIVAL}:
+    if check.limit in {Limit.PAUSED, Limit.RIVAL, Limit.HELD}:
         return ""
     if check.rule_at:
         return check.rule_at
@@ -185,7 +212,7 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
     """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED, Limit.RIVAL}:  # no file can say otherwise
+    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED, Limit.RIVAL, Limit.HELD}:  # no file can say otherwise
         return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"

@@ -8,8 +8,8 @@ Of two pins the later one counts. What a person did by hand counts more than the
 
 Words that are lost. The marker beside a record names the words that applied when it was written. One that nobody here
 knows was given to a daemon that lost its journal since: what it said is not known any more, but the kind of word it
-was, and its end. A lost hold holds. With any other, nobody gets traffic who has none, for that may be the region that
-was drained; and nothing moves but what fails out.
+was, and its end. A lost hold holds. With any other, nothing moves but what fails out; and unless it was a pause, nobody
+gets traffic who has none, for that may be the region that was drained.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,6 +27,14 @@ STEPS: Final = 10
 
 _UNSAID: Final = frozenset({Verb.APPROVE, Verb.SWITCH})
 """Words that no marker names: they concern a plan, or a gate, and no record."""
+
+_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE}
+"""Words after which a region may be without traffic on purpose; None is one of a later version."""
+
+
+def named(word: Override) -> bool:
+    """Whether markers name it: whether it is about records."""
+    return word.verb not in _UNSAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Heeded:
     @property
     def said(self) -> tuple[Override, ...]:
         """Those that the marker names."""
-        return tuple(each for each in self.words if each.verb not in _UNSAID)
+        return tuple(each for each in self.words if named(each))
 
     @property
     def shaping(self) -> bool:
@@ -71,6 +79,11 @@ class Heeded:
     def lost_hold(self) -> bool:
         """Whether a lost word may have been one by which nothing at all is written."""
         return any(verb_of(each) in {None, Verb.HOLD} for each in self.lost)
+
+    @property
+    def lost_out(self) -> bool:
+        """Whether a lost word may have been one that keeps a region out of the answer."""
+        return any(verb_of(each) in _KEEPING_OUT for each in self.lost)
 
     @property
     def now(self) -> bool:
@@ -100,12 +113,23 @@ def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: f
 
 
 def heed(
-    policy: Policy, target: Target, overrides: Iterable[Override], marker: Marker | None, owner: str, now: float
+    policy: Policy,
+    target: Target,
+    overrides: Iterable[Override],
+    marker: Marker | None,
+    owner: str,
+    now: float,
+    ends: Mapping[str, float] | None = None,
 ) -> Heeded:
-    """What the words say about `target` now. `marker` is the one that stands there, of whichever owner."""
+    """What the words say about `target` now.
+
+    `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be lost
+    before: a marker says the end of the last word only, and one that was given since may hold for longer.
+    """
     known = tuple(overrides)
     words = in_force(known, target, now)
-    lost = _lost(known, words, marker, now) if marker is not None and marker.owner == owner else ()
+    mine = marker if marker is not None and marker.owner == owner else None
+    lost = _lost(known, words, mine, now, ends or {}) if mine is not None else {}
     if not known and not lost:
         return Heeded()
     drained, shed, turn = _by_region(policy, words, now)
@@ -123,18 +147,23 @@ def heed(
         hold=next(iter(holding), None),
         pause=next((word for word in words if word.verb is Verb.PAUSE), None),
         stopped=stopped,
-        lost=lost,
-        lost_until=float(marker.until) if lost and marker is not None else 0.0,
-        until=soonest(turn, next_turn(known, now), float(marker.until) if lost and marker is not None else None),
+        lost=tuple(lost),
+        lost_until=max(lost.values(), default=0.0),
+        until=soonest(turn, next_turn(known, now), *lost.values()),
     )
 
 
-def _lost(known: Iterable[Override], words: Iterable[Override], marker: Marker, now: float) -> tuple[str, ...]:
-    """The same word given again, for the same record, stands in for one that was lost."""
-    if marker.until <= now:
-        return ()
+def _lost(
+    known: Iterable[Override], words: Iterable[Override], marker: Marker, now: float, ends: Mapping[str, float]
+) -> dict[str, float]:
+    """The words that are lost, and when each ends, as far as is known.
+
+    The same word given again, for the same record, stands in for one that was lost.
+    """
     ids, again = {each.id for each in known}, {each.verb for each in words}
-    return tuple(each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    lost = (each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    until = {each: min(float(marker.until), ends.get(each, float(marker.until))) for each in lost}
+    return {each: end for each, end in until.items() if end > now}
 
 
 def _by_region(

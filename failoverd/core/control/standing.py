@@ -9,7 +9,7 @@ from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError
-from failoverd.core.reasons import Limit, LimitCheck, LimitNote
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
 from failoverd.core.records import Observed, Policy
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -29,7 +29,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         at=now,
         state=outcome.state.of(target).state or TargetState.HOLDING,
         kind=decision.kind,
-        cause=outcome.cause or "",
+        cause=outcome.cause or (Cause.FAILING_OUT if _kept_by_word(outcome) else ""),
         generation=marker.generation if marker is not None else 0,
         wanted=decision.shares,
         published=published,
@@ -46,6 +46,12 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
     return status
+
+
+def _kept_by_word(outcome: Outcome) -> bool:
+    """Whether an operator's word keeps what is down in the answer."""
+    told = outcome.state.of(outcome.decision.target).told.hold
+    return outcome.plan is None and told is not None and told.limits == (Limit.HELD,)
 
 
 def _remedy_of_limit(policy: Policy, held: Held) -> str:

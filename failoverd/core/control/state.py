@@ -100,6 +100,7 @@ class TargetMemory:
         left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
         rivalry: who else writes the name.
         withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
+        lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
     """
 
@@ -119,6 +120,7 @@ class TargetMemory:
     left_by: str = ""
     rivalry: Rivalry = field(default_factory=Rivalry)
     withheld: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
 
     @property

@@ -1,0 +1,78 @@
+"""Operators at the desk of a daemon at work: what is sent, kept and told when words and bad luck meet."""
+
+import asyncio
+
+from support.fakes import PaperJournal
+from support.stage import API, AZURE, NORMAL, Stage, normal, playing, policy, record, regions
+from support.virtual import elapse, now, until, virtually
+
+from failoverd.core.events import ChangeFenced, OverrideEnded, OverridesLost
+from failoverd.core.overrides import Scope, Verb
+from failoverd.operations.commanding import Ask, Desk
+
+ALICE = "alice@host"
+WEB = policy(
+    "web",
+    records=(record("web", "www.example.com"),),
+    regions=regions(azure=(50, "192.0.2.20"), oci=(50, "192.0.2.21")),
+)
+
+
+def desk(stage: Stage) -> Desk:
+    return Desk(stage.engine, now, lambda scope, change: None)  # noqa: ARG005 - nothing was changed
+
+
+def drain(region: str, seconds: float = 3_600.0) -> Ask:
+    return Ask(Verb.DRAIN, Scope(regions=(region,)), "maintenance", seconds)
+
+
+@virtually
+async def test_what_was_decided_before_a_word_is_not_sent_after_it() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.heals(AZURE)
+        await elapse(55.0)
+        stage.journal.stuck = asyncio.Event()  # the return is decided on, and waits for the journal
+        await until(lambda: any(memory.doubts for memory in stage.states.of("api").targets.values()), within=60.0)
+        await desk(stage).give(drain("azure"), ALICE)
+        stage.journal.stuck.set()
+        stage.journal.stuck = None
+        await elapse(120.0)
+        assert stage.told(ChangeFenced)
+        assert not [
+            write for write in stage.zonefile.writes if write.at > now() - 120.0 and len(write.records.answers) > 1
+        ]
+        assert stage.shares(API) == {"oci": 100.0}
+
+
+@virtually
+async def test_a_lost_word_is_released_in_every_policy_and_told_once() -> None:
+    async with playing(API, WEB) as stage:
+        await normal(stage)
+        given = await desk(stage).give(drain("azure"), ALICE)
+        await until(lambda: stage.shares(API) == stage.shares(WEB) == {"oci": 100.0})
+    after = Stage(zonefile=stage.zonefile, world=stage.world, journal=PaperJournal())
+    async with playing(API, WEB, stage=after):
+        await until(lambda: len(after.told(OverridesLost)) == 2)
+        await elapse(600.0)
+        assert after.shares(API) == after.shares(WEB) == {"oci": 100.0}
+        assert await desk(after).release_lost(Scope(), "it is done", ALICE) == (given.word.id,)
+        await until(lambda: after.shares(API) == NORMAL and after.shares(WEB) == {"azure": 50.0, "oci": 50.0})
+        assert [event.override for event in after.told(OverrideEnded)] == [given.word.id]
+
+
+@virtually
+async def test_a_word_that_ended_while_the_daemon_was_dead_is_told_and_leaves_no_trace() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        given = await desk(stage).give(drain("azure", 60.0), ALICE)
+        await until(lambda: stage.shares(API) == {"oci": 100.0})
+    await elapse(300.0)
+    after = Stage(zonefile=stage.zonefile, world=stage.world, journal=stage.journal)
+    async with playing(API, stage=after):
+        await until(lambda: after.shares(API) == NORMAL)
+        await elapse(60.0)
+        assert [event.override for event in after.told(OverrideEnded)] == [given.word.id]
+        assert not after.told(OverridesLost)
