@@ -396,9 +396,14 @@ class World(RuleBasedStateMachine):
 
     @property
     def drained(self) -> frozenset[str]:
-        whole = [word for word in self.said(Verb.DRAIN) if not word.scope.endpoints]
-        whole = [word for word in whole if self.now >= word.since + word.over or stepped(word, self.now)[0] >= WHOLE]
-        return frozenset(name for word in whole for name in word.scope.regions)
+        said = self.said(Verb.DRAIN)
+        whole = [word for word in said if self.now >= word.since + word.over or stepped(word, self.now)[0] >= WHOLE]
+        return frozenset(
+            spec.name
+            for spec in self.policy.regions
+            for word in whole
+            if word.scope.has_region(spec) and all(map(word.scope.has_endpoint, spec.endpoints))
+        )
 
     @property
     def heard(self) -> dict[str, str]:
@@ -599,7 +604,7 @@ class World(RuleBasedStateMachine):
         assert Limit.NEVER_EMPTY not in {check.limit for check in held.blocking}
         assert self.observed.records is not None
         assert self.observed.records.serving, "a limit kept a record empty"
-        assert held.keeps_dead == (outcome.cause is Cause.FAILING_OUT)
+        assert outcome.kind is OutcomeKind.WRITE or held.keeps_dead == (outcome.cause is Cause.FAILING_OUT)
         if held.keeps_dead:
             blocking = {check.limit for check in held.blocking}
             assert blocking <= {Limit.MIN_REGIONS, Limit.ASSERTION}
