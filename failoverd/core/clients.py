@@ -19,7 +19,10 @@ TAIL: Final = 522.0
 
 
 def still_old(after: float, ttl: float) -> float:
-    """The part of the clients, from 0 to 1, that use the old answer `after` seconds after a change. `ttl` is that of the old one."""
+    """The part of the clients, from 0 to 1, that use the old answer so many seconds `after` a change.
+
+    `ttl` is that of the old answer, in seconds.
+    """
     elapsed = max(0.0, after)
     obedient = max(0.0, 1.0 - elapsed / ttl) if ttl > 0 else 0.0
     return OBEDIENT * obedient + (1.0 - OBEDIENT) * exp(-elapsed / TAIL)

@@ -238,7 +238,7 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.PIN_IDLE: lambda r: (
         f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
     ),
-    ReasonCode.SAID: lambda r: f"endpoints are up or down by word {_until(r)} ({r.detail})",
+    ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by word {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
     ReasonCode.OVERRIDES_LOST: lambda r: (
@@ -610,8 +610,11 @@ def _(event: ChangeApplied) -> str:
     where = _where(event)
     before, after = percentages(event.shares_from) or "no answer", percentages(event.shares_to)
     why = f" Why: {words(event.evidence[0])}" if event.evidence else ""
+    by = f" By {event.actor}." if event.overrides else ""
+    why += by
     if event.kind == PlanKind.MARK:
-        return f"{where} keeps its answer; its marker says which operators' words apply (generation {event.generation})"
+        marked = f"its marker says which operators' words apply (generation {event.generation}).{by}"
+        return f"{where} keeps its answer; {marked}"
     if event.kind == PlanKind.BY_HAND:
         return f"{where} was moved by hand from {before} to {after} (generation {event.generation})"
     if event.shares_from == event.shares_to:
