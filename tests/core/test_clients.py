@@ -5,9 +5,7 @@ import pytest
 from failoverd.core.clients import still_old
 
 
-@pytest.mark.parametrize(
-    ("after", "part"), [(0, 1.0), (10, 0.70), (30, 0.106), (60, 0.10), (300, 0.063), (900, 0.02)]
-)
+@pytest.mark.parametrize(("after", "part"), [(0, 1.0), (10, 0.70), (30, 0.106), (60, 0.10), (300, 0.063), (900, 0.02)])
 def test_with_a_ttl_of_30_seconds(after: float, part: float) -> None:
     assert still_old(after, 30) == pytest.approx(part, abs=0.005)
 

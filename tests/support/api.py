@@ -264,6 +264,9 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
     path, events, reloads, looks = folder / "journal.db", list[Event](), list[float](), list[float]()
     desk = desk or PaperDesk()
 
+    async def overview() -> Overview:
+        return STANDING
+
     async def reload() -> FilesStatus:
         reloads.append(NOW)
         return FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),))

@@ -208,7 +208,7 @@ def drained_regions(policy: Policy, overrides: Iterable[Override], now: float) -
 
 def of_endpoints(word: Override) -> bool:
     """Whether it says how endpoints are, or that they get nothing; a drain of whole regions is none of these."""
-    return word.verb in ABOUT_ENDPOINTS and bool(word.scope.endpoints)
+    return word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN} and bool(word.scope.endpoints)
 
 
 def seen_by_word(
