@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2s
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from failoverd.api.shapes import (
     AuditTold,
@@ -40,13 +40,15 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
-from failoverd.operations.commanding import Effect, Given
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state, headline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
+
+if TYPE_CHECKING:
+    from failoverd.operations.commanding import Effect, Given
 
 
 def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy: bool = True) -> StatusTold:
@@ -205,7 +207,7 @@ def word_told(word: Override, now: float) -> WordTold:
     )
 
 
-def effect_told(effect: Effect) -> EffectTold:
+def effect_told(effect: "Effect") -> EffectTold:
     return EffectTold.model_validate(
         {
             "target": target_told(effect.target),
@@ -223,11 +225,11 @@ def effect_told(effect: Effect) -> EffectTold:
     )
 
 
-def word_answer(word: Override, effects: Iterable[Effect], now: float) -> WordAnswer:
+def word_answer(word: Override, effects: "Iterable[Effect]", now: float) -> WordAnswer:
     return WordAnswer(override=word_told(word, now), effects=tuple(map(effect_told, effects)))
 
 
-def given_told(given: Given, now: float) -> GivenTold:
+def given_told(given: "Given", now: float) -> GivenTold:
     return GivenTold(
         override=word_told(given.word, now),
         effects=tuple(map(effect_told, given.effects)),

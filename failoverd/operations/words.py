@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.records import Endpoint, RegionSpec, Target
-from failoverd.core.status import EndpointStatus, Overview, RegionStatus
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
+
+if TYPE_CHECKING:
+    from failoverd.core.status import EndpointStatus, Overview, RegionStatus
 
 _DAY: Final = 86_400.0
 
@@ -34,8 +36,8 @@ def standing(word: Override, now: float) -> Standing:
 def title(word: Override) -> str:
     """What it does to what: `shed of region azure-eastus (by 25%)`, and a switch or a plan by its name alone."""
     if word.verb in {Verb.SWITCH, Verb.APPROVE}:
-        return f"{word.verb} of {prose.detail(word)}"
-    detail = prose.detail(word)
+        return f"{word.verb} of {phrases.detail(word)}"
+    detail = phrases.detail(word)
     return f"{word.verb} of {word.scope.text()}{f' ({detail})' if detail else ''}"
 
 
@@ -86,7 +88,7 @@ def brief(words: Iterable[Override], now: float) -> str:
             how = f"until {until(first.ends, now)}"
     said = f"{first.verb} of {first.scope.text()} by {first.actor.partition('@')[0]} {how}"
     rest = f", {len(found) - 1} more" if len(found) > 1 else ""
-    return f"{prose.counted(len(found), 'override')}: {said}{rest}"
+    return f"{phrases.counted(len(found), 'override')}: {said}{rest}"
 
 
 def _weight(word: Override, now: float) -> tuple[bool, int, float]:
@@ -110,7 +112,7 @@ _FIRST: Final = (
 # -- what they concern -------------------------------------------------------------------------------------------------
 
 
-def concerned(word: Override, found: Overview) -> tuple[Target, ...]:
+def concerned(word: Override, found: "Overview") -> tuple[Target, ...]:
     """The records that a word is about, of those that have a status. An approval and a switch are about none."""
     if word.verb in {Verb.SWITCH, Verb.APPROVE}:
         return ()
@@ -121,15 +123,15 @@ def concerned(word: Override, found: Overview) -> tuple[Target, ...]:
     return tuple(target for target in targets if target.policy in policies)
 
 
-def _by_region(scope: Scope, found: Overview) -> frozenset[str]:
+def _by_region(scope: Scope, found: "Overview") -> frozenset[str]:
     return frozenset(each.policy for each in found.regions if scope.has_region(_spec(each)))
 
 
-def _by_endpoint(scope: Scope, endpoints: Iterable[EndpointStatus]) -> frozenset[str]:
+def _by_endpoint(scope: Scope, endpoints: "Iterable[EndpointStatus]") -> frozenset[str]:
     return frozenset(each.policy for each in endpoints if scope.has_endpoint(_endpoint(each)))
 
 
-def _endpoint(status: EndpointStatus) -> Endpoint:
+def _endpoint(status: "EndpointStatus") -> Endpoint:
     """From its text, which is all that a status keeps: `192.0.2.10`, `192.0.2.10:443`, `[2001:db8::1]:443`."""
     host, colon, port = status.endpoint.rpartition(":")
     if colon and port.isdecimal() and (host.startswith("[") or ":" not in host):
@@ -137,7 +139,7 @@ def _endpoint(status: EndpointStatus) -> Endpoint:
     return Endpoint(status.region, status.endpoint)
 
 
-def _spec(region: RegionStatus) -> RegionSpec:
+def _spec(region: "RegionStatus") -> RegionSpec:
     return RegionSpec(region.region, 0, (), cloud=region.cloud)
 
 
@@ -146,7 +148,7 @@ def _spec(region: RegionStatus) -> RegionSpec:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What somebody said of a word, or that it ended. `what` is given, extended, agreed, released or ended; `word` its id."""
+    """What somebody said of a word (its id), or that it ended. `what`: given, extended, agreed, released, ended."""
 
     at: float
     what: str

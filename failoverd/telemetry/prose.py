@@ -1,11 +1,9 @@
 """Sentences for people: of reasons, limits and events. Everything else holds codes and numbers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Final
 
-from failoverd.core.clients import still_old
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
@@ -65,9 +63,25 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
-from failoverd.core.overrides import Override, Verb, by
+from failoverd.core.overrides import by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
+from failoverd.telemetry.phrases import clients, counted, detail, moment, percent
+
+__all__ = [
+    "clients",
+    "counted",
+    "detail",
+    "facts",
+    "limit",
+    "moment",
+    "percent",
+    "say",
+    "told",
+    "unproved",
+    "witnesses",
+    "words",
+]
 
 
 def words(reason: Reason) -> str:
@@ -104,10 +118,6 @@ def facts(event: Event) -> dict[str, object]:
 def told(event: Event) -> tuple[str, Mapping[str, object]]:
     """An event as people read it (`ports.Words`)."""
     return say(event), facts(event)
-
-
-def percent(basis_points: float) -> str:
-    return f"{basis_points * 100 / WHOLE:.4g}%"
 
 
 def _told(value: object) -> object:
@@ -152,11 +162,6 @@ def _overload(reason: Reason) -> str:
 
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
-
-
-def moment(at: float) -> str:
-    """A moment as it is told everywhere: UTC, to the second."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _shares(reason: Reason) -> str:
@@ -288,26 +293,6 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.BROKEN: "a person named the rule that may be broken",
     LimitNote.WAITED: "what is down was kept for as long as the rule says",
 }
-
-
-def clients(ttl: float, since: float = 0.0) -> str:
-    """How many clients still use the answer from before a change, `since` seconds after it; in words."""
-    later = [(f"{ttl:g}s", ttl), ("15 min", _TAIL_END)] if ttl < _TAIL_END else [(f"{ttl:g}s", ttl)]
-    ahead = [f"{_part(still_old(after, ttl))} after {words}" for words, after in later if after > since]
-    said = f"about {_part(still_old(since, ttl))} of clients still use the old answer"
-    return f"{said}; {', '.join(ahead)} (a lower TTL does not shorten the tail)" if ahead else said
-
-
-_TAIL_END: Final = 900.0
-
-
-def _part(part: float) -> str:
-    return f"{part * 100:.0f}%"
-
-
-def counted(number: int, one: str, more: str = "") -> str:
-    """`1 change`, `2 changes`."""
-    return f"{number} {one if number == 1 else more or f'{one}s'}"
 
 
 # -- the daemon --------------------------------------------------------------------------------------------------------
@@ -512,24 +497,6 @@ def _(event: ProbingRestored) -> str:
 
 def _word(event: OverrideEvent) -> str:
     return f"{event.verb} of {event.about}"
-
-
-def detail(word: Override) -> str:
-    """What the verb alone does not say."""
-    match word.verb:
-        case Verb.PIN:
-            undoes = f", which undoes {word.undoes}" if word.undoes else ""
-            return f"{percentages(word.shares)}{undoes}"
-        case Verb.SHED:
-            return f"by {percent(word.part)}"
-        case Verb.DRAIN:
-            return f"over {word.over:.0f}s" if word.over else ""
-        case Verb.SWITCH:
-            return word.name
-        case Verb.APPROVE:
-            return f"plan {word.digest}"
-        case _:
-            return ""
 
 
 @say.register

@@ -13,9 +13,9 @@ from support.notices import notice
 
 from failoverd.api.telling import history_told, status_told, why_told
 from failoverd.cli.planning import show
+from failoverd.cli.views.journal import opened
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
-from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind

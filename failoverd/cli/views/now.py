@@ -22,7 +22,6 @@ from failoverd.api.shapes import (
     VantageTold,
     WordStatusTold,
 )
-from failoverd.api.telling import status_told
 from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Page
@@ -34,9 +33,7 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
-from failoverd.operations.overview import overview
-from failoverd.store.statuses import StatusReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
 
 console = Screen(highlight=False)
 
@@ -44,11 +41,13 @@ console = Screen(highlight=False)
 def status(config: Path, output: Output) -> None:
     text, now = output is Output.TEXT, time.time()
 
-    def read(reading: StatusReading) -> StatusTold:
-        return status_told(overview(reading, now, healthy=not text), now)
+    def read() -> tuple[StatusTold, float | None]:
+        from failoverd.cli.views.journal import status_read
+
+        return status_read(config, now, healthy=not text)
 
     with told():
-        answer = found(config, lambda client: client.status(healthy=not text), StatusReading, read, output)
+        answer = found(config, output, lambda client: client.status(healthy=not text), read)
         if text:
             show_status(console, answer.told, now)
         else:
@@ -142,8 +141,8 @@ def _show_notifications(page: Page, told: NotificationsTold | None, now: float) 
     if told is None or not told.receivers:
         return
     lasting = sum(notice.ended is None for notice in told.notices)
-    places = prose.counted(len(told.receivers), "address", "addresses")
-    page.say(f"notifications: {prose.counted(lasting, 'trouble')} told to {places}")
+    places = phrases.counted(len(told.receivers), "address", "addresses")
+    page.say(f"notifications: {phrases.counted(lasting, 'trouble')} told to {places}")
     for each in told.receivers:
         if each.failing_since is not None:
             page.say(
@@ -158,7 +157,7 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
         word = word_of(each)
         page.say((f"override {word.id}: {words.title(word)}", "bold"))
         page.say(f"  by {word.actor}, {words.when(word, now)}: {word.reason}")
-        many = prose.counted(len(each.records), "record")
+        many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
 
 

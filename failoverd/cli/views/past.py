@@ -7,20 +7,15 @@ from typing import Final
 from rich.console import Console
 
 from failoverd.api.shapes import ChangeTold, HistoryQuery, HistoryTold, SaidTold, WhyQuery, WhyTold
-from failoverd.api.telling import history_told, why_told
-from failoverd.cli.failing import Screen, print_json, seconds, told, unknown, usage
+from failoverd.cli.failing import Screen, print_json, seconds, told, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.reading import found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
-from failoverd.core.errors import ConfigError
 from failoverd.core.overrides import by
 from failoverd.core.records import percentages
-from failoverd.operations import history as histories
-from failoverd.operations import why as explanations
 from failoverd.operations.moments import moment
-from failoverd.store.reading import Reading
 
 console = Screen(highlight=False)
 
@@ -28,16 +23,14 @@ console = Screen(highlight=False)
 def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
     until = _moment(at)
 
-    def read(reading: Reading) -> WhyTold:
-        _require(reading, policy, incident)
-        explained = explanations.why(reading, time.time(), policy=policy, at=until, incident=incident)
-        if explained is None:
-            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
-        return why_told(explained)
+    def read() -> tuple[WhyTold, float | None]:
+        from failoverd.cli.views.journal import why_read
+
+        return why_read(config, time.time(), policy=policy, at=until, incident=incident)
 
     with told():
         query = WhyQuery(policy=_name(policy), at=until, incident=_name(incident))
-        answer = found(config, lambda client: client.why(query), Reading, read, output)
+        answer = found(config, output, lambda client: client.why(query), read)
         if output is Output.JSON:
             print_json(answer.plain())
         else:
@@ -48,13 +41,14 @@ def history(config: Path, output: Output, policy: str | None, since: str, limit:
     now = time.time()
     begin = max(0.0, now - seconds(since))
 
-    def read(reading: Reading) -> HistoryTold:
-        _require(reading, policy, None)
-        return history_told(histories.past(reading, now, policy=policy, since=begin, limit=limit))
+    def read() -> tuple[HistoryTold, float | None]:
+        from failoverd.cli.views.journal import history_read
+
+        return history_read(config, now, policy=policy, since=begin, limit=limit)
 
     with told():
         query = HistoryQuery(policy=_name(policy), since=begin, limit=limit)
-        answer = found(config, lambda client: client.history(query), Reading, read, output)
+        answer = found(config, output, lambda client: client.history(query), read)
         if output is Output.JSON:
             print_json(answer.plain())
         else:
@@ -70,19 +64,6 @@ def _name(text: str | None) -> str | None:
     if text is not None and not (0 < len(text) <= _LONGEST and text.isprintable() and not set(text) & {" ", "\x00"}):
         raise usage(f"{text[:40]!r} is no name of anything")
     return text
-
-
-def _require(reading: Reading, policy: str | None, incident: str | None) -> None:
-    """A name that the journal does not know is a slip, and no reason to say that nothing happened."""
-    if policy is not None and policy not in (known := reading.policy_names()):
-        raise unknown("policy", policy, known, "the journal knows no other")
-    if incident is not None and reading.incident(incident) is None:
-        ids = [row.incident_id for row in reversed(reading.incidents(limit=_RECENT))]
-        raise unknown("incident", incident, ids, "failoverctl history --output json names them all")
-
-
-_RECENT: Final = 20
-"""Incidents among which one that was meant is looked for."""
 
 
 def _moment(text: str | None) -> float | None:

@@ -1,10 +1,9 @@
-"""Where a view comes from: a daemon at work, which knows best, or else its journal, which says what it left out."""
+"""Where a view comes from: a daemon at work, which knows best, or else its journal."""
 
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -15,11 +14,9 @@ from failoverd.cli.failing import note, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import shown
 from failoverd.cli.views.times import ago
-from failoverd.config.locating import journal_of, socket_of
-from failoverd.store.statuses import StatusReading
+from failoverd.config.locating import socket_of
 from failoverd.telemetry.times import rfc3339
 
-R = TypeVar("R", bound=StatusReading)
 A = TypeVar("A", bound=Answer)
 
 PATIENCE: Final = 3.0
@@ -44,14 +41,13 @@ class Found(Generic[A]):
 
 def found(
     config: Path,
-    ask: Callable[[Client], Awaitable[A]],
-    open_journal: Callable[[Path], R],
-    read: Callable[[R], A],
     output: Output,
+    ask: Callable[[Client], Awaitable[A]],
+    read: Callable[[], tuple[A, float | None]],
 ) -> Found[A]:
     """What the daemon says, or its journal where that does not answer: then a person is told so, and how old it is.
 
-    A program reads that in the answer.
+    A program finds that in the answer. `read` says what the journal holds, and when a daemon was alive last.
 
     Raises:
         JournalError: neither can be asked.
@@ -70,25 +66,8 @@ def found(
         if error.reason == "no_change":
             raise
         unheard = error
-    with opened(open_journal(journal_of(config))) as reading:
-        told = read(reading)
-        beat = reading.heartbeat()
-    at = beat.at if beat is not None else None
+    told, at = read()
     if output is Output.TEXT:
         age = f"{ago(max(0.0, now - at))} old" if at is not None else "which no daemon has used yet"
         note(f"from the journal, {age}: {unheard.detail}")
     return Found(told, "journal", at)
-
-
-@contextmanager
-def opened(reading: R) -> Iterator[R]:
-    """The journal for the time of a verb. Afterwards a person is told how many rows of it could not be read."""
-    with reading:
-        try:
-            yield reading
-        finally:
-            if reading.skipped:
-                rows = "1 row" if reading.skipped == 1 else f"{reading.skipped} rows"
-                note(
-                    f"{rows} of the journal cannot be read and left out: a failing disk, or another version wrote them"
-                )

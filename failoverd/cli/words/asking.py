@@ -37,7 +37,7 @@ from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
 from failoverd.core.overrides import Scope, Verb, verb_of
 from failoverd.core.records import WHOLE
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
 
 console = Screen(highlight=False)
 
@@ -347,7 +347,7 @@ async def _shown(admin: Client, line: Line, given: GivenTold) -> Exit:
 
 
 def _show_done(done: WordAnswer) -> None:
-    say(console, f"done: {prose.counted(len(done.effects), 'record')} as wanted now, and verified")
+    say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now, and verified")
     for words in clients(done.effects, begun(done.override), time.time()):
         say(console, f"  {words}")
 

@@ -11,7 +11,7 @@ from failoverd.cli.screen import joined
 from failoverd.cli.words.showing import record
 from failoverd.core.errors import FailoverdError
 from failoverd.core.records import few
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases
 
 POLL: Final = 0.5
 """Seconds between two looks."""
@@ -88,7 +88,7 @@ def _words(left: Sequence[EffectTold], of: int) -> str:
     first = left[0]
     why = "; ".join(filter(None, (first.error, *first.limits)))
     what = f"{record(first.target)} {'is not verified yet' if first.settled else 'is not changed yet'}"
-    return f"{of - len(left)} of {prose.counted(of, 'record')} there; {what}{f': {why}' if why else ''}"
+    return f"{of - len(left)} of {phrases.counted(of, 'record')} there; {what}{f': {why}' if why else ''}"
 
 
 def clients(effects: Sequence[EffectTold], since: float, now: float) -> list[str]:
@@ -99,7 +99,7 @@ def clients(effects: Sequence[EffectTold], since: float, now: float) -> list[str
             by_ttl.setdefault(each.ttl_seconds, []).append(each)
     return [
         f"{few([record(each.target) for each in those], _NAMED)}: "
-        f"{prose.clients(ttl, now - max(each.changed_at or now for each in those))}"
+        f"{phrases.clients(ttl, now - max(each.changed_at or now for each in those))}"
         for ttl, those in sorted(by_ttl.items())
     ]
 
