@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.overrides import by
 from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
 from failoverd.operations.words import concerned, title, when
@@ -109,7 +110,7 @@ def why(
 def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str, ...]:
     found = overview(reading, moment, healthy=False)
     about = (word for word in found.overrides if word.in_force(moment) and change.target in concerned(word, found))
-    return tuple(f"{title(word)} by {word.actor}, {when(word, moment)}: {word.reason} ({word.id})" for word in about)
+    return tuple(f"{title(word)} {by(word.actor)}, {when(word, moment)}: {word.reason} ({word.id})" for word in about)
 
 
 def _change_asked_for(

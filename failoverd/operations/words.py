@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.overrides import Override, Scope, Verb, by
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
 
@@ -53,7 +53,7 @@ def when(word: Override, now: float) -> str:
     end = f"until {until(word.ends, now)}"
     match state:
         case Standing.OVER:
-            how = f"released by {word.ended_by}" if word.ended_by else "its time had passed"
+            how = f"released {by(word.ended_by)}" if word.ended_by else "its time had passed"
             return f"over since {until(word.ends, now)} ({how})"
         case Standing.PENDING:
             missing = word.needed - len({word.actor, *word.agreed})
@@ -86,7 +86,7 @@ def brief(words: Iterable[Override], now: float) -> str:
             how = "waits for somebody to agree"
         case _:
             how = f"until {until(first.ends, now)}"
-    said = f"{first.verb} of {first.scope.text()} by {first.actor.partition('@')[0]} {how}"
+    said = f"{first.verb} of {first.scope.text()} {by(first.actor.partition('@')[0])} {how}"
     rest = f", {len(found) - 1} more" if len(found) > 1 else ""
     return f"{phrases.counted(len(found), 'override')}: {said}{rest}"
 

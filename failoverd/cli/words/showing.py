@@ -7,7 +7,7 @@ from rich.console import Console
 
 from failoverd.api.shapes import EffectTold, TargetTold, WordTold
 from failoverd.cli.screen import Page, say
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import Comment, Override, Scope, Verb, by
 from failoverd.core.records import percentages
 from failoverd.operations import words
 from failoverd.telemetry import phrases
@@ -87,7 +87,7 @@ def show_words(console: Console, told: Iterable[WordTold], now: float, *, verbos
         word = word_of(each)
         page.say((word.id, "bold"), f"  {words.title(word)}")
         page.say(f"  {words.standing(word, now).replace('_', ' ')} {words.when(word, now)}")
-        page.say(f"  by {word.actor} at {phrases.moment(word.since)}: {word.reason}")
+        page.say(f"  {by(word.actor)} at {phrases.moment(word.since)}: {word.reason}")
         for comment in word.comments if verbose else ():
             page.say(f"    {phrases.moment(comment.at)} {comment.actor}: {comment.text}")
     page.show(console)

@@ -26,7 +26,7 @@ from failoverd.core.events import (
     RivalDetected,
 )
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import Override, Verb, in_force
+from failoverd.core.overrides import HAND, Override, Verb, in_force
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
@@ -282,11 +282,15 @@ def applied(
         limits=checks,
         rule_at=policy.source.at(rule_of(plan, evidence)),
         revision=plan.revision,
-        actor=f"{actor} for {' and '.join(f'{word.actor} ({word.id})' for word in by)}" if by else actor,
+        actor=f"{actor} for {' and '.join(map(_whose, by))}" if by else actor,
         overrides=tuple(word.id for word in by),
         undo="",
         took=took,
     )
+
+
+def _whose(word: Override) -> str:
+    return f"{'a change by hand' if word.actor == HAND else word.actor} ({word.id})"
 
 
 def moved_by(
