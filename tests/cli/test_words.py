@@ -13,6 +13,7 @@ from support.scenes import TARGET
 from failoverd.cli.options import Exit
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Undoable
+from failoverd.store.journal import open_journal
 
 RECORD = "api.example.com A at dns-main"
 
@@ -139,9 +140,7 @@ async def test_what_cannot_be_meant_is_said_with_what_may_be(tmp_path: Path, wor
         (["--reason", "racks", "--for", "soon"], "is not a duration"),
     ],
 )
-@pytest.mark.parametrize(
-    "verb", [["drain", "west"], ["hold", "shop"], ["undo"], ["extend", "drain-00000000"]], ids=" ".join
-)
+@pytest.mark.parametrize("verb", [["drain", "west"], ["hold", "shop"], ["undo"], ["switch", "freeze"]], ids=" ".join)
 def test_why_and_for_how_long_are_asked_for_before_anybody_is(
     tmp_path: Path, verb: list[str], words: list[str], says: str
 ) -> None:
@@ -161,7 +160,7 @@ async def test_a_drain_shows_what_it_does_and_how_to_take_it_back(tmp_path: Path
         assert first.endswith("(1h left)")
         assert head.split() == ["record", "from", "to", "in", "the", "way"]
         assert row.split("  ") == ["", RECORD, "azure 70%, oci 30%", "oci 100%", "-"]
-        assert back == f"take it back: failoverctl release {word.id} --reason TEXT"
+        assert back == f"take it back: failoverctl release {word.id}"
         assert here.story.published == {"oci": 100.0}
 
 
@@ -217,6 +216,30 @@ async def test_the_list_says_all_of_it_in_words(tmp_path: Path) -> None:
         assert third.endswith(": racks")
         assert (given.endswith(": racks"), extended.endswith(": takes longer")) == (True, True)
         assert len((await here.failoverctl("overrides")).out.decode().splitlines()) == 3
+
+
+async def test_the_list_is_there_with_the_daemon_dead(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        await here.said("drain", "azure")
+        (word,) = here.crew.words()
+        config = here.config
+    async with open_journal(tmp_path / "journal.db") as journal:
+        await journal.say(word)
+    told = await answered("overrides", "--config", config)
+    assert (told.code, told.err.startswith("note: from the journal, ")) == (Exit.FINE, True), told.said
+    assert told.out.decode().startswith(f"{word.id}  drain of region azure\n  in force until ")
+
+
+@pytest.mark.parametrize(
+    "words", [["extend", "ID", "--for", "2h"], ["release", "ID"], ["release", "--all"]], ids=" ".join
+)
+async def test_what_is_there_already_is_changed_without_a_reason(tmp_path: Path, words: list[str]) -> None:
+    async with console(tmp_path) as here:
+        await here.said("drain", "azure")
+        (word,) = here.crew.words()
+        told = await here.failoverctl(*(word.id if each == "ID" else each for each in words))
+        assert told.code == Exit.FINE, told.said
+        assert [each.text for each in here.crew.words()[0].comments] == ["racks", "no reason was given"]
 
 
 async def test_that_the_journal_does_not_keep_it_is_noted(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_each_command_does_what_the_page_says(bind_server: DnsServer, tmp_
         for words in commands():
             code, printed = await said(here, words, given)
             assert code == 0, (words, printed)
-            found = re.search(r"failoverctl release ([a-z]+-[0-9a-f]{8}) --reason", printed)
+            found = re.search(r"failoverctl release ([a-z]+-[0-9a-f]{8})$", printed, re.MULTILINE)
             given = found[1] if found is not None else given
             named = " ".join(word for word in words if word in {"drain", "release", "undo", "--wait", "azure-eastus"})
             named = named.replace("drain azure-eastus", "drain").replace("azure-eastus", "west")

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import HistoryTold, StatusTold, WhyTold
-from failoverd.api.telling import history_told, status_told, why_told
+from failoverd.api.shapes import HistoryTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import ConfigError
@@ -28,6 +28,12 @@ _RECENT: Final = 20
 def status_read(config: Path, now: float, *, healthy: bool) -> tuple[StatusTold, float | None]:
     with opened(StatusReading(journal_of(config))) as reading:
         return status_told(overview(reading, now, healthy=healthy), now), _alive(reading)
+
+
+def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
+    with opened(StatusReading(journal_of(config))) as reading:
+        words = (word for word in reading.overrides(now) if not word.over_by(now))
+        return words_told(words, now), _alive(reading)
 
 
 def history_read(

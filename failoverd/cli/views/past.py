@@ -91,6 +91,7 @@ def show_why(console: Console, told: WhyTold) -> None:
         for event in told.events:
             say(console, f"  {clock(event.at)} {event.event:<18} {event.message}")
     if told.undo:
+        say(console, f"to undo it: failoverctl undo {change.change_id} --reason TEXT --for 1h")
         say(console, "to undo it by hand:")
         say_block(console, told.undo)
 

@@ -31,7 +31,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
 from failoverd.cli.words.naming import Known, scope_of
-from failoverd.cli.words.showing import show_effects, show_words, title, when
+from failoverd.cli.words.showing import show_effects, title, when
 from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
@@ -160,7 +160,7 @@ def switch(line: Line, name: str, *, off: bool) -> Exit:
     mark = _mark(name, "the name of a switch")
     if not off:
         return _give(line, Verb.SWITCH, lambda _: Scope(), name=mark)
-    comment = saying.reason(line.reason)
+    comment = saying.comment(line.reason)
 
     async def work(admin: Client) -> Exit:
         found = [each for each in (await admin.words()).overrides if each.verb == Verb.SWITCH]
@@ -225,20 +225,8 @@ _OF_MARKS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 # -- words that are there ----------------------------------------------------------------------------------------------
 
 
-def overrides(line: Line, *, verbose: bool) -> Exit:
-    async def work(admin: Client) -> Exit:
-        found = await admin.words()
-        if line.output is Output.JSON:
-            _print(found)
-        else:
-            show_words(console, found.overrides, time.time(), verbose=verbose)
-        return Exit.FINE
-
-    return _asked(line, work)
-
-
 def extend(line: Line, override_id: str) -> Exit:
-    comment, seconds = saying.reason(line.reason), saying.lasting(line.lasts)
+    comment, seconds = saying.comment(line.reason), saying.lasting(line.lasts)
     name = _mark(override_id, "an override's id")
 
     async def work(admin: Client) -> Exit:
@@ -248,7 +236,7 @@ def extend(line: Line, override_id: str) -> Exit:
 
 
 def agree(line: Line, override_id: str) -> Exit:
-    comment, name = saying.reason(line.reason), _mark(override_id, "an override's id")
+    comment, name = saying.comment(line.reason), _mark(override_id, "an override's id")
 
     async def work(admin: Client) -> Exit:
         return await _shown(admin, line, await admin.agree(name, comment))
@@ -261,7 +249,7 @@ def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, everyt
         raise usage(
             "say what is to be released: an id, as failoverctl overrides lists them, what it is about, or --all"
         )
-    comment = saying.reason(line.reason)
+    comment = saying.comment(line.reason)
 
     async def work(admin: Client) -> Exit:
         known = (await admin.words()).overrides
@@ -362,7 +350,7 @@ def _show_given(given: GivenTold) -> None:
     if given.dry_run:
         say(console, "nothing was changed (--dry-run)")
     else:
-        say(console, f"take it back: failoverctl release {word.id} --reason TEXT")
+        say(console, f"take it back: failoverctl release {word.id}")
         _warn(kept=given.kept)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["--help", "-h"]})
 
+Comment = Annotated[str | None, typer.Option("--reason", "-r", help="why; it is kept for ever")]
 Reason = Annotated[
     str | None, typer.Option("--reason", "-r", help="why, for everybody who wonders; it is kept for ever")
 ]
@@ -300,7 +301,7 @@ def release(  # noqa: PLR0913, PLR0917 - as above
     endpoints: Endpoints = None,
     policies: Policies = None,
     records: Records = None,
-    reason: Reason = None,
+    reason: Comment = None,
     wait: Wait = False,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
@@ -320,7 +321,7 @@ OverrideId = Annotated[str, typer.Argument(metavar="ID", help="as failoverctl ov
 def extend(
     override: OverrideId,
     lasts: For = None,
-    reason: Reason = None,
+    reason: Comment = None,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -333,7 +334,7 @@ def extend(
 @app.command()
 def agree(
     override: OverrideId,
-    reason: Reason = None,
+    reason: Comment = None,
     wait: Wait = False,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
@@ -350,7 +351,7 @@ def overrides(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """What operators said that is in force, waits for more people, or is to come."""
-    from failoverd.cli.words import asking
+    """What operators said that is in force, waits for more people, or is to come. Works with the daemon dead."""
+    from failoverd.cli.views import said
 
-    raise typer.Exit(asking.overrides(asking.Line(config, output), verbose=verbose))
+    said.overrides(config, output, verbose=verbose)

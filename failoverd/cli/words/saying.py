@@ -27,6 +27,14 @@ def reason(text: str | None) -> str:
     return text.strip()
 
 
+def comment(text: str | None) -> str:
+    """What is said of an override that is there already: a command that ends one, at night, does without."""
+    return reason(text) if text is not None else UNSAID
+
+
+UNSAID: Final = "no reason was given"
+
+
 def lasting(text: str | None) -> float:
     """For how many seconds."""
     most = f"at most {LONGEST / 3600:g}h, and failoverctl extend makes it longer"
