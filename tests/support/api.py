@@ -264,14 +264,11 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
     path, events, reloads, looks = folder / "journal.db", list[Event](), list[float](), list[float]()
     desk = desk or PaperDesk()
 
-    async def overview() -> Overview:
-        return STANDING
-
     async def reload() -> FilesStatus:
         reloads.append(NOW)
         return FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),))
 
-    def overview() -> Overview:
+    async def overview() -> Overview:
         looks.append(NOW)
         return STANDING
 
