@@ -121,6 +121,8 @@ class Desk(Protocol):
 
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
 
+    async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -408,6 +410,9 @@ class Service:
         if asked.lost:
             lost = await desk.release_lost(where, asked.comment, actor)
             return ReleasedTold(released=(), lost=lost, kept=True)
+        if asked.rival:
+            rivals = await desk.release_rivals(where, asked.comment, actor)
+            return ReleasedTold(released=(), lost=(), rivals=rivals, kept=True)
         given = await desk.release_matching(asked.verb, where, asked.comment, actor)
         now = self._around.clock()
         words = tuple(word_told(each.word, now) for each in given)

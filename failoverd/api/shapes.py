@@ -157,6 +157,7 @@ class ReleaseAsked(Asked):
     scope: ScopeAsked
     verb: Verb | None = Field(default=None, strict=False, description="only words of this kind")
     lost: bool = Field(default=False, description="those that markers name and the journal does not know, instead")
+    rival: bool = Field(default=False, description="instead: whoever else wrote the names of the scope is gone")
     comment: Words
 
 
@@ -429,6 +430,7 @@ class WordTold(Told):
     agreed: tuple[str, ...]
     ended_at: Moment | None
     ended_by: str
+    planned: bool = Field(default=False, description="a file says it")
 
 
 class WordStatusTold(WordTold):
@@ -559,6 +561,7 @@ class ReleasedTold(Answer):
 
     released: tuple[WordTold, ...]
     lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
+    rivals: tuple[str, ...] = Field(default=(), description="names that are written as before, without a rival")
     kept: bool
 
 

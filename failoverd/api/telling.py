@@ -81,7 +81,6 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
             for each in found.orphans
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
-        planned=tuple(map(PlannedTold.model_validate, found.planned)),
         notifications=_told(NotificationsTold, found.notifications),
         planned=tuple(map(PlannedTold.model_validate, found.planned)),
         overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),

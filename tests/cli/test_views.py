@@ -217,8 +217,8 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), PlannedStatus(NOW, (over, soon))])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
-        show_status(console, overview(reading), NOW + 60)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW + 60)
     told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
     begin, end = prose.moment(NOW + 60), prose.moment(NOW + 120)
     assert told == [

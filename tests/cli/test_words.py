@@ -321,6 +321,7 @@ async def test_with_wait_a_release_ends_when_everything_is_back(tmp_path: Path) 
         (["azrue"], Exit.USAGE, 'did you mean "azure"?'),
         (["--verb", "drian"], Exit.USAGE, "there is no kind of override 'drian'; did you mean \"drain\"?"),
         (["--lost"], Exit.USAGE, "no marker of everything names a word"),
+        (["--rival"], Exit.USAGE, "no other instance writes the names of everything"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

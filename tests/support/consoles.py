@@ -84,6 +84,9 @@ class Crew:
         self.work()
         return self.kept
 
+    async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]:  # noqa: ARG002 - no rivals
+        return ()
+
     def work(self) -> None:
         """Rounds, until there is nothing to write."""
         while not self.tied:

@@ -127,8 +127,8 @@ def _show_planned(page: Page, planned: Iterable[PlannedTold], now: float) -> Non
     """What will happen by itself, and what does already."""
     for each in planned:
         if each.until > now:
-            open_now = f"open, until {prose.moment(each.until)}"
-            when = open_now if each.since <= now else f"{prose.moment(each.since)} to {prose.moment(each.until)}"
+            open_now = f"open, until {phrases.moment(each.until)}"
+            when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
             page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
             page.say(f"  to call it off: failoverctl release {each.override}")
 

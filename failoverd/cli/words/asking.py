@@ -244,8 +244,8 @@ def agree(line: Line, override_id: str) -> Exit:
     return _asked(line, work)
 
 
-def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, everything: bool) -> Exit:
-    if not (what or lost or everything or verb is not None):
+def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival: bool, everything: bool) -> Exit:
+    if not (what or lost or rival or everything or verb is not None):
         raise usage(
             "say what is to be released: an id, as failoverctl overrides lists them, what it is about, or --all"
         )
@@ -258,13 +258,13 @@ def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, everyt
             tuple(name for name in what.names if name not in ids),
             what.policies, what.records, what.regions, what.clouds, what.endpoints,
         )  # fmt: skip
-        if ids and (rest or lost or everything):
+        if ids and (rest or lost or rival or everything):
             raise usage(f"{ids[0]} is one override: release it by itself")
         if ids:
             return await _released(admin, line, ids, comment)
         names = Known.of(await admin.status()).with_words(known)
         scope = _asked_about(rest.scope(names, ("region", "endpoint", "policy", "record", "cloud")))
-        asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, comment=comment)
+        asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment)
         return await _ended(admin, line, await admin.release_matching(asked))
 
     return _asked(line, work)
@@ -298,8 +298,10 @@ async def _ended(admin: Client, line: Line, done: ReleasedTold) -> Exit:
             say(console, "released: ", (word.id, "bold"), f"  {title(word)}")
         for name in done.lost:
             say(console, "released: ", (name, "bold"), "  which only markers knew of")
+        for name in done.rivals:
+            say(console, "written as before, for no rival does: ", (name, "bold"))
         _warn(kept=done.kept)
-        if not line.wait:
+        if not line.wait and not done.rivals:
             words = "what it kept away comes back by the limits of returning; failoverctl status shows how far that is"
             say(console, words)
     after = [await _followed(word, admin) for word in done.released] if line.wait else []

@@ -295,6 +295,7 @@ def release(  # noqa: PLR0913, PLR0917 - as above
     ] = None,
     verb: Annotated[str | None, typer.Option("--verb", help="only of this kind: drain, shed, pin, hold, ...")] = None,
     lost: Annotated[bool, typer.Option("--lost", help="those that markers name and the journal does not know")] = False,
+    rival: Annotated[bool, typer.Option("--rival", help="instead: who else wrote these names is gone")] = False,
     everything: Annotated[bool, typer.Option("--all", help="all of them")] = False,
     regions: Annotated[list[str] | None, typer.Option("--region", help="of this region; several")] = None,
     clouds: Clouds = None,
@@ -311,7 +312,7 @@ def release(  # noqa: PLR0913, PLR0917 - as above
 
     line = asking.Line(config, output, reason, wait=wait)
     named = _named(what, policies, records, regions, clouds, endpoints)
-    raise typer.Exit(asking.release(line, named, asking.verb(verb), lost=lost, everything=everything))
+    raise typer.Exit(asking.release(line, named, asking.verb(verb), lost=lost, rival=rival, everything=everything))
 
 
 OverrideId = Annotated[str, typer.Argument(metavar="ID", help="as failoverctl overrides lists it")]

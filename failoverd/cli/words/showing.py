@@ -38,6 +38,7 @@ def word_of(told: WordTold) -> Override:
         agreed=told.agreed,
         ended_at=told.ended_at,
         ended_by=told.ended_by,
+        planned=told.planned,
     )
 
 
