@@ -430,7 +430,6 @@ class WordTold(Told):
     agreed: tuple[str, ...]
     ended_at: Moment | None
     ended_by: str
-    planned: bool = Field(default=False, description="a file says it")
 
 
 class WordStatusTold(WordTold):

@@ -30,7 +30,6 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.ReceiverStatus, shapes.ReceiverTold, set()),
     (status.Notice, shapes.NoticeTold, set()),
     (status.NotificationsStatus, shapes.NotificationsTold, set()),
-    (status.PlannedWork, shapes.PlannedTold, set()),
     (overrides.Override, shapes.WordTold, {"told"}),
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Override, shapes.WordStatusTold, {"told"}),
