@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -299,7 +300,9 @@ class Daemon:
         await self._soon(self.reload())
         return self._reloader.status
 
-    def _overview(self) -> Overview:
+    async def _overview(self) -> Overview:
+        """As it is now: whoever just gave a record back, in another process, does not find it here any more."""
+        await self._look_at_orphans()
         engine = self._engine
         own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
         return Overview.of([*self._told_by_metrics(), *own])
@@ -385,6 +388,9 @@ class Daemon:
 
     async def _tick(self) -> None:
         self._engine.runner.tick()
+        await self._look_at_orphans()
+
+    async def _look_at_orphans(self) -> None:
         if self._orphans.status.records:  # `disown` in another process ends it
             await self._orphans.look(self._reloader.claims)
 
@@ -416,11 +422,12 @@ class Daemon:
 
     def _status(self) -> str:
         """The headline of `failoverctl status`."""
-        return headline(self._standing())
+        return headline(self._standing(), self._clock(), by_daemon=True)
 
     def _standing(self) -> Overview:
         own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
-        return Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
+        whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
+        return replace(whole, overrides=self._engine.words())
 
     def _signals(self) -> "_Signals":
         return _Signals(

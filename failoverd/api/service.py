@@ -58,12 +58,11 @@ from failoverd.api.telling import (
 )
 from failoverd.api.trail import Keeper, Reply, Trail
 from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
-from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import Ask, Effect, Given
-from failoverd.operations.history import history
+from failoverd.operations.history import past
 from failoverd.operations.session import unknown
 from failoverd.operations.why import why
 from failoverd.ports import Clock, Emit
@@ -122,6 +121,8 @@ class Desk(Protocol):
 
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
 
+    async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -137,7 +138,7 @@ class Surroundings:
     """
 
     desk: Desk
-    overview: Callable[[], Overview]
+    overview: Callable[[], Awaitable[Overview]]
     heartbeat: Callable[[], Heartbeat]
     reload: Callable[[], Awaitable[FilesStatus]]
     journal: Path
@@ -290,7 +291,7 @@ class Service:
             now = asyncio.get_running_loop().time()
             at, body = self._made.get(query.healthy, (-_FRESH, b""))
             if not body or now - at > _FRESH:
-                body = await self._thread(self._status(query))
+                body = await self._thread(await self._status(query))
                 self._made[query.healthy] = (now, body)
             return body
 
@@ -305,18 +306,20 @@ class Service:
             case _:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
-    def _status(self, query: StatusQuery) -> Callable[[], Answer]:
+    async def _status(self, query: StatusQuery) -> Callable[[], Answer]:
         """What stands is taken at once, in the loop that changes it; put into words in a thread."""
         around = self._around
-        found, words, now = around.overview(), around.desk.words(), around.clock()
-        if query.healthy == "false":
-            found = replace(found, endpoints=tuple(each for each in found.endpoints if each.state != Health.HEALTHY))
-        return partial(status_told, found, around.heartbeat(), words, now)
+        found = replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
+        healthy = query.healthy == "true"
+        return partial(status_told, found, around.clock(), by_daemon=True, healthy=healthy)
 
     def _history(self, query: HistoryQuery) -> HistoryTold:
         with Reading(self._around.journal) as reading:
             _require_policy(reading, query.policy)
-            return history_told(history(reading.changes(policy=query.policy, since=query.since, limit=query.limit)))
+            since = query.since if query.since is not None else 0.0
+            return history_told(
+                past(reading, self._around.clock(), policy=query.policy, since=since, limit=query.limit)
+            )
 
     def _why(self, query: WhyQuery) -> WhyTold:
         with Reading(self._around.journal) as reading:
@@ -324,7 +327,7 @@ class Service:
             if query.incident is not None and reading.incident(query.incident) is None:
                 ids = [row.incident_id for row in reading.incidents(limit=20)]
                 raise unknown("incident", query.incident, ids, "incident_unknown")
-            found = why(reading, policy=query.policy, at=query.at, incident=query.incident)
+            found = why(reading, self._around.clock(), policy=query.policy, at=query.at, incident=query.incident)
         if found is None:
             raise FailoverdError("no change is known", reason="no_change", remedy="the status says what waits")
         return why_told(found)
@@ -407,6 +410,9 @@ class Service:
         if asked.lost:
             lost = await desk.release_lost(where, asked.comment, actor)
             return ReleasedTold(released=(), lost=lost, kept=True)
+        if asked.rival:
+            rivals = await desk.release_rivals(where, asked.comment, actor)
+            return ReleasedTold(released=(), lost=(), rivals=rivals, kept=True)
         given = await desk.release_matching(asked.verb, where, asked.comment, actor)
         now = self._around.clock()
         words = tuple(word_told(each.word, now) for each in given)

@@ -157,6 +157,7 @@ class ReleaseAsked(Asked):
     scope: ScopeAsked
     verb: Verb | None = Field(default=None, strict=False, description="only words of this kind")
     lost: bool = Field(default=False, description="those that markers name and the journal does not know, instead")
+    rival: bool = Field(default=False, description="instead: whoever else wrote the names of the scope is gone")
     comment: Words
 
 
@@ -178,7 +179,7 @@ class StatusQuery(Query):
     healthy: Literal["true", "false"] = Field(default="true", description="false: without healthy endpoints")
 
 
-Limit = Annotated[int, Field(ge=1, le=1_000)]
+Limit = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class HistoryQuery(Query):
@@ -245,12 +246,14 @@ class TargetTold(Told):
 
 
 class DaemonTold(Told):
-    state: str
-    at: Moment
-    pid: int
-    started_at: Moment
-    version: str
-    instance: str = Field(description="which daemon it is, the same after a restart")
+    """What is known of the daemon; null of one that never ran."""
+
+    state: str = Field(description="running, stopped, silent after 30 s without a sign of life, or that it never ran")
+    at: Moment | None = None
+    pid: int | None = None
+    started_at: Moment | None = None
+    version: str | None = None
+    instance: str | None = Field(default=None, description="which daemon it is, the same after a restart")
 
 
 class VantageTold(Told):
@@ -295,6 +298,7 @@ class RegionTold(Told):
     since: Moment
     well_since: Moment | None
     evidence: str
+    cloud: str = Field(description="whose it is, empty when that is not known")
 
 
 class EndpointTold(Told):
@@ -322,6 +326,8 @@ class TargetStatusTold(Told):
     remedy: str
     manual: str
     until: Moment | None
+    digest: str = Field(description="of the plan that a limit holds, by which it may be approved")
+    has_rival: bool = Field(description="another instance of the same owner writes it as well")
 
 
 class OrphanTold(Told):
@@ -426,6 +432,12 @@ class WordTold(Told):
     ended_by: str
 
 
+class WordStatusTold(WordTold):
+    """An operator's word, and what it is about now."""
+
+    records: tuple[str, ...] = Field(description="each with its provider; none where it is about nothing now")
+
+
 class EffectTold(Told):
     """What a word does at one record, and how far that is."""
 
@@ -458,7 +470,7 @@ class StatusTold(Answer):
     refused_files: tuple[RefusedFileTold, ...]
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
-    overrides: tuple[WordTold, ...]
+    overrides: tuple[WordStatusTold, ...]
 
 
 class ChangeTold(Told):
@@ -482,10 +494,24 @@ class ChangeTold(Told):
     disputed: bool
 
 
+class SaidTold(Told):
+    """What somebody said of a word, or that it ended."""
+
+    at: Moment
+    what: str = Field(description="given, extended, agreed, released or ended")
+    override: str = Field(validation_alias=AliasChoices("override", "word"), description="its id")
+    verb: str
+    about: str
+    by: str = Field(description="empty where time alone ended it")
+    text: str
+    until: Moment
+
+
 class HistoryTold(Answer):
-    """Changes, the oldest first."""
+    """Changes, and what operators said, each the oldest first."""
 
     changes: tuple[ChangeTold, ...]
+    overrides: tuple[SaidTold, ...]
 
 
 class EventTold(Told):
@@ -498,6 +524,7 @@ class WhyTold(Answer):
     """A change, and everything that led to it."""
 
     change: ChangeTold = Field(validation_alias=AliasChoices("change", "move"))
+    overrides: tuple[str, ...] = Field(description="what operators said that shapes, or stops, what is answered there")
     reasons: tuple[str, ...]
     rule_at: str
     limits: tuple[str, ...]
@@ -533,6 +560,7 @@ class ReleasedTold(Answer):
 
     released: tuple[WordTold, ...]
     lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
+    rivals: tuple[str, ...] = Field(default=(), description="names that are written as before, without a rival")
     kept: bool
 
 

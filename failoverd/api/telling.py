@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from hashlib import blake2s
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from failoverd.api.shapes import (
     AuditTold,
@@ -23,6 +23,7 @@ from failoverd.api.shapes import (
     RefusedFileTold,
     RegionTold,
     RequestTold,
+    SaidTold,
     ScopeTold,
     StatusTold,
     TargetStatusTold,
@@ -31,31 +32,42 @@ from failoverd.api.shapes import (
     VantageTold,
     WhyTold,
     WordAnswer,
+    WordStatusTold,
     WordsTold,
     WordTold,
 )
+from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
-from failoverd.operations.commanding import Effect, Given
-from failoverd.operations.history import PastMove
-from failoverd.operations.overview import headline
+from failoverd.operations.history import Past
+from failoverd.operations.overview import daemon_state, headline
 from failoverd.operations.why import Explanation
+from failoverd.operations.words import concerned, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
+if TYPE_CHECKING:
+    from failoverd.operations.commanding import Effect, Given
 
-def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now: float) -> StatusTold:
-    """Everything, as the daemon itself sees it: it needs no journal for that."""
+
+def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy: bool = True) -> StatusTold:
+    """Everything, as the journal has it, or as the daemon itself sees it: it needs no journal for that.
+
+    Endpoints that are `healthy` are most of it, and may be left out.
+    """
+    beat = found.heartbeat
     return StatusTold(
         at=now,
-        headline=headline(found),
-        daemon=DaemonTold.model_validate(beat),
+        headline=headline(found, now, by_daemon=by_daemon),
+        daemon=_daemon(beat, beat.at if by_daemon and beat is not None else now),
         vantage=_told(VantageTold, found.vantage),
         probing=_told(ProbingTold, found.probing),
         policies=tuple(map(PolicyTold.model_validate, found.policies)),
         regions=tuple(map(RegionTold.model_validate, found.regions)),
-        endpoints=tuple(map(EndpointTold.model_validate, found.endpoints)),
+        endpoints=tuple(
+            EndpointTold.model_validate(each) for each in found.endpoints if healthy or each.state != Health.HEALTHY
+        ),
         targets=tuple(map(_target_status, found.targets)),
         orphans=tuple(
             OrphanTold.model_validate(
@@ -69,10 +81,24 @@ def status_told(found: Overview, beat: Heartbeat, words: Iterable[Override], now
             for each in found.orphans
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
-        planned=tuple(map(PlannedTold.model_validate, found.planned)),
         notifications=_told(NotificationsTold, found.notifications),
-        overrides=tuple(word_told(word, now) for word in words),
+        planned=tuple(map(PlannedTold.model_validate, found.planned)),
+        overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),
     )
+
+
+def _daemon(beat: Heartbeat | None, now: float) -> DaemonTold:
+    state = daemon_state(beat, now)
+    if beat is None:
+        return DaemonTold(state=state)
+    return DaemonTold(
+        state=state, at=beat.at, pid=beat.pid, started_at=beat.started_at, version=beat.version, instance=beat.instance
+    )
+
+
+def _word_status(word: Override, found: Overview, now: float) -> WordStatusTold:
+    records = tuple(map(str, concerned(word, found)))
+    return WordStatusTold(**dict(word_told(word, now)), records=records)
 
 
 T = TypeVar("T", bound=Told)
@@ -109,18 +135,24 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "remedy": status.remedy,
             "manual": status.manual,
             "until": status.until,
+            "digest": status.digest,
+            "has_rival": status.has_rival,
         }
     )
 
 
-def history_told(moves: Iterable[PastMove]) -> HistoryTold:
-    return HistoryTold(changes=tuple(map(ChangeTold.model_validate, moves)))
+def history_told(found: Past) -> HistoryTold:
+    return HistoryTold(
+        changes=tuple(map(ChangeTold.model_validate, found.moves)),
+        overrides=tuple(map(SaidTold.model_validate, found.words)),
+    )
 
 
 def why_told(found: Explanation) -> WhyTold:
     return WhyTold.model_validate(
         {
             "change": ChangeTold.model_validate(found.move),
+            "overrides": found.overrides,
             "reasons": found.reasons,
             "rule_at": found.rule_at,
             "limits": tuple(map(str, found.limits)),
@@ -150,7 +182,7 @@ def word_told(word: Override, now: float) -> WordTold:
         {
             "id": word.id,
             "verb": word.verb.value,
-            "state": _state(word, now),
+            "state": standing(word, now).value,
             "about": word.scope.text(),
             "scope": ScopeTold.model_validate(word.scope),
             "actor": word.actor,
@@ -174,15 +206,7 @@ def word_told(word: Override, now: float) -> WordTold:
     )
 
 
-def _state(word: Override, now: float) -> str:
-    if word.over_by(now):
-        return "over"
-    if word.pending:
-        return "pending"
-    return "in_force" if word.in_force(now) else "upcoming"
-
-
-def effect_told(effect: Effect) -> EffectTold:
+def effect_told(effect: "Effect") -> EffectTold:
     return EffectTold.model_validate(
         {
             "target": target_told(effect.target),
@@ -200,11 +224,11 @@ def effect_told(effect: Effect) -> EffectTold:
     )
 
 
-def word_answer(word: Override, effects: Iterable[Effect], now: float) -> WordAnswer:
+def word_answer(word: Override, effects: "Iterable[Effect]", now: float) -> WordAnswer:
     return WordAnswer(override=word_told(word, now), effects=tuple(map(effect_told, effects)))
 
 
-def given_told(given: Given, now: float) -> GivenTold:
+def given_told(given: "Given", now: float) -> GivenTold:
     return GivenTold(
         override=word_told(given.word, now),
         effects=tuple(map(effect_told, given.effects)),

@@ -106,7 +106,7 @@ def unknown(what: str, wrong: str, known: Iterable[str], *notes: str) -> typer.B
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show a failure in its own words, and leave with `Exit.FAILED`; Ctrl-C leaves quietly."""
+    """Show a failure in its own words, and leave with the exit code that it has; Ctrl-C leaves quietly."""
     try:
         yield
     except KeyboardInterrupt:
@@ -114,8 +114,21 @@ def told() -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        _tell(classified(error))
-        raise typer.Exit(Exit.FAILED) from error
+        known = classified(error)
+        _tell(known)
+        raise typer.Exit(_EXITS.get(known.reason, Exit.FAILED)) from error
+
+
+_EXITS: Final = {
+    "override_invalid": Exit.USAGE,
+    "override_unknown": Exit.USAGE,
+    "change_unknown": Exit.USAGE,
+    "override_conflict": Exit.LIMITED,
+    "override_refused": Exit.LIMITED,
+    "rule_broken": Exit.LIMITED,
+    "daemon_unreachable": Exit.UNREACHABLE,
+}
+"""By the reason of what was refused; whatever else fails is `Exit.FAILED`."""
 
 
 def note(words: str) -> None:

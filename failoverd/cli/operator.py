@@ -11,6 +11,7 @@ import typer
 
 from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption, hush_libraries
 from failoverd.cli.streams import ready
+from failoverd.cli.words.commands import app as words
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -257,6 +258,9 @@ def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the comma
 
     wish = verb.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
     raise typer.Exit(verb.benchmark(config, output, wish, html))
+
+
+app.add_typer(words)
 
 
 if __name__ == "__main__":

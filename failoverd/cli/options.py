@@ -15,6 +15,7 @@ class Exit(IntEnum):
     USAGE = 2
     PENDING = 10
     LIMITED = 11
+    UNREACHABLE = 12
     INTERRUPTED = 130
 
 

@@ -125,9 +125,20 @@ def show(console: Console, findings: Sequence[PlanFinding]) -> None:
             say(console, f"  why    {prose.words(reason)}")
         for check in _checks(outcome):
             say(console, f"  limit  {prose.limit(check)}")
+        if words := _clients(outcome):
+            say(console, f"  clients  {words}")
         if outcome.plan is not None:
             say(console, "  by hand:")
             say_block(console, finding.manual)
+
+
+def _clients(outcome: Outcome) -> str:
+    """How long the answer of before is going to be used, where a change of it is pending."""
+    plan = outcome.plan
+    if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED} or plan is None or plan.before.records is None:
+        return ""
+    moves = plan.shares_before and plan.shares_before != plan.shares_after
+    return prose.clients(plan.before.records.ttl) if moves else ""
 
 
 def _checks(outcome: Outcome) -> Sequence[LimitCheck]:

@@ -597,7 +597,10 @@ class DriftDetected(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeApplied(TargetEvent):
-    """The one canonical line of a change: what moved, why, by which rule, and how to undo it."""
+    """The one canonical line of a change: what moved, why, by which rule, and how to undo it.
+
+    `overrides` are the ids of operators' words by which it moved; `actor` names who gave them.
+    """
 
     name: ClassVar[str] = "change.applied"
 
@@ -618,6 +621,7 @@ class ChangeApplied(TargetEvent):
     actor: str
     undo: str
     took: float
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ class Scope:
         records: names of records, such as `api.example.com`, or with the type of one: `api.example.com AAAA`.
         regions: names of regions.
         clouds: clouds of regions, as the inventory names them.
-        endpoints: `region/address`, or the address alone.
+        endpoints: `region/address`, or the address alone; each with its port, where it has one of its own, or without.
         providers: names of providers.
     """
 
@@ -106,7 +106,8 @@ class Scope:
         return _matches(region.name, self.regions) and _matches(region.cloud, self.clouds)
 
     def has_endpoint(self, endpoint: Endpoint) -> bool:
-        return any(_matches(text, self.endpoints) for text in (endpoint.id, endpoint.text, endpoint.address))
+        names = (endpoint.id, endpoint.text, endpoint.address, f"{endpoint.region}/{endpoint.address}")
+        return any(_matches(text, self.endpoints) for text in names)
 
     def text(self) -> str:
         """As people say it: `region azure-eastus of policy inference-api`."""
@@ -122,7 +123,7 @@ class Scope:
 
 
 def _matches(text: str, globs: tuple[str, ...]) -> bool:
-    return not globs or any(fnmatchcase(text, each) for each in globs)
+    return not globs or any(text == each or fnmatchcase(text, each) for each in globs)
 
 
 def _said(what: str, globs: tuple[str, ...]) -> list[str]:

@@ -50,7 +50,7 @@ class ReasonCode(StrEnum):
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
     PIN_IDLE = "pin_idle"  # `shares`: nobody of them serves
-    SAID = "said"  # endpoints are up or down by word
+    SAID = "said"  # endpoints are up, down or drained by word
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written
     OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know

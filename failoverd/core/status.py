@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Target
 
@@ -27,7 +28,8 @@ class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
     `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
-    limits in the way, `until` the first moment at which time alone would change anything.
+    limits in the way, `digest` is that of the plan which they hold, for who approves it, `until` the first moment at
+    which time alone would change anything.
     """
 
     target: Target
@@ -44,6 +46,7 @@ class TargetStatus:
     remedy: str = ""
     manual: str = ""
     until: float | None = None
+    digest: str = ""
 
     @property
     def keeps_dead(self) -> bool:
@@ -58,7 +61,10 @@ class TargetStatus:
 
 @dataclass(frozen=True, slots=True)
 class RegionStatus:
-    """The health of one region of one policy, for one record type. `score` in basis points."""
+    """The health of one region of one policy, for one record type. `score` in basis points.
+
+    `cloud` is whose it is, "" when that is not known.
+    """
 
     policy: str
     record_type: str
@@ -69,6 +75,7 @@ class RegionStatus:
     since: float
     well_since: float | None = None
     evidence: str = ""
+    cloud: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +285,8 @@ Status = (
 class Overview:
     """All of it together: the one shape that the terminal, JSON and the metrics are made from. Each part by its key.
 
-    What an older version wrote, or did not write, is None.
+    What an older version wrote, or did not write, is None. `overrides` are operators' words, as they are kept in full;
+    which of them are over is for the time of reading to say.
     """
 
     heartbeat: Heartbeat | None = None
@@ -292,6 +300,7 @@ class Overview:
     refused_files: tuple[RefusedFile, ...] = ()
     notifications: NotificationsStatus | None = None
     planned: tuple[PlannedWork, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     @classmethod
     def of(cls, statuses: Iterable[Status]) -> "Overview":

@@ -150,7 +150,8 @@ def past_of(journal: Path) -> Past:
                 row = reading.change(change_id)
                 return _undoable(row) if row is not None and row.outcome == ChangeOutcome.APPLIED else None
             rows = reading.changes(outcome=ChangeOutcome.APPLIED, limit=None)
-        moved = (row for row in rows if row.shares_before != row.shares_after and scope.has_target(row.target))
+        newest = reversed(rows)
+        moved = (row for row in newest if row.shares_before != row.shares_after and scope.has_target(row.target))
         return next(map(_undoable, moved), None)
 
     return found
@@ -480,7 +481,7 @@ class Desk:
             reason=word.reason,
             until=word.until,
             policies=policies[:_NAMED],
-            detail=_detail(word),
+            detail=prose.detail(word),
             needed=word.needed,
         )
 
@@ -589,24 +590,6 @@ def _conflict(word: Override, other: Override) -> OverrideError:
 
 def _moves(change: PastChange) -> bool:
     return change.shares_before != change.shares_after
-
-
-def _detail(word: Override) -> str:
-    """What the verb alone does not say."""
-    match word.verb:
-        case Verb.PIN:
-            undoes = f", which undoes {word.undoes}" if word.undoes else ""
-            return f"{percentages(word.shares)}{undoes}"
-        case Verb.SHED:
-            return f"by {prose.percent(word.part)}"
-        case Verb.DRAIN:
-            return f"over {word.over:.0f}s" if word.over else ""
-        case Verb.SWITCH:
-            return word.name
-        case Verb.APPROVE:
-            return f"plan {word.digest}"
-        case _:
-            return ""
 
 
 def person(actor: str) -> str:

@@ -1,10 +1,13 @@
-"""What was changed: one row for each change, however often it was tried."""
+"""What was changed, one row for each change, however often it was tried; and what operators said."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from failoverd.store.reading import ChangeRow
+from failoverd.core.overrides import Scope
+from failoverd.core.records import RegionSpec
+from failoverd.operations.words import Said, told
+from failoverd.store.reading import ChangeRow, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,31 @@ class PastMove:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was changed, and what operators said, each the oldest first."""
+
+    moves: tuple[PastMove, ...]
+    words: tuple[Said, ...]
+
+
 def history(rows: Iterable[ChangeRow]) -> tuple[PastMove, ...]:
     return tuple(map(PastMove.of, rows))
 
 
-def as_json(moves: Iterable[PastMove]) -> list[dict[str, Any]]:
-    """The documented shape, in which the shares are `from` and `to`."""
-    return [{_KEYS.get(key, key): value for key, value in asdict(move).items()} for move in moves]
+def past(reading: Reading, now: float, *, policy: str | None, since: float, limit: int) -> Past:
+    """What was changed and said at or after `since`, of one policy or of all: at most the last `limit` of each."""
+    moves = history(reading.changes(policy=policy, since=since, limit=limit))
+    words = reading.overrides(since)
+    if policy is not None:
+        regions = (each for each in reading.regions() if each.policy == policy)
+        known = [RegionSpec(each.region, 0, (), cloud=each.cloud) for each in regions]
+        words = tuple(word for word in words if _about(word.scope, policy, known))
+    return Past(moves, told(words, now, since)[-limit:])
 
 
-_KEYS = {"before": "from", "after": "to"}
+def _about(scope: Scope, policy: str, regions: Iterable[RegionSpec]) -> bool:
+    """Whether a word is about a policy, as far as is known of that: its file may be gone, or say something else."""
+    if scope.policies:
+        return any(fnmatchcase(policy, each) for each in scope.policies)
+    return not (scope.regions or scope.clouds) or any(map(scope.has_region, regions))

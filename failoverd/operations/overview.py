@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from failoverd.codec import plain
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.records import few
 from failoverd.core.status import Heartbeat, Overview, TargetState, TargetStatus
+from failoverd.operations import words
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 
@@ -15,8 +15,13 @@ SILENT_AFTER: Final = 30.0
 """Seconds without a heartbeat after which the daemon is called silent."""
 
 
-def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
-    """What the journal holds. Endpoints that are `healthy` are most of it, and may be left out."""
+def overview(reading: StatusReading, now: float, *, healthy: bool = True) -> Overview:
+    """What the journal holds. Endpoints that are `healthy` are most of it, and may be left out.
+
+    Not where an operator's word is about endpoints: which records these answer for is to be known.
+    """
+    overrides = tuple(word for word in reading.overrides(now) if not word.over_by(now))
+    healthy = healthy or any(word.scope.endpoints for word in overrides)
     return Overview(
         heartbeat=reading.heartbeat(),
         vantage=reading.vantage(),
@@ -29,6 +34,7 @@ def overview(reading: StatusReading, *, healthy: bool = True) -> Overview:
         refused_files=reading.refused_files(),
         notifications=reading.notifications(),
         planned=reading.planned(),
+        overrides=overrides,
     )
 
 
@@ -41,10 +47,11 @@ def daemon_state(beat: Heartbeat | None, now: float) -> str:
     return beat.state
 
 
-def headline(found: Overview, now: float | None = None) -> str:
+def headline(found: Overview, now: float, *, by_daemon: bool = False) -> str:
     """In one line, for `status` and `systemctl status` alike: what is not well, the worst of it first.
 
-    With `now`, by the wall clock, also whether a daemon looks after it: all else is only what it saw last.
+    Unless the daemon says it itself, also whether one looks after it (by the wall clock): all else is only what it saw
+    last.
     """
     by_state: dict[TargetState, list[TargetStatus]] = {}
     for target in found.targets:
@@ -52,13 +59,14 @@ def headline(found: Overview, now: float | None = None) -> str:
     limited = by_state.get(TargetState.LIMITED, [])
     abstains = found.vantage.isolated if found.vantage is not None else ()
     told = [
-        _not_at_work(found.heartbeat, now) if now is not None else "",
+        "" if by_daemon else _not_at_work(found.heartbeat, now),
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("written by another instance as well", _policies(each for each in found.targets if each.has_rival)),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
         f"the prober abstains on {' and '.join(abstains)}" if abstains else "",
         _about("incident", [each.policy for each in found.policies if each.incident_id]),
+        words.brief(found.overrides, now),
         _about("held by a limit", _policies(each for each in limited if not each.keeps_dead)),
         _about("edited by hand", _policies(by_state.get(TargetState.DRIFTED, ()))),
         _about("orphaned records of", list(dict.fromkeys(each.target.policy for each in found.orphans))),
@@ -67,8 +75,8 @@ def headline(found: Overview, now: float | None = None) -> str:
         _about("notifications are not taken by", silent_receivers(found)),
         _about("newer file does not load", [each.policy for each in found.policies if each.rejected]),
     ]
-    words = "; ".join(filter(None, told)) or "all well"
-    return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {words}"
+    said = "; ".join(filter(None, told)) or "all well"
+    return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {said}"
 
 
 def silent_receivers(found: Overview) -> list[str]:
@@ -101,13 +109,3 @@ def _about(what: str, names: Sequence[str]) -> str:
 
 _NAMED: Final = 3
 """Names of policies, or of files, that a headline has room for, of each kind."""
-
-
-def as_json(found: Overview, now: float) -> dict[str, Any]:
-    """The documented shape: `headline`, `daemon` (or what is known of it), then a list for each kind of status."""
-    said: dict[str, Any] = plain(found)
-    beat = said.pop("heartbeat") or {}
-    for told, target in zip(said["targets"], found.targets, strict=True):
-        told["reasons"] = [prose.words(reason) for reason in target.reasons]
-        told["checks"] = [prose.limit(check) for check in target.checks]
-    return {"headline": headline(found, now), "daemon": {**beat, "state": daemon_state(found.heartbeat, now)}, **said}

@@ -1,10 +1,13 @@
 """Why the answer is what it is: a change, and everything that led to it."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.overrides import by
 from failoverd.operations.history import PastMove
+from failoverd.operations.overview import overview
+from failoverd.operations.words import concerned, title, when
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
 from failoverd.telemetry import prose
@@ -58,9 +61,13 @@ class RelatedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A change with its reasons, the rule (file and line), what limits said, who did it, and how to undo it by hand."""
+    """A change with its reasons, the rule (file and line), what limits said, who did it, and how to undo it by hand.
+
+    `overrides` are operators' words that shape, or stop, what is answered there: now, or at the moment asked about.
+    """
 
     move: PastMove
+    overrides: tuple[str, ...]
     reasons: tuple[str, ...]
     rule_at: str
     limits: tuple[str, ...]
@@ -69,8 +76,13 @@ class Explanation:
     events: tuple[RelatedEvent, ...]
 
 
-def why(reading: Reading, *, policy: str | None, at: float | None, incident: str | None) -> Explanation | None:
-    """The last change (of a policy, until a moment, or in an incident), and everything that led to it."""
+def why(
+    reading: Reading, now: float, *, policy: str | None, at: float | None, incident: str | None
+) -> Explanation | None:
+    """The last change (of a policy, until a moment, or in an incident), and everything that led to it.
+
+    What an operator said is told before all else: it overrules what the policy's file says.
+    """
     change = _change_asked_for(reading, policy=policy, at=at, incident=incident)
     if change is None:
         return None
@@ -80,35 +92,25 @@ def why(reading: Reading, *, policy: str | None, at: float | None, incident: str
         told = tuple(sorted((*told, *doubts), key=lambda row: (row.at, row.seq)))
     applied = next(iter(reading.events(change_id=change.change_id, names=["change.applied"])), None)
     facts = applied.facts if applied is not None else {}
+    move = PastMove.of(change)
+    moment = now if at is None and incident is None else move.at if at is None else at
+    reasons = sorted(change.plan.decision.reasons, key=lambda reason: reason.rule != "overrides")
     return Explanation(
-        move=PastMove.of(change),
-        reasons=tuple(prose.words(reason) for reason in change.plan.decision.reasons),
+        move=move,
+        overrides=_overrides(reading, change, moment),
+        reasons=tuple(map(prose.words, reasons)),
         rule_at=facts.get("rule_at", ""),
-        limits=tuple(facts.get("limits", ())),
+        limits=tuple(map(str, facts.get("limits", ()))),
         actor=facts.get("actor", ""),
         undo=facts.get("undo", ""),
         events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
     )
 
 
-def as_json(found: Explanation) -> dict[str, Any]:
-    """The documented shape."""
-    move = found.move
-    change = {
-        "id": move.change_id,
-        "at": move.at,
-        "record": move.record,
-        "provider": move.provider,
-        "generation": move.generation,
-        "outcome": move.outcome,
-        "verified_after": move.verified_after,
-        "disputed": move.disputed,
-        "from": move.before,
-        "to": move.after,
-    }
-    rest = asdict(found)
-    del rest["move"]
-    return {"change": change, "incident": move.incident_id, **rest}
+def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str, ...]:
+    found = overview(reading, moment, healthy=False)
+    about = (word for word in found.overrides if word.in_force(moment) and change.target in concerned(word, found))
+    return tuple(f"{title(word)} {by(word.actor)}, {when(word, moment)}: {word.reason} ({word.id})" for word in about)
 
 
 def _change_asked_for(

@@ -86,8 +86,8 @@ class Applier:
     def tell(
         self, provider: Provider, plan: Plan, policy: Policy, checks: tuple[LimitCheck, ...], *, took: float
     ) -> None:
-        incident = self.states.of(policy.name).incident
-        event = news.applied(policy, plan, checks, incident, actor=self.actor, took=took, at=self.clock())
+        incident, words = self.states.of(policy.name).incident, self.states.overrides.of(policy)
+        event = news.applied(policy, plan, checks, incident, words=words, actor=self.actor, took=took, at=self.clock())
         undone = plan.undone()
         self.emit(replace(event, undo=manual_command(provider, undone)) if undone is not None else event)
 

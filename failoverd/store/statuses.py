@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 from failoverd import codec
+from failoverd.core.overrides import Override
 from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
@@ -170,6 +171,12 @@ class StatusReading:
     def planned(self) -> tuple[PlannedWork, ...]:
         """Work that files plan for now or soon, as the daemon last told."""
         return tuple(work for status in self._statuses("planned", PlannedStatus) for work in status.work)
+
+    def overrides(self, since: float = 0.0) -> tuple[Override, ...]:
+        """Every operator's word that held, or is to hold, at or after that moment, the oldest first."""
+        rows = self._rows("SELECT id, body FROM overrides WHERE until >= ?", [since])
+        words = self._each("overrides", rows, lambda row: (row["id"], partial(codec.load, Override, row["body"])))
+        return tuple(sorted((word for word in words if word.ends >= since), key=lambda word: (word.since, word.id)))
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

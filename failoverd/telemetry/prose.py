@@ -1,7 +1,6 @@
 """Sentences for people: of reasons, limits and events. Everything else holds codes and numbers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Final
 
@@ -67,6 +66,22 @@ from failoverd.core.events import (
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
+from failoverd.telemetry.phrases import clients, counted, detail, moment, percent
+
+__all__ = [
+    "clients",
+    "counted",
+    "detail",
+    "facts",
+    "limit",
+    "moment",
+    "percent",
+    "say",
+    "told",
+    "unproved",
+    "witnesses",
+    "words",
+]
 
 
 def words(reason: Reason) -> str:
@@ -103,10 +118,6 @@ def facts(event: Event) -> dict[str, object]:
 def told(event: Event) -> tuple[str, Mapping[str, object]]:
     """An event as people read it (`ports.Words`)."""
     return say(event), facts(event)
-
-
-def percent(basis_points: float) -> str:
-    return f"{basis_points * 100 / WHOLE:.4g}%"
 
 
 def _told(value: object) -> object:
@@ -151,11 +162,6 @@ def _overload(reason: Reason) -> str:
 
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
-
-
-def moment(at: float) -> str:
-    """A moment as it is told everywhere: UTC, to the second."""
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _shares(reason: Reason) -> str:
@@ -238,7 +244,7 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.PIN_IDLE: lambda r: (
         f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
     ),
-    ReasonCode.SAID: lambda r: f"endpoints are up or down by word {_until(r)} ({r.detail})",
+    ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by word {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
     ReasonCode.OVERRIDES_LOST: lambda r: (
@@ -287,11 +293,6 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.BROKEN: "a person named the rule that may be broken",
     LimitNote.WAITED: "what is down was kept for as long as the rule says",
 }
-
-
-def counted(number: int, one: str, more: str = "") -> str:
-    """`1 change`, `2 changes`."""
-    return f"{number} {one if number == 1 else more or f'{one}s'}"
 
 
 # -- the daemon --------------------------------------------------------------------------------------------------------
@@ -610,8 +611,11 @@ def _(event: ChangeApplied) -> str:
     where = _where(event)
     before, after = percentages(event.shares_from) or "no answer", percentages(event.shares_to)
     why = f" Why: {words(event.evidence[0])}" if event.evidence else ""
+    by = f" By {event.actor}." if event.overrides else ""
+    why += by
     if event.kind == PlanKind.MARK:
-        return f"{where} keeps its answer; its marker says which operators' words apply (generation {event.generation})"
+        marked = f"its marker says which operators' words apply (generation {event.generation}).{by}"
+        return f"{where} keeps its answer; {marked}"
     if event.kind == PlanKind.BY_HAND:
         return f"{where} was moved by hand from {before} to {after} (generation {event.generation})"
     if event.shares_from == event.shares_to:

@@ -1,7 +1,7 @@
 """What goes over the wire leaves nothing out of what is known, and names each unit."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from support.journals import TARGET
 from failoverd.api import shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
-from failoverd.operations import commanding, history, why
+from failoverd.operations import commanding, history, why, words
 from failoverd.store import reading
 
 PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
@@ -32,8 +32,10 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.NotificationsStatus, shapes.NotificationsTold, set()),
     (overrides.Override, shapes.WordTold, {"told"}),
     (overrides.Comment, shapes.CommentTold, set()),
+    (overrides.Override, shapes.WordStatusTold, {"told"}),
     (overrides.Scope, shapes.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
+    (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
@@ -62,7 +64,9 @@ def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
 
 
 def test_shares_and_scores_name_their_unit_and_times_are_no_numbers() -> None:
-    told = status_told(STANDING, status.Heartbeat(NOW, 1, NOW, "1", "running"), (), NOW).model_dump(mode="json")
+    told = status_told(replace(STANDING, heartbeat=status.Heartbeat(NOW, 1, NOW, "1", "running")), NOW).model_dump(
+        mode="json"
+    )
     found = list(_numbers(told))
     assert {name for name, value in found if value >= NOW} == set()
     assert {name for name, value in found if value in {2_500, 10_000}} == {"score_bp", "oci-ashburn"}

@@ -49,9 +49,9 @@ async def test_a_change_is_verified_when_the_server_that_stayed_behind_has_it(
             other_server.edit("delete api A", f"delete _failoverd.api.{ZONE}. TXT")
             await daemon.stop()
         _, printed = await here.control("history", "--output", "json")
-        first, second = json.loads(printed)
-        assert (first["disputed"], second["disputed"], second["verified_after"]) == (True, True, None)
-        assert first["verified_after"] == pytest.approx(verified["took"])
+        first, second = json.loads(printed)["changes"]
+        assert (first["disputed"], second["disputed"], second["verified_after_seconds"]) == (True, True, None)
+        assert first["verified_after_seconds"] == pytest.approx(verified["took"])
 
 
 async def test_a_server_that_hangs_is_silent_and_holds_nothing_up(

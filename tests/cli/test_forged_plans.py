@@ -233,7 +233,7 @@ async def test_a_change_id_is_not_taken_from_a_file_for_limits_count_by_it(
         (second,) = (await planned(here, file)).changes
         assert (await applied(here, second, replace(second.plan, id=first.plan.id))).result is None
         _, printed = await here.control("history", "--output", "json")
-        assert len({row["change_id"] for row in json.loads(printed)}) == 2
+        assert len({row["change_id"] for row in json.loads(printed)["changes"]}) == 2
 
 
 async def test_two_that_apply_the_same_plan_at_once_write_it_once(bind_server: DnsServer, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ async def test_status_why_and_history_are_told_with_the_daemon_dead(bind_server:
         assert (code, told["daemon"]["state"]) == (FINE, "stopped")
         assert {each["region"]: each["state"] for each in told["regions"]} == {"west": "down", "east": "healthy"}
         (target,) = told["targets"]
-        assert (target["state"], target["published"]) == ("in_sync", {"east": 10_000})
+        assert (target["state"], target["published_bp"]) == ("in_sync", {"east": 10_000})
         assert told["policies"][0]["incident_id"] == moved["incident_id"]
         _, printed = await here.control("status")
         assert "daemon: stopped" in printed
@@ -160,7 +160,11 @@ async def test_status_why_and_history_are_told_with_the_daemon_dead(bind_server:
 
         code, printed = await here.control("why", "--output", "json")
         told = json.loads(printed)
-        assert (code, told["change"]["id"], told["incident"]) == (FINE, moved["change_id"], moved["incident_id"])
+        assert code == FINE
+        assert (told["change"]["change_id"], told["change"]["incident_id"]) == (
+            moved["change_id"],
+            moved["incident_id"],
+        )
         assert told["rule_at"] == moved["rule_at"]
         assert "nsupdate" in told["undo"]
         assert [row["event"] for row in told["events"]][:2] == ["incident.opened", "endpoint.failed"]
@@ -169,7 +173,8 @@ async def test_status_why_and_history_are_told_with_the_daemon_dead(bind_server:
             assert code == FINE, (words, printed)
 
         code, printed = await here.control("history", "--output", "json")
-        assert [(row["generation"], row["outcome"]) for row in json.loads(printed)] == [(1, "applied"), (2, "applied")]
+        changes = json.loads(printed)["changes"]
+        assert [(row["generation"], row["outcome"]) for row in changes] == [(1, "applied"), (2, "applied")]
         _, printed = await here.control("history")
         assert printed.count("applied") == 2
 

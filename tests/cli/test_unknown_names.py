@@ -55,4 +55,4 @@ def test_where_nothing_is_close_what_there_is_is_named(config: Path, verb: str) 
 
 def test_a_policy_that_runs_and_moved_nothing_has_an_empty_history(config: Path) -> None:
     told = failoverctl("history", "--policy", "inference-api", "--since", "1h", "--config", config)
-    assert (told.code, told.said) == (0, "")
+    assert (told.code, told.out) == (0, b"")

@@ -11,16 +11,18 @@ from rich.console import Console
 from support.journals import TARGET, incident, plan
 from support.notices import notice
 
+from failoverd.api.telling import history_told, status_told, why_told
 from failoverd.cli.planning import show
+from failoverd.cli.views.journal import opened
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
-from failoverd.cli.views.reading import opened
 from failoverd.cli.views.times import clock
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError, Permanent
 from failoverd.core.events import ChangeApplied, EndpointFailed
+from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import (
     EndpointStatus,
@@ -40,8 +42,8 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.history import history
-from failoverd.operations.overview import as_json, overview
+from failoverd.operations.history import Past, history, past
+from failoverd.operations.overview import overview
 from failoverd.operations.planning import PlanFinding
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
@@ -85,10 +87,10 @@ async def test_why_finds_the_last_change_behind_any_number_of_failed_ones(journa
     for number in range(200):
         await attempt(journal, f"chg-{number}", 9 + number, 200.0 + number, ChangeOutcome.FAILED)
     with Reading(path) as reading:
-        told = why(reading, policy=None, at=None, incident=None)
+        told = why(reading, NOW, policy=None, at=None, incident=None)
         assert told is not None
         assert told.move.change_id == "chg-good"
-        assert why(reading, policy="other-api", at=None, incident=None) is None
+        assert why(reading, NOW, policy="other-api", at=None, incident=None) is None
 
 
 async def test_why_knows_the_rule_of_a_change_behind_any_number_of_later_ones(
@@ -98,7 +100,7 @@ async def test_why_knows_the_rule_of_a_change_behind_any_number_of_later_ones(
     (applied,) = (event for event in incident(100.0) if isinstance(event, ChangeApplied))
     await journal.record([applied, *(replace(applied, at=200.0 + n, change_id=f"later-{n}") for n in range(1_500))])
     with Reading(path) as reading:
-        told = why(reading, policy=None, at=150.0, incident=None)
+        told = why(reading, NOW, policy=None, at=150.0, incident=None)
     assert told is not None
     assert (told.rule_at, told.actor) == ("policies/inference-api.yaml:24", "failoverd")
 
@@ -109,7 +111,7 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
     console, written = screen()
     with Reading(path) as reading:
         rows = reading.changes()
-        show_history(console, history(rows))
+        show_history(console, history_told(Past(history(rows), ())))
     assert [move.attempts for move in history(rows)] == [30]
     assert written.getvalue() == (
         "1970-01-01 00:02:10Z  api.example.com A at bind-main  generation 8 failed after 30 attempts:"
@@ -122,7 +124,7 @@ async def test_history_says_what_a_change_was_that_moved_no_share(journal: Sqlit
     await journal.settle(given_back, ChangeOutcome.APPLIED, "", 100.0)
     console, written = screen()
     with Reading(path) as reading:
-        show_history(console, history(reading.changes()))
+        show_history(console, history_told(Past(history(reading.changes()), ())))
     assert "  disown, generation 8 applied: a 100% -> a 100%\n" in written.getvalue()
 
 
@@ -140,7 +142,7 @@ async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_sil
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), isolation])
         console, written = screen()
         with Reading(path) as reading:
-            show_status(console, overview(reading), NOW)
+            show_status(console, status_told(overview(reading, NOW), NOW), NOW)
             assert reading.vantage() == isolation
         assert words in " ".join(written.getvalue().split())
 
@@ -155,9 +157,9 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), probing])
         console, written = screen()
         with Reading(path) as reading:
-            show_status(console, overview(reading), NOW)
+            show_status(console, status_told(overview(reading, NOW), NOW), NOW)
             assert reading.probing() == probing
-            assert as_json(overview(reading), NOW)["probing"]["skipped"] == 1_200
+            assert status_told(overview(reading, NOW), NOW).probing.skipped == 1_200  # type: ignore[union-attr]
         assert words in " ".join(written.getvalue().split())
 
 
@@ -169,8 +171,10 @@ async def test_status_says_who_is_not_told(journal: SqliteJournal, path: Path) -
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), told])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
-        assert as_json(overview(reading), NOW)["notifications"]["notices"][0]["kind"] == "region.left"
+        found = status_told(overview(reading, NOW), NOW)
+        show_status(console, found, NOW)
+    assert found.notifications is not None
+    assert found.notifications.notices[0].kind == "region.left"
     words = " ".join(written.getvalue().split())
     assert "notifications are not taken by: pager" in words.partition(" daemon: ")[0]
     assert "notifications: 1 trouble told to 2 addresses" in words
@@ -183,9 +187,9 @@ async def test_status_tells_the_endpoints_that_are_not_well(journal: SqliteJourn
     await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), well, ill])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
-        assert overview(reading, healthy=False).endpoints == (ill,)
-        assert [each["endpoint"] for each in as_json(overview(reading), NOW)["endpoints"]] == [
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        assert overview(reading, NOW, healthy=False).endpoints == (ill,)
+        assert [each.endpoint for each in status_told(overview(reading, NOW), NOW).endpoints] == [
             "192.0.2.10:443",
             "192.0.2.11:443",
         ]
@@ -198,7 +202,7 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), OrphansStatus(NOW, (orphan,))])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     first, *_, last = written.getvalue().splitlines()
     assert first == "0 policies, orphaned records of: inference-api"
     assert last == "  remedy: put the file back, or: failoverctl disown inference-api api.example.com"
@@ -213,8 +217,8 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), PlannedStatus(NOW, (over, soon))])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
-        show_status(console, overview(reading), NOW + 60)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW + 60)
     told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
     begin, end = prose.moment(NOW + 60), prose.moment(NOW + 120)
     assert told == [
@@ -236,15 +240,15 @@ async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: P
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), refused])
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     assert written.getvalue().startswith("0 policies, not taken up: new.yaml\n")
     assert "policies/new.yaml: not taken up\n  policies/new.yaml:3:1: error FD201: unknown key\n" in written.getvalue()
 
 
-async def test_status_as_json_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:
+async def test_status_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:
     await journal.update_status([Heartbeat(NOW - 60.0, 1, NOW - 90.0, "1", "running")])
     with Reading(path) as reading:
-        assert as_json(overview(reading), NOW)["daemon"]["state"] == "silent"
+        assert status_told(overview(reading, NOW), NOW).daemon.state == "silent"
 
 
 async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(journal: SqliteJournal, path: Path) -> None:
@@ -254,9 +258,107 @@ async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(jour
     await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), region, replace(region, region="y")])
     written = io.StringIO()
     with Reading(path) as reading:
-        show_status(Console(file=written, width=80, highlight=False), overview(reading), NOW)
+        show_status(Console(file=written, width=80, highlight=False), status_told(overview(reading, NOW), NOW), NOW)
     head, first, second = written.getvalue().splitlines()[-3:]
     assert head.index("type") == first.index("A  ") == second.index("A  ") == 2 + 63 + 2
+
+
+# -- what operators said -----------------------------------------------------------------------------------------------
+
+DRAIN = Override(
+    "drain-1a2b3c4d", Verb.DRAIN, Scope(regions=("azure-eastus",)), "alice@console", NOW - 60.0, NOW + 3_600.0,
+    (Comment(NOW - 60.0, "alice@console", "upgrade of the racks"),),
+)  # fmt: skip
+
+
+async def seen(journal: SqliteJournal) -> None:
+    await journal.update_status(
+        [
+            Heartbeat(NOW, 1, NOW, "1", "running"),
+            PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"),
+            RegionStatus(TARGET.policy, "A", "azure-eastus", NOW, "healthy", 10_000, NOW, cloud="azure"),
+            TargetStatus(TARGET, NOW, TargetState.IN_SYNC, generation=8),
+        ]
+    )
+
+
+async def test_status_shows_what_operators_said_with_the_daemon_dead(journal: SqliteJournal, path: Path) -> None:
+    await seen(journal)
+    await journal.say(DRAIN)
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+    first, *rest = written.getvalue().splitlines()
+    assert first == "1 policy, 1 override: drain of region azure-eastus by alice until 03:13Z"
+    begin = rest.index("override drain-1a2b3c4d: drain of region azure-eastus")
+    assert rest[begin + 1 : begin + 3] == [
+        "  by alice@console, until 03:13Z (1h left): upgrade of the racks",
+        "  it is about 1 record: api.example.com A at bind-main",
+    ]
+
+
+async def test_status_says_of_a_word_that_it_concerns_nothing_now_and_forgets_one_that_is_over(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await seen(journal)
+    await journal.say(replace(DRAIN, scope=Scope(regions=("azure-westus",))))
+    await journal.say(replace(DRAIN, id="drain-2a2b3c4d").released("alice@console", "done", NOW - 1.0))
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+    assert "  it is about nothing now\n" in written.getvalue()
+    assert "drain-2a2b3c4d" not in written.getvalue()
+
+
+async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: Path) -> None:
+    await seen(journal)
+    await journal.say(DRAIN)
+    drained = Reason(ReasonCode.DRAINED, "overrides", "azure-eastus", numbers={"until": DRAIN.until}, detail="by alice")
+    made = plan()
+    made = replace(made, decision=replace(made.decision, reasons=(*made.decision.reasons, drained)))
+    await journal.settle(made, ChangeOutcome.APPLIED, "", NOW - 50.0)
+    console, written = screen()
+    with Reading(path) as reading:
+        told = why(reading, NOW, policy=None, at=None, incident=None)
+        assert told is not None
+        show_why(console, why_told(told))
+        before = why(reading, NOW, policy=None, at=NOW - 50.0, incident=None)
+        assert before is not None
+        assert "drain of region azure-eastus by alice@console, until 03:13Z (1h 1m left)" in before.overrides[0]
+        later = why(reading, NOW + 7_200.0, policy=None, at=None, incident=None)
+        assert later is not None
+        assert later.overrides == ()
+    _, second, third, fourth, *_ = written.getvalue().splitlines()
+    assert second == (
+        "  override  drain of region azure-eastus by alice@console, until 03:13Z (1h left): upgrade of the racks"
+        " (drain-1a2b3c4d)"
+    )
+    assert third.startswith("  azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%")
+    assert fourth.startswith("  why    azure-eastus is drained until")
+
+
+@pytest.mark.parametrize(("policy", "lines"), [(None, 3), (TARGET.policy, 3), ("shop", 0)])
+async def test_history_tells_what_operators_said_beside_the_changes(
+    journal: SqliteJournal, path: Path, policy: str | None, lines: int
+) -> None:
+    await seen(journal)
+    await attempt(journal, "chg-1", 8, NOW - 50.0, ChangeOutcome.APPLIED)
+    await journal.say(DRAIN.released("bob@console", "racks are done", NOW - 10.0))
+    console, written = screen()
+    with Reading(path) as reading:
+        show_history(console, history_told(past(reading, NOW, policy=policy, since=NOW - 3_600.0, limit=50)))
+    told = written.getvalue().splitlines()
+    assert len(told) == lines
+    if lines:
+        assert told[0] == (
+            "2026-11-23 02:12:20Z  drain of region azure-eastus given by alice@console, until 2026-11-23 03:13:20Z:"
+            " upgrade of the racks  (drain-1a2b3c4d)"
+        )
+        assert "generation 8 applied" in told[1]
+        assert told[2] == (
+            "2026-11-23 02:13:10Z  drain of region azure-eastus released by bob@console: racks are done"
+            "  (drain-1a2b3c4d)"
+        )
 
 
 # -- what servers said is not obeyed -----------------------------------------------------------------------------------
@@ -273,7 +375,7 @@ async def test_status_shows_what_servers_said_and_never_obeys_it(journal: Sqlite
     )
     console, written = screen()
     with Reading(path) as reading:
-        show_status(console, overview(reading), NOW)
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     assert_harmless(written, times=9)
 
 
@@ -291,10 +393,10 @@ async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal:
     other.close()
     console, written = screen()
     with Reading(path) as reading:
-        told = why(reading, policy=None, at=None, incident=None)
+        told = why(reading, NOW, policy=None, at=None, incident=None)
         assert told is not None
-        show_why(console, told)
-        show_history(console, history(reading.changes()))
+        show_why(console, why_told(told))
+        show_history(console, history_told(Past(history(reading.changes()), ())))
     assert_harmless(written, times=8)
 
 
@@ -308,7 +410,7 @@ async def test_what_a_view_leaves_out_is_noted_beside_it(
     other.close()
     console, written = screen()
     with opened(Reading(path)) as reading:
-        show_history(console, history(reading.changes()))
+        show_history(console, history_told(Past(history(reading.changes()), ())))
     assert "generation 9" in written.getvalue()
     assert "generation 8" not in written.getvalue()
     noted = capsys.readouterr()

@@ -32,7 +32,7 @@ def target(name: str, state: TargetState = TargetState.IN_SYNC, **changes: str) 
 
 
 def line(*statuses: Status, now: float | None = None) -> str:
-    return headline(Overview.of(statuses), now)
+    return headline(Overview.of(statuses), now if now is not None else NOW, by_daemon=now is None)
 
 
 def test_all_is_well_when_everything_was_seen_and_is() -> None:

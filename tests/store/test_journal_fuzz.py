@@ -19,9 +19,10 @@ from support.fuzzing import SOAK
 from support.stage import API, AT, AZURE, NORMAL, Stage
 from support.virtual import now, run, until
 
+from failoverd.api.telling import status_told
 from failoverd.core.errors import JournalError
 from failoverd.core.events import DecisionCrashed, TargetDelayed, TaskCrashed
-from failoverd.operations.overview import as_json, overview
+from failoverd.operations.overview import overview
 from failoverd.operations.why import why
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import Reading
@@ -126,12 +127,12 @@ def views(path: Path) -> None:
     """Whoever reads it gets an answer or a word about the file."""
     try:
         with Reading(path) as reading:
-            as_json(overview(reading), now=2_000.0)
+            status_told(overview(reading, 2_000.0), 2_000.0).to_json()
             reading.events()
             reading.incidents()
             reading.changes()
             reading.last_good(AT)
-            why(reading, policy=None, at=None, incident=None)
+            why(reading, 2_000.0, policy=None, at=None, incident=None)
     except JournalError as error:
         if not error.remedy:
             raise

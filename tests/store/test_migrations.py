@@ -51,7 +51,7 @@ async def test_a_journal_of_every_earlier_version_is_read_and_written_after_the_
     with Reading(path) as reading:
         assert len(reading.events(incident_id="inc-1")) == 6
         assert len(reading.targets()) == (version >= 3)  # what was told in another shape is told anew
-        told = why(reading, policy=None, at=None, incident=None)
+        told = why(reading, 2_000.0, policy=None, at=None, incident=None)
     assert told is not None
     assert told.reasons == ("oci-ashburn gets 100%",)
     assert told.limits[0].startswith("max_shift")

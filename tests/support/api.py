@@ -175,6 +175,9 @@ class PaperDesk:
             raise OverrideError("there is no word to release", reason="override_unknown")
         return tuple([await self.release(word.id, comment, actor) for word in found])
 
+    async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:  # noqa: ARG002 - as above
+        return ("api.example.com",)
+
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:  # noqa: ARG002 - as above
         if scope != Scope():
             raise OverrideError("no marker names a word", reason="override_unknown")
@@ -268,7 +271,7 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
         reloads.append(NOW)
         return FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),))
 
-    def overview() -> Overview:
+    async def overview() -> Overview:
         looks.append(NOW)
         return STANDING
 

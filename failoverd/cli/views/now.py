@@ -7,88 +7,98 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
+from failoverd.api.shapes import (
+    DaemonTold,
+    EndpointTold,
+    NotificationsTold,
+    OrphanTold,
+    PlannedTold,
+    PolicyTold,
+    ProbingTold,
+    RefusedFileTold,
+    RegionTold,
+    StatusTold,
+    TargetStatusTold,
+    VantageTold,
+    WordStatusTold,
+)
 from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.screen import Page
-from failoverd.cli.views.reading import opened
+from failoverd.cli.views.reading import found
 from failoverd.cli.views.times import ago, clock
-from failoverd.config.locating import journal_of
+from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
-from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import WHOLE, percentages
-from failoverd.core.status import (
-    EndpointStatus,
-    Heartbeat,
-    NotificationsStatus,
-    OrphanedRecord,
-    Overview,
-    PlannedWork,
-    PolicyStatus,
-    ProbingStatus,
-    RefusedFile,
-    RegionStatus,
-    TargetState,
-    TargetStatus,
-    VantageStatus,
-)
-from failoverd.operations.overview import as_json, daemon_state, headline, overview
-from failoverd.store.statuses import StatusReading
-from failoverd.telemetry import prose
+from failoverd.core.overrides import by
+from failoverd.core.records import WHOLE, few, percentages
+from failoverd.core.status import TargetState
+from failoverd.operations import words
+from failoverd.telemetry import phrases
 
 console = Screen(highlight=False)
 
 
 def status(config: Path, output: Output) -> None:
-    with told(), opened(StatusReading(journal_of(config))) as reading:
-        now = time.time()
-        if output is Output.JSON:
-            print_json(as_json(overview(reading), now))
+    text, now = output is Output.TEXT, time.time()
+
+    def read() -> tuple[StatusTold, float | None]:
+        from failoverd.cli.views.journal import status_read
+
+        return status_read(config, now, healthy=not text)
+
+    with told():
+        answer = found(config, output, lambda client: client.status(healthy=not text), read)
+        if text:
+            show_status(console, answer.told, now)
         else:
-            show_status(console, overview(reading, healthy=False), now)
+            print_json(answer.plain())
 
 
-def show_status(console: Console, found: Overview, now: float) -> None:
+def show_status(console: Console, told: StatusTold, now: float) -> None:
     """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
-    page, beat = Page(), found.heartbeat
-    page.say((headline(found, now), "bold"))
-    page.say("daemon: ", (daemon_state(beat, now), "bold"), _beat_words(beat, now) if beat else "")
-    _show_vantage(page, found.vantage, now)
-    _show_probing(page, found.probing)
-    _show_notifications(page, found.notifications, now)
-    _show_planned(page, found.planned, now)
-    regions, endpoints = _by_policy(found.regions), _by_policy(found.endpoints)
-    targets: dict[str, list[TargetStatus]] = {}
-    for target in found.targets:
+    page = Page()
+    page.say((told.headline, "bold"))
+    page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
+    _show_vantage(page, told.vantage, now)
+    _show_probing(page, told.probing)
+    _show_notifications(page, told.notifications, now)
+    _show_overrides(page, told.overrides, now)
+    _show_planned(page, told.planned, now)
+    regions, endpoints = _by_policy(told.regions), _by_policy(told.endpoints)
+    targets: dict[str, list[TargetStatusTold]] = {}
+    for target in told.targets:
         targets.setdefault(target.target.policy, []).append(target)
-    for policy in found.policies:
+    for policy in told.policies:
         _show_policy(page, policy, now)
         _show_regions(page, regions.get(policy.policy, []), now)
         _show_endpoints(page, endpoints.get(policy.policy, []), now)
         for target in targets.get(policy.policy, ()):
             _show_target(page, target)
-    _show_orphans(page, found.orphans)
-    _show_refused_files(page, found.refused_files)
+    _show_orphans(page, told.orphans)
+    _show_refused_files(page, told.refused_files)
     page.show(console)
 
 
-P = TypeVar("P", RegionStatus, EndpointStatus)
+P = TypeVar("P", RegionTold, EndpointTold)
 
 
 def _by_policy(statuses: Iterable[P]) -> dict[str, list[P]]:
-    found: dict[str, list[P]] = {}
+    sorted_out: dict[str, list[P]] = {}
     for status in statuses:
-        found.setdefault(status.policy, []).append(status)
-    return found
+        sorted_out.setdefault(status.policy, []).append(status)
+    return sorted_out
 
 
-def _beat_words(beat: Heartbeat, now: float) -> str:
+def _beat_words(beat: DaemonTold, now: float) -> str:
+    if beat.at is None:
+        return ""
     named = f", instance {beat.instance}" if beat.instance else ""
     seen = f"last seen {ago(now - beat.at)} ago"
     return f" (pid {beat.pid}{named}, version {beat.version}, {seen}); records stay as they are"
 
 
-def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None:
+def _show_vantage(page: Page, vantage: VantageTold | None, now: float) -> None:
     """Whether the prober trusts its own network; nothing where there is nothing to say."""
     if vantage is None:
         return
@@ -101,24 +111,24 @@ def _show_vantage(page: Page, vantage: VantageStatus | None, now: float) -> None
         page.say(f"prober: trusts its network; {many}: {', '.join(vantage.silent)}")
 
 
-def _show_probing(page: Page, probing: ProbingStatus | None) -> None:
+def _show_probing(page: Page, probing: ProbingTold | None) -> None:
     """Whether the schedule is kept."""
     if probing is None:
         return
     pace = f"{probing.rate:,.0f}/s" if probing.rate >= _MANY else f"{probing.rate:.1f}/s"
-    lag = f"lag p99 {probing.lag * 1000:,.0f} ms, at most {probing.lag_max * 1000:,.0f} ms"
+    lag = f"lag p99 {probing.lag_seconds * 1000:,.0f} ms, at most {probing.lag_max_seconds * 1000:,.0f} ms"
     page.say(f"probing: {pace}, {lag}, {probing.skipped:,} skipped, {probing.waiting:,} waiting")
     if probing.stretched > 1:
         words = f"  shedding load: intervals are {probing.stretched} times as long as written"
         page.say((words, "red"), "; re-checks keep their pace")
 
 
-def _show_planned(page: Page, planned: Iterable[PlannedWork], now: float) -> None:
+def _show_planned(page: Page, planned: Iterable[PlannedTold], now: float) -> None:
     """What will happen by itself, and what does already."""
     for each in planned:
         if each.until > now:
-            open_now = f"open, until {prose.moment(each.until)}"
-            when = open_now if each.since <= now else f"{prose.moment(each.since)} to {prose.moment(each.until)}"
+            open_now = f"open, until {phrases.moment(each.until)}"
+            when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
             page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
             page.say(f"  to call it off: failoverctl release {each.override}")
 
@@ -127,13 +137,13 @@ _MANY: Final = 10
 """From so many a second on, tenths say nothing."""
 
 
-def _show_notifications(page: Page, told: NotificationsStatus | None, now: float) -> None:
+def _show_notifications(page: Page, told: NotificationsTold | None, now: float) -> None:
     """How many troubles people are told of, and who does not hear of them."""
     if told is None or not told.receivers:
         return
     lasting = sum(notice.ended is None for notice in told.notices)
-    places = prose.counted(len(told.receivers), "address", "addresses")
-    page.say(f"notifications: {prose.counted(lasting, 'trouble')} told to {places}")
+    places = phrases.counted(len(told.receivers), "address", "addresses")
+    page.say(f"notifications: {phrases.counted(lasting, 'trouble')} told to {places}")
     for each in told.receivers:
         if each.failing_since is not None:
             page.say(
@@ -142,7 +152,21 @@ def _show_notifications(page: Page, told: NotificationsStatus | None, now: float
             )
 
 
-def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:
+def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float) -> None:
+    """What people said: by whom and why, until when, and which records it is about."""
+    for each in overrides:
+        word = word_of(each)
+        page.say((f"override {word.id}: {words.title(word)}", "bold"))
+        page.say(f"  {by(word.actor)}, {words.when(word, now)}: {word.reason}")
+        many = phrases.counted(len(each.records), "record")
+        page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
+
+
+_NAMED: Final = 4
+"""Records that a line names."""
+
+
+def _show_policy(page: Page, policy: PolicyTold, now: float) -> None:
     page.say()
     page.say((policy.policy, "bold"), f"  revision {policy.revision} of {policy.file}")
     if policy.rejected:
@@ -153,17 +177,17 @@ def _show_policy(page: Page, policy: PolicyStatus, now: float) -> None:
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
 
 
-def _show_orphans(page: Page, orphans: Sequence[OrphanedRecord]) -> None:
+def _show_orphans(page: Page, orphans: Sequence[OrphanTold]) -> None:
     """What nothing moves any more, and how that ends."""
     for each in orphans:
-        target, published = each.target, percentages(each.published) or "not known"
+        target, published = each.target, percentages(each.published_bp) or "not known"
         page.say()
-        page.say((f"{target}: orphaned", "red"), f" generation {each.generation}, last verified: {published}")
+        page.say((f"{record(target)}: orphaned", "red"), f" generation {each.generation}, last verified: {published}")
         page.say(f"  no policy file names it any more ({target.policy} did): it stays as it is, whatever fails")
-        page.say(f"  remedy: put the file back, or: failoverctl disown {target.policy} {target.key.name}")
+        page.say(f"  remedy: put the file back, or: failoverctl disown {target.policy} {target.record}")
 
 
-def _show_refused_files(page: Page, files: Sequence[RefusedFile]) -> None:
+def _show_refused_files(page: Page, files: Sequence[RefusedFileTold]) -> None:
     """What somebody may believe to be at work."""
     for each in files:
         page.say()
@@ -175,9 +199,9 @@ def _show_refused_files(page: Page, files: Sequence[RefusedFile]) -> None:
 _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
 
 
-def _show_regions(page: Page, regions: Sequence[RegionStatus], now: float) -> None:
+def _show_regions(page: Page, regions: Sequence[RegionTold], now: float) -> None:
     rows = [
-        (each.region, each.record_type, each.state, f"{each.score * 100 / WHOLE:g}%", ago(now - each.since))
+        (each.region, each.record_type, each.state, f"{each.score_bp * 100 / WHOLE:g}%", ago(now - each.since))
         for each in regions
     ]
     widths = [max(map(len, column)) for column in zip(_COLUMNS[:-1], *rows, strict=True)]
@@ -187,7 +211,7 @@ def _show_regions(page: Page, regions: Sequence[RegionStatus], now: float) -> No
         page.say(line.format(*cells, each.evidence))
 
 
-def _show_endpoints(page: Page, endpoints: Iterable[EndpointStatus], now: float) -> None:
+def _show_endpoints(page: Page, endpoints: Iterable[EndpointTold], now: float) -> None:
     """Those that are not well: of the others, the table of the regions says enough."""
     for each in endpoints:
         if each.state != Health.HEALTHY:
@@ -195,22 +219,22 @@ def _show_endpoints(page: Page, endpoints: Iterable[EndpointStatus], now: float)
             page.say(f"    {each.region} {each.endpoint}: ", (each.state, "red"), words)
 
 
-def _show_target(page: Page, target: TargetStatus) -> None:
-    colour = "green" if target.state is TargetState.IN_SYNC else "red"
-    unread = target.state is TargetState.DELAYED and not target.generation and not target.published
-    published = percentages(target.published) or "no answer"
+def _show_target(page: Page, target: TargetStatusTold) -> None:
+    colour = "green" if target.state == TargetState.IN_SYNC else "red"
+    unread = target.state == TargetState.DELAYED and not target.generation and not target.published_bp
+    published = percentages(target.published_bp) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
-    page.say(f"  {target.target}: ", (target.state, colour), stands)
-    for reason in target.reasons:
-        if target.kind == DecisionKind.NORMAL and reason.code is not ReasonCode.RIVAL:
-            continue  # all is well: nobody asks why
-        page.say(f"    why: {prose.words(reason)}")
+    page.say(f"  {record(target.target)}: ", (target.state, colour), stands)
+    for reason in target.reasons if target.kind != DecisionKind.NORMAL or target.has_rival else ():
+        page.say(f"    why: {reason}")
     for check in target.checks:
-        page.say(f"    limit: {prose.limit(check)}")
+        page.say(f"    limit: {check}")
     if target.detail:
         page.say(f"    {target.detail}")
     if target.remedy:
         page.say(f"    remedy: {target.remedy}")
+    if target.digest:
+        page.say(f"    or let this one through: failoverctl approve {target.digest} --reason TEXT")
     if target.until is not None:
         page.say(f"    next look at {clock(target.until)}")
     if target.manual:

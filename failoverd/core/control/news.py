@@ -26,7 +26,8 @@ from failoverd.core.events import (
     RivalDetected,
 )
 from failoverd.core.health.region import RegionState
-from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode, tells_health
+from failoverd.core.overrides import HAND, Override, Verb, in_force
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
 WAITS: Final = frozenset(
@@ -257,11 +258,13 @@ def applied(
     checks: tuple[LimitCheck, ...],
     incident: Incident | None,
     *,
+    words: tuple[Override, ...] = (),
     actor: str,
     took: float,
     at: float,
 ) -> ChangeApplied:
-    evidence = evidence_of(plan, policy)
+    """`words` are those of operators about the policy: the change names those by which it moves, and who gave them."""
+    evidence, by = evidence_of(plan, policy), moved_by(policy, plan, checks, words)
     return ChangeApplied(
         **names(plan.target, id_of(incident), at),
         decision_id=plan.decision.id,
@@ -279,10 +282,41 @@ def applied(
         limits=checks,
         rule_at=policy.source.at(rule_of(plan, evidence)),
         revision=plan.revision,
-        actor=actor,
+        actor=f"{actor} for {' and '.join(map(_whose, by))}" if by else actor,
+        overrides=tuple(word.id for word in by),
         undo="",
         took=took,
     )
+
+
+def _whose(word: Override) -> str:
+    return f"{'a change by hand' if word.actor == HAND else word.actor} ({word.id})"
+
+
+def moved_by(
+    policy: Policy, plan: Plan, checks: Iterable[LimitCheck], words: Iterable[Override]
+) -> tuple[Override, ...]:
+    """The operators' words by which a change does what it does. What moves beside them is nobody's but the policy's."""
+    target, before = plan.target, plan.start
+    was, now = weights(plan.before.records), weights(plan.after)
+    less = {name for name, share in before.items() if share > plan.shares_after.get(name, 0)}
+    swapped = {value for value in {*was, *now} if (value in was) != (value in now)}
+    marked = plan.before.marker.overrides if plan.before.marker is not None else ()
+
+    def moves(word: Override) -> bool:
+        if plan.kind is PlanKind.MARK:
+            return word.id in plan.marker.overrides and word.id not in marked
+        if word.verb is Verb.APPROVE:
+            return word.digest == plan.digest and any(check.note is LimitNote.APPROVED for check in checks)
+        if word.verb is Verb.PIN:
+            return before != plan.shares_after
+        regions = [region for region in policy.regions if word.scope.has_region(region)]
+        if word.scope.endpoints:
+            named = [each for region in regions for each in region.endpoints if word.scope.has_endpoint(each)]
+            return any(each.answer(target.key.type) in swapped for each in named)
+        return word.verb in {Verb.DRAIN, Verb.SHED} and any(region.name in less for region in regions)
+
+    return tuple(filter(moves, in_force(words, target, plan.decision.at)))
 
 
 def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:

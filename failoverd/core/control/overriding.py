@@ -94,7 +94,7 @@ class Heeded:
     def reasons(self) -> tuple[Reason, ...]:
         """Each word that shapes the answer, with who gave it."""
         found = [by_operator(ReasonCode.DRAINED, word, name) for name, word in sorted(self.drained.items())]
-        found += [by_operator(ReasonCode.SAID, word) for word in self.words if word.verb in {Verb.UP, Verb.DOWN}]
+        found += [by_operator(ReasonCode.SAID, word) for word in self.words if of_endpoints(word)]
         if self.pause is not None:
             found.append(by_operator(ReasonCode.PAUSED, self.pause))
         if self.hold is not None:
@@ -206,12 +206,16 @@ def drained_regions(policy: Policy, overrides: Iterable[Override], now: float) -
     return frozenset(region.name for region in policy.regions for each in whole if each.scope.has_region(region))
 
 
+def of_endpoints(word: Override) -> bool:
+    """Whether it says how endpoints are, or that they get nothing; a drain of whole regions is none of these."""
+    return word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN} and bool(word.scope.endpoints)
+
+
 def seen_by_word(
     policy: Policy, record_type: RecordType, regions: Mapping[str, RegionHealth], heeded: Heeded
 ) -> Mapping[str, RegionHealth]:
     """The health of the regions, with the endpoints that are up, down or drained by word as that says."""
-    words = [word for word in heeded.words if word.verb in {Verb.UP, Verb.DOWN, Verb.DRAIN}]
-    words = [word for word in words if word.scope.endpoints]
+    words = list(filter(of_endpoints, heeded.words))
     if not words:
         return regions
     found = dict(regions)

@@ -41,7 +41,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
     if outcome.held is not None:
         blocking = outcome.held.blocking
         remedy = _remedy_of_limit(policy, outcome.held)
-        return replace(status, checks=blocking, remedy=remedy, manual=manual)
+        return replace(status, checks=blocking, remedy=remedy, manual=manual, digest=outcome.held.plan.digest)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
@@ -114,5 +114,6 @@ def after_failure(
         remedy=error.remedy,
         manual=manual,
         checks=(),
+        digest="",
         until=until,
     )

@@ -185,6 +185,7 @@ class HealthTable:
         return [*(of.status(name, now) for of in self._policies[name].answering), *self._region_statuses(name, now)]
 
     def _region_statuses(self, name: str, now: float) -> list[RegionStatus]:
+        clouds = {region.name: region.cloud for region in self._policies[name].policy.regions}
         return [
             RegionStatus(
                 policy=name,
@@ -196,6 +197,7 @@ class HealthTable:
                 since=health.since,
                 well_since=health.well_since,
                 evidence=health.evidence,
+                cloud=clouds.get(region, ""),
             )
             for record_type in record_types(self._policies[name].policy)
             for region, health in sorted(self.regions(name, record_type, now).items())

@@ -1,0 +1,83 @@
+"""The views as the journal has them, for when no daemon answers. Imported only then.
+
+Each says as well when a daemon was alive last, by the wall clock; None if none ever was.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+from failoverd.api.shapes import HistoryTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import history_told, status_told, why_told, words_told
+from failoverd.cli.failing import note, unknown
+from failoverd.config.locating import journal_of
+from failoverd.core.errors import ConfigError
+from failoverd.operations.history import past
+from failoverd.operations.overview import overview
+from failoverd.operations.why import why
+from failoverd.store.reading import Reading
+from failoverd.store.statuses import StatusReading
+
+R = TypeVar("R", bound=StatusReading)
+
+_RECENT: Final = 20
+"""Incidents among which one that was meant is looked for."""
+
+
+def status_read(config: Path, now: float, *, healthy: bool) -> tuple[StatusTold, float | None]:
+    with opened(StatusReading(journal_of(config))) as reading:
+        return status_told(overview(reading, now, healthy=healthy), now), _alive(reading)
+
+
+def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
+    with opened(StatusReading(journal_of(config))) as reading:
+        words = (word for word in reading.overrides(now) if not word.over_by(now))
+        return words_told(words, now), _alive(reading)
+
+
+def history_read(
+    config: Path, now: float, *, policy: str | None, since: float, limit: int
+) -> tuple[HistoryTold, float | None]:
+    with opened(Reading(journal_of(config))) as reading:
+        _require(reading, policy, None)
+        return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
+
+
+def why_read(
+    config: Path, now: float, *, policy: str | None, at: float | None, incident: str | None
+) -> tuple[WhyTold, float | None]:
+    with opened(Reading(journal_of(config))) as reading:
+        _require(reading, policy, incident)
+        found = why(reading, now, policy=policy, at=at, incident=incident)
+        if found is None:
+            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+        return why_told(found), _alive(reading)
+
+
+def _alive(reading: StatusReading) -> float | None:
+    beat = reading.heartbeat()
+    return beat.at if beat is not None else None
+
+
+def _require(reading: Reading, policy: str | None, incident: str | None) -> None:
+    """A name that the journal does not know is a slip, and no reason to say that nothing happened."""
+    if policy is not None and policy not in (known := reading.policy_names()):
+        raise unknown("policy", policy, known, "the journal knows no other")
+    if incident is not None and reading.incident(incident) is None:
+        ids = [row.incident_id for row in reversed(reading.incidents(limit=_RECENT))]
+        raise unknown("incident", incident, ids, "failoverctl history --output json names them all")
+
+
+@contextmanager
+def opened(reading: R) -> Iterator[R]:
+    """The journal for the time of a verb. Afterwards a person is told how many rows of it could not be read."""
+    with reading:
+        try:
+            yield reading
+        finally:
+            if reading.skipped:
+                rows = "1 row" if reading.skipped == 1 else f"{reading.skipped} rows"
+                note(
+                    f"{rows} of the journal cannot be read and left out: a failing disk, or another version wrote them"
+                )

@@ -1,0 +1,28 @@
+"""`failoverctl overrides`: what operators said."""
+
+import time
+from pathlib import Path
+
+from failoverd.api.shapes import WordsTold
+from failoverd.cli.failing import Screen, print_json, told
+from failoverd.cli.options import Output
+from failoverd.cli.views.reading import found
+from failoverd.cli.words.showing import show_words
+
+console = Screen(highlight=False)
+
+
+def overrides(config: Path, output: Output, *, verbose: bool) -> None:
+    now = time.time()
+
+    def read() -> tuple[WordsTold, float | None]:
+        from failoverd.cli.views.journal import words_read
+
+        return words_read(config, now)
+
+    with told():
+        answer = found(config, output, lambda client: client.words(), read)
+        if output is Output.JSON:
+            print_json(answer.plain())
+        else:
+            show_words(console, answer.told.overrides, now, verbose=verbose)

@@ -1,0 +1,400 @@
+"""What an operator's verbs do: they ask the daemon, and show what it answers.
+
+Each is one request. The daemon judges it by what it would do, so that what is refused has changed nothing.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+
+from failoverd.api.client import Client, DaemonUnreachableError, OnHost
+from failoverd.api.shapes import (
+    Answer,
+    EffectTold,
+    GivenTold,
+    ReleaseAsked,
+    ReleasedTold,
+    ScopeAsked,
+    UndoAsked,
+    WordAnswer,
+    WordAsked,
+    WordTold,
+)
+from failoverd.cli.failing import Screen, note, print_json, told, unknown, usage
+from failoverd.cli.options import Exit, Output
+from failoverd.cli.screen import say
+from failoverd.cli.words import saying
+from failoverd.cli.words.naming import Known, scope_of
+from failoverd.cli.words.showing import show_effects, title, when
+from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
+from failoverd.config.locating import socket_of
+from failoverd.core.clients import still_old
+from failoverd.core.overrides import Scope, Verb, verb_of
+from failoverd.core.records import WHOLE
+from failoverd.telemetry import phrases
+
+console = Screen(highlight=False)
+
+
+Work = Callable[[Client], Awaitable[Exit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a verb was asked for, besides what it is about, as it was written.
+
+    Attributes:
+        reason: why; `lasts` for how long.
+        rules: names of rules that it may break.
+        dry_run: only show what it would do.
+        wait: until the authoritative servers answer with it.
+    """
+
+    config: Path
+    output: Output
+    reason: str | None = None
+    lasts: str | None = None
+    rules: tuple[str, ...] = ()
+    dry_run: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What it is about: names, and names with the kind of thing that they are of."""
+
+    names: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    clouds: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.policies or self.records or self.regions or self.clouds or self.endpoints)
+
+    def scope(self, known: Known, kinds: Sequence[str]) -> Scope:
+        options: dict[str, Sequence[str]] = {
+            "policy": self.policies,
+            "record": self.records,
+            "region": self.regions,
+            "cloud": self.clouds,
+            "endpoint": self.endpoints,
+        }
+        return scope_of(known, self.names, kinds, options)
+
+
+def _asked_about(scope: Scope) -> ScopeAsked:
+    return ScopeAsked(**asdict(scope))
+
+
+# -- giving ------------------------------------------------------------------------------------------------------------
+
+_REGIONS: Final = ("region", "endpoint")
+_SERVICES: Final = ("policy", "record")
+
+
+def drain(line: Line, what: Selected, over: str | None, *, now: bool) -> Exit:
+    if not (what.names or what.clouds or what.endpoints):
+        raise usage("say what is to be drained: a region, a glob such as 'azure-*', --cloud azure, or an endpoint")
+    steps = saying.lasting(over) if over is not None else 0.0
+    return _give(line, Verb.DRAIN, lambda known: what.scope(known, _REGIONS), over_seconds=steps, now=now)
+
+
+def shed(line: Line, what: Selected, *, now: bool) -> Exit:
+    if not what.names or not (what.names[1:] or what.clouds):
+        raise usage("say what is to be shed, and how much of it: failoverctl shed azure-eastus 25%")
+    *names, part = what.names
+    named = Selected(tuple(names), what.policies, what.records, clouds=what.clouds)
+    points = saying.percent(part)
+    return _give(line, Verb.SHED, lambda known: named.scope(known, ("region",)), part_bp=points, now=now)
+
+
+def pin(line: Line, what: Selected, *, now: bool) -> Exit:
+    if not what.names or not (what.names[1:] or what.policies or what.records):
+        raise usage("say what is pinned, and to which shares: failoverctl pin shop azure-eastus=60,oci-ashburn=40")
+    *names, shares = what.names
+    named = Selected(tuple(names), what.policies, what.records)
+    points = saying.shares([shares])
+
+    def scope(known: Known) -> Scope:
+        found = named.scope(known, _SERVICES)
+        regions = {name for policy in found.policies for name in known.regions_of.get(policy, ())}
+        for region in points:
+            if regions and region not in regions:
+                raise unknown(f"region in policy {' or '.join(found.policies)}", region, sorted(regions))
+        return found
+
+    return _give(line, Verb.PIN, scope, shares_bp=points, now=now)
+
+
+def hold(line: Line, what: Selected) -> Exit:
+    if not what:
+        raise usage("say what is to be left as it is: failoverctl hold POLICY; all of it: failoverctl pause --all")
+    return _give(line, Verb.HOLD, lambda known: what.scope(known, _SERVICES))
+
+
+def pause(line: Line, what: Selected, *, everything: bool) -> Exit:
+    if everything is bool(what):
+        raise usage("say what is to be paused, a policy or --all: failoverctl pause POLICY, failoverctl pause --all")
+    return _give(line, Verb.PAUSE, lambda known: what.scope(known, _SERVICES))
+
+
+def verdict(line: Line, verb: Verb, what: Selected) -> Exit:
+    if not what:
+        raise usage(f"say which endpoint is {verb}: its address, or region/address")
+    return _give(line, verb, lambda known: what.scope(known, ("endpoint",)))
+
+
+def approve(line: Line, digest: str) -> Exit:
+    return _give(line, Verb.APPROVE, lambda _: Scope(), digest=_mark(digest, "the digest of a plan"))
+
+
+def switch(line: Line, name: str, *, off: bool) -> Exit:
+    mark = _mark(name, "the name of a switch")
+    if not off:
+        return _give(line, Verb.SWITCH, lambda _: Scope(), name=mark)
+    comment = saying.comment(line.reason)
+
+    async def work(admin: Client) -> Exit:
+        found = [each for each in (await admin.words()).overrides if each.verb == Verb.SWITCH]
+        on = [each.id for each in found if each.name == mark]
+        if not on:
+            raise unknown("switch that is on", mark, [each.name for each in found])
+        return await _released(admin, line, on, comment)
+
+    return _asked(line, work)
+
+
+def undo(line: Line, change: str | None, what: Selected) -> Exit:
+    comment, seconds = saying.reason(line.reason), saying.lasting(line.lasts)
+    mark = _mark(change, "a change") if change is not None else None
+
+    async def work(admin: Client) -> Exit:
+        scope = what.scope(Known.of(await admin.status()), _SERVICES) if what else Scope()
+        asked = UndoAsked(
+            scope=_asked_about(scope), change_id=mark, reason=comment, for_seconds=seconds, dry_run=line.dry_run
+        )
+        return await _shown(admin, line, await admin.undo(asked))
+
+    return _asked(line, work)
+
+
+def _give(line: Line, verb: Verb, scope: Callable[[Known], Scope], **more: Any) -> Exit:  # noqa: ANN401 - of a word
+    """What is wrong with how it was asked is said before anybody is asked."""
+    comment = saying.reason(line.reason)
+    seconds = _APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
+    rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
+
+    async def work(admin: Client) -> Exit:
+        known = Known.of(await admin.status())
+        asked = WordAsked(
+            verb=verb,
+            scope=_asked_about(scope(known)),
+            reason=comment,
+            for_seconds=seconds,
+            breaks=rules,
+            dry_run=line.dry_run,
+            **more,
+        )
+        return await _shown(admin, line, await admin.give(asked))
+
+    return _asked(line, work)
+
+
+_APPROVAL: Final = 900.0
+"""Seconds: how long an approval holds is the daemon's to say."""
+
+
+def _mark(text: str, what: str) -> str:
+    if not 0 < len(text) <= _LONGEST or not set(text) <= _OF_MARKS:
+        raise usage(f"{text[:40]!r} is not {what}: these have up to {_LONGEST} letters, digits, '.', '_', ':' and '-'")
+    return text
+
+
+_LONGEST: Final = 128
+_OF_MARKS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
+
+
+# -- words that are there ----------------------------------------------------------------------------------------------
+
+
+def extend(line: Line, override_id: str) -> Exit:
+    comment, seconds = saying.comment(line.reason), saying.lasting(line.lasts)
+    name = _mark(override_id, "an override's id")
+
+    async def work(admin: Client) -> Exit:
+        return await _shown(admin, line, await admin.extend(name, seconds, comment))
+
+    return _asked(line, work)
+
+
+def agree(line: Line, override_id: str) -> Exit:
+    comment, name = saying.comment(line.reason), _mark(override_id, "an override's id")
+
+    async def work(admin: Client) -> Exit:
+        return await _shown(admin, line, await admin.agree(name, comment))
+
+    return _asked(line, work)
+
+
+def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival: bool, everything: bool) -> Exit:
+    if not (what or lost or rival or everything or verb is not None):
+        raise usage(
+            "say what is to be released: an id, as failoverctl overrides lists them, what it is about, or --all"
+        )
+    comment = saying.comment(line.reason)
+
+    async def work(admin: Client) -> Exit:
+        known = (await admin.words()).overrides
+        ids = [name for name in what.names if _is_id(name, known)]
+        rest = Selected(
+            tuple(name for name in what.names if name not in ids),
+            what.policies, what.records, what.regions, what.clouds, what.endpoints,
+        )  # fmt: skip
+        if ids and (rest or lost or rival or everything):
+            raise usage(f"{ids[0]} is one override: release it by itself")
+        if ids:
+            return await _released(admin, line, ids, comment)
+        names = Known.of(await admin.status()).with_words(known)
+        scope = _asked_about(rest.scope(names, ("region", "endpoint", "policy", "record", "cloud")))
+        asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment)
+        return await _ended(admin, line, await admin.release_matching(asked))
+
+    return _asked(line, work)
+
+
+def verb(text: str | None) -> Verb | None:
+    """A kind of word, by its name."""
+    if text is None or text in set(Verb):
+        return Verb(text) if text is not None else None
+    raise unknown("kind of override", text, [each.value for each in Verb])
+
+
+def _is_id(name: str, known: Sequence[WordTold]) -> bool:
+    shaped = verb_of(name) is not None and name.rpartition("-")[2].isalnum() and len(name.rpartition("-")[2]) == _DIGITS
+    return shaped or any(word.id == name for word in known)
+
+
+_DIGITS: Final = 8
+
+
+async def _released(admin: Client, line: Line, ids: Sequence[str], comment: str) -> Exit:
+    done = [await admin.release(name, comment) for name in ids]
+    kept = all(each.kept for each in done)
+    return await _ended(admin, line, ReleasedTold(released=tuple(each.override for each in done), lost=(), kept=kept))
+
+
+async def _ended(admin: Client, line: Line, done: ReleasedTold) -> Exit:
+    """What was released; and how what it kept away came back, where that is waited for."""
+    if line.output is Output.TEXT:
+        for word in done.released:
+            say(console, "released: ", (word.id, "bold"), f"  {title(word)}")
+        for name in done.lost:
+            say(console, "released: ", (name, "bold"), "  which only markers knew of")
+        for name in done.rivals:
+            say(console, "written as before, for no rival does: ", (name, "bold"))
+        _warn(kept=done.kept)
+        if not line.wait and not done.rivals:
+            words = "what it kept away comes back by the limits of returning; failoverctl status shows how far that is"
+            say(console, words)
+    after = [await _followed(word, admin) for word in done.released] if line.wait else []
+    if line.output is Output.JSON:
+        _print(done)
+    for found in after if line.output is Output.TEXT else ():
+        _show_done(found)
+        show_effects(console, found.effects)
+    return Exit.FINE
+
+
+# -- what is shown -----------------------------------------------------------------------------------------------------
+
+
+async def _shown(admin: Client, line: Line, given: GivenTold) -> Exit:
+    """What it does, or would do; and how that went, where that is waited for."""
+    if line.output is Output.TEXT:
+        _show_given(given)
+    if not line.wait or given.dry_run:
+        if line.output is Output.JSON:
+            _print(given)
+        return Exit.FINE
+    done = await _followed(given.override, admin)
+    over = done.override.state == "over"
+    if line.output is Output.JSON:
+        begin, now = begun(done.override), time.time()
+        _print(done, clients=[_clients(each, now) for each in done.effects if moved(each, begin)])
+    elif over:
+        say(console, f"{done.override.id} is {when(done.override, time.time())}")
+    else:
+        _show_done(done)
+    return Exit.FAILED if over else Exit.FINE
+
+
+def _show_done(done: WordAnswer) -> None:
+    say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now, and verified")
+    for words in clients(done.effects, begun(done.override), time.time()):
+        say(console, f"  {words}")
+
+
+def _show_given(given: GivenTold) -> None:
+    word = given.override
+    begin = "would be given: " if given.dry_run else ""
+    say(console, begin, (title(word), "bold"), f", {when(word, time.time())}")
+    show_effects(console, given.effects)
+    for words in given.notes:
+        say(console, f"  note: {words}")
+    if given.dry_run:
+        say(console, "nothing was changed (--dry-run)")
+    else:
+        say(console, f"take it back: failoverctl release {word.id}")
+        _warn(kept=given.kept)
+
+
+def _warn(*, kept: bool) -> None:
+    if not kept:
+        note("it is heeded, but the journal does not work: a restart of the daemon would not know of it")
+
+
+async def _followed(word: WordTold, admin: Client) -> WordAnswer:
+    with progress(Console(stderr=True, highlight=False)) as tell:
+        return await followed(admin, word, tell, asyncio.sleep)
+
+
+def _clients(effect: EffectTold, now: float) -> dict[str, Any]:
+    """How many clients still use the old answer, for programs."""
+    since = max(0.0, now - (effect.changed_at if effect.changed_at is not None else now))
+    part = round(still_old(since, effect.ttl_seconds) * WHOLE)
+    return {"target": effect.target.model_dump(mode="json"), "since_seconds": round(since, 3), "still_old_bp": part}
+
+
+def _print(answer: Answer, **more: object) -> None:
+    print_json({**json.loads(answer.to_json()), **more})
+
+
+# -- asking ------------------------------------------------------------------------------------------------------------
+
+
+def _asked(line: Line, work: Work) -> Exit:
+    with told():
+        return asyncio.run(_worked(line.config, work))
+
+
+async def _worked(config: Path, work: Work) -> Exit:
+    try:
+        return await work(Client(OnHost(socket_of(config))))
+    except DaemonUnreachableError as error:
+        remedy = f"{error.remedy}. {_WITHOUT}"
+        raise DaemonUnreachableError(error.detail, reason=error.reason, remedy=remedy) from error
+
+
+_WITHOUT: Final = (
+    "Without it, failoverctl plan --out FILE and failoverctl apply FILE move what the policies say, and the commands "
+    "that failoverctl plan prints do it by hand"
+)
+"""The way that works without a daemon."""

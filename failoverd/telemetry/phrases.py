@@ -1,0 +1,55 @@
+"""Parts of sentences: numbers, times, operators' words. It imports no event, for whoever waits for a command."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from failoverd.core.clients import still_old
+from failoverd.core.overrides import Override, Verb
+from failoverd.core.records import WHOLE, percentages
+
+
+def percent(basis_points: float) -> str:
+    return f"{basis_points * 100 / WHOLE:.4g}%"
+
+
+def moment(at: float) -> str:
+    """A moment as it is told everywhere: UTC, to the second."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
+
+
+def detail(word: Override) -> str:
+    """What the verb alone does not say."""
+    match word.verb:
+        case Verb.PIN:
+            undoes = f", which undoes {word.undoes}" if word.undoes else ""
+            return f"{percentages(word.shares)}{undoes}"
+        case Verb.SHED:
+            return f"by {percent(word.part)}"
+        case Verb.DRAIN:
+            return f"over {word.over:.0f}s" if word.over else ""
+        case Verb.SWITCH:
+            return word.name
+        case Verb.APPROVE:
+            return f"plan {word.digest}"
+        case _:
+            return ""
+
+
+def clients(ttl: float, since: float = 0.0) -> str:
+    """How many clients still use the answer from before a change, `since` seconds after it; in words."""
+    later = [(f"{ttl:g}s", ttl), ("15 min", _TAIL_END)] if ttl < _TAIL_END else [(f"{ttl:g}s", ttl)]
+    ahead = [f"{_part(still_old(after, ttl))} after {words}" for words, after in later if after > since]
+    said = f"about {_part(still_old(since, ttl))} of clients still use the old answer"
+    return f"{said}; {', '.join(ahead)} (a lower TTL does not shorten the tail)" if ahead else said
+
+
+_TAIL_END: Final = 900.0
+
+
+def _part(part: float) -> str:
+    return f"{part * 100:.0f}%"
