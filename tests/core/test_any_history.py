@@ -586,6 +586,8 @@ class World(RuleBasedStateMachine):
         assert leaves or shift(plan.start, plan.shares_after) <= freed + sum(plan.shifts.values()) + ONE_POINT
         for cause, moved in plan.shifts.items():
             both = {Cause.RETURNING} if cause is Cause.RETURNING else {Cause.TUNING, Cause.OPERATOR}
+            if cause is Cause.OPERATOR and self.said(*Verb):  # a word has its ration to itself
+                both = {Cause.OPERATOR}
             ration = self.policy.limits.returning if cause is Cause.RETURNING else self.policy.limits.tuning
             done = [past for past in self.memory.changes if both & past.rationed.keys()]
             recent = [past for past in done if past.at > self.now - ration.shift_window]

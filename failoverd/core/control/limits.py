@@ -388,7 +388,7 @@ def _overfull(step: Step) -> bool:
 def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:
     """Do as much as the ration of the cause allows, and what fails out in any case."""
     ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
-    spent = _spent(cause)
+    spent = _spent(step, cause)
     done = [change for change in step.history if spent & change.rationed.keys()]
     recent = [change for change in done if change.at + ration.changes_window > step.now]
     moved = sum(
@@ -489,9 +489,15 @@ def _leaving_alone(
     return replace(paced, until=until) if isinstance(paced.result, Approved) else paced
 
 
-def _spent(cause: Cause) -> frozenset[Cause]:
-    """Whose changes count towards the ration of a cause. A person's edits are rationed with tuning."""
-    return frozenset({Cause.RETURNING} if cause is Cause.RETURNING else {Cause.TUNING, Cause.OPERATOR})
+def _spent(step: Step, cause: Cause) -> frozenset[Cause]:
+    """Whose changes count towards the ration of a cause.
+
+    A person's edits of the file are rationed with tuning. A person's word is not: what tuned before keeps nobody from
+    draining a region.
+    """
+    if cause is Cause.RETURNING:
+        return frozenset({Cause.RETURNING})
+    return frozenset({Cause.OPERATOR} if step.by_word else {Cause.TUNING, Cause.OPERATOR})
 
 
 def _smaller(step: Step, replan: Replan, rest: Mapping[str, int], part: Fraction, left: int) -> Plan | None:
@@ -527,7 +533,7 @@ def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause, distance: in
     for moment in (moment for moment in moments if moment > step.now):
         recent = sum(1 for change in done if change.at + ration.changes_window > moment)
         moved = sum(
-            sum(change.rationed.get(each, 0) for each in _spent(cause))
+            sum(change.rationed.get(each, 0) for each in _spent(step, cause))
             for change in done
             if change.at + ration.shift_window > moment
         )

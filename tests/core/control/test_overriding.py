@@ -110,6 +110,16 @@ def test_a_drain_goes_by_the_rates_unless_the_person_says_at_once() -> None:
     assert fast.published == {"b": 60, "c": 40}
 
 
+def test_what_tuned_before_keeps_nobody_from_draining() -> None:
+    story = begun(bounds=replace(FREE, tuning=replace(FREE.tuning, max_changes=1, changes_window=HOUR)))
+    for letters in ("DD", "HH"):
+        story.look(61.0, a=letters)
+    assert story.look(61.0, a="DD").kind is OutcomeKind.LIMITED
+    story.say(drain(since=story.now))
+    assert story.look().kind is OutcomeKind.WRITE
+    assert story.published == {"b": 60, "c": 40}
+
+
 def test_the_return_after_a_drain_goes_by_the_limits_of_returning() -> None:
     story = begun(bounds=replace(FREE, returning=Ration(max_shift=2_000, shift_window=300.0))).say(drain())
     story.settled()
