@@ -170,14 +170,14 @@ class _Desk:
         return Said(heeded - began, shown - began, ended - began, late)
 
     def wait_for_moves(self, within: float) -> float:
-        """Until records are changed again by their regions; says how many in a second."""
+        """Until no records are changed but those that move, and these are; says how many in a second."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             since = time.time()
             time.sleep(2 * PERIOD)
-            if count := self._begun_since(since):
+            if 0 < (count := self._begun_since(since)) <= 4 * MOVING and self._config.with_name("api.sock").exists():
                 return count / (2 * PERIOD)
-        raise RuntimeError("no record was changed: nothing moves")
+        raise RuntimeError("what is changed is not what moves")
 
     def _begun_since(self, at: float) -> int:
         if not self._journal.exists():
