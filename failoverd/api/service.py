@@ -23,7 +23,8 @@ from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, Refused, Role
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, SENDING, Rates
-from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     Answer,
     Asked,
