@@ -38,8 +38,11 @@ MOST_WORDS: Final = 500
 LONGEST_TEXT: Final = 500
 """Characters of a reason or a comment."""
 
-MOST_TOLD: Final = 100
-"""Records of which a word that stops things is told what it does there: of the others there is their number."""
+MOST_TOLD: Final = 20
+"""Records of which a word that stops things is told what it does there: of the others there is their number.
+
+So few are looked at in one go: whoever stops everything hears at once that it is so.
+"""
 
 STOPPING: Final = frozenset({Verb.PAUSE, Verb.HOLD})
 """Words that have nothing done, and so are never in anybody's way."""
@@ -237,7 +240,7 @@ class Desk:
         kept = dry_run or await self._crew.say(word, self._given(word))
         notes = () if dry_run else self._on_their_way()
         shown, more = concerned[:MOST_TOLD], len(concerned) - MOST_TOLD
-        effects = [self._effect(each, self._with(word, each.policy)) async for each in _in_turn(shown)]
+        effects = [self._effect(each, self._with(word, each.policy)) for each in shown]
         if more > 0:
             notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
         notes = (*self._notes(word, concerned, effects), *notes)

@@ -299,6 +299,22 @@ async def test_while_many_records_are_judged_everything_else_goes_on() -> None:
 
 
 @virtually
+async def test_policies_that_a_word_concerns_are_woken_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("first", "second", "third")
+    async with playing(*(policy(name) for name in names)) as stage:
+        woken: list[str] = []
+        for name in names:
+            worker = stage.engine.runner.reconcilers[name]
+            monkeypatch.setattr(worker, "wake", lambda _, name=name: woken.append(name))
+        stage.engine.runner.heed(Override("pause-00000001", Verb.PAUSE, Scope(), ALICE, now(), now() + HOUR))
+        assert woken == ["first"]
+        await asyncio.sleep(0)
+        assert woken == ["first", "second"]
+        await asyncio.sleep(0)
+        assert woken == ["first", "second", "third"]
+
+
+@virtually
 async def test_of_very_many_records_that_stay_as_they_are_the_number_is_told() -> None:
     async with among(MOST_TOLD + 30) as (many, spoken):
         given = await spoken.give(ask(Verb.PAUSE, Scope()), ALICE)
