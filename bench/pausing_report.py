@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.circumstances import Circumstances
 from bench.figures import Goal
-from bench.pausing_run import MOVING, PERIOD, VERBS, Estate, Found
+from bench.pausing_run import MOVING, PAUSE, PERIOD, Estate, Found
 from bench.report import goals_table, table
 
 _MOST = 0.200
@@ -25,7 +25,9 @@ class PausingRun:
 
 def goals(run: PausingRun) -> list[Goal]:
     """What was aimed at: of the word that stops everything."""
-    found = next(each for each in run.found.words if each.verb is VERBS[0])
+    found = next((each for each in run.found.words if each.verb is PAUSE), None)
+    if found is None:
+        return []
     what = f"{run.found.policies:,} policies: `failoverctl {found.verb.name}`"
     heeded, late = found.median("heeded"), sum(each.late for each in found.rounds)
     return [

@@ -49,12 +49,15 @@ class Verb:
     silent: bool = False
 
 
-VERBS = (
-    Verb("pause --all", ("pause", "--all"), silent=True),
-    Verb("hold, one policy", ("hold", "p00000")),
-    Verb("drain, one policy", ("drain", _REGIONS[0], "--policy", "p00001")),
-    Verb("drain, all policies", ("drain", _REGIONS[0])),
-)
+PAUSE = Verb("pause --all", ("pause", "--all"), silent=True)
+VERBS = {
+    "pause": PAUSE,
+    "hold": Verb("hold, one policy", ("hold", "p00000")),
+    "drain": Verb("drain, one policy", ("drain", _REGIONS[0], "--policy", "p00001")),
+    "drain-all": Verb("drain, all policies", ("drain", _REGIONS[0])),
+}
+"""By how `--only` calls them."""
+
 _WHY = ("--reason", "a bad night", "--for", "1h")
 
 
@@ -100,7 +103,7 @@ class Estate:
     words: Sequence[Found]
 
 
-def measure(policies: int, rounds: int, tell: Callable[[str], None]) -> Estate:
+def measure(policies: int, verbs: Sequence[Verb], rounds: int, tell: Callable[[str], None]) -> Estate:
     """Start a daemon with so many policies, and give each word so many times."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed failoverctl is compiled
     cpus = Cpus.shared_out()
@@ -117,8 +120,8 @@ def measure(policies: int, rounds: int, tell: Callable[[str], None]) -> Estate:
             moves = desk.wait_for_moves(_START_WITHIN)
             tell(f"{policies} policies: {moves:.1f} changes a second")
             bare = [_timed([*_bound(cpus), _program("python"), "-c", "pass"]) for _ in range(rounds)]
-            desk.give(VERBS[0])  # whatever is done for the first time
-            words = [_rounds(desk, verb, rounds, Path(path), tell) for verb in VERBS]
+            desk.give(PAUSE)  # whatever is done for the first time
+            words = [_rounds(desk, verb, rounds, Path(path), tell) for verb in verbs]
             return Estate(policies, bare, moves, words)
 
 

@@ -5,9 +5,9 @@ import sys
 import time
 
 from bench.circumstances import Circumstances
-from bench.pausing import options
+from bench.pausing import WORDS, options
 from bench.pausing_report import PausingRun, as_json, goals, part, tables
-from bench.pausing_run import measure
+from bench.pausing_run import VERBS, measure
 from bench.sessions import Findings, hold, tell
 
 _AUTHOR = "bench/pausing.py"
@@ -18,7 +18,7 @@ def main() -> None:
 
     def run() -> Findings:
         began, load = time.time(), os.getloadavg()[0]
-        found = measure(chosen.policies, chosen.rounds, tell)
+        found = measure(chosen.policies, [VERBS[name] for name in chosen.only or WORDS], chosen.rounds, tell)
         at = Circumstances.of([_AUTHOR, *sys.argv[1:]], ("nginx",), began=began, load=load)
         result = PausingRun(found, at)
         return Findings(tables(result), part(result), as_json(result), goals(result))
