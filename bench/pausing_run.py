@@ -127,13 +127,13 @@ def measure(policies: int, verbs: Sequence[Verb], rounds: int, tell: Callable[[s
 
 def _rounds(desk: "_Desk", verb: Verb, rounds: int, path: Path, tell: Callable[[str], None]) -> Found:
     before = _lag()
-    said = []
+    deaf = _configure(path / f"deaf-{verb.words[0]}-{len(verb.words)}", 1)
+    said, asked = [], []
     for _ in range(rounds):
         desk.wait_for_moves(_HEARD_WITHIN)
+        asked.append(_reached(deaf, verb, desk.cpus))
         said.append(desk.give(verb))
     lag = _lag().since(before).percentile(100)
-    deaf = _configure(path / f"deaf-{verb.words[0]}-{len(verb.words)}", 1)
-    asked = [_reached(deaf, verb, desk.cpus) for _ in range(rounds)]
     found = Found(verb, said, asked, lag)
     tell(
         f"{verb.name}: asked after {statistics.median(asked):.3f} s, heeded after {found.median('heeded'):.3f} s, "
