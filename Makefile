@@ -9,7 +9,7 @@ PYTHON ?= python3
 # compiled again by each of the hundreds of processes that a run starts.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)) --dist worksteal
 
-BENCHES := failover providers probes scale estate detection
+BENCHES := failover providers probes scale estate pausing detection
 
 .PHONY: help demo test quick lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
 

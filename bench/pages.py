@@ -9,6 +9,7 @@ ORDER = (
     "bench/probes.py",
     "bench/scale.py",
     "bench/estate.py",
+    "bench/pausing.py",
     "bench/detection.py",
 )
 """Who writes a part, in the order of the page. The first one brings the title."""

@@ -6,20 +6,17 @@ It imports little, for an operator waits for it: a command that stops everything
 import asyncio
 import grp
 import os
-import socket
 import ssl
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
-from uuid import uuid4
 
 import h11
 from pydantic import BaseModel, Field, ValidationError
 
-from failoverd import __version__
-from failoverd.api.routes import BEHIND, EXPECTED, KEY, ROUTES, Route
+from failoverd.api.routes import EXPECTED, ROUTES, Route
+from failoverd.api.sending import REACHING, connected, headers, new_key
 from failoverd.api.shapes import (
     SCHEMA,
     Answer,
@@ -46,7 +43,6 @@ from failoverd.api.shapes import (
     WordAsked,
     WordsTold,
 )
-from failoverd.api.sockets import reachable
 from failoverd.core.errors import FailoverdError
 
 A = TypeVar("A", bound=Answer)
@@ -54,9 +50,6 @@ S = TypeVar("S", bound=Asked)
 
 PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
-
-REACHING: Final = 5.0
-"""Seconds to reach it."""
 
 _TRIES: Final = 3
 _NAP: Final = 0.2
@@ -179,11 +172,11 @@ class Client:
     ) -> A:
         route = _ROUTES[name]
         target = route.path.replace("{id}", quote(word_id, safe="") or "-") + _searched(query)
-        headers = self._headers(route, key or uuid4().hex, expected)
+        said = self._headers(route, key or new_key(), expected)
         body = asked.model_dump_json(exclude_defaults=True).encode() if asked is not None else b""
         for left in reversed(range(_TRIES)):
             try:
-                status, answer = await self._within(route.method, target, headers, body)
+                status, answer = await self._within(route.method, target, said, body)
             except _Lost as lost:
                 if not left:
                     words = f"the daemon at {self._way} hung up before it answered"
@@ -195,15 +188,12 @@ class Client:
         raise AssertionError("the last try ends it")
 
     def _headers(self, route: Route, key: str, expected: str) -> list[tuple[str, str]]:
-        headers = [("Host", "failoverd"), ("User-Agent", f"failoverctl/{__version__}"), ("Connection", "close")]
-        if route.writes:
-            headers += [("Content-Type", "application/json"), (KEY, key)]
+        found = headers(key if route.writes else "")
         if expected:
-            headers.append((EXPECTED, f'"{expected}"'))
+            found.append((EXPECTED, f'"{expected}"'))
         if isinstance(self._way, Elsewhere) and self._way.token:
-            headers.append(("Authorization", f"Bearer {self._way.token}"))
-        behind = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""  # the environment is believed only of root
-        return [*headers, (BEHIND, behind)] if behind else headers
+            found.append(("Authorization", f"Bearer {self._way.token}"))
+        return found
 
     async def _within(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
         try:
@@ -222,7 +212,7 @@ class Client:
         try:
             async with asyncio.timeout(REACHING):
                 if isinstance(way, OnHost):
-                    return await asyncio.open_unix_connection(sock=await asyncio.to_thread(_connected, way.socket))
+                    return await asyncio.open_unix_connection(sock=await asyncio.to_thread(connected, way.socket))
                 return await asyncio.open_connection(way.host, way.port, ssl=way.tls)
         except PermissionError as error:
             raise _forbidden(way) from error
@@ -242,20 +232,6 @@ _START: Final = (
 )
 
 _ENDED: Final = (OSError, h11.RemoteProtocolError)
-
-
-def _connected(path: Path) -> socket.socket:
-    """Waits for a place in the line of a daemon that is busy: a socket that does not block gets EAGAIN and no word."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(REACHING), 0))
-        with reachable(path) as name:
-            connection.connect(name)
-        connection.setblocking(False)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 class _Version(BaseModel):

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from failoverd.api.actors import Actor, Peer, Refused, Role, Users, certificate_name
 from failoverd.api.bounds import ASKING, MOST_CALLERS, MOST_OF_PEER
-from failoverd.api.routes import BEHIND
+from failoverd.api.sending import BEHIND
 from failoverd.api.service import Known
 from failoverd.api.sockets import reachable
 from failoverd.api.tokens import Tokens

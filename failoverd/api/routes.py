@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     SCHEMA,
     TITLES,
@@ -35,10 +36,7 @@ from failoverd.api.shapes import (
     WordsTold,
 )
 
-KEY: Final = "Idempotency-Key"
 EXPECTED: Final = "If-Match"
-BEHIND: Final = "Failoverd-User"
-"""The header in which root names who is behind sudo."""
 
 KEY_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 EXPECTED_PATTERN: Final = r'^"[0-9a-f]{1,64}"$'

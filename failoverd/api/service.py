@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -23,7 +23,8 @@ from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, Refused, Role
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, SENDING, Rates
-from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
+from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     Answer,
     Asked,
@@ -61,7 +62,7 @@ from failoverd.core.errors import FailoverdError, JournalError, ProviderError, c
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
-from failoverd.operations.commanding import Ask, Effect, Given
+from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
 from failoverd.operations.history import past
 from failoverd.operations.session import unknown
 from failoverd.operations.why import why
@@ -101,7 +102,7 @@ class Desk(Protocol):
 
     def word(self, override_id: str) -> Override: ...
 
-    def effects(self, override_id: str) -> tuple[Effect, ...]: ...
+    async def effects(self, override_id: str) -> tuple[Effect, ...]: ...
 
     async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given: ...
 
@@ -280,7 +281,8 @@ class Service:
                 return self._seen[word_id]
             await asyncio.sleep(self._looks_at - time())
             began = time()
-            told = word_answer(desk.word(word_id), desk.effects(word_id), self._around.clock())
+            effects = await desk.effects(word_id)
+            told = word_answer(desk.word(word_id), effects, self._around.clock())
             self._looks_at = time() + _REST * (time() - began)
             self._seen = {word_id: told}
         return told
@@ -375,7 +377,8 @@ class Service:
                 files = await self._around.reload()
                 refused = tuple(map(RefusedFileTold.model_validate, files.refused))
                 return Reply(200, ReloadedTold(refused_files=refused, kept=True).to_json())
-            async with self._turn:  # what was expected still holds when it is done
+            urgent = isinstance(asked, WordAsked) and asked.verb in STOPPING  # it is said in one step, and never waits
+            async with nullcontext() if urgent else self._turn:  # what was expected still holds when it is done
                 self._require_expected(said)
                 told = await self._command(route, asked, said)
                 self._made.clear()

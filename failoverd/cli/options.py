@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from failoverd.cli.defaults import CONFIG, CONFIG_VARIABLE
+
 
 class Exit(IntEnum):
     FINE = 0
@@ -34,10 +36,10 @@ class FileKind(StrEnum):
 Kind = Literal["A", "AAAA", "CNAME", "SRV"]
 """The record types, without the module that defines them."""
 
-DEFAULT_CONFIG = Path(os.environ.get("FAILOVERD_CONFIG", "/etc/failoverd/failoverd.yaml"))
+DEFAULT_CONFIG = Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar="FAILOVERD_CONFIG")
+    Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar=CONFIG_VARIABLE)
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs")]
 

@@ -1,4 +1,4 @@
-"""What the verbs of `failoverctl` do. `operator.py` says how they are asked, and imports this when one is chosen."""
+"""What the verbs of `failoverctl` do. How they are asked says `command_line.py`, which imports this for one."""
 
 import asyncio
 import time

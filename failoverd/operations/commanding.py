@@ -3,10 +3,13 @@
 Each is judged first, by what it would do: every record that it concerns is evaluated with it and without it. One that
 would empty an answer, break a rule, or stand against another word is refused, and told what stands against it. Rates
 refuse nothing: they make a move slower, which is told.
+
+A word that only stops things (a pause, a hold) can do nothing of that: it is heeded first, and what it means for each
+record is looked at afterwards. Records are evaluated in the loop that steers traffic, which has its turn after each.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2s
 from pathlib import Path
@@ -34,6 +37,15 @@ MOST_WORDS: Final = 500
 
 LONGEST_TEXT: Final = 500
 """Characters of a reason or a comment."""
+
+MOST_TOLD: Final = 20
+"""Records of which a word that stops things is told what it does there: of the others there is their number.
+
+So few are looked at in one go: whoever stops everything hears at once that it is so.
+"""
+
+STOPPING: Final = frozenset({Verb.PAUSE, Verb.HOLD})
+"""Words that have nothing done, and so are never in anybody's way."""
 
 _NAMED: Final = 20
 """Names of policies that an event tells."""
@@ -117,6 +129,15 @@ class Preview(Protocol):
     def __call__(self, overrides: tuple[Override, ...]) -> Outcome: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Concerned:
+    """A record that a word is about."""
+
+    policy: Policy
+    target: Target
+    preview: Preview
+
+
 class Crew(Protocol):
     """Who does the work: the daemon's engine."""
 
@@ -190,9 +211,10 @@ class Desk:
             raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
         return found
 
-    def effects(self, override_id: str) -> tuple[Effect, ...]:
+    async def effects(self, override_id: str) -> tuple[Effect, ...]:
         """Where each record stands that the word concerns."""
-        return tuple(self._effect(*each) for each in self._concerned(self.word(override_id)))
+        concerned = self._concerned(self.word(override_id))
+        return tuple([self._effect(each, self._words_of(each.policy)) async for each in _in_turn(concerned)])
 
     # -- giving --------------------------------------------------------------------------------------------------------
 
@@ -202,17 +224,27 @@ class Desk:
         Raises:
             OverrideError: `override_invalid`, `override_conflict`, `override_refused`, `rule_broken`.
         """
+        if ask.verb in STOPPING:
+            return await self._stop(*self._sensible(ask, actor), dry_run=dry_run)
         async with self._turn:
-            word = self._made(self._approving(ask), actor)
-            concerned = self._concerned(word)
-            self._require_sense(word, concerned)
-            self._require_room(word)
-            judged = [self._judged(word, target, preview) for target, preview in concerned]
-            notes = self._notes(word, judged)
+            word, concerned = self._sensible(await self._approving(ask), actor)
+            judged = [self._judged(word, each) async for each in _in_turn(concerned)]
+            notes = self._notes(word, concerned, judged)
             if dry_run:
                 return Given(word, tuple(judged), dry_run=True, notes=notes)
             kept = await self._crew.say(word, self._given(word))
-            return Given(word, tuple(judged), kept, notes=(*notes, *self._on_their_way(word)))
+            return Given(word, tuple(judged), kept, notes=notes)
+
+    async def _stop(self, word: Override, concerned: Sequence[_Concerned], *, dry_run: bool) -> Given:
+        """Nothing that it does can be refused: it waits for nobody's turn, and is heeded before anything is judged."""
+        kept = dry_run or await self._crew.say(word, self._given(word))
+        notes = () if dry_run else self._on_their_way()
+        shown, more = concerned[:MOST_TOLD], len(concerned) - MOST_TOLD
+        effects = [self._effect(each, self._with(word, each.policy)) for each in shown]
+        if more > 0:
+            notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
+        notes = (*self._notes(word, concerned, effects), *notes)
+        return Given(word, tuple(effects), kept, dry_run=dry_run, notes=notes)
 
     async def undo(
         self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
@@ -266,10 +298,14 @@ class Desk:
     async def release(self, override_id: str, comment: str, actor: str) -> Given:
         """End a word now. What it kept away comes back by the limits of `returning`."""
         async with self._turn:
-            return await self._release(self._open(override_id), comment, actor)
+            given = await self._release(self._open(override_id), comment, actor)
+            return replace(given, effects=await self.effects(override_id))
 
     async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
-        """End every word of a scope: those whose own scope is the same, or that concern nothing outside of it."""
+        """End every word of a scope: those whose own scope is the same, or that concern nothing outside of it.
+
+        What that does is not looked at: there may be many of them.
+        """
         async with self._turn:
             now = self._clock()
             found = [
@@ -291,13 +327,12 @@ class Desk:
         async with self._turn:
             self._require_text(comment)
             now, lost = self._clock(), dict[str, tuple[frozenset[str], float]]()
-            for policy in self._policies(Override("", Verb.HOLD, scope, "", now, now)):
-                for _, preview in self._crew.previews(policy.name):
-                    for reason in _reasons(preview, self._words_of(policy)):
-                        if reason.code is ReasonCode.OVERRIDES_LOST:
-                            for name in map(str.strip, reason.detail.split(",")):
-                                others, until = lost.get(name, (frozenset[str](), 0.0))
-                                lost[name] = others | {policy.name}, max(until, reason.numbers["until"])
+            async for each in _in_turn(self._concerned(Override("", Verb.HOLD, scope, "", now, now))):
+                for reason in _reasons(each.preview, self._words_of(each.policy)):
+                    if reason.code is ReasonCode.OVERRIDES_LOST:
+                        for name in map(str.strip, reason.detail.split(",")):
+                            others, until = lost.get(name, (frozenset[str](), 0.0))
+                            lost[name] = others | {each.policy.name}, max(until, reason.numbers["until"])
             for name, (policies, until) in lost.items():
                 where = Scope(policies=tuple(sorted(policies)))
                 word = Override(
@@ -321,6 +356,14 @@ class Desk:
             return found
 
     # -- parts: what is said -------------------------------------------------------------------------------------------
+
+    def _sensible(self, ask: Ask, actor: str) -> tuple[Override, list[_Concerned]]:
+        """The word, and what it is about: all that is said of it without judging what it does."""
+        word = self._made(ask, actor)
+        concerned = self._concerned(word)
+        self._require_sense(word, concerned)
+        self._require_room(word, concerned)
+        return word, concerned
 
     def _made(self, ask: Ask, actor: str) -> Override:
         self._require_text(ask.reason)
@@ -347,16 +390,15 @@ class Desk:
             needed=self._people(ask.breaks),
         )
 
-    def _approving(self, ask: Ask) -> Ask:
+    async def _approving(self, ask: Ask) -> Ask:
         """An approval is about the record whose plan it names, and about the rules that hold it."""
         if ask.verb is not Verb.APPROVE:
             return ask
         held: dict[str, tuple[Target, Held]] = {}
-        for name, policy in self._crew.policies.items():
-            for target, preview in self._crew.previews(name):
-                found = _outcome(preview, self._words_of(policy))
-                if isinstance(found, Outcome) and found.held is not None:
-                    held[found.held.plan.digest] = (target, found.held)
+        async for each in _in_turn(self._records(self._crew.policies.values())):
+            found = _outcome(each.preview, self._words_of(each.policy))
+            if isinstance(found, Outcome) and found.held is not None:
+                held[found.held.plan.digest] = (each.target, found.held)
         if ask.digest not in held:
             known = ", ".join(f"{digest} ({target})" for digest, (target, _) in sorted(held.items()))
             words = f"no plan {ask.digest[:80]!r} is held now; held are: {few([known], 1) if known else 'none'}"
@@ -387,13 +429,13 @@ class Desk:
                 words = f"policy {policy.name} has no region {', '.join(sorted(unknown))}; it has: {known}"
                 raise OverrideError(words, reason="override_invalid")
 
-    def _require_room(self, word: Override) -> None:
+    def _require_room(self, word: Override, concerned: Sequence[_Concerned]) -> None:
         """It stands against no other word, and there are not too many of them. Files may plan what they want."""
         words = [word for word in self.words() if not word.planned]
         if len(words) >= MOST_WORDS:
             said = f"{len(words)} operators' words are in force or to come, and there is room for {MOST_WORDS}"
             raise OverrideError(said, reason="override_refused", remedy="release those that nobody needs any more")
-        targets = {target for target, _ in self._concerned(word)}
+        targets = {each.target for each in concerned}
         for other in words:
             same = other.verb is word.verb and other.scope == word.scope and other.name == word.name
             pins = word.verb is Verb.PIN is other.verb and any(map(other.scope.has_target, targets))
@@ -421,30 +463,37 @@ class Desk:
     def _words_of(self, policy: Policy) -> tuple[Override, ...]:
         return tuple(word for word in self._crew.words() if word.scope.has_policy(policy))
 
-    def _concerned(self, word: Override) -> list[tuple[Target, Preview]]:
+    def _with(self, word: Override, policy: Policy) -> tuple[Override, ...]:
+        """The words of a policy once everybody has agreed to this one who has to."""
+        return (*(each for each in self._words_of(policy) if each.id != word.id), _agreed(word))
+
+    def _records(self, policies: Iterable[Policy]) -> list[_Concerned]:
+        return [
+            _Concerned(policy, target, preview)
+            for policy in policies
+            for target, preview in self._crew.previews(policy.name)
+        ]
+
+    def _concerned(self, word: Override) -> list[_Concerned]:
         """The records of a word. A switch is about what rules say of it, so it is judged at no record."""
         if word.verb is Verb.SWITCH:
             return []
-        return [
-            (target, preview)
-            for policy in self._policies(word)
-            for target, preview in self._crew.previews(policy.name)
-            if word.scope.has_target(target)
-        ]
+        return [each for each in self._records(self._policies(word)) if word.scope.has_target(each.target)]
 
-    def _judged(self, word: Override, target: Target, preview: Preview) -> Effect:
+    def _judged(self, word: Override, each: _Concerned) -> Effect:
         """What the word does at a record. Raises OverrideError where it would do what nobody may."""
-        policy = self._crew.policies[target.policy]
-        others = tuple(each for each in self._words_of(policy) if each.id != word.id)
-        before, after = _outcome(preview, others), _outcome(preview, (*others, _agreed(word)))
-        effect = self._effect(target, lambda _: _known(after))
+        others = tuple(other for other in self._words_of(each.policy) if other.id != word.id)
+        before, after = _outcome(each.preview, others), _outcome(each.preview, self._with(word, each.policy))
+        effect = self._told(each, after)
         if isinstance(before, Outcome) and isinstance(after, Outcome):
-            require_allowed(word, target, before, after)
+            require_allowed(word, each.target, before, after)
         return effect
 
-    def _effect(self, target: Target, preview: Preview) -> Effect:
-        policy = self._crew.policies[target.policy]
-        found = _outcome(preview, self._words_of(policy))
+    def _effect(self, each: _Concerned, words: tuple[Override, ...]) -> Effect:
+        return self._told(each, _outcome(each.preview, words))
+
+    def _told(self, each: _Concerned, found: Outcome | FailoverdError) -> Effect:
+        policy, target = each.policy, each.target
         ttl = policy.record_of(target).ttl
         if not isinstance(found, Outcome):
             return Effect(target, None, ttl=ttl, error=str(found))
@@ -485,27 +534,24 @@ class Desk:
             needed=word.needed,
         )
 
-    def _notes(self, word: Override, judged: Sequence[Effect]) -> tuple[str, ...]:
+    def _notes(self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect]) -> tuple[str, ...]:
         """What whoever gives it should know."""
         notes = []
         if word.pending:
             notes.append(f"it takes {word.needed} people: somebody else has to run failoverctl agree {word.id}")
         now = self._clock()
         for other in self._crew.words():
-            stands = other.in_force(now) and other.verb in {Verb.HOLD, Verb.PAUSE} and other.id != word.id
-            if stands and word.verb not in {Verb.HOLD, Verb.PAUSE} and self._meet(word, other):
+            stands = other.in_force(now) and other.verb in STOPPING and word.verb not in STOPPING
+            if stands and any(other.scope.has_target(each.target) for each in concerned):
                 notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)
 
-    def _on_their_way(self, word: Override) -> tuple[str, ...]:
+    def _on_their_way(self) -> tuple[str, ...]:
         """Writes that were sent before a word that stops them: what they change is changed."""
-        count = self._crew.sending if word.verb in {Verb.HOLD, Verb.PAUSE} else 0
+        count = self._crew.sending
         return (f"{prose.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
-
-    def _meet(self, word: Override, other: Override) -> bool:
-        return any(other.scope.has_target(target) for target, _ in self._concerned(word))
 
     # -- parts: words that are known -----------------------------------------------------------------------------------
 
@@ -530,14 +576,14 @@ class Desk:
             comment=comment,
         )
         kept = await self._crew.say(word, event)
-        return Given(word, self.effects(word.id), kept)
+        return Given(word, await self.effects(word.id), kept)
 
     async def _release(self, word: Override, comment: str, actor: str) -> Given:
         self._require_text(comment)
         now = self._clock()
         over = replace(word.released(actor, comment, now), told=Told.ENDED)
         kept = await self._crew.say(over, ended(over, now))
-        return Given(over, self.effects(over.id), kept)
+        return Given(over, (), kept)
 
     def _within(self, word: Override, scope: Scope) -> bool:
         if scope.everything or word.scope == scope:
@@ -548,7 +594,7 @@ class Desk:
             scope.endpoints,
         ):
             return False
-        targets = [target for target, _ in self._concerned(word)]
+        targets = [each.target for each in self._concerned(word)]
         return bool(targets) and all(map(scope.has_target, targets))
 
 
@@ -567,10 +613,11 @@ def _outcome(preview: Preview, overrides: tuple[Override, ...]) -> Outcome | Fai
         return error
 
 
-def _known(found: Outcome | FailoverdError) -> Outcome:
-    if isinstance(found, FailoverdError):
-        raise found
-    return found
+async def _in_turn(concerned: Iterable[_Concerned]) -> AsyncIterator[_Concerned]:
+    """One record after the other; after each, whatever else the loop has to do is done."""
+    for each in concerned:
+        yield each
+        await asyncio.sleep(0)
 
 
 def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason, ...]:

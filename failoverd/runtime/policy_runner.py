@@ -125,10 +125,21 @@ class PolicyRunner:
             running.reconciler.wake()
 
     def heed(self, word: Override) -> None:
-        """An operator said something, or took it back: the policies that it concerns are worked on now."""
-        for running in self._running.values():
-            if word.scope.has_policy(running.policy):
+        """An operator said something, or took it back: the policies that it concerns are worked on now.
+
+        One is woken in each turn of the loop: a thousand at once would let nobody else have a turn until all of them
+        had theirs, and who said it would be answered last.
+        """
+        loop = asyncio.get_running_loop()
+        concerned = iter([each for each in self._running.values() if word.scope.has_policy(each.policy)])
+
+        def wake_next() -> None:
+            running = next(concerned, None)
+            if running is not None:
                 running.reconciler.wake(Urgency.CHANGE)
+                loop.call_soon(wake_next)
+
+        wake_next()
 
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         """For each target of a policy: what would be done if operators said something else."""

@@ -97,7 +97,7 @@ async def test_who_has_no_rights_on_the_socket_is_told_whose_group_has(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with heard(folder, ApiEntry(group="daemon", others="none")) as here:
-        monkeypatch.setattr(clients, "_connected", lambda path: connected_as(65_534, 65_534, path))
+        monkeypatch.setattr(clients, "connected", lambda path: connected_as(65_534, 65_534, path))
         with pytest.raises(ApiError) as shut:
             await here.client.words()
     assert shut.value.reason == "socket_forbidden"

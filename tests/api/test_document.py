@@ -21,7 +21,8 @@ from support.fuzzing import SOAK
 from support.journals import apply
 
 from failoverd.api import service
-from failoverd.api.routes import KEY, ROUTES, Route, document
+from failoverd.api.routes import ROUTES, Route, document
+from failoverd.api.sending import KEY
 from failoverd.api.shapes import NoQuery
 from failoverd.config.schema import ApiEntry
 

@@ -17,7 +17,13 @@ def imported(statement: str) -> set[str]:
 
 
 def test_asking_for_help_imports_nothing_but_the_command_line() -> None:
-    assert imported("import failoverd.cli.operator") & (SDKS | HEAVY) == set()
+    assert imported("import failoverd.cli.command_line") & (SDKS | HEAVY) == set()
+
+
+def test_what_stops_everything_is_sent_before_anything_is_loaded_that_could_wait() -> None:
+    said = "['pause', '--all', '--reason', 'a bad night', '--for', '1h', '--config', '/nowhere/failoverd.yaml']"
+    found = imported(f"import failoverd.cli.operator as it; it.sent_ahead({said}).__enter__()")
+    assert found & (SDKS | {"typer", "pydantic", "rich", "asyncio", "h11", "ssl"}) == set()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.benchmarks import compared
 from typer.main import get_command
 
-from failoverd.cli.operator import app
+from failoverd.cli.command_line import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
 

@@ -1,31 +1,35 @@
 """An operator speaks to a daemon at work: what is accepted, what is refused and why, and what becomes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from support.fakes import PaperJournal
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, target
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import JournalError
 from failoverd.core.events import (
     ChangeApplied,
+    ChangeVerified,
     FailoverHeld,
     OverrideChanged,
     OverrideEnded,
     OverrideEnding,
+    OverrideEvent,
     OverrideGiven,
     PlanHeld,
     RivalDetected,
 )
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Limits
+from failoverd.core.records import Limits, Policy, Target
 from failoverd.core.rules import Assertion, Gate, Rule
-from failoverd.operations.commanding import Ask, Desk, Undoable
+from failoverd.operations.commanding import MOST_TOLD, Ask, Desk, Undoable
 from failoverd.operations.judging import OverrideError, people_for
 
 ALICE, BOB = "alice@bastion", "bob@laptop"
@@ -81,8 +85,11 @@ async def test_the_effect_says_when_it_is_done_and_proved() -> None:
     async with open_desk() as (stage, spoken):
         given = await spoken.give(ask(), ALICE)
         assert not given.effects[0].settled
-        await until(lambda: spoken.effects(given.word.id)[0].verified and spoken.effects(given.word.id)[0].settled)
-        (effect,) = spoken.effects(given.word.id)
+        await until(stage.steers(API, oci=100))
+        await until(lambda: stage.told(ChangeVerified)[-1].generation == stage.generation(API))
+        (effect,) = await spoken.effects(given.word.id)
+        assert effect.verified
+        assert effect.settled
         assert effect.changed_at is not None
         assert given.word.since <= effect.changed_at <= now()
         assert stage.shares(API) == {"oci": 100}
@@ -201,6 +208,118 @@ async def test_a_broken_journal_keeps_nobody_from_speaking() -> None:
         stage.journal.full = None
         await stage.engine.remind()
         assert [word.id for word in stage.journal.spoken()] == [given.word.id]
+
+
+# -- emergencies among many records ------------------------------------------------------------------------------------
+
+
+class Many:
+    """The engine, as if its record were many. `steps` is what happened: a record was looked at, a word was said."""
+
+    def __init__(self, stage: Stage, records: int) -> None:
+        self._engine = stage.engine
+        self._records = records
+        self.steps: list[str] = []
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        return self._engine.policies
+
+    @property
+    def sending(self) -> int:
+        return self._engine.sending
+
+    def words(self) -> tuple[Override, ...]:
+        return self._engine.words()
+
+    def verified(self, target: Target) -> int:
+        return self._engine.verified(target)
+
+    async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]:
+        return await self._engine.settle_rivals(scope, by, comment)
+
+    def previews(self, policy: str) -> list[tuple[Target, partial[Outcome]]]:
+        return [(at, partial(self._looked, preview)) for at, preview in self._engine.previews(policy)] * self._records
+
+    def _looked(self, preview: Callable[[tuple[Override, ...]], Outcome], overrides: tuple[Override, ...]) -> Outcome:
+        self.steps.append("looked")
+        return preview(overrides)
+
+    async def say(self, word: Override, event: OverrideEvent) -> bool:
+        self.steps.append(f"said {word.verb}")
+        return await self._engine.say(word, event)
+
+
+@asynccontextmanager
+async def among(records: int) -> AsyncIterator[tuple[Many, Desk]]:
+    async with playing(API) as stage:
+        await normal(stage)
+        many = Many(stage, records)
+        yield many, Desk(many, now, lambda _scope, _id: None)
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [ask(Verb.PAUSE, Scope()), ask(Verb.PAUSE, Scope(policies=("api",))), ask(Verb.HOLD, Scope(policies=("*",)))],
+)
+@virtually
+async def test_a_word_that_stops_is_heeded_before_any_record_is_looked_at(stop: Ask) -> None:
+    async with among(5) as (many, spoken):
+        given = await spoken.give(stop, ALICE)
+        assert many.steps == [f"said {stop.verb}", *["looked"] * 5]
+        assert len(given.effects) == 5
+
+
+@virtually
+async def test_a_word_that_moves_traffic_is_said_once_every_record_was_judged() -> None:
+    async with among(5) as (many, spoken):
+        await spoken.give(ask(), ALICE)
+        assert (many.steps[-1], many.steps.count("looked")) == ("said drain", 10)
+
+
+@virtually
+async def test_a_word_that_stops_waits_for_none_that_is_being_judged() -> None:
+    async with among(1_000) as (many, spoken):
+        drain = asyncio.create_task(spoken.give(ask(), ALICE))
+        await asyncio.sleep(0)
+        await spoken.give(ask(Verb.PAUSE, Scope()), BOB)
+        assert (many.steps[0], drain.done()) == ("looked", False)
+        assert any(BOB in note for note in (await drain).notes)
+        assert many.steps.index("said pause") < many.steps.index("said drain")
+
+
+@virtually
+async def test_while_many_records_are_judged_everything_else_goes_on() -> None:
+    async with among(200) as (_, spoken):
+        drain, turns = asyncio.create_task(spoken.give(ask(), ALICE)), 0
+        while not drain.done():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= 200
+
+
+@virtually
+async def test_policies_that_a_word_concerns_are_woken_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("first", "second", "third")
+    async with playing(*(policy(name) for name in names)) as stage:
+        woken: list[str] = []
+        for name in names:
+            worker = stage.engine.runner.reconcilers[name]
+            monkeypatch.setattr(worker, "wake", lambda _, name=name: woken.append(name))
+        stage.engine.runner.heed(Override("pause-00000001", Verb.PAUSE, Scope(), ALICE, now(), now() + HOUR))
+        assert woken == ["first"]
+        await asyncio.sleep(0)
+        assert woken == ["first", "second"]
+        await asyncio.sleep(0)
+        assert woken == ["first", "second", "third"]
+
+
+@virtually
+async def test_of_very_many_records_that_stay_as_they_are_the_number_is_told() -> None:
+    async with among(MOST_TOLD + 30) as (many, spoken):
+        given = await spoken.give(ask(Verb.PAUSE, Scope()), ALICE)
+        assert (len(given.effects), many.steps.count("looked")) == (MOST_TOLD, MOST_TOLD)
+        assert given.notes == ("it is about 30 records more, which are not listed",)
 
 
 # -- hold, pause, pin, undo --------------------------------------------------------------------------------------------

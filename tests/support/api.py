@@ -112,7 +112,7 @@ class PaperDesk:
             raise OverrideError(f"there is no operator's word {override_id[:80]!r}", reason="override_unknown")
         return self.said[override_id]
 
-    def effects(self, override_id: str) -> tuple[Effect, ...]:
+    async def effects(self, override_id: str) -> tuple[Effect, ...]:
         self.word(override_id)
         return EFFECTS
 
@@ -146,7 +146,7 @@ class PaperDesk:
         )
         if dry_run:
             return Given(word, EFFECTS, dry_run=True)
-        return self._say(word, notes=("1 write was on its way",))
+        return await self._say(word, notes=("1 write was on its way",))
 
     async def undo(
         self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
@@ -160,14 +160,14 @@ class PaperDesk:
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
         word = replace(self._open(override_id), until=NOW + seconds)
-        return self._say(replace(word, comments=(*word.comments, Comment(NOW + 1, actor, comment))))
+        return await self._say(replace(word, comments=(*word.comments, Comment(NOW + 1, actor, comment))))
 
     async def agree(self, override_id: str, comment: str, actor: str) -> Given:  # noqa: ARG002 - as the desk has it
         word = self._open(override_id)
-        return self._say(replace(word, agreed=(*word.agreed, actor)))
+        return await self._say(replace(word, agreed=(*word.agreed, actor)))
 
     async def release(self, override_id: str, comment: str, actor: str) -> Given:
-        return self._say(replace(self._open(override_id).released(actor, comment, NOW), told=Told.ENDED))
+        return await self._say(replace(self._open(override_id).released(actor, comment, NOW), told=Told.ENDED))
 
     async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
         found = [word for word in self.words() if verb in {None, word.verb} and scope in {Scope(), word.scope}]
@@ -189,10 +189,10 @@ class PaperDesk:
             raise OverrideError(f"{word.id} is over", reason="override_over", remedy="give it again")
         return word
 
-    def _say(self, word: Override, notes: tuple[str, ...] = ()) -> Given:
+    async def _say(self, word: Override, notes: tuple[str, ...] = ()) -> Given:
         self.given += 1
         self.said[word.id] = word
-        return Given(word, self.effects(word.id), self.kept, notes=notes)
+        return Given(word, await self.effects(word.id), self.kept, notes=notes)
 
     async def _wait(self) -> None:
         self.asked.set()

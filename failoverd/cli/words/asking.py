@@ -140,9 +140,12 @@ def hold(line: Line, what: Selected) -> Exit:
     return _give(line, Verb.HOLD, lambda known: what.scope(known, _SERVICES))
 
 
-def pause(line: Line, what: Selected, *, everything: bool) -> Exit:
+def pause(line: Line, what: Selected, *, everything: bool, key: str) -> Exit:
+    """`key` names the command if it was sent before: then this asks what came of it."""
     if everything is bool(what):
         raise usage("say what is to be paused, a policy or --all: failoverctl pause POLICY, failoverctl pause --all")
+    if everything:
+        return _give(line, Verb.PAUSE, Scope(), key=key)
     return _give(line, Verb.PAUSE, lambda known: what.scope(known, _SERVICES))
 
 
@@ -153,13 +156,13 @@ def verdict(line: Line, verb: Verb, what: Selected) -> Exit:
 
 
 def approve(line: Line, digest: str) -> Exit:
-    return _give(line, Verb.APPROVE, lambda _: Scope(), digest=_mark(digest, "the digest of a plan"))
+    return _give(line, Verb.APPROVE, Scope(), digest=_mark(digest, "the digest of a plan"))
 
 
 def switch(line: Line, name: str, *, off: bool) -> Exit:
     mark = _mark(name, "the name of a switch")
     if not off:
-        return _give(line, Verb.SWITCH, lambda _: Scope(), name=mark)
+        return _give(line, Verb.SWITCH, Scope(), name=mark)
     comment = saying.comment(line.reason)
 
     async def work(admin: Client) -> Exit:
@@ -186,24 +189,31 @@ def undo(line: Line, change: str | None, what: Selected) -> Exit:
     return _asked(line, work)
 
 
-def _give(line: Line, verb: Verb, scope: Callable[[Known], Scope], **more: Any) -> Exit:  # noqa: ANN401 - of a word
-    """What is wrong with how it was asked is said before anybody is asked."""
+def _give(
+    line: Line,
+    verb: Verb,
+    scope: Scope | Callable[[Known], Scope],
+    *,
+    key: str = "",
+    **more: Any,  # noqa: ANN401 - of a word
+) -> Exit:
+    """What is wrong with how it was asked is said before anybody is asked. Without names, nobody has to know any."""
     comment = saying.reason(line.reason)
     seconds = _APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
     rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
 
     async def work(admin: Client) -> Exit:
-        known = Known.of(await admin.status())
+        about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.status()))
         asked = WordAsked(
             verb=verb,
-            scope=_asked_about(scope(known)),
+            scope=_asked_about(about),
             reason=comment,
             for_seconds=seconds,
             breaks=rules,
             dry_run=line.dry_run,
             **more,
         )
-        return await _shown(admin, line, await admin.give(asked))
+        return await _shown(admin, line, await admin.give(asked, key=key))
 
     return _asked(line, work)
 

@@ -163,6 +163,7 @@ def hold(  # noqa: PLR0913, PLR0917 - as above
 
 @app.command()
 def pause(  # noqa: PLR0913, PLR0917 - as above
+    context: typer.Context,
     what: Services = None,
     everything: Annotated[bool, typer.Option("--all", help="everything: nothing at all is written any more")] = False,
     policies: Policies = None,
@@ -179,7 +180,7 @@ def pause(  # noqa: PLR0913, PLR0917 - as above
 
     line = asking.Line(config, output, reason, lasts, (), dry_run, wait)
     named = _named(what, policies, records)
-    raise typer.Exit(asking.pause(line, named, everything=everything))
+    raise typer.Exit(asking.pause(line, named, everything=everything, key=context.obj))
 
 
 Addresses = Annotated[

@@ -1,0 +1,250 @@
+"""What `failoverctl` understands. Reading verbs need no daemon; writing ones are safe beside it.
+
+Only how to ask stands here. What a verb does is imported when it is chosen, so that `--help` is there at once.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption
+from failoverd.cli.words.commands import app as words
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe.",
+)
+
+notify = typer.Typer(no_args_is_help=True, help="Who is told of what needs a person.")
+app.add_typer(notify, name="notify")
+
+PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="policy files, and folders of them, which are judged by themselves, without a daemon, its machine or "
+            "(unless --config is written, too) its configuration; without any, all that the configuration names is"
+        ),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print every error in every file at once; exit 1 if there is one."""
+    from failoverd.cli import checking
+
+    source = context.get_parameter_source("config")
+    named = source is not None and source.name == "COMMANDLINE"
+    raise typer.Exit(checking.check_files(paths or [], config, output, named=named))
+
+
+@app.command()
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document")] = FileKind.POLICY,
+) -> None:
+    """Print the JSON Schema of a kind of file, for editors, or what the admin API is."""
+    from failoverd.cli import checking
+
+    checking.print_schema(kind)
+
+
+@app.command()
+def probe(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="a policy, a region, an endpoint (its address, or region/address), or a URL without any policy: "
+            "https://host/path, http://..., tcp://host:port, tls://host:port, icmp://host, grpc://host:port/service, "
+            "dns://server/name",
+        ),
+    ],
+    config: ConfigOption = DEFAULT_CONFIG,
+    policy: PolicyOption = None,
+    check: Annotated[str | None, typer.Option("--check", help="only this check")] = None,
+    output: OutputOption = Output.TEXT,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000, help="how many rounds of probes")] = 1,
+    every: Annotated[str, typer.Option("--every", help="time between rounds, such as 500ms")] = "1s",
+    spend: Annotated[
+        bool, typer.Option("--spend", help="let inference checks ask for completions, which cost tokens")
+    ] = False,
+) -> None:
+    """Probe now, phase by phase, exactly as the daemon would. Exit 1: something fails, or cannot be seen from here."""
+    from failoverd.cli.failing import seconds
+    from failoverd.cli.probing import probe_verb
+
+    asked = probe_verb.ProbeOptions(target, policy, check, count, seconds(every), spend)
+    raise typer.Exit(probe_verb.probe(config, output, asked))
+
+
+@app.command()
+def plan(
+    policies: Annotated[list[str] | None, typer.Argument(help="policies; all of them when none is named")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    out: Annotated[Path | None, typer.Option("--out", help="write what is pending to this file, for apply")] = None,
+    returning: Annotated[
+        list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
+    ] = None,
+) -> None:
+    """Probe now and show what would be changed, writing nothing.
+
+    Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
+    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here.
+    """
+    from failoverd.cli import verbs
+
+    raise typer.Exit(verbs.plan(config, output, policies or [], out, returning or []))
+
+
+@app.command()
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="PLAN", help="what plan --out wrote")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Probe again, and apply a plan if it is exactly what would be done now.
+
+    Exit 0: it stands there, whoever wrote it. 1: refused, for something else would be done now, or failed. 11: a limit
+    blocks.
+    """
+    from failoverd.cli import verbs
+
+    raise typer.Exit(verbs.apply(config, output, file))
+
+
+@app.command()
+def adopt(
+    policy: Annotated[str, typer.Argument(help="the policy that is to own the name")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take over a record that exists without a marker. Its answers stay as they are until the next decision."""
+    from failoverd.cli import verbs
+
+    raise typer.Exit(verbs.adopt(config, policy, name))
+
+
+@app.command()
+def disown(
+    policy: Annotated[str, typer.Argument(help="the policy that owns the name")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Give a record back: its marker is removed, its answers stay as they are, and failoverd touches it no more."""
+    from failoverd.cli import verbs
+
+    raise typer.Exit(verbs.disown(config, policy, name))
+
+
+@app.command("import")
+def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    provider: Annotated[str, typer.Argument(help="the provider's name in the configuration")],
+    zone: Annotated[str, typer.Argument(help="one of its zones")],
+    name: Annotated[str, typer.Argument(help="the record's name")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    record_type: Annotated[
+        Kind | None, typer.Option("--type", help="the record's type, if the name has several")
+    ] = None,
+    policy: Annotated[str, typer.Option("--policy", "-p", help="what to call the policy")] = "",
+    regions: Annotated[
+        list[str] | None, typer.Option("--region", help="which region an answer belongs to: 192.0.2.10=azure-eastus")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="where its check knocks")] = 443,
+    out: Annotated[Path | None, typer.Option("--out", help="write the policy to this new file")] = None,
+) -> None:
+    """Read what stands at a name and write a policy file that would leave it exactly as it is. Touches no DNS."""
+    from failoverd.cli import verbs
+
+    place = (provider, zone, name)
+    raise typer.Exit(verbs.import_record(config, output, place, record_type, policy, regions or [], port, out))
+
+
+@app.command()
+def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
+    from failoverd.cli.views import now
+
+    now.status(config, output)
+
+
+@app.command()
+def why(
+    policy: PolicyOption = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="at that time: 03:12, or 2026-11-22T03:12; UTC, as everything that is printed, unless it has an offset"
+            " such as +01:00",
+        ),
+    ] = None,
+    incident: Annotated[str | None, typer.Option("--incident", help="in this incident")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    from failoverd.cli.views import past
+
+    past.why(config, output, policy, at, incident)
+
+
+@app.command()
+def history(
+    policy: PolicyOption = None,
+    since: Annotated[str, typer.Option("--since", help="how far back, such as 24h")] = "7d",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Every change, with how it ended."""
+    from failoverd.cli.views import past
+
+    past.history(config, output, policy, since, limit)
+
+
+@notify.command("test")
+def try_receivers(
+    name: Annotated[str | None, typer.Argument(help="a receiver of the configuration; all of them without it")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Send a test and its end to each receiver, and say what each answered; exit 1 if one did not take it."""
+    from failoverd.cli import notifying
+
+    raise typer.Exit(notifying.try_receivers(config, output, name))
+
+
+@app.command()
+def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    policy: Annotated[str, typer.Argument(help="the policy whose regions are compared")],
+    regions: Annotated[
+        list[str] | None, typer.Option("--region", help="only this region; may be said several times")
+    ] = None,
+    check: Annotated[str | None, typer.Option("--check", help="the check, if the policy has several")] = None,
+    seconds: Annotated[str, typer.Option("--for", metavar="TIME", help="how long, up to 1h")] = "30s",
+    rate: Annotated[str, typer.Option("--rate", help="requests to each endpoint, up to 50/s")] = "1/s",
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+    html: Annotated[Path | None, typer.Option("--html", help="write a page with plots to this file, too")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before sending")] = False,
+    spend: Annotated[bool, typer.Option("--spend", help="inference checks may ask for completions")] = False,
+) -> None:
+    """Ask the endpoints of a policy steadily for a time, and compare latency, availability and cost by region."""
+    from failoverd.cli.benchmarking import verb
+
+    wish = verb.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
+    raise typer.Exit(verb.benchmark(config, output, wish, html))
+
+
+app.add_typer(words)
