@@ -260,7 +260,8 @@ class Service:
         if route.name == "document":
             return _plain(self._document)
         if route.name == "words":
-            told = words_told(around.desk.words(), around.clock())
+            seen = await around.overview()
+            told = words_told(around.desk.words(), seen.targets, around.clock())
             return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())

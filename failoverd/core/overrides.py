@@ -34,6 +34,9 @@ BY_HAND: Final = 1_800.0
 HAND: Final = "by hand"
 """The actor of such a change: nobody knows who pasted the command."""
 
+LOST: Final = "lost"
+"""The actor of a word that only a marker knows: who gave it went with the journal."""
+
 
 class Verb(StrEnum):
     DRAIN = "drain"  # gets no traffic; is probed on
@@ -235,7 +238,7 @@ class Override:
 
 def by(actor: str) -> str:
     """Who did something, in words: `by alice@host`, or `by hand`."""
-    return actor if actor == HAND else f"by {actor}"
+    return {HAND: HAND, LOST: "by whom the journal lost"}.get(actor, f"by {actor}")
 
 
 def as_planned(kept: Override, written: Override | None, now: float) -> Override:

@@ -17,7 +17,7 @@ from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, Comment, Override, Scope, Told, Verb, by, verb_of
+from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, few, percentages
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
@@ -34,6 +34,8 @@ MOST_WORDS: Final = 500
 
 LONGEST_TEXT: Final = 500
 """Characters of a reason or a comment."""
+
+_UNKNOWN: Final = "failoverctl overrides lists them; what only markers know is ended by failoverctl release --lost"
 
 _NAMED: Final = 20
 """Names of policies that an event tells."""
@@ -187,7 +189,7 @@ class Desk:
         found = next((word for word in self._crew.words() if word.id == override_id), None)
         if found is None:
             words = f"there is no operator's word {override_id[:80]!r}"
-            raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+            raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
         return found
 
     def effects(self, override_id: str) -> tuple[Effect, ...]:
@@ -283,7 +285,7 @@ class Desk:
             if not found:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"
                 words = f"there is no {what} to release"
-                raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+                raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
             return tuple([await self._release(word, comment, actor) for word in found])
 
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:
@@ -300,9 +302,7 @@ class Desk:
                                 lost[name] = others | {policy.name}, max(until, reason.numbers["until"])
             for name, (policies, until) in lost.items():
                 where = Scope(policies=tuple(sorted(policies)))
-                word = Override(
-                    name, verb_of(name) or Verb.HOLD, where, "lost", now, until, (Comment(now, actor, comment),)
-                )
+                word = Override(name, verb_of(name) or Verb.HOLD, where, LOST, now, until)
                 word = replace(word.released(actor, comment, now), told=Told.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:

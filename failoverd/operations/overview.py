@@ -63,6 +63,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False) -> str:
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("written by another instance as well", _policies(each for each in found.targets if each.has_rival)),
+        _about("under operators' words that were lost", _policies(each for each in found.targets if each.lost_words)),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
         f"the prober abstains on {' and '.join(abstains)}" if abstains else "",
         _about("incident", [each.policy for each in found.policies if each.incident_id]),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from failoverd.core.overrides import Override, Scope, Verb, by
+from failoverd.core.overrides import LOST, Override, Scope, Verb, by
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
 
@@ -178,7 +178,7 @@ def _told(word: Override, now: float) -> list[Said]:
 
 def _what(word: Override, number: int) -> str:
     comment = word.comments[number]
-    if number == 0:
+    if number == 0 and word.actor != LOST:
         return "given"
     if word.ended_at is not None and number == len(word.comments) - 1:
         return "released"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.journals import TARGET
 
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.records import RecordKey, RecordType, Target
 from failoverd.core.status import (
     EndpointStatus,
@@ -144,6 +144,12 @@ def test_everything_that_was_said_is_told_in_order_and_by_whom() -> None:
         ("released", "dave", "done"),
     ]
     assert [each.what for each in words.told([over], NOW, since=NOW - 45.0)] == ["extended", "released"]
+
+
+def test_nobody_is_said_to_have_given_a_word_that_was_lost() -> None:
+    lost = Override("drain-0badcafe", Verb.DRAIN, Scope(policies=("inference-api",)), LOST, NOW, NOW + HOUR)
+    (released,) = words.told([lost.released("bob@console", "all is well there", NOW)], NOW)
+    assert (released.what, released.by, released.text) == ("released", "bob@console", "all is well there")
 
 
 def test_what_time_alone_ended_says_so() -> None:

@@ -219,13 +219,18 @@ def _show_endpoints(page: Page, endpoints: Iterable[EndpointTold], now: float) -
             page.say(f"    {each.region} {each.endpoint}: ", (each.state, "red"), words)
 
 
+def _unusual(target: TargetStatusTold) -> bool:
+    """Whether somebody would wonder why it stands as it does."""
+    return target.kind != DecisionKind.NORMAL or target.has_rival or bool(target.lost_overrides)
+
+
 def _show_target(page: Page, target: TargetStatusTold) -> None:
     colour = "green" if target.state == TargetState.IN_SYNC else "red"
     unread = target.state == TargetState.DELAYED and not target.generation and not target.published_bp
     published = percentages(target.published_bp) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     page.say(f"  {record(target.target)}: ", (target.state, colour), stands)
-    for reason in target.reasons if target.kind != DecisionKind.NORMAL or target.has_rival else ():
+    for reason in target.reasons if _unusual(target) else ():
         page.say(f"    why: {reason}")
     for check in target.checks:
         page.say(f"    limit: {check}")

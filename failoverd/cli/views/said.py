@@ -25,4 +25,4 @@ def overrides(config: Path, output: Output, *, verbose: bool) -> None:
         if output is Output.JSON:
             print_json(answer.plain())
         else:
-            show_words(console, answer.told.overrides, now, verbose=verbose)
+            show_words(console, answer.told, now, verbose=verbose)
