@@ -86,15 +86,19 @@ class Scope:
 
     def has_policy(self, policy: Policy) -> bool:
         """Whether it is about the policy, or a part of it."""
-        if not _matches(policy.name, self.policies):
-            return False
-        if (self.records or self.providers) and not any(map(self.has_target, policy.targets)):
+        if not self.may_have_had(policy):
             return False
         if not self.of_some_regions:
             return True
         return any(
             self.has_region(region) and any(map(self.has_endpoint, region.endpoints)) for region in policy.regions
         )
+
+    def may_have_had(self, policy: Policy) -> bool:
+        """Whether it is about the policy, or was: a region that files renamed is still named by a marker's word."""
+        if not _matches(policy.name, self.policies):
+            return False
+        return not (self.records or self.providers) or any(map(self.has_target, policy.targets))
 
     def has_target(self, target: Target) -> bool:
         """Whether it is about the record, as far as policies, records and providers are named."""

@@ -419,7 +419,7 @@ class Desk:
         return [policy for policy in self._crew.policies.values() if word.scope.has_policy(policy)]
 
     def _words_of(self, policy: Policy) -> tuple[Override, ...]:
-        return tuple(word for word in self._crew.words() if word.scope.has_policy(policy))
+        return tuple(word for word in self._crew.words() if word.scope.may_have_had(policy))
 
     def _concerned(self, word: Override) -> list[tuple[Target, Preview]]:
         """The records of a word. A switch is about what rules say of it, so it is judged at no record."""
@@ -549,7 +549,10 @@ class Desk:
         ):
             return False
         targets = [target for target, _ in self._concerned(word)]
-        return bool(targets) and all(map(scope.has_target, targets))
+        if not targets:  # it is about nothing any more, and is found by what it says
+            parts = ((scope.policies, word.scope.policies), (scope.records, word.scope.records))
+            return scope.of_some_regions and all(asked in {(), said} for asked, said in parts)
+        return all(map(scope.has_target, targets))
 
 
 def _agreed(word: Override) -> Override:

@@ -127,7 +127,7 @@ class PolicyRunner:
     def heed(self, word: Override) -> None:
         """An operator said something, or took it back: the policies that it concerns are worked on now."""
         for running in self._running.values():
-            if word.scope.has_policy(running.policy):
+            if word.scope.may_have_had(running.policy):
                 running.reconciler.wake(Urgency.CHANGE)
 
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:

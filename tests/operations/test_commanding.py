@@ -172,6 +172,19 @@ async def test_a_daemon_that_lost_its_journal_keeps_the_region_out_until_somebod
 
 
 @virtually
+async def test_a_word_is_released_by_what_it_said_though_no_file_names_its_region_any_more() -> None:
+    renamed = replace(API, regions=regions(azure2=(70, AZURE), oci=(30, OCI)))
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(scope=Scope(policies=("api",), regions=("azure",))), ALICE)
+        await until(stage.steers(API, oci=100))
+        await stage.take_up(renamed)
+        await until(stage.steers(renamed, azure2=70, oci=30))
+        assert "overrides.lost" not in stage.names()
+        (over,) = await spoken.release_matching(None, AZURE_OUT, "renamed", BOB)
+        assert over.word.id == given.word.id
+
+
+@virtually
 async def test_who_stopped_the_other_daemon_says_so_and_the_name_is_written_as_before() -> None:
     even = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)))
     async with open_desk(stage=Stage(instance="0000aaaa")) as (stage, spoken):
