@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
@@ -34,6 +35,9 @@ MOST_WORDS: Final = 500
 
 LONGEST_TEXT: Final = 500
 """Characters of a reason or a comment."""
+
+_STILL: Final = frozenset({Verb.HOLD, Verb.PAUSE})
+"""Words that are done when nothing moves."""
 
 _UNKNOWN: Final = "failoverctl overrides lists them; what only markers know is ended by failoverctl release --lost"
 
@@ -194,7 +198,8 @@ class Desk:
 
     def effects(self, override_id: str) -> tuple[Effect, ...]:
         """Where each record stands that the word concerns."""
-        return tuple(self._effect(*each) for each in self._concerned(self.word(override_id)))
+        word = self.word(override_id)
+        return tuple(self._effect(word, *each) for each in self._concerned(word))
 
     # -- giving --------------------------------------------------------------------------------------------------------
 
@@ -378,6 +383,7 @@ class Desk:
             raise OverrideError(words, reason="override_invalid", remedy="failoverctl status lists what there is")
         if verb is Verb.PIN:
             self._require_known(word)
+            self._require_served(word)
 
     def _require_known(self, pin: Override) -> None:
         for policy in self._policies(pin):
@@ -400,6 +406,19 @@ class Desk:
             opposite = {word.verb, other.verb} == {Verb.UP, Verb.DOWN} and other.scope == word.scope
             if word.verb is not Verb.APPROVE and (same or pins or opposite):
                 raise _conflict(word, other)
+
+    def _require_served(self, pin: Override) -> None:
+        """No word keeps out a region that it pins traffic to: it would say that it is done, and nothing would move."""
+        now = self._clock()
+        for policy in self._policies(pin):
+            for word in self._words_of(policy):
+                gone = drained_regions(policy, [word], now) & {name for name, share in pin.shares.items() if share}
+                if gone and self._meet(pin, word):
+                    words = (
+                        f"{word.id} keeps traffic away from {', '.join(sorted(gone))}, {by(word.actor)}: {word.reason}"
+                    )
+                    remedy = f"failoverctl release {word.id} brings it back; or pin shares without it"
+                    raise OverrideError(words, reason="override_conflict", remedy=remedy)
 
     @staticmethod
     def _require_text(text: str) -> None:
@@ -437,12 +456,12 @@ class Desk:
         policy = self._crew.policies[target.policy]
         others = tuple(each for each in self._words_of(policy) if each.id != word.id)
         before, after = _outcome(preview, others), _outcome(preview, (*others, _agreed(word)))
-        effect = self._effect(target, lambda _: _known(after))
+        effect = self._effect(word, target, lambda _: _known(after))
         if isinstance(before, Outcome) and isinstance(after, Outcome):
             require_allowed(word, target, before, after)
         return effect
 
-    def _effect(self, target: Target, preview: Preview) -> Effect:
+    def _effect(self, word: Override, target: Target, preview: Preview) -> Effect:
         policy = self._crew.policies[target.policy]
         found = _outcome(preview, self._words_of(policy))
         ttl = policy.record_of(target).ttl
@@ -455,6 +474,7 @@ class Desk:
         changing = plan is not None and plan.kind is not PlanKind.MARK
         wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
         limits = found.held.blocking if found.held is not None else slower(found)
+        still = () if word.verb in _STILL else tuple(each for each in found.reasons if each.code is ReasonCode.HELD)
         return Effect(
             target=target,
             kind=found.kind,
@@ -462,8 +482,8 @@ class Desk:
             after=dict(wanted),
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
-            limits=tuple(map(prose.limit, limits)),
-            settled=not changing,
+            limits=(*map(prose.words, still), *map(prose.limit, limits)),
+            settled=not (changing or still),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
             verified=good is not None and self._crew.verified(target) >= good.generation,
         )
@@ -492,8 +512,8 @@ class Desk:
             notes.append(f"it takes {word.needed} people: somebody else has to run failoverctl agree {word.id}")
         now = self._clock()
         for other in self._crew.words():
-            stands = other.in_force(now) and other.verb in {Verb.HOLD, Verb.PAUSE} and other.id != word.id
-            if stands and word.verb not in {Verb.HOLD, Verb.PAUSE} and self._meet(word, other):
+            stands = other.in_force(now) and other.verb in _STILL and other.id != word.id
+            if stands and word.verb not in _STILL and self._meet(word, other):
                 notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
@@ -501,7 +521,7 @@ class Desk:
 
     def _on_their_way(self, word: Override) -> tuple[str, ...]:
         """Writes that were sent before a word that stops them: what they change is changed."""
-        count = self._crew.sending if word.verb in {Verb.HOLD, Verb.PAUSE} else 0
+        count = self._crew.sending if word.verb in _STILL else 0
         return (f"{prose.counted(count, 'write')} had been sent before, and may still take effect",) if count else ()
 
     def _meet(self, word: Override, other: Override) -> bool:

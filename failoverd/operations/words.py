@@ -86,7 +86,8 @@ def brief(words: Iterable[Override], now: float) -> str:
             how = "waits for somebody to agree"
         case _:
             how = f"until {until(first.ends, now)}"
-    said = f"{first.verb} of {first.scope.text()} {by(first.actor.partition('@')[0])} {how}"
+    what = phrases.detail(first) if first.verb in {Verb.SWITCH, Verb.APPROVE} else first.scope.text()
+    said = f"{first.verb} of {what} {by(first.actor.partition('@')[0])} {how}"
     rest = f", {len(found) - 1} more" if len(found) > 1 else ""
     return f"{phrases.counted(len(found), 'override')}: {said}{rest}"
 

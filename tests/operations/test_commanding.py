@@ -245,6 +245,32 @@ async def test_an_undo_pins_the_record_to_what_it_was_before_the_change() -> Non
 
 
 @virtually
+async def test_a_drain_that_a_hold_keeps_from_moving_anything_is_not_done() -> None:
+    async with open_desk() as (_, spoken):
+        hold = await spoken.give(ask(Verb.HOLD, Scope(policies=("api",))), ALICE)
+        given = await spoken.give(ask(), BOB)
+        (effect,) = spoken.effects(given.word.id)
+        assert (effect.settled, hold.word.id in effect.limits[0]) == (False, True)
+        (still,) = spoken.effects(hold.word.id)
+        assert (still.settled, still.limits) == (True, ())
+
+
+@virtually
+async def test_an_undo_of_what_a_drain_did_names_the_drain_that_is_to_be_released() -> None:
+    """It would be given, change nothing, and be called done."""
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(), ALICE)
+        await until(stage.steers(API, oci=100))
+        change = Undoable("chg-7", AT, {"azure": 7_000, "oci": 3_000}, {"oci": 10_000})
+        error = await refused(desk(stage, change).undo("chg-7", Scope(), "worse than before", HOUR, BOB))
+        assert error.reason == "override_conflict"
+        assert error.detail == f"{given.word.id} keeps traffic away from azure, by {ALICE}: rack maintenance"
+        assert error.remedy.startswith(f"failoverctl release {given.word.id} brings it back")
+        without = ask(Verb.PIN, Scope(policies=("api",)), shares={"azure": 0, "oci": 10_000})
+        assert (await spoken.give(without, BOB)).word.shares["oci"] == 10_000
+
+
+@virtually
 async def test_a_change_from_what_no_region_names_any_more_is_not_taken_back() -> None:
     async with open_desk() as (stage, _):
         change = Undoable("chg-7", AT, {"elsewhere": 10_000}, {"azure": 7_000, "oci": 3_000})

@@ -61,6 +61,7 @@ def seen(*overrides: Override) -> Overview:
         ((word(until=NOW + 30 * HOUR),), "drain of region azure-eastus by alice until 2026-11-24 08:13Z"),
         ((word(since=NOW + 600.0),), "drain of region azure-eastus by alice from 02:23Z"),
         ((word(needed=2),), "drain of region azure-eastus by alice waits for somebody to agree"),
+        ((word(Verb.SWITCH, Scope(), name="freeze"),), "1 override: switch of freeze by alice until 03:13Z"),
         ((word(until=NOW - 1.0),), "2 policies, all well"),
     ],
 )

@@ -123,9 +123,9 @@ def heed(
 ) -> Heeded:
     """What the words say about `target` now.
 
-    `overrides` may hold words that are about nothing of the policy any more: a marker that names them names none that is
-    lost. `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be lost
-    before: a marker says the end of the last word only, and one that was given since may hold for longer.
+    `overrides` may hold words that are about nothing of the policy any more: a marker that names these names none that
+    is lost. `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be
+    lost before: a marker says the end of the last word only, and one that was given since may hold for longer.
     """
     known = tuple(overrides)
     ours = [word for word in known if word.scope.has_policy(policy)]
