@@ -13,7 +13,7 @@ from support.notices import notice
 
 from failoverd.api.telling import history_told, status_told, why_told, words_told
 from failoverd.cli.planning import show
-from failoverd.cli.views.journal import opened
+from failoverd.cli.views.journal import opened, status_read
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
 from failoverd.cli.views.times import clock
@@ -250,6 +250,16 @@ async def test_status_says_that_a_daemon_is_silent(journal: SqliteJournal, path:
     await journal.update_status([Heartbeat(NOW - 60.0, 1, NOW - 90.0, "1", "running")])
     with Reading(path) as reading:
         assert status_told(overview(reading, NOW), NOW).daemon.state == "silent"
+
+
+async def test_a_daemon_that_does_not_answer_is_not_called_running(journal: SqliteJournal, path: Path) -> None:
+    """It was killed a second ago: what it wrote last says that it runs, and everything below is of before."""
+    config = path.parent / "failoverd.yaml"
+    config.write_text("version: 1\nowner: prod\npolicies: policies\njournal: journal.db\n")
+    await journal.update_status([Heartbeat(NOW - 1.0, 1, NOW - 90.0, "1", "running")])
+    told, at = status_read(config, NOW, healthy=True, silent=True)
+    assert (told.daemon.state, told.headline, at) == ("silent", "0 policies, the daemon is silent", NOW - 1.0)
+    assert status_read(config, NOW, healthy=True)[0].daemon.state == "running"
 
 
 async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(journal: SqliteJournal, path: Path) -> None:

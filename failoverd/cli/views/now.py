@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
+from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
@@ -39,13 +40,17 @@ from failoverd.telemetry import phrases
 console = Screen(highlight=False)
 
 
+_SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
+"""What says that no daemon answers, and not only that it does not answer this user."""
+
+
 def status(config: Path, output: Output) -> None:
     text, now = output is Output.TEXT, time.time()
 
-    def read() -> tuple[StatusTold, float | None]:
+    def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(config, now, healthy=not text)
+        return status_read(config, now, healthy=not text, silent=unheard.reason in _SILENT)
 
     with told():
         answer = found(config, output, lambda client: client.status(healthy=not text), read)
