@@ -20,7 +20,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Policy, Target, few, percentages
+from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended
@@ -515,6 +515,10 @@ class Desk:
             stands = other.in_force(now) and other.verb in _STILL and other.id != word.id
             if stands and word.verb not in _STILL and self._meet(word, other):
                 notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
+        alike = [each.name for each in self._policies(word) if each.weights is Weights.MEMBERSHIP]
+        if word.verb is Verb.SHED and alike:
+            words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"
+            notes.append(f"{words}: a drain takes a region out")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)

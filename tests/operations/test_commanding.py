@@ -23,7 +23,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Limits
+from failoverd.core.records import Limits, Weights
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Ask, Desk, Undoable
 from failoverd.operations.judging import OverrideError, people_for
@@ -242,6 +242,14 @@ async def test_an_undo_pins_the_record_to_what_it_was_before_the_change() -> Non
         await until(stage.steers(API, azure=20, oci=80))
         await asyncio.sleep(HOUR)
         await until(stage.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_shed_says_where_answers_know_no_shares() -> None:
+    async with open_desk(policy(weights=Weights.MEMBERSHIP)) as (_, spoken):
+        given = await spoken.give(ask(Verb.SHED, part=2_500), ALICE, dry_run=True)
+        assert [note.partition(",")[0] for note in given.notes] == ["it moves nothing of api"]
+        assert (await spoken.give(ask(), ALICE, dry_run=True)).notes == ()
 
 
 @virtually
