@@ -261,7 +261,8 @@ class Service:
         if route.name == "document":
             return _plain(self._document)
         if route.name == "words":
-            told = words_told(around.desk.words(), around.clock())
+            seen = await around.overview()
+            told = words_told(around.desk.words(), seen.targets, around.clock())
             return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
@@ -352,6 +353,7 @@ class Service:
             raise Refused(400, "key_missing", words, "give each command a key of its own, and repeat it with the same")
         expected = _expected(route, request)
         raw = await _body(request)
+        await _require_heard(request)
         self._worth(request)
         try:
             asked = _understood(route, raw)
@@ -520,6 +522,18 @@ def _expected(route: Route, request: web.Request) -> str | None:
         words = f"{EXPECTED} names no version of the words"
         raise Refused(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
     return said.strip('"') if said is not None else None
+
+
+async def _require_heard(request: web.Request) -> None:
+    """Whoever hung up before it began has given it up, and did something else since: nothing is done late.
+
+    A daemon that stood still (a machine that swaps, or was paused) finds the requests of all that time at once, in no
+    order. The end of a connection is seen by the loop one turn after what came before it.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    if request.transport is None or request.transport.is_closing():
+        raise Refused(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
 
 
 async def _body(request: web.Request) -> bytes:

@@ -328,6 +328,9 @@ class TargetStatusTold(Told):
     until: Moment | None
     digest: str = Field(description="of the plan that a limit holds, by which it may be approved")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
+    lost_overrides: tuple[str, ...] = Field(
+        default=(), description="words that its marker names and the journal does not know: only what fails out moves"
+    )
 
 
 class OrphanTold(Told):
@@ -538,6 +541,7 @@ class WordsTold(Answer):
 
     version: str = Field(description="of all of them together, for `If-Match`")
     overrides: tuple[WordTold, ...]
+    lost: tuple[str, ...] = Field(default=(), description="words that only markers know, for the journal was lost")
 
 
 class WordAnswer(Answer):

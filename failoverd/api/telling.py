@@ -137,6 +137,7 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "until": status.until,
             "digest": status.digest,
             "has_rival": status.has_rival,
+            "lost_overrides": status.lost_words,
         }
     )
 
@@ -166,9 +167,12 @@ def why_told(found: Explanation) -> WhyTold:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def words_told(words: Iterable[Override], now: float) -> WordsTold:
+def words_told(words: Iterable[Override], targets: Iterable[TargetStatus], now: float) -> WordsTold:
+    """The words that are known, and those that only the markers of these targets know."""
     known = tuple(words)
-    return WordsTold(version=version_of(known), overrides=tuple(word_told(word, now) for word in known))
+    lost = dict.fromkeys(name for target in targets for name in target.lost_words)
+    told = tuple(word_told(word, now) for word in known)
+    return WordsTold(version=version_of(known), overrides=told, lost=tuple(lost))
 
 
 def version_of(words: Iterable[Override]) -> str:

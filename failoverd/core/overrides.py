@@ -34,6 +34,9 @@ BY_HAND: Final = 1_800.0
 HAND: Final = "by hand"
 """The actor of such a change: nobody knows who pasted the command."""
 
+LOST: Final = "lost"
+"""The actor of a word that only a marker knows: who gave it went with the journal."""
+
 
 class Verb(StrEnum):
     DRAIN = "drain"  # gets no traffic; is probed on
@@ -83,15 +86,19 @@ class Scope:
 
     def has_policy(self, policy: Policy) -> bool:
         """Whether it is about the policy, or a part of it."""
-        if not _matches(policy.name, self.policies):
-            return False
-        if (self.records or self.providers) and not any(map(self.has_target, policy.targets)):
+        if not self.may_have_had(policy):
             return False
         if not self.of_some_regions:
             return True
         return any(
             self.has_region(region) and any(map(self.has_endpoint, region.endpoints)) for region in policy.regions
         )
+
+    def may_have_had(self, policy: Policy) -> bool:
+        """Whether it is about the policy, or was: a region that files renamed is still named by a marker's word."""
+        if not _matches(policy.name, self.policies):
+            return False
+        return not (self.records or self.providers) or any(map(self.has_target, policy.targets))
 
     def has_target(self, target: Target) -> bool:
         """Whether it is about the record, as far as policies, records and providers are named."""
@@ -235,7 +242,7 @@ class Override:
 
 def by(actor: str) -> str:
     """Who did something, in words: `by alice@host`, or `by hand`."""
-    return actor if actor == HAND else f"by {actor}"
+    return {HAND: HAND, LOST: "by whom the journal lost"}.get(actor, f"by {actor}")
 
 
 def as_planned(kept: Override, written: Override | None, now: float) -> Override:

@@ -58,6 +58,12 @@ class TargetStatus:
         """Whether another instance of the same owner writes it as well."""
         return any(reason.code is ReasonCode.RIVAL for reason in self.reasons)
 
+    @property
+    def lost_words(self) -> tuple[str, ...]:
+        """Ids of the operators' words that its marker names and the journal does not know: it holds."""
+        lost = (reason.detail for reason in self.reasons if reason.code is ReasonCode.OVERRIDES_LOST)
+        return tuple(name.strip() for names in lost for name in names.split(","))
+
 
 @dataclass(frozen=True, slots=True)
 class RegionStatus:

@@ -17,12 +17,13 @@ from typing import Final, Protocol
 
 from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, Comment, Override, Scope, Told, Verb, by, verb_of
+from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Policy, Target, few, percentages
+from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended
@@ -46,6 +47,8 @@ So few are looked at in one go: whoever stops everything hears at once that it i
 
 STOPPING: Final = frozenset({Verb.PAUSE, Verb.HOLD})
 """Words that have nothing done, and so are never in anybody's way."""
+
+_UNKNOWN: Final = "failoverctl overrides lists them; what only markers know is ended by failoverctl release --lost"
 
 _NAMED: Final = 20
 """Names of policies that an event tells."""
@@ -208,13 +211,14 @@ class Desk:
         found = next((word for word in self._crew.words() if word.id == override_id), None)
         if found is None:
             words = f"there is no operator's word {override_id[:80]!r}"
-            raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+            raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
         return found
 
     async def effects(self, override_id: str) -> tuple[Effect, ...]:
         """Where each record stands that the word concerns."""
-        concerned = self._concerned(self.word(override_id))
-        return tuple([self._effect(each, self._words_of(each.policy)) async for each in _in_turn(concerned)])
+        word = self.word(override_id)
+        concerned = self._concerned(word)
+        return tuple([self._effect(word, each, self._words_of(each.policy)) async for each in _in_turn(concerned)])
 
     # -- giving --------------------------------------------------------------------------------------------------------
 
@@ -240,7 +244,7 @@ class Desk:
         kept = dry_run or await self._crew.say(word, self._given(word))
         notes = () if dry_run else self._on_their_way()
         shown, more = concerned[:MOST_TOLD], len(concerned) - MOST_TOLD
-        effects = [self._effect(each, self._with(word, each.policy)) for each in shown]
+        effects = [self._effect(word, each, self._with(word, each.policy)) for each in shown]
         if more > 0:
             notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
         notes = (*self._notes(word, concerned, effects), *notes)
@@ -319,7 +323,7 @@ class Desk:
             if not found:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"
                 words = f"there is no {what} to release"
-                raise OverrideError(words, reason="override_unknown", remedy="failoverctl overrides lists them")
+                raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
             return tuple([await self._release(word, comment, actor) for word in found])
 
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:
@@ -335,9 +339,7 @@ class Desk:
                             lost[name] = others | {each.policy.name}, max(until, reason.numbers["until"])
             for name, (policies, until) in lost.items():
                 where = Scope(policies=tuple(sorted(policies)))
-                word = Override(
-                    name, verb_of(name) or Verb.HOLD, where, "lost", now, until, (Comment(now, actor, comment),)
-                )
+                word = Override(name, verb_of(name) or Verb.HOLD, where, LOST, now, until)
                 word = replace(word.released(actor, comment, now), told=Told.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:
@@ -420,6 +422,7 @@ class Desk:
             raise OverrideError(words, reason="override_invalid", remedy="failoverctl status lists what there is")
         if verb is Verb.PIN:
             self._require_known(word)
+            self._require_served(word)
 
     def _require_known(self, pin: Override) -> None:
         for policy in self._policies(pin):
@@ -443,6 +446,19 @@ class Desk:
             if word.verb is not Verb.APPROVE and (same or pins or opposite):
                 raise _conflict(word, other)
 
+    def _require_served(self, pin: Override) -> None:
+        """No word keeps out a region that it pins traffic to: it would say that it is done, and nothing would move."""
+        now = self._clock()
+        for policy in self._policies(pin):
+            for word in self._words_of(policy):
+                gone = drained_regions(policy, [word], now) & {name for name, share in pin.shares.items() if share}
+                if gone and any(word.scope.has_target(each.target) for each in self._concerned(pin)):
+                    words = (
+                        f"{word.id} keeps traffic away from {', '.join(sorted(gone))}, {by(word.actor)}: {word.reason}"
+                    )
+                    remedy = f"failoverctl release {word.id} brings it back; or pin shares without it"
+                    raise OverrideError(words, reason="override_conflict", remedy=remedy)
+
     @staticmethod
     def _require_text(text: str) -> None:
         if not text.strip() or len(text) > LONGEST_TEXT or not text.isprintable():
@@ -461,7 +477,7 @@ class Desk:
         return [policy for policy in self._crew.policies.values() if word.scope.has_policy(policy)]
 
     def _words_of(self, policy: Policy) -> tuple[Override, ...]:
-        return tuple(word for word in self._crew.words() if word.scope.has_policy(policy))
+        return tuple(word for word in self._crew.words() if word.scope.may_have_had(policy))
 
     def _with(self, word: Override, policy: Policy) -> tuple[Override, ...]:
         """The words of a policy once everybody has agreed to this one who has to."""
@@ -484,15 +500,15 @@ class Desk:
         """What the word does at a record. Raises OverrideError where it would do what nobody may."""
         others = tuple(other for other in self._words_of(each.policy) if other.id != word.id)
         before, after = _outcome(each.preview, others), _outcome(each.preview, self._with(word, each.policy))
-        effect = self._told(each, after)
+        effect = self._told(word, each, after)
         if isinstance(before, Outcome) and isinstance(after, Outcome):
             require_allowed(word, each.target, before, after)
         return effect
 
-    def _effect(self, each: _Concerned, words: tuple[Override, ...]) -> Effect:
-        return self._told(each, _outcome(each.preview, words))
+    def _effect(self, word: Override, each: _Concerned, words: tuple[Override, ...]) -> Effect:
+        return self._told(word, each, _outcome(each.preview, words))
 
-    def _told(self, each: _Concerned, found: Outcome | FailoverdError) -> Effect:
+    def _told(self, word: Override, each: _Concerned, found: Outcome | FailoverdError) -> Effect:
         policy, target = each.policy, each.target
         ttl = policy.record_of(target).ttl
         if not isinstance(found, Outcome):
@@ -504,6 +520,7 @@ class Desk:
         changing = plan is not None and plan.kind is not PlanKind.MARK
         wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
         limits = found.held.blocking if found.held is not None else slower(found)
+        still = () if word.verb in STOPPING else tuple(each for each in found.reasons if each.code is ReasonCode.HELD)
         return Effect(
             target=target,
             kind=found.kind,
@@ -511,8 +528,8 @@ class Desk:
             after=dict(wanted),
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
-            limits=tuple(map(prose.limit, limits)),
-            settled=not changing,
+            limits=(*map(prose.words, still), *map(prose.limit, limits)),
+            settled=not (changing or still),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
             verified=good is not None and self._crew.verified(target) >= good.generation,
         )
@@ -544,6 +561,10 @@ class Desk:
             stands = other.in_force(now) and other.verb in STOPPING and word.verb not in STOPPING
             if stands and any(other.scope.has_target(each.target) for each in concerned):
                 notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
+        alike = [each.name for each in self._policies(word) if each.weights is Weights.MEMBERSHIP]
+        if word.verb is Verb.SHED and alike:
+            words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"
+            notes.append(f"{words}: a drain takes a region out")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)
@@ -595,7 +616,10 @@ class Desk:
         ):
             return False
         targets = [each.target for each in self._concerned(word)]
-        return bool(targets) and all(map(scope.has_target, targets))
+        if not targets:  # it is about nothing any more, and is found by what it says
+            parts = ((scope.policies, word.scope.policies), (scope.records, word.scope.records))
+            return scope.of_some_regions and all(asked in {(), said} for asked, said in parts)
+        return all(map(scope.has_target, targets))
 
 
 def _agreed(word: Override) -> Override:

@@ -11,6 +11,8 @@ from failoverd.operations import words
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 
+RUNNING: Final = "running"
+SILENT: Final = "silent"
 SILENT_AFTER: Final = 30.0
 """Seconds without a heartbeat after which the daemon is called silent."""
 
@@ -42,8 +44,8 @@ def daemon_state(beat: Heartbeat | None, now: float) -> str:
     """`running`, `stopped`, `silent`, or that it never was."""
     if beat is None:
         return "never ran with this journal"
-    if beat.state == "running" and now - beat.at > SILENT_AFTER:
-        return "silent"
+    if beat.state == RUNNING and now - beat.at > SILENT_AFTER:
+        return SILENT
     return beat.state
 
 
@@ -63,6 +65,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False) -> str:
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("written by another instance as well", _policies(each for each in found.targets if each.has_rival)),
+        _about("under operators' words that were lost", _policies(each for each in found.targets if each.lost_words)),
         _about("refused", _policies(by_state.get(TargetState.REFUSED, ()))),
         f"the prober abstains on {' and '.join(abstains)}" if abstains else "",
         _about("incident", [each.policy for each in found.policies if each.incident_id]),
@@ -87,7 +90,7 @@ def silent_receivers(found: Overview) -> list[str]:
 
 def _not_at_work(beat: Heartbeat | None, now: float) -> str:
     state = daemon_state(beat, now)
-    if state == "running":
+    if state == RUNNING:
         return ""
     return f"the daemon {'is ' if beat is not None else ''}{state}"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from failoverd.core.overrides import Override, Scope, Verb, by
+from failoverd.core.overrides import LOST, Override, Scope, Verb, by
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
 
@@ -86,7 +86,8 @@ def brief(words: Iterable[Override], now: float) -> str:
             how = "waits for somebody to agree"
         case _:
             how = f"until {until(first.ends, now)}"
-    said = f"{first.verb} of {first.scope.text()} {by(first.actor.partition('@')[0])} {how}"
+    what = phrases.detail(first) if first.verb in {Verb.SWITCH, Verb.APPROVE} else first.scope.text()
+    said = f"{first.verb} of {what} {by(first.actor.partition('@')[0])} {how}"
     rest = f", {len(found) - 1} more" if len(found) > 1 else ""
     return f"{phrases.counted(len(found), 'override')}: {said}{rest}"
 
@@ -178,7 +179,7 @@ def _told(word: Override, now: float) -> list[Said]:
 
 def _what(word: Override, number: int) -> str:
     comment = word.comments[number]
-    if number == 0:
+    if number == 0 and word.actor != LOST:
         return "given"
     if word.ended_at is not None and number == len(word.comments) - 1:
         return "released"

@@ -54,17 +54,20 @@ class Overrides:
     # -- what is known -------------------------------------------------------------------------------------------------
 
     def of(self, policy: Policy) -> tuple[Override, ...]:
-        """Those that concern a policy, or will, the oldest first.
+        """Those that concern a policy, or will, the oldest first, those that are over among them."""
+        return tuple(word for word in self.known(policy) if word.scope.has_policy(policy))
 
-        Those that are over are among them, for as long as a marker may name them beside others that hold on: it must
-        not take them for lost.
+    def known(self, policy: Policy) -> tuple[Override, ...]:
+        """Those that a marker of the policy may name, the oldest first: `evaluate` must not take them for lost.
+
+        So those that are over are among them, and those whose region no file names any more.
         """
         known = self._all()
         mine, common = known.own.get(policy.name, ()), known.common
         if not mine and not common:
             return ()
         now, words = self._clock(), sorted((*common, *mine), key=_age) if mine and common else (*common, *mine)
-        return tuple(word for word in words if word.until > now - KNOWN and word.scope.has_policy(policy))
+        return tuple(word for word in words if word.until > now - KNOWN and word.scope.may_have_had(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that get none of the policy's traffic, because a person says so."""

@@ -131,7 +131,7 @@ class PolicyRunner:
         had theirs, and who said it would be answered last.
         """
         loop = asyncio.get_running_loop()
-        concerned = iter([each for each in self._running.values() if word.scope.has_policy(each.policy)])
+        concerned = iter([each for each in self._running.values() if word.scope.may_have_had(each.policy)])
 
         def wake_next() -> None:
             running = next(concerned, None)

@@ -68,7 +68,7 @@ class States:
 
     def told(self, policy: Policy) -> PolicyState:
         """The state, with what operators say of the policy."""
-        return replace(self.of(policy.name), overrides=self.overrides.of(policy))
+        return replace(self.of(policy.name), overrides=self.overrides.known(policy))
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that a word keeps out of the whole policy: that they are ill is no trouble of its service."""

@@ -197,6 +197,23 @@ async def test_words_of_a_scope_and_lost_ones_are_released_together(tmp_path: Pa
     assert (lost["released"], lost["lost"]) == ([], ["drain-0badcafe"])
 
 
+async def test_what_was_given_up_before_it_was_begun_is_not_done_late(tmp_path: Path) -> None:
+    """A daemon that stood still for minutes finds a pause, its release and an undo at once, and nobody waits."""
+    async with heard(tmp_path) as here:
+        await here.ask("GET", "/v1/overrides")  # who asks is known from now on, so what comes next is begun at once
+        body = json.dumps(ALL).encode()
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+        head = f"POST /v1/overrides HTTP/1.1\r\nHost: here\r\n{kind}"
+        for number in range(10):  # these block, so the daemon stands still meanwhile
+            with socket.socket(socket.AF_UNIX) as gone:
+                gone.connect(str(here.socket))
+                gone.sendall(f"{head}\r\nIdempotency-Key: late-{number}\r\n\r\n".encode() + body)
+        _, told = await here.ask("GET", "/v1/overrides")
+        assert told["overrides"] == []
+        status, _ = await here.ask("POST", "/v1/overrides", ALL, Idempotency_Key="late-0")
+        assert status == 200
+
+
 async def test_a_change_is_taken_back(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         body = {"change_id": "chg-1", "reason": "too early", "for_seconds": 600}

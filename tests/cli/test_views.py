@@ -11,12 +11,13 @@ from rich.console import Console
 from support.journals import TARGET, incident, plan
 from support.notices import notice
 
-from failoverd.api.telling import history_told, status_told, why_told
+from failoverd.api.telling import history_told, status_told, why_told, words_told
 from failoverd.cli.planning import show
-from failoverd.cli.views.journal import opened
+from failoverd.cli.views.journal import opened, status_read
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
 from failoverd.cli.views.times import clock
+from failoverd.cli.words.showing import show_words
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.state import PolicyState
@@ -251,6 +252,16 @@ async def test_status_says_that_a_daemon_is_silent(journal: SqliteJournal, path:
         assert status_told(overview(reading, NOW), NOW).daemon.state == "silent"
 
 
+async def test_a_daemon_that_does_not_answer_is_not_called_running(journal: SqliteJournal, path: Path) -> None:
+    """It was killed a second ago: what it wrote last says that it runs, and everything below is of before."""
+    config = path.parent / "failoverd.yaml"
+    config.write_text("version: 1\nowner: prod\npolicies: policies\njournal: journal.db\n")
+    await journal.update_status([Heartbeat(NOW - 1.0, 1, NOW - 90.0, "1", "running")])
+    told, at = status_read(config, NOW, healthy=True, silent=True)
+    assert (told.daemon.state, told.headline, at) == ("silent", "0 policies, the daemon is silent", NOW - 1.0)
+    assert status_read(config, NOW, healthy=True)[0].daemon.state == "running"
+
+
 async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(journal: SqliteJournal, path: Path) -> None:
     region = RegionStatus(
         TARGET.policy, "A", "x" * 63, NOW, "down", 0, NOW, None, "all 40 endpoints are unhealthy " * 4
@@ -294,6 +305,26 @@ async def test_status_shows_what_operators_said_with_the_daemon_dead(journal: Sq
     assert rest[begin + 1 : begin + 3] == [
         "  by alice@console, until 03:13Z (1h left): upgrade of the racks",
         "  it is about 1 record: api.example.com A at bind-main",
+    ]
+
+
+async def test_words_that_were_lost_are_shown_wherever_words_are(journal: SqliteJournal, path: Path) -> None:
+    """The answer lacks a region for which there is no word any more: somebody has to be told why, and what ends it."""
+    await seen(journal)
+    lost = Reason(ReasonCode.OVERRIDES_LOST, numbers={"until": NOW + 60.0}, detail="drain-1a2b3c4d")
+    await journal.update_status(
+        [TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="normal", generation=8, reasons=(lost,))]
+    )
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        show_words(console, words_told((), reading.targets(), NOW), NOW, verbose=False)
+    first, *rest = written.getvalue().splitlines()
+    assert first == "1 policy, under operators' words that were lost: inference-api"
+    assert f"    why: {prose.words(lost)}" in rest
+    assert rest[-2:] == [
+        "drain-1a2b3c4d  was lost with the journal, and the marker beside a record still names it",
+        "  only what fails out moves there; give the same word again, or end it: failoverctl release --lost",
     ]
 
 

@@ -1,6 +1,6 @@
 """Waiting for a word: when it ends, and what is told meanwhile."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from support.journals import TARGET
@@ -34,6 +34,7 @@ class Daemon:
 
     answers: list[list[EffectTold] | FailoverdError]
     word_now: Override = WORD
+    becomes: Override | None = None
     told: list[tuple[int, int]] = field(default_factory=list)
     naps: float = 0.0
 
@@ -47,6 +48,7 @@ class Daemon:
     async def follow(self, word: Override = WORD) -> WordAnswer:
         async def pause(seconds: float) -> None:
             self.naps += seconds
+            self.word_now = self.becomes or self.word_now
 
         return await followed(self, word_told(word, BEGAN), lambda left, of: self.told.append((len(left), of)), pause)
 
@@ -68,6 +70,13 @@ async def test_it_goes_on_until_everything_is_changed_and_verified(late: EffectT
 async def test_what_was_changed_before_the_word_needs_no_proof() -> None:
     daemon = Daemon([[effect(verified=False, changed_at=BEGAN - 1), effect(verified=False, changed_at=None)]])
     assert (await daemon.follow(), daemon.naps)[1] == 0.0
+
+
+async def test_a_word_that_waits_for_a_second_person_is_not_done_because_nothing_is_to_be_changed() -> None:
+    pending, over = replace(WORD, needed=2), replace(WORD, needed=2).released("bob@console", "no", BEGAN)
+    daemon = Daemon([[effect()]], pending, becomes=over)
+    found = await daemon.follow(pending)
+    assert (found.override.state, daemon.naps) == ("over", POLL)
 
 
 async def test_a_word_that_is_over_meanwhile_ends_it() -> None:

@@ -27,7 +27,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Limits, Policy, Target
+from failoverd.core.records import Limits, Policy, Target, Weights
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import MOST_TOLD, Ask, Desk, Undoable
 from failoverd.operations.judging import OverrideError, people_for
@@ -176,6 +176,19 @@ async def test_a_daemon_that_lost_its_journal_keeps_the_region_out_until_somebod
         lost = await desk(again).release_lost(Scope(), "all is well there", BOB)
         assert lost == (given.word.id,)
         await until(again.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_word_is_released_by_what_it_said_though_no_file_names_its_region_any_more() -> None:
+    renamed = replace(API, regions=regions(azure2=(70, AZURE), oci=(30, OCI)))
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(scope=Scope(policies=("api",), regions=("azure",))), ALICE)
+        await until(stage.steers(API, oci=100))
+        await stage.take_up(renamed)
+        await until(stage.steers(renamed, azure2=70, oci=30))
+        assert "overrides.lost" not in stage.names()
+        (over,) = await spoken.release_matching(None, AZURE_OUT, "renamed", BOB)
+        assert over.word.id == given.word.id
 
 
 @virtually
@@ -348,6 +361,40 @@ async def test_an_undo_pins_the_record_to_what_it_was_before_the_change() -> Non
         await until(stage.steers(API, azure=20, oci=80))
         await asyncio.sleep(HOUR)
         await until(stage.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_shed_says_where_answers_know_no_shares() -> None:
+    async with open_desk(policy(weights=Weights.MEMBERSHIP)) as (_, spoken):
+        given = await spoken.give(ask(Verb.SHED, part=2_500), ALICE, dry_run=True)
+        assert [note.partition(",")[0] for note in given.notes] == ["it moves nothing of api"]
+        assert (await spoken.give(ask(), ALICE, dry_run=True)).notes == ()
+
+
+@virtually
+async def test_a_drain_that_a_hold_keeps_from_moving_anything_is_not_done() -> None:
+    async with open_desk() as (_, spoken):
+        hold = await spoken.give(ask(Verb.HOLD, Scope(policies=("api",))), ALICE)
+        given = await spoken.give(ask(), BOB)
+        (effect,) = await spoken.effects(given.word.id)
+        assert (effect.settled, hold.word.id in effect.limits[0]) == (False, True)
+        (still,) = await spoken.effects(hold.word.id)
+        assert (still.settled, still.limits) == (True, ())
+
+
+@virtually
+async def test_an_undo_of_what_a_drain_did_names_the_drain_that_is_to_be_released() -> None:
+    """It would be given, change nothing, and be called done."""
+    async with open_desk() as (stage, spoken):
+        given = await spoken.give(ask(), ALICE)
+        await until(stage.steers(API, oci=100))
+        change = Undoable("chg-7", AT, {"azure": 7_000, "oci": 3_000}, {"oci": 10_000})
+        error = await refused(desk(stage, change).undo("chg-7", Scope(), "worse than before", HOUR, BOB))
+        assert error.reason == "override_conflict"
+        assert error.detail == f"{given.word.id} keeps traffic away from azure, by {ALICE}: rack maintenance"
+        assert error.remedy.startswith(f"failoverctl release {given.word.id} brings it back")
+        without = ask(Verb.PIN, Scope(policies=("api",)), shares={"azure": 0, "oci": 10_000})
+        assert (await spoken.give(without, BOB)).word.shares["oci"] == 10_000
 
 
 @virtually

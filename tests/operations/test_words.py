@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.journals import TARGET
 
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.records import RecordKey, RecordType, Target
 from failoverd.core.status import (
     EndpointStatus,
@@ -61,6 +61,7 @@ def seen(*overrides: Override) -> Overview:
         ((word(until=NOW + 30 * HOUR),), "drain of region azure-eastus by alice until 2026-11-24 08:13Z"),
         ((word(since=NOW + 600.0),), "drain of region azure-eastus by alice from 02:23Z"),
         ((word(needed=2),), "drain of region azure-eastus by alice waits for somebody to agree"),
+        ((word(Verb.SWITCH, Scope(), name="freeze"),), "1 override: switch of freeze by alice until 03:13Z"),
         ((word(until=NOW - 1.0),), "2 policies, all well"),
     ],
 )
@@ -144,6 +145,12 @@ def test_everything_that_was_said_is_told_in_order_and_by_whom() -> None:
         ("released", "dave", "done"),
     ]
     assert [each.what for each in words.told([over], NOW, since=NOW - 45.0)] == ["extended", "released"]
+
+
+def test_nobody_is_said_to_have_given_a_word_that_was_lost() -> None:
+    lost = Override("drain-0badcafe", Verb.DRAIN, Scope(policies=("inference-api",)), LOST, NOW, NOW + HOUR)
+    (released,) = words.told([lost.released("bob@console", "all is well there", NOW)], NOW)
+    assert (released.what, released.by, released.text) == ("released", "bob@console", "all is well there")
 
 
 def test_what_time_alone_ended_says_so() -> None:

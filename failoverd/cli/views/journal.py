@@ -5,6 +5,7 @@ Each says as well when a daemon was alive last, by the wall clock; None if none 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -14,7 +15,7 @@ from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import ConfigError
 from failoverd.operations.history import past
-from failoverd.operations.overview import overview
+from failoverd.operations.overview import RUNNING, SILENT, overview
 from failoverd.operations.why import why
 from failoverd.store.reading import Reading
 from failoverd.store.statuses import StatusReading
@@ -25,15 +26,20 @@ _RECENT: Final = 20
 """Incidents among which one that was meant is looked for."""
 
 
-def status_read(config: Path, now: float, *, healthy: bool) -> tuple[StatusTold, float | None]:
+def status_read(config: Path, now: float, *, healthy: bool, silent: bool = False) -> tuple[StatusTold, float | None]:
+    """`silent`: no daemon answers, however short ago it wrote that it runs."""
     with opened(StatusReading(journal_of(config))) as reading:
-        return status_told(overview(reading, now, healthy=healthy), now), _alive(reading)
+        found = overview(reading, now, healthy=healthy)
+        beat = found.heartbeat
+        if silent and beat is not None and beat.state == RUNNING:
+            found = replace(found, heartbeat=replace(beat, state=SILENT))
+        return status_told(found, now), _alive(reading)
 
 
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
     with opened(StatusReading(journal_of(config))) as reading:
         words = (word for word in reading.overrides(now) if not word.over_by(now))
-        return words_told(words, now), _alive(reading)
+        return words_told(words, reading.targets(), now), _alive(reading)
 
 
 def history_read(

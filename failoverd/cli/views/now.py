@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from rich.console import Console
 
+from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
@@ -30,7 +31,7 @@ from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
-from failoverd.core.overrides import by
+from failoverd.core.overrides import Verb, by
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
@@ -39,13 +40,17 @@ from failoverd.telemetry import phrases
 console = Screen(highlight=False)
 
 
+_SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
+"""What says that no daemon answers, and not only that it does not answer this user."""
+
+
 def status(config: Path, output: Output) -> None:
     text, now = output is Output.TEXT, time.time()
 
-    def read() -> tuple[StatusTold, float | None]:
+    def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(config, now, healthy=not text)
+        return status_read(config, now, healthy=not text, silent=unheard.reason in _SILENT)
 
     with told():
         answer = found(config, output, lambda client: client.status(healthy=not text), read)
@@ -158,6 +163,8 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
         word = word_of(each)
         page.say((f"override {word.id}: {words.title(word)}", "bold"))
         page.say(f"  {by(word.actor)}, {words.when(word, now)}: {word.reason}")
+        if word.verb in {Verb.SWITCH, Verb.APPROVE}:
+            continue  # about a gate, or a plan, and no record
         many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
 
@@ -219,13 +226,18 @@ def _show_endpoints(page: Page, endpoints: Iterable[EndpointTold], now: float) -
             page.say(f"    {each.region} {each.endpoint}: ", (each.state, "red"), words)
 
 
+def _unusual(target: TargetStatusTold) -> bool:
+    """Whether somebody would wonder why it stands as it does."""
+    return target.kind != DecisionKind.NORMAL or target.has_rival or bool(target.lost_overrides)
+
+
 def _show_target(page: Page, target: TargetStatusTold) -> None:
     colour = "green" if target.state == TargetState.IN_SYNC else "red"
     unread = target.state == TargetState.DELAYED and not target.generation and not target.published_bp
     published = percentages(target.published_bp) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     page.say(f"  {record(target.target)}: ", (target.state, colour), stands)
-    for reason in target.reasons if target.kind != DecisionKind.NORMAL or target.has_rival else ():
+    for reason in target.reasons if _unusual(target) else ():
         page.say(f"    why: {reason}")
     for check in target.checks:
         page.say(f"    limit: {check}")

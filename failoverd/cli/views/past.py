@@ -23,7 +23,7 @@ console = Screen(highlight=False)
 def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
     until = _moment(at)
 
-    def read() -> tuple[WhyTold, float | None]:
+    def read(_: object) -> tuple[WhyTold, float | None]:
         from failoverd.cli.views.journal import why_read
 
         return why_read(config, time.time(), policy=policy, at=until, incident=incident)
@@ -41,7 +41,7 @@ def history(config: Path, output: Output, policy: str | None, since: str, limit:
     now = time.time()
     begin = max(0.0, now - seconds(since))
 
-    def read() -> tuple[HistoryTold, float | None]:
+    def read(_: object) -> tuple[HistoryTold, float | None]:
         from failoverd.cli.views.journal import history_read
 
         return history_read(config, now, policy=policy, since=begin, limit=limit)

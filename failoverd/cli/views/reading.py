@@ -43,11 +43,12 @@ def found(
     config: Path,
     output: Output,
     ask: Callable[[Client], Awaitable[A]],
-    read: Callable[[], tuple[A, float | None]],
+    read: Callable[[ApiError], tuple[A, float | None]],
 ) -> Found[A]:
     """What the daemon says, or its journal where that does not answer: then a person is told so, and how old it is.
 
-    A program finds that in the answer. `read` says what the journal holds, and when a daemon was alive last.
+    A program finds that in the answer. `read` says what the journal holds, and when a daemon was alive last; it is
+    told why none was heard.
 
     Raises:
         JournalError: neither can be asked.
@@ -66,7 +67,7 @@ def found(
         if error.reason == "no_change":
             raise
         unheard = error
-    told, at = read()
+    told, at = read(unheard)
     if output is Output.TEXT:
         age = f"{ago(max(0.0, now - at))} old" if at is not None else "which no daemon has used yet"
         note(f"from the journal, {age}: {unheard.detail}")

@@ -15,7 +15,7 @@ console = Screen(highlight=False)
 def overrides(config: Path, output: Output, *, verbose: bool) -> None:
     now = time.time()
 
-    def read() -> tuple[WordsTold, float | None]:
+    def read(_: object) -> tuple[WordsTold, float | None]:
         from failoverd.cli.views.journal import words_read
 
         return words_read(config, now)
@@ -25,4 +25,4 @@ def overrides(config: Path, output: Output, *, verbose: bool) -> None:
         if output is Output.JSON:
             print_json(answer.plain())
         else:
-            show_words(console, answer.told.overrides, now, verbose=verbose)
+            show_words(console, answer.told, now, verbose=verbose)

@@ -1,11 +1,11 @@
 """How words, and what they do, are shown to people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
 
-from failoverd.api.shapes import EffectTold, TargetTold, WordTold
+from failoverd.api.shapes import EffectTold, TargetTold, WordsTold, WordTold
 from failoverd.cli.screen import Page, say
 from failoverd.core.overrides import Comment, Override, Scope, Verb, by
 from failoverd.core.records import percentages
@@ -79,12 +79,15 @@ def _in_the_way(effect: EffectTold) -> str:
     return "; ".join(filter(None, (effect.error, *effect.limits))) or _NOTHING
 
 
-def show_words(console: Console, told: Iterable[WordTold], now: float, *, verbose: bool) -> None:
+def show_words(console: Console, told: WordsTold, now: float, *, verbose: bool) -> None:
     """What people said, one after the other, and with `verbose` everything that was said of it."""
-    page, found = Page(), list(told)
-    if not found:
+    page = Page()
+    if not (told.overrides or told.lost):
         page.say("no overrides: failoverd does what its policies say")
-    for each in found:
+    for name in told.lost:
+        page.say((name, "bold"), "  was lost with the journal, and the marker beside a record still names it")
+        page.say("  only what fails out moves there; give the same word again, or end it: failoverctl release --lost")
+    for each in told.overrides:
         word = word_of(each)
         page.say((word.id, "bold"), f"  {words.title(word)}")
         page.say(f"  {words.standing(word, now).replace('_', ' ')} {words.when(word, now)}")

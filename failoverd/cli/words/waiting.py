@@ -51,9 +51,11 @@ async def followed(admin: Asks, word: WordTold, tell: Tell, pause: Callable[[flo
         else:
             away = 0.0
             left = [each for each in found.effects if not arrived(each, begun(word))]
-            if not left or (found.override.state == "over" and word.ended_at is None):
+            pending = found.override.state == "pending"  # nobody heeds it yet, so what stands is as nobody wanted it
+            if not (left or pending) or (found.override.state == "over" and word.ended_at is None):
                 return found
-            tell(left, len(found.effects))
+            if left:
+                tell(left, len(found.effects))
         await pause(POLL)
 
 

@@ -123,14 +123,16 @@ def heed(
 ) -> Heeded:
     """What the words say about `target` now.
 
-    `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be lost
-    before: a marker says the end of the last word only, and one that was given since may hold for longer.
+    `overrides` may hold words that are about nothing of the policy any more: a marker that names these names none that
+    is lost. `marker` is the one that stands there, of whichever owner. `ends` is when words end that were found to be
+    lost before: a marker says the end of the last word only, and one that was given since may hold for longer.
     """
     known = tuple(overrides)
-    words = in_force(known, target, now)
+    ours = [word for word in known if word.scope.has_policy(policy)]
+    words = in_force(ours, target, now)
     mine = marker if marker is not None and marker.owner == owner else None
     lost = _lost(known, words, mine, now, ends or {}) if mine is not None else {}
-    if not known and not lost:
+    if not ours and not lost:
         return Heeded()
     drained, shed, turn = _by_region(policy, words, now)
     pin = max((word for word in words if word.verb is Verb.PIN), key=lambda word: word.since, default=None)
@@ -149,7 +151,7 @@ def heed(
         stopped=stopped,
         lost=tuple(lost),
         lost_until=max(lost.values(), default=0.0),
-        until=soonest(turn, next_turn(known, now), *lost.values()),
+        until=soonest(turn, next_turn(ours, now), *lost.values()),
     )
 
 

@@ -47,7 +47,7 @@ from failoverd.core.events import (
     VantageRejoined,
 )
 from failoverd.core.overrides import WARNING
-from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.reasons import Cause
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
@@ -276,7 +276,7 @@ def _is_all_down(target: TargetStatus) -> bool:
 
 
 def _lost_words(target: TargetStatus) -> bool:
-    return any(reason.code is ReasonCode.OVERRIDES_LOST for reason in target.reasons)
+    return bool(target.lost_words)
 
 
 def _has_rival(target: TargetStatus) -> bool:

@@ -394,6 +394,19 @@ def test_a_word_that_was_released_before_the_marker_said_so_is_not_lost() -> Non
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
 
+def test_a_word_whose_region_is_renamed_is_known_and_keeps_nobody_out() -> None:
+    """The file names another region than the word: the word is about nothing now, and is none that was lost."""
+    story = begun().say(drain())
+    story.settled()
+    known = replace(story.state.overrides[0], scope=Scope(regions=("of-before",)))
+    story.state = replace(story.state, overrides=(known,))
+    outcome = story.settled(1.0)
+    assert ReasonCode.OVERRIDES_LOST not in codes(outcome)
+    assert story.published == {"a": 50, "b": 30, "c": 20}
+    assert not story.marker.overrides
+    assert not story.told(OverridesLost)
+
+
 def test_the_marker_of_another_owner_names_nobodys_words() -> None:
     story = begun().say(drain())
     story.settled()
