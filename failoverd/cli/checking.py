@@ -1,5 +1,6 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import CREDENTIALS, lacking
-from failoverd.core.errors import ConfigError
+from failoverd.core.errors import ConfigError, JournalError
 from failoverd.installed import kinds, unfit
 from failoverd.telemetry.prose import counted
 
@@ -52,7 +53,7 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
             found = load_policies(loaded.config, kinds(), running={})
             unable = list(unfit(loaded.config, found.policies.values()))
             lacks = [*lacking(loaded.config), *(_unfit(loaded.config, found, *each) for each in unable)]
-            diagnostics += found.diagnostics
+            diagnostics += [*found.diagnostics, *_idle(loaded.config, found)]
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
             policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
@@ -83,6 +84,36 @@ def _is_configuration(path: Path) -> bool:
     """Whether it is a daemon's own file, by what it says: `failoverctl check *.yaml` may name it, too."""
     document = read(path).document if path.is_file() else None
     return document is not None and document.knows(("providers",)) and not document.knows(("policy",))
+
+
+def _idle(config: Config, found: PolicySet) -> list[Diagnostic]:
+    """Operators' overrides that concern none of the policies: a region was renamed under one, or a policy is gone.
+
+    The journal knows them. Where it cannot be read, who may not read it is no fault of the files.
+    """
+    if not config.journal.exists():
+        return []
+    from failoverd.store.statuses import StatusReading  # noqa: PLC0415 - who has no journal waits for no SQLite
+
+    try:
+        with StatusReading(config.journal) as reading:
+            words = reading.overrides(time.time())
+    except JournalError:
+        return []
+    return [
+        replace(
+            about_file(
+                Code.OVERRIDE_IDLE,
+                str(config.file),
+                f"{word.id} of {word.scope.text()} ({word.reason}) concerns nothing that these files name",
+                f"it stays until its end; failoverctl release {word.id} ends it now",
+            ),
+            severity=Severity.WARNING,
+        )
+        for word in words
+        if not word.over_by(time.time()) and not word.scope.everything
+        if not any(word.scope.has_policy(policy) for policy in found.policies.values())
+    ]
 
 
 def _unfit(config: Config, found: PolicySet, owner: str, error: ConfigError) -> Diagnostic:

@@ -119,6 +119,7 @@ class Code(StrEnum):
     RULE_KEEPS = "FD410", "a rule of the inventory keeps what is down in the answer for a while"
     WORK_OVER = "FD411", "planned work is over, or never begins"
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
+    OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from failoverd import providers
 from failoverd.cli.checking import check_everything
 from failoverd.cli.options import Output
 from failoverd.config import machine
+from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.store.journal import open_journal
 
 FINE, FAILED, USAGE = 0, 1, 2
 EDGE = POLICY.replace("policy: shop", "policy: edge").replace("shop.example", "edge.example")
@@ -241,3 +244,24 @@ def test_what_a_file_holds_is_shown_and_not_obeyed(tmp_path: Path, text: str, ou
     assert ended.code == FAILED
     assert "FD" in ended.said
     assert ended.said.replace("\n", "").isprintable(), ended.said
+
+
+# -- what operators said -----------------------------------------------------------------------------------------------
+
+
+async def test_an_override_of_a_region_that_was_renamed_since_is_told_and_of_one_that_is_there_is_not(
+    tmp_path: Path,
+) -> None:
+    config = written(tmp_path)
+    now = time.time()
+    async with open_journal(tmp_path / "journal.db") as journal:
+        for number, region in enumerate(("mars", "west")):
+            scope = Scope(regions=(region,))
+            said = (Comment(now, "alice@host", "rack maintenance"),)
+            await journal.say(Override(f"drain-0000000{number}", Verb.DRAIN, scope, "alice@host", now, now + 600, said))
+    told = failoverctl("check", "-c", config)
+    assert told.code == FINE
+    assert "FD413" in told.said
+    assert "drain-00000000 of region mars (rack maintenance) concerns nothing" in " ".join(told.said.split())
+    assert "failoverctl release drain-00000000" in " ".join(told.said.split())
+    assert "drain-00000001" not in told.said
