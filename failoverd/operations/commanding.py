@@ -24,6 +24,7 @@ from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
+from failoverd.core.rules import Gate, Rule
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended
@@ -152,6 +153,9 @@ class Crew(Protocol):
     def previews(self, policy: str) -> Sequence[tuple[Target, Preview]]: ...
 
     def verified(self, target: Target) -> int: ...
+
+    @property
+    def rules(self) -> Sequence[Rule]: ...
 
     @property
     def sending(self) -> int: ...
@@ -561,6 +565,12 @@ class Desk:
             stands = other.in_force(now) and other.verb in STOPPING and word.verb not in STOPPING
             if stands and any(other.scope.has_target(each.target) for each in concerned):
                 notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
+        switches = {rule.says.switch for rule in self._crew.rules if isinstance(rule.says, Gate)}
+        if word.verb is Verb.SWITCH and word.name not in switches:
+            known = few(sorted(switches), _NAMED) or "none"
+            notes.append(
+                f"no rule of the inventory names the switch {word.name}, so it holds nothing: there are {known}"
+            )
         alike = [each.name for each in self._policies(word) if each.weights is Weights.MEMBERSHIP]
         if word.verb is Verb.SHED and alike:
             words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"

@@ -18,6 +18,7 @@ from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, Isolation
 from failoverd.core.health.table import HealthTable
 from failoverd.core.overrides import Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
 from failoverd.runtime.applying import Applier
@@ -145,6 +146,10 @@ class Engine:
     @property
     def policies(self) -> Mapping[str, Policy]:
         return self.runner.policies
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return self.tools.rulebook.rules
 
     @property
     def sending(self) -> int:

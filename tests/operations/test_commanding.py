@@ -239,6 +239,10 @@ class Many:
         return self._engine.policies
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        return ()
+
+    @property
     def sending(self) -> int:
         return self._engine.sending
 
@@ -637,6 +641,10 @@ async def test_without_anybody_what_is_down_leaves_when_the_rule_says_so_also_af
 async def test_a_switch_holds_a_failback_until_it_is_released() -> None:
     async with bound(Rule("freeze", Gate("release-freeze", frozenset({Cause.RETURNING})))) as (stage, spoken):
         switch = await spoken.give(ask(Verb.SWITCH, Scope(), 4 * HOUR, name="release-freeze"), ALICE)
+        assert switch.notes == ()
+        mistyped = await spoken.give(ask(Verb.SWITCH, Scope(), 4 * HOUR, name="realease-freeze"), ALICE)
+        assert "holds nothing" in mistyped.notes[0]
+        assert "release-freeze" in mistyped.notes[0].rpartition(":")[2]
         stage.fails(AZURE)
         await until(stage.steers(API, oci=100))
         stage.heals(AZURE)

@@ -22,6 +22,7 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.overrides import Override, Scope
 from failoverd.core.records import Policy, Target
+from failoverd.core.rules import Rule
 from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
@@ -59,6 +60,10 @@ class Crew:
     @property
     def policies(self) -> Mapping[str, Policy]:
         return {self.story.policy.name: self.story.policy}
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return ()
 
     @property
     def sending(self) -> int:
