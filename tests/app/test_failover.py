@@ -199,10 +199,17 @@ async def test_sigterm_moves_no_traffic_and_the_next_start_changes_nothing(
             assert daemon.events[-1]["event"] == "daemon.stopped"
         assert bind_server.dig(NAME, "A") == [WEST, EAST]
         async with here.daemon() as daemon:
-            await daemon.event("decision.made", verdict="normal")
+            await daemon.event("daemon.started")
+            await here.tells(_in_sync_by_daemon, "status", "--output", "json")  # it decides what was told before
             assert await daemon.stop() == 0
             assert daemon.named("change.applied") == []
         assert generation(bind_server) == 1
+
+
+def _in_sync_by_daemon(status: str) -> bool:
+    """Whether a daemon has looked, and says that nothing is to be done."""
+    told = json.loads(status) if status.startswith("{") else {"source": {}}
+    return told["source"].get("from") == "daemon" and [each["state"] for each in told["targets"]] == ["in_sync"]
 
 
 async def test_losing_the_journal_loses_history_and_no_traffic(bind_server: DnsServer, tmp_path: Path) -> None:
