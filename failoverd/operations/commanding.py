@@ -27,7 +27,7 @@ from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
-from failoverd.runtime.overrides import ended
+from failoverd.runtime.overrides import ended, names
 from failoverd.store.reading import ChangeRow, Reading
 from failoverd.telemetry import prose
 
@@ -543,13 +543,7 @@ class Desk:
     def _given(self, word: Override) -> OverrideGiven:
         policies = tuple(sorted(policy.name for policy in self._policies(word)))
         return OverrideGiven(
-            at=word.since,
-            override=word.id,
-            verb=word.verb,
-            about=word.scope.text(),
-            actor=word.actor,
-            reason=word.reason,
-            until=word.until,
+            **names(word, word.since),
             policies=policies[:_NAMED],
             detail=prose.detail(word),
             needed=word.needed,
@@ -596,13 +590,7 @@ class Desk:
 
     async def _changed(self, word: Override, actor: str, comment: str) -> Given:
         event = OverrideChanged(
-            at=self._clock(),
-            override=word.id,
-            verb=word.verb,
-            about=word.scope.text(),
-            actor=word.actor,
-            reason=word.reason,
-            until=word.until,
+            **names(word, self._clock()),
             by=actor,
             comment=comment,
         )

@@ -8,7 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypedDict
 
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
@@ -231,9 +231,8 @@ class Overrides:
                 await self._say_otherwise(kept, said, now)
         for kept in list(self._words.values()):
             gone = kept.planned and kept.id not in near and kept.told is not Told.ENDED
-            if gone and self._concerned(
-                kept
-            ):  # where a policy does not run, its file may not load: it takes nothing back
+            # where a policy does not run, its file may not load: it takes nothing back
+            if gone and self._concerned(kept):
                 self._set(as_planned(kept, None, now))
         return due
 
@@ -278,16 +277,33 @@ def _age(word: Override) -> tuple[float, str]:
     return word.since, word.id
 
 
+class Names(TypedDict):
+    at: float
+    override: str
+    verb: str
+    about: str
+    actor: str
+    reason: str
+    until: float
+
+
+def names(word: Override, at: float) -> Names:
+    """What every event about a word says first: which, about what, who gave it and why, until when."""
+    return {
+        "at": at,
+        "override": word.id,
+        "verb": word.verb,
+        "about": word.scope.text(),
+        "actor": word.actor,
+        "reason": word.reason,
+        "until": word.until,
+    }
+
+
 def given(word: Override, at: float) -> OverrideGiven:
     """That it is heeded from now on."""
     return OverrideGiven(
-        at=at,
-        override=word.id,
-        verb=word.verb,
-        about=word.scope.text(),
-        actor=word.actor,
-        reason=word.reason,
-        until=word.until,
+        **names(word, at),
         policies=word.scope.policies,
         needed=word.needed,
     )
@@ -296,13 +312,7 @@ def given(word: Override, at: float) -> OverrideGiven:
 def changed(word: Override, by: str, comment: str, at: float) -> OverrideChanged:
     """That it holds in another way, or for longer."""
     return OverrideChanged(
-        at=at,
-        override=word.id,
-        verb=word.verb,
-        about=word.scope.text(),
-        actor=word.actor,
-        reason=word.reason,
-        until=word.until,
+        **names(word, at),
         policies=word.scope.policies,
         by=by,
         comment=comment,
@@ -313,13 +323,7 @@ def ended(word: Override, at: float) -> OverrideEnded:
     """That nobody has to heed it any more."""
     comment = word.comments[-1].text if word.ended_at is not None and word.comments else ""
     return OverrideEnded(
-        at=at,
-        override=word.id,
-        verb=word.verb,
-        about=word.scope.text(),
-        actor=word.actor,
-        reason=word.reason,
-        until=word.until,
+        **names(word, at),
         by=word.ended_by,
         comment=comment,
     )
@@ -327,12 +331,6 @@ def ended(word: Override, at: float) -> OverrideEnded:
 
 def _ending(word: Override, at: float) -> OverrideEnding:
     return OverrideEnding(
-        at=at,
-        override=word.id,
-        verb=word.verb,
-        about=word.scope.text(),
-        actor=word.actor,
-        reason=word.reason,
-        until=word.until,
+        **names(word, at),
         left=word.ends - at,
     )

@@ -479,6 +479,7 @@ def _write(
 
 
 def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
+    out = out_by_word(case.policy, case.record.key.type, case.heeded)
     return Step(
         plan=plan,
         regions=case.regions,
@@ -489,9 +490,9 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         ttl=case.record.ttl,
         normal=plan.decision.normal,
         now=case.now,
-        by_word=_by_word(case, plan),
+        by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
-        out=out_by_word(case.policy, case.record.key.type, case.heeded),
+        out=out,
         still_until=_still_until(case.heeded),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
@@ -499,12 +500,11 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
     )
 
 
-def _by_word(case: _Case, plan: Plan) -> bool:
+def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     """Whether an operator's word moves traffic now. Once that is done, what else moves is its own business."""
     heeded, before, wanted = case.heeded, plan.start, plan.shares_after
     leaving = any(before.get(name) and not wanted.get(name) for name in heeded.drained)
     less = any(before.get(name, 0) > wanted.get(name, 0) for name in heeded.shed)
-    out = out_by_word(case.policy, case.record.key.type, heeded)
     records = plan.before.records
     one = bool(out) and records is not None and any(answer.value in out for answer in records.serving)
     return leaving or less or one or heeded.pin is not None
