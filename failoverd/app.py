@@ -28,8 +28,8 @@ from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, NotificationsStatus, Overview, Status
 from failoverd.installed import kinds, opened, probers, read_config, steady_clock
 from failoverd.operations.commanding import Desk, past_of
+from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
-from failoverd.operations.overview import headline
 from failoverd.ports import Access, Emit, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit

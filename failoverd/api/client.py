@@ -26,6 +26,8 @@ from failoverd.api.shapes import (
     CommentAsked,
     ExtendAsked,
     GivenTold,
+    GlanceQuery,
+    GlanceTold,
     HistoryQuery,
     HistoryTold,
     Problem,
@@ -113,6 +115,9 @@ class Client:
 
     async def status(self, *, healthy: bool = True) -> StatusTold:
         return await self._ask("status", StatusTold, query=StatusQuery(healthy="true" if healthy else "false"))
+
+    async def glance(self, query: GlanceQuery) -> GlanceTold:
+        return await self._ask("glance", GlanceTold, query=query)
 
     async def history(self, query: HistoryQuery) -> HistoryTold:
         return await self._ask("history", HistoryTold, query=query)

@@ -32,6 +32,7 @@ from failoverd.api.shapes import (
     CommentAsked,
     ExtendAsked,
     GivenTold,
+    GlanceQuery,
     HistoryQuery,
     HistoryTold,
     Query,
@@ -49,6 +50,7 @@ from failoverd.api.shapes import (
 from failoverd.api.telling import (
     audit_told,
     given_told,
+    glance_told,
     history_told,
     status_told,
     version_of,
@@ -63,6 +65,7 @@ from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
+from failoverd.operations.glance import glance, part
 from failoverd.operations.history import past
 from failoverd.operations.session import unknown
 from failoverd.operations.why import why
@@ -266,8 +269,8 @@ class Service:
             return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
-        if isinstance(query, StatusQuery):
-            body = await self._status_made(query)
+        if isinstance(query, StatusQuery | GlanceQuery):
+            body = await self._made_lately(query)
         else:
             body = await self._thread(self._view(query))
         if len(body) > LARGEST_ANSWER:
@@ -288,14 +291,16 @@ class Service:
             self._seen = {word_id: told}
         return told
 
-    async def _status_made(self, query: StatusQuery) -> bytes:
+    async def _made_lately(self, query: StatusQuery | GlanceQuery) -> bytes:
         """Made at most once a second, however many ask for it, and anew after each command."""
+        asked = f"{type(query).__name__} {query.model_dump_json()}"
         async with self._making:
             now = asyncio.get_running_loop().time()
-            at, body = self._made.get(query.healthy, (-_FRESH, b""))
+            at, body = self._made.get(asked, (-_FRESH, b""))
             if not body or now - at > _FRESH:
-                body = await self._thread(await self._status(query))
-                self._made[query.healthy] = (now, body)
+                body = await self._thread(await self._standing(query))
+                self._made = {key: made for key, made in self._made.items() if now - made[0] <= _FRESH}
+                self._made[asked] = (now, body)
             return body
 
     def _view(self, query: Query) -> Callable[[], Answer]:
@@ -309,10 +314,13 @@ class Service:
             case _:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
-    async def _status(self, query: StatusQuery) -> Callable[[], Answer]:
+    async def _standing(self, query: StatusQuery | GlanceQuery) -> Callable[[], Answer]:
         """What stands is taken at once, in the loop that changes it; put into words in a thread."""
         around = self._around
         found = replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
+        if isinstance(query, GlanceQuery):
+            problems = query.problems == "true"
+            return partial(_glance, found, around.clock(), query.policy or "*", problems=problems)
         healthy = query.healthy == "true"
         return partial(status_told, found, around.clock(), by_daemon=True, healthy=healthy)
 
@@ -451,6 +459,10 @@ _NO_NEWS: Final = frozenset({400, 404, 405, 415})
 async def _never(request: web.Request) -> web.StreamResponse:
     """Routes are answered by the middleware, which knows who asks."""
     raise web.HTTPInternalServerError(text=request.path)
+
+
+def _glance(found: Overview, now: float, policy: str, *, problems: bool) -> Answer:
+    return glance_told(part(glance(found, now, by_daemon=True), [policy], problems=problems))
 
 
 def _origin(request: web.Request) -> str:

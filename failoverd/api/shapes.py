@@ -179,6 +179,11 @@ class StatusQuery(Query):
     healthy: Literal["true", "false"] = Field(default="true", description="false: without healthy endpoints")
 
 
+class GlanceQuery(Query):
+    policy: Glob | None = Field(default=None, description="only this policy; a glob for several")
+    problems: Literal["true", "false"] = Field(default="false", description="true: without what is well")
+
+
 Limit = Annotated[int, Field(ge=1, le=10_000)]
 
 
@@ -286,6 +291,11 @@ class PolicyTold(Told):
     incident_since: Moment | None
     runbook: str
     rejected: str
+    failback_after_seconds: float | None = Field(
+        default=None,
+        validation_alias=AliasChoices("failback_after_seconds", "failback_after"),
+        description="for so long a region has to be well before it gets traffic again; null where a person says so",
+    )
 
 
 class RegionTold(Told):
@@ -299,6 +309,9 @@ class RegionTold(Told):
     well_since: Moment | None
     evidence: str
     cloud: str = Field(description="whose it is, empty when that is not known")
+    seen: Moment | None = Field(
+        default=None, description="so old is what is known of it; null while an endpoint never was seen"
+    )
 
 
 class EndpointTold(Told):
@@ -327,6 +340,13 @@ class TargetStatusTold(Told):
     manual: str
     until: Moment | None
     digest: str = Field(description="of the plan that a limit holds, by which it may be approved")
+    normal_bp: Shares = Field(
+        default_factory=dict,
+        validation_alias=AliasChoices("normal_bp", "normal"),
+        description="shares by region of a day on which nothing is wrong, as the provider can say them",
+    )
+    since: Moment | None = Field(default=None, description="when the state began")
+    answered_since: Moment | None = Field(default=None, description="when it began to answer so")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(), description="words that its marker names and the journal does not know: only what fails out moves"
@@ -457,11 +477,77 @@ class EffectTold(Told):
     verified: bool
 
 
+Level = Literal["well", "moved", "unknown", "person"]
+
+
+class ConcernTold(Told):
+    """What is not as it should be, and what ends it."""
+
+    level: Level
+    policy: str = Field(description="empty where it is of the whole installation")
+    subject: str
+    text: str
+    remedy: str
+    since: Moment | None
+
+
+class RecordLineTold(Told):
+    """One record at one provider: what it answers now, against a day on which nothing is wrong."""
+
+    policy: str
+    record: str
+    type: str
+    provider: str
+    level: Level
+    state: str
+    now_bp: Shares = _bp("now", "shares by region that are answered")
+    normal_bp: Shares = _bp("normal", "shares by region of a day on which nothing is wrong; empty while not known")
+    moved: bool = Field(description="whether these differ by more than a rounding")
+    since: Moment | None = Field(description="when it began to answer so; null while not known")
+    seen: Moment = Field(description="of which moment this is")
+    why: str = Field(description="in a few words; empty where all is normal")
+    next: str = Field(description="what happens next, in a few words; empty where nothing does")
+    next_at: Moment | None = Field(description="when, if time alone brings it")
+    stop: str = Field(description="the command that ends what an operator said there, or keeps it as it is")
+    overrides: tuple[str, ...] = Field(description="ids of the words in force that are about it")
+
+
+class RegionLineTold(Told):
+    """The health of one region of one policy, for the record types that see it so."""
+
+    policy: str
+    region: str
+    cloud: str = Field(description="whose it is, empty when that is not known")
+    types: tuple[str, ...]
+    state: str
+    score_bp: int = _bp("score", "10000: every endpoint serves well")
+    since: Moment
+    why: str
+    seen: Moment | None = Field(
+        description="so old is what is known of it at most; null while an endpoint never was seen"
+    )
+
+
+class GlanceTold(Answer):
+    """Who is needed, where each record points against normal, why, and what happens next."""
+
+    at: Moment
+    level: Level = Field(description="well; moved or degraded; unknown: nobody can say; or a person is needed")
+    headline: str
+    stale: bool = Field(description="no daemon is at work: all of this is what it saw last")
+    seen: Moment | None = Field(description="of which moment it is; null where no daemon ever ran")
+    policies: int = Field(description="how many there are, whatever is left out below")
+    concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
+    records: tuple[RecordLineTold, ...]
+    regions: tuple[RegionLineTold, ...]
+
+
 class StatusTold(Answer):
     """Where everything stands."""
 
     at: Moment
     headline: str
+    glance: GlanceTold
     daemon: DaemonTold
     vantage: VantageTold | None
     probing: ProbingTold | None

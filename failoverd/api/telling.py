@@ -14,6 +14,7 @@ from failoverd.api.shapes import (
     EndpointTold,
     EventTold,
     GivenTold,
+    GlanceTold,
     HistoryTold,
     NotificationsTold,
     OrphanTold,
@@ -40,8 +41,9 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
+from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
-from failoverd.operations.overview import daemon_state, headline
+from failoverd.operations.overview import daemon_state
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, standing
 from failoverd.store.reading import AuditRow
@@ -56,10 +58,11 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
 
     Endpoints that are `healthy` are most of it, and may be left out.
     """
-    beat = found.heartbeat
+    beat, seen = found.heartbeat, glance(found, now, by_daemon=by_daemon)
     return StatusTold(
         at=now,
-        headline=headline(found, now, by_daemon=by_daemon),
+        headline=seen.headline,
+        glance=glance_told(seen),
         daemon=_daemon(beat, beat.at if by_daemon and beat is not None else now),
         vantage=_told(VantageTold, found.vantage),
         probing=_told(ProbingTold, found.probing),
@@ -85,6 +88,10 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
         planned=tuple(map(PlannedTold.model_validate, found.planned)),
         overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),
     )
+
+
+def glance_told(seen: Glance) -> GlanceTold:
+    return GlanceTold.model_validate(seen)
 
 
 def _daemon(beat: Heartbeat | None, now: float) -> DaemonTold:
@@ -136,6 +143,9 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "manual": status.manual,
             "until": status.until,
             "digest": status.digest,
+            "normal": dict(status.normal),
+            "since": status.since,
+            "answered_since": status.answered_since,
             "has_rival": status.has_rival,
             "lost_overrides": status.lost_words,
         }

@@ -7,11 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Target
+
+PATIENCE: Final = 60.0
+"""Seconds for which a provider may be away from work, while nothing waits for it, before that is a person's matter."""
 
 
 class TargetState(StrEnum):
@@ -29,7 +32,9 @@ class TargetStatus:
 
     `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
     limits in the way, `digest` is that of the plan which they hold, for who approves it, `until` the first moment at
-    which time alone would change anything.
+    which time alone would change anything. `normal` are the shares of the file for a day on which nothing is wrong, as
+    the provider can say them. `since` is when `state` began, as far as this process saw it, and `answered_since` when
+    what is published was.
     """
 
     target: Target
@@ -47,6 +52,18 @@ class TargetStatus:
     manual: str = ""
     until: float | None = None
     digest: str = ""
+    normal: Mapping[str, int] = field(default_factory=dict)
+    since: float | None = None
+    answered_since: float | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether it answers otherwise than on a day on which nothing is wrong, as far as that is known."""
+        unread = self.state is TargetState.DELAYED and not self.published
+        if not self.normal or unread:
+            return False
+        regions = {name for shares in (self.published, self.normal) for name, share in shares.items() if share}
+        return any(_apart(self.published.get(name, 0), self.normal.get(name, 0)) for name in regions)
 
     @property
     def keeps_dead(self) -> bool:
@@ -65,11 +82,20 @@ class TargetStatus:
         return tuple(name.strip() for names in lost for name in names.split(","))
 
 
+_NOISE: Final = 100
+"""Basis points: answers share a region's part, and what is left of a division goes to one of them."""
+
+
+def _apart(share: int, normal: int) -> bool:
+    return bool(share) != bool(normal) or abs(share - normal) > _NOISE
+
+
 @dataclass(frozen=True, slots=True)
 class RegionStatus:
     """The health of one region of one policy, for one record type. `score` in basis points.
 
-    `cloud` is whose it is, "" when that is not known.
+    `cloud` is whose it is, "" when that is not known. `seen` is when the newest probe of the endpoint that was probed
+    longest ago ended, None while one of them never was: so old is what is said here, at most.
     """
 
     policy: str
@@ -82,6 +108,7 @@ class RegionStatus:
     well_since: float | None = None
     evidence: str = ""
     cloud: str = ""
+    seen: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +126,11 @@ class EndpointStatus:
 
 @dataclass(frozen=True, slots=True)
 class PolicyStatus:
-    """Which revision of a policy runs. `rejected` is the first error of a newer file that does not load."""
+    """Which revision of a policy runs. `rejected` is the first error of a newer file that does not load.
+
+    `failback_after` is for how many seconds a region has to be well before it gets traffic again; None where a person
+    brings it back.
+    """
 
     policy: str
     at: float
@@ -109,6 +140,7 @@ class PolicyStatus:
     incident_since: float | None = None
     runbook: str = ""
     rejected: str = ""
+    failback_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

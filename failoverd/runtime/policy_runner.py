@@ -202,6 +202,7 @@ class PolicyRunner:
             revision=policy.source.revision,
             runbook=policy.runbook,
             rejected=running.rejected,
+            failback_after=policy.failback_after,
         )
         if incident is None:
             return status

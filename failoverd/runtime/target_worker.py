@@ -7,8 +7,9 @@ level-triggered: a failed write, a hand edit and a lost wake-up all heal the sam
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 
 from failoverd import codec
@@ -241,6 +242,13 @@ class TargetWorker:
             self._urgency = self.agenda.take()
         return await self._provider.read(self.target, urgency=self._urgency)
 
+    @cached_property
+    def _normal(self) -> Mapping[str, int]:
+        try:
+            return standing.normal_answer(self._policy, self.target, self._provider.normalise)
+        except ProviderError:
+            return {}  # it cannot say that, which every round tells
+
     def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
         """A defect in a stage is told once, with what was decided on."""
         try:
@@ -350,7 +358,10 @@ class TargetWorker:
 
     async def _settle(self, status: TargetStatus) -> None:
         """Remember where things stand; the journal hears of it when it is any different from before."""
-        before, self.status = self.status, status
+        before = self.status
+        same = before is not None and before.state is status.state
+        since = before.since if before is not None and same else status.at
+        self.status = status = replace(status, since=since, normal=self._normal)
         if before is None or replace(before, at=status.at) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)

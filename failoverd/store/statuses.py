@@ -102,7 +102,14 @@ class Written:
         known = self._known.get(key[2], {}).get(key)
         if known is status:
             return False
-        return known is None or not key[2] or replace(known, at=status.at) != status
+        return known is None or not key[2] or _dated_as(known, status) != status
+
+
+def _dated_as(known: Status, status: Status) -> Status:
+    """With the moments of the newer one: that it was looked at again is no news."""
+    if isinstance(known, RegionStatus) and isinstance(status, RegionStatus):
+        return replace(known, at=status.at, seen=status.seen)
+    return replace(known, at=status.at)
 
 
 class StatusReading:

@@ -17,6 +17,14 @@ def moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
+def ago(seconds: float) -> str:
+    """How long that is, by its largest unit: `12 s`, `4 min`, `2 h`, `3 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
 def counted(number: int, one: str, more: str = "") -> str:
     """`1 change`, `2 changes`."""
     return f"{number} {one if number == 1 else more or f'{one}s'}"

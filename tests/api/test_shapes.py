@@ -12,7 +12,7 @@ from support.journals import TARGET
 from failoverd.api import shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
-from failoverd.operations import commanding, history, why, words
+from failoverd.operations import commanding, concerns, glance, history, record_lines, why, words
 from failoverd.store import reading
 
 PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
@@ -35,6 +35,10 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (overrides.Override, shapes.WordStatusTold, {"told"}),
     (overrides.Scope, shapes.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
+    (glance.Glance, shapes.GlanceTold, set()),
+    (concerns.Concern, shapes.ConcernTold, set()),
+    (record_lines.RecordLine, shapes.RecordLineTold, set()),
+    (glance.RegionLine, shapes.RegionLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),

@@ -51,7 +51,7 @@ async def test_the_commands_at_the_socket_do_what_the_page_says(tmp_path: Path) 
         (held,) = await ran("Two operators", here)
         (audit,) = await ran("The audit trail", here)
         assert [word.verb for word in here.desk.words()] == ["hold"]
-    assert headline.startswith("1 policy, ")
+    assert headline.startswith("new.yaml is not taken up; ")
     for said in (f'"actor": "{ME}"', '"kept": true', f"pause-00000000 everything {ME} provider maintenance"):
         assert said in given
     assert given.endswith("pause-00000000\n")

@@ -17,7 +17,7 @@ from failoverd.core.status import (
     TargetStatus,
 )
 from failoverd.operations import words
-from failoverd.operations.overview import headline
+from failoverd.operations.glance import headline
 
 NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
 HOUR = 3_600.0
@@ -52,17 +52,17 @@ def seen(*overrides: Override) -> Overview:
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        ((), "2 policies, all well"),
-        ((word(),), "2 policies, 1 override: drain of region azure-eastus by alice until 03:13Z"),
+        ((), "all well: 2 policies"),
+        ((word(),), "1 override: drain of region azure-eastus by alice until 03:13Z"),
         (
             (word(), word(Verb.PAUSE, Scope())),
-            "2 policies, 2 overrides: pause of everything by alice until 03:13Z, 1 more",
+            "2 overrides: pause of everything by alice until 03:13Z, 1 more",
         ),
         ((word(until=NOW + 30 * HOUR),), "drain of region azure-eastus by alice until 2026-11-24 08:13Z"),
         ((word(since=NOW + 600.0),), "drain of region azure-eastus by alice from 02:23Z"),
         ((word(needed=2),), "drain of region azure-eastus by alice waits for somebody to agree"),
         ((word(Verb.SWITCH, Scope(), name="freeze"),), "1 override: switch of freeze by alice until 03:13Z"),
-        ((word(until=NOW - 1.0),), "2 policies, all well"),
+        ((word(until=NOW - 1.0),), "all well: 2 policies"),
     ],
 )
 def test_the_headline_says_what_people_said(overrides: tuple[Override, ...], says: str) -> None:

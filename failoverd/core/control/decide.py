@@ -18,7 +18,17 @@ from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, AllDown, Policy, RecordSet, RecordSpec, RegionSpec, Target, apportion
+from failoverd.core.records import (
+    WHOLE,
+    AllDown,
+    Policy,
+    RecordSet,
+    RecordSpec,
+    RecordType,
+    RegionSpec,
+    Target,
+    apportion,
+)
 
 
 def decide(
@@ -183,13 +193,14 @@ def _all_down(
         down = Eligible(DecisionKind.HOLD_ALL_DOWN, reasons=reasons, until=found.until)
         return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, now)
     shares = normal_shares(policy, record, specs)
-    values = {spec.name: _all_values(spec, record) for spec in specs}
+    values = {spec.name: all_values(spec, record.key.type) for spec in specs}
     published = answer_with(record, shares, values)
     return Decision(
         target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, found.until, values=values, normal=shares
     )
 
 
-def _all_values(spec: RegionSpec, record: RecordSpec) -> tuple[str, ...]:
-    found = (endpoint.answer(record.key.type) for endpoint in spec.endpoints)
+def all_values(spec: RegionSpec, record_type: RecordType) -> tuple[str, ...]:
+    """What a record of that type can answer with for a region."""
+    found = (endpoint.answer(record_type) for endpoint in spec.endpoints)
     return tuple(sorted({answer for answer in found if answer is not None}))

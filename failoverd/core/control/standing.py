@@ -1,16 +1,20 @@
 """Where a target stands, as `failoverctl status` tells it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from failoverd.core.control import news
+from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.decide import all_values, answer_with
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
-from failoverd.core.records import Observed, Policy
+from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState, TargetStatus
 
 _REMEDIES: Final = {
@@ -35,6 +39,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         published=published,
         reasons=decision.reasons,
         until=outcome.until,
+        answered_since=_answered_since(outcome.state.of(target), published),
     )
     if outcome.refused is not None:
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
@@ -46,6 +51,29 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
     return status
+
+
+def normal_answer(policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet]) -> Mapping[str, int]:
+    """The shares of the file for a day on which nothing is wrong and nobody said anything.
+
+    `said`: what the provider can say of an answer.
+    """
+    kind, record = target.key.type, policy.record_of(target)
+    answering = [spec for spec in policy.regions if all_values(spec, kind)]
+    shares = normal_shares(policy, record, answering) if answering else {}
+    values = {spec.name: all_values(spec, kind) for spec in answering}
+    return said(answer_with(record, shares, values)).shares(policy.region_of(kind)) if shares else {}
+
+
+def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float | None:
+    """Since when traffic is split so: an edit of somebody else was seen, or it was written. A marker moves nothing."""
+    if memory.edit is not None:
+        return memory.edit.since
+    good = memory.last_good
+    if good is None or good.shares != published:
+        return None
+    moves = (change.at for change in reversed(memory.changes) if change.shares_before != change.shares_after)
+    return next(moves, good.at)
 
 
 def _kept_by_word(outcome: Outcome) -> bool:
@@ -85,7 +113,7 @@ def _remedy_of_rule(held: Held, check: LimitCheck) -> str:
 
 def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:
     """After a write that was read back. What a limit left for later is wanted still, and what is down is out."""
-    decision = outcome.decision
+    decision, before = outcome.decision, _answered_since(outcome.state.of(plan.target), plan.shares_before)
     return TargetStatus(
         target=plan.target,
         at=now,
@@ -97,6 +125,7 @@ def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) ->
         reasons=decision.reasons,
         checks=outcome.approved.checks if outcome.approved is not None and plan.whole is not None else (),
         until=outcome.until,
+        answered_since=before if plan.kind is PlanKind.MARK else now,
     )
 
 

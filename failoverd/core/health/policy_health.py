@@ -109,6 +109,11 @@ class EndpointHealth:
         return Health.UNHEALTHY if self.counting else self.verdict.state
 
     @property
+    def seen_at(self) -> float | None:
+        """When the prober last saw anything of it, under any of its checks; None while it never did."""
+        return max((at for state in self.checks if (at := state.health.seen_at) is not None), default=None)
+
+    @property
     def passed_at(self) -> float:
         """When it last was well under all of its checks: when the earliest of the probes began that showed it last."""
         passes = [state.last_pass for state in self.checks]
@@ -264,6 +269,12 @@ class PolicyHealth:
             for endpoint in spec.endpoints
             if (value := endpoint.answer(record_type)) is not None
         ]
+
+    def seen_at(self, region: str, record_type: RecordType) -> float | None:
+        """So old is what is known of a region at most; None while nothing is known of one of its endpoints."""
+        moments = [of.seen_at for _, of in self.members(self.failures[region].spec, record_type)]
+        seen = [at for at in moments if at is not None]
+        return min(seen) if seen and len(seen) == len(moments) else None
 
     def states(self, region: str) -> set[RegionState]:
         """The verdicts on a region, one for each record type that can answer with it."""

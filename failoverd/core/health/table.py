@@ -185,7 +185,8 @@ class HealthTable:
         return [*(of.status(name, now) for of in self._policies[name].answering), *self._region_statuses(name, now)]
 
     def _region_statuses(self, name: str, now: float) -> list[RegionStatus]:
-        clouds = {region.name: region.cloud for region in self._policies[name].policy.regions}
+        known = self._policies[name]
+        clouds = {region.name: region.cloud for region in known.policy.regions}
         return [
             RegionStatus(
                 policy=name,
@@ -198,8 +199,9 @@ class HealthTable:
                 well_since=health.well_since,
                 evidence=health.evidence,
                 cloud=clouds.get(region, ""),
+                seen=known.seen_at(region, record_type),
             )
-            for record_type in record_types(self._policies[name].policy)
+            for record_type in record_types(known.policy)
             for region, health in sorted(self.regions(name, record_type, now).items())
         ]
 

@@ -49,7 +49,7 @@ from failoverd.core.events import (
 from failoverd.core.overrides import WARNING
 from failoverd.core.reasons import Cause
 from failoverd.core.records import ELSEWHERE, percentages
-from failoverd.core.status import Notice, Overview, TargetState, TargetStatus
+from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
 from failoverd.telemetry.commands import COMMANDS, whole
@@ -64,9 +64,6 @@ MOST_FACT: Final = 4_000
 NEWS: Final = 120.0
 """Seconds that a trouble lasts at least which may be over at once, and that somebody should hear of all the same: a
 receiver that gathers for half a minute would never tell of it."""
-
-PATIENCE: Final = 60.0
-"""Seconds for which a provider may be away from work, while nothing waits for it, before somebody is woken."""
 
 EVERYTHING: Final = ("*",)
 """All subjects of the policy, in `Trouble.ended_by`."""

@@ -43,10 +43,10 @@ from failoverd.core.events import (
     VantageRejoined,
 )
 from failoverd.core.reasons import Cause, Reason, ReasonCode
-from failoverd.core.status import Notice, OrphanedRecord, OrphansStatus, TargetState
+from failoverd.core.status import PATIENCE, Notice, OrphanedRecord, OrphansStatus, TargetState
 from failoverd.telemetry.notifications import ledger
 from failoverd.telemetry.notifications.ledger import GRACE, Ledger
-from failoverd.telemetry.notifications.troubles import NEWS, PATIENCE, Sight
+from failoverd.telemetry.notifications.troubles import NEWS, Sight
 
 AT = 1_000.0
 

@@ -1,0 +1,208 @@
+"""The state at a glance: who is needed, where each record points against normal, why, and what happens next.
+
+Made of where everything stands, for whoever tells it: the terminal, the page, the service manager, programs. What is
+said of the whole (the headline, the level) needs no health of regions, so that it can be told every second.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Final
+
+from failoverd.core.health.region import RegionState
+from failoverd.core.records import few
+from failoverd.core.status import Overview, RegionStatus, TargetStatus
+from failoverd.operations import words
+from failoverd.operations.concerns import SEVERITY, Concern, Level, concerns_of, unseen
+from failoverd.operations.overview import RUNNING, daemon_state
+from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
+from failoverd.telemetry import phrases
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLine:
+    """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in."""
+
+    policy: str
+    region: str
+    cloud: str
+    types: tuple[str, ...]
+    state: str
+    score: int
+    since: float
+    why: str
+    seen: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """All of it, or a part; what is said of the whole stays so. `policies` is how many there are.
+
+    `stale`: no daemon is at work, so that all of this is what it saw last, at `seen`.
+    """
+
+    at: float
+    level: Level
+    headline: str
+    stale: bool
+    seen: float | None
+    policies: int
+    concerns: tuple[Concern, ...]
+    records: tuple[RecordLine, ...]
+    regions: tuple[RegionLine, ...]
+
+
+def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
+    """Where everything stands. `by_daemon`: it says so itself, so that all of it is of now."""
+    beat = found.heartbeat
+    stale = not by_daemon and daemon_state(beat, now) != RUNNING
+    seen = now if by_daemon else beat.at if beat is not None else None
+    concerns = tuple(concerns_of(found, now))
+    records = tuple(record_lines(found, concerns, now, seen))
+    return Glance(
+        at=now,
+        level=Level.UNKNOWN if stale else level(found, concerns, now),
+        headline=headline(found, now, by_daemon=by_daemon, concerns=concerns),
+        stale=stale,
+        seen=seen,
+        policies=len(found.policies),
+        concerns=concerns,
+        records=records,
+        regions=tuple(_regions(found.regions)),
+    )
+
+
+def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> Glance:
+    """What is said of these policies, by globs, and of the installation; `problems`: without what is well."""
+
+    def asked(policy: str) -> bool:
+        return any(fnmatchcase(policy, each) for each in policies)
+
+    return replace(
+        whole,
+        concerns=tuple(each for each in whole.concerns if not each.policy or asked(each.policy)),
+        records=tuple(
+            each for each in whole.records if asked(each.policy) and not (problems and each.level is Level.WELL)
+        ),
+        regions=tuple(
+            each
+            for each in whole.regions
+            if asked(each.policy) and not (problems and each.state == RegionState.HEALTHY)
+        ),
+    )
+
+
+def level(found: Overview, concerns: Iterable[Concern], now: float) -> Level:
+    """The worst of everything, but that nobody knows counts for less than what is known to be wrong."""
+    levels = [each.level for each in concerns]
+    levels += [Level.MOVED for each in found.targets if each.moved]
+    levels += [Level.MOVED for word in found.overrides if word.in_force(now)]
+    levels += [Level.UNKNOWN for _ in unseen(found)]
+    return max(levels, key=SEVERITY.index, default=Level.WELL)
+
+
+# -- in one line -------------------------------------------------------------------------------------------------------
+
+
+def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: Sequence[Concern] | None = None) -> str:
+    """In one line, for `status`, the page and `systemctl status` alike: who is needed, what moved, what is not known.
+
+    Unless the daemon says it itself, also whether one looks after it (by the wall clock): all else is only what it saw
+    last.
+    """
+    said_below = {word.id for word in found.overrides}
+    all_concerns = concerns_of(found, now) if concerns is None else concerns
+    concerns = [each for each in all_concerns if each.subject not in said_below]
+    all_of_them = len(found.policies)
+    needed = [each for each in concerns if each.level is Level.PERSON]
+    in_need = list(dict.fromkeys(each.policy for each in needed if each.policy))
+    moved = [each for each in found.targets if each.moved and each.target.policy not in in_need]
+    at_large = [each for each in concerns if each.level is Level.MOVED and each.policy]
+    busy = {*in_need, *(each.target.policy for each in moved)}
+    degraded = [each for each in at_large if each.policy not in busy]
+    said = [
+        "" if by_daemon else _not_at_work(found, now),
+        _of(in_need, all_of_them, "need", "needs", " a person", [each.text for each in needed if each.policy]),
+        "; ".join(each.text for each in needed if not each.policy),
+        _of([each.target.policy for each in moved], all_of_them, "moved", "moved", "", [_left(moved, now)]),
+        _of([each.policy for each in degraded], all_of_them, "are degraded", "is degraded", "", _texts(degraded)),
+        "; ".join(each.text for each in concerns if each.level is Level.MOVED and not each.policy),
+        _listed("without a verdict", unseen(found)),
+        words.brief(found.overrides, now),
+    ]
+    told = "; ".join(filter(None, said))
+    if not all_of_them:
+        return f"{told}; no policies: nothing is steered" if told else "no policies: nothing is steered"
+    return told or f"all well: {phrases.counted(all_of_them, 'policy', 'policies')}"
+
+
+def _of(names: Iterable[str], whole: int, many: str, one: str, more: str, texts: Sequence[str]) -> str:
+    """`2 of 12 need a person: <the first one's trouble>; also shop`."""
+    policies = list(dict.fromkeys(names))
+    if not policies:
+        return ""
+    others = f"; also {few(policies[1:], _NAMED)}" if len(policies) > 1 else ""
+    verb = one if len(policies) == 1 else many
+    return f"{len(policies)} of {whole} {verb}{more}: {next(filter(None, texts), policies[0])}{others}"
+
+
+def _texts(concerns: Iterable[Concern]) -> list[str]:
+    return [each.text for each in concerns]
+
+
+def _left(moved: Sequence[TargetStatus], now: float) -> str:
+    """What the first of them did: `inference-api left azure-eastus 4 min ago`."""
+    if not moved:
+        return ""
+    first = moved[0]
+    return f"{first.target.policy} {moved_so(first)}{_since(first.answered_since, now)}"
+
+
+def _since(at: float | None, now: float) -> str:
+    return f" {phrases.ago(now - at)} ago" if at is not None else ""
+
+
+def _not_at_work(found: Overview, now: float) -> str:
+    beat = found.heartbeat
+    state = daemon_state(beat, now)
+    if state == RUNNING:
+        return ""
+    if beat is None:
+        return f"not known: the daemon {state}"
+    return f"not known: the daemon is {state}, last seen {phrases.ago(now - beat.at)} ago"
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    return f"{what}: {few(sorted(names), _NAMED)}" if names else ""
+
+
+_NAMED: Final = 3
+"""Names that a headline has room for, of each kind."""
+
+
+# -- a line for each region --------------------------------------------------------------------------------------------
+
+
+def _regions(regions: Sequence[RegionStatus]) -> Iterator[RegionLine]:
+    """Record types that see a region alike share its line."""
+    lines: dict[tuple[object, ...], RegionLine] = {}
+    for each in regions:
+        key = each.policy, each.region, each.state, each.score, each.evidence
+        known = lines.get(key)
+        if known is None:
+            lines[key] = RegionLine(
+                policy=each.policy,
+                region=each.region,
+                cloud=each.cloud,
+                types=(each.record_type,),
+                state=each.state,
+                score=each.score,
+                since=each.since,
+                why=each.evidence,
+                seen=each.seen,
+            )
+            continue
+        seen = min(known.seen, each.seen) if known.seen is not None and each.seen is not None else None
+        types = (*known.types, each.record_type)
+        lines[key] = replace(known, types=types, since=min(known.since, each.since), seen=seen)
+    yield from lines.values()

@@ -1,0 +1,228 @@
+"""What is seen at a glance: who is needed, what moved, what comes next, and how old that is."""
+
+from dataclasses import replace
+
+import pytest
+from support.journals import OTHER, TARGET
+
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
+from failoverd.core.status import (
+    PATIENCE,
+    FilesStatus,
+    Heartbeat,
+    Overview,
+    PolicyStatus,
+    RefusedFile,
+    RegionStatus,
+    Status,
+    TargetState,
+    TargetStatus,
+    VantageStatus,
+)
+from failoverd.operations.concerns import Level
+from failoverd.operations.glance import Glance, glance, headline, part
+
+NOW = 1_000.0
+NORMAL = {"azure-eastus": 7_000, "oci-ashburn": 3_000}
+LEFT = {"oci-ashburn": 10_000}
+DOWN = Reason(ReasonCode.REGION_DOWN, "health", "azure-eastus", detail="HTTP 503", numbers={"score": 0})
+STAYS = LimitCheck(Limit.MIN_REGIONS, False, 1, 2)
+SLOWER = LimitCheck(Limit.MAX_SHIFT, False, 7_000, 3_000, 300.0, Cause.TUNING)
+
+
+def policy(name: str, **changes: object) -> PolicyStatus:
+    return replace(PolicyStatus(name, NOW, f"{name}.yaml", "1", failback_after=300.0), **changes)  # type: ignore[arg-type]  # any field
+
+
+def target(name: str, state: TargetState = TargetState.IN_SYNC, **changes: object) -> TargetStatus:
+    found = TargetStatus(replace(TARGET, policy=name), NOW, state, DecisionKind.NORMAL, published=NORMAL, normal=NORMAL)
+    return replace(found, **changes)  # type: ignore[arg-type]  # any field
+
+
+def moved(name: str, **changes: object) -> TargetStatus:
+    """It left the region that is down, four minutes ago."""
+    found = target(name, kind=DecisionKind.FAILOVER, published=LEFT, reasons=(DOWN,), answered_since=NOW - 240.0)
+    return replace(found, **changes)  # type: ignore[arg-type]  # any field
+
+
+def drained(*, since: float = NOW - 60.0) -> Override:
+    why = (Comment(NOW - 60.0, "alice@ops1", "rack work"),)
+    return Override("drain-1a2b3c4d", Verb.DRAIN, Scope(policies=("api",)), "alice@ops1", since, NOW + 3_600.0, why)
+
+
+def seen(*statuses: Status, overrides: tuple[Override, ...] = (), by_daemon: bool = True) -> Glance:
+    return glance(replace(Overview.of(statuses), overrides=overrides), NOW, by_daemon=by_daemon)
+
+
+def line(*statuses: Status, now: float | None = None) -> str:
+    return headline(Overview.of(statuses), now if now is not None else NOW, by_daemon=now is None)
+
+
+# -- the headline ------------------------------------------------------------------------------------------------------
+
+
+def test_all_is_well_when_everything_was_seen_and_is() -> None:
+    whole = seen(policy("api"), policy("shop"), target("api"), target("shop"))
+    assert (whole.headline, whole.level, whole.concerns) == ("all well: 2 policies", Level.WELL, ())
+
+
+def test_what_moved_says_where_from_and_how_long_ago() -> None:
+    whole = seen(policy("api"), policy("shop"), moved("api"), target("shop"))
+    assert (whole.headline, whole.level) == ("1 of 2 moved: api left azure-eastus 4 min ago", Level.MOVED)
+
+
+def test_who_needs_a_person_is_said_before_what_moved() -> None:
+    kept = target("shop", TargetState.LIMITED, cause=Cause.FAILING_OUT, checks=(STAYS,), remedy="lower it")
+    whole = seen(policy("api"), policy("shop"), moved("api"), kept)
+    assert whole.headline == (
+        "1 of 2 needs a person: shop (api.example.com A at bind-main) is kept on what is down by min_regions; "
+        "1 of 2 moved: api left azure-eastus 4 min ago"
+    )
+    assert (whole.level, whole.concerns[0].remedy) == (Level.PERSON, "lower it")
+
+
+def test_nothing_is_well_that_nobody_has_seen() -> None:
+    assert line(policy("api")) == "without a verdict: api"
+    waits = target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_NO_VERDICT, published={}, normal={})
+    assert (seen(policy("api"), waits).headline, seen(policy("api"), waits).level) == (
+        "without a verdict: api",
+        Level.UNKNOWN,
+    )
+
+
+def test_a_policy_is_named_once_and_of_many_only_a_few() -> None:
+    names = [f"api-{number}" for number in range(9)]
+    both = [moved(name, target=replace(of, policy=name)) for name in names for of in (TARGET, OTHER)]
+    assert line(*map(policy, names), *both) == (
+        "9 of 9 moved: api-0 left azure-eastus 4 min ago; also api-1, api-2, api-3 and 5 more"
+    )
+
+
+def test_nobody_steers_where_there_is_no_policy() -> None:
+    assert line() == "no policies: nothing is steered"
+
+
+@pytest.mark.parametrize(
+    ("beat", "says"),
+    [
+        (Heartbeat(NOW - 60, 1, 0.0, "1", "running"), "not known: the daemon is silent, last seen 1 min ago"),
+        (Heartbeat(NOW - 60, 1, 0.0, "1", "stopped"), "not known: the daemon is stopped, last seen 1 min ago"),
+        (None, "not known: the daemon never ran with this journal"),
+    ],
+)
+def test_nothing_is_well_that_nobody_looks_after(beat: Heartbeat | None, says: str) -> None:
+    statuses: list[Status] = [policy("api"), target("api"), *([beat] if beat is not None else [])]
+    whole = seen(*statuses, by_daemon=False)
+    assert (whole.headline, whole.level, whole.stale) == (says, Level.UNKNOWN, True)
+    assert whole.seen == (beat.at if beat is not None else None)
+
+
+def test_a_daemon_at_work_is_no_news() -> None:
+    alive = Heartbeat(NOW - 5, 1, 0.0, "1", "running")
+    whole = seen(policy("api"), target("api"), alive, by_daemon=False)
+    assert (whole.headline, whole.stale, whole.seen) == ("all well: 1 policy", False, NOW - 5)
+
+
+# -- who is needed, and who is not -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [
+        (target("api", TargetState.REFUSED, detail="it has no marker"), Level.PERSON),
+        (target("api", TargetState.DRIFTED), Level.PERSON),
+        (target("api", TargetState.DRIFTED, until=NOW + 60), Level.MOVED),
+        (target("api", TargetState.LIMITED, checks=(SLOWER,), until=NOW + 60), Level.MOVED),
+        (target("api", TargetState.LIMITED, checks=(SLOWER,)), Level.PERSON),
+        (target("api", TargetState.DELAYED, since=NOW - PATIENCE), Level.MOVED),
+        (target("api", TargetState.DELAYED, since=NOW - PATIENCE - 1), Level.PERSON),
+        (target("api", TargetState.DELAYED, since=NOW, cause=Cause.FAILING_OUT), Level.PERSON),
+        (target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_ALL_DOWN), Level.PERSON),
+        (moved("api", reasons=(Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus"),)), Level.PERSON),
+        (moved("api"), Level.MOVED),
+    ],
+)
+def test_a_person_is_needed_where_neither_time_nor_failoverd_ends_it(status: TargetStatus, level: Level) -> None:
+    whole = seen(policy("api"), status)
+    assert (whole.level, whole.records[0].level) == (level, level)
+
+
+def test_files_and_the_prober_are_matters_of_the_whole_installation() -> None:
+    new = FilesStatus(NOW, (RefusedFile("/etc/failoverd/policies/new.yaml", "FD201"),))
+    blind = VantageStatus(NOW, ("IPv4",), NOW - 5, "no sentinel answers")
+    whole = seen(policy("api"), target("api"), new, blind)
+    assert whole.headline == ("the prober abstains on IPv4: no sentinel answers; new.yaml is not taken up")
+    assert [each.policy for each in part(whole, ["shop"]).concerns] == ["", ""]
+
+
+def test_a_rounding_of_the_provider_moves_nothing() -> None:
+    rounded = {"azure-eastus": 7_010, "oci-ashburn": 2_990}
+    assert seen(policy("api"), target("api", published=rounded)).level is Level.WELL
+    assert seen(policy("api"), target("api", published={"azure-eastus": 6_800, "oci-ashburn": 3_200})).level is (
+        Level.MOVED
+    )
+
+
+def test_of_what_was_never_read_nobody_says_that_it_moved() -> None:
+    unread = target("api", TargetState.DELAYED, published={}, detail="connection refused (unreachable)")
+    assert seen(policy("api"), unread).headline == (
+        "1 of 1 is degraded: api (api.example.com A at bind-main) cannot be read or written: "
+        "connection refused (unreachable)"
+    )
+    assert line(policy("api"), target("api", published={})) == "1 of 1 moved: api has no answer"
+
+
+# -- a line for each record --------------------------------------------------------------------------------------------
+
+
+def test_a_line_says_why_since_when_what_next_and_how_to_stop_it() -> None:
+    (found,) = seen(policy("api"), moved("api")).records
+    assert (found.why, found.since) == ("azure-eastus is down (score 0%): HTTP 503", NOW - 240.0)
+    assert (found.next, found.next_at) == ("azure-eastus comes back once well for 5 min", None)
+    assert (found.stop, found.overrides) == ("failoverctl hold api --reason TEXT --for 1h", ())
+
+
+def test_who_waits_for_its_hold_says_until_when() -> None:
+    numbers = {"well": 60.0, "hold": 300.0}
+    waits = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", "azure-eastus", numbers=numbers)
+    (found,) = seen(policy("api"), moved("api", reasons=(waits,), until=NOW + 240.0)).records
+    assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
+
+
+def test_what_a_word_does_is_ended_by_its_release() -> None:
+    (found,) = seen(policy("api"), moved("api"), overrides=(drained(),)).records
+    assert (found.stop, found.overrides) == ("failoverctl release drain-1a2b3c4d", ("drain-1a2b3c4d",))
+
+
+def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:
+    assert seen(policy("api"), target("api"), overrides=(drained(),)).level is Level.MOVED
+    assert seen(policy("api"), target("api"), overrides=(drained(since=NOW + 60.0),)).level is Level.WELL
+
+
+def test_a_standby_that_is_ill_is_not_why() -> None:
+    ill = Reason(ReasonCode.REGION_DOWN, "health", "aws-use1", detail="refused", numbers={"score": 0})
+    (found,) = seen(policy("api"), target("api", reasons=(ill,))).records
+    assert found.why == ""
+
+
+# -- regions -----------------------------------------------------------------------------------------------------------
+
+
+def region(kind: str, state: str = "down", seen_at: float | None = NOW - 4) -> RegionStatus:
+    return RegionStatus("api", kind, "azure-eastus", NOW, state, 0, NOW - 240, None, "HTTP 503", "azure", seen_at)
+
+
+def test_types_that_see_a_region_alike_share_its_line_with_the_older_of_their_evidence() -> None:
+    (found,) = seen(policy("api"), region("A"), region("AAAA", seen_at=NOW - 9)).regions
+    assert (found.types, found.seen) == (("A", "AAAA"), NOW - 9)
+    assert len(seen(policy("api"), region("A"), region("AAAA", "healthy")).regions) == 2
+
+
+def test_a_part_leaves_out_what_is_well_and_who_was_not_asked_about() -> None:
+    whole = seen(policy("api"), policy("shop"), moved("api"), target("shop"), region("A"), region("AAAA", "healthy"))
+    bad = part(whole, ["*"], problems=True)
+    assert ([each.policy for each in bad.records], [each.state for each in bad.regions]) == (["api"], ["down"])
+    assert [each.policy for each in part(whole, ["sh*"]).records] == ["shop"]
+    assert (bad.headline, bad.policies) == (whole.headline, 2)
