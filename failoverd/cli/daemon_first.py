@@ -174,8 +174,7 @@ def _difference(loaded: PolicyTold, found: PolicySet, broken: Rejected | None) -
         return ""
     if broken is not None:
         return f"its file does not load by now: {broken.errors[0]}. {_CHECK}"
-    if loaded.rejected:
-        return f"it does not take up what the file says by now: {loaded.rejected}"
     if now is not None:
-        return f"{now.source.file} is at revision {now.source.revision} by now, which it has not taken up yet"
+        refused = f"; what it read before that is refused: {loaded.rejected}" if loaded.rejected else ""
+        return f"{now.source.file} is at revision {now.source.revision} by now, which it has not taken up{refused}"
     return "no file that loads names it by now"

@@ -41,7 +41,8 @@ async def test_a_plan_is_asked_for_by_names_and_nothing_of_it_is_kept(tmp_path: 
             assert reading.audit() == ()
     assert here.plans.asked[0] == (("inference-api",), ("oci-ashburn",))
     assert [(each.policy, each.revision) for each in told.policies] == [("inference-api", "1")]
-    assert [(each.result, each.reason) for each in told.findings] == [("failed", "unreachable")]
+    assert [(each.result, each.reason) for each in told.findings] == [("plan", ""), ("failed", "unreachable")]
+    assert [each.change is not None for each in told.findings] == [True, False]
 
 
 async def test_a_change_is_applied_once_in_the_name_of_who_asks_and_the_trail_says_what_was_agreed_to(

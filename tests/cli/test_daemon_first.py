@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 from support.api import ME, heard
-from support.commands import answered, written
+from support.commands import POLICY, answered, written
 from support.journals import plan
 
 from failoverd.codec import dump
@@ -37,7 +38,7 @@ async def test_the_daemon_is_asked_and_the_answer_says_so_to_people_alone(tmp_pa
     assert here.plans.asked == [(("inference-api",), ("oci",)), ((), ())]
     assert (told.code, "FAILED (unreachable): no route" in told.said) == (FAILED, True)
     assert f"note: by the daemon at {tmp_path}/api.sock" in told.err
-    assert (json.loads(plain.out)[0]["reason"], "by the daemon" in plain.err) == ("unreachable", False)
+    assert (json.loads(plain.out)[1]["reason"], "by the daemon" in plain.err) == ("unreachable", False)
 
 
 async def test_what_the_daemon_has_loaded_is_told_where_the_files_say_something_else(tmp_path: Path) -> None:
@@ -49,6 +50,15 @@ async def test_what_the_daemon_has_loaded_is_told_where_the_files_say_something_
     assert "policy inference-api is taken as the daemon has loaded it, revision 1: its file does not load" in told.err
     assert f"policy shop is not planned for: the daemon has not loaded {tmp_path}/policies/shop.yaml" in told.err
     assert "nothing is planned for what does not load" not in told.err
+
+
+async def test_an_edit_that_the_daemon_has_not_taken_up_is_told_with_both_revisions(tmp_path: Path) -> None:
+    config = written(tmp_path, {"api.yaml": POLICY.replace("policy: shop", "policy: inference-api")})
+    async with heard(tmp_path):
+        told = await answered("plan", "inference-api", "--config", config)
+    assert re.search(r"revision 1: \S+/policies/api.yaml is at revision \w{12} by now, which it has not", told.err), (
+        told.err
+    )
 
 
 async def test_a_plan_is_applied_by_the_daemon_and_its_file_is_what_it_takes(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from support.journals import OTHER, TARGET
+from support.journals import OTHER, TARGET, plan
 
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import Surroundings
 from failoverd.api.serving import Api, api_of
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
-from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Transient
 from failoverd.core.events import Event
 from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
@@ -47,7 +48,7 @@ from failoverd.core.status import (
 )
 from failoverd.operations.commanding import Ask, Effect, Given
 from failoverd.operations.judging import OverrideError
-from failoverd.operations.planning import Applied, PlanFinding, Planned
+from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.settings import ServerAddress
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -205,7 +206,7 @@ class PaperDesk:
 
 @dataclass
 class PaperPlans:
-    """`operations.plan_desk.PlanDesk` that finds one record in sync, and has every change stand there already.
+    """`operations.plan_desk.PlanDesk` that would change one record, cannot read another, and applies whatever comes.
 
     Attributes:
         asked: for which policies, and which regions are to be brought back, in order.
@@ -228,12 +229,14 @@ class PaperPlans:
         await self._wait()
         if NOWHERE in names:
             raise ConfigError(f"there is no running policy {NOWHERE!r}", reason="policy_unknown")
-        return Planned((PlanFinding(TARGET, None, Transient("no route", reason="unreachable")),), (LOADED,))
+        made = plan()
+        pending = PlanFinding(TARGET, Outcome(OutcomeKind.WRITE, made.decision, PolicyState(TARGET.policy), plan=made))
+        return Planned((pending, PlanFinding(OTHER, None, Transient("no route", reason="unreachable"))), (LOADED,))
 
     async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied:
         await self._wait()
         self.applied.append((changes, actor))
-        return Applied((), (LOADED,))
+        return Applied(tuple(Attempt(plan(), None, sent=True) for _ in changes), (LOADED,))
 
     async def _wait(self) -> None:
         self.begun.set()
