@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 LARGEST_BODY: Final = 64 * 1024
-LARGEST_PLAN: Final = 8 * 1024 * 1024
+LARGEST_PLAN: Final = 4 * 1024 * 1024
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
 """Bytes: of a body, of one that is a plan, and of an answer."""
 

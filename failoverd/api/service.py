@@ -15,7 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from math import ceil
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -104,8 +104,6 @@ _MAY_NOT: Final = {
     False: "not have plans made, for which every record is asked for at its provider, at the account's expense",
 }
 """What somebody may not who only reads, by whether it is a command."""
-
-T = TypeVar("T")
 
 _REQUEST_SHOWN: Final = 200
 _WRONG_SHOWN: Final = 8
@@ -198,6 +196,7 @@ class Service:
         self._looks_at = 0.0
         self._seen: dict[str, Answer] = {}
         self._made: dict[str, tuple[float, bytes]] = {}
+        self._planning: set[asyncio.Task[Planned]] = set()
         self._trail = Trail(around.keeper, around.emit, around.clock)
         clock = asyncio.get_running_loop().time
         self._reads, self._writes = Rates(*_READS, clock), Rates(*_WRITES, clock)
@@ -222,7 +221,9 @@ class Service:
         return site
 
     async def close(self) -> None:
-        """Let commands end that were begun."""
+        """Let commands end that were begun; plans are given up."""
+        for task in self._planning:
+            task.cancel()
         await self._trail.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -377,11 +378,26 @@ class Service:
             raise TypeError(f"nobody knows what to find out about {type(asked).__name__}")
         self._worth(request, PLANNING)
         async with _patience("ask again, for fewer policies at a time", PLANNING):
-            found = await _while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
+            found = await self._while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
             body = await self._thread(partial(plan_told, found, self._around.clock()))
         if len(body) > LARGEST_ANSWER:
             raise Refused(422, "answer_too_large", "the answer would be too large", "name fewer policies at a time")
         return _plain(body)
+
+    async def _while_heard(self, request: web.Request, work: Coroutine[None, None, Planned]) -> Planned:
+        """What comes of it, for as long as somebody waits for that."""
+        task = asyncio.create_task(work)
+        self._planning.add(task)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=_LISTENING)
+                if not task.done() and (request.transport is None or request.transport.is_closing()):
+                    raise Refused(400, "hung_up", "whoever asked hung up", "ask again")
+            return task.result()
+        finally:
+            self._planning.discard(task)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _write(self, route: Route, request: web.Request, actor: Actor, text: str) -> web.Response:
         _require_json(request)
@@ -576,20 +592,6 @@ async def _require_heard(request: web.Request) -> None:
     await asyncio.sleep(0)
     if request.transport is None or request.transport.is_closing():
         raise Refused(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
-
-
-async def _while_heard(request: web.Request, work: Coroutine[None, None, T]) -> T:
-    """What comes of it, for as long as somebody waits for that."""
-    task = asyncio.create_task(work)
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=_LISTENING)
-            if not task.done() and (request.transport is None or request.transport.is_closing()):
-                raise Refused(400, "hung_up", "whoever asked hung up", "ask again")
-        return task.result()
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _require_json(request: web.Request) -> None:

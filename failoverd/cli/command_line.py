@@ -103,7 +103,8 @@ def plan(
     """Show what would be changed now, writing nothing: by the daemon's verdicts, or probed from here without one.
 
     Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
-    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here.
+    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here. 12: a daemon is there, and
+    does not answer.
     """
     from failoverd.cli import verbs
 
@@ -121,7 +122,7 @@ def apply(
     """Look again, and apply a plan if it is exactly what would be done now. The daemon does it, if one is there.
 
     Exit 0: it stands there, whoever wrote it. 1: refused, for something else would be done now, or failed. 11: a limit
-    blocks.
+    blocks. 12: a daemon is there, and does not answer.
     """
     from failoverd.cli import verbs
 

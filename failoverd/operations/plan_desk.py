@@ -95,7 +95,7 @@ class PlanDesk:
         Raises:
             FailoverdError: they are no changes (`plan_unreadable`), or too many ask.
         """
-        said = understood(changes)
+        said = await understood(changes)
         async with self._applies.place():
             at = _AtWork(self._engine, self._clock, actor)
             with self._engine.heard(at.hear):
@@ -109,14 +109,22 @@ class PlanDesk:
         return tuple(each for each in self._engine.runner.overview() if each.policy in names)
 
 
-def understood(changes: Sequence[Mapping[str, object]]) -> tuple[PlannedChange, ...]:
-    """Changes as a plan file has them. Raises FailoverdError when they are none."""
-    if longest(changes) > MOST_CHARACTERS:
-        raise _unreadable(f"a text in it is longer than {MOST_CHARACTERS} characters")
-    try:
-        return tuple(codec.load(PlannedChange, codec.dump(dict(each))) for each in changes)
-    except ValidationError as error:
-        raise _unreadable(f"{error.error_count()} errors in it") from error
+async def understood(changes: Sequence[Mapping[str, object]]) -> list[PlannedChange]:
+    """Changes as a plan file has them; whatever else goes on has its turn after each.
+
+    Raises:
+        FailoverdError: they are none.
+    """
+    found = []
+    for each in changes:
+        if longest(each) > MOST_CHARACTERS:
+            raise _unreadable(f"a text in it is longer than {MOST_CHARACTERS} characters")
+        try:
+            found.append(codec.load(PlannedChange, codec.dump(dict(each))))
+        except ValidationError as error:
+            raise _unreadable(f"{error.error_count()} errors in it") from error
+        await asyncio.sleep(0)
+    return found
 
 
 def _unreadable(words: str) -> FailoverdError:

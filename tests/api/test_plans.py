@@ -71,6 +71,16 @@ async def test_who_gives_up_waiting_for_a_plan_ends_it(tmp_path: Path, monkeypat
             await here.plans.given_up.wait()
 
 
+async def test_a_daemon_that_stops_gives_up_the_plans_that_it_makes(tmp_path: Path) -> None:
+    async with asyncio.timeout(20):
+        async with heard(tmp_path) as here:
+            here.plans.stuck = asyncio.Event()
+            asking = asyncio.create_task(here.client.plan([], []))
+            await here.plans.begun.wait()
+        await here.plans.given_up.wait()
+        assert await refused(asking) == (0, "daemon_slow")
+
+
 async def test_what_is_applied_goes_on_when_nobody_waits_and_is_answered_to_who_asks_again(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         here.plans.stuck = asyncio.Event()

@@ -116,4 +116,5 @@ def test_the_page_says_the_bounds_that_there_are() -> None:
     assert f"{bounds.MOST_CALLERS} connections in all and {bounds.MOST_OF_PEER} of one user or address" in said
     assert (service._WRITES, service._READS) == ((50.0, 0.5), (60.0, 0.2))
     assert "a command every half second after 50 at once, five questions a second after 60" in said
+    assert f"what is to be applied has {bounds.LARGEST_PLAN >> 20} MiB at most" in said
     assert f"What takes longer than {bounds.ANSWERING:g} seconds" in " ".join(PAGE.split())
