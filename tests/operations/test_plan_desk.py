@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from support.fakes import Fault
-from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy
+from support.sessions import AZURE6, both_types
+from support.stage import API, AT, AZURE, NORMAL, OCI, RULES, Stage, normal, playing, policy
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.codec import plain
@@ -119,6 +120,27 @@ async def test_while_one_is_written_the_daemon_waits_for_its_turn_at_that_name()
         await applying
         await until(stage.steers(BACK, azure=100.0))
         assert stage.told(ChangeFenced) == []
+
+
+@virtually
+async def test_both_types_of_a_name_are_applied_though_the_daemon_has_its_turns_between() -> None:
+    both = both_types(failback_after=None, health=RULES)
+    async with playing(both) as stage:
+        await until(lambda: stage.shares(both, 0) == stage.shares(both, 1) == NORMAL)
+        stage.fails(AZURE, AZURE6)
+        await until(lambda: stage.shares(both, 0) == stage.shares(both, 1) == {"oci": 100.0})
+        stage.heals(AZURE, AZURE6)
+        await elapse(60.0)
+        desk = PlanDesk(stage.engine, now)
+        planned = changes(await desk.plan((), ["azure"]))
+        stage.dns.on_apply.append(Fault(hold=(held := asyncio.Event())))
+        applying = asyncio.create_task(desk.apply(planned, ALICE))
+        await elapse(30.0)  # ticks: the workers of both types wait for their turn
+        held.set()
+        assert [each.result for each in (await applying).attempts] == [None, None]
+        await elapse(30.0)
+        assert stage.shares(both, 0) == stage.shares(both, 1) == NORMAL
+        assert (stage.told(ChangeFenced), len(stage.dns.applies)) == ([], 6)
 
 
 @virtually
