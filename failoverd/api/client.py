@@ -217,7 +217,7 @@ class Client:
         raise AssertionError("the last try ends it")
 
     def _headers(self, route: Route, key: str, expected: str) -> list[tuple[str, str]]:
-        found = headers(key) if route.writes else headers("")
+        found = headers(key if route.writes else "")
         if route.asked is not None and not route.writes:
             found.append(("Content-Type", "application/json"))
         if expected:
@@ -255,7 +255,7 @@ class Client:
         except OSError as error:  # a time-out is one, too
             why = _why_not(error) if isinstance(way, OnHost) else error.strerror
             words = f"no daemon is heard at {way}: {why or 'nobody answers'}"
-            absent = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+            absent = isinstance(error, FileNotFoundError | NotADirectoryError | ConnectionRefusedError)
             raise DaemonUnreachableError(words, reason="daemon_unreachable", remedy=_START, absent=absent) from error
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from failoverd import codec
+from failoverd.core.control import progress
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState, Verdicts
@@ -34,7 +35,7 @@ from failoverd.operations.planning import (
 from failoverd.operations.session import Patience, proof_of, unknown
 from failoverd.operations.verdicts import verdicts_of
 from failoverd.operations.waiting import Waiting
-from failoverd.ports import Clock, Provider, Urgency
+from failoverd.ports import ChangeOutcome, Clock, Provider, Urgency
 from failoverd.runtime.engine import Engine
 
 LONGEST: Final = 300.0
@@ -42,6 +43,9 @@ LONGEST: Final = 300.0
 
 IN_TURN: Final = 10.0
 """Seconds that a record may take to be read while its name waits for it: the region that it leaves may fail now."""
+
+WRITING: Final = 60.0
+"""Seconds that a write may take, for the same reason. One that takes longer is in doubt until the next look."""
 
 FIRST: Final = 10.0
 """Seconds that a daemon which has just begun may take for its first verdicts."""
@@ -237,8 +241,17 @@ class _AtWork:
         if outcome.approved is None:
             raise ValueError("there is nothing to apply")
         plan = outcome.approved.plan
-        provider = self.providers[plan.target.provider]
-        await self.engine.tools.applier.apply(provider, outcome, policy, actor=self.actor)
+        tools, provider = self.engine.tools, self.providers[plan.target.provider]
+        try:
+            async with asyncio.timeout(WRITING) as deadline:
+                await tools.applier.apply(provider, outcome, policy, actor=self.actor)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            late = Transient(f"{plan.target} took longer than {WRITING:g}s", reason="outcome_unknown")
+            if progress.doubts(tools.states.of(policy.name), plan):
+                await tools.journal.settle(plan, ChangeOutcome.FAILED, str(late), self.clock())
+            raise late from error
         return plan
 
     async def proof(self, plan: Plan) -> str:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from support.fakes import Fault
+from support.fakes import Fault, Moment, hang
 from support.sessions import AZURE6, both_types
 from support.stage import API, AT, AZURE, NORMAL, OCI, RULES, Stage, normal, playing, policy
 from support.virtual import elapse, now, until, virtually
@@ -18,7 +18,7 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, OverrideGiven
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Ask, Desk
-from failoverd.operations.plan_desk import IN_TURN, LONGEST, PlanDesk
+from failoverd.operations.plan_desk import IN_TURN, LONGEST, WRITING, PlanDesk
 from failoverd.operations.planning import Planned
 
 ALICE = "alice@bastion"
@@ -180,6 +180,25 @@ async def test_a_record_that_cannot_be_read_in_its_turn_keeps_the_daemon_from_it
         assert isinstance(attempt.result, FailoverdError)
         assert (attempt.result.reason, attempt.sent) == ("deadline", False)
         assert now() - began < IN_TURN + 1.0
+
+
+@virtually
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+async def test_a_write_that_hangs_is_in_doubt_and_keeps_nobody_from_leaving_what_fails_meanwhile(
+    moment: Moment,
+) -> None:
+    async with open_desk(BACK) as (stage, desk):
+        await left(stage)
+        planned = changes(await desk.plan((), ["azure"]))
+        began = now()
+        stage.dns.on_apply.append(hang(moment))
+        (attempt,) = (await desk.apply(planned, ALICE)).attempts
+        assert isinstance(attempt.result, FailoverdError)
+        assert (attempt.result.reason, attempt.sent) == ("outcome_unknown", True)
+        assert now() - began < WRITING + 5.0
+        stage.fails(OCI)
+        await until(stage.steers(BACK, azure=100.0))
+        assert stage.engine.sending == 0
 
 
 @virtually
