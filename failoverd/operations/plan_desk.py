@@ -174,7 +174,7 @@ class _AtWork:
         """Raises ConfigError when none of that name runs."""
         found = self.engine.policies.get(name)
         if found is None:
-            remedy = "failoverctl check lists what is wrong with the files"
+            remedy = "failoverctl status names files that the daemon did not take up, failoverctl check what is wrong"
             raise unknown("running policy", name, sorted(self.engine.policies), "policy_unknown", remedy)
         return found
 

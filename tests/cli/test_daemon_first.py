@@ -5,7 +5,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +14,10 @@ from support.api import ME, heard
 from support.commands import POLICY, answered, written
 from support.journals import plan
 
+from failoverd.api.client import Client
+from failoverd.api.shapes import StatusTold
+from failoverd.cli.daemon_first import Question
+from failoverd.cli.options import Output
 from failoverd.codec import dump
 from failoverd.operations.planning import PLAN_VERSION, PlanFile, PlannedChange
 
@@ -137,3 +141,21 @@ async def test_a_daemon_that_has_too_many_to_plan_for_says_so(tmp_path: Path) ->
         here.plans.crowded = True
         told = await answered("plan", "--config", config)
     assert (told.code, "too_many_plans" in told.err, "--without-daemon" in told.err) == (FAILED, True, True)
+
+
+async def test_who_interrupts_what_the_daemon_applies_is_told_that_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = written(tmp_path)
+
+    async def ctrl_c(_: Client) -> StatusTold:
+        raise KeyboardInterrupt
+
+    def interrupted(*, goes_on: bool) -> str:
+        with suppress(KeyboardInterrupt):
+            Question(config, Output.TEXT, goes_on=goes_on).put(ctrl_c)
+        return capsys.readouterr().err
+
+    async with heard(tmp_path):
+        assert "the daemon goes on with it" in await asyncio.to_thread(interrupted, goes_on=True)
+        assert await asyncio.to_thread(interrupted, goes_on=False) == ""
