@@ -30,6 +30,7 @@ from failoverd.installed import kinds, opened, probers, read_config, steady_cloc
 from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
+from failoverd.operations.plan_desk import PlanDesk
 from failoverd.ports import Access, Emit, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
@@ -281,6 +282,7 @@ class Daemon:
         """Hear operators, once there is something that they can speak about. Where that fails, it is told."""
         around = Around(
             desk=Desk(self._engine, self._clock, past_of(config.journal), self._people),
+            plans=PlanDesk(self._engine, self._clock),
             overview=self._overview,
             heartbeat=lambda: self._heartbeat("running"),
             reload=self._reload_for,

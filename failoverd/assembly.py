@@ -15,7 +15,8 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
 from failoverd.installed import kinds, opened, read_config, steady_clock
-from failoverd.operations.session import Session, Waiting
+from failoverd.operations.session import Session
+from failoverd.operations.waiting import Waiting
 from failoverd.ports import Access, Clock, ProbeContext
 from failoverd.reloader import claims_of
 from failoverd.runtime.journal_writer import JournalWriter

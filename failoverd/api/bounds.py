@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Final
 
 LARGEST_BODY: Final = 64 * 1024
+LARGEST_PLAN: Final = 4 * 1024 * 1024
 LARGEST_ANSWER: Final = 32 * 1024 * 1024
-"""Bytes."""
+"""Bytes: of a body, of one that is a plan, and of an answer."""
 
 MOST_CALLERS: Final = 64
 MOST_OF_PEER: Final = 16
@@ -17,6 +18,12 @@ ASKING: Final = 5.0
 
 ANSWERING: Final = 30.0
 """Seconds in which a question is answered. What was begun then goes on; asked again, it is answered."""
+
+PLANNING: Final = 330.0
+"""The same where every record is looked at, for which an account may allow few requests a second.
+
+A little more than `operations.plan_desk` takes for it.
+"""
 
 SENDING: Final = 30.0
 """Seconds more that whoever asked may take to receive it."""

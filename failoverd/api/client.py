@@ -7,19 +7,24 @@ import asyncio
 import grp
 import os
 import ssl
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 import h11
 from pydantic import BaseModel, Field, ValidationError
 
+from failoverd.api.bounds import PLANNING
 from failoverd.api.routes import EXPECTED, ROUTES, Route
 from failoverd.api.sending import REACHING, connected, headers, new_key
 from failoverd.api.shapes import (
     SCHEMA,
     Answer,
+    AppliedTold,
+    ApplyAsked,
     Asked,
     AuditQuery,
     AuditTold,
@@ -30,6 +35,8 @@ from failoverd.api.shapes import (
     GlanceTold,
     HistoryQuery,
     HistoryTold,
+    PlanAsked,
+    PlanTold,
     Problem,
     Query,
     ReleaseAsked,
@@ -53,6 +60,7 @@ S = TypeVar("S", bound=Asked)
 PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
 
+_GRACE: Final = 5.0
 _TRIES: Final = 3
 _NAP: Final = 0.2
 _LARGEST: Final = 64 * 1024 * 1024
@@ -69,7 +77,11 @@ class ApiError(FailoverdError):
 
 
 class DaemonUnreachableError(ApiError):
-    """There is no daemon, or none that this user can reach."""
+    """There is no daemon, or none that this user can reach. `absent`: it is certain that none is there."""
+
+    def __init__(self, detail: str, *, reason: str, remedy: str = "", absent: bool = False) -> None:
+        super().__init__(detail, reason=reason, remedy=remedy)
+        self.absent = absent
 
 
 class _Lost(Exception):  # noqa: N818 - it is caught here
@@ -134,6 +146,16 @@ class Client:
     async def audit(self, query: AuditQuery) -> AuditTold:
         return await self._ask("audit", AuditTold, query=query)
 
+    async def plan(self, policies: Iterable[str], returning: Iterable[str]) -> PlanTold:
+        """What would be changed now. It may take minutes: see `answers` for whether anybody is there meanwhile."""
+        asked = _made(PlanAsked, policies=tuple(policies), returning=tuple(returning))
+        return await self._ask("plan", PlanTold, asked=asked, patience=PLANNING + _GRACE, tries=1)
+
+    async def answers(self) -> None:
+        """Whether a daemon answers at all, whatever it says. Raises ApiError when none does."""
+        with suppress(_Lost):
+            await self._within("GET", "/v1/openapi.json", headers(""), b"", self._patience)
+
     # -- writing: `key` names the command, and is made up without one; `expected` is the version it rests on -----------
 
     async def give(self, asked: WordAsked, *, key: str = "", expected: str = "") -> GivenTold:
@@ -159,12 +181,17 @@ class Client:
     async def release_matching(self, asked: ReleaseAsked, *, key: str = "", expected: str = "") -> ReleasedTold:
         return await self._ask("release_matching", ReleasedTold, asked=asked, key=key, expected=expected)
 
+    async def apply(self, changes: Iterable[Mapping[str, Any]], *, key: str = "") -> AppliedTold:
+        """Changes as `plan` told them. It may take minutes, and goes on when nobody waits for it any more."""
+        asked = _made(ApplyAsked, changes=tuple(map(dict, changes)))
+        return await self._ask("apply", AppliedTold, asked=asked, key=key, patience=PLANNING + _GRACE)
+
     async def reload(self, *, key: str = "") -> ReloadedTold:
         return await self._ask("reload", ReloadedTold, asked=ReloadAsked(), key=key)
 
     # -- one question --------------------------------------------------------------------------------------------------
 
-    async def _ask(
+    async def _ask(  # noqa: PLR0913 - each is a part of a question
         self,
         name: str,
         kind: type[A],
@@ -174,14 +201,16 @@ class Client:
         word_id: str = "",
         key: str = "",
         expected: str = "",
+        patience: float | None = None,
+        tries: int = _TRIES,
     ) -> A:
         route = _ROUTES[name]
         target = route.path.replace("{id}", quote(word_id, safe="") or "-") + _searched(query)
         said = self._headers(route, key or new_key(), expected)
         body = asked.model_dump_json(exclude_defaults=True).encode() if asked is not None else b""
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(tries)):
             try:
-                status, answer = await self._within(route.method, target, said, body)
+                status, answer = await self._within(route.method, target, said, body, patience or self._patience)
             except _Lost as lost:
                 if not left:
                     words = f"the daemon at {self._way} hung up before it answered"
@@ -194,22 +223,26 @@ class Client:
 
     def _headers(self, route: Route, key: str, expected: str) -> list[tuple[str, str]]:
         found = headers(key if route.writes else "")
+        if route.asked is not None and not route.writes:
+            found.append(("Content-Type", "application/json"))
         if expected:
             found.append((EXPECTED, f'"{expected}"'))
         if isinstance(self._way, Elsewhere) and self._way.token:
             found.append(("Authorization", f"Bearer {self._way.token}"))
         return found
 
-    async def _within(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
+    async def _within(
+        self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, patience: float
+    ) -> tuple[int, bytes]:
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(patience):
                 reader, writer = await self._reached()
                 try:
                     return await _exchange(reader, writer, method, target, headers, body)
                 finally:
                     writer.transport.abort()
         except TimeoutError as error:
-            words = f"the daemon at {self._way} did not answer within {self._patience:g}s"
+            words = f"the daemon at {self._way} did not answer within {patience:g}s"
             raise ApiError(words, reason="daemon_slow", remedy=_LOOK) from error
 
     async def _reached(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -227,7 +260,8 @@ class Client:
         except OSError as error:  # a time-out is one, too
             why = _why_not(error) if isinstance(way, OnHost) else error.strerror
             words = f"no daemon is heard at {way}: {why or 'nobody answers'}"
-            raise DaemonUnreachableError(words, reason="daemon_unreachable", remedy=_START) from error
+            absent = isinstance(error, FileNotFoundError | NotADirectoryError | ConnectionRefusedError)
+            raise DaemonUnreachableError(words, reason="daemon_unreachable", remedy=_START, absent=absent) from error
 
 
 _LOOK: Final = "look whether it is busy (systemctl status failoverd); what was asked may have been done all the same"

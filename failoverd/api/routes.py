@@ -11,6 +11,8 @@ from failoverd.api.shapes import (
     SCHEMA,
     TITLES,
     Answer,
+    AppliedTold,
+    ApplyAsked,
     Asked,
     AuditQuery,
     AuditTold,
@@ -22,6 +24,8 @@ from failoverd.api.shapes import (
     HistoryQuery,
     HistoryTold,
     NoQuery,
+    PlanAsked,
+    PlanTold,
     Problem,
     Query,
     ReleaseAsked,
@@ -56,6 +60,7 @@ class Route:
         asked: the body; None for what only reads.
         answer: None for the document itself.
         refusals: statuses of the problems that may be answered instead.
+        keeps: whether what is asked with a body is a command: done once, by its key, and kept in the audit trail.
     """
 
     name: str
@@ -66,9 +71,19 @@ class Route:
     asked: type[Asked] | None = None
     query: type[Query] = NoQuery
     refusals: tuple[int, ...] = _READ
+    keeps: bool = True
 
     @property
     def writes(self) -> bool:
+        return self.asked is not None and self.keeps
+
+    @property
+    def operates(self) -> bool:
+        """Whether it takes the role `operate`.
+
+        A plan changes nothing, and has each record asked for at its provider: who may only read is not to spend what an
+        account allows, for by that it is kept right.
+        """
         return self.asked is not None
 
     @property
@@ -81,6 +96,7 @@ def _write(name: str, path: str, summary: str, asked: type[Asked], answer: type[
     return Route(name, "POST", path, summary, answer, asked, refusals=tuple(sorted((*_WRITE, *more))))
 
 
+_PLAN: Final = tuple(sorted({*_WRITE, 404} - {409}))
 _NOT_FOUND: Final = tuple(sorted((*_READ, 404)))
 
 ROUTES: Final = (
@@ -98,6 +114,8 @@ ROUTES: Final = (
     _write("agree", "/v1/overrides/{id}/agree", "Agree to a word", CommentAsked, GivenTold, 404),
     _write("release_matching", "/v1/release", "End the words of a scope", ReleaseAsked, ReleasedTold, 404),
     _write("undo", "/v1/undo", "Take a change back", UndoAsked, GivenTold, 404),
+    Route("plan", "POST", "/v1/plan", "What would be changed", PlanTold, PlanAsked, refusals=_PLAN, keeps=False),
+    _write("apply", "/v1/apply", "Apply what was planned", ApplyAsked, AppliedTold),
     _write("reload", "/v1/reload", "Read every file again", ReloadAsked, ReloadedTold),
 )
 

@@ -7,7 +7,7 @@ of a body is read before somebody is known to be allowed to send it.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -22,11 +22,13 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, Refused, Role
-from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, SENDING, Rates
+from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, LARGEST_PLAN, PLANNING, SENDING, Rates
+from failoverd.api.planned import applied_told, plan_told
 from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     Answer,
+    ApplyAsked,
     Asked,
     AuditQuery,
     CommentAsked,
@@ -35,6 +37,7 @@ from failoverd.api.shapes import (
     GlanceQuery,
     HistoryQuery,
     HistoryTold,
+    PlanAsked,
     Query,
     RefusedFileTold,
     ReleaseAsked,
@@ -67,6 +70,7 @@ from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
 from failoverd.operations.glance import glance, part
 from failoverd.operations.history import past
+from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown
 from failoverd.operations.why import why
 from failoverd.ports import Clock, Emit
@@ -84,6 +88,7 @@ _REST: Final = 9.0
 _FRESH: Final = 1.0
 
 _STATUS: Final = {
+    "too_many_plans": 429,
     "override_conflict": 409,
     "override_over": 409,
     "override_unknown": 404,
@@ -93,6 +98,15 @@ _STATUS: Final = {
     "no_change": 404,
 }
 """By reason of an error; whatever else stands against a request is 422, and what does not work now is 503."""
+
+_LISTENING: Final = 1.0
+"""Seconds between two looks whether who asked for a plan is still there."""
+
+_MAY_NOT: Final = {
+    True: "change nothing",
+    False: "not have plans made, for which every record is asked for at its provider, at the account's expense",
+}
+"""What somebody may not who only reads, by whether it is a command."""
 
 _REQUEST_SHOWN: Final = 200
 _WRONG_SHOWN: Final = 8
@@ -128,12 +142,21 @@ class Desk(Protocol):
     async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
 
 
+class PlanDesk(Protocol):
+    """Where plans are made and applied: `operations.plan_desk.PlanDesk`."""
+
+    async def plan(self, names: Collection[str], returning: Collection[str]) -> Planned: ...
+
+    async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the API is put into: the daemon, as far as it is asked about.
 
     Attributes:
         desk: judges words.
+        plans: makes plans, and applies them.
         overview: where everything stands now.
         heartbeat: who the daemon is.
         reload: reads every file again; says what was refused.
@@ -142,6 +165,7 @@ class Surroundings:
     """
 
     desk: Desk
+    plans: PlanDesk
     overview: Callable[[], Awaitable[Overview]]
     heartbeat: Callable[[], Heartbeat]
     reload: Callable[[], Awaitable[FilesStatus]]
@@ -175,6 +199,7 @@ class Service:
         self._looks_at = 0.0
         self._seen: dict[str, Answer] = {}
         self._made: dict[str, tuple[float, bytes]] = {}
+        self._planning: set[asyncio.Task[Planned]] = set()
         self._trail = Trail(around.keeper, around.emit, around.clock)
         clock = asyncio.get_running_loop().time
         self._reads, self._writes = Rates(*_READS, clock), Rates(*_WRITES, clock)
@@ -199,7 +224,9 @@ class Service:
         return site
 
     async def close(self) -> None:
-        """Let commands end that were begun."""
+        """Let commands end that were begun; plans are given up."""
+        for task in self._planning:
+            task.cancel()
         await self._trail.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -229,13 +256,13 @@ class Service:
             raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
         route = self._route(request)
         query = _query(route, request)
-        if not route.writes:
+        if not route.operates:
             self._worth(request)
             async with _patience("ask again in a moment"):
                 return await self._read(route, query, request.match_info.get("id", ""))
         if actor.role is not Role.OPERATE:
-            raise Refused(403, "forbidden", f"{actor.name} may read, and change nothing", actor.remedy)
-        return await self._write(route, request, actor, text)
+            raise Refused(403, "forbidden", f"{actor.name} may read, and {_MAY_NOT[route.writes]}", actor.remedy)
+        return await (self._write(route, request, actor, text) if route.writes else self._plan(route, request))
 
     def _route(self, request: web.Request) -> Route:
         missing = request.match_info.http_exception
@@ -352,34 +379,61 @@ class Service:
 
     # -- writing -------------------------------------------------------------------------------------------------------
 
+    async def _plan(self, route: Route, request: web.Request) -> web.Response:
+        """Nothing is changed, so nothing is kept of it; and whoever gives up waiting ends it."""
+        asked = _understood(route, await _said(route, request))
+        if not isinstance(asked, PlanAsked):
+            raise TypeError(f"nobody knows what to find out about {type(asked).__name__}")
+        self._worth(request, PLANNING)
+        async with _patience("ask again, for fewer policies at a time", PLANNING):
+            found = await self._while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
+            body = await self._thread(partial(plan_told, found, self._around.clock()))
+        if len(body) > LARGEST_ANSWER:
+            raise Refused(422, "answer_too_large", "the answer would be too large", "name fewer policies at a time")
+        return _plain(body)
+
+    async def _while_heard(self, request: web.Request, work: Coroutine[None, None, Planned]) -> Planned:
+        """What comes of it, for as long as somebody waits for that."""
+        task = asyncio.create_task(work)
+        self._planning.add(task)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=_LISTENING)
+                if not task.done() and (request.transport is None or request.transport.is_closing()):
+                    raise Refused(400, "hung_up", "whoever asked hung up", "ask again")
+            return task.result()
+        finally:
+            self._planning.discard(task)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     async def _write(self, route: Route, request: web.Request, actor: Actor, text: str) -> web.Response:
-        if request.content_type != "application/json":
-            raise Refused(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
+        _require_json(request)
         key = request.headers.get(KEY, "")
         if not re.fullmatch(KEY_PATTERN, key):
             words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
             raise Refused(400, "key_missing", words, "give each command a key of its own, and repeat it with the same")
         expected = _expected(route, request)
-        raw = await _body(request)
-        await _require_heard(request)
-        self._worth(request)
+        raw = await _said(route, request)
+        patience = PLANNING if route.name == "apply" else ANSWERING
+        self._worth(request, patience)
         try:
             asked = _understood(route, raw)
         except Refused as error:
             await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
             return _refusal(error, error.status)
         said = _Request(actor, text, request.match_info.get("id", ""), expected)
-        body = asked.model_dump_json() + (f" if {said.expected}" if said.expected is not None else "")
-        async with _patience("it goes on: ask again with the same key"):
+        body = asked.gist() + (f" if {said.expected}" if said.expected is not None else "")
+        async with _patience("it goes on: ask again with the same key", patience):
             reply = await self._trail.once(actor, text, key, body, partial(self._done, route, asked, said))
         kind = "application/json" if reply.status < HTTPStatus.BAD_REQUEST else "application/problem+json"
         return web.Response(status=reply.status, body=reply.body, headers={"Content-Type": kind})
 
     @staticmethod
-    def _worth(request: web.Request) -> None:
+    def _worth(request: web.Request, patience: float = ANSWERING) -> None:
         """What is going to be answered keeps its place meanwhile."""
         if isinstance(request.protocol, Guest):
-            request.protocol.answer(ANSWERING + SENDING)
+            request.protocol.answer(patience + SENDING)
 
     async def _done(self, route: Route, asked: Asked, said: _Request) -> Reply:
         try:
@@ -387,6 +441,10 @@ class Service:
                 files = await self._around.reload()
                 refused = tuple(map(RefusedFileTold.model_validate, files.refused))
                 return Reply(200, ReloadedTold(refused_files=refused, kept=True).to_json())
+            if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
+                done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))
+                self._made.clear()
+                return Reply(200, done.to_json())
             urgent = isinstance(asked, WordAsked) and asked.verb in STOPPING  # it is said in one step, and never waits
             async with nullcontext() if urgent else self._turn:  # what was expected still holds when it is done
                 self._require_expected(said)
@@ -548,29 +606,42 @@ async def _require_heard(request: web.Request) -> None:
         raise Refused(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
 
 
-async def _body(request: web.Request) -> bytes:
+def _require_json(request: web.Request) -> None:
+    if request.content_type != "application/json":
+        raise Refused(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
+
+
+async def _said(route: Route, request: web.Request) -> bytes:
+    """The body, of who is still there when all of it has come."""
+    _require_json(request)
+    raw = await _body(request, LARGEST_PLAN if route.name == "apply" else LARGEST_BODY)
+    await _require_heard(request)
+    return raw
+
+
+async def _body(request: web.Request, most: int) -> bytes:
     """Refused by what is announced, and by what comes, whatever was announced."""
     raw = bytearray()
-    if (request.content_length or 0) <= LARGEST_BODY:
+    if (request.content_length or 0) <= most:
         async for part in request.content.iter_any():
             raw += part
-            if len(raw) > LARGEST_BODY:
+            if len(raw) > most:
                 break
         else:
             return bytes(raw)
-    raise Refused(413, "body_too_large", f"the body has more than {LARGEST_BODY // 1024} KiB", "say less")
+    raise Refused(413, "body_too_large", f"the body has more than {most // 1024} KiB", "say less")
 
 
 @asynccontextmanager
-async def _patience(remedy: str) -> AsyncIterator[None]:
+async def _patience(remedy: str, seconds: float = ANSWERING) -> AsyncIterator[None]:
     """Time for an answer. Raises FailoverdError at its end, with the remedy."""
     try:
-        async with asyncio.timeout(ANSWERING) as deadline:
+        async with asyncio.timeout(seconds) as deadline:
             yield
     except TimeoutError:
         if not deadline.expired():
             raise
-        words = f"there was no answer within {ANSWERING:g}s"
+        words = f"there was no answer within {seconds:g}s"
         raise FailoverdError(words, reason="still_working", remedy=remedy) from None
 
 
@@ -590,7 +661,8 @@ def _defect(defect: Exception) -> FailoverdError:
 
 def _problem(error: FailoverdError, status: int) -> Reply:
     body = problem(status, error.reason, error.detail, error.remedy).to_json()
-    return Reply(status, body, final=status < HTTPStatus.INTERNAL_SERVER_ERROR)
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    return Reply(status, body, final=not passing)
 
 
 def _refusal(error: FailoverdError, status: int) -> web.Response:

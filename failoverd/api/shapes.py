@@ -4,7 +4,9 @@
 under keys that say so, shares and scores basis points (10,000 is all of it) under keys that end in `_bp`.
 """
 
+import json
 from datetime import UTC, datetime
+from hashlib import blake2s
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -13,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -91,6 +94,10 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
+    def gist(self) -> str:
+        """What is kept of it in the audit trail, and tells it from every other."""
+        return self.model_dump_json()
+
 
 class ScopeAsked(Asked):
     """What a word is about: each part is a list of globs, of which one has to match. Without any part: everything."""
@@ -163,6 +170,41 @@ class ReleaseAsked(Asked):
 
 class ReloadAsked(Asked):
     """Every file is to be read again."""
+
+
+class PlanAsked(Asked):
+    """What would be changed now is to be found out; nothing is."""
+
+    policies: Annotated[tuple[Glob, ...], Field(max_length=1_000)] = Field(
+        default=(), description="names of policies; all that run, without any"
+    )
+    returning: Annotated[tuple[Glob, ...], Field(max_length=64)] = Field(
+        default=(), description="regions to bring back now, whatever failback says"
+    )
+
+
+class ApplyAsked(Asked):
+    """Changes that were planned are to be made, each if it is exactly what would be done now."""
+
+    changes: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=10_000)] = Field(
+        description="each as /v1/plan tells it under `change`, whole and unchanged"
+    )
+
+    def gist(self) -> str:
+        """Of many kilobytes what was agreed to, and their digest."""
+        digest = blake2s(self.model_dump_json().encode(), digest_size=16).hexdigest()
+        return json.dumps({"digest": digest, "changes": [_gist(each) for each in self.changes]})
+
+
+_AGREED: Final = {"id": 128, "kind": 40, "target": 600, "shares_before": 600, "shares_after": 600}
+"""Parts of a plan that the audit trail shows, and how many characters of each."""
+
+
+def _gist(change: dict[str, JsonValue]) -> dict[str, str]:
+    """Whatever it is: it was not judged yet."""
+    plan = change.get("plan")
+    said = plan if isinstance(plan, dict) else {}
+    return {name: json.dumps(said[name])[:most] for name, most in _AGREED.items() if name in said}
 
 
 class Query(BaseModel):
@@ -661,6 +703,58 @@ class ReloadedTold(Answer):
     kept: bool
 
 
+class FindingTold(Told):
+    """What planning found at one record."""
+
+    target: TargetTold
+    result: Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
+    summary: str
+    verdict: str | None = Field(default=None, description="what kind of answer was decided on; null if nothing was")
+    reasons: tuple[str, ...] = ()
+    limits: tuple[str, ...] = Field(default=(), description="those that a plan was judged by")
+    held: bool = Field(default=False, description="a limit or a rule keeps the plan from being applied")
+    waits: bool = Field(default=False, description="what stands there stays for now, though something else were right")
+    unseen: tuple[str, ...] = Field(default=(), description="endpoints without a verdict, as region/address")
+    until: Moment | None = Field(default=None, description="when time alone would change this")
+    generation: int = 0
+    cause: str | None = None
+    clients: str = Field(default="", description="how long the answer of before will be used")
+    manual: str = Field(default="", description="the commands that do it by hand")
+    reason: str = Field(default="", description="of a refusal or failure")
+    remedy: str = ""
+    plan: dict[str, Any] | None = Field(default=None, description="what would be written if nothing were in its way")
+    change: dict[str, Any] | None = Field(default=None, description="what /v1/apply takes; null if nothing is to be")
+
+
+class PlanTold(Answer):
+    """What would be changed now, by the daemon's own verdicts."""
+
+    at: Moment
+    policies: tuple[PolicyTold, ...] = Field(description="those that were looked at, as the daemon has loaded them")
+    findings: tuple[FindingTold, ...]
+
+
+class AttemptTold(Told):
+    """What became of one change."""
+
+    target: TargetTold
+    result: Literal["applied", "in_place", "held", "refused", "failed"] = Field(
+        description="in_place: it stood there already; refused: nothing was sent; failed: something was, see summary"
+    )
+    summary: str
+    generation: int
+    reason: str = Field(default="", description="of a refusal or failure")
+    remedy: str = ""
+
+
+class AppliedTold(Answer):
+    """What became of each change."""
+
+    policies: tuple[PolicyTold, ...] = Field(description="those that it is about, as the daemon has loaded them")
+    attempts: tuple[AttemptTold, ...]
+    kept: bool
+
+
 class RequestTold(Told):
     """A request that would change something."""
 
@@ -673,7 +767,9 @@ class RequestTold(Told):
     body: str = Field(description="what was asked, the beginning of it; empty where it was not read")
     status: int
     reason: str = Field(description="of a refusal")
-    detail: str = Field(description="of a refusal; else the ids of the words that it was about")
+    detail: str = Field(
+        description="of a refusal; else the ids of the words that it was about, or what became of each record"
+    )
 
 
 class AuditTold(Answer):

@@ -280,11 +280,13 @@ def _request_told(row: AuditRow) -> RequestTold:
 
 
 def _gist(answer: str) -> tuple[str, str]:
-    """Why it was refused; or the ids of the words that it was about."""
+    """Why it was refused; or the ids of the words that it was about; or what became of each record."""
     try:
         said = json.loads(answer or "{}")
         if "reason" in said:
             return str(said["reason"]), str(said["detail"])
+        if "attempts" in said:
+            return "", "; ".join(f"{each['target']['record']}: {each['result']}" for each in said["attempts"])
         words = [said["override"]] if "override" in said else said.get("released", [])
         return "", " ".join([*(str(word["id"]) for word in words), *map(str, said.get("lost", []))])
     except (ValueError, LookupError, TypeError, AttributeError):  # a disk that lost bits, or another version

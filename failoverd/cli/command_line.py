@@ -23,6 +23,9 @@ app = typer.Typer(
 notify = typer.Typer(no_args_is_help=True, help="Who is told of what needs a person.")
 app.add_typer(notify, name="notify")
 
+WithoutDaemon = Annotated[
+    bool, typer.Option("--without-daemon", help="in this process, whether a daemon is there or not")
+]
 PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only this policy")]
 
 
@@ -95,15 +98,18 @@ def plan(
     returning: Annotated[
         list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
     ] = None,
+    without_daemon: WithoutDaemon = False,
 ) -> None:
-    """Probe now and show what would be changed, writing nothing.
+    """Show what would be changed now, writing nothing: by the daemon's verdicts, or probed from here without one.
 
     Exit 0: nothing is to be done, and everything was seen. 10: changes pending. 11: a limit or a rule keeps what stands
-    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here.
+    there. 1: a record is refused or cannot be read, or endpoints cannot be judged from here. 12: a daemon is there, and
+    does not answer.
     """
     from failoverd.cli import verbs
 
-    raise typer.Exit(verbs.plan(config, output, policies or [], out, returning or []))
+    asked = verbs.plan(config, output, policies or [], out, returning or [], without_daemon=without_daemon)
+    raise typer.Exit(asked)
 
 
 @app.command()
@@ -111,15 +117,16 @@ def apply(
     file: Annotated[Path, typer.Argument(metavar="PLAN", help="what plan --out wrote")],
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
+    without_daemon: WithoutDaemon = False,
 ) -> None:
-    """Probe again, and apply a plan if it is exactly what would be done now.
+    """Look again, and apply a plan if it is exactly what would be done now. The daemon does it, if one is there.
 
     Exit 0: it stands there, whoever wrote it. 1: refused, for something else would be done now, or failed. 11: a limit
-    blocks.
+    blocks. 12: a daemon is there, and does not answer.
     """
     from failoverd.cli import verbs
 
-    raise typer.Exit(verbs.apply(config, output, file))
+    raise typer.Exit(verbs.apply(config, output, file, without_daemon=without_daemon))
 
 
 @app.command()

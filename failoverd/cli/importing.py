@@ -24,7 +24,8 @@ from failoverd.core.records import (
     Weights,
 )
 from failoverd.installed import kinds
-from failoverd.operations.session import Session, Stage, Waiting, unknown
+from failoverd.operations.session import Session, unknown
+from failoverd.operations.waiting import Stage, Waiting
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")

@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 
 from failoverd.cli.screen import joined, say
-from failoverd.operations.session import Stage, Waiting
+from failoverd.operations.waiting import Stage, Waiting
 
 
 @contextmanager
@@ -43,4 +43,5 @@ _DOES: Final = {
     Stage.READING: "reading records: {done} of {of}",
     Stage.PROBING: "probing: {done} of {of} endpoints judged",
     Stage.PROVING: "asking the authoritative servers whether it arrived",
+    Stage.ASKING: "the daemon reads the records and judges them",
 }

@@ -9,9 +9,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 from rich.console import Console
 
+from failoverd.api.planned import attempt_told, finding_told
 from failoverd.assembly import session
 from failoverd.cli import importing, planning, saving
-from failoverd.cli.failing import Screen, note, print_json, print_text, told, usage
+from failoverd.cli.daemon_first import Question, tell_differences, tell_unsound
+from failoverd.cli.failing import Screen, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
@@ -22,15 +24,18 @@ from failoverd.core.records import RecordType
 from failoverd.files import read_regular
 from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
+    MOST_CHARACTERS,
     PLAN_VERSION,
     Attempt,
     PlanFile,
     PlanFinding,
     PlannedChange,
     apply_plans,
+    chosen,
+    longest,
     make_plans,
 )
-from failoverd.operations.session import Session, actor, unknown
+from failoverd.operations.session import Session, actor
 from failoverd.ports import Access
 from failoverd.settings import parse_name, parse_record_name
 
@@ -39,26 +44,37 @@ console = Screen(highlight=False)
 MOST_BYTES: Final = 32 << 20
 """Of a plan file: some thousands of changes. One of a policy with many endpoints takes 10 KiB."""
 
-MOST_CHARACTERS: Final = 4_096
-"""Of each text in it: of a name, an answer, a reason."""
-
 
 # -- plan and apply ----------------------------------------------------------------------------------------------------
 
 
-def plan(config: Path, output: Output, names: Sequence[str], out: Path | None, returning: Sequence[str]) -> Exit:
+def plan(
+    config: Path,
+    output: Output,
+    names: Sequence[str],
+    out: Path | None,
+    returning: Sequence[str],
+    *,
+    without_daemon: bool = False,
+) -> Exit:
     with told():
         if out is not None:
             saving.try_place(out, "plan")
-        findings, unsound = asyncio.run(_plan(config, names, frozenset(returning)))
+        asked = Question(config, output, without_daemon=without_daemon)
+        answer = asked.put(lambda daemon: daemon.plan(names, returning))
+        if answer is not None:
+            findings, errors = answer.findings, tuple[str, ...]()
+        else:
+            found, errors = asyncio.run(_plan(config, names, frozenset(returning)))
+            findings = tuple(map(finding_told, found))
         if output is Output.JSON:
             print_json([planning.as_json(finding) for finding in findings])
         else:
             planning.show(console, findings)
         if out is not None:
-            _write_plans(out, tuple(each.change for each in findings if each.change is not None))
-        for error in unsound:
-            note(f"nothing is planned for what does not load: {error}. failoverctl check says more")
+            _write_plans(out, tuple(load(PlannedChange, dump(each.change)) for each in findings if each.change))
+        tell_unsound(errors)
+        unsound = bool(errors) or (answer is not None and tell_differences(config, answer.policies, every=not names))
     return Exit.FAILED if unsound else planning.exit_code_of(findings)
 
 
@@ -76,21 +92,24 @@ async def _plan(
     """What was found, and the first error of each file that should have been planned for and does not load."""
     with progress() as waits:
         async with session(config, Access.READ, waits) as at_work:
-            chosen = [at_work.policy(name) for name in names] or list(at_work.policies.values())
-            regions = sorted({region.name for policy in chosen for region in policy.regions})
-            for name in sorted(returning.difference(regions)):
-                raise unknown("region in these policies", name, regions, "region_unknown")
-            return await make_plans(at_work, chosen, returning), () if names else at_work.unsound
+            policies = chosen(at_work, at_work.policies, names, returning)
+            return await make_plans(at_work, policies, returning), () if names else at_work.unsound
 
 
-def apply(config: Path, output: Output, file: Path) -> Exit:
+def apply(config: Path, output: Output, file: Path, *, without_daemon: bool = False) -> Exit:
     with told():
-        attempts = asyncio.run(_apply(config, _read_plans(file)))
+        changes = _read_plans(file)
+        asked = Question(config, output, without_daemon=without_daemon, goes_on=True)
+        answer = asked.put(lambda daemon: daemon.apply(map(plain, changes))) if changes else None
+        if answer is not None:
+            attempts = answer.attempts
+            tell_differences(config, answer.policies)
+        else:
+            attempts = tuple(map(attempt_told, asyncio.run(_apply(config, changes))))
     if output is Output.JSON:
-        print_json([{"target": plain(each.plan.target), "outcome": planning.outcome(each)} for each in attempts])
+        print_json([planning.attempt_as_json(each) for each in attempts])
     else:
-        for each in attempts:
-            say(console, f"{each.plan.target}: {planning.outcome(each)}")
+        planning.show_attempts(console, attempts)
     return planning.exit_code(attempts)
 
 
@@ -105,7 +124,7 @@ def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
                 f"{file} is a plan of version {str(version)[:20]}, and this is failoverd with version {PLAN_VERSION}"
             )
             raise ConfigError(words, reason="plan_version", remedy="make the plan again")
-        if _longest(said) > MOST_CHARACTERS:
+        if longest(said) > MOST_CHARACTERS:
             raise _unreadable(file, f"a text in it is longer than {MOST_CHARACTERS} characters")
         return load(PlanFile, text).changes
     except OSError as error:
@@ -116,19 +135,6 @@ def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
 
 def _unreadable(file: Path, words: str) -> ConfigError:
     return ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make the plan again")
-
-
-def _longest(value: object) -> int:
-    """Characters of the longest text in it, keys included."""
-    match value:
-        case str():
-            return len(value)
-        case dict():
-            return max((max(len(key), _longest(each)) for key, each in value.items()), default=0)
-        case list():
-            return max(map(_longest, value), default=0)
-        case _:
-            return 0
 
 
 async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attempt]:

@@ -1,41 +1,92 @@
 """`plan` and `apply`: what the daemon would do, shown before it is done, and done if it still is what would be done.
 
-Health is probed afresh from this machine with the daemon's own machinery, sentinels and rules of isolation included.
-What is known from before (last answers, changes within the windows, edits, an open incident) is the daemon's. From
-there on it is `evaluate`, as in the daemon: for `plan` once, and for `apply` again.
+Where that is, is a `Workplace`. In the daemon at work (`PlanDesk`) health, policies, memory and providers are its own.
+In a session beside it, or without any, health is probed afresh from this machine with the daemon's own machinery,
+sentinels and rules of isolation included, and what is known from before (last answers, changes within the windows,
+edits, an open incident) is what the daemon left. From there on it is `evaluate`: for `plan` once, for `apply` again.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Held
-from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import InSync, Plan
-from failoverd.core.control.state import Verdicts
+from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
-from failoverd.core.events import Event
-from failoverd.core.health.endpoint import Health
-from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
-from failoverd.core.health.region import RegionHealth
-from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
-from failoverd.operations.session import Session, Stage, Waiting
-from failoverd.runtime.board import Board
-from failoverd.runtime.incidents import Incidents
+from failoverd.core.status import PolicyStatus
+from failoverd.operations.session import unknown
+from failoverd.operations.waiting import Stage, Waiting
+from failoverd.ports import Clock, Provider, Urgency
 from failoverd.runtime.manual_command import manual_command
-from failoverd.runtime.probing import Probing
-from failoverd.runtime.scheduling import ApTimetable
-from failoverd.runtime.states import States
 
 T = TypeVar("T")
 
 PLAN_VERSION: Final = 3
 """Of the plan file. Those of other versions are refused: a plan is made again within seconds."""
+
+
+MOST_CHARACTERS: Final = 4_096
+"""Of each text of a plan: of a name, an answer, a reason."""
+
+
+class Workplace(Protocol):
+    """Where plans are made and applied."""
+
+    @property
+    def owner(self) -> str:
+        """The name under which this installation marks what it owns."""
+
+    @property
+    def providers(self) -> Mapping[str, Provider]: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def by_turns(self) -> bool:
+        """Whether others in this process write, too, each in its turn.
+
+        Then a record is read again once it is its turn. Elsewhere verdicts take their time, and it is read after them.
+        """
+
+    @property
+    def alive(self) -> Callable[[], bool]:
+        """Whether a daemon is at work, here or beside."""
+
+    @property
+    def waits(self) -> Callable[[Waiting], None]:
+        """Is told how far it is."""
+
+    def policy(self, name: str) -> Policy:
+        """Raises ConfigError when there is none of that name."""
+
+    def estate(self, target: Target) -> Estate: ...
+
+    async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed: ...
+
+    async def verdicts(
+        self, policies: Sequence[Policy], failed: tuple[str, ...]
+    ) -> Mapping[str, Verdicts | FailoverdError]:
+        """The health of the regions of each policy, by its name. `failed` went wrong before, to be told meanwhile."""
+
+    async def recalled(self, policy: Policy, target: Target) -> PolicyState:
+        """The policy's state, with what the journal knows of a target."""
+
+    def turn(self, target: Target) -> AbstractAsyncContextManager[None]:
+        """While it lasts, nobody else in this process writes that name."""
+
+    async def apply(self, policy: Policy, outcome: Outcome) -> Plan:
+        """Carry a write out in the name of who asked for it. Raises ProviderError."""
+
+    async def proof(self, plan: Plan) -> str:
+        """What the authoritative servers say of a change, once they agree or patience ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +132,19 @@ class PlanFinding:
         return tuple(sorted(f"{health.name}/{value}" for health in regions for value in health.unknown))
 
 
+def longest(value: object) -> int:
+    """Characters of the longest text in something that was JSON, keys included."""
+    match value:
+        case str():
+            return len(value)
+        case Mapping():
+            return max((max(len(str(key)), longest(each)) for key, each in value.items()), default=0)
+        case list() | tuple():
+            return max(map(longest, value), default=0)
+        case _:
+            return 0
+
+
 def _to_do(outcome: Outcome) -> Plan | None:
     """What an outcome writes, or would if no limit held it."""
     if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED}:
@@ -91,15 +155,15 @@ def _to_do(outcome: Outcome) -> Plan | None:
 # -- what is known now -------------------------------------------------------------------------------------------------
 
 
-async def _look(session: Session, target: Target) -> Observed | FailoverdError:
+async def _look(session: Workplace, target: Target) -> Observed | FailoverdError:
     """What stands at a target, or why it cannot be read."""
     try:
-        return await session.providers[target.provider].read(target)
+        return await session.read(target)
     except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
         return classified(error)
 
 
-async def _looks(session: Session, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
+async def _looks(session: Workplace, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
     """The same for several at once, for their providers know how to take turns."""
     found: dict[Target, Observed | FailoverdError] = {}
 
@@ -121,7 +185,7 @@ def _known(found: T | FailoverdError) -> T:
     return found
 
 
-async def _evaluated(session: Session, observed: Observed, health: Verdicts, returning: frozenset[str]) -> Outcome:
+async def _evaluated(session: Workplace, observed: Observed, health: Verdicts, returning: frozenset[str]) -> Outcome:
     """What is to be done about a target: the daemon's own way to say so."""
     target = observed.target
     policy = session.policy(target.policy)
@@ -130,109 +194,33 @@ async def _evaluated(session: Session, observed: Observed, health: Verdicts, ret
     return evaluate(policy, state, observed, session.estate(target), session.clock())
 
 
-def _with_past(now: Verdicts, before: Verdicts, *, believed: bool) -> Verdicts:
-    """Since when a region has been well is not seen in one probe: a daemon that is alive knows it."""
-    if not believed:
-        return now
-
-    def past(health: RegionHealth, earlier: RegionHealth | None) -> RegionHealth:
-        if earlier is None or earlier.well_since is None or not (health.serves and earlier.serves):
-            return health
-        return replace(health, well_since=earlier.well_since)
-
-    return {
-        kind: {name: past(health, before.get(kind, {}).get(name)) for name, health in regions.items()}
-        for kind, regions in now.items()
-    }
-
-
-async def probed(
-    session: Session, policies: Sequence[Policy], failed: tuple[str, ...] = ()
-) -> Mapping[str, Verdicts | FailoverdError]:
-    """Probe every endpoint of the policies until each has a verdict, or as long as that can take.
-
-    As in the daemon, what the sentinels and the other clouds show decides whether failures are believed. What the
-    journal holds is read again at the end. `failed` is what went wrong before, to be told meanwhile.
-    """
-    news, told = asyncio.Event(), list[Event]()
-    config, clock = session.config, session.clock
-
-    def wake(_: str, *, more: bool) -> None:  # noqa: ARG001 - every verdict is news to who waits for the last one
-        news.set()
-
-    # transitions on the way to a first verdict are nobody's news, and nobody's incident
-    states = States(session.journal, told.append, session.states.overrides)
-    sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
-    table = HealthTable(clock(), config.isolation, sentinels)
-    board = Board(told.append, clock, Incidents(states, clock), wake, table)
-    unequipped: dict[str, FailoverdError] = {}
-    with ApTimetable(told.append, clock) as timetable:
-        probing = Probing(timetable, board, clock)
-        try:
-            if sentinels:
-                equipped = session.equip(SENTINELS, [check for _, check in sentinels])
-                probing.watch(SENTINELS, sentinels, SENTINEL_RULES, equipped)
-            for policy in policies:
-                try:
-                    equipped = session.equip(policy.name, [check for _, check in policy.probes()])
-                except Exception as error:  # noqa: BLE001 - classified, and told for this policy alone
-                    unequipped[policy.name] = classified(error)
-                    continue
-                board.watch(policy)
-                probing.watch(policy.name, policy.probes(), policy.health, equipped)
-            watched = [policy for policy in policies if policy.name not in unequipped]
-            await _until_decided(session, board, watched, news, failed)
-        finally:
-            await probing.close()
-    await session.remember()  # probing took its time, and a daemon went on
-    believed = session.alive()
-    health = {
-        policy.name: _with_past(_verdicts(policy, board), session.states.of(policy.name).verdicts, believed=believed)
-        for policy in watched
-    }
-    return {**health, **unequipped}
-
-
-async def _until_decided(
-    session: Session, board: Board, policies: Sequence[Policy], news: asyncio.Event, failed: tuple[str, ...]
-) -> None:
-    """What has no verdict by the end of patience is told by the decision, which holds."""
-    patience = max((_patience(policy) for policy in policies), default=0.0)
-    try:
-        async with asyncio.timeout(patience):
-            while any(board.undecided(policy.name) for policy in policies):
-                verdicts = [each for policy in policies for each in board.table.verdicts(policy.name).values()]
-                seen = sum(verdict.state is not Health.UNKNOWN for verdict in verdicts)
-                session.waits(Waiting(Stage.PROBING, seen, len(verdicts), patience, failed))
-                await news.wait()
-                news.clear()
-    except TimeoutError:
-        return
-
-
-def _patience(policy: Policy) -> float:
-    slowest = max(check.timeout for check in policy.checks)
-    return (policy.health.rise + policy.health.fall) * (policy.health.recheck + slowest) + 1.0
-
-
-def _verdicts(policy: Policy, board: Board) -> Verdicts:
-    types = sorted({record.key.type for record in policy.records})
-    return {record_type: board.regions(policy.name, record_type) for record_type in types}
-
-
 # -- plan --------------------------------------------------------------------------------------------------------------
 
 
-async def make_plans(session: Session, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
-    """Probe now, evaluate, for each target of the policies. What fails is a finding.
+def chosen(at: Workplace, known: Iterable[str], names: Collection[str], returning: Collection[str]) -> list[Policy]:
+    """The policies of these names, or all that are known without any.
+
+    Raises:
+        ConfigError: there is no such policy, or none of them has a region that is to be brought back.
+    """
+    found = [at.policy(name) for name in names or known]
+    regions = sorted({region.name for policy in found for region in policy.regions})
+    for name in sorted(set(returning).difference(regions)):
+        raise unknown("region in these policies", name, regions, "region_unknown")
+    return found
+
+
+async def make_plans(session: Workplace, policies: Sequence[Policy], returning: frozenset[str]) -> list[PlanFinding]:
+    """Look now, evaluate, for each target of the policies. What fails is a finding.
 
     Every record is read before, which waits for no verdict: a policy of which none can be read is not probed.
     """
     targets = [target for policy in policies for target in policy.targets]
     looks = await _looks(session, targets)
     in_sight = {target.policy for target, look in looks.items() if isinstance(look, Observed)}
-    health = await probed(session, [policy for policy in policies if policy.name in in_sight], _failures(looks))
-    looks |= await _looks(session, [target for target in targets if target.policy in in_sight])
+    health = await session.verdicts([policy for policy in policies if policy.name in in_sight], _failures(looks))
+    if not session.by_turns:
+        looks |= await _looks(session, [target for target in targets if target.policy in in_sight])
     found = []
     for target in targets:
         try:
@@ -262,6 +250,22 @@ class Attempt:
     proof: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a daemon would do; `policies` are those that it looked at, as it has loaded them."""
+
+    findings: tuple[PlanFinding, ...]
+    policies: tuple[PolicyStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a daemon did; `policies` are those that the changes are about, as it has loaded them."""
+
+    attempts: tuple[Attempt, ...]
+    policies: tuple[PolicyStatus, ...]
+
+
 @dataclass(slots=True, eq=False)
 class _Change:
     """One change of a plan file on its way. `approved` is what is to be done now, once it is what the file says."""
@@ -289,12 +293,12 @@ class _Change:
         self.ended = Attempt(plan or self.plan, result, sent)
 
 
-async def apply_plans(session: Session, changes: Sequence[PlannedChange]) -> list[Attempt]:
+async def apply_plans(session: Workplace, changes: Sequence[PlannedChange]) -> list[Attempt]:
     """Apply plans that were made earlier, each if it is what failoverd would do by itself now.
 
-    A plan file is reviewed by people, grows old, and may be edited by anybody. So nothing in it is believed: endpoints
-    are probed and records read again, and what is written is the plan that is made now. The file only says which one
-    was agreed to.
+    A plan file is reviewed by people, grows old, and may be edited by anybody. So nothing in it is believed: verdicts
+    and records are looked at again, and what is written is the plan that is made now. The file only says which one was
+    agreed to.
 
     One that is refused does not keep the others from being applied, but for those of the same name: its types are
     applied one after the other, or not at all.
@@ -309,7 +313,7 @@ async def apply_plans(session: Session, changes: Sequence[PlannedChange]) -> lis
 class _Applying:
     """The changes of one plan file, from what it says to what is written."""
 
-    def __init__(self, session: Session, changes: Sequence[_Change]) -> None:
+    def __init__(self, session: Workplace, changes: Sequence[_Change]) -> None:
         self.changes = changes
         self._session = session
         self._health: Mapping[str, Verdicts | FailoverdError] = {}
@@ -336,8 +340,9 @@ class _Applying:
             with _ending(each):
                 self._check_record(each, _known(looks[each.target]))
         policies = {each.target.policy: session.policy(each.target.policy) for each in self._going}
-        self._health = await probed(session, list(policies.values()), _failures(looks))
-        looks = await _looks(session, [each.target for each in self._going])
+        self._health = await session.verdicts(list(policies.values()), _failures(looks))
+        if not session.by_turns:
+            looks = await _looks(session, [each.target for each in self._going])
         for each in self._going:
             self._find_in_place(each, looks[each.target])
         for each in self._going:
@@ -348,7 +353,7 @@ class _Applying:
     def _find_in_place(self, change: _Change, look: Observed | FailoverdError) -> bool:
         """Whether somebody was faster, a daemon or whoever applied the same file: then nothing is left to do."""
         plan = change.plan
-        if isinstance(look, FailoverdError) or look.marker is None or look.marker.owner != self._session.config.owner:
+        if isinstance(look, FailoverdError) or look.marker is None or look.marker.owner != self._session.owner:
             return False
         if plan.after == plan.before.records or not plan.stands_in(look):
             return False
@@ -384,7 +389,8 @@ class _Applying:
         refused, found = outcome.refused, _to_do(outcome)
         if refused is not None:
             raise Fenced(refused.detail, reason=refused.reason, remedy=refused.remedy)
-        if outcome.words and self._session.alive():  # two who keep the same word would each think it the other's
+        unheard = outcome.words or outcome.by_hand is not None
+        if unheard and self._session.alive():  # two who keep the same word would each think it the other's
             raise Fenced(
                 f"{target} was changed by hand, and the daemon has not heard of it yet",
                 reason="by_hand_unheard",
@@ -413,7 +419,8 @@ class _Applying:
         """One after the other. Of a name, the next is made again from what the one before left there."""
         for each in self._going:
             with _ending(each):
-                await self._write(each)
+                async with self._session.turn(each.target):
+                    await self._write(each)
 
     async def _write(self, change: _Change) -> None:
         session, target = self._session, change.target
@@ -421,8 +428,10 @@ class _Applying:
         if before:
             raise _left(change, before[0])
         outcome = change.approved
-        if self._ours[change.name]:
-            observed = await session.providers[target.provider].read(target)
+        if session.by_turns or self._ours[change.name]:
+            observed = await session.read(target, Urgency.of(change.plan))
+            if self._find_in_place(change, observed):
+                return
             outcome = await self._made_again(change, observed)
         if outcome is None:
             raise ValueError("a change that was never compared")
@@ -459,7 +468,7 @@ def _left(change: _Change, other: _Change) -> FailoverdError:
     return FailoverdError(words, reason="name_refused", remedy=_AGAIN)
 
 
-def _check_place(session: Session, change: PlannedChange) -> None:
+def _check_place(session: Workplace, change: PlannedChange) -> None:
     """The policy is the one that the plan was made from, and publishes the target."""
     plan = change.plan
     policy = session.policy(plan.target.policy)

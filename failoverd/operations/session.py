@@ -4,20 +4,22 @@ import os
 import pwd
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from failoverd.config.diagnostics import suggestion
 from failoverd.config.loader import Config
 from failoverd.core.control.outcome import Estate, Outcome
 from failoverd.core.control.plan import Plan
-from failoverd.core.control.state import PolicyState
-from failoverd.core.errors import ConfigError
+from failoverd.core.control.state import PolicyState, Verdicts
+from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.core.events import ChangeVerified, Event
-from failoverd.core.records import Check, Policy, Target
+from failoverd.core.records import Check, Observed, Policy, Target
 from failoverd.core.rules import Rule
-from failoverd.ports import Clock, Prober, Provider
+from failoverd.operations.verdicts import probed
+from failoverd.operations.waiting import Stage, Waiting
+from failoverd.ports import Clock, Prober, Provider, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
@@ -30,36 +32,10 @@ PROOF_PATIENCE: Final = 5.0
 
 
 @dataclass(slots=True)
-class _Patience:
+class Patience:
     """Seconds that are left to wait for proofs."""
 
     left: float = PROOF_PATIENCE
-
-
-class Stage(StrEnum):
-    """What an operation takes its time for."""
-
-    READING = "reading"
-    PROBING = "probing"
-    PROVING = "proving"
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How far an operation is with what takes time.
-
-    Attributes:
-        stage: with what.
-        done: what is over already, `of` so many: records, or endpoints.
-        at_most: seconds that this can take, from its beginning; None where nobody can say.
-        failed: what went wrong already: told at once, for the rest may take long.
-    """
-
-    stage: Stage
-    done: int
-    of: int
-    at_most: float | None = None
-    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +81,16 @@ class Session:
     rules: tuple[Rule, ...] = ()
     waits: Callable[[Waiting], None] = lambda _: None
     instance: str = ""
-    patience: _Patience = field(default_factory=_Patience)
+    patience: Patience = field(default_factory=Patience)
+
+    @property
+    def owner(self) -> str:
+        return self.config.owner
+
+    @property
+    def by_turns(self) -> bool:
+        """Nobody else in this process writes."""
+        return False
 
     def policy(self, name: str) -> Policy:
         """Raises ConfigError when there is no sound policy of that name."""
@@ -116,6 +101,17 @@ class Session:
 
     def estate(self, target: Target) -> Estate:
         return Estate(self.config.owner, self.providers[target.provider].normalise, self.instance, self.rules)
+
+    async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
+        return await self.providers[target.provider].read(target, urgency=urgency)
+
+    async def verdicts(
+        self, policies: Sequence[Policy], failed: tuple[str, ...]
+    ) -> Mapping[str, Verdicts | FailoverdError]:
+        return await probed(self, policies, failed)
+
+    def turn(self, target: Target) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - it is always its turn
+        return nullcontext()
 
     async def recalled(self, policy: Policy, target: Target) -> PolicyState:
         """The policy's state, with what the journal knows of a target."""
@@ -148,14 +144,19 @@ class Session:
         The proof ends with the command. The change stands either way, and a daemon would find it in place.
         """
         self.waits(Waiting(Stage.PROVING, 0, 1, self.patience.left))
-        began = self.clock()
-        await self.prover.settle(self.patience.left)
-        self.patience.left = max(0.0, self.patience.left - (self.clock() - began))
-        for event in self.events:
-            if isinstance(event, ChangeVerified) and event.change_id == plan.id:
-                return prose.witnesses(event)
-        found = self.prover.propagation(plan)
-        return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
+        return await proof_of(plan, self.prover, self.events, self.patience, self.clock)
+
+
+async def proof_of(plan: Plan, prover: Prover, told: Sequence[Event], patience: Patience, clock: Clock) -> str:
+    """What the authoritative servers say of a change; `told` grows by what the prover tells meanwhile."""
+    began = clock()
+    await prover.settle(plan.target, patience.left)
+    patience.left = max(0.0, patience.left - (clock() - began))
+    for event in told:
+        if isinstance(event, ChangeVerified) and event.change_id == plan.id:
+            return prose.witnesses(event)
+    found = prover.propagation(plan)
+    return f"not proved within {PROOF_PATIENCE:g}s: {prose.unproved(found)}" if found is not None else ""
 
 
 def unknown(what: str, wrong: str, known: Collection[str], reason: str, remedy: str = "") -> ConfigError:

@@ -38,8 +38,8 @@ class Applier:
     actor: str
     sending: int = 0
 
-    async def apply(self, provider: Provider, outcome: Outcome, policy: Policy) -> None:
-        """Carry a write out.
+    async def apply(self, provider: Provider, outcome: Outcome, policy: Policy, *, actor: str = "") -> None:
+        """Carry a write out; `actor` is who asked for it, if somebody else than usual did.
 
         Raises:
             ProviderError: as the provider said, after the outcome was journalled. Fenced means that nothing changed, or
@@ -47,7 +47,7 @@ class Applier:
         """
         if outcome.approved is None:
             raise ValueError(f"nothing was approved: {outcome.kind}")
-        write = _Write(self, provider, outcome.approved, policy, self.clock())
+        write = _Write(self, provider, outcome.approved, policy, self.clock(), actor or self.actor)
         try:
             await write.carry_out(outcome.order)
         except Fenced as error:
@@ -80,14 +80,21 @@ class Applier:
 
     def found(self, provider: Provider, plan: Plan, policy: Policy) -> None:
         """Say that a plan whose outcome was not known turned out to be in place."""
-        self.tell(provider, plan, policy, (), took=self.clock() - plan.decision.at)
+        self.tell(provider, plan, policy, (), self.actor, took=self.clock() - plan.decision.at)
         self.prove(provider, plan)
 
     def tell(
-        self, provider: Provider, plan: Plan, policy: Policy, checks: tuple[LimitCheck, ...], *, took: float
+        self,
+        provider: Provider,
+        plan: Plan,
+        policy: Policy,
+        checks: tuple[LimitCheck, ...],
+        actor: str,
+        *,
+        took: float,
     ) -> None:
         incident, words = self.states.of(policy.name).incident, self.states.overrides.of(policy)
-        event = news.applied(policy, plan, checks, incident, words=words, actor=self.actor, took=took, at=self.clock())
+        event = news.applied(policy, plan, checks, incident, words=words, actor=actor, took=took, at=self.clock())
         undone = plan.undone()
         self.emit(replace(event, undo=manual_command(provider, undone)) if undone is not None else event)
 
@@ -122,6 +129,7 @@ class _Write:
     approved: Approved
     policy: Policy
     started: float
+    actor: str
     seen: Observed | None = None
     overtaken: Fenced | None = None
     actions: Mapping[Action, Callable[[], Awaitable[None]]] = field(init=False)
@@ -197,7 +205,7 @@ class _Write:
 
     async def _tell(self) -> None:
         took = self.applier.clock() - self.started
-        self.applier.tell(self.provider, self.plan, self.policy, self.approved.checks, took=took)
+        self.applier.tell(self.provider, self.plan, self.policy, self.approved.checks, self.actor, took=took)
 
     async def _prove(self) -> None:
         if self.overtaken is None:

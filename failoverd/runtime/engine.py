@@ -5,7 +5,8 @@ What it is put into comes from outside: a journal, providers, authoritative serv
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from failoverd.core.control import news
@@ -20,7 +21,7 @@ from failoverd.core.overrides import Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import Status
-from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable
+from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
 from failoverd.runtime.incidents import Incidents
@@ -86,6 +87,7 @@ class Engine:
     def __init__(self, said: Installation, around: Surroundings) -> None:
         emit, clock, chance, timetable = around.emit, around.clock, around.chance, around.timetable
         self._sinks = [emit]
+        self.providers = around.providers
         self._clock = clock
         self.sentinels = said.sentinels
         self.instance = said.instance
@@ -119,6 +121,15 @@ class Engine:
         """Tell everybody, the journal last."""
         for sink in self._sinks:
             sink(event)
+
+    @contextmanager
+    def heard(self, sink: Emit) -> Iterator[None]:
+        """Tell somebody else as well, for as long as the context lasts."""
+        self._sinks.append(sink)
+        try:
+            yield
+        finally:
+            self._sinks.remove(sink)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -200,6 +211,12 @@ class Engine:
             await self.states.keep(policy)
         self.runner.tick()
         return tuple(sorted({name for _, _, name in settled}))
+
+    def look_again(self, policy: str) -> None:
+        """Somebody else wrote, or found something, in this process: the policy is worked on now."""
+        found = self.runner.reconcilers.get(policy)
+        if found is not None:
+            found.wake(Urgency.CHANGE)
 
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""

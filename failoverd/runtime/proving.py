@@ -100,11 +100,11 @@ class Prover:
         for target in [target for target in self._proofs if target.policy == policy]:
             self._drop(target)
 
-    async def settle(self, patience: float) -> None:
-        """Wait up to `patience` seconds for the proofs that are under way."""
-        tasks = [proof.task for proof in self._proofs.values() if proof.task is not None]
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience)
+    async def settle(self, target: Target, patience: float) -> None:
+        """Wait up to `patience` seconds for the proof of a target that is under way."""
+        proof = self._proofs.get(target)
+        if proof is not None and proof.task is not None:
+            await asyncio.wait({proof.task}, timeout=patience)
 
     def propagation(self, plan: Plan) -> Propagation | None:
         """How far the proof of a change is; None once it has ended."""

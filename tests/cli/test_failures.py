@@ -12,8 +12,9 @@ import pytest
 from support.daemons import NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
+from failoverd.api.planned import attempt_told
 from failoverd.assembly import session
-from failoverd.cli.planning import outcome, owned
+from failoverd.cli.planning import owned
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError
@@ -98,7 +99,7 @@ async def test_what_nobody_classified_stays_with_its_target_and_says_where_it_ha
             assert "test_failures.py:" in result.detail
             assert result.remedy
         assert owned(adoption).startswith("failed: KeyError")
-        assert outcome(attempt).startswith("refused, nothing was changed: KeyError")
+        assert attempt_told(attempt).summary.startswith("refused, nothing was changed: KeyError")
         assert bind_server.dig(NAME, "A") == []
 
 

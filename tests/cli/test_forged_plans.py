@@ -10,8 +10,8 @@ import pytest
 from support.daemons import EAST, NAME, Site, provider_block, site
 from support.servers import DnsServer
 
+from failoverd.api.planned import attempt_told
 from failoverd.assembly import session
-from failoverd.cli.planning import outcome
 from failoverd.codec import dump, load
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.limits import Held
@@ -143,7 +143,7 @@ def picture(server: DnsServer) -> list[list[str]]:
 def refusal(attempt: Attempt) -> str:
     assert isinstance(attempt.result, FailoverdError), attempt.result
     assert not attempt.sent
-    assert outcome(attempt).startswith("refused, nothing was changed: ")
+    assert attempt_told(attempt).summary.startswith("refused, nothing was changed: ")
     assert attempt.result.remedy
     return attempt.result.reason
 
@@ -242,6 +242,6 @@ async def test_two_that_apply_the_same_plan_at_once_write_it_once(bind_server: D
         attempts = await asyncio.gather(applied(here, change), applied(here, change))
         assert sum(attempt.result is None for attempt in attempts) == 1
         (lost,) = (attempt for attempt in attempts if attempt.result is not None)
-        assert "stands there already, generation 1" in outcome(lost)
+        assert "stands there already, generation 1" in attempt_told(lost).summary
         (marker,) = bind_server.dig(f"_failoverd.{NAME}", "TXT")
         assert marker.startswith('"v=1 owner=tests policy=api gen=1 types=A inst=')

@@ -14,11 +14,11 @@ from support.fuzzing import SOAK
 from support.sessions import AZURE6, Desk, both_types
 from support.stage import AZURE
 
-from failoverd.cli.planning import outcome
-from failoverd.cli.verbs import MOST_BYTES, MOST_CHARACTERS, _read_plans, _write_plans
+from failoverd.api.planned import attempt_told
+from failoverd.cli.verbs import MOST_BYTES, _read_plans, _write_plans
 from failoverd.codec import dump
 from failoverd.core.errors import ConfigError, FailoverdError
-from failoverd.operations.planning import PLAN_VERSION, PlanFile, PlannedChange
+from failoverd.operations.planning import MOST_CHARACTERS, PLAN_VERSION, PlanFile, PlannedChange
 
 BOTH = both_types()
 
@@ -199,7 +199,7 @@ async def test_whatever_is_written_into_a_plan_file_only_what_failoverd_plans_is
     assert len(attempts) == len(forged)
     for attempt in attempts:
         event(attempt.result.reason if isinstance(attempt.result, FailoverdError) else type(attempt.result).__name__)
-        assert outcome(attempt)
+        assert attempt_told(attempt).summary
         assert not isinstance(attempt.result, FailoverdError) or attempt.result.reason != "internal_error"
     written = desk.zonefile.writes[before:]
     assert len(written) == sum(attempt.result is None for attempt in attempts)

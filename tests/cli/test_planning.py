@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from support.approving import limits, reviewed
 
+from failoverd.api.planned import attempt_told, finding_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import as_json, exit_code, exit_code_of, outcome
+from failoverd.cli.planning import as_json, exit_code, exit_code_of
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.drift import DriftAction, DriftKind, DriftResponse
 from failoverd.core.control.limits import Held
@@ -67,14 +68,17 @@ def diff_from(there: RecordSet) -> Plan:
     ],
 )
 def test_every_end_is_told_as_it_was(result: FailoverdError | None, sent: bool, says: str) -> None:
-    told = outcome(Attempt(some_plan(), result, sent))
+    told = attempt_told(Attempt(some_plan(), result, sent)).summary
     assert told.startswith(says)
     certain = result is None or "nothing was changed" in told
     assert ("failoverctl plan shows what stands there now" in told) is not certain
 
 
 def test_a_held_plan_names_the_limit() -> None:
-    assert outcome(Attempt(some_plan(), held())) == "held: max_changes of tuning: change 1, not within 0 per 3600s"
+    assert (
+        attempt_told(Attempt(some_plan(), held())).summary
+        == "held: max_changes of tuning: change 1, not within 0 per 3600s"
+    )
 
 
 def found(kind: OutcomeKind) -> PlanFinding:
@@ -117,11 +121,11 @@ def edited(action: DriftAction) -> PlanFinding:
     ],
 )
 def test_fine_is_only_what_needs_nothing_and_was_seen(finding: PlanFinding, code: Exit) -> None:
-    assert exit_code_of([finding]) is code
+    assert exit_code_of([finding_told(finding)]) is code
 
 
 def test_what_nobody_saw_is_named_where_there_is_nothing_to_do() -> None:
-    told = as_json(half_seen(OutcomeKind.IN_SYNC))
+    told = as_json(finding_told(half_seen(OutcomeKind.IN_SYNC)))
     assert told["summary"] == "nothing to do, as far as can be seen: west/192.0.2.2 without a verdict (generation 0)"
     assert told["unseen"] == ["west/192.0.2.2"]
 
@@ -129,14 +133,14 @@ def test_what_nobody_saw_is_named_where_there_is_nothing_to_do() -> None:
 def test_the_most_serious_finding_is_the_exit_code() -> None:
     failed = PlanFinding(TARGET, None, FailoverdError("x", reason="y"))
     fine, blocked, pending = found(OutcomeKind.IN_SYNC), found(OutcomeKind.LIMITED), found(OutcomeKind.WRITE)
-    assert exit_code_of([fine, pending]) is Exit.PENDING
-    assert exit_code_of([pending, blocked]) is Exit.LIMITED
-    assert exit_code_of([failed, blocked, pending]) is Exit.FAILED
+    assert exit_code_of([*map(finding_told, [fine, pending])]) is Exit.PENDING
+    assert exit_code_of([*map(finding_told, [pending, blocked])]) is Exit.LIMITED
+    assert exit_code_of([*map(finding_told, [failed, blocked, pending])]) is Exit.FAILED
 
 
 def test_the_most_serious_attempt_is_the_exit_code() -> None:
     fine, blocked = Attempt(some_plan(), None), Attempt(some_plan(), held())
     failed, in_place = Attempt(some_plan(), FailoverdError("x", reason="y")), Attempt(some_plan(), InSync(TARGET, 2))
-    assert exit_code([fine, in_place]) is Exit.FINE
-    assert exit_code([fine, blocked]) is Exit.LIMITED
-    assert exit_code([fine, blocked, failed]) is Exit.FAILED
+    assert exit_code([*map(attempt_told, [fine, in_place])]) is Exit.FINE
+    assert exit_code([*map(attempt_told, [fine, blocked])]) is Exit.LIMITED
+    assert exit_code([*map(attempt_told, [fine, blocked, failed])]) is Exit.FAILED

@@ -10,7 +10,7 @@ from support.stage import AZURE, OCI, policy, record
 from failoverd.cli.progress import progress, words_of
 from failoverd.core.errors import Permanent
 from failoverd.operations.planning import make_plans
-from failoverd.operations.session import Stage, Waiting
+from failoverd.operations.waiting import Stage, Waiting
 
 API = policy(health=QUICK)
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from support.journals import TARGET, incident, plan
 from support.notices import notice
 
+from failoverd.api.planned import finding_told
 from failoverd.api.telling import history_told, status_told, why_told, words_told
 from failoverd.cli.planning import show
 from failoverd.cli.views.journal import opened, status_read
@@ -460,8 +461,9 @@ def test_a_plan_shows_what_servers_said_and_never_obeys_it() -> None:
     decision = replace(made.decision, reasons=(Reason(ReasonCode.SHARE, text=EVIL),))
     console, written = screen()
     outcome = Outcome(OutcomeKind.WRITE, decision, PolicyState(TARGET.policy), plan=made)
-    show(console, [PlanFinding(TARGET, outcome, manual=f"nsupdate\n{EVIL}")])
-    show(console, [PlanFinding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))])
+    shown = PlanFinding(TARGET, outcome, manual=f"nsupdate\n{EVIL}")
+    failed = PlanFinding(TARGET, None, Permanent(EVIL, reason="refused", remedy=EVIL))
+    show(console, [finding_told(shown), finding_told(failed)])
     assert_harmless(written, times=4)
 
 

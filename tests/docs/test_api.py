@@ -47,7 +47,7 @@ async def ran(title: str, here: House) -> list[str]:
 async def test_the_commands_at_the_socket_do_what_the_page_says(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         (headline,) = await ran("Where", here)
-        given, dry = await ran("What may be asked", here)
+        given, dry, applied = await ran("What may be asked", here)
         (held,) = await ran("Two operators", here)
         (audit,) = await ran("The audit trail", here)
         assert [word.verb for word in here.desk.words()] == ["hold"]
@@ -57,9 +57,12 @@ async def test_the_commands_at_the_socket_do_what_the_page_says(tmp_path: Path) 
     assert given.endswith("pause-00000000\n")
     drained = 'api.example.com {"azure-eastus":10000} -> {"oci-ashburn":10000}'
     assert dry.splitlines() == [f"{drained} ", "api.example.com {} -> {} it was not read yet"]
+    assert applied == "api.example.com applied: applied, generation 8, read back as written\n"
+    assert [names for names, _ in here.plans.asked] == [("inference-api",)]
     assert held == "hold-00000001\n"
     assert f"{ME} POST /v1/release 200  pause-00000000" in audit
-    assert audit.count("\n") == 4
+    assert f"{ME} POST /v1/apply 200  api.example.com: applied" in audit
+    assert audit.count("\n") == 5
 
 
 async def test_a_token_is_made_and_shown_as_the_page_says(tmp_path: Path) -> None:
@@ -113,4 +116,5 @@ def test_the_page_says_the_bounds_that_there_are() -> None:
     assert f"{bounds.MOST_CALLERS} connections in all and {bounds.MOST_OF_PEER} of one user or address" in said
     assert (service._WRITES, service._READS) == ((50.0, 0.5), (60.0, 0.2))
     assert "a command every half second after 50 at once, five questions a second after 60" in said
+    assert f"what is to be applied has {bounds.LARGEST_PLAN >> 20} MiB at most" in said
     assert f"What takes longer than {bounds.ANSWERING:g} seconds" in " ".join(PAGE.split())

@@ -13,8 +13,9 @@ from support.sessions import AZURE6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, record, target
 
 from failoverd import codec
+from failoverd.api.planned import attempt_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import exit_code, outcome
+from failoverd.cli.planning import exit_code
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
@@ -72,7 +73,7 @@ async def test_of_a_name_nothing_is_written_when_one_of_its_types_is_refused() -
     written = writes(desk)
     attempts = await desk.apply(four, six)
     assert (reasons(attempts), writes(desk)) == (["name_refused", "plan_outdated"], written)
-    assert all(outcome(attempt).startswith("refused, nothing was changed: ") for attempt in attempts)
+    assert all(attempt_told(attempt).summary.startswith("refused, nothing was changed: ") for attempt in attempts)
 
 
 async def test_the_next_type_of_a_name_is_left_when_the_one_before_cannot_be_written() -> None:
@@ -99,7 +100,7 @@ async def test_a_limit_that_holds_one_type_of_a_name_does_not_keep_the_other_fro
     edit(90)
     attempts = await desk.apply(*await desk.planned())
     assert [type(attempt.result) for attempt in attempts] == [Held, NoneType]
-    assert exit_code(attempts) is Exit.LIMITED
+    assert exit_code([*map(attempt_told, attempts)]) is Exit.LIMITED
 
 
 async def test_another_name_is_applied_whatever_becomes_of_the_first() -> None:
@@ -151,11 +152,11 @@ async def test_a_plan_to_a_region_that_died_since_is_refused_and_says_what_would
     written = writes(desk)
     (attempt,) = await desk.apply(change)
     assert (reasons([attempt]), writes(desk)) == (["plan_outdated"], written)
-    told = outcome(attempt)
+    told = attempt_told(attempt).summary
     assert "is no longer what would be done now" in told
     assert f"after would be {OCI}" in told
     assert "make the plan again" in told
-    assert exit_code([attempt]) is Exit.FAILED
+    assert exit_code([attempt_told(attempt)]) is Exit.FAILED
 
 
 def with_the_dead(change: PlannedChange) -> PlannedChange:
@@ -213,7 +214,7 @@ async def test_a_plan_that_a_prober_who_sees_nothing_cannot_make_again_is_refuse
     desk.fails(OCI)
     (attempt,) = await desk.apply(change)
     assert reasons([attempt]) == ["plan_outdated"]
-    assert "hold_all_down" in outcome(attempt)
+    assert "hold_all_down" in attempt_told(attempt).summary
 
 
 async def test_a_plan_made_before_a_failback_hold_ended_is_refused_and_not_done_differently() -> None:
@@ -243,8 +244,10 @@ async def test_a_plan_that_stands_already_is_a_success_and_is_said_to_be_that() 
     await desk.apply(change)
     probed, written = len(desk.world.looks), writes(desk)
     (attempt,) = await desk.apply(change)
-    assert (attempt.result, exit_code([attempt])) == (InSync(change.plan.target, 2), Exit.FINE)
-    assert outcome(attempt) == ("stands there already, generation 2: another was faster, nothing was written")
+    assert (attempt.result, exit_code([attempt_told(attempt)])) == (InSync(change.plan.target, 2), Exit.FINE)
+    assert attempt_told(attempt).summary == (
+        "stands there already, generation 2: another was faster, nothing was written"
+    )
     assert (len(desk.world.looks), writes(desk)) == (probed, written)
 
 
@@ -254,7 +257,7 @@ async def test_who_loses_the_race_for_the_same_plan_is_told_that_it_stands() -> 
     (change,) = await desk.planned()
     attempts = [found for (found,) in await asyncio.gather(desk.apply(change), desk.apply(change))]
     assert sorted(isinstance(attempt.result, InSync) for attempt in attempts) == [False, True]
-    assert exit_code(attempts) is Exit.FINE
+    assert exit_code([*map(attempt_told, attempts)]) is Exit.FINE
     assert desk.generation() == 2
 
 
@@ -376,7 +379,7 @@ async def test_apply_beside_a_daemon_that_has_not_heard_of_it_yet_leaves_it_to_t
     written = writes(desk)
     attempts = await desk.apply(*changes)
     assert (reasons(attempts), writes(desk)) == (["by_hand_unheard"], written)
-    assert outcome(attempts[0]).startswith("refused, nothing was changed: ")
+    assert attempt_told(attempts[0]).summary.startswith("refused, nothing was changed: ")
     assert desk.journal.spoken() == []
 
 

@@ -345,7 +345,7 @@ async def test_who_waits_for_a_proof_hears_how_far_it_is() -> None:
     authorities = PaperAuthorities(zonefile)
     prover = Prover(authorities, lambda _: None, now)
     prover.prove(PaperProvider(zonefile, now), plan, "")
-    await prover.settle(5.0)
+    await prover.settle(plan.target, 5.0)
     propagation = prover.propagation(plan)
     assert propagation is not None
     assert prose.unproved(propagation) == f"{NS1} says no answer; {NS2} says no answer"

@@ -9,19 +9,21 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from support.journals import OTHER, TARGET
+from support.journals import OTHER, TARGET, plan
 
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import Surroundings
 from failoverd.api.serving import Api, api_of
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
-from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import ConfigError, FailoverdError, Transient
 from failoverd.core.events import Event
 from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
 from failoverd.core.status import (
@@ -46,6 +48,7 @@ from failoverd.core.status import (
 )
 from failoverd.operations.commanding import Ask, Effect, Given
 from failoverd.operations.judging import OverrideError
+from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.settings import ServerAddress
 from failoverd.store.journal import SqliteJournal, open_journal
@@ -54,13 +57,14 @@ from failoverd.telemetry import prose
 NOW = 1_764_558_720.0
 """2025-12-01T03:12:00Z"""
 
+LOADED = PolicyStatus(TARGET.policy, NOW, "a.yaml", "1")
 ILL = EndpointStatus("inference-api", "azure-eastus", "192.0.2.11:443", NOW, "unhealthy", NOW, "3 times 503")
 NOTICE = Notice("incident", TARGET.policy, "inc-1", "warning", "it burns", NOW, NOW, facts={"why": "503"})
 STANDING = Overview.of(
     (
         VantageStatus(NOW, (), NOW),
         ProbingStatus(NOW, 1.0, 0.0, 0.0),
-        PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"),
+        LOADED,
         RegionStatus(TARGET.policy, "A", "azure-eastus", NOW, "down", 2_500, NOW),
         ILL,
         replace(ILL, endpoint="192.0.2.10:443", state="healthy", evidence=""),
@@ -201,6 +205,52 @@ class PaperDesk:
 
 
 @dataclass
+class PaperPlans:
+    """`operations.plan_desk.PlanDesk` that would change one record, cannot read another, and applies whatever comes.
+
+    Attributes:
+        asked: for which policies, and which regions are to be brought back, in order.
+        applied: changes, and who asked for them.
+        begun: somebody asked.
+        stuck: makes everybody wait for it.
+        given_up: a question was given up while it waited.
+        crowded: makes everybody one too many.
+    """
+
+    asked: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
+    applied: list[tuple[Sequence[Mapping[str, object]], str]] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    stuck: asyncio.Event | None = None
+    given_up: asyncio.Event = field(default_factory=asyncio.Event)
+    crowded: bool = False
+
+    async def plan(self, names: Collection[str], returning: Collection[str]) -> Planned:
+        self.asked.append((tuple(names), tuple(returning)))
+        await self._wait()
+        if NOWHERE in names:
+            raise ConfigError(f"there is no running policy {NOWHERE!r}", reason="policy_unknown")
+        made = plan()
+        pending = PlanFinding(TARGET, Outcome(OutcomeKind.WRITE, made.decision, PolicyState(TARGET.policy), plan=made))
+        return Planned((pending, PlanFinding(OTHER, None, Transient("no route", reason="unreachable"))), (LOADED,))
+
+    async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied:
+        await self._wait()
+        self.applied.append((changes, actor))
+        return Applied(tuple(Attempt(plan(), None, sent=True) for _ in changes), (LOADED,))
+
+    async def _wait(self) -> None:
+        self.begun.set()
+        if self.crowded:
+            raise FailoverdError("2 others wait", reason="too_many_plans", remedy="ask again when they are done")
+        try:
+            if self.stuck is not None:
+                await self.stuck.wait()
+        except asyncio.CancelledError:
+            self.given_up.set()
+            raise
+
+
+@dataclass
 class House:
     """The API at its places, and what it is put into."""
 
@@ -212,6 +262,7 @@ class House:
     api: Api
     reloads: list[float]
     looks: list[float]
+    plans: PaperPlans
 
     @property
     def client(self) -> Client:
@@ -265,7 +316,7 @@ def elsewhere(**said: object) -> ApiTcpEntry:
 async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | None = None) -> AsyncIterator[House]:
     """The API for as long as the context lasts. Its journal outlives it, in that folder."""
     path, events, reloads, looks = folder / "journal.db", list[Event](), list[float](), list[float]()
-    desk = desk or PaperDesk()
+    desk, plans = desk or PaperDesk(), PaperPlans()
 
     async def reload() -> FilesStatus:
         reloads.append(NOW)
@@ -278,6 +329,7 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
     async with open_journal(path, words=prose.told) as journal:
         around = Surroundings(
             desk=desk,
+            plans=plans,
             overview=overview,
             heartbeat=lambda: Heartbeat(NOW, 42, NOW - 60, "1.2.3", "running"),
             reload=reload,
@@ -288,4 +340,4 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
         )
         place = folder / "api.sock"
         async with api_of(around, folder / "failoverd.yaml", place, said or ApiEntry()) as api:
-            yield House(place, desk, journal, path, events, api, reloads, looks)
+            yield House(place, desk, journal, path, events, api, reloads, looks, plans)

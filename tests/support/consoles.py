@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from support.api import PaperPlans
 from support.commands import Ended, answered, written
 from support.scenes import AWS, AZURE, OCI, TARGET, policy
 from support.stories import Story
@@ -158,6 +159,7 @@ async def console(
     async with open_journal(journal, words=prose.told) as opened:
         around = Surroundings(
             desk=Desk(crew, time.time, past, people),
+            plans=PaperPlans(),
             overview=crew.overview,
             heartbeat=lambda: Heartbeat(time.time(), 42, time.time() - 60, "1.2.3", "running"),
             reload=reload,

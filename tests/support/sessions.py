@@ -18,7 +18,8 @@ from failoverd.core.records import HealthRules, Policy, RecordType, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import OrphanedRecord
 from failoverd.operations.planning import Attempt, PlanFinding, PlannedChange, apply_plans, make_plans
-from failoverd.operations.session import Session, Waiting
+from failoverd.operations.session import Session
+from failoverd.operations.waiting import Waiting
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
 from failoverd.runtime.overrides import Overrides

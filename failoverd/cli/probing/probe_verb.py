@@ -28,7 +28,7 @@ from failoverd.cli.screen import say
 from failoverd.cli.spending import SHARED, allowance, days_touched
 from failoverd.core.errors import ConfigError
 from failoverd.installed import read_config
-from failoverd.operations.session import Stage, Waiting
+from failoverd.operations.waiting import Stage, Waiting
 
 console = Screen(highlight=False)
 notes = Console(stderr=True, highlight=False)

@@ -1,0 +1,195 @@
+"""What was planned and applied, in words: the same for who asked the daemon, and for who looked without it."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from failoverd.api.shapes import AppliedTold, AttemptTold, FindingTold, PlanTold, PolicyTold
+from failoverd.api.telling import target_told
+from failoverd.codec import plain
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.drift import DriftAction
+from failoverd.core.control.limits import Held
+from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.plan import InSync
+from failoverd.core.errors import FailoverdError, Fenced
+from failoverd.core.reasons import LimitCheck, ReasonCode
+from failoverd.core.records import few, percentages
+from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
+from failoverd.telemetry import prose
+
+Result = Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
+
+
+def plan_told(found: Planned, now: float) -> PlanTold:
+    policies = tuple(map(PolicyTold.model_validate, found.policies))
+    return PlanTold(at=now, policies=policies, findings=tuple(map(finding_told, found.findings)))
+
+
+def applied_told(done: Applied) -> AppliedTold:
+    policies = tuple(map(PolicyTold.model_validate, done.policies))
+    return AppliedTold(policies=policies, attempts=tuple(map(attempt_told, done.attempts)), kept=True)
+
+
+# -- what was found ----------------------------------------------------------------------------------------------------
+
+
+def finding_told(finding: PlanFinding) -> FindingTold:
+    target, summary, outcome = target_told(finding.target), _headline(finding), finding.outcome
+    if outcome is None:
+        error = finding.error
+        reason, remedy = (error.reason, error.remedy) if error is not None else ("", "")
+        return FindingTold(target=target, result="failed", summary=summary, reason=reason, remedy=remedy)
+    refused, judged = outcome.refused, outcome.kind in {OutcomeKind.WRITE, OutcomeKind.LIMITED}
+    return FindingTold(
+        target=target,
+        result=_RESULTS[outcome.kind],
+        summary=summary,
+        verdict=outcome.decision.kind,
+        reasons=tuple(prose.words(reason) for reason in outcome.reasons),
+        limits=tuple(map(prose.limit, _checks(outcome))),
+        held=outcome.kind is OutcomeKind.LIMITED,
+        waits=_waits(outcome),
+        unseen=finding.unseen,
+        until=outcome.until,
+        generation=outcome.plan.generation if judged and outcome.plan is not None else _known(finding),
+        cause=outcome.cause,
+        clients=_clients(outcome),
+        manual=finding.manual,
+        reason=refused.reason if refused is not None else "",
+        remedy=refused.remedy if refused is not None else "",
+        plan=plain(outcome.plan) if outcome.plan is not None else None,
+        change=plain(finding.change) if finding.change is not None else None,
+    )
+
+
+_RESULTS: Final[dict[OutcomeKind, Result]] = {
+    OutcomeKind.WRITE: "plan",
+    OutcomeKind.LIMITED: "plan",
+    OutcomeKind.IN_SYNC: "in_sync",
+    OutcomeKind.REFUSE: "refused",
+    OutcomeKind.DRIFT: "drift",
+    OutcomeKind.HOLD: "hold",
+}
+
+
+def _known(finding: PlanFinding) -> int:
+    return finding.outcome.state.of(finding.target).generation if finding.outcome is not None else 0
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Whether a rule keeps what stands there although something else would be right."""
+    if outcome.drift is not None and outcome.drift.action is DriftAction.WAIT:
+        return True
+    dwells = any(reason.code is ReasonCode.DWELL for reason in outcome.reasons)
+    return dwells or outcome.decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.HOLD_COMMON_FALL}
+
+
+def _clients(outcome: Outcome) -> str:
+    """How long the answer of before is going to be used, where a change of it is pending."""
+    plan = outcome.plan
+    if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED} or plan is None or plan.before.records is None:
+        return ""
+    moves = plan.shares_before and plan.shares_before != plan.shares_after
+    return prose.clients(plan.before.records.ttl) if moves else ""
+
+
+def _checks(outcome: Outcome) -> Sequence[LimitCheck]:
+    if outcome.approved is not None:
+        return outcome.approved.checks
+    return outcome.held.checks if outcome.held is not None else ()
+
+
+def _headline(finding: PlanFinding) -> str:
+    outcome, error = finding.outcome, finding.error
+    if outcome is None:
+        return f"FAILED ({error.reason}): {error.detail}. {error.remedy}" if error is not None else "no decision"
+    plan, refused = outcome.plan, outcome.refused
+    match outcome.kind:
+        case OutcomeKind.REFUSE if refused is not None:
+            return f"REFUSED ({refused.reason}): {refused.detail}. {refused.remedy}"
+        case OutcomeKind.IN_SYNC:
+            unseen = few(finding.unseen, _NAMED)
+            doubt = f", as far as can be seen: {unseen} without a verdict" if unseen else ""
+            return f"nothing to do{doubt} (generation {outcome.state.of(finding.target).generation})"
+        case OutcomeKind.DRIFT if plan is not None and outcome.drift is not None:
+            words = {DriftAction.WAIT: "taken as meant for now, for an incident is open"}
+            will = words.get(outcome.drift.action, "only reported (on_drift: report)")
+            return f"somebody changed it, and that is {will}: {percentages(plan.shares_before) or 'no answer'}"
+        case OutcomeKind.WRITE | OutcomeKind.LIMITED if plan is not None:
+            before = percentages(plan.shares_before) or "no answer"
+            held = "HELD BY A LIMIT, " if outcome.kind is OutcomeKind.LIMITED else ""
+            shares = f"{before} -> {percentages(plan.shares_after)}"
+            return f"{held}{plan.kind} ({plan.cause}): {shares} (generation {plan.generation})"
+        case _:
+            return f"nothing is done: {outcome.decision.kind}"
+
+
+_NAMED: Final = 4
+"""Endpoints that a line names."""
+
+
+# -- what was done -----------------------------------------------------------------------------------------------------
+
+
+def attempt_told(attempt: Attempt) -> AttemptTold:
+    result = attempt.result
+    reason, remedy = (result.reason, result.remedy) if isinstance(result, FailoverdError) else ("", "")
+    return AttemptTold(
+        target=target_told(attempt.plan.target),
+        result=_result(attempt),
+        summary=_ended(attempt),
+        generation=result.generation if isinstance(result, InSync) else attempt.plan.generation,
+        reason=reason,
+        remedy=remedy,
+    )
+
+
+def _result(attempt: Attempt) -> Literal["applied", "in_place", "held", "refused", "failed"]:
+    match attempt.result:
+        case None:
+            return "applied"
+        case InSync():
+            return "in_place"
+        case Held():
+            return "held"
+        case FailoverdError():
+            return "failed" if attempt.sent else "refused"
+
+
+def _ended(attempt: Attempt) -> str:
+    """How applying a plan went, in one line. Only what failed before or at the fence has changed nothing."""
+    plan, result = attempt.plan, attempt.result
+    match result:
+        case None:
+            return proved(f"applied, generation {plan.generation}, read back as written", attempt.proof)
+        case InSync():
+            return f"stands there already, generation {result.generation}: another was faster, nothing was written"
+        case Held():
+            return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
+        case FailoverdError():
+            return _failed(result, sent=attempt.sent)
+
+
+def _failed(result: FailoverdError, *, sent: bool) -> str:
+    if not sent:
+        return f"refused, nothing was changed: {result}"
+    if result.reason in _SENT:
+        return f"{_SENT[result.reason]}: {result}. failoverctl plan shows what stands there now"
+    if isinstance(result, Fenced):
+        return f"refused by the provider, nothing was changed: {result}"
+    return f"failed: {result}. failoverctl plan shows what stands there now"
+
+
+_SENT: Final = {
+    "outcome_unknown": "sent, and nobody knows whether it took effect",
+    "answer_unverified": "sent, and nobody knows whether it took effect",
+    "not_read_back": "accepted by the provider, but not proved by reading it back",
+    "no_effect": "accepted by the provider, and not in place all the same",
+    "overtaken": "applied, and replaced by another writer since",
+}
+"""What is true of a plan that was handed to the provider and ended for one of these reasons."""
+
+
+def proved(words: str, proof: str) -> str:
+    """With what the authoritative servers say, where they say something."""
+    return f"{words}; {proof}" if proof else words
