@@ -7,6 +7,7 @@ import asyncio
 import grp
 import os
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -50,6 +51,9 @@ S = TypeVar("S", bound=Asked)
 
 PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
+
+SILENCE: Final = 3.0
+"""Seconds without an answer after which somebody who waits wants to be told so."""
 
 _TRIES: Final = 3
 _NAP: Final = 0.2
@@ -102,12 +106,19 @@ class Client:
 
     Every method raises ApiError: with the daemon's own reason where it refuses; `daemon_unreachable`,
     `socket_forbidden`, `daemon_slow`, `schema_unknown`, `answer_garbled` or `certificate_untrusted` where it is not
-    heard.
+    heard. `silent` is told once, after SILENCE without an answer, for how many seconds more one is waited for.
     """
 
-    def __init__(self, way: OnHost | Elsewhere, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        way: OnHost | Elsewhere,
+        *,
+        patience: float = PATIENCE,
+        silent: Callable[[float], None] | None = None,
+    ) -> None:
         self._way = way
         self._patience = patience
+        self._silent = silent
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -196,6 +207,7 @@ class Client:
         return found
 
     async def _within(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
+        telling = asyncio.get_running_loop().call_later(SILENCE, self._tell_silence)
         try:
             async with asyncio.timeout(self._patience):
                 reader, writer = await self._reached()
@@ -206,6 +218,13 @@ class Client:
         except TimeoutError as error:
             words = f"the daemon at {self._way} did not answer within {self._patience:g}s"
             raise ApiError(words, reason="daemon_slow", remedy=_LOOK) from error
+        finally:
+            telling.cancel()
+
+    def _tell_silence(self) -> None:
+        tell, self._silent = self._silent, None
+        if tell is not None:
+            tell(max(0.0, self._patience - SILENCE))
 
     async def _reached(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         way = self._way

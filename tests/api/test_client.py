@@ -182,6 +182,29 @@ async def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(tmp_path
     assert error.value.reason == "daemon_slow"
 
 
+async def test_that_no_answer_comes_is_told_once_with_how_long_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "SILENCE", 0.01)
+    heard, told = asyncio.Event(), list[float]()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await heard.wait()
+        writer.write(http(WORDS))
+        writer.close()
+
+    def silent(more: float) -> None:
+        told.append(more)
+        heard.set()
+
+    async with await asyncio.start_unix_server(late, str(tmp_path / "api.sock")):
+        client = Client(OnHost(tmp_path / "api.sock"), silent=silent)
+        assert (await client.words()).overrides == ()
+        await client.words()
+    assert told == [clients.PATIENCE - 0.01]
+
+
 def test_it_imports_little_for_an_operator_waits_for_it() -> None:
     heavy = {"aiohttp", "sqlite3", "apscheduler", "structlog", "failoverd.runtime", "failoverd.store"}
     program = "import sys, failoverd.api.client; print(' '.join(sys.modules))"

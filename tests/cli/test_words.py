@@ -1,7 +1,9 @@
 """An operator speaks to a daemon at work, by `failoverctl`: what is understood, what is refused, what is shown."""
 
 import json
+import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,10 @@ from support.commands import answered, failoverctl, written
 from support.consoles import TRIO, console
 from support.scenes import TARGET
 
+from failoverd.api import client as clients
 from failoverd.cli.options import Exit
+from failoverd.cli.words import asking
+from failoverd.config.locating import socket_of
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Undoable
 from failoverd.store.journal import open_journal
@@ -270,6 +275,24 @@ async def test_what_stands_against_another_word_or_a_rule_is_refused_with_the_re
         told = await here.said(*second)
         assert (told.code, says in told.err, "remedy: " in told.err) == (Exit.LIMITED, True, True), told.said
         assert len(here.crew.words()) == 1
+
+
+async def test_a_daemon_that_is_stopped_is_told_of_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "SILENCE", 0.01)
+    config = written(tmp_path / "here")
+    with socket.socket(socket.AF_UNIX) as stopped:  # takes what is sent, and is never heard
+        stopped.bind(str(socket_of(config)))
+        stopped.listen()
+        monkeypatch.setattr(asking, "Client", partial(clients.Client, patience=0.3))
+        told = await answered("pause", "--all", "--reason", "x", "--for", "1h", "--config", config)
+    assert told.code == Exit.FAILED
+    assert told.err.count("the daemon has not answered yet") == 1
+    note, failed = told.err.splitlines()[0], told.err.splitlines()[1]
+    assert note.startswith("note: the daemon has not answered yet: it is stopped, or very busy.")
+    assert "what it asked for may be done later all the same" in note
+    assert "did not answer within 0.3s (daemon_slow)" in failed
 
 
 def test_without_a_daemon_it_is_said_which_way_works(tmp_path: Path) -> None:

@@ -397,10 +397,18 @@ def _asked(line: Line, work: Work) -> Exit:
 
 async def _worked(config: Path, work: Work) -> Exit:
     try:
-        return await work(Client(OnHost(socket_of(config))))
+        return await work(Client(OnHost(socket_of(config)), silent=_waits))
     except DaemonUnreachableError as error:
         remedy = f"{error.remedy}. {_WITHOUT}"
         raise DaemonUnreachableError(error.detail, reason=error.reason, remedy=remedy) from error
+
+
+def _waits(more: float) -> None:
+    note(
+        f"the daemon has not answered yet: it is stopped, or very busy. Until it goes on it heeds nothing that is said "
+        f"to it. It is waited for {more:.0f}s more; then this command fails, and what it asked for may be done later "
+        "all the same (failoverctl overrides shows it). Look meanwhile: systemctl status failoverd"
+    )
 
 
 _WITHOUT: Final = (
