@@ -532,7 +532,8 @@ class WhyTold(Answer):
     rule_at: str
     limits: tuple[str, ...]
     actor: str
-    undo: str
+    undo: str = Field(description="commands that take it back by hand")
+    undo_with: str = Field(default="", description="the command that has a daemon take it back")
     events: tuple[EventTold, ...]
 
 

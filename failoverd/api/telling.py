@@ -159,6 +159,7 @@ def why_told(found: Explanation) -> WhyTold:
             "limits": tuple(map(str, found.limits)),
             "actor": found.actor,
             "undo": found.undo,
+            "undo_with": found.undo_with,
             "events": tuple(map(EventTold.model_validate, found.events)),
         }
     )

@@ -74,7 +74,7 @@ class Applier:
             return
         event = news.applied(policy, change, (), self.states.of(policy.name).incident, actor=HAND, took=0.0, at=now)
         back = word_id(change.target, change.generation, change.shares_after)
-        self.emit(replace(event, undo=f"failoverctl release {back}"))
+        self.emit(replace(event, overrides=(back,), undo=news.taken_back_by([back])))
         await self.journal.settle(change, ChangeOutcome.APPLIED, "", now)
         self.prove(provider, change)
 
@@ -89,7 +89,10 @@ class Applier:
         incident, words = self.states.of(policy.name).incident, self.states.overrides.of(policy)
         event = news.applied(policy, plan, checks, incident, words=words, actor=self.actor, took=took, at=self.clock())
         undone = plan.undone()
-        self.emit(replace(event, undo=manual_command(provider, undone)) if undone is not None else event)
+        if undone is not None:
+            undo = news.taken_back_by(event.overrides) or manual_command(provider, undone)
+            event = replace(event, undo=undo)
+        self.emit(event)
 
     def prove(self, provider: Provider, plan: Plan) -> None:
         self.prover.prove(provider, plan, news.id_of(self.states.of(plan.target.policy).incident))

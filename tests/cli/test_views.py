@@ -368,6 +368,29 @@ async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: 
     assert fourth.startswith("  why    azure-eastus is drained until")
 
 
+async def test_what_an_operators_word_moved_is_taken_back_by_its_end(journal: SqliteJournal, path: Path) -> None:
+    """A pin beside a drain that goes on would be two words that say different things."""
+    made = plan()
+    applied = incident(NOW - 50.3, change_id=made.id)[5]
+    assert isinstance(applied, ChangeApplied)
+    await journal.settle(made, ChangeOutcome.APPLIED, "", NOW - 50.0)
+    await journal.record([replace(applied, overrides=(DRAIN.id,), undo="nsupdate ...")])
+
+    def undoing(now: float) -> list[str]:
+        console, written = screen()
+        with Reading(path) as reading:
+            told = why(reading, now, policy=None, at=None, incident=None)
+            assert told is not None
+            show_why(console, why_told(told))
+        return [line for line in written.getvalue().splitlines() if "undo" in line or "nsupdate" in line]
+
+    by_hand = ["to undo it by hand:", "nsupdate ..."]
+    assert undoing(NOW) == [f"to undo it: failoverctl undo {made.id} --reason TEXT --for 1h", *by_hand]
+    await journal.say(DRAIN)
+    assert undoing(NOW) == [f"to undo it: failoverctl release {DRAIN.id}", *by_hand]
+    assert undoing(DRAIN.until) == [f"to undo it: failoverctl undo {made.id} --reason TEXT --for 1h", *by_hand]
+
+
 @pytest.mark.parametrize(("policy", "lines"), [(None, 3), (TARGET.policy, 3), ("shop", 0)])
 async def test_history_tells_what_operators_said_beside_the_changes(
     journal: SqliteJournal, path: Path, policy: str | None, lines: int

@@ -90,8 +90,9 @@ def show_why(console: Console, told: WhyTold) -> None:
         say(console, f"what happened in incident {change.incident_id}:")
         for event in told.events:
             say(console, f"  {clock(event.at)} {event.event:<18} {event.message}")
+    if told.undo_with:
+        say(console, f"to undo it: {told.undo_with}")
     if told.undo:
-        say(console, f"to undo it: failoverctl undo {change.change_id} --reason TEXT --for 1h")
         say(console, "to undo it by hand:")
         say_block(console, told.undo)
 

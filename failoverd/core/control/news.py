@@ -26,7 +26,7 @@ from failoverd.core.events import (
     RivalDetected,
 )
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import HAND, Override, Verb, in_force
+from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
@@ -317,6 +317,16 @@ def moved_by(
         return word.verb in {Verb.DRAIN, Verb.SHED} and any(region.name in less for region in regions)
 
     return tuple(filter(moves, in_force(words, target, plan.decision.at)))
+
+
+def taken_back_by(words: Iterable[str]) -> str:
+    """The command that takes back what words of these ids brought about; "" where no word's end does.
+
+    Whoever puts the shares of before beside a word that is in force has two words that say different things. What an
+    approval let through is the policy's own change: its end takes nothing back.
+    """
+    ids = [word for word in words if verb_of(word) is not Verb.APPROVE]
+    return f"failoverctl release {' '.join(ids)}" if ids else ""
 
 
 def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:
