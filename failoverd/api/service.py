@@ -107,7 +107,15 @@ class Desk(Protocol):
     async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given: ...
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given: ...
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given: ...
@@ -398,7 +406,9 @@ class Service:
                 return self._given(await desk.give(_ask(asked), actor, dry_run=asked.dry_run))
             case UndoAsked():
                 where, change = asked.scope.scope(), asked.change_id or ""
-                given = await desk.undo(change, where, asked.reason, asked.for_seconds, actor, dry_run=asked.dry_run)
+                given = await desk.undo(
+                    change, where, asked.reason, asked.for_seconds, actor, now=asked.now, dry_run=asked.dry_run
+                )
                 return self._given(given)
             case ExtendAsked():
                 return self._given(await desk.extend(said.id, asked.for_seconds, asked.comment, actor))

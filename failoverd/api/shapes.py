@@ -135,6 +135,7 @@ class UndoAsked(Asked):
     change_id: Mark | None = Field(default=None, description="the last change of the scope, without it")
     reason: Words
     for_seconds: Seconds
+    now: bool = Field(default=False, description="heeds no rates")
     dry_run: bool = Field(default=False, description="only say what it would do")
 
 
@@ -451,6 +452,7 @@ class EffectTold(Told):
     ttl_seconds: int = Field(validation_alias=AliasChoices("ttl_seconds", "ttl"))
     reasons: tuple[str, ...]
     limits: tuple[str, ...]
+    rated: bool = Field(default=False, description="a rate is among the limits, which a word with `now` meets none of")
     error: str
     settled: bool
     changed_at: Moment | None

@@ -221,6 +221,7 @@ def effect_told(effect: "Effect") -> EffectTold:
             "ttl": effect.ttl,
             "reasons": effect.reasons,
             "limits": effect.limits,
+            "rated": effect.rated,
             "error": effect.error,
             "settled": effect.settled,
             "changed_at": effect.changed_at,

@@ -28,6 +28,9 @@ WARNING: Final = 900.0
 
 WITHDRAWN: Final = "the file does not say it any more"
 
+UNSAID: Final = "no reason was given"
+"""The comment of who ended or changed a word without one, which is nothing to be said of it."""
+
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
 
@@ -204,7 +207,8 @@ class Override:
 
     @property
     def reason(self) -> str:
-        return self.comments[0].text if self.comments else ""
+        """Why it was given. That of a lost word is not known: what was said of it since is about something else."""
+        return self.comments[0].text if self.comments and self.actor != LOST else ""
 
     @property
     def by_hand(self) -> bool:

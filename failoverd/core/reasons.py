@@ -132,6 +132,7 @@ class Limit(StrEnum):
     MAX_SHIFT = "max_shift"
     MAX_CHANGES = "max_changes"
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
+    LOST = "lost"  # operators' words that the journal lost: no traffic may move but what fails out
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on

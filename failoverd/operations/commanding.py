@@ -22,10 +22,10 @@ from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
-from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
-from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
+from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
 from failoverd.store.reading import ChangeRow, Reading
@@ -85,6 +85,7 @@ class Effect:
         ttl: seconds for which resolvers may keep an answer.
         reasons: the steps that name the word, in words.
         limits: what makes it slower, in words.
+        rated: a rate is among these, which meets no word that says at once.
         settled: nothing is left to be done: what is answered is what is wanted.
         changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
         verified: the authoritative servers agree with it.
@@ -97,6 +98,7 @@ class Effect:
     ttl: int = 0
     reasons: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    rated: bool = False
     error: str = ""
     settled: bool = False
     changed_at: float | None = None
@@ -237,7 +239,7 @@ class Desk:
         async with self._turn:
             word, concerned = self._sensible(await self._approving(ask), actor)
             judged = [self._judged(word, each) async for each in _in_turn(concerned)]
-            notes = self._notes(word, concerned, judged)
+            notes = self._notes(word, concerned, judged, dry_run=dry_run)
             if dry_run:
                 return Given(word, tuple(judged), dry_run=True, notes=notes)
             kept = await self._crew.say(word, self._given(word))
@@ -251,11 +253,19 @@ class Desk:
         effects = [self._effect(word, each, self._with(word, each.policy)) for each in shown]
         if more > 0:
             notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
-        notes = (*self._notes(word, concerned, effects), *notes)
+        notes = (*self._notes(word, concerned, effects, dry_run=dry_run), *notes)
         return Given(word, tuple(effects), kept, dry_run=dry_run, notes=notes)
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given:
         """Take a change back: a pin to the shares of before. Without an id, the last change of the scope."""
         found = await asyncio.to_thread(self._past, scope, change_id)
@@ -273,7 +283,7 @@ class Desk:
             )
             raise OverrideError(words, reason="override_refused", remedy="pin the shares that you want instead")
         where = Scope(policies=(found.target.policy,), records=(found.target.key.name,))
-        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id)
+        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
         return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
@@ -533,6 +543,7 @@ class Desk:
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
             limits=(*map(prose.words, still), *map(prose.limit, limits)),
+            rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
             settled=not (changing or still),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
             verified=good is not None and self._crew.verified(target) >= good.generation,
@@ -549,7 +560,9 @@ class Desk:
             needed=word.needed,
         )
 
-    def _notes(self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect]) -> tuple[str, ...]:
+    def _notes(
+        self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect], *, dry_run: bool
+    ) -> tuple[str, ...]:
         """What whoever gives it should know."""
         notes = []
         if word.pending:
@@ -569,6 +582,10 @@ class Desk:
         if word.verb is Verb.SHED and alike:
             words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"
             notes.append(f"{words}: a drain takes a region out")
+        if any(each.rated for each in judged) and not word.now:
+            again = "the same with --now meets none, and moves at once"
+            first = "" if dry_run else f"failoverctl release {word.id}; then "
+            notes.append(f"rates make it slower, and it goes on by itself. Not to wait for them: {first}{again}")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)

@@ -181,6 +181,18 @@ async def test_a_dry_run_shows_it_and_what_is_in_the_way_and_changes_nothing(tmp
         assert len(here.crew.words()) == 1
 
 
+async def test_rates_in_the_way_are_said_with_the_way_to_meet_none(tmp_path: Path) -> None:
+    async with console(tmp_path, replace(TRIO, limits=limits(max_shift=2_000, shift_window=300.0))) as here:
+        dry = (await here.said("drain", "azure", "--dry-run")).said
+        assert "Not to wait for them: the same with --now meets none, and moves at once" in dry
+        told = (await here.said("drain", "azure")).said
+        (word,) = here.crew.words()
+        assert f"Not to wait for them: failoverctl release {word.id}; then the same with --now meets none" in told
+        await here.failoverctl("release", word.id)
+        assert "Not to wait" not in (await here.said("drain", "azure", "--now")).said
+        assert here.story.published == {"oci": 100.0}
+
+
 async def test_with_wait_it_ends_when_it_is_verified_and_says_how_many_clients_are_left(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
         told = await here.said("drain", "azure", "--now", "--wait")

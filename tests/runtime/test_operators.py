@@ -60,7 +60,9 @@ async def test_a_lost_word_is_released_in_every_policy_and_told_once() -> None:
         assert after.shares(API) == after.shares(WEB) == {"oci": 100.0}
         assert await desk(after).release_lost(Scope(), "it is done", ALICE) == (given.word.id,)
         await until(lambda: after.shares(API) == NORMAL and after.shares(WEB) == {"azure": 50.0, "oci": 50.0})
-        assert [event.override for event in after.told(OverrideEnded)] == [given.word.id]
+        (ended,) = after.told(OverrideEnded)
+        assert (ended.override, ended.comment) == (given.word.id, "it is done")
+        assert ended.reason == "", "what it was given for went with the journal"
 
 
 @virtually

@@ -149,14 +149,21 @@ class PaperDesk:
         return await self._say(word, notes=("1 write was on its way",))
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given:
         if change_id != "chg-1":
             raise OverrideError(f"the journal knows no change {change_id!r}", reason="change_unknown")
         shares = {"oci-ashburn": 10_000}
-        return await self.give(
-            Ask(Verb.PIN, scope, reason, seconds, shares=shares, undoes=change_id), actor, dry_run=dry_run
-        )
+        ask = Ask(Verb.PIN, scope, reason, seconds, shares=shares, now=now, undoes=change_id)
+        return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
         word = replace(self._open(override_id), until=NOW + seconds)

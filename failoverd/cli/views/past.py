@@ -13,7 +13,7 @@ from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.reading import found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
-from failoverd.core.overrides import by
+from failoverd.core.overrides import UNSAID, by
 from failoverd.core.records import percentages
 from failoverd.operations.moments import moment
 
@@ -116,7 +116,8 @@ def _changed(change: ChangeTold) -> tuple[str, str]:
 def _said(said: SaidTold) -> tuple[str]:
     who = f" {by(said.by)}" if said.by else ""
     end = f", until {clock(said.until)}" if said.what in {"given", "extended"} else ""
-    return (f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}: {said.text}  ({said.override})",)
+    why = f": {said.text}" if said.text != UNSAID else ""
+    return (f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}{why}  ({said.override})",)
 
 
 def _proof(change: ChangeTold) -> str:

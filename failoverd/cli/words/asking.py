@@ -175,14 +175,19 @@ def switch(line: Line, name: str, *, off: bool) -> Exit:
     return _asked(line, work)
 
 
-def undo(line: Line, change: str | None, what: Selected) -> Exit:
+def undo(line: Line, change: str | None, what: Selected, *, now: bool) -> Exit:
     comment, seconds = saying.reason(line.reason), saying.lasting(line.lasts)
     mark = _mark(change, "a change") if change is not None else None
 
     async def work(admin: Client) -> Exit:
         scope = what.scope(Known.of(await admin.status()), _SERVICES) if what else Scope()
         asked = UndoAsked(
-            scope=_asked_about(scope), change_id=mark, reason=comment, for_seconds=seconds, dry_run=line.dry_run
+            scope=_asked_about(scope),
+            change_id=mark,
+            reason=comment,
+            for_seconds=seconds,
+            now=now,
+            dry_run=line.dry_run,
         )
         return await _shown(admin, line, await admin.undo(asked))
 

@@ -493,7 +493,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
         out=out,
-        still_until=_still_until(case.heeded),
+        still=_still(case.heeded),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
@@ -510,11 +510,10 @@ def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     return leaving or less or one or heeded.pin is not None
 
 
-def _still_until(heeded: Heeded) -> float | None:
-    """Until when nothing may move but what fails out; None: it may."""
-    if heeded.lost:
-        return heeded.lost_until
-    return heeded.pause.ends if heeded.pause is not None else None
+def _still(heeded: Heeded) -> Mapping[Limit, float]:
+    """Why nothing may move but what fails out, and until when."""
+    found = {Limit.LOST: heeded.lost_until} if heeded.lost else {}
+    return found | ({Limit.PAUSED: heeded.pause.ends} if heeded.pause is not None else {})
 
 
 def _replanned(

@@ -202,9 +202,13 @@ def kept_dead(
     return (event,), replace(told, hold=now)
 
 
+_OF_NO_FILE: Final = frozenset({Limit.PAUSED, Limit.LOST, Limit.RIVAL, Limit.HELD})
+"""Limits that no file says, and that none can lift."""
+
+
 def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
-    if check.limit in {Limit.PAUSED, Limit.RIVAL, Limit.HELD}:
+    if check.limit in _OF_NO_FILE:
         return ""
     if check.rule_at:
         return check.rule_at
@@ -213,7 +217,7 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
     """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED, Limit.RIVAL, Limit.HELD}:  # no file can say otherwise
+    if check.limit in {Limit.NEVER_EMPTY, *_OF_NO_FILE}:
         return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"

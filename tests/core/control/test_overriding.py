@@ -8,6 +8,7 @@ from support.approving import limits
 from support.scenes import NOW, OWNER, TARGET, policy, region
 from support.stories import Story
 
+from failoverd.core.control import standing
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
@@ -15,6 +16,7 @@ from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, P
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import Limits, Marker, Policy, Ration
+from failoverd.telemetry import prose
 
 HOUR = 3_600.0
 THREE = policy(region("a", 50, "192.0.2.1", "192.0.2.2"), region("b", 30), region("c", 20))
@@ -298,6 +300,27 @@ def test_a_pause_lets_only_what_is_down_leave() -> None:
     assert not story.told(FailoverHeld)
     story.settled(HOUR)
     assert story.published == {"a": 50, "b": 30, "c": 20}
+
+
+def test_words_that_were_lost_are_not_called_a_pause() -> None:
+    """Whoever looks for the operator who paused it looks in vain: what ends it is something else."""
+    story = begun().say(word(Verb.PAUSE))
+    story.settled()
+    story.look(10.0, a="UU")
+    story.state = replace(story.state, overrides=())
+    story.settled(1.0, a="HH")
+    held = story.settled(400.0)
+    assert held.held is not None
+    assert [check.limit for check in held.held.blocking] == [Limit.LOST]
+    assert held.until == NOW + 2 * HOUR
+    (said,) = story.told(PlanHeld)
+    assert prose.say(said).endswith("not within 0%: operators' words were lost with a journal")
+    status = standing.after_outcome(story.policy, held, story.observed, "", story.now)
+    assert status.remedy == "give the same word again, or end what was lost: failoverctl release --lost"
+    story.say(word(Verb.PAUSE, lasts=2 * HOUR))
+    both = story.settled(10.0)
+    assert both.held is not None
+    assert [check.limit for check in both.held.blocking] == [Limit.PAUSED]
 
 
 def test_a_pause_of_everything_writes_nothing_at_all() -> None:
