@@ -269,9 +269,9 @@ class Service:
         if route.name == "document":
             return _plain(self._document)
         if route.name == "words":
-            seen = await around.overview()
-            told = words_told(around.desk.words(), seen.targets, around.clock())
-            return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
+            seen = replace(await around.overview(), overrides=around.desk.words())
+            body = await self._thread(partial(words_told, seen, around.clock()))
+            return _plain(body, {"ETag": f'"{version_of(seen.overrides)}"'})
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
         if isinstance(query, StatusQuery):

@@ -442,6 +442,12 @@ class WordStatusTold(WordTold):
     records: tuple[str, ...] = Field(description="each with its provider; none where it is about nothing now")
 
 
+class WordListedTold(WordTold):
+    """An operator's word, and whether it is about anything."""
+
+    records: int | None = Field(default=None, description="how many it is about now; null where that is not known")
+
+
 class EffectTold(Told):
     """What a word does at one record, and how far that is."""
 
@@ -543,7 +549,7 @@ class WordsTold(Answer):
     """The words that are in force, wait for more people, or are still to come."""
 
     version: str = Field(description="of all of them together, for `If-Match`")
-    overrides: tuple[WordTold, ...]
+    overrides: tuple[WordListedTold, ...]
     lost: tuple[str, ...] = Field(default=(), description="words that only markers know, for the journal was lost")
 
 

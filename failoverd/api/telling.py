@@ -32,6 +32,7 @@ from failoverd.api.shapes import (
     VantageTold,
     WhyTold,
     WordAnswer,
+    WordListedTold,
     WordStatusTold,
     WordsTold,
     WordTold,
@@ -43,7 +44,7 @@ from failoverd.core.status import Heartbeat, Overview, TargetStatus
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state, headline
 from failoverd.operations.why import Explanation
-from failoverd.operations.words import concerned, standing
+from failoverd.operations.words import OF_NO_RECORD, concerned, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
@@ -168,12 +169,16 @@ def why_told(found: Explanation) -> WhyTold:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def words_told(words: Iterable[Override], targets: Iterable[TargetStatus], now: float) -> WordsTold:
-    """The words that are known, and those that only the markers of these targets know."""
-    known = tuple(words)
-    lost = dict.fromkeys(name for target in targets for name in target.lost_words)
-    told = tuple(word_told(word, now) for word in known)
-    return WordsTold(version=version_of(known), overrides=told, lost=tuple(lost))
+def words_told(found: Overview, now: float) -> WordsTold:
+    """The words that are known, and those that only markers know."""
+    lost = dict.fromkeys(name for target in found.targets for name in target.lost_words)
+    told = tuple(_word_listed(word, found, now) for word in found.overrides)
+    return WordsTold(version=version_of(found.overrides), overrides=told, lost=tuple(lost))
+
+
+def _word_listed(word: Override, found: Overview, now: float) -> WordListedTold:
+    records = len(concerned(word, found)) if word.verb not in OF_NO_RECORD else None
+    return WordListedTold(**dict(word_told(word, now)), records=records)
 
 
 def version_of(words: Iterable[Override]) -> str:

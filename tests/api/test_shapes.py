@@ -33,6 +33,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (overrides.Override, shapes.WordTold, {"told"}),
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Override, shapes.WordStatusTold, {"told"}),
+    (overrides.Override, shapes.WordListedTold, {"told"}),
     (overrides.Scope, shapes.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
     (words.Said, shapes.SaidTold, set()),

@@ -318,7 +318,7 @@ async def test_words_that_were_lost_are_shown_wherever_words_are(journal: Sqlite
     console, written = screen()
     with Reading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
-        show_words(console, words_told((), reading.targets(), NOW), NOW, verbose=False)
+        show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
     assert first == "1 policy, under operators' words that were lost: inference-api"
     assert f"    why: {prose.words(lost)}" in rest
@@ -337,7 +337,9 @@ async def test_status_says_of_a_word_that_it_concerns_nothing_now_and_forgets_on
     console, written = screen()
     with Reading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     assert "  it is about nothing now\n" in written.getvalue()
+    assert written.getvalue().endswith("  it is about nothing now: no file names that any more\n")
     assert "drain-2a2b3c4d" not in written.getvalue()
 
 

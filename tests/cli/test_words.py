@@ -303,7 +303,7 @@ async def test_a_daemon_that_is_stopped_is_told_of_while_it_is_waited_for(
     assert told.err.count("the daemon has not answered yet") == 1
     note, failed = told.err.splitlines()[0], told.err.splitlines()[1]
     assert note.startswith("note: the daemon has not answered yet: it is stopped, or very busy.")
-    assert "what it asked for may be done later all the same" in note
+    assert "then this command fails, and what it asked for is not done unless it had begun" in note
     assert "did not answer within 0.3s (daemon_slow)" in failed
 
 

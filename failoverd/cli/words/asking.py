@@ -410,9 +410,9 @@ async def _worked(config: Path, work: Work) -> Exit:
 
 def _waits(more: float) -> None:
     note(
-        f"the daemon has not answered yet: it is stopped, or very busy. Until it goes on it heeds nothing that is said "
-        f"to it. It is waited for {more:.0f}s more; then this command fails, and what it asked for may be done later "
-        "all the same (failoverctl overrides shows it). Look meanwhile: systemctl status failoverd"
+        "the daemon has not answered yet: it is stopped, or very busy. While it stands still it heeds nothing, and "
+        f"records stay as they are. It is waited for {more:.0f}s more; then this command fails, and what it asked for "
+        "is not done unless it had begun (failoverctl overrides shows it). Look meanwhile: systemctl status failoverd"
     )
 
 
