@@ -440,6 +440,7 @@ class WordStatusTold(WordTold):
     """An operator's word, and what it is about now."""
 
     records: tuple[str, ...] = Field(description="each with its provider; none where it is about nothing now")
+    overruled: tuple[str, ...] = Field(default=(), description="those of them at which a later word counts instead")
 
 
 class WordListedTold(WordTold):

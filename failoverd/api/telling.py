@@ -44,7 +44,7 @@ from failoverd.core.status import Heartbeat, Overview, TargetStatus
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state, headline
 from failoverd.operations.why import Explanation
-from failoverd.operations.words import OF_NO_RECORD, concerned, standing
+from failoverd.operations.words import OF_NO_RECORD, concerned, overruled, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
@@ -99,7 +99,8 @@ def _daemon(beat: Heartbeat | None, now: float) -> DaemonTold:
 
 def _word_status(word: Override, found: Overview, now: float) -> WordStatusTold:
     records = tuple(map(str, concerned(word, found)))
-    return WordStatusTold(**dict(word_told(word, now)), records=records)
+    instead = tuple(map(str, overruled(word, found)))
+    return WordStatusTold(**dict(word_told(word, now)), records=records, overruled=instead)
 
 
 T = TypeVar("T", bound=Told)

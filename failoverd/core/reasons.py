@@ -50,6 +50,9 @@ class ReasonCode(StrEnum):
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
     PIN_IDLE = "pin_idle"  # `shares`: nobody of them serves
+    OVERRULED = (
+        "overruled"  # a drain (of `region`) or a pin that does not count, for a later word does: `detail` has both
+    )
     SAID = "said"  # endpoints are up, down or drained by word
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written

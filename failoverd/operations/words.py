@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from failoverd.core.overrides import LOST, Override, Scope, Verb, by
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
 
@@ -126,6 +127,15 @@ def concerned(word: Override, found: "Overview") -> tuple[Target, ...]:
         return tuple(targets)
     policies = _by_endpoint(word.scope, found.endpoints) if word.scope.endpoints else _by_region(word.scope, found)
     return tuple(target for target in targets if target.policy in policies)
+
+
+def overruled(word: Override, found: "Overview") -> tuple[Target, ...]:
+    """The records at which a later word counts instead, as they were decided on last."""
+    return tuple(
+        each.target
+        for each in found.targets
+        if any(reason.code is ReasonCode.OVERRULED and reason.detail.startswith(word.id) for reason in each.reasons)
+    )
 
 
 def _by_region(scope: Scope, found: "Overview") -> frozenset[str]:

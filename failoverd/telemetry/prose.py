@@ -244,6 +244,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.PIN_IDLE: lambda r: (
         f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
     ),
+    ReasonCode.OVERRULED: lambda r: (
+        f"{f'{r.region} is not drained' if r.region else 'a pin does not count'} {_until(r)}, for what was said later "
+        f"is in force ({r.detail})"
+    ),
     ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by word {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",

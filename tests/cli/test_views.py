@@ -343,6 +343,26 @@ async def test_status_says_of_a_word_that_it_concerns_nothing_now_and_forgets_on
     assert "drain-2a2b3c4d" not in written.getvalue()
 
 
+async def test_status_says_of_a_word_that_a_later_one_is_in_force_instead(journal: SqliteJournal, path: Path) -> None:
+    """Somebody pasted an undo under a drain: both are there, and one counts."""
+    await seen(journal)
+    await journal.say(DRAIN)
+    said = Reason(
+        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0},
+        detail=f"{DRAIN.id} by alice@console: upgrade of the racks; later: pin-0a0a0a0a by hand",
+    )  # fmt: skip
+    target = TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="operator", generation=8, reasons=(said,))
+    await journal.update_status([target])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+    lines = written.getvalue().splitlines()
+    assert "  it is not in force at api.example.com A at bind-main: a later word is, see there" in lines
+    (why,) = (line for line in lines if line.startswith("    why: "))
+    assert why.startswith("    why: azure-eastus is not drained until ")
+    assert why.endswith("; later: pin-0a0a0a0a by hand)")
+
+
 async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: Path) -> None:
     await seen(journal)
     await journal.say(DRAIN)

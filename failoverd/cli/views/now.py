@@ -167,6 +167,8 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
             continue
         many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
+        if each.overruled:
+            page.say(("  it is not in force", "red"), f" at {few(each.overruled, _NAMED)}: a later word is, see there")
 
 
 _NAMED: Final = 4
