@@ -305,7 +305,7 @@ class Daemon:
         await self._look_at_orphans()
         engine = self._engine
         own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
-        return Overview.of([*self._told_by_metrics(), *own])
+        return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
         own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
@@ -427,7 +427,7 @@ class Daemon:
     def _standing(self) -> Overview:
         own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
         whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
-        return replace(whole, overrides=self._engine.words())
+        return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 
     def _signals(self) -> "_Signals":
         return _Signals(

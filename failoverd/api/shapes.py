@@ -257,6 +257,15 @@ class DaemonTold(Told):
     instance: str | None = Field(default=None, description="which daemon it is, the same after a restart")
 
 
+class JournalTold(Told):
+    """The journal does not work, since then. Traffic is steered all the same."""
+
+    since: Moment
+    writes: bool = Field(description="what fails is writing; false: reading alone")
+    error: str
+    remedy: str
+
+
 class VantageTold(Told):
     at: Moment
     isolated: tuple[str, ...]
@@ -472,6 +481,7 @@ class StatusTold(Answer):
     at: Moment
     headline: str
     daemon: DaemonTold
+    journal: JournalTold | None = Field(default=None, description="null while it works")
     vantage: VantageTold | None
     probing: ProbingTold | None
     policies: tuple[PolicyTold, ...]

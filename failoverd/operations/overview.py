@@ -6,7 +6,7 @@ from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.records import few
-from failoverd.core.status import Heartbeat, Overview, TargetState, TargetStatus
+from failoverd.core.status import Heartbeat, JournalStatus, Overview, TargetState, TargetStatus
 from failoverd.operations import words
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
@@ -62,6 +62,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False) -> str:
     abstains = found.vantage.isolated if found.vantage is not None else ()
     told = [
         "" if by_daemon else _not_at_work(found.heartbeat, now),
+        journal_words(found.journal),
         _about("kept on what is down by a limit", _policies(each for each in limited if each.keeps_dead)),
         _about("not to be read or written", _policies(by_state.get(TargetState.DELAYED, ()))),
         _about("written by another instance as well", _policies(each for each in found.targets if each.has_rival)),
@@ -80,6 +81,13 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False) -> str:
     ]
     said = "; ".join(filter(None, told)) or "all well"
     return f"{prose.counted(len(found.policies), 'policy', 'policies')}, {said}"
+
+
+def journal_words(journal: JournalStatus | None) -> str:
+    """That it does not work; "" while it does."""
+    if journal is None:
+        return ""
+    return f"the journal cannot be {'written' if journal.writes else 'read'}"
 
 
 def silent_receivers(found: Overview) -> list[str]:

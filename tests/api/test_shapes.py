@@ -27,6 +27,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.OrphanedRecord, shapes.OrphanTold, set()),
     (status.RefusedFile, shapes.RefusedFileTold, set()),
     (status.PlannedWork, shapes.PlannedTold, set()),
+    (status.JournalStatus, shapes.JournalTold, set()),
     (status.ReceiverStatus, shapes.ReceiverTold, set()),
     (status.Notice, shapes.NoticeTold, set()),
     (status.NotificationsStatus, shapes.NotificationsTold, set()),

@@ -29,6 +29,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    JournalStatus,
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
@@ -162,6 +163,21 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
             assert reading.probing() == probing
             assert status_told(overview(reading, NOW), NOW).probing.skipped == 1_200  # type: ignore[union-attr]
         assert words in " ".join(written.getvalue().split())
+
+
+async def test_status_says_first_that_the_journal_cannot_be_written(journal: SqliteJournal, path: Path) -> None:
+    """Only the daemon knows: what it cannot write is in no journal."""
+    await seen(journal)
+    full = JournalStatus(NOW - 300.0, writes=True, error="j.db: disk is full", remedy="free space")
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(replace(overview(reading, NOW), journal=full), NOW), NOW)
+    first, daemon, third, *rest = written.getvalue().splitlines()
+    assert first == "1 policy, the journal cannot be written"
+    assert daemon.startswith("daemon: running")
+    assert third == "journal: cannot be written for 5m: j.db: disk is full"
+    assert rest[0].startswith("  records are steered and operators are heard all the same")
+    assert rest[2] == "  remedy: free space"
 
 
 async def test_status_says_who_is_not_told(journal: SqliteJournal, path: Path) -> None:

@@ -11,6 +11,7 @@ from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
+    JournalTold,
     NotificationsTold,
     OrphanTold,
     PlannedTold,
@@ -65,6 +66,7 @@ def show_status(console: Console, told: StatusTold, now: float) -> None:
     page = Page()
     page.say((told.headline, "bold"))
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
+    _show_journal(page, told.journal, now)
     _show_vantage(page, told.vantage, now)
     _show_probing(page, told.probing)
     _show_notifications(page, told.notifications, now)
@@ -101,6 +103,20 @@ def _beat_words(beat: DaemonTold, now: float) -> str:
     named = f", instance {beat.instance}" if beat.instance else ""
     seen = f"last seen {ago(now - beat.at)} ago"
     return f" (pid {beat.pid}{named}, version {beat.version}, {seen}); records stay as they are"
+
+
+def _show_journal(page: Page, journal: JournalTold | None, now: float) -> None:
+    """What is lost while it does not work, and how that ends."""
+    if journal is None:
+        return
+    what = "written" if journal.writes else "read"
+    page.say((f"journal: cannot be {what}", "red"), f" for {ago(now - journal.since)}: {journal.error}")
+    page.say(
+        "  records are steered and operators are heard all the same; but a restart would not know of what was said"
+    )
+    page.say("  or changed meanwhile, and a kill loses the history since then")
+    if journal.remedy:
+        page.say(f"  remedy: {journal.remedy}")
 
 
 def _show_vantage(page: Page, vantage: VantageTold | None, now: float) -> None:
