@@ -164,7 +164,7 @@ class Override:
         verb: what is to be done.
         scope: about what.
         actor: who gave it: `alice@host`, or `file:line` of a file that says so.
-        since: when it was given, or begins.
+        since: when it begins: when it was given, or everybody had agreed who has to. `given_at` is when it was said.
         until: when it ends, at the latest.
         comments: what was said about it; the first is the reason.
         shares: of a pin, by region, in basis points.
@@ -209,6 +209,10 @@ class Override:
     def reason(self) -> str:
         """Why it was given. That of a lost word is not known: what was said of it since is about something else."""
         return self.comments[0].text if self.comments and self.actor != LOST else ""
+
+    @property
+    def given_at(self) -> float:
+        return self.comments[0].at if self.comments else self.since
 
     @property
     def by_hand(self) -> bool:

@@ -309,6 +309,8 @@ class Desk:
                 raise OverrideError(words, reason="override_refused", remedy="somebody else has to agree")
             now = self._clock()
             said = replace(word, agreed=(*word.agreed, actor), comments=(*word.comments, Comment(now, actor, comment)))
+            if not said.pending:  # it begins now: what it says of time, such as the steps of a drain, counts from here
+                said = replace(said, since=now)
             return await self._changed(said, actor, comment)
 
     # -- taking back ---------------------------------------------------------------------------------------------------

@@ -24,6 +24,9 @@ class Desk:
         self.events: list[Event] = []
         self.writer = JournalWriter(self.journal, self.events.append, now)
 
+    def trouble(self) -> JournalStatus | None:
+        return self.writer.trouble
+
     def failures(self) -> int:
         return sum(isinstance(event, JournalFailed) for event in self.events)
 
@@ -147,12 +150,13 @@ async def test_a_broken_journal_is_said_once_and_again_after_it_worked() -> None
         await desk.writer.intend(plan(), now())
         assert await desk.writer.recall(TARGET, 0.0) == (None, ())
     assert desk.failures() == 1
-    assert desk.writer.trouble == JournalStatus(began, writes=True, error=BROKEN.detail, remedy=BROKEN.remedy)
+    broken = JournalStatus(began, writes=True, error=BROKEN.detail, remedy=BROKEN.remedy)
+    assert desk.trouble() == broken
     desk.journal.broken = None
     await desk.writer.intend(plan(), now())
-    assert desk.writer.trouble is not None, "it was not read yet"
+    assert desk.trouble() == broken, "it was not read yet"
     await desk.writer.recall(TARGET, 0.0)
-    assert desk.writer.trouble is None
+    assert desk.trouble() is None
     desk.journal.broken = BROKEN
     await desk.writer.intend(plan(), now())
     assert desk.failures() == 2

@@ -111,10 +111,8 @@ def _show_journal(page: Page, journal: JournalTold | None, now: float) -> None:
         return
     what = "written" if journal.writes else "read"
     page.say((f"journal: cannot be {what}", "red"), f" for {ago(now - journal.since)}: {journal.error}")
-    page.say(
-        "  records are steered and operators are heard all the same; but a restart would not know of what was said"
-    )
-    page.say("  or changed meanwhile, and a kill loses the history since then")
+    page.say("  records are steered and operators are heard all the same; but a restart would know nothing of what was")
+    page.say("  said or changed meanwhile, and history would lack it")
     if journal.remedy:
         page.say(f"  remedy: {journal.remedy}")
 
