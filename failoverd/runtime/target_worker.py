@@ -194,6 +194,7 @@ class TargetWorker:
     async def _reconcile(self) -> None:
         """The whole path from what is observed to what is proved."""
         tools, policy, target = self._tools, self._policy, self.target
+        tools.incidents.look(policy, tools.verdicts)
         observed = self._seen = await self._read()
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
