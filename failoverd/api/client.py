@@ -29,6 +29,7 @@ from failoverd.api.shapes import (
     GivenTold,
     HistoryQuery,
     HistoryTold,
+    NamesTold,
     Problem,
     Query,
     ReleaseAsked,
@@ -124,6 +125,9 @@ class Client:
 
     async def status(self, *, healthy: bool = True) -> StatusTold:
         return await self._ask("status", StatusTold, query=StatusQuery(healthy="true" if healthy else "false"))
+
+    async def names(self) -> NamesTold:
+        return await self._ask("names", NamesTold)
 
     async def history(self, query: HistoryQuery) -> HistoryTold:
         return await self._ask("history", HistoryTold, query=query)

@@ -50,6 +50,7 @@ from failoverd.api.telling import (
     audit_told,
     given_told,
     history_told,
+    names_told,
     status_told,
     version_of,
     why_told,
@@ -60,6 +61,7 @@ from failoverd.api.telling import (
 from failoverd.api.trail import Keeper, Reply, Trail
 from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
 from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
@@ -97,6 +99,9 @@ _WRONG_SHOWN: Final = 8
 
 class Desk(Protocol):
     """Where words are judged: `operations.commanding.Desk`."""
+
+    @property
+    def policies(self) -> tuple[Policy, ...]: ...
 
     def words(self) -> tuple[Override, ...]: ...
 
@@ -272,6 +277,8 @@ class Service:
             seen = replace(await around.overview(), overrides=around.desk.words())
             body = await self._thread(partial(words_told, seen, around.clock()))
             return _plain(body, {"ETag": f'"{version_of(seen.overrides)}"'})
+        if route.name == "names":
+            return _plain(await self._thread(partial(names_told, around.desk.policies)))
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
         if isinstance(query, StatusQuery):

@@ -475,6 +475,21 @@ class EffectTold(Told):
     verified: bool
 
 
+class PolicyNamesTold(Told):
+    """What a policy is called, and what it names."""
+
+    policy: str
+    records: tuple[str, ...]
+    regions: dict[str, str] = Field(description="with the cloud of each; empty where the inventory says none")
+    endpoints: tuple[str, ...] = Field(description="region/address, with the port where it has one of its own")
+
+
+class NamesTold(Answer):
+    """The names that a word may be about, of the policies that run."""
+
+    policies: tuple[PolicyNamesTold, ...]
+
+
 class StatusTold(Answer):
     """Where everything stands."""
 

@@ -16,9 +16,11 @@ from failoverd.api.shapes import (
     GivenTold,
     HistoryTold,
     JournalTold,
+    NamesTold,
     NotificationsTold,
     OrphanTold,
     PlannedTold,
+    PolicyNamesTold,
     PolicyTold,
     ProbingTold,
     RefusedFileTold,
@@ -40,7 +42,7 @@ from failoverd.api.shapes import (
 )
 from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
-from failoverd.core.records import Target
+from failoverd.core.records import Policy, Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state, headline
@@ -143,6 +145,20 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "has_rival": status.has_rival,
             "lost_overrides": status.lost_words,
         }
+    )
+
+
+def names_told(policies: Iterable[Policy]) -> NamesTold:
+    """Of these policies: quickly said, however many they are, for somebody waits for it who wants to stop something."""
+    return NamesTold(policies=tuple(map(_names_of, policies)))
+
+
+def _names_of(policy: Policy) -> PolicyNamesTold:
+    return PolicyNamesTold(
+        policy=policy.name,
+        records=tuple(dict.fromkeys(record.key.name for record in policy.records)),
+        regions={region.name: region.cloud for region in policy.regions},
+        endpoints=tuple(endpoint.id for region in policy.regions for endpoint in region.endpoints),
     )
 
 

@@ -207,6 +207,11 @@ class Desk:
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Those that run."""
+        return tuple(self._crew.policies.values())
+
     def words(self) -> tuple[Override, ...]:
         """Those that are in force, wait for more people, or are still to come."""
         now = self._clock()

@@ -30,6 +30,8 @@ async def test_everything_can_be_asked(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         await apply(here.journal, 1)
         client = here.client
+        (named,) = (await client.names()).policies
+        assert (named.records, named.endpoints[0]) == (("api.example.com",), "azure/192.0.2.10")
         status = await client.status(healthy=False)
         assert (status.daemon.pid, status.at, len(status.endpoints)) == (42, NOW, 1)
         assert (await client.history(HistoryQuery(since=0.0))).changes[0].to_bp == {"oci-ashburn": 10_000}

@@ -59,7 +59,18 @@ def test_nothing_that_is_known_is_left_out(known: type[Any], shape: type[BaseMod
 
 
 def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
-    wholes = {"Told", "Answer", "Problem", "TargetTold", "HistoryTold", "WordsTold", "WordAnswer", "AuditTold"}
+    wholes = {
+        "Told",
+        "Answer",
+        "Problem",
+        "TargetTold",
+        "NamesTold",
+        "PolicyNamesTold",
+        "HistoryTold",
+        "WordsTold",
+        "WordAnswer",
+        "AuditTold",
+    }
     lists = {"ReleasedTold", "ReloadedTold"}
     found = {name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.Told)}
     assert found - wholes - lists <= {shape.__name__ for _, shape, _ in PAIRS}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from support.journals import OTHER, TARGET
+from support.scenes import AZURE, OCI, policy
 
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import Surroundings
@@ -24,6 +25,7 @@ from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.events import Event
 from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
+from failoverd.core.records import Policy
 from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
@@ -103,6 +105,10 @@ class PaperDesk:
     stuck: asyncio.Event | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     kept: bool = True
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return (policy(AZURE, OCI),)
 
     def words(self) -> tuple[Override, ...]:
         return tuple(word for word in self.said.values() if not word.over_by(NOW))

@@ -180,7 +180,7 @@ def undo(line: Line, change: str | None, what: Selected, *, now: bool) -> Exit:
     mark = _mark(change, "a change") if change is not None else None
 
     async def work(admin: Client) -> Exit:
-        scope = what.scope(Known.of(await admin.status()), _SERVICES) if what else Scope()
+        scope = what.scope(Known.of(await admin.names()), _SERVICES) if what else Scope()
         asked = UndoAsked(
             scope=_asked_about(scope),
             change_id=mark,
@@ -208,7 +208,7 @@ def _give(
     rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
 
     async def work(admin: Client) -> Exit:
-        about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.status()))
+        about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.names()))
         asked = WordAsked(
             verb=verb,
             scope=_asked_about(about),
@@ -277,7 +277,7 @@ def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival:
             raise usage(f"{ids[0]} is one override: release it by itself")
         if ids:
             return await _released(admin, line, ids, comment)
-        names = Known.of(await admin.status()).with_words(known)
+        names = Known.of(await admin.names()).with_words(known)
         scope = _asked_about(rest.scope(names, ("region", "endpoint", "policy", "record", "cloud")))
         asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment)
         return await _ended(admin, line, await admin.release_matching(asked))
