@@ -471,6 +471,7 @@ class EffectTold(Told):
     rated: bool = Field(default=False, description="a rate is among the limits, which a word with `now` meets none of")
     error: str
     settled: bool
+    left: tuple[str, ...] = Field(default=(), description="why what an ended word kept away is not back yet")
     changed_at: Moment | None
     verified: bool
 

@@ -248,6 +248,7 @@ def effect_told(effect: "Effect") -> EffectTold:
             "rated": effect.rated,
             "error": effect.error,
             "settled": effect.settled,
+            "left": effect.left,
             "changed_at": effect.changed_at,
             "verified": effect.verified,
         }

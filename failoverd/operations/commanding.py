@@ -87,6 +87,7 @@ class Effect:
         limits: what makes it slower, in words.
         rated: a rate is among these, which meets no word that says at once.
         settled: nothing is left to be done: what is answered is what is wanted.
+        left: once the word is over, why what it kept away does not come back yet, in words.
         changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
         verified: the authoritative servers agree with it.
     """
@@ -101,6 +102,7 @@ class Effect:
     rated: bool = False
     error: str = ""
     settled: bool = False
+    left: tuple[str, ...] = ()
     changed_at: float | None = None
     verified: bool = False
 
@@ -552,6 +554,7 @@ class Desk:
             limits=(*map(prose.words, still), *map(prose.limit, limits)),
             rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
             settled=not (changing or still),
+            left=_left(word, policy, found) if word.over_by(self._clock()) else (),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
             verified=good is not None and self._crew.verified(target) >= good.generation,
         )
@@ -647,6 +650,31 @@ class Desk:
 def _agreed(word: Override) -> Override:
     """The word once everybody has agreed who has to."""
     return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))
+
+
+_KEPT_BACK: Final = frozenset(
+    {
+        ReasonCode.FAILBACK_HOLD,
+        ReasonCode.FAILBACK_MANUAL,
+        ReasonCode.COMMON_RISE,
+        ReasonCode.REGION_DOWN,
+        ReasonCode.REGION_UNKNOWN,
+        ReasonCode.DRAINED,
+    }
+)
+"""Why a region gets nothing, or not yet, though no word of the past keeps it away."""
+
+
+def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
+    """What still keeps the regions away that the word was about."""
+    scope = word.scope
+    about = {
+        region.name
+        for region in policy.regions
+        if scope.has_region(region) and any(map(scope.has_endpoint, region.endpoints))
+    }
+    kept = (each for each in found.reasons if each.code in _KEPT_BACK and about & {each.region, *each.regions})
+    return tuple(map(prose.words, kept))
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

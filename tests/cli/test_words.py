@@ -1,6 +1,7 @@
 """An operator speaks to a daemon at work, by `failoverctl`: what is understood, what is refused, what is shown."""
 
 import json
+import re
 import socket
 from dataclasses import replace
 from functools import partial
@@ -345,6 +346,20 @@ async def test_with_wait_a_release_ends_when_everything_is_back(tmp_path: Path) 
         assert clients.startswith(f"  {RECORD}: about ")
         assert row.split() == [*RECORD.split(), "azure", "70%,", "oci", "30%", "stays", "-"]
         assert here.story.published == {"azure": 70.0, "oci": 30.0}
+
+
+async def test_with_wait_a_release_says_what_is_left_where_a_hold_keeps_it_away(tmp_path: Path) -> None:
+    """All that is wanted is there, and yet the region that was released is not."""
+    async with console(tmp_path, replace(TRIO, failback_after=3_600.0, limits=limits())) as here:
+        here.story.look(azure="U")
+        await here.said("drain", "azure", "--now", "--policy", "inference-api")
+        here.story.look(azure="H")
+        told = await here.failoverctl("release", "azure", "--wait")
+        assert (told.code, here.story.published) == (Exit.FINE, {"oci": 100.0})
+        _, done, *_, left, _head, _row = told.out.decode().splitlines()
+        assert done == "done: 1 record as wanted now, and verified"
+        still = rf"  still to come at {RECORD}: azure has been well for \d+s of the 3600s before it gets traffic"
+        assert re.fullmatch(still, left)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
 from failoverd.cli.words.naming import Known, scope_of
-from failoverd.cli.words.showing import show_effects, title, when
+from failoverd.cli.words.showing import record, show_effects, title, when
 from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
@@ -355,6 +355,9 @@ def _show_done(done: WordAnswer) -> None:
     say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now, and verified")
     for words in clients(done.effects, begun(done.override), time.time()):
         say(console, f"  {words}")
+    for effect in done.effects:
+        for words in effect.left:
+            say(console, f"  still to come at {record(effect.target)}: {words}")
 
 
 def _show_given(given: GivenTold) -> None:
