@@ -3,8 +3,9 @@
 A word is given once and holds until its end, whatever restarts meanwhile. It is desired state like a policy file: the
 stages of `evaluate` heed it, and what no word concerns any more goes back to what the file says.
 
-The id begins with the verb (`drain-20261201t031205-9f3a1c`), for the id alone stands in the marker beside a record: a
-daemon that lost everything else still reads there what kind of word it is.
+The id begins with the verb (`drain-9f3a1c07`), for the id alone stands in the marker beside a record: a daemon that
+lost everything else still reads there what kind of word it is. The first half of its digits is made of what it is
+about, so that the same word, given again, is known to be the same.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from glob import escape
+from hashlib import blake2s
 from typing import Final
 
 from failoverd.core.records import Endpoint, Policy, RegionSpec, Target
@@ -272,6 +274,13 @@ def next_turn(overrides: Iterable[Override], now: float) -> float | None:
     """The first moment after `now` at which one of them begins or ends."""
     moments = (moment for each in overrides if not each.pending for moment in (each.since, each.ends))
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def begins(verb: Verb, scope: Scope) -> str:
+    """What the id of a word of this kind about this begins with, whoever gave it and when."""
+    parts = (scope.policies, scope.records, scope.regions, scope.clouds, scope.endpoints, scope.providers)
+    said = blake2s(repr([sorted(part) for part in parts]).encode(), digest_size=2)
+    return f"{verb}-{said.hexdigest()}"
 
 
 def verb_of(override_id: str) -> Verb | None:

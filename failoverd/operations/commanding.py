@@ -21,7 +21,7 @@ from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
+from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, begins, by, verb_of
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
@@ -395,9 +395,8 @@ class Desk:
         seconds = APPROVAL if ask.verb is Verb.APPROVE else ask.seconds
         self._require_seconds(seconds)
         now = self._clock()
-        named = (ask.verb, ask.scope, ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
         return Override(
-            id=f"{ask.verb}-{blake2s(repr(named).encode(), digest_size=4).hexdigest()}",
+            id=self._id(ask, actor, now),
             verb=ask.verb,
             scope=ask.scope,
             actor=actor,
@@ -414,6 +413,16 @@ class Desk:
             breaks=ask.breaks,
             needed=self._people(ask.breaks),
         )
+
+    def _id(self, ask: Ask, actor: str, now: float) -> str:
+        """One that no word has that is known."""
+        named = (ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
+        known, begin, salt = {word.id for word in self._crew.words()}, begins(ask.verb, ask.scope), 0
+        while True:
+            found = begin + blake2s(repr((*named, salt)).encode(), digest_size=2).hexdigest()
+            if found not in known:
+                return found
+            salt += 1
 
     async def _approving(self, ask: Ask) -> Ask:
         """An approval is about the record whose plan it names, and about the rules that hold it."""

@@ -62,7 +62,6 @@ def test_a_time_zone_is_known_where_the_system_has_none() -> None:
     assert (done.stdout, done.stderr) == ("Europe/Berlin 1796158800.0\n", "")  # 21:00 UTC, for it is winter
 
 
-
 def test_a_time_that_the_clock_skips_is_that_of_before() -> None:
     """02:30 of 28 March 2027 is not there in Berlin: it would have been 01:30 UTC, and is 03:30 by the new time."""
     assert again("30 2 * * *", "2027-03-27T00:00Z", 3) == ["03-27 01:30", "03-28 01:30", "03-29 00:30"]

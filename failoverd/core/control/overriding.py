@@ -18,7 +18,7 @@ from typing import Final
 
 from failoverd.core.control.decision import soonest
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import Override, Verb, by, in_force, next_turn, verb_of
+from failoverd.core.overrides import Override, Verb, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
@@ -174,10 +174,14 @@ def _lost(
 ) -> dict[str, float]:
     """The words that are lost, and when each ends, as far as is known.
 
-    The same word given again, for the same record, stands in for one that was lost.
+    The same word given again, of the same verb about the same, stands in for one that was lost. One about another
+    region does not: what was lost may keep out the first one still.
     """
-    ids, again = {each.id for each in known}, {each.verb for each in words}
-    lost = (each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    ids = {each.id for each in known}
+    lost = [each for each in marker.overrides if each not in ids]
+    if lost:
+        again = tuple(begins(each.verb, each.scope) for each in words)
+        lost = [each for each in lost if not each.startswith(again)]
     until = {each: min(float(marker.until), ends.get(each, float(marker.until))) for each in lost}
     return {each: end for each, end in until.items() if end > now}
 

@@ -13,7 +13,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, PlanHeld
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import Limits, Marker, Policy, Ration
 from failoverd.telemetry import prose
@@ -397,15 +397,36 @@ def test_a_lost_hold_holds() -> None:
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
 
+def named(of: Override, number: int) -> Override:
+    """With an id as the desk gives it."""
+    return replace(of, id=f"{begins(of.verb, of.scope)}{number:04x}")
+
+
 def test_the_same_word_given_again_stands_in_for_the_lost_one() -> None:
-    story = begun().say(drain(lasts=2 * HOUR))
+    story = begun().say(named(drain(lasts=2 * HOUR), 1))
     story.settled()
     story.state = replace(story.state, overrides=(), targets={})
     story.look(10.0)
-    story.say(replace(drain(since=story.now), id="drain-00000002"))
+    again = named(drain(since=story.now), 2)
+    story.say(again)
     outcome = story.settled(1.0)
     assert ReasonCode.OVERRIDES_LOST not in codes(outcome)
-    assert story.marker.overrides == ("drain-00000002",)
+    assert story.marker.overrides == (again.id,)
+
+
+def test_a_drain_of_another_region_is_not_the_word_that_was_lost() -> None:
+    """What was lost may be why the first region gets nothing: it would be undone by a word that is not about it."""
+    lost = named(drain(lasts=2 * HOUR), 1)
+    story = begun().say(lost)
+    story.settled()
+    story.state = replace(story.state, overrides=(), targets={})
+    story.look(10.0)
+    other = named(drain("b", since=story.now), 2)
+    story.say(other)
+    outcome = story.settled(1.0)
+    assert ReasonCode.OVERRIDES_LOST in codes(outcome)
+    assert story.marker.overrides[0] == lost.id
+    assert not story.published.get("a")
 
 
 def test_a_word_that_was_released_before_the_marker_said_so_is_not_lost() -> None:
