@@ -437,7 +437,7 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         memory = replace(memory, told=replace(memory.told, hold=None))
         outcome = _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, events, result.until)
         return replace(outcome, plan=plan)
-    if isinstance(result, Held) and (agreed := _agreed(case, result)):
+    if isinstance(result, Held) and (agreed := _agreed(case, memory, result)):
         result = let_through(result, agreed, {rule.name: rule.people for rule in case.estate.rules})
     if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
         return replace(marked, events=events, held=result if isinstance(result, Held) else None)
@@ -451,10 +451,13 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     return _write(case, memory, decision, result, events, paced.until)
 
 
-def _agreed(case: _Case, held: Held) -> int:
-    """How many people approved a held plan."""
-    words = (word for word in case.heeded.words if word.verb is Verb.APPROVE)
-    return max((people(word) for word in words if word.digest == held.plan.digest), default=0)
+def _agreed(case: _Case, memory: TargetMemory, held: Held) -> int:
+    """How many people approved a held plan. An approval lets it through once, and not whenever it is wanted again."""
+    wanted, digest = held.plan.shares_after, held.plan.digest
+    moved = (change for change in memory.changes if change.shares_before != change.shares_after == wanted)
+    done = max((change.at for change in moved), default=float("-inf"))
+    words = (word for word in case.heeded.words if word.verb is Verb.APPROVE and word.digest == digest)
+    return max((people(word) for word in words if word.since > done), default=0)
 
 
 def _write(

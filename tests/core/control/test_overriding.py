@@ -367,6 +367,41 @@ def test_an_approval_lets_the_held_plan_through_and_no_other() -> None:
     assert story.published == {"b": 100}
 
 
+def test_an_approval_is_good_though_the_marker_says_more_by_now_and_not_for_another_revision() -> None:
+    """Somebody gives a word meanwhile: generation and end in the marker change, and nothing of what was looked at."""
+    story = begun(policy(region("a", 50), region("b", 50)), replace(FREE, min_regions=2))
+    held = story.look(1.0, a="U").held
+    assert held is not None
+    generation = story.marker.generation
+    story.say(word(Verb.UP, since=story.now, scope=Scope(endpoints=("b/*",))))
+    story.settled(1.0)
+    assert story.marker.generation > generation
+    approval = word(Verb.APPROVE, since=story.now, digest=held.plan.digest)
+    edited = replace(story.policy, source=replace(story.policy.source, revision="edited"))
+    story.policy, before = edited, story.policy
+    story.say(approval)
+    assert story.look(1.0).kind is OutcomeKind.LIMITED
+    story.policy = before
+    assert story.look(1.0).kind is OutcomeKind.WRITE
+    assert story.published == {"b": 100}
+
+
+def test_an_approval_lets_its_plan_through_once() -> None:
+    story = begun(policy(region("a", 50), region("b", 50)), replace(FREE, min_regions=2))
+    held = story.look(1.0, a="U").held
+    assert held is not None
+    story.say(word(Verb.APPROVE, since=story.now, digest=held.plan.digest))
+    story.settled(1.0)
+    assert story.published == {"b": 100}
+    story.look(1.0, a="H")
+    story.settled(400.0)
+    assert story.published == {"a": 50, "b": 50}
+    again = story.look(1.0, a="U")
+    assert again.kind is OutcomeKind.LIMITED
+    assert again.held is not None
+    assert again.held.plan.digest == held.plan.digest
+
+
 # -- words that are lost -----------------------------------------------------------------------------------------------
 
 
