@@ -211,6 +211,7 @@ class TargetWorker:
         if outcome.kind is OutcomeKind.WRITE:
             await self._write(outcome)
         else:
+            tools.applier.prove_again(self._provider, observed)
             by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)
