@@ -48,6 +48,9 @@ from failoverd.telemetry.systemd import Notifier
 if TYPE_CHECKING:
     from failoverd.telemetry.notifications.telling import Notifications
 
+PROVED_AGAIN: Final = 3_600.0
+"""Seconds for which a change is proved at its authoritative servers still, when the daemon ended before it was."""
+
 HEARTBEAT: Final = 5.0
 """Seconds between signs of life: in the journal, and to the service manager's watchdog."""
 
@@ -229,9 +232,11 @@ class Daemon:
         interrupted = await self._engine.writer.protect(self._journal.interrupted(self._clock())) or ()
         clock_watch = partial(watch_clock, self._timetable, self.emit, self._clock)
         words = await self._engine.writer.protect(self._journal.overrides(self._clock() - KNOWN), reads=True) or ()
+        lately = self._clock() - PROVED_AGAIN
+        proofs = await self._engine.writer.protect(self._journal.proofs(lately), reads=True) or ()
         await self._engine.writer.belong(self._engine.instance)
         telling = self._notifications.work() if self._notifications is not None else {}
-        self._engine.start(states, interrupted, words, clock_watch=clock_watch, **telling)
+        self._engine.start(states, interrupted, words, proofs, clock_watch=clock_watch, **telling)
 
     async def _notify(self, config: Config, stack: AsyncExitStack) -> None:
         """Tell people of what needs them, where the configuration says whom: of what an earlier process told, too."""
@@ -307,7 +312,7 @@ class Daemon:
         await self._look_at_orphans()
         engine = self._engine
         own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
-        return Overview.of([*self._told_by_metrics(), *own])
+        return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
         own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
@@ -429,7 +434,7 @@ class Daemon:
     def _standing(self) -> Overview:
         own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
         whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
-        return replace(whole, overrides=self._engine.words())
+        return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 
     def _signals(self) -> "_Signals":
         return _Signals(

@@ -30,6 +30,9 @@ def imported() -> Iterator[str]:
 
 MODULES = sorted(set(imported()))
 
+BY_OTHERS = ["tzdata"] if "zoneinfo" in MODULES else []
+"""What a module of Python's own imports: `zoneinfo`, where the system has no time zones."""
+
 
 @pytest.mark.parametrize("distribution", declared())
 def test_every_dependency_is_imported(distribution: str) -> None:
@@ -37,7 +40,7 @@ def test_every_dependency_is_imported(distribution: str) -> None:
         brought = {str(file) for file in files(distribution) or ()}
     except PackageNotFoundError:
         brought = set()  # the tests are installed with every extra
-    places = {module: module.replace(".", "/") for module in MODULES}
+    places = {module: module.replace(".", "/") for module in (*MODULES, *BY_OTHERS)}
     used = [
         module
         for module, place in places.items()

@@ -7,7 +7,7 @@ import asyncio
 import grp
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from failoverd.api.shapes import (
     GlanceTold,
     HistoryQuery,
     HistoryTold,
+    NamesTold,
     PlanAsked,
     PlanTold,
     Problem,
@@ -61,6 +62,10 @@ PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
 
 _GRACE: Final = 5.0
+
+SILENCE: Final = 3.0
+"""Seconds without an answer after which somebody who waits wants to be told so."""
+
 _TRIES: Final = 3
 _NAP: Final = 0.2
 _LARGEST: Final = 64 * 1024 * 1024
@@ -116,12 +121,19 @@ class Client:
 
     Every method raises ApiError: with the daemon's own reason where it refuses; `daemon_unreachable`,
     `socket_forbidden`, `daemon_slow`, `schema_unknown`, `answer_garbled` or `certificate_untrusted` where it is not
-    heard.
+    heard. `silent` is told once, after SILENCE without an answer, for how many seconds more one is waited for.
     """
 
-    def __init__(self, way: OnHost | Elsewhere, *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        way: OnHost | Elsewhere,
+        *,
+        patience: float = PATIENCE,
+        silent: Callable[[float], None] | None = None,
+    ) -> None:
         self._way = way
         self._patience = patience
+        self._silent = silent
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -130,6 +142,9 @@ class Client:
 
     async def glance(self, query: GlanceQuery) -> GlanceTold:
         return await self._ask("glance", GlanceTold, query=query)
+
+    async def names(self) -> NamesTold:
+        return await self._ask("names", NamesTold)
 
     async def history(self, query: HistoryQuery) -> HistoryTold:
         return await self._ask("history", HistoryTold, query=query)
@@ -234,6 +249,7 @@ class Client:
     async def _within(
         self, method: str, target: str, headers: list[tuple[str, str]], body: bytes, patience: float
     ) -> tuple[int, bytes]:
+        telling = asyncio.get_running_loop().call_later(SILENCE, self._tell_silence, patience)
         try:
             async with asyncio.timeout(patience):
                 reader, writer = await self._reached()
@@ -244,6 +260,13 @@ class Client:
         except TimeoutError as error:
             words = f"the daemon at {self._way} did not answer within {patience:g}s"
             raise ApiError(words, reason="daemon_slow", remedy=_LOOK) from error
+        finally:
+            telling.cancel()
+
+    def _tell_silence(self, patience: float) -> None:
+        tell, self._silent = self._silent, None
+        if tell is not None:
+            tell(max(0.0, patience - SILENCE))
 
     async def _reached(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         way = self._way

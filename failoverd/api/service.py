@@ -55,6 +55,7 @@ from failoverd.api.telling import (
     given_told,
     glance_told,
     history_told,
+    names_told,
     status_told,
     version_of,
     why_told,
@@ -65,6 +66,7 @@ from failoverd.api.telling import (
 from failoverd.api.trail import Keeper, Reply, Trail
 from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
 from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
@@ -115,6 +117,9 @@ _WRONG_SHOWN: Final = 8
 class Desk(Protocol):
     """Where words are judged: `operations.commanding.Desk`."""
 
+    @property
+    def policies(self) -> tuple[Policy, ...]: ...
+
     def words(self) -> tuple[Override, ...]: ...
 
     def word(self, override_id: str) -> Override: ...
@@ -124,7 +129,15 @@ class Desk(Protocol):
     async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given: ...
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given: ...
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given: ...
@@ -291,9 +304,11 @@ class Service:
         if route.name == "document":
             return _plain(self._document)
         if route.name == "words":
-            seen = await around.overview()
-            told = words_told(around.desk.words(), seen.targets, around.clock())
-            return _plain(told.to_json(), {"ETag": f'"{told.version}"'})
+            seen = replace(await around.overview(), overrides=around.desk.words())
+            body = await self._thread(partial(words_told, seen, around.clock()))
+            return _plain(body, {"ETag": f'"{version_of(seen.overrides)}"'})
+        if route.name == "names":
+            return _plain(await self._thread(partial(names_told, around.desk.policies)))
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
         if isinstance(query, StatusQuery | GlanceQuery):
@@ -464,7 +479,9 @@ class Service:
                 return self._given(await desk.give(_ask(asked), actor, dry_run=asked.dry_run))
             case UndoAsked():
                 where, change = asked.scope.scope(), asked.change_id or ""
-                given = await desk.undo(change, where, asked.reason, asked.for_seconds, actor, dry_run=asked.dry_run)
+                given = await desk.undo(
+                    change, where, asked.reason, asked.for_seconds, actor, now=asked.now, dry_run=asked.dry_run
+                )
                 return self._given(given)
             case ExtendAsked():
                 return self._given(await desk.extend(said.id, asked.for_seconds, asked.comment, actor))

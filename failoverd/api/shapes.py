@@ -142,6 +142,7 @@ class UndoAsked(Asked):
     change_id: Mark | None = Field(default=None, description="the last change of the scope, without it")
     reason: Words
     for_seconds: Seconds
+    now: bool = Field(default=False, description="heeds no rates")
     dry_run: bool = Field(default=False, description="only say what it would do")
 
 
@@ -301,6 +302,15 @@ class DaemonTold(Told):
     started_at: Moment | None = None
     version: str | None = None
     instance: str | None = Field(default=None, description="which daemon it is, the same after a restart")
+
+
+class JournalTold(Told):
+    """The journal does not work, since then. Traffic is steered all the same."""
+
+    since: Moment
+    writes: bool = Field(description="what fails is writing; false: reading alone")
+    error: str
+    remedy: str
 
 
 class VantageTold(Told):
@@ -501,6 +511,13 @@ class WordStatusTold(WordTold):
     """An operator's word, and what it is about now."""
 
     records: tuple[str, ...] = Field(description="each with its provider; none where it is about nothing now")
+    overruled: tuple[str, ...] = Field(default=(), description="those of them at which a later word counts instead")
+
+
+class WordListedTold(WordTold):
+    """An operator's word, and whether it is about anything."""
+
+    records: int | None = Field(default=None, description="how many it is about now; null where that is not known")
 
 
 class EffectTold(Told):
@@ -513,8 +530,10 @@ class EffectTold(Told):
     ttl_seconds: int = Field(validation_alias=AliasChoices("ttl_seconds", "ttl"))
     reasons: tuple[str, ...]
     limits: tuple[str, ...]
+    rated: bool = Field(default=False, description="a rate is among the limits, which a word with `now` meets none of")
     error: str
     settled: bool
+    left: tuple[str, ...] = Field(default=(), description="why what an ended word kept away is not back yet")
     changed_at: Moment | None
     verified: bool
 
@@ -584,6 +603,21 @@ class GlanceTold(Answer):
     regions: tuple[RegionLineTold, ...]
 
 
+class PolicyNamesTold(Told):
+    """What a policy is called, and what it names."""
+
+    policy: str
+    records: tuple[str, ...]
+    regions: dict[str, str] = Field(description="with the cloud of each; empty where the inventory says none")
+    endpoints: tuple[str, ...] = Field(description="region/address, with the port where it has one of its own")
+
+
+class NamesTold(Answer):
+    """The names that a word may be about, of the policies that run."""
+
+    policies: tuple[PolicyNamesTold, ...]
+
+
 class StatusTold(Answer):
     """Where everything stands."""
 
@@ -591,6 +625,7 @@ class StatusTold(Answer):
     headline: str
     glance: GlanceTold
     daemon: DaemonTold
+    journal: JournalTold | None = Field(default=None, description="null while it works")
     vantage: VantageTold | None
     probing: ProbingTold | None
     policies: tuple[PolicyTold, ...]
@@ -660,7 +695,8 @@ class WhyTold(Answer):
     rule_at: str
     limits: tuple[str, ...]
     actor: str
-    undo: str
+    undo: str = Field(description="commands that take it back by hand")
+    undo_with: str = Field(default="", description="the command that has a daemon take it back")
     events: tuple[EventTold, ...]
 
 
@@ -668,7 +704,7 @@ class WordsTold(Answer):
     """The words that are in force, wait for more people, or are still to come."""
 
     version: str = Field(description="of all of them together, for `If-Match`")
-    overrides: tuple[WordTold, ...]
+    overrides: tuple[WordListedTold, ...]
     lost: tuple[str, ...] = Field(default=(), description="words that only markers know, for the journal was lost")
 
 

@@ -16,9 +16,12 @@ from failoverd.api.shapes import (
     GivenTold,
     GlanceTold,
     HistoryTold,
+    JournalTold,
+    NamesTold,
     NotificationsTold,
     OrphanTold,
     PlannedTold,
+    PolicyNamesTold,
     PolicyTold,
     ProbingTold,
     RefusedFileTold,
@@ -33,19 +36,20 @@ from failoverd.api.shapes import (
     VantageTold,
     WhyTold,
     WordAnswer,
+    WordListedTold,
     WordStatusTold,
     WordsTold,
     WordTold,
 )
 from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
-from failoverd.core.records import Target
+from failoverd.core.records import Policy, Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state
 from failoverd.operations.why import Explanation
-from failoverd.operations.words import concerned, standing
+from failoverd.operations.words import OF_NO_RECORD, concerned, overruled, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
@@ -64,6 +68,7 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
         headline=seen.headline,
         glance=glance_told(seen),
         daemon=_daemon(beat, beat.at if by_daemon and beat is not None else now),
+        journal=_told(JournalTold, found.journal),
         vantage=_told(VantageTold, found.vantage),
         probing=_told(ProbingTold, found.probing),
         policies=tuple(map(PolicyTold.model_validate, found.policies)),
@@ -105,7 +110,8 @@ def _daemon(beat: Heartbeat | None, now: float) -> DaemonTold:
 
 def _word_status(word: Override, found: Overview, now: float) -> WordStatusTold:
     records = tuple(map(str, concerned(word, found)))
-    return WordStatusTold(**dict(word_told(word, now)), records=records)
+    instead = tuple(map(str, overruled(word, found)))
+    return WordStatusTold(**dict(word_told(word, now)), records=records, overruled=instead)
 
 
 T = TypeVar("T", bound=Told)
@@ -152,6 +158,20 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
     )
 
 
+def names_told(policies: Iterable[Policy]) -> NamesTold:
+    """Of these policies: quickly said, however many they are, for somebody waits for it who wants to stop something."""
+    return NamesTold(policies=tuple(map(_names_of, policies)))
+
+
+def _names_of(policy: Policy) -> PolicyNamesTold:
+    return PolicyNamesTold(
+        policy=policy.name,
+        records=tuple(dict.fromkeys(record.key.name for record in policy.records)),
+        regions={region.name: region.cloud for region in policy.regions},
+        endpoints=tuple(endpoint.id for region in policy.regions for endpoint in region.endpoints),
+    )
+
+
 def history_told(found: Past) -> HistoryTold:
     return HistoryTold(
         changes=tuple(map(ChangeTold.model_validate, found.moves)),
@@ -169,6 +189,7 @@ def why_told(found: Explanation) -> WhyTold:
             "limits": tuple(map(str, found.limits)),
             "actor": found.actor,
             "undo": found.undo,
+            "undo_with": found.undo_with,
             "events": tuple(map(EventTold.model_validate, found.events)),
         }
     )
@@ -177,12 +198,16 @@ def why_told(found: Explanation) -> WhyTold:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def words_told(words: Iterable[Override], targets: Iterable[TargetStatus], now: float) -> WordsTold:
-    """The words that are known, and those that only the markers of these targets know."""
-    known = tuple(words)
-    lost = dict.fromkeys(name for target in targets for name in target.lost_words)
-    told = tuple(word_told(word, now) for word in known)
-    return WordsTold(version=version_of(known), overrides=told, lost=tuple(lost))
+def words_told(found: Overview, now: float) -> WordsTold:
+    """The words that are known, and those that only markers know."""
+    lost = dict.fromkeys(name for target in found.targets for name in target.lost_words)
+    told = tuple(_word_listed(word, found, now) for word in found.overrides)
+    return WordsTold(version=version_of(found.overrides), overrides=told, lost=tuple(lost))
+
+
+def _word_listed(word: Override, found: Overview, now: float) -> WordListedTold:
+    records = len(concerned(word, found)) if word.verb not in OF_NO_RECORD else None
+    return WordListedTold(**dict(word_told(word, now)), records=records)
 
 
 def version_of(words: Iterable[Override]) -> str:
@@ -230,8 +255,10 @@ def effect_told(effect: "Effect") -> EffectTold:
             "ttl": effect.ttl,
             "reasons": effect.reasons,
             "limits": effect.limits,
+            "rated": effect.rated,
             "error": effect.error,
             "settled": effect.settled,
+            "left": effect.left,
             "changed_at": effect.changed_at,
             "verified": effect.verified,
         }

@@ -3,8 +3,9 @@
 A word is given once and holds until its end, whatever restarts meanwhile. It is desired state like a policy file: the
 stages of `evaluate` heed it, and what no word concerns any more goes back to what the file says.
 
-The id begins with the verb (`drain-20261201t031205-9f3a1c`), for the id alone stands in the marker beside a record: a
-daemon that lost everything else still reads there what kind of word it is.
+The id begins with the verb (`drain-9f3a1c07`), for the id alone stands in the marker beside a record: a daemon that
+lost everything else still reads there what kind of word it is. The first half of its digits is made of what it is
+about, so that the same word, given again, is known to be the same.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from glob import escape
+from hashlib import blake2s
 from typing import Final
 
 from failoverd.core.records import Endpoint, Policy, RegionSpec, Target
@@ -27,6 +29,9 @@ WARNING: Final = 900.0
 """Seconds before its end at which that is told."""
 
 WITHDRAWN: Final = "the file does not say it any more"
+
+UNSAID: Final = "no reason was given"
+"""The comment of who ended or changed a word without one, which is nothing to be said of it."""
 
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
@@ -161,7 +166,7 @@ class Override:
         verb: what is to be done.
         scope: about what.
         actor: who gave it: `alice@host`, or `file:line` of a file that says so.
-        since: when it was given, or begins.
+        since: when it begins: when it was given, or everybody had agreed who has to. `given_at` is when it was said.
         until: when it ends, at the latest.
         comments: what was said about it; the first is the reason.
         shares: of a pin, by region, in basis points.
@@ -204,7 +209,12 @@ class Override:
 
     @property
     def reason(self) -> str:
-        return self.comments[0].text if self.comments else ""
+        """Why it was given. That of a lost word is not known: what was said of it since is about something else."""
+        return self.comments[0].text if self.comments and self.actor != LOST else ""
+
+    @property
+    def given_at(self) -> float:
+        return self.comments[0].at if self.comments else self.since
 
     @property
     def by_hand(self) -> bool:
@@ -264,6 +274,13 @@ def next_turn(overrides: Iterable[Override], now: float) -> float | None:
     """The first moment after `now` at which one of them begins or ends."""
     moments = (moment for each in overrides if not each.pending for moment in (each.since, each.ends))
     return min((moment for moment in moments if moment > now), default=None)
+
+
+def begins(verb: Verb, scope: Scope) -> str:
+    """What the id of a word of this kind about this begins with, whoever gave it and when."""
+    parts = (scope.policies, scope.records, scope.regions, scope.clouds, scope.endpoints, scope.providers)
+    said = blake2s(repr([sorted(part) for part in parts]).encode(), digest_size=2)
+    return f"{verb}-{said.hexdigest()}"
 
 
 def verb_of(override_id: str) -> Verb | None:

@@ -50,6 +50,9 @@ class ReasonCode(StrEnum):
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
     PIN_IDLE = "pin_idle"  # `shares`: nobody of them serves
+    OVERRULED = (
+        "overruled"  # a drain (of `region`) or a pin that does not count, for a later word does: `detail` has both
+    )
     SAID = "said"  # endpoints are up, down or drained by word
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written
@@ -132,6 +135,7 @@ class Limit(StrEnum):
     MAX_SHIFT = "max_shift"
     MAX_CHANGES = "max_changes"
     PAUSED = "paused"  # an operator's word: no traffic may move but what fails out
+    LOST = "lost"  # operators' words that the journal lost: no traffic may move but what fails out
     RIVAL = "rival"  # another instance writes the name as well: no traffic may move but what fails out
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on

@@ -159,6 +159,19 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalStatus:
+    """The journal does not work, since then: it is known to the daemon alone, for it cannot be written down.
+
+    `writes` is whether what fails is writing; it may be read all the same. `error` is the last one.
+    """
+
+    since: float
+    writes: bool
+    error: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class VantageStatus:
     """What the prober thinks of its own network.
 
@@ -324,10 +337,11 @@ class Overview:
     """All of it together: the one shape that the terminal, JSON and the metrics are made from. Each part by its key.
 
     What an older version wrote, or did not write, is None. `overrides` are operators' words, as they are kept in full;
-    which of them are over is for the time of reading to say.
+    which of them are over is for the time of reading to say. `journal` is None while that works.
     """
 
     heartbeat: Heartbeat | None = None
+    journal: JournalStatus | None = None
     vantage: VantageStatus | None = None
     probing: ProbingStatus | None = None
     policies: tuple[PolicyStatus, ...] = ()

@@ -21,11 +21,11 @@ from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, by, verb_of
-from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, begins, by, verb_of
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
-from failoverd.operations.judging import OverrideError, nonsense, require_allowed, slower
+from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
 from failoverd.store.reading import ChangeRow, Reading
@@ -85,7 +85,9 @@ class Effect:
         ttl: seconds for which resolvers may keep an answer.
         reasons: the steps that name the word, in words.
         limits: what makes it slower, in words.
+        rated: a rate is among these, which meets no word that says at once.
         settled: nothing is left to be done: what is answered is what is wanted.
+        left: once the word is over, why what it kept away does not come back yet, in words.
         changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
         verified: the authoritative servers agree with it.
     """
@@ -97,8 +99,10 @@ class Effect:
     ttl: int = 0
     reasons: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    rated: bool = False
     error: str = ""
     settled: bool = False
+    left: tuple[str, ...] = ()
     changed_at: float | None = None
     verified: bool = False
 
@@ -205,6 +209,11 @@ class Desk:
 
     # -- asking --------------------------------------------------------------------------------------------------------
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Those that run."""
+        return tuple(self._crew.policies.values())
+
     def words(self) -> tuple[Override, ...]:
         """Those that are in force, wait for more people, or are still to come."""
         now = self._clock()
@@ -237,7 +246,7 @@ class Desk:
         async with self._turn:
             word, concerned = self._sensible(await self._approving(ask), actor)
             judged = [self._judged(word, each) async for each in _in_turn(concerned)]
-            notes = self._notes(word, concerned, judged)
+            notes = self._notes(word, concerned, judged, dry_run=dry_run)
             if dry_run:
                 return Given(word, tuple(judged), dry_run=True, notes=notes)
             kept = await self._crew.say(word, self._given(word))
@@ -251,11 +260,19 @@ class Desk:
         effects = [self._effect(word, each, self._with(word, each.policy)) for each in shown]
         if more > 0:
             notes = (*notes, f"it is about {prose.counted(more, 'record')} more, which are not listed")
-        notes = (*self._notes(word, concerned, effects), *notes)
+        notes = (*self._notes(word, concerned, effects, dry_run=dry_run), *notes)
         return Given(word, tuple(effects), kept, dry_run=dry_run, notes=notes)
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given:
         """Take a change back: a pin to the shares of before. Without an id, the last change of the scope."""
         found = await asyncio.to_thread(self._past, scope, change_id)
@@ -273,7 +290,7 @@ class Desk:
             )
             raise OverrideError(words, reason="override_refused", remedy="pin the shares that you want instead")
         where = Scope(policies=(found.target.policy,), records=(found.target.key.name,))
-        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id)
+        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
         return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
@@ -299,6 +316,8 @@ class Desk:
                 raise OverrideError(words, reason="override_refused", remedy="somebody else has to agree")
             now = self._clock()
             said = replace(word, agreed=(*word.agreed, actor), comments=(*word.comments, Comment(now, actor, comment)))
+            if not said.pending:  # it begins now: what it says of time, such as the steps of a drain, counts from here
+                said = replace(said, since=now)
             return await self._changed(said, actor, comment)
 
     # -- taking back ---------------------------------------------------------------------------------------------------
@@ -376,9 +395,8 @@ class Desk:
         seconds = APPROVAL if ask.verb is Verb.APPROVE else ask.seconds
         self._require_seconds(seconds)
         now = self._clock()
-        named = (ask.verb, ask.scope, ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
         return Override(
-            id=f"{ask.verb}-{blake2s(repr(named).encode(), digest_size=4).hexdigest()}",
+            id=self._id(ask, actor, now),
             verb=ask.verb,
             scope=ask.scope,
             actor=actor,
@@ -395,6 +413,16 @@ class Desk:
             breaks=ask.breaks,
             needed=self._people(ask.breaks),
         )
+
+    def _id(self, ask: Ask, actor: str, now: float) -> str:
+        """One that no word has that is known."""
+        named = (ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
+        known, begin, salt = {word.id for word in self._crew.words()}, begins(ask.verb, ask.scope), 0
+        while True:
+            found = begin + blake2s(repr((*named, salt)).encode(), digest_size=2).hexdigest()
+            if found not in known:
+                return found
+            salt += 1
 
     async def _approving(self, ask: Ask) -> Ask:
         """An approval is about the record whose plan it names, and about the rules that hold it."""
@@ -533,7 +561,9 @@ class Desk:
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
             limits=(*map(prose.words, still), *map(prose.limit, limits)),
+            rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
             settled=not (changing or still),
+            left=_left(word, policy, found) if word.over_by(self._clock()) else (),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
             verified=good is not None and self._crew.verified(target) >= good.generation,
         )
@@ -549,7 +579,9 @@ class Desk:
             needed=word.needed,
         )
 
-    def _notes(self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect]) -> tuple[str, ...]:
+    def _notes(
+        self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect], *, dry_run: bool
+    ) -> tuple[str, ...]:
         """What whoever gives it should know."""
         notes = []
         if word.pending:
@@ -569,6 +601,10 @@ class Desk:
         if word.verb is Verb.SHED and alike:
             words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"
             notes.append(f"{words}: a drain takes a region out")
+        if any(each.rated for each in judged) and not word.now:
+            again = "the same with --now meets none, and moves at once"
+            first = "" if dry_run else f"failoverctl release {word.id}; then "
+            notes.append(f"rates make it slower, and it goes on by itself. Not to wait for them: {first}{again}")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)
@@ -623,6 +659,31 @@ class Desk:
 def _agreed(word: Override) -> Override:
     """The word once everybody has agreed who has to."""
     return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))
+
+
+_KEPT_BACK: Final = frozenset(
+    {
+        ReasonCode.FAILBACK_HOLD,
+        ReasonCode.FAILBACK_MANUAL,
+        ReasonCode.COMMON_RISE,
+        ReasonCode.REGION_DOWN,
+        ReasonCode.REGION_UNKNOWN,
+        ReasonCode.DRAINED,
+    }
+)
+"""Why a region gets nothing, or not yet, though no word of the past keeps it away."""
+
+
+def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
+    """What still keeps the regions away that the word was about."""
+    scope = word.scope
+    about = {
+        region.name
+        for region in policy.regions
+        if scope.has_region(region) and any(map(scope.has_endpoint, region.endpoints))
+    }
+    kept = (each for each in found.reasons if each.code in _KEPT_BACK and about & {each.region, *each.regions})
+    return tuple(map(prose.words, kept))
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------

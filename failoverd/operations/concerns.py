@@ -163,6 +163,10 @@ def _of_words(overrides: Iterable[Override], now: float) -> Iterator[Concern]:
 
 
 def _of_installation(found: Overview) -> Iterator[Concern]:
+    if found.journal is not None:
+        text = f"the journal cannot be {'written' if found.journal.writes else 'read'}"
+        remedy = f"{found.journal.error}; {found.journal.remedy}"
+        yield Concern(Level.PERSON, "", "journal", text, remedy, found.journal.since)
     vantage = found.vantage
     if vantage is not None and vantage.isolated:
         text = f"the prober abstains on {' and '.join(vantage.isolated)}: {vantage.evidence}"

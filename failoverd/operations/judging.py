@@ -12,7 +12,10 @@ from failoverd.core.records import WHOLE, Target
 from failoverd.core.rules import Rule
 from failoverd.telemetry import prose
 
-_RATES: Final = frozenset({Limit.MAX_SHIFT, Limit.MAX_CHANGES, Limit.PAUSED})
+RATES: Final = frozenset({Limit.MAX_SHIFT, Limit.MAX_CHANGES})
+"""Limits that a word meets unless it says at once."""
+
+_SLOWING: Final = RATES | {Limit.PAUSED, Limit.LOST}
 """Limits that make a word's move slower, or later, and refuse nothing."""
 
 
@@ -83,7 +86,9 @@ _NOBODY_SERVES: Final = frozenset(
 
 
 def _broken(found: Outcome) -> tuple[LimitCheck, ...]:
-    return tuple(check for check in found.held.blocking if check.limit not in _RATES) if found.held is not None else ()
+    return (
+        tuple(check for check in found.held.blocking if check.limit not in _SLOWING) if found.held is not None else ()
+    )
 
 
 def _named(check: LimitCheck) -> tuple[object, ...]:

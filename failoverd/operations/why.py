@@ -1,8 +1,10 @@
 """Why the answer is what it is: a change, and everything that led to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.overrides import by
 from failoverd.operations.history import PastMove
@@ -61,9 +63,11 @@ class RelatedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A change with its reasons, the rule (file and line), what limits said, who did it, and how to undo it by hand.
+    """A change with its reasons, the rule (file and line), what limits said, who did it, and how to undo it.
 
     `overrides` are operators' words that shape, or stop, what is answered there: now, or at the moment asked about.
+    `undo` does it by hand, `undo_with` is the command for a daemon: where a word brought the change about that is in
+    force still, the one that ends it.
     """
 
     move: PastMove
@@ -73,6 +77,7 @@ class Explanation:
     limits: tuple[str, ...]
     actor: str
     undo: str
+    undo_with: str
     events: tuple[RelatedEvent, ...]
 
 
@@ -102,9 +107,21 @@ def why(
         rule_at=facts.get("rule_at", ""),
         limits=tuple(map(str, facts.get("limits", ()))),
         actor=facts.get("actor", ""),
-        undo=facts.get("undo", ""),
+        undo=_by_hand(str(facts.get("undo", ""))),
+        undo_with=_undo_with(reading, change, facts, now) if facts.get("undo") else "",
         events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
     )
+
+
+def _by_hand(undo: str) -> str:
+    """Of what an event said: a command for the daemon is none of those that work without it."""
+    return "" if undo.startswith("failoverctl ") else undo
+
+
+def _undo_with(reading: Reading, change: ChangeRow, facts: Mapping[str, Any], now: float) -> str:
+    said = facts.get("overrides", ())
+    held = [word.id for word in reading.overrides(now) if word.id in said and word.in_force(now)]
+    return taken_back_by(held) or f"failoverctl undo {change.change_id} --reason TEXT --for 1h"
 
 
 def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from failoverd.core.overrides import LOST, Override, Scope, Verb, by
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
 
@@ -35,7 +36,7 @@ def standing(word: Override, now: float) -> Standing:
 
 def title(word: Override) -> str:
     """What it does to what: `shed of region azure-eastus (by 25%)`, and a switch or a plan by its name alone."""
-    if word.verb in {Verb.SWITCH, Verb.APPROVE}:
+    if word.verb in OF_NO_RECORD:
         return f"{word.verb} of {phrases.detail(word)}"
     detail = phrases.detail(word)
     return f"{word.verb} of {word.scope.text()}{f' ({detail})' if detail else ''}"
@@ -86,7 +87,7 @@ def brief(words: Iterable[Override], now: float) -> str:
             how = "waits for somebody to agree"
         case _:
             how = f"until {until(first.ends, now)}"
-    what = phrases.detail(first) if first.verb in {Verb.SWITCH, Verb.APPROVE} else first.scope.text()
+    what = phrases.detail(first) if first.verb in OF_NO_RECORD else first.scope.text()
     said = f"{first.verb} of {what} {by(first.actor.partition('@')[0])} {how}"
     rest = f", {len(found) - 1} more" if len(found) > 1 else ""
     return f"{phrases.counted(len(found), 'override')}: {said}{rest}"
@@ -113,15 +114,28 @@ _FIRST: Final = (
 # -- what they concern -------------------------------------------------------------------------------------------------
 
 
+OF_NO_RECORD: Final = frozenset({Verb.SWITCH, Verb.APPROVE})
+"""Words about a gate, or a plan, and no record."""
+
+
 def concerned(word: Override, found: "Overview") -> tuple[Target, ...]:
-    """The records that a word is about, of those that have a status. An approval and a switch are about none."""
-    if word.verb in {Verb.SWITCH, Verb.APPROVE}:
+    """The records that a word is about, of those that have a status."""
+    if word.verb in OF_NO_RECORD:
         return ()
     targets = [each.target for each in found.targets if word.scope.has_target(each.target)]
     if not word.scope.of_some_regions:
         return tuple(targets)
     policies = _by_endpoint(word.scope, found.endpoints) if word.scope.endpoints else _by_region(word.scope, found)
     return tuple(target for target in targets if target.policy in policies)
+
+
+def overruled(word: Override, found: "Overview") -> tuple[Target, ...]:
+    """The records at which a later word counts instead, as they were decided on last."""
+    return tuple(
+        each.target
+        for each in found.targets
+        if any(reason.code is ReasonCode.OVERRULED and reason.detail.startswith(word.id) for reason in each.reasons)
+    )
 
 
 def _by_region(scope: Scope, found: "Overview") -> frozenset[str]:

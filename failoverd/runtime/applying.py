@@ -17,7 +17,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited,
 from failoverd.core.events import ChangeFenced
 from failoverd.core.overrides import HAND, by
 from failoverd.core.reasons import LimitCheck
-from failoverd.core.records import Observed, Policy, RecordSet
+from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
@@ -28,7 +28,11 @@ from failoverd.runtime.states import States
 
 @dataclass(slots=True)
 class Applier:
-    """Applies approved plans on behalf of `actor`. `sending` counts those that are at their provider now."""
+    """Applies approved plans on behalf of `actor`.
+
+    `sending` counts those that are at their provider now. `unproved` are those that an earlier process applied, and
+    whose proof ended with it.
+    """
 
     states: States
     journal: JournalWriter
@@ -37,6 +41,7 @@ class Applier:
     clock: Clock
     actor: str
     sending: int = 0
+    unproved: dict[Target, Plan] = field(default_factory=dict)
 
     async def apply(self, provider: Provider, outcome: Outcome, policy: Policy, *, actor: str = "") -> None:
         """Carry a write out; `actor` is who asked for it, if somebody else than usual did.
@@ -74,7 +79,7 @@ class Applier:
             return
         event = news.applied(policy, change, (), self.states.of(policy.name).incident, actor=HAND, took=0.0, at=now)
         back = word_id(change.target, change.generation, change.shares_after)
-        self.emit(replace(event, undo=f"failoverctl release {back}"))
+        self.emit(replace(event, overrides=(back,), undo=news.taken_back_by([back])))
         await self.journal.settle(change, ChangeOutcome.APPLIED, "", now)
         self.prove(provider, change)
 
@@ -96,9 +101,19 @@ class Applier:
         incident, words = self.states.of(policy.name).incident, self.states.overrides.of(policy)
         event = news.applied(policy, plan, checks, incident, words=words, actor=actor, took=took, at=self.clock())
         undone = plan.undone()
-        self.emit(replace(event, undo=manual_command(provider, undone)) if undone is not None else event)
+        if undone is not None:
+            undo = news.taken_back_by(event.overrides) or manual_command(provider, undone)
+            event = replace(event, undo=undo)
+        self.emit(event)
+
+    def prove_again(self, provider: Provider, observed: Observed) -> None:
+        """Take up the proof that ended with an earlier process, where what that wrote stands still."""
+        plan = self.unproved.pop(observed.target, None)
+        if plan is not None and plan.stands_in(observed):
+            self.prove(provider, plan)
 
     def prove(self, provider: Provider, plan: Plan) -> None:
+        self.unproved.pop(plan.target, None)
         self.prover.prove(provider, plan, news.id_of(self.states.of(plan.target.policy).incident))
 
     async def _settle_fenced(self, plan: Plan, error: Fenced) -> None:

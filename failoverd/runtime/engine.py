@@ -138,10 +138,21 @@ class Engine:
         states: Iterable[PolicyState],
         interrupted: Sequence[Plan],
         overrides: Iterable[Override] = (),
+        proofs: Iterable[tuple[Plan, bool]] = (),
         **beside: Callable[[], Awaitable[None]],
     ) -> None:
-        """Take up what an earlier process left, and begin what goes on beside the policies."""
+        """Take up what an earlier process left, and begin what goes on beside the policies.
+
+        `proofs` are its last changes, the oldest first, each with whether it was proved: who waits for a word goes on
+        waiting for the proof, whatever restarts meanwhile.
+        """
         self.overrides.load(overrides)
+        for plan, proved in proofs:
+            self.tools.applier.unproved.pop(plan.target, None)
+            if proved:
+                self._proved[str(plan.target)] = plan.generation
+            else:
+                self.tools.applier.unproved[plan.target] = plan
         self.states.resume(states, interrupted)
         for name, work in {"journal writer": self.writer.run, "overrides": self.overrides.run, **beside}.items():
             task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)

@@ -4,7 +4,7 @@ from failoverd.core.control.incident import Incident
 from failoverd.core.control.progress import ended, opened
 from failoverd.core.records import Policy
 from failoverd.ports import Clock
-from failoverd.runtime.states import States
+from failoverd.runtime.states import States, Verdicts
 
 
 class Incidents:
@@ -13,6 +13,7 @@ class Incidents:
     def __init__(self, states: States, clock: Clock) -> None:
         self._states = states
         self._clock = clock
+        self._out: dict[str, frozenset[str]] = {}
 
     def current(self, policy: str) -> Incident | None:
         return self._states.of(policy).incident
@@ -31,6 +32,18 @@ class Incidents:
         self._states.take(opened(policy, self._states.of(policy.name), cause, at))
         return self.id_of(policy.name)
 
+    def look(self, policy: Policy, verdicts: Verdicts) -> None:
+        """A region that fell while operators kept it out began none: it does once nobody keeps it out any more."""
+        out = self._states.drained(policy)
+        back, self._out[policy.name] = self._out.get(policy.name, frozenset()) - out, out
+        aside = {region.name for region in policy.regions} - back
+        if not back or verdicts.calm(policy.name, aside):
+            return
+        ill = sorted(region for region in back if not verdicts.calm(policy.name, {*aside, *(back - {region})}))
+        words = f"{' and '.join(ill)} did not get well while kept out, and nobody keeps that out any more"
+        self._states.take(opened(policy, self._states.of(policy.name), words, self._clock()))
+
     def close(self, policy: str) -> None:
         """Nobody looks after it any more. Without an open incident nothing happens."""
+        self._out.pop(policy, None)
         self._states.take(ended(self._states.of(policy), self._clock()))

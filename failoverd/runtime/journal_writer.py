@@ -14,7 +14,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
-from failoverd.core.status import Status
+from failoverd.core.status import JournalStatus, Status
 from failoverd.ports import Asked, ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
@@ -48,9 +48,15 @@ class JournalWriter:
         self._clock = clock
         self.lacks = False
         self._broken: set[str] = set()
+        self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
+
+    @property
+    def trouble(self) -> JournalStatus | None:
+        """What is wrong with the journal; None while it works."""
+        return self._trouble
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -175,8 +181,12 @@ class JournalWriter:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
             self.lacks = True
+            since = self._trouble.since if self._trouble is not None else self._clock()
+            self._trouble = JournalStatus(since, "write" in self._broken, error.detail, error.remedy)
             return None
         self._broken.discard(kind)
+        if not self._broken:
+            self._trouble = None
         return answer
 
     async def _soon(self, work: Awaitable[T], *, reads: bool = False) -> T | None:

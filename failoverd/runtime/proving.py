@@ -1,7 +1,7 @@
 """The proof of a change: every authoritative server is asked directly, until all of them answer what was written.
 
-Proofs run in the background. None delays the next round, and none outlives the daemon: one that is under way at the end
-is not taken up again. A later change of the same target takes the place of an older proof.
+Proofs run in the background. None delays the next round. One that is under way when the daemon ends is begun again by
+the next one, where what was written stands still. A later change of the same target takes the place of an older proof.
 """
 
 import asyncio

@@ -195,6 +195,7 @@ class TargetWorker:
     async def _reconcile(self) -> None:
         """The whole path from what is observed to what is proved."""
         tools, policy, target = self._tools, self._policy, self.target
+        tools.incidents.look(policy, tools.verdicts)
         observed = self._seen = await self._read()
         await tools.states.recall(target, tools.clock() - policy.limits.longest_window)
         now = tools.clock()
@@ -211,6 +212,7 @@ class TargetWorker:
         if outcome.kind is OutcomeKind.WRITE:
             await self._write(outcome)
         else:
+            tools.applier.prove_again(self._provider, observed)
             by_hand = manual_command(self._provider, outcome.plan) if outcome.plan is not None else ""
             await self._settle(standing.after_outcome(policy, outcome, observed, by_hand, now))
         self.agenda.revisit(outcome.until - tools.clock() if outcome.until is not None else None, self._pressing)

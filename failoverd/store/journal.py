@@ -303,6 +303,23 @@ class SqliteJournal:
         """Open the file if that is still to be done. Raises JournalError when it cannot be used."""
         await self._write(lambda _: None)
 
+    async def proofs(self, since: float) -> tuple[tuple[Plan, bool], ...]:
+        """Changes that were applied since then, the oldest first, each with whether it was proved."""
+        query = (
+            "SELECT change_id, plan, EXISTS (SELECT 1 FROM events WHERE events.change_id = changes.change_id"
+            " AND events.change_id <> '' AND events.name = 'change.verified')"
+            " FROM changes WHERE outcome = 'applied' AND settled_at >= ? ORDER BY settled_at, rowid"
+        )
+
+        def work(connection: sqlite3.Connection) -> tuple[tuple[Plan, bool], ...]:
+            rows = connection.execute(query, (since,)).fetchall()
+            found = (
+                (self._believed("changes", name, partial(codec.load, Plan, text)), done) for name, text, done in rows
+            )
+            return tuple((plan, bool(done)) for plan, done in found if plan is not None)
+
+        return await self._read(work)
+
     async def interrupted(self, at: float) -> tuple[Plan, ...]:
         """At start-up: settle what was intended and has no outcome as INTERRUPTED, and return it, oldest first.
 

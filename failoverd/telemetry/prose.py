@@ -63,7 +63,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
-from failoverd.core.overrides import by
+from failoverd.core.overrides import UNSAID, by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
 from failoverd.telemetry.phrases import clients, counted, detail, moment, percent
@@ -244,6 +244,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.PIN_IDLE: lambda r: (
         f"nobody serves of whom it is pinned to ({_shares(r)}), so the pin {_until(r)} says nothing ({r.detail})"
     ),
+    ReasonCode.OVERRULED: lambda r: (
+        f"{f'{r.region} is not drained' if r.region else 'a pin does not count'} {_until(r)}, for what was said later "
+        f"is in force ({r.detail})"
+    ),
     ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by word {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
@@ -272,6 +276,7 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.MAX_SHIFT: lambda c: (percent(c.found), f"{percent(c.allowed)} per {c.window:g}s"),
     Limit.MAX_CHANGES: lambda c: (f"change {c.found:g}", f"{c.allowed:g} per {c.window:g}s"),
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
+    Limit.LOST: lambda c: (percent(c.found), f"{percent(c.allowed)}: operators' words were lost with a journal"),
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
     Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
     Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
@@ -499,6 +504,10 @@ def _word(event: OverrideEvent) -> str:
     return f"{event.verb} of {event.about}"
 
 
+def _because(comment: str) -> str:
+    return f": {comment}" if comment not in {"", UNSAID} else ""
+
+
 @say.register
 def _(event: OverrideGiven) -> str:
     what = f"{_word(event)}{f' ({event.detail})' if event.detail else ''} until {moment(event.until)}"
@@ -510,7 +519,7 @@ def _(event: OverrideGiven) -> str:
 
 @say.register
 def _(event: OverrideChanged) -> str:
-    return f"{_word(event)} holds until {moment(event.until)}, as changed {by(event.by)}: {event.comment}"
+    return f"{_word(event)} holds until {moment(event.until)}, as changed {by(event.by)}{_because(event.comment)}"
 
 
 @say.register
@@ -523,7 +532,7 @@ def _(event: OverrideEnding) -> str:
 
 @say.register
 def _(event: OverrideEnded) -> str:
-    how = f"was released by {event.by}: {event.comment}" if event.by else "is over: its time has passed"
+    how = f"was released by {event.by}{_because(event.comment)}" if event.by else "is over: its time has passed"
     return f"{_word(event)} {by(event.actor)} {how}"
 
 
@@ -549,8 +558,8 @@ def _(event: RivalDetected) -> str:
 
 @say.register
 def _(event: RivalSettled) -> str:
-    comment = f": {event.comment}" if event.comment else ""
-    return f"{_where(event)} is written as before, says {event.by}{comment}; its rivals were {', '.join(event.rivals)}"
+    why = _because(event.comment)
+    return f"{_where(event)} is written as before, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
 
 
 # -- incidents ---------------------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ async def test_everything_can_be_asked(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         await apply(here.journal, 1)
         client = here.client
+        (named,) = (await client.names()).policies
+        assert (named.records, named.endpoints[0]) == (("api.example.com",), "azure/192.0.2.10")
         status = await client.status(healthy=False)
         assert (status.daemon.pid, status.at, len(status.endpoints)) == (42, NOW, 1)
         assert (await client.history(HistoryQuery(since=0.0))).changes[0].to_bp == {"oci-ashburn": 10_000}
@@ -180,6 +182,29 @@ async def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(tmp_path
             await Client(OnHost(tmp_path / "api.sock"), patience=0.05).words()
         ended.set()
     assert error.value.reason == "daemon_slow"
+
+
+async def test_that_no_answer_comes_is_told_once_with_how_long_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "SILENCE", 0.01)
+    heard, told = asyncio.Event(), list[float]()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await heard.wait()
+        writer.write(http(WORDS))
+        writer.close()
+
+    def silent(more: float) -> None:
+        told.append(more)
+        heard.set()
+
+    async with await asyncio.start_unix_server(late, str(tmp_path / "api.sock")):
+        client = Client(OnHost(tmp_path / "api.sock"), silent=silent)
+        assert (await client.words()).overrides == ()
+        await client.words()
+    assert told == [clients.PATIENCE - 0.01]
 
 
 def test_it_imports_little_for_an_operator_waits_for_it() -> None:

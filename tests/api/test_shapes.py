@@ -27,12 +27,14 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.OrphanedRecord, shapes.OrphanTold, set()),
     (status.RefusedFile, shapes.RefusedFileTold, set()),
     (status.PlannedWork, shapes.PlannedTold, set()),
+    (status.JournalStatus, shapes.JournalTold, set()),
     (status.ReceiverStatus, shapes.ReceiverTold, set()),
     (status.Notice, shapes.NoticeTold, set()),
     (status.NotificationsStatus, shapes.NotificationsTold, set()),
     (overrides.Override, shapes.WordTold, {"told"}),
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Override, shapes.WordStatusTold, {"told"}),
+    (overrides.Override, shapes.WordListedTold, {"told"}),
     (overrides.Scope, shapes.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
     (glance.Glance, shapes.GlanceTold, set()),
@@ -61,7 +63,18 @@ def test_nothing_that_is_known_is_left_out(known: type[Any], shape: type[BaseMod
 
 
 def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
-    wholes = {"Told", "Answer", "Problem", "TargetTold", "HistoryTold", "WordsTold", "WordAnswer", "AuditTold"}
+    wholes = {
+        "Told",
+        "Answer",
+        "Problem",
+        "TargetTold",
+        "NamesTold",
+        "PolicyNamesTold",
+        "HistoryTold",
+        "WordsTold",
+        "WordAnswer",
+        "AuditTold",
+    }
     lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold"}
     put_into_words = {"FindingTold", "AttemptTold"}
     found = {name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.Told)}

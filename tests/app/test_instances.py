@@ -52,6 +52,10 @@ async def test_a_journal_that_cannot_be_locked_is_told_and_traffic_is_steered(tm
             assert failed["reason"] == "journal_unlocked"
             await daemon.event("change.applied")
             assert len(daemon.named("journal.failed")) == 1
+            (tmp_path / "journal.db").unlink()
+            (tmp_path / "journal.db").mkdir()
+            told = await here.tells(lambda told: "journal: cannot be written for" in told, "status")
+            assert "the journal cannot be written" in told.splitlines()[0]
 
 
 async def test_two_of_one_owner_come_to_rest_a_dead_region_is_left_and_a_restart_is_the_same(

@@ -30,6 +30,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    JournalStatus,
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
@@ -163,6 +164,21 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
             assert reading.probing() == probing
             assert status_told(overview(reading, NOW), NOW).probing.skipped == 1_200  # type: ignore[union-attr]
         assert words in " ".join(written.getvalue().split())
+
+
+async def test_status_says_first_that_the_journal_cannot_be_written(journal: SqliteJournal, path: Path) -> None:
+    """Only the daemon knows: what it cannot write is in no journal."""
+    await seen(journal)
+    full = JournalStatus(NOW - 300.0, writes=True, error="j.db: disk is full", remedy="free space")
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(replace(overview(reading, NOW), journal=full), NOW), NOW)
+    first, daemon, third, *rest = written.getvalue().splitlines()
+    assert first.startswith("the journal cannot be written")
+    assert daemon.startswith("daemon: running")
+    assert third == "journal: cannot be written for 5m: j.db: disk is full"
+    assert rest[0].startswith("  records are steered and operators are heard all the same")
+    assert rest[2] == "  remedy: free space"
 
 
 async def test_status_says_who_is_not_told(journal: SqliteJournal, path: Path) -> None:
@@ -320,7 +336,7 @@ async def test_words_that_were_lost_are_shown_wherever_words_are(journal: Sqlite
     console, written = screen()
     with Reading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
-        show_words(console, words_told((), reading.targets(), NOW), NOW, verbose=False)
+        show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
     assert first.endswith("is held by operators' words that were lost")
     assert f"    why: {prose.words(lost)}" in rest
@@ -339,8 +355,30 @@ async def test_status_says_of_a_word_that_it_concerns_nothing_now_and_forgets_on
     console, written = screen()
     with Reading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+        show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     assert "  it is about nothing now\n" in written.getvalue()
+    assert written.getvalue().endswith("  it is about nothing now: no file names that any more\n")
     assert "drain-2a2b3c4d" not in written.getvalue()
+
+
+async def test_status_says_of_a_word_that_a_later_one_is_in_force_instead(journal: SqliteJournal, path: Path) -> None:
+    """Somebody pasted an undo under a drain: both are there, and one counts."""
+    await seen(journal)
+    await journal.say(DRAIN)
+    said = Reason(
+        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0},
+        detail=f"{DRAIN.id} by alice@console: upgrade of the racks; later: pin-0a0a0a0a by hand",
+    )  # fmt: skip
+    target = TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="operator", generation=8, reasons=(said,))
+    await journal.update_status([target])
+    console, written = screen()
+    with Reading(path) as reading:
+        show_status(console, status_told(overview(reading, NOW), NOW), NOW)
+    lines = written.getvalue().splitlines()
+    assert "  it is not in force at api.example.com A at bind-main: a later word is, see there" in lines
+    (why,) = (line for line in lines if line.startswith("    why: "))
+    assert why.startswith("    why: azure-eastus is not drained until ")
+    assert why.endswith("; later: pin-0a0a0a0a by hand)")
 
 
 async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: Path) -> None:
@@ -368,6 +406,29 @@ async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: 
     )
     assert third.startswith("  azure-eastus 70%, oci-ashburn 30% -> oci-ashburn 100%")
     assert fourth.startswith("  why    azure-eastus is drained until")
+
+
+async def test_what_an_operators_word_moved_is_taken_back_by_its_end(journal: SqliteJournal, path: Path) -> None:
+    """A pin beside a drain that goes on would be two words that say different things."""
+    made = plan()
+    applied = incident(NOW - 50.3, change_id=made.id)[5]
+    assert isinstance(applied, ChangeApplied)
+    await journal.settle(made, ChangeOutcome.APPLIED, "", NOW - 50.0)
+    await journal.record([replace(applied, overrides=(DRAIN.id,), undo="nsupdate ...")])
+
+    def undoing(now: float) -> list[str]:
+        console, written = screen()
+        with Reading(path) as reading:
+            told = why(reading, now, policy=None, at=None, incident=None)
+            assert told is not None
+            show_why(console, why_told(told))
+        return [line for line in written.getvalue().splitlines() if "undo" in line or "nsupdate" in line]
+
+    by_hand = ["to undo it by hand:", "nsupdate ..."]
+    assert undoing(NOW) == [f"to undo it: failoverctl undo {made.id} --reason TEXT --for 1h", *by_hand]
+    await journal.say(DRAIN)
+    assert undoing(NOW) == [f"to undo it: failoverctl release {DRAIN.id}", *by_hand]
+    assert undoing(DRAIN.until) == [f"to undo it: failoverctl undo {made.id} --reason TEXT --for 1h", *by_hand]
 
 
 @pytest.mark.parametrize(("policy", "lines"), [(None, 3), (TARGET.policy, 3), ("shop", 0)])

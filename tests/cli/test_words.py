@@ -1,7 +1,10 @@
 """An operator speaks to a daemon at work, by `failoverctl`: what is understood, what is refused, what is shown."""
 
 import json
+import re
+import socket
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,10 @@ from support.commands import answered, failoverctl, written
 from support.consoles import TRIO, console
 from support.scenes import TARGET
 
+from failoverd.api import client as clients
 from failoverd.cli.options import Exit
+from failoverd.cli.words import asking
+from failoverd.config.locating import socket_of
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Undoable
 from failoverd.store.journal import open_journal
@@ -176,6 +182,18 @@ async def test_a_dry_run_shows_it_and_what_is_in_the_way_and_changes_nothing(tmp
         assert len(here.crew.words()) == 1
 
 
+async def test_rates_in_the_way_are_said_with_the_way_to_meet_none(tmp_path: Path) -> None:
+    async with console(tmp_path, replace(TRIO, limits=limits(max_shift=2_000, shift_window=300.0))) as here:
+        dry = (await here.said("drain", "azure", "--dry-run")).said
+        assert "Not to wait for them: the same with --now meets none, and moves at once" in dry
+        told = (await here.said("drain", "azure")).said
+        (word,) = here.crew.words()
+        assert f"Not to wait for them: failoverctl release {word.id}; then the same with --now meets none" in told
+        await here.failoverctl("release", word.id)
+        assert "Not to wait" not in (await here.said("drain", "azure", "--now")).said
+        assert here.story.published == {"oci": 100.0}
+
+
 async def test_with_wait_it_ends_when_it_is_verified_and_says_how_many_clients_are_left(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
         told = await here.said("drain", "azure", "--now", "--wait")
@@ -272,6 +290,24 @@ async def test_what_stands_against_another_word_or_a_rule_is_refused_with_the_re
         assert len(here.crew.words()) == 1
 
 
+async def test_a_daemon_that_is_stopped_is_told_of_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "SILENCE", 0.01)
+    config = written(tmp_path / "here")
+    with socket.socket(socket.AF_UNIX) as stopped:  # takes what is sent, and is never heard
+        stopped.bind(str(socket_of(config)))
+        stopped.listen()
+        monkeypatch.setattr(asking, "Client", partial(clients.Client, patience=0.3))
+        told = await answered("pause", "--all", "--reason", "x", "--for", "1h", "--config", config)
+    assert told.code == Exit.FAILED
+    assert told.err.count("the daemon has not answered yet") == 1
+    note, failed = told.err.splitlines()[0], told.err.splitlines()[1]
+    assert note.startswith("note: the daemon has not answered yet: it is stopped, or very busy.")
+    assert "then this command fails, and what it asked for is not done unless it had begun" in note
+    assert "did not answer within 0.3s (daemon_slow)" in failed
+
+
 def test_without_a_daemon_it_is_said_which_way_works(tmp_path: Path) -> None:
     told = failoverctl("drain", "west", "--reason", "racks", "--for", "1h", "--config", written(tmp_path))
     assert told.code == Exit.UNREACHABLE
@@ -310,6 +346,20 @@ async def test_with_wait_a_release_ends_when_everything_is_back(tmp_path: Path) 
         assert clients.startswith(f"  {RECORD}: about ")
         assert row.split() == [*RECORD.split(), "azure", "70%,", "oci", "30%", "stays", "-"]
         assert here.story.published == {"azure": 70.0, "oci": 30.0}
+
+
+async def test_with_wait_a_release_says_what_is_left_where_a_hold_keeps_it_away(tmp_path: Path) -> None:
+    """All that is wanted is there, and yet the region that was released is not."""
+    async with console(tmp_path, replace(TRIO, failback_after=3_600.0, limits=limits())) as here:
+        here.story.look(azure="U")
+        await here.said("drain", "azure", "--now", "--policy", "inference-api")
+        here.story.look(azure="H")
+        told = await here.failoverctl("release", "azure", "--wait")
+        assert (told.code, here.story.published) == (Exit.FINE, {"oci": 100.0})
+        _, done, *_, left, _head, _row = told.out.decode().splitlines()
+        assert done == "done: 1 record as wanted now, and verified"
+        still = rf"  still to come at {RECORD}: azure has been well for \d+s of the 3600s before it gets traffic"
+        assert re.fullmatch(still, left)
 
 
 @pytest.mark.parametrize(

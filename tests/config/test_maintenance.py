@@ -1,5 +1,8 @@
 """Planned work: when its windows begin, the words that they are, and what `check` says of work that cannot be borne."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -46,6 +49,17 @@ def test_cron_is_read_in_its_time_zone() -> None:
     assert again("0 22 * * TUE", "2026-11-30T00:00Z", 2) == ["12-01 21:00", "12-08 21:00"]
     assert again("0 22 * * TUE", "2027-07-01T00:00Z", 1) == ["07-06 20:00"]
     assert again("0 22 * * TUE", "2026-11-30T00:00Z", 1, "UTC") == ["12-01 22:00"]
+
+
+def test_a_time_zone_is_known_where_the_system_has_none() -> None:
+    """As in a slim container, where a file that is sound on every desk would not load."""
+    program = (
+        "from failoverd.config.cron import begins, parse_timezone; "
+        "print(parse_timezone('Europe/Berlin'), *begins('0 22 * * *', 'Europe/Berlin', 1796083200.0, 1796169600.0))"
+    )
+    bare = {**os.environ, "PYTHONTZPATH": ""}
+    done = subprocess.run([sys.executable, "-c", program], env=bare, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Europe/Berlin 1796158800.0\n", "")  # 21:00 UTC, for it is winter
 
 
 def test_a_time_that_the_clock_skips_is_that_of_before() -> None:

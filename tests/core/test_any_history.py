@@ -30,7 +30,7 @@ from failoverd.core.control.overriding import heed, seen_by_word, stepped
 from failoverd.core.control.plan import Plan, PlanKind, drifted
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import (
     ELSEWHERE,
@@ -139,7 +139,7 @@ def words(draw: st.DrawFn, of: Policy, number: int, now: float) -> Override:
     since = now + draw(st.sampled_from([0.0, 0.0, 0.0, 30.0]))
     parts = [draw(st.integers(0, 3)) for _ in names]
     return Override(
-        f"{verb}-{number:08x}",
+        f"{begins(verb, scope)}{number:04x}",
         verb,
         scope,
         "alice@host",
@@ -385,10 +385,11 @@ class World(RuleBasedStateMachine):
         marker = self.observed.marker
         if marker is None or marker.until <= self.now:
             return []
-        known, again = {word.id for word in self.words}, {word.verb for word in self.said(*Verb)}
+        known = {word.id for word in self.words}
+        again = tuple(begins(word.verb, word.scope) for word in self.said(*Verb))
         ends = self.memory.lost
         named = [name for name in marker.overrides if ends.get(name, float(marker.until)) > self.now]
-        return [name for name in named if name not in known and name.partition("-")[0] not in again]
+        return [name for name in named if name not in known and not name.startswith(again)]
 
     @property
     def stopped(self) -> bool:

@@ -19,6 +19,7 @@ from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
     Heartbeat,
+    JournalStatus,
     NotificationsStatus,
     OrphanedRecord,
     OrphansStatus,
@@ -100,7 +101,8 @@ async def path(tmp_path: Path) -> Path:
 
 async def test_the_keys_of_status(path: Path) -> None:
     with Reading(path) as reading:
-        found = plain(status_told(overview(reading, NOW), NOW))
+        broken = JournalStatus(NOW, writes=True, error="it is full", remedy="free space")
+        found = plain(status_told(replace(overview(reading, NOW), journal=broken), NOW))
     assert named("status") == sorted(found)
     for key, part in found.items():
         if isinstance(part, str | int) or key == "source":

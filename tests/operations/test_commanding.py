@@ -528,6 +528,23 @@ async def test_a_word_that_takes_two_people_waits_for_the_second() -> None:
 
 
 @virtually
+async def test_a_drain_over_some_time_takes_all_of_it_from_when_the_second_person_agrees() -> None:
+    """Counted from when it was said, half of the traffic would leave in one step."""
+    async with playing(API) as stage:
+        await normal(stage)
+        spoken = Desk(stage.engine, now, lambda _scope, _id: None, people=lambda _: 2)
+        said = now()
+        given = await spoken.give(ask(breaks=("two-clouds",), over=1_200.0), ALICE)
+        await asyncio.sleep(600.0)
+        agreed = await spoken.agree(given.word.id, "so am I", BOB)
+        assert (agreed.word.since, agreed.word.given_at) == (said + 600.0, said)
+        await until(stage.steers(API, azure=63, oci=37))
+        await asyncio.sleep(600.0)
+        await until(stage.steers(API, azure=28, oci=72))
+        await until(stage.steers(API, oci=100))
+
+
+@virtually
 async def test_what_is_over_or_was_never_said_cannot_be_released() -> None:
     async with open_desk() as (_, spoken):
         given = await spoken.give(ask(), ALICE)

@@ -10,6 +10,7 @@ from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
+from failoverd.core.status import JournalStatus
 from failoverd.runtime.journal_writer import BATCH, CALM, MOST_EVENTS, PATIENCE, JournalWriter
 
 BROKEN = JournalError("the disk is gone", reason="journal_io")
@@ -22,6 +23,9 @@ class Desk:
         self.journal = PaperJournal()
         self.events: list[Event] = []
         self.writer = JournalWriter(self.journal, self.events.append, now)
+
+    def trouble(self) -> JournalStatus | None:
+        return self.writer.trouble
 
     def failures(self) -> int:
         return sum(isinstance(event, JournalFailed) for event in self.events)
@@ -140,15 +144,19 @@ async def test_what_an_ending_process_was_writing_is_not_written_again_at_its_la
 
 @virtually
 async def test_a_broken_journal_is_said_once_and_again_after_it_worked() -> None:
-    desk = Desk()
+    desk, began = Desk(), now()
     desk.journal.broken = BROKEN
     for _ in range(3):
         await desk.writer.intend(plan(), now())
         assert await desk.writer.recall(TARGET, 0.0) == (None, ())
     assert desk.failures() == 1
+    broken = JournalStatus(began, writes=True, error=BROKEN.detail, remedy=BROKEN.remedy)
+    assert desk.trouble() == broken
     desk.journal.broken = None
     await desk.writer.intend(plan(), now())
+    assert desk.trouble() == broken, "it was not read yet"
     await desk.writer.recall(TARGET, 0.0)
+    assert desk.trouble() is None
     desk.journal.broken = BROKEN
     await desk.writer.intend(plan(), now())
     assert desk.failures() == 2

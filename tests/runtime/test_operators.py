@@ -2,11 +2,12 @@
 
 import asyncio
 
+import pytest
 from support.fakes import PaperJournal
 from support.stage import API, AZURE, NORMAL, Stage, normal, playing, policy, record, regions
 from support.virtual import elapse, now, until, virtually
 
-from failoverd.core.events import ChangeFenced, OverrideEnded, OverridesLost
+from failoverd.core.events import ChangeFenced, IncidentClosed, IncidentOpened, OverrideEnded, OverridesLost
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Ask, Desk
 
@@ -60,7 +61,33 @@ async def test_a_lost_word_is_released_in_every_policy_and_told_once() -> None:
         assert after.shares(API) == after.shares(WEB) == {"oci": 100.0}
         assert await desk(after).release_lost(Scope(), "it is done", ALICE) == (given.word.id,)
         await until(lambda: after.shares(API) == NORMAL and after.shares(WEB) == {"azure": 50.0, "oci": 50.0})
-        assert [event.override for event in after.told(OverrideEnded)] == [given.word.id]
+        (ended,) = after.told(OverrideEnded)
+        assert (ended.override, ended.comment) == (given.word.id, "it is done")
+        assert ended.reason == "", "what it was given for went with the journal"
+
+
+@pytest.mark.parametrize("released", [True, False], ids=["released", "by its time"])
+@virtually
+async def test_a_region_that_is_down_when_its_drain_ends_is_an_incident_from_then_on(*, released: bool) -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        given = await desk(stage).give(drain("azure", 600.0), ALICE)
+        await until(lambda: stage.shares(API) == {"oci": 100.0})
+        stage.fails(AZURE)
+        await elapse(120.0)
+        assert not stage.told(IncidentOpened), "it is kept out: that it is ill is nobody's trouble"
+        if released:
+            await desk(stage).release(given.word.id, "well again, I think", ALICE)
+        await until(lambda: stage.told(IncidentOpened), within=600.0)
+        (opened,) = stage.told(IncidentOpened)
+        assert opened.cause == "azure did not get well while kept out, and nobody keeps that out any more"
+        assert stage.told(OverrideEnded)
+        stage.heals(AZURE)
+        await until(lambda: stage.told(IncidentClosed), within=1_200.0)
+        assert stage.shares(API) == NORMAL
+        await desk(stage).give(drain("azure", 60.0), ALICE)
+        await elapse(300.0)
+        assert len(stage.told(IncidentOpened)) == 1, "who is well when its drain ends is no trouble"
 
 
 @virtually

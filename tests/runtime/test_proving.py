@@ -351,3 +351,31 @@ async def test_who_waits_for_a_proof_hears_how_far_it_is() -> None:
     assert prose.unproved(propagation) == f"{NS1} says no answer; {NS2} says no answer"
     assert await authorities.of(target(API)) == Nameservers((NS1, NS2), marked=True, whole=False)
     await prover.close()
+
+
+# -- a restart ---------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_proof_that_a_restart_cut_off_is_begun_again_and_one_that_ended_is_known() -> None:
+    """Somebody waits for it: `--wait` would never end."""
+    async with playing(API) as stage:
+        await normal(stage)
+        await until(lambda: stage.told(ChangeVerified))
+        lagging(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        applied = stage.told(ChangeApplied)[-1]
+    again = Stage(zonefile=stage.zonefile, world=stage.world, journal=stage.journal)
+    async with playing(API, stage=again):
+        await until(lambda: again.told(ChangeVerified))
+        (verified,) = again.told(ChangeVerified)
+        assert verified.change_id == applied.change_id
+        assert again.engine.verified(target(API)) == applied.generation
+        assert again.told(ChangeApplied) == []
+        await elapse(1.0)
+    last = Stage(zonefile=stage.zonefile, world=stage.world, journal=stage.journal)
+    async with playing(API, stage=last):
+        await elapse(60.0)
+        assert last.engine.verified(target(API)) == applied.generation
+        assert last.told(ChangeVerified) == [], "it was told"

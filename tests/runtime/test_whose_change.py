@@ -37,6 +37,8 @@ async def test_a_change_names_the_word_by_which_it_moves_and_who_gave_it(name: s
         applied = stage.told(ChangeApplied)[-1]
         assert applied.overrides == (given.word.id,)
         assert applied.actor == f"failoverd for {ALICE} ({given.word.id})"
+        moved = applied.answers_from != applied.answers_to
+        assert applied.undo == (f"failoverctl release {given.word.id}" if moved else "")
 
 
 @virtually

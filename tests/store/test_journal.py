@@ -212,6 +212,16 @@ async def test_an_intent_without_an_outcome_is_found_at_the_next_start_and_count
     assert {change.change_id for change in changes} == {"chg-1", "chg-2"}
 
 
+async def test_changes_of_late_are_known_with_whether_they_were_proved(journal: SqliteJournal) -> None:
+    await apply(journal, "chg-1", 8, at=100.0)
+    await apply(journal, "chg-2", 9, at=200.0)
+    await apply(journal, "chg-3", 10, at=300.0)
+    await journal.intend(plan("chg-4", generation=11), 400.0)
+    await journal.record(incident(200.0, change_id="chg-2"))  # which ends with its proof
+    found = await journal.proofs(150.0)
+    assert [(made.id, made.generation, proved) for made, proved in found] == [("chg-2", 9, True), ("chg-3", 10, False)]
+
+
 async def test_a_doubt_that_another_version_left_does_not_lose_the_others(journal: SqliteJournal, path: Path) -> None:
     await journal.intend(plan("chg-1"), 100.0)
     await journal.intend(plan("chg-2", generation=9), 101.0)

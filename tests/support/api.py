@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from support.journals import OTHER, TARGET, plan
+from support.scenes import AZURE, OCI, policy
 
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import Surroundings
@@ -26,6 +27,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Transient
 from failoverd.core.events import Event
 from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
+from failoverd.core.records import Policy
 from failoverd.core.status import (
     EndpointStatus,
     FilesStatus,
@@ -108,6 +110,10 @@ class PaperDesk:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     kept: bool = True
 
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return (policy(AZURE, OCI),)
+
     def words(self) -> tuple[Override, ...]:
         return tuple(word for word in self.said.values() if not word.over_by(NOW))
 
@@ -153,14 +159,21 @@ class PaperDesk:
         return await self._say(word, notes=("1 write was on its way",))
 
     async def undo(
-        self, change_id: str, scope: Scope, reason: str, seconds: float, actor: str, *, dry_run: bool = False
+        self,
+        change_id: str,
+        scope: Scope,
+        reason: str,
+        seconds: float,
+        actor: str,
+        *,
+        now: bool = False,
+        dry_run: bool = False,
     ) -> Given:
         if change_id != "chg-1":
             raise OverrideError(f"the journal knows no change {change_id!r}", reason="change_unknown")
         shares = {"oci-ashburn": 10_000}
-        return await self.give(
-            Ask(Verb.PIN, scope, reason, seconds, shares=shares, undoes=change_id), actor, dry_run=dry_run
-        )
+        ask = Ask(Verb.PIN, scope, reason, seconds, shares=shares, now=now, undoes=change_id)
+        return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
         word = replace(self._open(override_id), until=NOW + seconds)

@@ -17,7 +17,7 @@ from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
-from failoverd.core.events import Event
+from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.overrides import Override, Told
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
@@ -447,6 +447,12 @@ class PaperJournal:
         for entry in found:
             entry.outcome, entry.settled_at = ChangeOutcome.INTERRUPTED, at
         return [entry.plan for entry in found]
+
+    def proofs_kept(self) -> list[tuple[Plan, bool]]:
+        """The changes that were applied, and whether each was proved."""
+        proved = {event.change_id for event in self.events if isinstance(event, ChangeVerified)}
+        applied = [entry.plan for entry in self.changes.values() if entry.outcome is ChangeOutcome.APPLIED]
+        return [(plan, plan.id in proved) for plan in applied]
 
     def outcomes(self) -> list[ChangeOutcome | None]:
         return [entry.outcome for entry in self.changes.values()]

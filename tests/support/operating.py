@@ -15,7 +15,7 @@ from support.virtual import now
 from failoverd.core.control.overriding import STEPS, stepped
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideGiven, OverridesLost, PlanHeld
-from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.overrides import Override, Scope, Verb, begins
 from failoverd.core.records import WHOLE, Observed, Policy, Target, apportion
 from failoverd.operations.commanding import Ask, Desk, Given, Undoable
 from failoverd.operations.judging import OverrideError
@@ -194,10 +194,10 @@ class Operators:
         marker = found.marker
         if marker is None or marker.until <= now():
             return
-        again = {word.verb for word in words}
+        again = {begins(word.verb, word.scope) for word in words}
         named = [self.lost[name] for name in marker.overrides if name in self.lost]
         named = [word for word in named if not word.over_by(now())]
-        for word in (word for word in named if word.verb not in again):
+        for word in (word for word in named if begins(word.verb, word.scope) not in again):
             told = (event for stage in stages for event in stage.told(OverridesLost))
             if not any(event.record == str(plan.target.key) for event in told):
                 yield f"nobody was told that {word.id} is lost at {plan.target}"

@@ -135,7 +135,8 @@ class Stage:
 
     def start(self, *policies: Policy) -> None:
         now, journal = virtual.now(), self.journal
-        self.begin(policies, journal.states_kept(), journal.interrupted(now), journal.words_kept(now - KNOWN))
+        words = journal.words_kept(now - KNOWN)
+        self.begin(policies, journal.states_kept(), journal.interrupted(now), words, journal.proofs_kept())
 
     def begin(
         self,
@@ -143,9 +144,10 @@ class Stage:
         states: Sequence[PolicyState],
         interrupted: Sequence[Plan],
         words: Sequence[Override] = (),
+        proofs: Sequence[tuple[Plan, bool]] = (),
     ) -> None:
         """Start with what an earlier process left."""
-        self.engine.start(states, interrupted, words)
+        self.engine.start(states, interrupted, words, proofs)
         self.engine.watch_sentinels({check.name: self.world.prober(check) for _, check in self.engine.sentinels})
         self.timetable.every("tick", TICK, self._tick, phase=TICK)
         self._booting = asyncio.create_task(self._boot(policies))

@@ -38,8 +38,7 @@ def status_read(config: Path, now: float, *, healthy: bool, silent: bool = False
 
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
     with opened(StatusReading(journal_of(config))) as reading:
-        words = (word for word in reading.overrides(now) if not word.over_by(now))
-        return words_told(words, reading.targets(), now), _alive(reading)
+        return words_told(overview(reading, now, healthy=False), now), _alive(reading)
 
 
 def history_read(

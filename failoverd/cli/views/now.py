@@ -11,6 +11,7 @@ from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
+    JournalTold,
     NotificationsTold,
     OrphanTold,
     PlannedTold,
@@ -31,7 +32,7 @@ from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
-from failoverd.core.overrides import Verb, by
+from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
@@ -65,6 +66,7 @@ def show_status(console: Console, told: StatusTold, now: float) -> None:
     page = Page()
     page.say((told.headline, "bold"))
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
+    _show_journal(page, told.journal, now)
     _show_vantage(page, told.vantage, now)
     _show_probing(page, told.probing)
     _show_notifications(page, told.notifications, now)
@@ -101,6 +103,18 @@ def _beat_words(beat: DaemonTold, now: float) -> str:
     named = f", instance {beat.instance}" if beat.instance else ""
     seen = f"last seen {ago(now - beat.at)} ago"
     return f" (pid {beat.pid}{named}, version {beat.version}, {seen}); records stay as they are"
+
+
+def _show_journal(page: Page, journal: JournalTold | None, now: float) -> None:
+    """What is lost while it does not work, and how that ends."""
+    if journal is None:
+        return
+    what = "written" if journal.writes else "read"
+    page.say((f"journal: cannot be {what}", "red"), f" for {ago(now - journal.since)}: {journal.error}")
+    page.say("  records are steered and operators are heard all the same; but a restart would know nothing of what was")
+    page.say("  said or changed meanwhile, and history would lack it")
+    if journal.remedy:
+        page.say(f"  remedy: {journal.remedy}")
 
 
 def _show_vantage(page: Page, vantage: VantageTold | None, now: float) -> None:
@@ -163,10 +177,12 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
         word = word_of(each)
         page.say((f"override {word.id}: {words.title(word)}", "bold"))
         page.say(f"  {by(word.actor)}, {words.when(word, now)}: {word.reason}")
-        if word.verb in {Verb.SWITCH, Verb.APPROVE}:
-            continue  # about a gate, or a plan, and no record
+        if word.verb in words.OF_NO_RECORD:
+            continue
         many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
+        if each.overruled:
+            page.say(("  it is not in force", "red"), f" at {few(each.overruled, _NAMED)}: a later word is, see there")
 
 
 _NAMED: Final = 4

@@ -13,7 +13,7 @@ from failoverd.cli.screen import say, say_block
 from failoverd.cli.views.reading import found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
-from failoverd.core.overrides import by
+from failoverd.core.overrides import UNSAID, by
 from failoverd.core.records import percentages
 from failoverd.operations.moments import moment
 
@@ -90,8 +90,9 @@ def show_why(console: Console, told: WhyTold) -> None:
         say(console, f"what happened in incident {change.incident_id}:")
         for event in told.events:
             say(console, f"  {clock(event.at)} {event.event:<18} {event.message}")
+    if told.undo_with:
+        say(console, f"to undo it: {told.undo_with}")
     if told.undo:
-        say(console, f"to undo it: failoverctl undo {change.change_id} --reason TEXT --for 1h")
         say(console, "to undo it by hand:")
         say_block(console, told.undo)
 
@@ -115,7 +116,8 @@ def _changed(change: ChangeTold) -> tuple[str, str]:
 def _said(said: SaidTold) -> tuple[str]:
     who = f" {by(said.by)}" if said.by else ""
     end = f", until {clock(said.until)}" if said.what in {"given", "extended"} else ""
-    return (f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}: {said.text}  ({said.override})",)
+    why = f": {said.text}" if said.text != UNSAID else ""
+    return (f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}{why}  ({said.override})",)
 
 
 def _proof(change: ChangeTold) -> str:

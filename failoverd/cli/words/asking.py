@@ -31,7 +31,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
 from failoverd.cli.words.naming import Known, scope_of
-from failoverd.cli.words.showing import show_effects, title, when
+from failoverd.cli.words.showing import record, show_effects, title, when
 from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
@@ -175,14 +175,19 @@ def switch(line: Line, name: str, *, off: bool) -> Exit:
     return _asked(line, work)
 
 
-def undo(line: Line, change: str | None, what: Selected) -> Exit:
+def undo(line: Line, change: str | None, what: Selected, *, now: bool) -> Exit:
     comment, seconds = saying.reason(line.reason), saying.lasting(line.lasts)
     mark = _mark(change, "a change") if change is not None else None
 
     async def work(admin: Client) -> Exit:
-        scope = what.scope(Known.of(await admin.status()), _SERVICES) if what else Scope()
+        scope = what.scope(Known.of(await admin.names()), _SERVICES) if what else Scope()
         asked = UndoAsked(
-            scope=_asked_about(scope), change_id=mark, reason=comment, for_seconds=seconds, dry_run=line.dry_run
+            scope=_asked_about(scope),
+            change_id=mark,
+            reason=comment,
+            for_seconds=seconds,
+            now=now,
+            dry_run=line.dry_run,
         )
         return await _shown(admin, line, await admin.undo(asked))
 
@@ -203,7 +208,7 @@ def _give(
     rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
 
     async def work(admin: Client) -> Exit:
-        about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.status()))
+        about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.names()))
         asked = WordAsked(
             verb=verb,
             scope=_asked_about(about),
@@ -272,7 +277,7 @@ def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival:
             raise usage(f"{ids[0]} is one override: release it by itself")
         if ids:
             return await _released(admin, line, ids, comment)
-        names = Known.of(await admin.status()).with_words(known)
+        names = Known.of(await admin.names()).with_words(known)
         scope = _asked_about(rest.scope(names, ("region", "endpoint", "policy", "record", "cloud")))
         asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment)
         return await _ended(admin, line, await admin.release_matching(asked))
@@ -350,6 +355,9 @@ def _show_done(done: WordAnswer) -> None:
     say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now, and verified")
     for words in clients(done.effects, begun(done.override), time.time()):
         say(console, f"  {words}")
+    for effect in done.effects:
+        for words in effect.left:
+            say(console, f"  still to come at {record(effect.target)}: {words}")
 
 
 def _show_given(given: GivenTold) -> None:
@@ -397,10 +405,18 @@ def _asked(line: Line, work: Work) -> Exit:
 
 async def _worked(config: Path, work: Work) -> Exit:
     try:
-        return await work(Client(OnHost(socket_of(config))))
+        return await work(Client(OnHost(socket_of(config)), silent=_waits))
     except DaemonUnreachableError as error:
         remedy = f"{error.remedy}. {_WITHOUT}"
         raise DaemonUnreachableError(error.detail, reason=error.reason, remedy=remedy) from error
+
+
+def _waits(more: float) -> None:
+    note(
+        "the daemon has not answered yet: it is stopped, or very busy. While it stands still it heeds nothing, and "
+        f"records stay as they are. It is waited for {more:.0f}s more; then this command fails, and what it asked for "
+        "is not done unless it had begun (failoverctl overrides shows it). Look meanwhile: systemctl status failoverd"
+    )
 
 
 _WITHOUT: Final = (

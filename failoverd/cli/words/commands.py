@@ -273,6 +273,7 @@ def undo(  # noqa: PLR0913, PLR0917 - as above
     ] = None,
     policies: Policies = None,
     records: Records = None,
+    now: Now = False,
     reason: Reason = None,
     lasts: For = None,
     dry_run: DryRun = False,
@@ -285,7 +286,7 @@ def undo(  # noqa: PLR0913, PLR0917 - as above
 
     line = asking.Line(config, output, reason, lasts, (), dry_run, wait)
     named = _named(None, policies, records)
-    raise typer.Exit(asking.undo(line, change, named))
+    raise typer.Exit(asking.undo(line, change, named, now=now))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from failoverd.api.shapes import StatusTold, WordTold
+from failoverd.api.shapes import NamesTold, WordTold
 from failoverd.cli.failing import unknown, usage
 from failoverd.cli.screen import shown
 from failoverd.core.overrides import Scope
@@ -33,21 +33,18 @@ class Known:
     regions_of: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, status: StatusTold) -> "Known":
-        endpoints = {name for each in status.endpoints for name in _called(each.region, each.endpoint)}
-        by_policy: dict[str, set[str]] = {}
-        for region in status.regions:
-            by_policy.setdefault(region.policy, set()).add(region.region)
+    def of(cls, told: NamesTold) -> "Known":
+        endpoints = {each for policy in told.policies for each in policy.endpoints}
         names = {
-            "policy": {each.policy for each in status.policies},
-            "record": {each.target.record for each in status.targets},
-            "region": {each.region for each in status.regions},
-            "cloud": {each.cloud for each in status.regions if each.cloud},
-            "endpoint": endpoints,
+            "policy": {policy.policy for policy in told.policies},
+            "record": {each for policy in told.policies for each in policy.records},
+            "region": {each for policy in told.policies for each in policy.regions},
+            "cloud": {each for policy in told.policies for each in policy.regions.values() if each},
+            "endpoint": {name for each in endpoints for name in _called(*each.split("/", 1))},
         }
         return cls(
             {kind: frozenset(found) for kind, found in names.items()},
-            {policy: frozenset(found) for policy, found in by_policy.items()},
+            {policy.policy: frozenset(policy.regions) for policy in told.policies},
         )
 
     def with_words(self, words: Iterable[WordTold]) -> "Known":

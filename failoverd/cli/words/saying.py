@@ -6,7 +6,7 @@ from typing import Final
 
 from failoverd.cli.failing import seconds, usage
 from failoverd.cli.screen import shown
-from failoverd.core.overrides import LONGEST
+from failoverd.core.overrides import LONGEST, UNSAID
 from failoverd.core.records import WHOLE
 
 LONGEST_TEXT: Final = 500
@@ -30,9 +30,6 @@ def reason(text: str | None) -> str:
 def comment(text: str | None) -> str:
     """What is said of an override that is there already: a command that ends one, at night, does without."""
     return reason(text) if text is not None else UNSAID
-
-
-UNSAID: Final = "no reason was given"
 
 
 def lasting(text: str | None) -> float:

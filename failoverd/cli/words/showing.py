@@ -91,7 +91,9 @@ def show_words(console: Console, told: WordsTold, now: float, *, verbose: bool) 
         word = word_of(each)
         page.say((word.id, "bold"), f"  {words.title(word)}")
         page.say(f"  {words.standing(word, now).replace('_', ' ')} {words.when(word, now)}")
-        page.say(f"  {by(word.actor)} at {phrases.moment(word.since)}: {word.reason}")
+        page.say(f"  {by(word.actor)} at {phrases.moment(word.given_at)}: {word.reason}")
+        if each.records == 0:
+            page.say("  it is about nothing now: no file names that any more")
         for comment in word.comments if verbose else ():
             page.say(f"    {phrases.moment(comment.at)} {comment.actor}: {comment.text}")
     page.show(console)

@@ -437,7 +437,7 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         memory = replace(memory, told=replace(memory.told, hold=None))
         outcome = _ended(case, memory, decision, OutcomeKind.HOLD, TargetState.HOLDING, events, result.until)
         return replace(outcome, plan=plan)
-    if isinstance(result, Held) and (agreed := _agreed(case, result)):
+    if isinstance(result, Held) and (agreed := _agreed(case, memory, result)):
         result = let_through(result, agreed, {rule.name: rule.people for rule in case.estate.rules})
     if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
         return replace(marked, events=events, held=result if isinstance(result, Held) else None)
@@ -451,10 +451,13 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
     return _write(case, memory, decision, result, events, paced.until)
 
 
-def _agreed(case: _Case, held: Held) -> int:
-    """How many people approved a held plan."""
-    words = (word for word in case.heeded.words if word.verb is Verb.APPROVE)
-    return max((people(word) for word in words if word.digest == held.plan.digest), default=0)
+def _agreed(case: _Case, memory: TargetMemory, held: Held) -> int:
+    """How many people approved a held plan. An approval lets it through once, and not whenever it is wanted again."""
+    wanted, digest = held.plan.shares_after, held.plan.digest
+    moved = (change for change in memory.changes if change.shares_before != change.shares_after == wanted)
+    done = max((change.at for change in moved), default=float("-inf"))
+    words = (word for word in case.heeded.words if word.verb is Verb.APPROVE and word.digest == digest)
+    return max((people(word) for word in words if word.since > done), default=0)
 
 
 def _write(
@@ -493,7 +496,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
         out=out,
-        still_until=_still_until(case.heeded),
+        still=_still(case.heeded),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
@@ -510,11 +513,10 @@ def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     return leaving or less or one or heeded.pin is not None
 
 
-def _still_until(heeded: Heeded) -> float | None:
-    """Until when nothing may move but what fails out; None: it may."""
-    if heeded.lost:
-        return heeded.lost_until
-    return heeded.pause.ends if heeded.pause is not None else None
+def _still(heeded: Heeded) -> Mapping[Limit, float]:
+    """Why nothing may move but what fails out, and until when."""
+    found = {Limit.LOST: heeded.lost_until} if heeded.lost else {}
+    return found | ({Limit.PAUSED: heeded.pause.ends} if heeded.pause is not None else {})
 
 
 def _replanned(

@@ -15,7 +15,7 @@ went through here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, NoReturn, final
 
@@ -161,7 +161,7 @@ class Step:
         by_word: whether an operator's word moves the traffic.
         at_once: whether no rate counts, because the operator said so.
         out: answer values that leave because an operator said so, and not for illness.
-        still_until: nothing may move but what fails out, until then, because an operator said so; None: it may.
+        still: why nothing may move but what fails out, and until when: an operator said so, or words were lost.
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
         ruled: what the rules of the installation say.
@@ -179,7 +179,7 @@ class Step:
     by_word: bool = False
     at_once: bool = False
     out: frozenset[str] = frozenset()
-    still_until: float | None = None
+    still: Mapping[Limit, float] = field(default_factory=dict)
     rival: bool = False
     contested: bool = False
     ruled: Ruled = FREE
@@ -444,9 +444,9 @@ def _waiting(step: Step, cause: Cause, distance: int) -> tuple[tuple[LimitCheck,
     if step.rival:
         return (still(Limit.RIVAL),), None
     checks, until = gated(step.ruled, cause, distance)
-    if step.still_until is None:
+    if not step.still:
         return checks, until
-    return (still(Limit.PAUSED), *checks), max(step.still_until, until or 0.0)
+    return (*map(still, step.still), *checks), max(*step.still.values(), until or 0.0)
 
 
 def _still(

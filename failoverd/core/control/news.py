@@ -26,7 +26,7 @@ from failoverd.core.events import (
     RivalDetected,
 )
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import HAND, Override, Verb, in_force
+from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
@@ -202,9 +202,13 @@ def kept_dead(
     return (event,), replace(told, hold=now)
 
 
+_OF_NO_FILE: Final = frozenset({Limit.PAUSED, Limit.LOST, Limit.RIVAL, Limit.HELD})
+"""Limits that no file says, and that none can lift."""
+
+
 def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
-    if check.limit in {Limit.PAUSED, Limit.RIVAL, Limit.HELD}:
+    if check.limit in _OF_NO_FILE:
         return ""
     if check.rule_at:
         return check.rule_at
@@ -213,7 +217,7 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
     """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit in {Limit.NEVER_EMPTY, Limit.PAUSED, Limit.RIVAL, Limit.HELD}:  # no file can say otherwise
+    if check.limit in {Limit.NEVER_EMPTY, *_OF_NO_FILE}:
         return "limits"
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"
@@ -317,6 +321,16 @@ def moved_by(
         return word.verb in {Verb.DRAIN, Verb.SHED} and any(region.name in less for region in regions)
 
     return tuple(filter(moves, in_force(words, target, plan.decision.at)))
+
+
+def taken_back_by(words: Iterable[str]) -> str:
+    """The command that takes back what words of these ids brought about; "" where no word's end does.
+
+    Whoever puts the shares of before beside a word that is in force has two words that say different things. What an
+    approval let through is the policy's own change: its end takes nothing back.
+    """
+    ids = [word for word in words if verb_of(word) is not Verb.APPROVE]
+    return f"failoverctl release {' '.join(ids)}" if ids else ""
 
 
 def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:

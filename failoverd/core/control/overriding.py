@@ -13,12 +13,12 @@ gets traffic who has none, for that may be the region that was drained.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.control.decision import soonest
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import Override, Verb, by, in_force, next_turn, verb_of
+from failoverd.core.overrides import Override, Verb, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
@@ -46,6 +46,7 @@ class Heeded:
         drained: regions that get no traffic, by the word that says so.
         shed: regions that get a part less, in basis points, by the word that says so.
         pin: the shares that are wanted.
+        overruled: words that would say otherwise if the pin did not count more; with the region, where it is a drain.
         hold: why nothing is written.
         pause: why nothing moves but what fails out.
         stopped: whether nothing is written at all, not even a marker.
@@ -58,6 +59,7 @@ class Heeded:
     drained: Mapping[str, Override] = field(default_factory=dict)
     shed: Mapping[str, tuple[int, Override]] = field(default_factory=dict)
     pin: Override | None = None
+    overruled: tuple[tuple[str, Override], ...] = ()
     hold: Override | None = None
     pause: Override | None = None
     stopped: bool = False
@@ -94,6 +96,8 @@ class Heeded:
     def reasons(self) -> tuple[Reason, ...]:
         """Each word that shapes the answer, with who gave it."""
         found = [by_operator(ReasonCode.DRAINED, word, name) for name, word in sorted(self.drained.items())]
+        if self.pin is not None:
+            found += [_overruled(name, word, self.pin) for name, word in self.overruled]
         found += [by_operator(ReasonCode.SAID, word) for word in self.words if of_endpoints(word)]
         if self.pause is not None:
             found.append(by_operator(ReasonCode.PAUSED, self.pause))
@@ -110,6 +114,11 @@ def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: f
     shares = {name: float(share) for name, share in word.shares.items()}
     detail = f"{word.id} {by(word.actor)}: {word.reason}"
     return Reason(code, "overrides", region, numbers={**numbers, "until": word.ends}, shares=shares, detail=detail)
+
+
+def _overruled(region: str, word: Override, pin: Override) -> Reason:
+    found = by_operator(ReasonCode.OVERRULED, word, region)
+    return replace(found, numbers={"until": pin.ends}, detail=f"{found.detail}; later: {pin.id} {by(pin.actor)}")
 
 
 def heed(
@@ -135,10 +144,14 @@ def heed(
     if not ours and not lost:
         return Heeded()
     drained, shed, turn = _by_region(policy, words, now)
-    pin = max((word for word in words if word.verb is Verb.PIN), key=lambda word: word.since, default=None)
+    pins = [word for word in words if word.verb is Verb.PIN]
+    pin = max(pins, key=lambda word: word.since, default=None)
+    overruled = [("", word) for word in pins if word is not pin]
     if pin is not None and pin.by_hand:
         later = _by_region(policy, [word for word in words if word.since > pin.since], now)[0]
-        drained = {name: word for name, word in drained.items() if not pin.shares.get(name)} | later
+        counting = {name: word for name, word in drained.items() if not pin.shares.get(name)} | later
+        overruled += [(name, word) for name, word in sorted(drained.items()) if name not in counting]
+        drained = counting
     stopped = any(word.verb is Verb.PAUSE and word.scope.everything for word in words)
     holding = [word for word in words if word.verb is Verb.HOLD or (stopped and word.verb is Verb.PAUSE)]
     return Heeded(
@@ -146,6 +159,7 @@ def heed(
         drained=drained,
         shed=shed,
         pin=pin,
+        overruled=tuple(overruled),
         hold=next(iter(holding), None),
         pause=next((word for word in words if word.verb is Verb.PAUSE), None),
         stopped=stopped,
@@ -160,10 +174,14 @@ def _lost(
 ) -> dict[str, float]:
     """The words that are lost, and when each ends, as far as is known.
 
-    The same word given again, for the same record, stands in for one that was lost.
+    The same word given again, of the same verb about the same, stands in for one that was lost. One about another
+    region does not: what was lost may keep out the first one still.
     """
-    ids, again = {each.id for each in known}, {each.verb for each in words}
-    lost = (each for each in marker.overrides if each not in ids and verb_of(each) not in again)
+    ids = {each.id for each in known}
+    lost = [each for each in marker.overrides if each not in ids]
+    if lost:
+        again = tuple(begins(each.verb, each.scope) for each in words)
+        lost = [each for each in lost if not each.startswith(again)]
     until = {each: min(float(marker.until), ends.get(each, float(marker.until))) for each in lost}
     return {each: end for each, end in until.items() if end > now}
 

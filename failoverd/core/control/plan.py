@@ -67,8 +67,15 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """What an approval is bound to: the same for as long as the same change would be made to the same answer."""
-        named = (self.target, self.before.records, self.before.marker_text, self.after)
+        """What an approval is bound to: the same for as long as the same change would be made to the same answer.
+
+        By the same revision of the file, and while the name is the same one's. What else the marker says (which words
+        apply and until when, which generation it is) changes while an approval is on its way, and is not what anybody
+        looked at. So an approval is held to one use where it is heeded.
+        """
+        marker = self.before.marker
+        whose = (marker.owner, marker.policy) if marker is not None else self.before.marker_text
+        named = (self.target, self.before.records, whose, self.after, self.revision)
         return blake2s(repr(named).encode(), digest_size=6).hexdigest()
 
     @property

@@ -13,7 +13,7 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, ReasonCode
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -91,15 +91,27 @@ def _remedy_of_limit(policy: Policy, held: Held) -> str:
         return "an empty answer is never published: give the record an answer that serves"
     if check.limit is Limit.PAUSED:
         return "release the word that pauses it, or wait for its end"
+    if check.limit is Limit.LOST:
+        return "give the same word again, or end what was lost: failoverctl release --lost"
     if check.limit is Limit.RIVAL:
         return "stop the other instance, or give it names of its own; then: failoverctl release --rival"
     rate = check.window > 0
+    at_once = "; a word given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
     if key in policy.source.lines:
         change = f"{'raise' if rate else 'lower'} the limit at {policy.source.at(key)}"
     else:
         change = f"write a {'higher' if rate else 'lower'} {key} into {policy.source.file} than its default"
-    return f"{change}, or wait" if rate else f"{change}: time does not end this"
+    return f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"
+
+
+def _by_word(held: Held) -> bool:
+    """Whether an operator's word, and no edited file, is what moves the traffic."""
+    found = {reason.code for reason in held.plan.decision.reasons}
+    return held.plan.cause is Cause.OPERATOR and not found.isdisjoint(_MOVING)
+
+
+_MOVING: Final = frozenset({ReasonCode.DRAINED, ReasonCode.SHED, ReasonCode.PINNED})
 
 
 def _remedy_of_rule(held: Held, check: LimitCheck) -> str:

@@ -274,8 +274,12 @@ def test_by_hand_counts_more_than_a_drain_that_was_given_before_and_less_than_a_
     assert story.published == {"oci": 100}
     by_hand(story, {AZURE_AT: 7, OCI_AT: 3})
     looked(story, 60)
-    looked(story, 3)
+    outcome = looked(story, 3)
     assert story.published == {"azure": 70, "oci": 30}
+    (said,) = (reason for reason in outcome.reasons if reason.code is ReasonCode.OVERRULED)
+    (pin,) = (word for word in story.state.overrides if word.by_hand)
+    assert said.region == "azure"
+    assert said.detail == f"drain-00000001 by alice@host: patching; later: {pin.id} by hand"
     again = replace(drain("azure", story.now + 1), id="drain-00000002")
     story.state = replace(story.state, overrides=(*story.state.overrides, again))
     looked(story, 60)

@@ -8,13 +8,15 @@ from support.approving import limits
 from support.scenes import NOW, OWNER, TARGET, policy, region
 from support.stories import Story
 
+from failoverd.core.control import standing
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, PlanHeld
-from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import Limits, Marker, Policy, Ration
+from failoverd.telemetry import prose
 
 HOUR = 3_600.0
 THREE = policy(region("a", 50, "192.0.2.1", "192.0.2.2"), region("b", 30), region("c", 20))
@@ -300,6 +302,27 @@ def test_a_pause_lets_only_what_is_down_leave() -> None:
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
 
+def test_words_that_were_lost_are_not_called_a_pause() -> None:
+    """Whoever looks for the operator who paused it looks in vain: what ends it is something else."""
+    story = begun().say(word(Verb.PAUSE))
+    story.settled()
+    story.look(10.0, a="UU")
+    story.state = replace(story.state, overrides=())
+    story.settled(1.0, a="HH")
+    held = story.settled(400.0)
+    assert held.held is not None
+    assert [check.limit for check in held.held.blocking] == [Limit.LOST]
+    assert held.until == NOW + 2 * HOUR
+    (said,) = story.told(PlanHeld)
+    assert prose.say(said).endswith("not within 0%: operators' words were lost with a journal")
+    status = standing.after_outcome(story.policy, held, story.observed, "", story.now)
+    assert status.remedy == "give the same word again, or end what was lost: failoverctl release --lost"
+    story.say(word(Verb.PAUSE, lasts=2 * HOUR))
+    both = story.settled(10.0)
+    assert both.held is not None
+    assert [check.limit for check in both.held.blocking] == [Limit.PAUSED]
+
+
 def test_a_pause_of_everything_writes_nothing_at_all() -> None:
     story = begun().say(word(Verb.PAUSE, scope=Scope()))
     before = story.observed
@@ -344,6 +367,41 @@ def test_an_approval_lets_the_held_plan_through_and_no_other() -> None:
     assert story.published == {"b": 100}
 
 
+def test_an_approval_is_good_though_the_marker_says_more_by_now_and_not_for_another_revision() -> None:
+    """Somebody gives a word meanwhile: generation and end in the marker change, and nothing of what was looked at."""
+    story = begun(policy(region("a", 50), region("b", 50)), replace(FREE, min_regions=2))
+    held = story.look(1.0, a="U").held
+    assert held is not None
+    generation = story.marker.generation
+    story.say(word(Verb.UP, since=story.now, scope=Scope(endpoints=("b/*",))))
+    story.settled(1.0)
+    assert story.marker.generation > generation
+    approval = word(Verb.APPROVE, since=story.now, digest=held.plan.digest)
+    edited = replace(story.policy, source=replace(story.policy.source, revision="edited"))
+    story.policy, before = edited, story.policy
+    story.say(approval)
+    assert story.look(1.0).kind is OutcomeKind.LIMITED
+    story.policy = before
+    assert story.look(1.0).kind is OutcomeKind.WRITE
+    assert story.published == {"b": 100}
+
+
+def test_an_approval_lets_its_plan_through_once() -> None:
+    story = begun(policy(region("a", 50), region("b", 50)), replace(FREE, min_regions=2))
+    held = story.look(1.0, a="U").held
+    assert held is not None
+    story.say(word(Verb.APPROVE, since=story.now, digest=held.plan.digest))
+    story.settled(1.0)
+    assert story.published == {"b": 100}
+    story.look(1.0, a="H")
+    story.settled(400.0)
+    assert story.published == {"a": 50, "b": 50}
+    again = story.look(1.0, a="U")
+    assert again.kind is OutcomeKind.LIMITED
+    assert again.held is not None
+    assert again.held.plan.digest == held.plan.digest
+
+
 # -- words that are lost -----------------------------------------------------------------------------------------------
 
 
@@ -374,15 +432,36 @@ def test_a_lost_hold_holds() -> None:
     assert story.published == {"a": 50, "b": 30, "c": 20}
 
 
+def named(of: Override, number: int) -> Override:
+    """With an id as the desk gives it."""
+    return replace(of, id=f"{begins(of.verb, of.scope)}{number:04x}")
+
+
 def test_the_same_word_given_again_stands_in_for_the_lost_one() -> None:
-    story = begun().say(drain(lasts=2 * HOUR))
+    story = begun().say(named(drain(lasts=2 * HOUR), 1))
     story.settled()
     story.state = replace(story.state, overrides=(), targets={})
     story.look(10.0)
-    story.say(replace(drain(since=story.now), id="drain-00000002"))
+    again = named(drain(since=story.now), 2)
+    story.say(again)
     outcome = story.settled(1.0)
     assert ReasonCode.OVERRIDES_LOST not in codes(outcome)
-    assert story.marker.overrides == ("drain-00000002",)
+    assert story.marker.overrides == (again.id,)
+
+
+def test_a_drain_of_another_region_is_not_the_word_that_was_lost() -> None:
+    """What was lost may be why the first region gets nothing: it would be undone by a word that is not about it."""
+    lost = named(drain(lasts=2 * HOUR), 1)
+    story = begun().say(lost)
+    story.settled()
+    story.state = replace(story.state, overrides=(), targets={})
+    story.look(10.0)
+    other = named(drain("b", since=story.now), 2)
+    story.say(other)
+    outcome = story.settled(1.0)
+    assert ReasonCode.OVERRIDES_LOST in codes(outcome)
+    assert story.marker.overrides[0] == lost.id
+    assert not story.published.get("a")
 
 
 def test_a_word_that_was_released_before_the_marker_said_so_is_not_lost() -> None:

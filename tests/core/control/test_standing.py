@@ -10,6 +10,7 @@ from support.stories import Story
 from failoverd.core.control import standing
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
+from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Source
 from failoverd.core.status import TargetState, TargetStatus
@@ -55,3 +56,13 @@ def test_a_limit_is_raised_at_its_line_or_by_writing_its_key(lines: dict[str, in
     story = Story(replace(PAIR, limits=limits(max_shift=0), source=Source("api.yaml", "r1", lines)))
     story.look()
     assert stands(story, story.look(3_600.0, azure="D")).remedy == remedy
+
+
+def test_a_word_that_a_rate_holds_says_what_meets_none() -> None:
+    """Its file is not to be edited for that, at 3 am."""
+    story = Story(replace(PAIR, limits=limits(max_changes=0)))
+    story.look()
+    drain = Override("drain-00000001", Verb.DRAIN, Scope(regions=("azure",)), "alice", story.now, story.now + 7_200.0)
+    story.state = replace(story.state, overrides=(drain,))
+    remedy = stands(story, story.look(3_600.0)).remedy
+    assert remedy.endswith("or wait; a word given with --now meets no rate")
