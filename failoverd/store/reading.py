@@ -119,6 +119,11 @@ class Reading(StatusReading):
     def incidents(self, *, limit: int | None = None, open_only: bool = False) -> tuple[IncidentRow, ...]:
         return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
 
+    def incidents_of(self, policy: str, since: float, limit: int) -> tuple[IncidentRow, ...]:
+        """Those of a policy that were open at, or after, that moment."""
+        ended = "(closed_at IS NULL OR closed_at >= ?)"
+        return self._incidents([("policy = ?", [policy]), (ended, [since])], limit)
+
     def incident(self, incident_id: str) -> IncidentRow | None:
         return next(iter(self._incidents([("incident_id = ?", [incident_id])], 1)), None)
 
@@ -150,6 +155,7 @@ class Reading(StatusReading):
     def events(
         self,
         *,
+        policy: str | None = None,
         incident_id: str | None = None,
         change_id: str | None = None,
         since: float | None = None,
@@ -157,9 +163,9 @@ class Reading(StatusReading):
         names: Iterable[str] = (),
         limit: int | None = 200,
     ) -> tuple[EventRow, ...]:
-        """Events by incident, change, time (`since` <= at < `until`) and name."""
+        """Events by policy, incident, change, time (`since` <= at < `until`) and name."""
         chain = [(_CHAINED.format("incident_id"), incident_id), (_CHAINED.format("change_id"), change_id)]
-        clauses = _given([*chain, ("at >= ?", since), ("at < ?", until)])
+        clauses = _given([*chain, ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)])
         if wanted := list(names):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
