@@ -7,6 +7,7 @@ by holding connections.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -68,6 +69,7 @@ class Guest(RequestHandler):
         self._guests = guests
         self._patience = patience
         self._until: asyncio.TimerHandle | None = None
+        self._leaving: Callable[[], object] | None = None
         self.answered = False
         super().__init__(
             server,
@@ -97,8 +99,12 @@ class Guest(RequestHandler):
             self._until.cancel()
         self._until = asyncio.get_running_loop().call_later(patience, self.turn_out)
 
-    def stay(self) -> None:
-        """It may stay for as long as it likes, without a place: whoever lets it has bounds of his own."""
+    def stay(self, leaving: Callable[[], object]) -> None:
+        """It may stay for as long as it likes, without a place: whoever lets it has bounds of his own.
+
+        `leaving` is called as soon as it is gone.
+        """
+        self._leaving = leaving
         self.answered = True
         if self._until is not None:
             self._until.cancel()
@@ -108,6 +114,8 @@ class Guest(RequestHandler):
         self._guests.part(self)
         if self._until is not None:
             self._until.cancel()
+        if self._leaving is not None:
+            self._leaving()
         super().connection_lost(exc)
 
     def turn_out(self) -> None:

@@ -94,7 +94,7 @@ class Listeners:
             words = f"{MOST_LISTENERS} listen already"
             raise Refused(503, "too_many_listeners", words, "ask /v1/page now and then", {"Retry-After": "30"})
         if isinstance(request.protocol, Guest):
-            request.protocol.stay()
+            request.protocol.stay(task.cancel)
         self._here.add(task)
         try:
             if self._making is None:

@@ -258,7 +258,7 @@ class Service:
         site = web.Application(middlewares=[answered])
         for route in ROUTES:
             site.router.add_route(route.method, route.path, _never)
-        site.router.add_route("GET", _SHELL, _never)
+        site.router.add_route("GET", SHELL, _never)
         return site
 
     async def close(self) -> None:
@@ -275,10 +275,10 @@ class Service:
         text = f"{request.method} {request.rel_url.raw_path}"[:_REQUEST_SHOWN]
         actor = Actor("", Role.NONE, _origin(request))
         try:
-            shell = request.method == "GET" and request.rel_url.raw_path == _SHELL
-            require_own_page(request.method, request.headers, shell=shell)
-            if shell:
-                return _page(request)
+            asks_shell = request.method == "GET" and request.rel_url.raw_path == SHELL
+            require_own_page(request.method, request.headers, shell=asks_shell)
+            if asks_shell:
+                return shell(request)
             self._require_pace(self._strangers, actor.origin, taking=False)
             actor = await known(request)
             return await self._admitted(request, actor, text, let_in)
@@ -287,11 +287,11 @@ class Service:
                 self._strangers.take(actor.origin)
             if error.status not in _NO_NEWS:
                 await self._trail.refused(actor, text, error)
-            return _refusal(error, error.status)
+            return refusal(error, error.status)
         except FailoverdError as error:
-            return _refusal(error, _status_of(error))
+            return refusal(error, _status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
-            return _refusal(_defect(defect), 500)
+            return refusal(_defect(defect), 500)
 
     async def _admitted(self, request: web.Request, actor: Actor, text: str, let_in: LetIn) -> web.StreamResponse:
         self._require_pace(self._reads if request.method == "GET" else self._writes, actor.name)
@@ -492,7 +492,7 @@ class Service:
             asked = _understood(route, raw)
         except Refused as error:
             await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
-            return _refusal(error, error.status)
+            return refusal(error, error.status)
         said = _Request(actor, text, request.match_info.get("id", ""), expected)
         body = asked.gist() + (f" if {said.expected}" if said.expected is not None else "")
         async with _patience("it goes on: ask again with the same key", patience):
@@ -587,14 +587,14 @@ _NO_NEWS: Final = frozenset({400, 404, 405, 415})
 """Slips, which nobody has to hear of."""
 
 
-_SHELL: Final = "/"
+SHELL: Final = "/"
 """The page itself. It holds nothing of the installation, so that nobody has to be known who reads it."""
 
 _Shared: Final = StatusQuery | GlanceQuery | PageQuery | TimelineQuery
 """What is made for one is made for all who ask the same within a second."""
 
 
-def _page(request: web.Request) -> web.Response:
+def shell(request: web.Request) -> web.Response:
     body, squeezed = page(), "gzip" in request.headers.get("Accept-Encoding", "")
     headers = {
         "Content-Type": "text/html; charset=utf-8",
@@ -761,7 +761,7 @@ def _problem(error: FailoverdError, status: int) -> Reply:
     return Reply(status, body, final=not passing)
 
 
-def _refusal(error: FailoverdError, status: int) -> web.Response:
+def refusal(error: FailoverdError, status: int) -> web.Response:
     headers = {"Content-Type": "application/problem+json"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="failoverd"'

@@ -186,6 +186,17 @@ def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.
 
 
 @app.command()
+def page(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="of 127.0.0.1; 0: any that is free")] = 8653,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show everything at a glance in a browser, live: prints the link, and serves the page until Ctrl-C."""
+    from failoverd.cli.views import page as view
+
+    view.page(config, port)
+
+
+@app.command()
 def why(
     policy: PolicyOption = None,
     at: Annotated[

@@ -58,11 +58,9 @@ def quiet(at: float, policies: int = 6) -> Overview:
         "login",
         *(f"shop-{n:04}" for n in range(policies)),
     )
-    said: list[Status] = [
-        each
-        for name in names[:policies]
-        for each in (PolicyStatus(name, at, f"{name}.yaml", "4f2a91"), *regions(name, at), well(name, at))
-    ]
+    said: list[Status] = []
+    for name in names[:policies]:
+        said += [PolicyStatus(name, at, f"{name}.yaml", "4f2a91"), *regions(name, at), well(name, at)]
     return Overview.of(said)
 
 

@@ -215,7 +215,7 @@
     $("more").hidden = first.length === busy.length;
     $("more").textContent = `Show ${busy.length - first.length} more`;
     $("busy").hidden = !busy.length;
-    $("well").hidden = !well.length;
+    $("well").hidden = !well.length && !from.left.records_well;
     if (wanted || (!busy.length && well.length <= 12)) $("well").open = true;
     const leftWell = from.left.records_well || 0;
     $("well-title").textContent = `${counted(well.length + leftWell, "record is", "records are")} well${leftWell ? `, ${well.length} of them shown: filter by name for the others` : ""}`;
@@ -492,12 +492,20 @@
         const told = await answer.json();
         mode("polling");
         take(told, "");
-      } else wait = Math.max(wait, 1000 * Number(answer.headers.get("Retry-After") || 0));
+      } else {
+        wait = Math.max(wait, 1000 * Number(answer.headers.get("Retry-After") || 0));
+        if (answer.status !== 429) lost((await answer.json()).detail);
+      }
     } catch {
-      lostAt = lostAt || performance.now();
+      lost("");
     }
     if (source === null && Math.random() < .3) listen();
     polling = setTimeout(() => { if (mode.is !== "live" || performance.now() - heard > OLD) poll(); }, wait * (.8 + Math.random() * .4));
+  }
+  function lost(why) {
+    lostAt = lostAt || performance.now();
+    lost.why = why ? `: ${clean(why)}` : "";
+    freshness();
   }
   function mode(name) { mode.is = name; if (name === "live") clearTimeout(polling); }
   function closed(detail) {
@@ -523,15 +531,20 @@
   });
 
   function freshness() {
-    if (!board) return;
+    if (!board) {
+      $("banner").hidden = !lostAt;
+      const told = `The daemon does not answer${lost.why}. Records stay as they are meanwhile. Tried again all the time.`;
+      if (lostAt && $("banner").textContent !== told) $("banner").textContent = told;
+      return;
+    }
     const silent = performance.now() - heard, old = silent > OLD;
     document.body.classList.toggle("old", old);
     $("link").dataset.state = old ? "old" : mode.is || "waiting";
     $("link-text").textContent = old ? `old: ${lasting(silent)}` : `${mode.is === "polling" ? "asking" : "live"} \u00b7 ${lasting(silent)} ago`;
     const banner = $("banner");
-    const words = lostAt ? "The daemon does not answer" : "Nothing was heard from the daemon";
+    const words = lostAt ? `The daemon does not answer${lost.why}` : "Nothing was heard from the daemon";
     if (old) {
-      const told = `${words} for ${lasting(silent)}. All of this is what it saw at ${clock(heardAt(), true)}: records stay as they are meanwhile. Tried again all the time.`;
+      const told = `${words}, for ${lasting(silent)}. All of this is what it saw at ${clock(heardAt(), true)}: records stay as they are meanwhile. Tried again all the time.`;
       if (banner.hidden || freshness.at !== Math.floor(silent / 5000)) { banner.textContent = told; freshness.at = Math.floor(silent / 5000); }
     }
     banner.hidden = !old;
