@@ -5,7 +5,7 @@
   const OLD = 12000; // ms without a word after which everything is called old
   const POLL = 5000;
   const LEVELS = {
-    well: { word: "All well", icon: "M20 6 9 17l-5-5", counted: "well" },
+    well: { word: "Well", icon: "M20 6 9 17l-5-5", counted: "well" },
     moved: { word: "Moved or degraded", icon: "M4 17h6l4-10h6M16 3l4 4-4 4", counted: "moved or degraded" },
     person: { word: "A person is needed", icon: "M12 3 2 20h20L12 3Zm0 7v5m0 2.5v.5", counted: "waiting for a person" },
     unknown: { word: "Not known", icon: "M9 9a3 3 0 1 1 4 3c-1 .5-1 1-1 2m0 3v.5M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Z", counted: "not known" },
@@ -105,7 +105,7 @@
 
   function copyable(command, what) {
     if (!command) return "";
-    const button = el("button", { type: "button", class: "copy", "data-focus": `copy ${what} ${command}`, "aria-label": `Copy: ${command}` }, "Copy");
+    const button = el("button", { type: "button", class: "copy", "data-focus": `copy ${what}`, "aria-label": `Copy: ${command}` }, "Copy");
     button.addEventListener("click", () => copy(command, button));
     return button;
   }
@@ -154,7 +154,7 @@
     for (const gone of there.values()) gone.remove();
     if (focused && !parent.contains(document.activeElement)) {
       const again = [...parent.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === focused);
-      if (again) again.focus();
+      (again || parent.closest("[tabindex]"))?.focus({ preventScroll: true }); // not to the top of everything
     }
   }
 
@@ -232,8 +232,8 @@
 
   function row(record) {
     const regions = [...new Set([...Object.keys(record.normal_bp), ...Object.keys(record.now_bp)])].sort();
-    const what = `${record.policy} ${record.record}`;
-    const history = el("button", { type: "button", "data-focus": `history ${what} ${record.type} ${record.provider}`, "aria-label": `What happened to ${record.policy}` }, "What happened");
+    const what = `${record.policy} ${record.record} ${record.type} ${record.provider}`;
+    const history = el("button", { type: "button", "data-focus": `history ${what}`, "aria-label": `What happened to ${record.policy}` }, "What happened");
     history.addEventListener("click", () => { pick(record.policy); $("timeline").focus(); $("timeline").scrollIntoView({ block: "start" }); });
     const word = { well: "Well", moved: record.moved ? "Moved" : record.overrides.length ? "Override" : "Watched", person: "Person needed", unknown: "Not known" }[record.level];
     return el("tr", { role: "row", "data-level": record.level },
@@ -533,7 +533,7 @@
   function freshness() {
     if (!board) {
       $("banner").hidden = !lostAt;
-      const told = `The daemon does not answer${lost.why}. Records stay as they are meanwhile. Tried again all the time.`;
+      const told = `The daemon does not answer${lost.why}. Records stay as they are meanwhile; it is tried again all the time.`;
       if (lostAt && $("banner").textContent !== told) $("banner").textContent = told;
       return;
     }
@@ -542,9 +542,9 @@
     $("link").dataset.state = old ? "old" : mode.is || "waiting";
     $("link-text").textContent = old ? `old: ${lasting(silent)}` : `${mode.is === "polling" ? "asking" : "live"} \u00b7 ${lasting(silent)} ago`;
     const banner = $("banner");
-    const words = lostAt ? `The daemon does not answer${lost.why}` : "Nothing was heard from the daemon";
+    const words = lostAt ? `The daemon does not answer${lost.why}` : "Nothing is heard from the daemon";
     if (old) {
-      const told = `${words}, for ${lasting(silent)}. All of this is what it saw at ${clock(heardAt(), true)}: records stay as they are meanwhile. Tried again all the time.`;
+      const told = `${words}. All of this is what it saw at ${clock(heardAt(), true)}, ${lasting(silent)} ago. Records stay as they are meanwhile; it is tried again all the time.`;
       if (banner.hidden || freshness.at !== Math.floor(silent / 5000)) { banner.textContent = told; freshness.at = Math.floor(silent / 5000); }
     }
     banner.hidden = !old;
