@@ -127,11 +127,11 @@ def with_token(link: str, token: str = READER) -> str:
 
 
 SCENES = {
-    "well": (evenings.quiet(NOW), DESKTOP, "light"),
-    "moved": (evenings.moved(NOW), DESKTOP, "dark"),
-    "bad-night": (evenings.bad(NOW), DESKTOP, "light"),
-    "bad-night-dark": (evenings.bad(NOW), DESKTOP, "dark"),
-    "bad-night-phone": (evenings.bad(NOW), PHONE, "dark"),
-    "moved-phone": (evenings.moved(NOW), SMALL, "light"),
-    "crowd": (evenings.crowd(NOW), DESKTOP, "dark"),
+    "well": (evenings.quiet, DESKTOP, "light"),
+    "moved": (evenings.moved, DESKTOP, "dark"),
+    "bad-night": (evenings.bad, DESKTOP, "light"),
+    "bad-night-dark": (evenings.bad, DESKTOP, "dark"),
+    "bad-night-phone": (evenings.bad, PHONE, "dark"),
+    "moved-phone": (evenings.moved, SMALL, "light"),
+    "crowd": (evenings.crowd, DESKTOP, "dark"),
 }

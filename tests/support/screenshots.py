@@ -36,7 +36,7 @@ async def pictures(folder: Path) -> None:
                     await visit.page.screenshot(path=folder / f"{name}.png", full_page=name != "page")
 
         for name, (found, size, theme) in SCENES.items():
-            await picture(name, found, size, "dark" if theme == "dark" else "light")
+            await picture(name, found(NOW), size, "dark" if theme == "dark" else "light")
         await picture("old", evenings.moved(NOW), DESKTOP, "light", old=True)
         await picture("page", evenings.moved(NOW), (1180, 860), "light")
 
