@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from support.scenes import NOW, TARGET, TRIO, WHOLE, healths, observed, plan_between, published
+from support.approving import limits
+from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
 from support.watching import Scene, Sight, against, unlike
 
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
+from failoverd.core.records import WHOLE
 from failoverd.core.rules import GATED, Assertion, Gate, Rule
 
 NORMAL = {"azure": 70, "oci": 30}
 CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)
 FREEZE = Rule("freeze", Gate("freeze", GATED))
 RETURNS = Rule("returns", Gate("freeze", frozenset({Cause.RETURNING})))
-SMALLER = frozenset({LimitNote.SMALLER})
 
 
 def word(verb: Verb, scope: Scope | None = None, **said: object) -> Override:
@@ -114,6 +115,15 @@ def test_a_write_as_it_was_said_is_nobodys_business(
     at: Scene, before: Mapping[str, float], after: Mapping[str, float], notes: tuple[LimitNote, ...]
 ) -> None:
     assert wrongs(at, before, after, *notes) == []
+
+
+def test_a_jump_is_found_and_what_a_person_wants_at_once_is_none() -> None:
+    slow = replace(scene(), policy=replace(TRIO, limits=limits(max_shift=2_000)))
+    (wrong,) = wrongs(slow, {"oci": 100}, NORMAL)
+    assert "in one step" in wrong
+    assert wrongs(slow, {"oci": 100}, {"azure": 20, "oci": 80}, LimitNote.SMALLER) == []
+    assert wrongs(slow, {"oci": 100}, NORMAL, LimitNote.AT_ONCE) == []
+    assert wrongs(replace(slow, health=healths(TRIO, {"oci": "U"})), {"oci": 100}, {"azure": 100}) == []
 
 
 def test_one_person_alone_breaks_no_rule_that_takes_two() -> None:

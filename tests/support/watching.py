@@ -173,7 +173,7 @@ def against(sight: Sight) -> Iterator[str]:
     """What a write does that somebody who was heard before does not want."""
     lost = any(reason.code is ReasonCode.OVERRIDES_LOST for reason in sight.plan.decision.reasons)
     others = (_lost,) if lost else (_drained, _pinned, _shed, _called, _gated)
-    for check in (_paused, _held, _asserted, *others):
+    for check in (_paused, _held, _asserted, _in_steps, *others):
         yield from (f"{sight.plan.target}: {wrong}" for wrong in check(sight))
 
 
@@ -362,6 +362,22 @@ def _met(says: Assertion, shares: Mapping[str, int]) -> int:
         sum(share for name, share in shares.items() if fnmatchcase(name, glob)) >= max(says.share, 1)
         for glob in says.of
     )  # fmt: skip
+
+
+def _in_steps(sight: Sight) -> Iterator[str]:
+    """Whatever begins or ends, no jump: one write moves no more than the policy allows within a window."""
+    losers = {sight.scene.is_(spec, drains=False) for spec in sight.losers()}
+    if not sight.changes or sight.notes & _ANY_STEP or losers != {Is.WELL}:
+        return
+    bounds, names = sight.scene.policy.limits, {*sight.before, *sight.after}
+    moved = sum(abs(sight.after.get(name, 0) - sight.before.get(name, 0)) for name in names) // 2
+    most = max(bounds.tuning.max_shift, bounds.returning.max_shift)
+    if moved > most + SLACK:
+        yield f"{dict(sight.before)} becomes {sight.after} in one step, and no more than {most} may move"
+
+
+_ANY_STEP = frozenset({LimitNote.AT_ONCE, LimitNote.INDIVISIBLE, LimitNote.APPROVED})
+"""Notes by which a step may be as large as it is: a person said so, or it cannot be made smaller."""
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
