@@ -216,8 +216,9 @@ class Operators:
         self.said |= {name: kept[name] for name in self.said}
 
     def store_lost(self) -> None:
-        """The journal is gone, and what the markers say is left."""
-        self.lost |= {name: word for name, word in self.said.items() if word.in_force(now())}
+        """The journal is gone, and what the markers and the files say is left."""
+        spoken = {name: word for name, word in self.said.items() if not word.planned}
+        self.lost |= {name: word for name, word in spoken.items() if word.in_force(now())}
         self.said.clear()
         self.store_was_lost = True
 
