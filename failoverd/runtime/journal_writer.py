@@ -40,6 +40,7 @@ class JournalWriter:
 
     Attributes:
         lacks: whether something of what was written may be missing: it did not work for a while, or was begun anew.
+        failures: calls that did not work, since the start.
     """
 
     def __init__(self, journal: Journal, emit: Emit, clock: Clock) -> None:
@@ -47,10 +48,16 @@ class JournalWriter:
         self._emit = emit
         self._clock = clock
         self.lacks = False
+        self.failures = 0
         self._broken: set[str] = set()
         self._events: list[Event] = []
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
+
+    @property
+    def failing(self) -> bool:
+        """Whether it is known not to work now."""
+        return bool(self._broken)
 
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
@@ -175,6 +182,7 @@ class JournalWriter:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
             self.lacks = True
+            self.failures += 1
             return None
         self._broken.discard(kind)
         return answer
