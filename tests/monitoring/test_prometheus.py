@@ -122,8 +122,10 @@ async def _the_first_looks(here: Site) -> None:
     looks = {line for line in lines if line.startswith("failoverctl ")}
     assert len(looks) >= 7
     assert lines - looks == {"df -h /var/lib"}
-    for line in sorted(looks):
-        words = [HERE.get(word, word) for word in shlex.split(line)[1:]]
-        code, printed = await here.control(*words)
+
+    async def looked(line: str) -> None:
+        code, printed = await here.control(*(HERE.get(word, word) for word in shlex.split(line)[1:]))
         expected = {0, 3, 4} if " probe " not in line else {1}  # what is probed is down
         assert code in expected, (line, code, printed)
+
+    await asyncio.gather(*map(looked, sorted(looks)))

@@ -146,9 +146,11 @@ async def test_a_broken_journal_is_said_once_and_again_after_it_worked() -> None
         await desk.writer.intend(plan(), now())
         assert await desk.writer.recall(TARGET, 0.0) == (None, ())
     assert desk.failures() == 1
+    assert (desk.writer.failing, desk.writer.failures) == (True, 6)
     desk.journal.broken = None
     await desk.writer.intend(plan(), now())
     await desk.writer.recall(TARGET, 0.0)
+    assert (desk.writer.failing, desk.writer.failures) == (False, 6)
     desk.journal.broken = BROKEN
     await desk.writer.intend(plan(), now())
     assert desk.failures() == 2
