@@ -12,6 +12,7 @@ from typing import Any
 from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from support.prometheus import documented, metrics_of
 
 ROOT = Path(__file__).parents[2]
 BOARD: dict[str, Any] = json.loads((ROOT / "monitoring" / "grafana" / "failoverd.json").read_text())
@@ -85,6 +86,22 @@ def test_panels_say_what_they_show_and_name_runbooks_that_there_are() -> None:
             assert f"\n## {alert}\n" in RUNBOOKS
         refs = [target["refId"] for target in panel["targets"]]
         assert len(set(refs)) == len(refs)
+
+
+def test_panels_ask_for_what_the_daemon_exports_and_name_labels_that_it_has() -> None:
+    there = documented(METRICS)
+    targets = [target for panel in BOARD["panels"] for target in panel.get("targets", ())]
+    assert targets
+    for expression, legend in [
+        *((target["expr"], target["legendFormat"]) for target in targets),
+        *((annotation["expr"], annotation["titleFormat"]) for annotation in BOARD["annotations"]["list"]),
+    ]:
+        asked = metrics_of(expression)
+        assert asked
+        assert asked <= there.keys()
+        labels = set[str]().union(*(there[metric] for metric in asked))
+        assert set(re.findall(r"\{\{(\w+)\}\}", legend)) <= labels
+        assert set(re.findall(r'(\w+)[=!]~?"', expression)) <= labels
 
 
 def test_numbers_that_stand_for_states_have_the_words_of_the_metrics() -> None:

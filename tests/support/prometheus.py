@@ -5,6 +5,7 @@ with prometheus(port_of_the_daemon) as running:
 """
 
 import json
+import re
 import subprocess
 import tempfile
 import urllib.error
@@ -40,6 +41,23 @@ def promtool(*words: str, given: bytes = b"", folder: Path | None = None) -> str
     said = done.stdout.decode()
     assert done.returncode == 0, said
     return said
+
+
+def metrics_of(expression: str) -> set[str]:
+    """The metrics that an expression asks for, as pages name them: a histogram without the suffix of its series."""
+    names = re.findall(r"\b(?:up|(?:failoverd|process)_\w+)\b", re.sub(r'"[^"]*"', "", expression))
+    return {name.removesuffix("_bucket") for name in names}
+
+
+def documented(manual: str) -> dict[str, set[str]]:
+    """The labels of each metric that docs/metrics.md lists, and of what Prometheus itself says of a target.
+
+    That it lists what a real daemon shows, and no more, is shown in tests/telemetry/test_metrics.py.
+    """
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \| (.*?) \|", manual, re.MULTILINE)
+    of_prometheus = {"job", "instance"}
+    found = {name: {*re.findall(r"`(\w+)`", labels), *of_prometheus} for name, labels in rows}
+    return {**found, "up": of_prometheus}
 
 
 @dataclass(frozen=True)

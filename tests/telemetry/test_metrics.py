@@ -20,12 +20,13 @@ from support.servers import ZONE
 
 from failoverd.app import Daemon
 from failoverd.core.control.figures import TargetFigures
+from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
 from failoverd.core.overrides import Override, Scope, Told, Verb
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
-from failoverd.core.records import Endpoint, Limits, ProbeResult, Timings
+from failoverd.core.records import Endpoint, Limits, ProbeResult, RecordSet, Timings
 from failoverd.core.status import (
     FilesStatus,
     OrphanedRecord,
@@ -43,6 +44,7 @@ from failoverd.core.tallies import (
     CallOutcome,
     CallTally,
     Histogram,
+    ProbeFigures,
     ProbeTally,
     ProbingFigures,
     percentile,
@@ -343,6 +345,32 @@ def test_words_in_force_are_counted_by_verb_and_those_that_are_over_or_wait_are_
     assert value(page, "failoverd_override_age_seconds", verb="drain") == 600.0
     assert value(page, "failoverd_override_age_seconds", verb="hold") == 0.0
     assert value(page, "failoverd_overrides_pending") == 1
+
+
+def good_day(*names: str) -> bytes:
+    """A page of policies with one check, one record and three regions each."""
+    statuses, targets, probes = list[Status](), list[TargetFigures](), list[ProbeFigures]()
+    for name in names:
+        target = replace(TARGET, policy=name)
+        statuses.append(PolicyStatus(name, NOW, f"{name}.yaml", "r1"))
+        statuses.append(TargetStatus(target, NOW, TargetState.IN_SYNC, published={"west": 10_000}))
+        statuses += [RegionStatus(name, "A", region, NOW, "healthy", 10_000, NOW) for region in REGIONS]
+        good = LastGood(RecordSet.of(target.key, 30, {"192.0.2.10": 1}), 1, {"west": 10_000}, NOW)
+        targets.append(TargetFigures(TargetMemory(target, last_good=good), Limits()))
+        probed = ProbeTally(name, "live", "http")
+        passed = ProbeOutcome.PASS, ProbeReason.OK, Timings(0.01), NOW
+        probed.add(ProbeResult(Endpoint("west", "192.0.2.10"), "live", *passed))
+        probes.append(probed.figures())
+    figures, work = ProbingFigures(probes=tuple(probes)), Work(NOW, tuple(targets))
+    return Metrics(lambda: figures, lambda: statuses, "1.2.3", 0.0, lambda: work).snapshot().page()
+
+
+def test_a_policy_costs_as_many_series_as_the_manual_says() -> None:
+    one, three = (
+        sum(not line.startswith(b"#") for line in page.splitlines()) for page in (good_day("a"), good_day(*"abc"))
+    )
+    (said,) = re.findall(r"three regions has (\d+) series", MANUAL.read_text())
+    assert three - one == 2 * int(said)
 
 
 def test_nothing_is_left_of_what_is_managed_no_longer() -> None:
