@@ -274,10 +274,21 @@ class Daemon:
         if config.metrics is None:
             return
         from failoverd.telemetry.exposing import exposed  # noqa: PLC0415 - an HTTP server, for those who want one
-        from failoverd.telemetry.metrics import Metrics  # noqa: PLC0415 - the same reason
+        from failoverd.telemetry.metrics import Metrics, Work  # noqa: PLC0415 - the same reason
 
-        listen = config.metrics.listen
-        metrics = Metrics(self._engine.probing.figures, self._told_by_metrics, __version__, self._started_at)
+        engine, listen = self._engine, config.metrics.listen
+
+        def work() -> Work:
+            return Work(
+                now=self._clock(),
+                targets=engine.runner.figures(),
+                calls=tuple(figures for provider in self.providers.values() for figures in provider.figures()),
+                words=engine.words(),
+                journal_failing=engine.writer.trouble is not None,
+                journal_failures=engine.writer.failures,
+            )
+
+        metrics = Metrics(engine.probing.figures, self._told_by_metrics, __version__, self._started_at, work)
         try:
             await stack.enter_async_context(exposed(listen.address, listen.port, metrics))
         except OSError as error:
@@ -311,12 +322,12 @@ class Daemon:
         """As it is now: whoever just gave a record back, in another process, does not find it here any more."""
         await self._look_at_orphans()
         engine = self._engine
-        own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
+        own: list[Status] = [engine.probing.status(), engine.overrides.planned()]
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
-        return [*own, *self._engine.runner.statuses()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
+        return [*own, *self._telling(), *self._engine.runner.statuses()]
 
     def _telling(self) -> list[Status]:
         return [self._notifications.status] if self._notifications is not None else []
