@@ -142,7 +142,11 @@ def machine(folder: Path) -> Iterator[Machine]:
 
 
 _UP: Final = {"running\n", "degraded\n"}
-_IN_CGROUPS: Final = 'for each in $GROUPS_OF_IT; do echo $$ > "$each/cgroup.procs"; done; exec "$0" "$@"'
+_IN_CGROUPS: Final = """\
+for each in $GROUPS_OF_IT; do echo $$ > "$each/cgroup.procs"; done
+exec setpriv --pdeathsig TERM "$0" "$@"
+"""
+"""It ends with the tests, however these end."""
 
 
 # -- what it has -------------------------------------------------------------------------------------------------------
