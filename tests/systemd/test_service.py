@@ -54,10 +54,15 @@ async def is_nobody_with_a_secret(here: Service) -> None:
     stranger = ("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups")
     assert "Permission denied" in (await here.run(*stranger, "cat", CREDENTIAL, ok=False)).stdout
     assert here.dns.key.secret not in await here.told()
+    assert re.search(
+        r"^Max core file size +0 +0 ",
+        (await here.run("cat", f"/proc/{await main_pid(here)}/limits")).stdout,
+        re.MULTILINE,
+    )
 
 
 async def test_systemd_has_nothing_to_say_about_it_and_little_to_fear(booted: Machine, bind_server: DnsServer) -> None:
-    """An exposure of 1.2, on systemd 252 and 257: what is left is the network, its work, and that it sees who asks it."""
+    """An exposure of 1.2, on systemd 252 and 257: what is left is the network, and that it sees who asks it."""
     async with service(booted, bind_server) as here:
         assert (await here.run("systemd-analyze", "verify", UNIT)).stdout == ""
         assert await exposure(here) <= 1.5

@@ -122,6 +122,8 @@ def test_a_bad_policy_cannot_keep_it_from_starting() -> None:
     assert not [line for line in settings() if line.startswith(("ExecStartPre", "ExecCondition"))]
 
 
-@pytest.mark.parametrize("line", ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "DynamicUser=yes"])
+@pytest.mark.parametrize(
+    "line", ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "DynamicUser=yes", "LimitCORE=0"]
+)
 def test_it_says(line: str) -> None:
     assert line in settings()
