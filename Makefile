@@ -9,9 +9,12 @@ PYTHON ?= python3
 # compiled again by each of the hundreds of processes that a run starts.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)) --dist worksteal
 
+# The system whose systemd `make boot` boots, beside this machine's own.
+SUITE ?= trixie
+
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock bench soak boot clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -39,6 +42,12 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 soak: $(VENV)/dev  ## property tests and fuzzers twenty times as long, and two thousand simulations (about an hour)
 	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core $(wildcard tests/*/test_*fuzz*.py) \
 		tests/runtime/test_simulation.py
+
+boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
+	./tests/install-servers boot
+	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && chmod 755 "$$root" && \
+	mmdebstrap --variant=minbase --include=systemd-sysv,dbus,python3,procps,passwd,sqlite3 $(SUITE) "$$root/made" && \
+	FAILOVERD_USR="$$root/made/usr" $(BIN)/pytest tests/systemd $(PYTEST_ARGS)
 
 bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
 	./tests/install-servers bench

@@ -316,7 +316,7 @@ class Daemon:
     async def _reload_for(self) -> FilesStatus:
         """For an operator, who is told what was refused."""
         await self._soon(self.reload())
-        return self._reloader.status
+        return self._reloader.refused
 
     async def _overview(self) -> Overview:
         """As it is now: whoever just gave a record back, in another process, does not find it here any more."""

@@ -22,6 +22,7 @@ STARTED = (
     "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil",
     "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
     "amtool", "prometheus", "promtool",
+    "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",
 )  # fmt: skip
 """What the tests start and a machine may lack."""
 

@@ -13,8 +13,9 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file,
 from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
-from failoverd.config.machine import CREDENTIALS, lacking
+from failoverd.config.machine import lacking
 from failoverd.core.errors import ConfigError, JournalError
+from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
 from failoverd.telemetry.prose import counted
 
