@@ -2,11 +2,14 @@
 
     python -m support.real_journald
 
-Run by `told_to_journald` in that namespace, where /run is its own; tells what `journalctl` found as JSON.
+Run by `told_to_journald` in that namespace, where /run is its own; tells what `journalctl` found as JSON, and what the
+commands of `docs/logs.md` print.
 """
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,11 +20,12 @@ from typing import Any
 from support.journals import closed, incident
 from support.servers import PLACES
 
-from failoverd.core.events import Level
+from failoverd.core.events import DaemonStarted, Level
 from failoverd.telemetry.logs import LogFormat, configure_logs
 
 _ROOT = Path(__file__).parents[2]
 _JOURNALD = "/lib/systemd/systemd-journald"
+_CATALOGS = Path("/usr/lib/systemd/catalog")
 _SOCKET = Path("/run/systemd/journal/socket")
 _PATIENCE = 30.0
 
@@ -41,14 +45,16 @@ def told_to_journald(at: float) -> dict[str, Any]:
 
 
 def main(at: float) -> None:
-    for place in ("/run", "/var/lib/systemd"):
+    for place in ("/run", "/var/lib/systemd", str(_CATALOGS)):
         _run("mount", "-t", "tmpfs", "none", place)
     _run("mount", "--bind", "/dev/null", "/dev/kmsg")
-    for folder in ("/run/systemd/journald.conf.d", "/run/systemd/catalog", "/var/lib/systemd/catalog"):
+    for folder in ("/run/systemd/journald.conf.d", "/var/lib/systemd/catalog"):
         Path(folder).mkdir(parents=True)
     Path("/run/systemd/journald.conf.d/tests.conf").write_text(_CONFIG)
     Path("/run/machine-id").write_text("f" * 31 + "0\n")
     _run("mount", "--bind", "/run/machine-id", "/etc/machine-id")
+    shutil.copy(_ROOT / "systemd" / "failoverd.catalog", _CATALOGS)
+    _run("journalctl", "--update-catalog")
     journald = _journald()
     reading, writing = os.pipe()
     program = [sys.executable, "-m", "support.real_journald", str(at), str(writing)]
@@ -64,10 +70,12 @@ def main(at: float) -> None:
     try:
         say("incident")
         _until_found("FAILOVERD_EVENT=change.verified")
-        found = {
+        found: dict[str, Any] = {
             "by_fields": _found("FAILOVERD_POLICY=inference-api", "FAILOVERD_EVENT=change.applied"),
             "warnings": _found("SYSLOG_IDENTIFIER=failoverd", "--priority=warning"),
         }
+        found["documented"] = {command: _run("bash", "-c", command) for command in _documented()}
+        found["explained"] = _run("journalctl", "-x", "FAILOVERD_EVENT=region.failed")
         journald.kill()
         journald.wait()
         say("lost")
@@ -89,12 +97,19 @@ def speak(at: float, done: int) -> None:
     found = os.fstat(sys.stderr.fileno())
     os.environ["JOURNAL_STREAM"] = f"{found.st_dev}:{found.st_ino}"  # as systemd does for a service
     logs = configure_logs(LogFormat.AUTO, Level.INFO, sys.stderr)
+    started = DaemonStarted(at=at - 90, version="1", policies=(), providers=(), pid=1, instance="4ab7b819")
     for line in sys.stdin:
-        for event in incident(at) if line == "incident\n" else [closed(at)]:
+        for event in [started, *incident(at)] if line == "incident\n" else [closed(at)]:
             logs.render(event)
         if line == "lost\n":
             _until(lambda: logs._writer.lost > 0)
         os.write(done, b".")
+
+
+def _documented() -> list[str]:
+    """The commands of the manual, for what the speaker tells."""
+    text = (_ROOT / "docs" / "logs.md").read_text().replace("=INCIDENT", "=inc-1").replace("=shop", "=inference-api")
+    return re.findall(r"^journalctl .*$", text, re.MULTILINE)
 
 
 def _journald() -> "subprocess.Popen[bytes]":

@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -320,3 +320,25 @@ def test_a_real_journald_finds_events_by_their_fields_and_hears_what_was_lost_wh
     warnings = [each["FAILOVERD_EVENT"] for each in found["warnings"]]
     assert warnings == ["endpoint.failed", "region.failed", "incident.opened"]
     assert [each["FAILOVERD_LINES"] for each in found["lost"]] == ["1"]
+    assert "Its score is below `down_below`." in found["explained"]
+    assert "rule_at: policies/inference-api.yaml:24" in found["explained"]
+    assert_the_manual_is_right(found["documented"])
+
+
+def assert_the_manual_is_right(documented: Mapping[str, str]) -> None:
+    """Its commands, in the order of the page, found what they are said to find."""
+    moved, whole, warnings, why, instances = (text.splitlines() for text in documented.values())
+    assert [line.partition("]: ")[2][:38] for line in moved] == ["api.example.com A at bind-main moved fr"[:38]]
+    assert len(whole) == len(incident(AT)) - 1  # all but what was loaded before
+    assert len(warnings) == 3
+    assert why[0].startswith("2026-11-05T03:12:07.645Z api.example.com A at bind-main moved from azure-eastus 70%")
+    assert [line.strip() for line in why[1:]] == [
+        "azure-eastus is down (score 0%): 192.0.2.10 connect_refused three times in 1.0s",
+        "azure-eastus is down (score 0%)",
+        "oci-ashburn gets 100%",
+        "max_shift of tuning: 70%, within 70% per 300s",
+        "rule: policies/inference-api.yaml:24 (revision 4f2a91)",
+        "undo: failoverctl undo chg-1",
+        "incident: inc-1",
+    ]
+    assert instances == ["2026-11-05T03:10:37.345Z 4ab7b819"]
