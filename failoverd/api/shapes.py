@@ -4,6 +4,7 @@
 under keys that say so, shares and scores basis points (10,000 is all of it) under keys that end in `_bp`.
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -17,7 +18,9 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import PydanticSerializationError
 
+from failoverd.codec import sayable
 from failoverd.core.overrides import LONGEST, Scope, Verb
 from failoverd.core.records import WHOLE
 from failoverd.telemetry.times import rfc3339
@@ -221,7 +224,10 @@ class Answer(Told):
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
 
     def to_json(self) -> bytes:
-        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+        try:
+            return self.__pydantic_serializer__.to_json(self, by_alias=True)
+        except PydanticSerializationError:
+            return json.dumps(sayable(self.model_dump(mode="json", by_alias=True))).encode()
 
 
 class Problem(Answer):

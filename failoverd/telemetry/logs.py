@@ -27,6 +27,7 @@ from typing import Any, Final, TextIO, cast
 
 import structlog
 
+from failoverd.codec import sayable
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, Level
 from failoverd.core.names import both_ways
@@ -336,6 +337,7 @@ def _bounded(value: object, bounds: _Bounds) -> object:
 
 
 def _cut(text: str, length: int) -> str:
+    text = sayable(text)
     return text if len(text) <= length else f"{text[:length]}... {len(text) - length} more characters"
 
 

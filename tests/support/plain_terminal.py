@@ -20,14 +20,14 @@ from support.commands import Ended
 from support.servers import PLACES
 
 _ROOT = Path(__file__).parents[2]
-_ENV = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+ENVIRONMENT = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def on_plain_terminal(commands: Sequence[Sequence[str]], columns: int) -> list[Ended]:
     """How each command ended there."""
     done = subprocess.run(
         [sys.executable, "-m", "support.plain_terminal"],
-        env={**_ENV, "PATH": PLACES, "PYTHONPATH": f"{_ROOT}:{_ROOT / 'tests'}", "COLUMNS": str(columns)},
+        env={**ENVIRONMENT, "PATH": PLACES, "PYTHONPATH": f"{_ROOT}:{_ROOT / 'tests'}", "COLUMNS": str(columns)},
         input=json.dumps(commands),
         capture_output=True,
         text=True,
