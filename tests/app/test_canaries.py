@@ -5,6 +5,7 @@ Each API repeats what it was asked, each file with a secret is spoilt once, a da
 
 import asyncio
 import base64
+import signal
 import ssl
 import sys
 import urllib.error
@@ -47,17 +48,14 @@ import sys
 from failoverd.app import Daemon
 from failoverd.cli.daemon import main
 
-start = Daemon._start
-
 async def fail(self, config):
-    await start(self, config)
     secrets = Path(config.file).parent / "secrets"
     raise ValueError(" ".join(path.read_text() for path in secrets.iterdir()))
 
 Daemon._start = fail
 main()
 """
-"""A daemon with a defect: once it has begun, it ends by an exception that has every secret in its words."""
+"""A daemon with a defect: it ends by an exception that has every secret in its words."""
 
 
 class Sweep:
@@ -106,6 +104,8 @@ async def test_nothing_that_failoverd_says_has_a_part_of_a_secret(tmp_path: Path
             await ask_the_api(here, sweep)
             await daemon.event("notification.failed")
             here.spoil()
+            daemon.signal(signal.SIGHUP)
+            await daemon.until(lambda line: line["event"] in {"config.rejected", "api.failed"}, "what is spoilt")
             for words in SPOILT:
                 await sweep.control(*words)
             sweep.collect(daemon)
