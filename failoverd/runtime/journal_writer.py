@@ -52,6 +52,11 @@ class JournalWriter:
         self._writing: asyncio.Task[JournalError | None] | None = None
         self._news = asyncio.Event()
 
+    @property
+    def works(self) -> bool:
+        """Whether the journal took, and gave, what it was asked for last."""
+        return not self._broken
+
     # -- events: taken at once, written in the background --------------------------------------------------------------
 
     def take(self, event: Event) -> None:
