@@ -26,8 +26,12 @@ from support.kustomize import Manifest, one
 from support.servers import PLACES
 
 PATIENCE: Final = 60.0
-OURS: Final = {"failoverd": "failoverd", "failoverctl": "failoverd.cli.operator"}
-"""What the image has on its PATH, as modules: the tests run the checkout."""
+OURS: Final = {
+    "failoverd": [sys.executable, "-m", "failoverd"],
+    "failoverctl": [sys.executable, "-m", "failoverd.cli.operator"],
+    "python3": [sys.executable],
+}
+"""What the image has on its PATH: the tests run the checkout."""
 
 
 @dataclass
@@ -89,19 +93,18 @@ class Pod:
         process = await self._start(command, out=asyncio.subprocess.PIPE, err=asyncio.subprocess.STDOUT)
         printed, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode is not None
-        return process.returncode, printed.decode()
+        return process.returncode, printed.decode("utf-8", "replace")
 
     async def _start(self, command: Sequence[str], out: int | None, err: int) -> asyncio.subprocess.Process:
         (self.folder / "root").mkdir(exist_ok=True)
         mounts = [self._mount(each) for each in self.container["volumeMounts"]]
         program, *words = command
-        ours = [sys.executable, "-m", OURS[program]] if program in OURS else [program]
         how = {
             "root": str(self.folder / "root"),
             "code": sorted({str(TESTS.parent), sys.prefix, sys.base_prefix, *filter(_is_folder, sys.path)}),
             "mounts": mounts,
             "user": [self.uid, self.gid],
-            "command": [*ours, *words],
+            "command": [*OURS.get(program, [program]), *words],
             "environment": {"PATH": PLACES, **{each["name"]: each["value"] for each in self.container.get("env", [])}},
             "loopback": not self.outside,
         }
