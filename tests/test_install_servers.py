@@ -21,7 +21,7 @@ BASH = shutil.which("bash") or "/bin/bash"
 STARTED = (
     "named", "named-checkconf", "dig", "nsupdate", "knotd", "knotc", "kdig", "pdns_server", "pdnsutil",
     "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
-    "kubectl",
+    "kubectl", "mount", "umount", "pivot_root",
 )  # fmt: skip
 """What the tests start and a machine may lack."""
 
