@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)
 
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock bench soak manual clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -59,6 +59,9 @@ lock:  ## resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra aws --extra azure --extra oci --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
+
+manual: $(VENV)/dev  ## make the manual pages and the completion again
+	$(BIN)/python packages/render.py
 
 clean:
 	rm -rf $(VENV)
