@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)
 
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock bench soak manual clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock bench soak manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -63,8 +63,26 @@ lock:  ## resolve the dependencies again (needs uv)
 manual: $(VENV)/dev  ## make the manual pages and the completion again
 	$(BIN)/python packages/render.py
 
+packages: $(VENV)/wheels  ## wheel, sdist, and the Debian packages of this machine's release, into dist/
+	./tests/install-servers packages
+	rm -rf dist && mkdir dist
+	$(BIN)/hatchling build -d dist
+	cp dist/failoverd-*.whl build/wheels/
+	$(BIN)/python packages/deb.py --wheels build/wheels --out dist
+	lintian --fail-on error,warning dist/failoverd_*.deb
+
+image:  ## a container image of the Debian packages in dist/
+	./tests/install-servers packages
+	packages/build-image
+
 clean:
 	rm -rf $(VENV)
+
+# What pip installs on a machine, hashed and locked, for the Debian packages.
+$(VENV)/wheels: requirements/all.txt | $(VENV)/dev
+	rm -rf build/wheels
+	$(BIN)/pip download --quiet --require-hashes --dest build/wheels -r requirements/all.txt
+	@touch $@
 
 # A stamp, not bin/python: that is there already while the rest may still fail.
 $(VENV)/made:

@@ -52,7 +52,9 @@ def files(name: str | None, output: Output) -> Exit:
 
 
 def _chosen(name: str, found: dict[str, Path]) -> str:
-    fitting = [each for each in found if each == name or each.endswith(f"/{name}")]
+    if name in found:
+        return name
+    fitting = [each for each in found if each.endswith(f"/{name}")]
     if not fitting:
         raise unknown("file", name, [part for each in found for part in (each, Path(each).name)])
     if len(fitting) > 1:

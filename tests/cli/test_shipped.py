@@ -24,6 +24,8 @@ def test_one_of_them_is_printed_as_it_is() -> None:
     told = failoverctl("files", "failoverd.service")
     assert (told.code, told.out) == (0, (ROOT / "systemd" / "failoverd.service").read_bytes())
     assert failoverctl("files", "systemd/failoverd.yaml").out == (ROOT / "systemd" / "failoverd.yaml").read_bytes()
+    inventory = (ROOT / "policies" / "regions.yaml").read_bytes()
+    assert failoverctl("files", "policies/regions.yaml").out == inventory, "an example's name ends so, too"
     assert failoverctl("files", "_failoverctl").said.startswith("#compdef failoverctl\n")
 
 

@@ -1,0 +1,73 @@
+"""What is given to users, built once in a run: wheel, source distribution, and Debian package."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.debian_root import once
+
+ROOT = Path(__file__).parents[2]
+_ENVIRONMENT = {**os.environ, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+_HATCHLING = [sys.executable, "-m", "hatchling", "build"]
+
+
+def distributions(factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution of this tree in it, and the wheel that is built of that."""
+    return once(factory, "distributions", _distributions)
+
+
+def _distributions(folder: Path) -> None:
+    done(*_HATCHLING, "--target", "sdist", "--directory", str(folder), folder=ROOT)
+    (sdist,) = folder.glob("*.tar.gz")
+    done(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(sdist),
+    )
+
+
+def package(factory: pytest.TempPathFactory, revision: str) -> Path:
+    """The Debian package of failoverd with that revision, packed fast, of what pip would install here."""
+    return next(once(factory, f"packages-{revision}", lambda folder: _package(factory, folder, revision)).glob("*.deb"))
+
+
+def _package(factory: pytest.TempPathFactory, folder: Path, revision: str) -> None:
+    wheels = once(factory, "wheels", _wheels)
+    (ours,) = distributions(factory).glob("*.whl")
+    shutil.copy(ours, wheels)
+    words = ["--wheels", str(wheels), "--out", str(folder), "--release", "deb12", "--revision", revision, "--quick"]
+    done(sys.executable, str(ROOT / "packages" / "deb.py"), *words)
+
+
+def _wheels(folder: Path) -> None:
+    """From pip's own cache, if `make` has filled it, and else from where pip has everything."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--dest", str(folder)]
+    done(*pip, "-r", str(ROOT / "requirements" / "runtime.txt"), index=True)
+
+
+def done(*words: str, folder: Path | None = None, index: bool = False) -> str:
+    """What a command prints that must not fail."""
+    environment = dict(os.environ) if index else _ENVIRONMENT
+    ended = subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stdout
+    return ended.stdout
