@@ -74,6 +74,7 @@ packages: $(VENV)/wheels  ## wheel, sdist, and the Debian packages of this machi
 image:  ## a container image of the Debian packages in dist/
 	./tests/install-servers packages
 	packages/build-image
+	packages/try-image
 
 clean:
 	rm -rf $(VENV)
@@ -81,7 +82,7 @@ clean:
 # What pip installs on a machine, hashed and locked, for the Debian packages.
 $(VENV)/wheels: requirements/all.txt | $(VENV)/dev
 	rm -rf build/wheels
-	$(BIN)/pip download --quiet --require-hashes --dest build/wheels -r requirements/all.txt
+	$(BIN)/pip download --quiet --no-deps --require-hashes --dest build/wheels -r requirements/all.txt
 	@touch $@
 
 # A stamp, not bin/python: that is there already while the rest may still fail.

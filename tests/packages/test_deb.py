@@ -34,10 +34,12 @@ def done(root: Root, *words: str) -> str:
 
 
 def test_it_is_installed_upgraded_removed_and_purged(root: Root, tmp_path_factory: pytest.TempPathFactory) -> None:
-    install(root, package(tmp_path_factory, "1"))
+    deb = package(tmp_path_factory)
+    install(root, deb)
     files_are_where_they_belong(root)
     nothing_is_started_or_enabled(root)
     what_is_installed_works(root)
+    every_library_can_be_loaded_and_every_licence_is_named(root)
 
     edited = root.path / EXAMPLE
     edited.write_text(edited.read_text() + "# ours\n")
@@ -47,8 +49,9 @@ def test_it_is_installed_upgraded_removed_and_purged(root: Root, tmp_path_factor
     journal.parent.mkdir(parents=True)
     journal.write_text("what was done")
 
-    install(root, package(tmp_path_factory, "2"))
-    assert done(root, "dpkg-query", "--show", "--showformat=${Version}", "failoverd") == "0.1.0-2~deb12"
+    be_older(root)
+    assert "(0.1.0-1~deb12) over (0.0.9-1~deb12)" in install(root, deb)
+    assert done(root, "dpkg-query", "--show", "--showformat=${Version}", "failoverd") == "0.1.0-1~deb12"
     assert edited.read_text().endswith("# ours\n")
     assert (own.read_text(), journal.read_text()) == ("version: 1\n", "what was done")
 
@@ -63,6 +66,14 @@ def test_it_is_installed_upgraded_removed_and_purged(root: Root, tmp_path_factor
     assert not journal.parent.exists()
     assert not edited.exists()
     assert own.read_text() == "version: 1\n"
+
+
+def be_older(root: Root) -> None:
+    """What is installed was of an older version, as far as dpkg knows."""
+    status = root.path / "var" / "lib" / "dpkg" / "status"
+    before, mark, after = status.read_text().partition("\nVersion: 0.1.0-1~deb12\n")
+    assert mark
+    status.write_text(f"{before}\nVersion: 0.0.9-1~deb12\n{after}")
 
 
 def files_are_where_they_belong(root: Root) -> None:
@@ -107,10 +118,7 @@ def what_is_installed_works(root: Root) -> None:
     assert done(root, "stat", "--format=%a %U", "/etc/failoverd/secrets") == "700 root\n"
 
 
-def test_every_library_can_be_loaded_there_and_every_licence_is_named(
-    root: Root, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    install(root, package(tmp_path_factory, "1"))
+def every_library_can_be_loaded_and_every_licence_is_named(root: Root) -> None:
     objects = [str(each.relative_to(root.path)) for each in (root.path / "opt").rglob("*.so*")]
     assert objects
     assert "not found" not in done(root, "ldd", *(f"/{each}" for each in objects))

@@ -36,23 +36,22 @@ def _distributions(folder: Path) -> None:
     )
 
 
-def package(factory: pytest.TempPathFactory, revision: str) -> Path:
-    """The Debian package of failoverd with that revision, packed fast, of what pip would install here."""
-    return next(once(factory, f"packages-{revision}", lambda folder: _package(factory, folder, revision)).glob("*.deb"))
+def package(factory: pytest.TempPathFactory) -> Path:
+    """The Debian package of failoverd, packed fast, of what pip would install here."""
+    (deb,) = once(factory, "packages", lambda folder: _package(factory, folder)).glob("*.deb")
+    return deb
 
 
-def _package(factory: pytest.TempPathFactory, folder: Path, revision: str) -> None:
-    wheels = once(factory, "wheels", _wheels)
+def _package(factory: pytest.TempPathFactory, folder: Path) -> None:
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True)
     (ours,) = distributions(factory).glob("*.whl")
     shutil.copy(ours, wheels)
-    words = ["--wheels", str(wheels), "--out", str(folder), "--release", "deb12", "--revision", revision, "--quick"]
-    done(sys.executable, str(ROOT / "packages" / "deb.py"), *words)
-
-
-def _wheels(folder: Path) -> None:
-    """From pip's own cache, if `make` has filled it, and else from where pip has everything."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--dest", str(folder)]
+    # From pip's own cache, if `make` has filled it, and else from where pip has everything.
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--dest", str(wheels)]
     done(*pip, "-r", str(ROOT / "requirements" / "runtime.txt"), index=True)
+    words = ["--wheels", str(wheels), "--out", str(folder), "--release", "deb12", "--quick"]
+    done(sys.executable, str(ROOT / "packages" / "deb.py"), *words)
 
 
 def done(*words: str, folder: Path | None = None, index: bool = False) -> str:
