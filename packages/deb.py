@@ -40,7 +40,7 @@ PREFIX: Final = "opt/failoverd"
 EXTRAS: Final = ("aws", "azure", "oci")
 DEBIAN_PYTHON: Final = "/usr/bin/python3"
 
-_CONFFILES: Final = {
+CONFFILES: Final = {
     "systemd/failoverd.yaml": "etc/failoverd/example/failoverd.yaml",
     "policies/regions.yaml": "etc/failoverd/example/policies/regions.yaml",
     "policies/inference-api.yaml": "etc/failoverd/example/policies/inference-api.yaml",
@@ -48,7 +48,7 @@ _CONFFILES: Final = {
 """An example in a folder of its own: the daemon reads none of it, and what an operator writes is no conffile."""
 
 _PLACES: Final = {
-    **_CONFFILES,
+    **CONFFILES,
     "systemd/failoverd.service": "usr/lib/systemd/system/failoverd.service",
     "systemd/failoverd-sysusers.conf": "usr/lib/sysusers.d/failoverd.conf",
     "systemd/failoverd-tmpfiles.conf": "usr/lib/tmpfiles.d/failoverd.conf",
@@ -318,7 +318,7 @@ def _packed(build: Build, name: str, tree: Path, python: str, wanted: Iterable[B
     sums = [f"{_md5(path)}  {path.relative_to(tree)}\n" for path in _files(tree)]
     (control / "md5sums").write_text("".join(sums))
     if name == "failoverd":
-        (control / "conffiles").write_text("".join(f"/{place}\n" for place in _CONFFILES.values()))
+        (control / "conffiles").write_text("".join(f"/{place}\n" for place in CONFFILES.values()))
         for script in ("postinst", "prerm", "postrm"):
             shutil.copy(DEBIAN / script, control)
             (control / script).chmod(0o755)
