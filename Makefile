@@ -67,6 +67,7 @@ packages: $(VENV)/wheels  ## wheel, sdist, and the Debian packages of this machi
 	./tests/install-servers packages
 	rm -rf dist && mkdir dist
 	$(BIN)/hatchling build -d dist
+	rm -f build/wheels/failoverd-*.whl
 	cp dist/failoverd-*.whl build/wheels/
 	$(BIN)/python packages/deb.py --wheels build/wheels --out dist
 	lintian --fail-on error,warning dist/failoverd_*.deb

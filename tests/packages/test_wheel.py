@@ -36,11 +36,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:
         others = [path for path in sys.path if path.endswith("-packages")]
         (site / "libraries.pth").write_text("\n".join(others))
 
-    made = once(tmp_path_factory, "installed", make)
-    for program in ("failoverd", "failoverctl"):  # their first line has the folder's name of before
-        script = made / "bin" / program
-        script.write_text(f"#!{made}/bin/python\n" + script.read_text().split("\n", 1)[1])
-    return made
+        for program in ("failoverd", "failoverctl"):  # their first line has the name of before
+            script = folder / "bin" / program
+            script.write_text(f"#!{folder.with_name('installed')}/bin/python\n" + script.read_text().split("\n", 1)[1])
+
+    return once(tmp_path_factory, "installed", make)
 
 
 def run(installed: Path, program: str, *words: str) -> tuple[int, str]:
