@@ -115,8 +115,9 @@ def _title(command: Command) -> str:
 
 
 def _name(title: str, summary: str) -> Iterator[str]:
+    text = summary.removeprefix(f"{title} ")
     yield ".SH NAME"
-    yield f"{_plain(title)} \\- {_plain(summary[0].lower() + summary[1:])}"
+    yield f"{_plain(title)} \\- {_plain(text[0].lower() + text[1:])}"
 
 
 def _synopsis(command: Command) -> Iterator[str]:

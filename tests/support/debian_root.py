@@ -91,6 +91,8 @@ def _made(path: Path, packages: Sequence[str]) -> None:
     options = ["force-unsafe-io", *(f"path-exclude={each}" for each in _LEFT_OUT)]
     words = ["--quiet", "--variant=minbase", "--format=tar", f"--include={','.join(packages)}"]
     words += [f"--dpkgopt={each}" for each in options]
+    # What is installed there later is whole.
+    words.append('--customize-hook=echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"')
     done = subprocess.run(
         [program("mmdebstrap"), *words, _RELEASE, str(path)],
         env={**os.environ, "PATH": PLACES},
