@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from support.servers import PLACES, program
 PATIENCE = 300.0
 """Seconds, for what takes a few on an idle machine."""
 
-_RELEASE = "bookworm"
+RELEASES = {(3, 11): "bookworm", (3, 13): "trixie"}
+"""The Debian that has a version of Python: what is compiled for that runs nowhere else."""
+
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*", "/usr/share/info/*")
 _ENTER = """
 root=$1; shift
@@ -68,7 +71,11 @@ class RootArchive:
 
 def debian_root(factory: pytest.TempPathFactory, packages: Sequence[str]) -> RootArchive:
     """The smallest Debian with these packages, the same one for all processes of a run."""
-    return RootArchive(once(factory, "-".join(["debian", *packages]) + ".tar", lambda path: _made(path, packages)))
+    release = RELEASES.get(sys.version_info[:2])
+    if release is None:
+        pytest.skip(f"no Debian has the Python {sys.version_info.major}.{sys.version_info.minor} of these tests")
+    name = "-".join([release, *packages]) + ".tar"
+    return RootArchive(once(factory, name, lambda path: _made(path, release, packages)))
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -86,7 +93,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
     return path
 
 
-def _made(path: Path, packages: Sequence[str]) -> None:
+def _made(path: Path, release: str, packages: Sequence[str]) -> None:
     """Nothing is synced to the disk meanwhile, and what nobody reads is left out."""
     options = ["force-unsafe-io", *(f"path-exclude={each}" for each in _LEFT_OUT)]
     words = ["--quiet", "--variant=minbase", "--format=tar", f"--include={','.join(packages)}"]
@@ -94,7 +101,7 @@ def _made(path: Path, packages: Sequence[str]) -> None:
     # What is installed there later is whole.
     words.append('--customize-hook=echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"')
     done = subprocess.run(
-        [program("mmdebstrap"), *words, _RELEASE, str(path)],
+        [program("mmdebstrap"), *words, release, str(path)],
         env={**os.environ, "PATH": PLACES},
         capture_output=True,
         text=True,
