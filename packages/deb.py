@@ -1,7 +1,8 @@
 """Builds the Debian packages, of wheels that are there already.
 
     packages/deb.py --wheels build/wheels --out dist                all four
-    packages/deb.py --wheels build/wheels --out dist --quick        failoverd alone, packed fast and without bytecode
+    packages/deb.py --wheels dist --out FOLDER --quick              failoverd alone, to be tried: packed fast, without
+                                                                    bytecode, with the libraries of this environment
 
 They are what pip installs, below /opt/failoverd, in the layout of a virtual environment whose interpreter is Debian's,
 and what Debian's tools look for below /usr and /etc. No debhelper: there is nothing to compile, and each file is put
@@ -97,6 +98,8 @@ def packages(build: Build, work: Path) -> Iterator[Path]:
     stage = work / "stage"
     _installed(build, stage)
     (site,) = stage.glob(f"{PREFIX}/lib/python3.*/site-packages")
+    if build.quick:
+        _borrow(site)
     python = site.parent.name.removeprefix("python")
     for name, wanted in _shares(site, () if build.quick else EXTRAS).items():
         tree = work / name
@@ -115,7 +118,7 @@ def _asked() -> Build:
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where the packages go (dist)")
     parser.add_argument("--release", default=_release(), help="of Debian, at the end of the version (this machine's)")
     parser.add_argument("--revision", default="1", help="of the package (1)")
-    parser.add_argument("--quick", action="store_true", help="failoverd alone, packed fast and without bytecode")
+    parser.add_argument("--quick", action="store_true", help="failoverd alone, fast, to be tried")
     asked = parser.parse_args()
     (wheel,) = asked.wheels.glob("failoverd-*.whl")
     version = f"{wheel.name.split('-')[1]}-{asked.revision}~{asked.release}"
@@ -157,6 +160,16 @@ def _installed(build: Build, stage: Path) -> None:
             program.unlink()
     for record in prefix.rglob("direct_url.json"):  # names the folder of the build
         record.unlink()
+
+
+def _borrow(site: Path) -> None:
+    """The libraries that are installed here, of the same lock, instead of wheels that would be asked for again."""
+    found = {canonicalize_name(each.name): each for each in reversed(list(distributions()))}
+    ours = canonicalize_name("failoverd")
+    for name in _needed(found, ours, "") - {ours}:
+        for file in found[name].files or ():
+            if ".." not in file.parts and file.suffix != ".pyc":
+                _copy(Path(str(found[name].locate_file(file))), site / file)
 
 
 def _shares(site: Path, extras: Iterable[str]) -> dict[str, list[Bundled]]:
@@ -251,7 +264,8 @@ def _documents(build: Build, name: str, tree: Path, wanted: Iterable[Bundled]) -
          -- The failoverd authors <failoverd@localhost>  {date}
         """
     _zip(folder / "changelog.Debian", textwrap.dedent(entry).encode())
-    (folder / "copyright").write_text("\n".join(_copyright(wanted)), "utf-8")
+    year = time.gmtime(build.epoch).tm_year
+    (folder / "copyright").write_text("\n".join(_copyright(wanted, year)), "utf-8")
     if name == "failoverd":
         _zip(folder / "changelog", (ROOT / "CHANGELOG.md").read_bytes())
     overrides = tree / "usr" / "share" / "lintian" / "overrides" / name
@@ -260,12 +274,12 @@ def _documents(build: Build, name: str, tree: Path, wanted: Iterable[Bundled]) -
     overrides.write_text(said)
 
 
-def _copyright(wanted: Iterable[Bundled]) -> Iterator[str]:
+def _copyright(wanted: Iterable[Bundled], year: int) -> Iterator[str]:
     """Machine-readable (copyright-format 1.0), of what each distribution says of itself, and where its texts are."""
     yield "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/"
     yield "Upstream-Name: failoverd"
     yield "Comment: The libraries are as their authors publish them on PyPI."
-    yield "\nFiles: *\nCopyright: The failoverd authors\nLicense: Apache-2.0"
+    yield f"\nFiles: *\nCopyright: {year} The failoverd authors\nLicense: Apache-2.0"
     for each in wanted:
         if each.name == "failoverd":
             continue

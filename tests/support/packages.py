@@ -1,7 +1,6 @@
 """What is given to users, built once in a run: wheel, source distribution, and Debian package."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,30 +36,22 @@ def _distributions(folder: Path) -> None:
 
 
 def package(factory: pytest.TempPathFactory) -> Path:
-    """The Debian package of failoverd, packed fast, of what pip would install here."""
+    """The Debian package of failoverd, packed fast, with the libraries that are installed here."""
     (deb,) = once(factory, "packages", lambda folder: _package(factory, folder)).glob("*.deb")
     return deb
 
 
 def _package(factory: pytest.TempPathFactory, folder: Path) -> None:
-    wheels = folder / "wheels"
-    wheels.mkdir(parents=True)
-    (ours,) = distributions(factory).glob("*.whl")
-    shutil.copy(ours, wheels)
-    # From pip's own cache, if `make` has filled it, and else from where pip has everything.
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--dest", str(wheels)]
-    done(*pip, "-r", str(ROOT / "requirements" / "runtime.txt"), index=True)
-    words = ["--wheels", str(wheels), "--out", str(folder), "--release", "deb12", "--quick"]
+    words = ["--wheels", str(distributions(factory)), "--out", str(folder), "--release", "deb12", "--quick"]
     done(sys.executable, str(ROOT / "packages" / "deb.py"), *words)
 
 
-def done(*words: str, folder: Path | None = None, index: bool = False) -> str:
+def done(*words: str, folder: Path | None = None) -> str:
     """What a command prints that must not fail."""
-    environment = dict(os.environ) if index else _ENVIRONMENT
     ended = subprocess.run(
         words,
         cwd=folder,
-        env=environment,
+        env=_ENVIRONMENT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
