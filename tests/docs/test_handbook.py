@@ -1,9 +1,9 @@
 """docs/handbook.md shows what was printed: its incident happens here, to the daemon, with a real BIND.
 
-The page is read from top to bottom. Before a chapter is read, what it tells of is done (`happens`); then its commands are
-run, and what they print is held against the block that follows. Blocks marked `log` are what the daemon told meanwhile.
-What differs each time (times, ids, ports) is no difference, nor is a word in a sentence. To have the page show what is
-printed now:
+The page is read from top to bottom. Before a chapter is read, what it tells of is done (`happens`). Then its commands
+are run, and what they print is held against the block that follows; blocks marked `log` are what the daemon told
+meanwhile. What differs each time (times, ids, ports) is no difference, nor is a word in a sentence. To have the page
+show what is printed now:
 
     FAILOVERD_WRITE_DOCS=1 .venv/bin/pytest -n 0 tests/docs/test_handbook.py
 """

@@ -1,4 +1,4 @@
-"""docs/security.md keeps its word: each claim names tests that are there, each block of permissions is the one that is tried."""
+"""docs/security.md keeps its word: claims name tests that are there, and the permissions are those that are tried."""
 
 import json
 import re
