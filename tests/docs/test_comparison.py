@@ -1,4 +1,4 @@
-"""docs/comparison.md names its sources: whoever is compared, and each row of its table, has a chapter with a link to them."""
+"""docs/comparison.md names its sources, and says of each peer what it has that we have not."""
 
 import re
 from pathlib import Path
