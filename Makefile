@@ -14,7 +14,7 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers docs lock bench soak boot clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers docs lock rules bench soak boot clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -74,6 +74,9 @@ lock:  ## resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml --extra aws --extra azure --extra oci --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
 	$(LOCK) --group pyproject.toml:docs --constraint requirements/dev.txt -o requirements/docs.txt
+
+rules:  ## write the alerts of the Prometheus operator again, from monitoring/failoverd.rules.yaml
+	./kubernetes/make-rules > kubernetes/prometheus/prometheusrule.yaml
 
 clean:
 	rm -rf $(VENV)
