@@ -142,7 +142,6 @@ def events(text: str) -> list[str]:
     return sorted(line.split()[1] for line in text.splitlines())
 
 
-@pytest.mark.server
 async def test_the_incident_of_the_page_is_what_happens(bind_server: DnsServer, tmp_path: Path) -> None:
     page = PAGE.read_text()
     (policy,) = (text for _, blocks in chapters(page) for language, _, text in blocks if language == "yaml")
