@@ -35,9 +35,9 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
 def _sdk(document: Document, name: str, entry: ProviderEntry) -> Iterator[Diagnostic]:
     missing = [module for module in entry.kind.sdk if not _installed(module)]
     if missing:
-        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which is not installed"
-        hint = f"install failoverd with its extra: pip install 'failoverd[{entry.kind.extra}]'"
-        yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, hint)
+        are = "is" if len(missing) == 1 else "are"
+        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which {are} not installed"
+        yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, entry.kind.brought_by)
 
 
 def _installed(module: str) -> bool:
