@@ -106,17 +106,6 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
         assert code == (1 if nothing_moved_yet_or_is_seen else 0), (words, printed)
 
 
-async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
-    shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
-    programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
-    assert [words[1] for words in programs] == ["demo", "check"]
-    (_, demo, option), (_, *check) = programs
-    _, known = await run(tmp_path, "failoverd", demo, "--help")
-    assert option in known
-    code, printed = await run(ROOT, "failoverctl", *check)
-    assert code == 0, printed
-
-
 async def test_looking_tells_what_stands_there_and_needs_no_daemon(folder: Path) -> None:
     looks = commands("failoverctl", on_loopback(chapter(LOOKING)))
     assert {words[0] for words in looks} == {"probe"}
@@ -162,3 +151,14 @@ def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
     assert named <= targets
+
+
+async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
+    shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
+    assert [words[1] for words in programs] == ["demo", "check"]
+    (_, demo, option), (_, *check) = programs
+    _, known = await run(tmp_path, "failoverd", demo, "--help")
+    assert option in known
+    code, printed = await run(ROOT, "failoverctl", *check)
+    assert code == 0, printed
