@@ -151,3 +151,14 @@ def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
     assert named <= targets
+
+
+async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
+    shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
+    assert [words[1] for words in programs] == ["demo", "check"]
+    (_, demo, option), (_, *check) = programs
+    _, known = await run(tmp_path, "failoverd", demo, "--help")
+    assert option in known
+    code, printed = await run(ROOT, "failoverctl", *check)
+    assert code == 0, printed
