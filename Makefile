@@ -14,7 +14,7 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock bench soak boot clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock rules bench soak boot clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -68,6 +68,9 @@ lock:  ## resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra aws --extra azure --extra oci --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
+
+rules:  ## write the alerts of the Prometheus operator again, from monitoring/failoverd.rules.yaml
+	./kubernetes/make-rules > kubernetes/prometheus/prometheusrule.yaml
 
 clean:
 	rm -rf $(VENV)

@@ -31,7 +31,12 @@ settings.load_profile("failoverd")
 _FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
 _USES = {
     "server": {"support.servers", *(f"support.servers.{each}" for each in ("bind", "knot", "powerdns"))}
-    | {"support.alertmanager.alertmanager", "support.prometheus.prometheus", "support.daemons.site"},
+    | {
+        "support.alertmanager.alertmanager",
+        "support.prometheus.prometheus",
+        "support.daemons.site",
+        "support.pods.Pod",
+    },
     "slow": {"support.races.races", "support.races.races_at_once", "support.benchmarks.compared"},
 }
 """By marker: names of modules and of functions that bring it to whoever imports them."""

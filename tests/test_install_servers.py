@@ -23,6 +23,7 @@ STARTED = (
     "aws", "curl", "jq", "systemd-analyze", "ip", "nft", "unshare", "setpriv", "prometheus-alertmanager",
     "amtool", "prometheus", "promtool",
     "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",
+    "kubectl", "mount", "umount", "pivot_root",
 )  # fmt: skip
 """What the tests start and a machine may lack."""
 

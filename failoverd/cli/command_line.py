@@ -98,9 +98,11 @@ def check(
 
 @app.command()
 def schema(
-    kind: Annotated[FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document")] = FileKind.POLICY,
+    kind: Annotated[
+        FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document; events: lines of the log")
+    ] = FileKind.POLICY,
 ) -> None:
-    """Print the JSON Schema of a kind of file, for editors, or what the admin API is."""
+    """Print the JSON Schema of a kind of file, for editors, or of what is logged, or what the admin API is."""
     from failoverd.cli import checking
 
     checking.print_schema(kind)

@@ -101,9 +101,9 @@ class PolicyRunner:
         tools.emit(PolicyRemoved(at=tools.clock(), policy=name))
 
     async def close(self) -> None:
-        """Begin nothing more, let writes under way finish, stop probing."""
-        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
+        """Stop probing, begin nothing more, let writes under way finish: thousands of probes would hold them up."""
         await self._probing.close()
+        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
 
     async def abandon(self) -> None:
         """End all work in the middle of whatever is done."""
