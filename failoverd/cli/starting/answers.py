@@ -4,6 +4,7 @@ Whoever judges is the schema of the files: a function here raises ValueError wit
 would say, or gives the value as it is going to stand in the file.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ from failoverd.ports import ProviderKind
 from failoverd.settings import expand_home
 
 CLOUDS: Final = ("azure", "oci", "aws", "gcp")
+ANY: Final = "any"
+"""The host of a URL which says nothing: what is asked is each endpoint, under no name of its own."""
+
 _OWN_HOST: Final = re.compile(r"(?:(https?):)?(/(?!/).*)")
 _NUMBER: Final = re.compile(r"\d{1,15}")
 _LIKE_A_KEY: Final = re.compile(r"(?![/.~])[A-Za-z0-9+/]{24,}={0,2}")
@@ -92,7 +96,17 @@ def _file(text: str) -> str:
     """The absolute path: who is asked stands in some folder, and the daemon in another."""
     if holds_secret("", text) or _LIKE_A_KEY.fullmatch(text):
         raise ValueError("that looks like the secret itself, which does not belong here: name a file that holds it")
-    return str(expand_home(Path(text)).absolute())
+    return as_utf8(str(expand_home(Path(text)).absolute()))
+
+
+def as_utf8(text: str) -> str:
+    """A word of a command line, or a path, as it is meant: where the locale has ASCII alone, Python did not read it."""
+    if not any("\ud800" <= char <= "\udfff" for char in text):
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        raise ValueError("it is no text in UTF-8") from None
 
 
 def with_setting(said: Mapping[str, Any], key: str, value: object) -> dict[str, Any]:
@@ -218,8 +232,9 @@ def check(record: str, text: str) -> dict[str, Any]:
     if not isinstance(settings, BaseModel):
         raise TypeError(f"{found.check.kind} has no settings that a file could say")
     said = settings.model_dump(mode="json", exclude_unset=True, by_alias=True)
+    said = {found.check.kind: said[found.check.kind], **said}
     fields = type(settings).model_fields
-    if "host" in fields and _type_of(host) is RecordType.CNAME:
+    if "host" in fields and host != ANY and _type_of(host) is RecordType.CNAME:
         said["host"] = host
     if found.endpoint.port is not None and "port" in fields:
         said["port"] = found.endpoint.port

@@ -80,7 +80,7 @@ def gathered(flags: Flags, person: Person | None) -> First:
         regions=_regions(flags, person),
         check=_one(
             person, "how to see that an endpoint is well: a path that is asked for by HTTPS, or a URL such as "
-            f"http://{record}/health, tcp://any:443 or icmp://any (the host of these says nothing)",
+            f"http://{record}/health, tcp://any:443 or icmp://any",
             "--check", flags.check, partial(answers.check, record), _CHECK,
         ),
         owner=_one(
@@ -153,10 +153,10 @@ def _said(kind: ProviderKind, pairs: Sequence[str]) -> dict[str, Any]:
         key, is_pair, text = pair.partition("=")
         if not (is_pair and key and text):
             raise usage(shown(f"--set {pair}: write --set KEY=VALUE, with a key that the provider has"))
-        first = answers.place_of(key)[0]
-        known = [each for each in known_keys(kind.settings, ()) if each not in {"kind", "zones"}]
-        if first not in known:
-            raise unknown(f"setting of {kind.name}", first, known)
+        *above, last = answers.place_of(key)
+        known = [each for each in known_keys(kind.settings, tuple(above)) if above or each not in {"kind", "zones"}]
+        if last not in known and (known or not above):
+            raise unknown(f"setting of {kind.name}", key, [".".join((*above, each)) for each in known])
         value = _flag(f"--set {key}", text, partial(answers.setting, kind, said, key))
         said = answers.with_setting(said, key, value)
     return said
@@ -258,6 +258,6 @@ def _one(person: Person | None, words: str, flag: str, said: str, judge: Callabl
 
 def _flag(flag: str, text: str, judge: Callable[[str], T]) -> T:
     try:
-        return judge(text)
+        return judge(answers.as_utf8(text))
     except ValueError as error:
         raise usage(shown(f"{flag}: {error}")) from error
