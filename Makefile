@@ -14,7 +14,7 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock rules bench soak boot clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -72,8 +72,31 @@ lock:  ## resolve the dependencies again (needs uv)
 rules:  ## write the alerts of the Prometheus operator again, from monitoring/failoverd.rules.yaml
 	./kubernetes/make-rules > kubernetes/prometheus/prometheusrule.yaml
 
+manual: $(VENV)/dev  ## make the manual pages and the completion again
+	$(BIN)/python packages/render.py
+
+packages: $(VENV)/wheels  ## wheel, sdist, and the Debian packages of this machine's release, into dist/
+	./tests/install-servers packages
+	rm -rf dist && mkdir dist
+	$(BIN)/hatchling build -d dist
+	rm -f build/wheels/failoverd-*.whl
+	cp dist/failoverd-*.whl build/wheels/
+	$(BIN)/python packages/deb.py --wheels build/wheels --out dist
+	lintian --fail-on error,warning dist/failoverd_*.deb
+
+image:  ## a container image of the Debian packages in dist/
+	./tests/install-servers packages
+	packages/build-image
+	packages/try-image
+
 clean:
 	rm -rf $(VENV)
+
+# What pip installs on a machine, hashed and locked, for the Debian packages.
+$(VENV)/wheels: requirements/all.txt | $(VENV)/dev
+	rm -rf build/wheels
+	$(BIN)/pip download --quiet --no-deps --require-hashes --dest build/wheels -r requirements/all.txt
+	@touch $@
 
 # A stamp, not bin/python: that is there already while the rest may still fail.
 $(VENV)/made:

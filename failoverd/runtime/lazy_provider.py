@@ -53,7 +53,7 @@ class LazyProvider:
             return provider
 
     def _context(self) -> "_Classified":
-        return _Classified(self._name, self._kind.extra, self._kind.open(self._name, self._settings, self._access))
+        return _Classified(self._name, self._kind, self._kind.open(self._name, self._settings, self._access))
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         with _counted(self._reads):
@@ -98,9 +98,9 @@ def _counted(tally: CallTally) -> Iterator[None]:
 class _Classified:
     """Gives every failure to open a provider one of the four kinds."""
 
-    def __init__(self, name: str, extra: str, context: AbstractAsyncContextManager[Provider]) -> None:
+    def __init__(self, name: str, kind: ProviderKind, context: AbstractAsyncContextManager[Provider]) -> None:
         self._name = name
-        self._extra = extra
+        self._kind = kind
         self._context = context
 
     async def __aenter__(self) -> Provider:
@@ -111,8 +111,9 @@ class _Classified:
         except Exception as error:
             words = str(error) if isinstance(error, OSError | FailoverdError | ImportError) else describe(error)
             remedy = "correct its settings, or free what it needs; it is tried again by itself"
-            if self._extra and isinstance(error, ModuleNotFoundError):
-                remedy = f"install failoverd with its extra, pip install 'failoverd[{self._extra}]', and start it again"
+            if self._kind.extra and isinstance(error, ModuleNotFoundError):
+                words = f"it needs {error.name or 'an SDK'}, which is not installed"
+                remedy = f"{self._kind.brought_by}, and start it again"
             raise Permanent(
                 f"provider {self._name} cannot be opened: {words}", reason="provider_unopened", remedy=remedy
             ) from error

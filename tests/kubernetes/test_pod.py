@@ -61,7 +61,7 @@ async def test_a_bad_night_takes_neither_its_life_nor_its_readiness(bind_server:
         assert bind_server.dig(NAME, "A") == [EAST]
         await kubelet.here.break_region("east")
         await daemon.event("vantage.isolated")  # both down: it doubts itself
-        await kubelet.hears("[!]journal failed, which does not count", "1 policy, not to be read or written: api")
+        await kubelet.hears("[!]journal failed, which does not count", "cannot be read or written")
         await kubelet.finds_it_well()
 
         await kubelet.here.heal_region("west")

@@ -127,10 +127,14 @@ def test_whatever_keeps_it_from_opening_is_said_as_one_of_the_four_kinds(error: 
 @virtually
 async def test_an_sdk_that_is_not_installed_is_named_with_the_extra_that_brings_it() -> None:
     async with AsyncExitStack() as stack:
-        provider = Server(ModuleNotFoundError("No module named 'paper'")).opening(stack)
-        with pytest.raises(Permanent, match="No module named 'paper'") as caught:
+        provider = Server(ModuleNotFoundError("No module named 'papersdk'", name="papersdk")).opening(stack)
+        with pytest.raises(Permanent, match="it needs papersdk, which is not installed") as caught:
             await provider.open()
-        assert caught.value.remedy.startswith("install failoverd with its extra, pip install 'failoverd[paper]'")
+        assert "No module named" not in caught.value.detail
+        assert caught.value.remedy == (
+            "install failoverd with its extra: pip install 'failoverd[paper]' (Debian: apt install failoverd-paper; "
+            "container image: built with EXTRAS=paper), and start it again"
+        )
 
 
 @virtually

@@ -12,12 +12,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.servers import READY_WITHIN, free_port, program
+from support.ready import ready
+from support.servers import free_port, program
 
 _CONFIGURATION = """\
 global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms}
@@ -103,23 +104,5 @@ def prometheus(scraped: int, rules: Path) -> Iterator[Prometheus]:
             f"--storage.tsdb.path={folder}/data",
             f"--web.listen-address=127.0.0.1:{port}",
         ]
-        with (folder / "log").open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
-        try:
-            if not _ready(process, port):
-                raise RuntimeError(f"Prometheus did not start:\n{(folder / 'log').read_text()}")
+        with ready(command, port, folder) as process:
             yield Prometheus(port, process)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    for _ in range(int(READY_WITHIN / 0.05)):
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).close()
-            return True
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.05)
-            return False
-    return False

@@ -23,7 +23,7 @@ JOURNAL: Final = "/var/lib/failoverd/journal.db"
 SECRET: Final = f"{CONFIG}/secrets/tsig.key"
 CREDENTIAL: Final = f"/run/credentials/{UNIT}/tsig.key"
 BOTH: Final = sorted([WEST, EAST])
-WELL: Final = "1 policy, all well"
+WELL: Final = "all well: 1 policy"
 
 SYSTEM: Final = "/etc/systemd/system"
 DROP_INS: Final = f"{SYSTEM}/{UNIT}.d"
@@ -59,9 +59,9 @@ class Service:
     async def until(self, fits: Callable[[], object], words: str) -> None:
         await asyncio.to_thread(self.machine.until, fits, words)
 
-    async def says(self, line: str) -> None:
-        """Until that is what systemd shows as its status."""
-        await self.until(lambda: self.machine.shown(UNIT, "StatusText")["StatusText"] == line, line)
+    async def says(self, begin: str) -> None:
+        """Until what systemd shows as its status begins so."""
+        await self.until(lambda: self.machine.shown(UNIT, "StatusText")["StatusText"].startswith(begin), begin)
 
     async def restarted(self, times: int) -> None:
         """Until systemd started it anew so often (or more, where time is short), by itself, and it is well."""

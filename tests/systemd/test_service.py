@@ -40,7 +40,7 @@ async def test_it_is_ready_when_it_says_so_and_its_headline_is_that_of_status(
 
         await here.here.break_region("west")
         await here.until(lambda: here.answer() == [EAST], "the failing region is left")
-        await here.says("1 policy, incident: api")
+        await here.says("1 of 1 moved: api left west")
         await is_nobody_with_a_secret(here)
 
 
@@ -204,7 +204,9 @@ async def test_without_the_service_failoverctl_has_its_credentials_all_the_same(
 
         marker = here.marker()
         await here.run("systemctl", "start", UNIT)
-        await here.until(lambda: "incident" in booted.shown(UNIT, "StatusText")["StatusText"], "what is down is seen")
+        await here.until(
+            lambda: "api left west" in booted.shown(UNIT, "StatusText")["StatusText"], "what is down is seen"
+        )
         assert (here.answer(), here.marker()) == ([EAST], marker)
         assert "journal" not in (await here.control("history")).lower()
         assert "journal.failed" not in await here.told()
