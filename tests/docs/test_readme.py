@@ -99,11 +99,12 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
         await following
 
     verbs = commands("failoverctl", others)
-    assert {words[0] for words in verbs} == {"check", "plan", "status", "why", "history"}
+    assert {words[0] for words in verbs} == {"init", "check", "plan", "status", "why", "history"}
     for words in verbs:
         code, printed = await run(folder, "failoverctl", *words)
         nothing_moved_yet_or_is_seen = words[0] in {"why", "plan"}
         assert code == (1 if nothing_moved_yet_or_is_seen else 0), (words, printed)
+    assert (folder / "lab" / "policies" / "shop.yaml").exists()
 
 
 async def test_looking_tells_what_stands_there_and_needs_no_daemon(folder: Path) -> None:
