@@ -90,7 +90,7 @@ def _next(folder: Path, first: First) -> Iterator[str]:
 def _before(first: First) -> Iterator[str]:
     """What this machine lacks so far."""
     if missing_sdk(first.kind):
-        yield f"pip install 'failoverd[{first.kind.extra}]'"
+        yield first.kind.brought_by
     for need in first.kind.needs:
         said = answers.said_at(first.settings, need.key)
         if not need.make or said is None:
