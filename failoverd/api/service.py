@@ -70,7 +70,7 @@ from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
-from failoverd.operations.glance import glance, part
+from failoverd.operations.glance import FEW, glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown
@@ -361,8 +361,8 @@ class Service:
         around = self._around
         found = replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
         if isinstance(query, GlanceQuery):
-            problems = query.problems == "true"
-            return partial(_glance, found, around.clock(), query.policy or "*", problems=problems)
+            problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
+            return partial(_glance, found, around.clock(), query.policies, problems=problems)
         healthy = query.healthy == "true"
         return partial(status_told, found, around.clock(), by_daemon=True, healthy=healthy)
 
@@ -536,8 +536,11 @@ async def _never(request: web.Request) -> web.StreamResponse:
     raise web.HTTPInternalServerError(text=request.path)
 
 
-def _glance(found: Overview, now: float, policy: str, *, problems: bool) -> Answer:
-    return glance_told(part(glance(found, now, by_daemon=True), [policy], problems=problems))
+def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> Answer:
+    wrong = unheard_of(found, policies)
+    if wrong is not None:
+        raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
+    return glance_told(part(glance(found, now, by_daemon=True), policies or ["*"], problems=problems))
 
 
 def _origin(request: web.Request) -> str:

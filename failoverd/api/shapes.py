@@ -82,6 +82,7 @@ _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
+Named = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=_PRINTABLE)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
 Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 """An id, a digest, a name of a switch or of a rule."""
@@ -223,8 +224,16 @@ class StatusQuery(Query):
 
 
 class GlanceQuery(Query):
-    policy: Glob | None = Field(default=None, description="only this policy; a glob for several")
-    problems: Literal["true", "false"] = Field(default="false", description="true: without what is well")
+    policy: Named | None = Field(
+        default=None, description="only this policy; globs and several, with commas between them, are understood"
+    )
+    problems: Literal["true", "false", "auto"] = Field(
+        default="false", description="true: without what is well; auto: so where there are more than 12 policies"
+    )
+
+    @property
+    def policies(self) -> list[str]:
+        return self.policy.split(",") if self.policy is not None else []
 
 
 Limit = Annotated[int, Field(ge=1, le=10_000)]
@@ -589,6 +598,20 @@ class RegionLineTold(Told):
     )
 
 
+class WordLineTold(Told):
+    """An operator's word that is not over, in a few words."""
+
+    id: str
+    text: str = Field(description="what it does to what")
+    state: Literal["pending", "upcoming", "in_force", "over"]
+    by: str
+    reason: str
+    since: Moment
+    until: Moment
+    records: int | None = Field(description="how many it is about now; null of a switch, or the approval of a plan")
+    planned: bool = Field(description="a file says it: planned work")
+
+
 class GlanceTold(Answer):
     """Who is needed, where each record points against normal, why, and what happens next."""
 
@@ -598,9 +621,13 @@ class GlanceTold(Answer):
     stale: bool = Field(description="no daemon is at work: all of this is what it saw last")
     seen: Moment | None = Field(description="of which moment it is; null where no daemon ever ran")
     policies: int = Field(description="how many there are, whatever is left out below")
+    well: int = Field(description="how many of the records that were asked about are well, also if these are left out")
+    prober: str = Field(description="what it does about its own network: trusts it, or abstains; empty while not known")
     concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
     records: tuple[RecordLineTold, ...]
     regions: tuple[RegionLineTold, ...]
+    overrides: tuple[WordLineTold, ...] = Field(description="what operators said, and is not over")
+    planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
 
 
 class PolicyNamesTold(Told):

@@ -178,11 +178,33 @@ def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command
 
 
 @app.command()
-def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
-    """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
+def status(
+    policies: Annotated[
+        list[str] | None, typer.Argument(metavar="[POLICY]...", help="only these, by name or glob; all without any")
+    ] = None,
+    again: Annotated[bool, typer.Option("--watch", "-w", help="look every 2 s, until Ctrl-C")] = False,
+    problems: Annotated[bool, typer.Option("--problems", help="only what is not well")] = False,
+    dns: Annotated[
+        bool, typer.Option("--dns", help="ask the authoritative servers now whether they answer what is said here")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="all that is known, with the sums, and the commands that do it by hand"),
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Where everything stands: who is needed, each record against normal, what comes next. Works with the daemon dead.
+
+    Exit 0: all is well. 3: something moved or is degraded, and failoverd takes care of it. 4: a person is needed.
+    12: not known, for no daemon is heard, say.
+    """
     from failoverd.cli.views import now
 
-    now.status(config, output)
+    asked = now.Asked(config, tuple(policies or ()), problems=problems, dns=dns, verbose=verbose)
+    if again and output is not Output.TEXT:
+        raise typer.BadParameter("--watch is for people: a program asks again by itself")
+    raise typer.Exit(now.watch(asked) if again else now.status(asked, output))
 
 
 @app.command()

@@ -41,6 +41,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (concerns.Concern, shapes.ConcernTold, set()),
     (record_lines.RecordLine, shapes.RecordLineTold, set()),
     (glance.RegionLine, shapes.RegionLineTold, set()),
+    (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),

@@ -8,7 +8,7 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer, program
 
-FINE, FAILED, USAGE, PENDING, LIMITED = 0, 1, 2, 10, 11
+FINE, FAILED, USAGE, PENDING, LIMITED, NOT_KNOWN = 0, 1, 2, 10, 11, 12
 
 
 def serial(server: DnsServer) -> str:
@@ -149,12 +149,14 @@ async def test_status_why_and_history_are_told_with_the_daemon_dead(bind_server:
 
         code, printed = await here.control("status", "--output", "json")
         told = json.loads(printed)
-        assert (code, told["daemon"]["state"]) == (FINE, "stopped")
+        assert (code, told["daemon"]["state"]) == (NOT_KNOWN, "stopped")
         assert {each["region"]: each["state"] for each in told["regions"]} == {"west": "down", "east": "healthy"}
         (target,) = told["targets"]
         assert (target["state"], target["published_bp"]) == ("in_sync", {"east": 10_000})
         assert told["policies"][0]["incident_id"] == moved["incident_id"]
-        _, printed = await here.control("status")
+        code, printed = await here.control("status")
+        assert (code, printed.startswith("not known: the daemon is stopped, last seen ")) == (NOT_KNOWN, True), printed
+        _, printed = await here.control("status", "--verbose")
         assert "daemon: stopped" in printed
         assert "in_sync generation 2: east 100%" in printed
 

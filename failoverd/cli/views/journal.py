@@ -3,17 +3,19 @@
 Each says as well when a daemon was alive last, by the wall clock; None if none ever was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import HistoryTold, StatusTold, WhyTold, WordsTold
-from failoverd.api.telling import history_told, status_told, why_told, words_told
+from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import ConfigError
+from failoverd.core.status import Overview
+from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, overview
 from failoverd.operations.why import why
@@ -29,11 +31,28 @@ _RECENT: Final = 20
 def status_read(config: Path, now: float, *, healthy: bool, silent: bool = False) -> tuple[StatusTold, float | None]:
     """`silent`: no daemon answers, however short ago it wrote that it runs."""
     with opened(StatusReading(journal_of(config))) as reading:
-        found = overview(reading, now, healthy=healthy)
-        beat = found.heartbeat
-        if silent and beat is not None and beat.state == RUNNING:
-            found = replace(found, heartbeat=replace(beat, state=SILENT))
-        return status_told(found, now), _alive(reading)
+        return status_told(_seen(reading, now, healthy=healthy, silent=silent), now), _alive(reading)
+
+
+def glance_read(
+    config: Path, now: float, policies: Sequence[str], *, problems: bool, silent: bool = False
+) -> tuple[GlanceTold, float | None]:
+    """`silent` as for `status_read`."""
+    with opened(StatusReading(journal_of(config))) as reading:
+        seen = _seen(reading, now, healthy=False, silent=silent)
+        wrong = unheard_of(seen, policies)
+        if wrong is not None:
+            raise unknown("policy", wrong, [each.policy for each in seen.policies], "the journal knows no other")
+        whole = glance(seen, now)
+        return glance_told(part(whole, policies or ["*"], problems=problems)), _alive(reading)
+
+
+def _seen(reading: StatusReading, now: float, *, healthy: bool, silent: bool) -> Overview:
+    found = overview(reading, now, healthy=healthy)
+    beat = found.heartbeat
+    if silent and beat is not None and beat.state == RUNNING:
+        return replace(found, heartbeat=replace(beat, state=SILENT))
+    return found
 
 
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
