@@ -209,6 +209,9 @@ def status(
 
 @app.command()
 def why(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RECORD|POLICY]", help="a record by its name in DNS, or a policy")
+    ] = None,
     policy: PolicyOption = None,
     at: Annotated[
         str | None,
@@ -222,10 +225,10 @@ def why(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    """Why traffic is where it is: how it stands, then the last change, the sum, and what led to it."""
     from failoverd.cli.views import past
 
-    past.why(config, output, policy, at, incident)
+    past.why(config, output, what, policy, at, incident)
 
 
 @app.command()
@@ -236,7 +239,7 @@ def history(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Every change, with how it ended."""
+    """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
     past.history(config, output, policy, since, limit)

@@ -319,7 +319,7 @@ def looks() -> Iterator[list[GlanceTold]]:
         if not coming:
             raise KeyboardInterrupt
 
-    with patch.object(view, "_look", look), patch("time.sleep", rest):
+    with patch.object(view, "look", look), patch("time.sleep", rest):
         yield coming
 
 

@@ -76,7 +76,7 @@ class Glancing:
 
     def _prose(self, text: str, style: str = "", *, indent: str = "", first: str | None = None) -> None:
         begin = indent if first is None else first
-        lines = _lines(text, self._width - len(indent), begin, indent) if self._wrapped else [begin + text]
+        lines = folded(text, self._width - len(indent), begin, indent) if self._wrapped else [begin + text]
         for line in lines:
             self._page.say((line, style) if style else line)
 
@@ -87,7 +87,9 @@ class Glancing:
         if told.seen is None:
             return "nothing was ever seen"
         prober = f"; the prober {told.prober}" if told.prober else ""
-        return f"as of {self._age(told.seen)}{'' if told.stale else ', by the daemon at work'}{prober}"
+        if told.stale:
+            return f"as of {phrases.ago(self._now - told.seen)} ago{prober}"
+        return f"as of {self._age(told.seen)}, by the daemon at work{prober}"
 
     def _age(self, at: float) -> str:
         seconds = self._now - at
@@ -250,10 +252,10 @@ def _answer(each: RecordLineTold) -> str:
 
 
 def _cell(text: str, width: int, begin: str = "") -> list[str]:
-    return _lines(text, width, begin, begin or "  ")
+    return folded(text, width, begin, begin or "  ")
 
 
-def _lines(text: str, width: int, begin: str, indent: str) -> list[str]:
+def folded(text: str, width: int, begin: str, indent: str) -> list[str]:
     """In lines of at most `width` columns; a word that is longer is cut."""
     found = wrap(worded(text), max(width, 8), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
     return found or [begin]

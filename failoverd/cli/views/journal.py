@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyQuery, WhyTold, WordsTold
 from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
@@ -18,7 +18,7 @@ from failoverd.core.status import Overview
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, overview
-from failoverd.operations.why import why
+from failoverd.operations.why import Present, why
 from failoverd.store.reading import Reading
 from failoverd.store.statuses import StatusReading
 
@@ -68,12 +68,20 @@ def history_read(
         return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
 
 
-def why_read(
-    config: Path, now: float, *, policy: str | None, at: float | None, incident: str | None
-) -> tuple[WhyTold, float | None]:
+def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tuple[WhyTold, float | None]:
+    """`silent` as for `status_read`."""
     with opened(Reading(journal_of(config))) as reading:
-        _require(reading, policy, incident)
-        found = why(reading, now, policy=policy, at=at, incident=incident)
+        _require(reading, query.policy, query.incident)
+        seen = _seen(reading, now, healthy=False, silent=silent)
+        found = why(
+            reading,
+            now,
+            policy=query.policy,
+            record=query.record,
+            at=query.at,
+            incident=query.incident,
+            present=Present(seen, seen.heartbeat.at if seen.heartbeat is not None else None),
+        )
         if found is None:
             raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
         return why_told(found), _alive(reading)

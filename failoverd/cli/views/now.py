@@ -34,7 +34,7 @@ from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Page
 from failoverd.cli.views.glancing import Glancing, differs
-from failoverd.cli.views.reading import Found, found
+from failoverd.cli.views.reading import SILENT, Found, found
 from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
@@ -51,9 +51,6 @@ if TYPE_CHECKING:
 
 console = Screen(highlight=False)
 
-
-_SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
-"""What says that no daemon answers, and not only that it does not answer this user."""
 
 EVERY: Final = 2.0
 """Seconds between two looks."""
@@ -88,15 +85,15 @@ def status(asked: Asked, output: Output) -> Exit:
     now = time.time()
     with told():
         if output is Output.TEXT:
-            seen = _look(asked, now)
+            seen = look(asked, now)
             _page(asked, seen, now, console).show(console)
             if asked.verbose:
-                show_status(console, _whole(asked, output, now, healthy=False).told, now)
+                show_status(console, _whole(asked, output, now, healthy=False).told, now, headed=False)
             return exit_of(seen, asked)
         answer = _whole(asked, output, now, healthy=True)
         plain, seen = answer.plain(), answer.told.glance
         if asked.policies or asked.problems:
-            seen = _look(asked, now, Output.JSON)
+            seen = look(asked, now, Output.JSON)
             plain["glance"] = json.loads(seen.to_json())
         if asked.dns:
             from failoverd.cli.views.hearing import as_json
@@ -121,7 +118,7 @@ def watch(asked: Asked, screen: Console = console) -> Exit:
         try:
             while True:
                 now = time.time()
-                seen = _look(asked, now, again=last is not None)
+                seen = look(asked, now, again=last is not None)
                 if live is not None:
                     live.update(_page(asked, seen, now, screen).drawn(), refresh=True)
                 elif last is None or differs(last, seen):
@@ -157,13 +154,13 @@ def _heard(asked: Asked, seen: GlanceTold) -> "Sequence[Heard]":
     return ask_servers(asked.config, seen.records)
 
 
-def _look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool = False) -> GlanceTold:
+def look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool = False) -> GlanceTold:
     """`again`: that it comes from the journal was said before."""
 
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
         from failoverd.cli.views.journal import glance_read
 
-        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=unheard.reason in _SILENT)
+        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=unheard.reason in SILENT)
 
     return found(asked.config, Output.JSON if again else output, lambda client: client.glance(asked.query), read).told
 
@@ -172,15 +169,15 @@ def _whole(asked: Asked, output: Output, now: float, *, healthy: bool) -> Found[
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(asked.config, now, healthy=healthy, silent=unheard.reason in _SILENT)
+        return status_read(asked.config, now, healthy=healthy, silent=unheard.reason in SILENT)
 
     return found(asked.config, output, lambda client: client.status(healthy=healthy), read)
 
 
-def show_status(console: Console, told: StatusTold, now: float) -> None:
+def show_status(console: Console, told: StatusTold, now: float, *, headed: bool = True) -> None:
     """All that is known: is the daemon alive, what is wrong, what is published, what waits and for what."""
     page = Page()
-    page.say((told.headline, "bold"))
+    page.say((told.headline, "bold") if headed else "")
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
     _show_journal(page, told.journal, now)
     _show_vantage(page, told.vantage, now)
