@@ -70,7 +70,8 @@ from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
-from failoverd.operations.glance import FEW, glance, part, unheard_of
+from failoverd.operations.concerns import FEW
+from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown

@@ -76,10 +76,6 @@ class Glance:
     planned: tuple[PlannedWork, ...] = ()
 
 
-FEW: Final = 12
-"""Policies, records, regions that are well, of which each is shown: there may be thousands."""
-
-
 def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
     """Where everything stands. `by_daemon`: it says so itself, so that all of it is of now."""
     beat = found.heartbeat

@@ -97,15 +97,15 @@ async def test_how_it_stands_is_said_in_five_lines_before_anything_else(journal:
     await fell(journal)
     assert printed(asked(path))[:6] == [
         (
-            "api.example.com A at bind-main answers oci-ashburn 100% since 2026-11-23 02:12:20Z (1 min ago), by failoverd;"
-            " normally azure-eastus 70%, oci-ashburn 30%"
+            "api.example.com A at bind-main answers oci-ashburn 100% since 2026-11-23 02:12:20Z (1 min ago), by "
+            "failoverd; normally azure-eastus 70%, oci-ashburn 30%"
         ),
         "  why    azure-eastus is down (score 0%): HTTP 503",
         "  next   azure-eastus comes back once well for 5 min",
         "  stop   failoverctl hold inference-api --reason TEXT --for 1h",
         (
-            "  cost   1.0s from the first failing probe to the change and 1.5s to the proof; 70% of the traffic was there;"
-            " about 10% of clients still use the old answer; at most 14s of all traffic lost"
+            "  cost   1.0s from the first failing probe to the change and 1.5s to the proof; 70% of the traffic was "
+            "there; about 10% of clients still use the old answer; at most 14s of all traffic lost"
         ),
         "the last change:",
     ]

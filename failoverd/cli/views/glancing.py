@@ -16,8 +16,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Level
-from failoverd.operations.glance import FEW
+from failoverd.operations.concerns import FEW, SEVERITY, Level
 from failoverd.telemetry import phrases
 
 _NARROW: Final = 72

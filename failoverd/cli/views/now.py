@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
-from rich.live import Live
 
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
@@ -108,6 +107,8 @@ def watch(asked: Asked, screen: Console = console) -> Exit:
 
     On a terminal it is drawn in its place. Elsewhere it is told anew when something changed.
     """
+    from rich.live import Live
+
     last: GlanceTold | None = None
     with (
         told(),
