@@ -9,9 +9,12 @@ PYTHON ?= python3
 # compiled again by each of the hundreds of processes that a run starts.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)) --dist worksteal
 
+# The system whose systemd `make boot` boots, beside this machine's own.
+SUITE ?= trixie
+
 BENCHES := failover providers probes scale estate pausing detection
 
-.PHONY: help demo test quick lint unit servers lock bench soak clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -40,6 +43,12 @@ soak: $(VENV)/dev  ## property tests and fuzzers twenty times as long, and two t
 	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core $(wildcard tests/*/test_*fuzz*.py) \
 		tests/runtime/test_simulation.py
 
+boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
+	./tests/install-servers boot
+	@root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && chmod 755 "$$root" && \
+	mmdebstrap --variant=minbase --include=systemd-sysv,dbus,python3,procps,passwd,sqlite3 $(SUITE) "$$root/made" && \
+	FAILOVERD_USR="$$root/made/usr" $(BIN)/pytest tests/systemd $(PYTEST_ARGS)
+
 bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
 	./tests/install-servers bench
 	status=0; for each in $(BENCHES); do \
@@ -60,8 +69,34 @@ lock:  ## resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml --extra aws --extra azure --extra oci --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
 
+rules:  ## write the alerts of the Prometheus operator again, from monitoring/failoverd.rules.yaml
+	./kubernetes/make-rules > kubernetes/prometheus/prometheusrule.yaml
+
+manual: $(VENV)/dev  ## make the manual pages and the completion again
+	$(BIN)/python packages/render.py
+
+packages: $(VENV)/wheels  ## wheel, sdist, and the Debian packages of this machine's release, into dist/
+	./tests/install-servers packages
+	rm -rf dist && mkdir dist
+	$(BIN)/hatchling build -d dist
+	rm -f build/wheels/failoverd-*.whl
+	cp dist/failoverd-*.whl build/wheels/
+	$(BIN)/python packages/deb.py --wheels build/wheels --out dist
+	lintian --fail-on error,warning dist/failoverd_*.deb
+
+image:  ## a container image of the Debian packages in dist/
+	./tests/install-servers packages
+	packages/build-image
+	packages/try-image
+
 clean:
 	rm -rf $(VENV)
+
+# What pip installs on a machine, hashed and locked, for the Debian packages.
+$(VENV)/wheels: requirements/all.txt | $(VENV)/dev
+	rm -rf build/wheels
+	$(BIN)/pip download --quiet --no-deps --require-hashes --dest build/wheels -r requirements/all.txt
+	@touch $@
 
 # A stamp, not bin/python: that is there already while the rest may still fail.
 $(VENV)/made:

@@ -44,6 +44,7 @@ from failoverd.store.journal import new_instance, open_journal
 from failoverd.store.statuses import StatusReading
 from failoverd.telemetry import prose
 from failoverd.telemetry.systemd import Notifier
+from failoverd.telemetry.vital_signs import Sign, VitalSigns
 
 if TYPE_CHECKING:
     from failoverd.telemetry.notifications.telling import Notifications
@@ -93,6 +94,7 @@ class Daemon:
         self._clock = steady_clock()
         self._started_at = self._clock()
         self._notifier = Notifier(os.environ)
+        self._signs = VitalSigns(time.monotonic, self._beside)
         self._stop = asyncio.Event()
         self._cause = ""
         self._taking_in = asyncio.Lock()
@@ -179,6 +181,7 @@ class Daemon:
             await self._engine.writer.protect(self._journal.retain(kept, self._clock()))
         forgetful = [name for name, provider in self.providers.items() if provider.in_daemon]
         await self._orphans.look(claims, forgetful)
+        self._signs.beat()
         watchdog = self._notifier.watchdog_interval
         self._timetable.every("heartbeat", min(HEARTBEAT, watchdog / 2) if watchdog else HEARTBEAT, self._beat)
         self._timetable.every("tick", config.tick, self._tick, phase=config.tick)
@@ -194,11 +197,13 @@ class Daemon:
                 instance=self._engine.instance,
             )
         )
+        self._signs.start()
         self._notifier.ready(self._status())
 
     async def _finish(self) -> None:
         """Stop probing, let writes under way finish, write the last events. Records stay as they are."""
         self._stop.set()
+        self._signs.stop()
         self._notifier.stopping()
         await self._hearing.aclose()
         await self._end_jobs()
@@ -270,16 +275,27 @@ class Daemon:
         return found.runbook if found is not None else ""
 
     async def _expose(self, config: Config, stack: AsyncExitStack) -> None:
-        """Serve the metrics, where that is asked for. Without them, everything else goes on."""
+        """Serve the metrics and the signs of life, where that is asked for. Without them, everything else goes on."""
         if config.metrics is None:
             return
         from failoverd.telemetry.exposing import exposed  # noqa: PLC0415 - an HTTP server, for those who want one
-        from failoverd.telemetry.metrics import Metrics  # noqa: PLC0415 - the same reason
+        from failoverd.telemetry.metrics import Metrics, Work  # noqa: PLC0415 - the same reason
 
-        listen = config.metrics.listen
-        metrics = Metrics(self._engine.probing.figures, self._told_by_metrics, __version__, self._started_at)
+        engine, listen = self._engine, config.metrics.listen
+
+        def work() -> Work:
+            return Work(
+                now=self._clock(),
+                targets=engine.runner.figures(),
+                calls=tuple(figures for provider in self.providers.values() for figures in provider.figures()),
+                words=engine.words(),
+                journal_failing=engine.writer.trouble is not None,
+                journal_failures=engine.writer.failures,
+            )
+
+        metrics = Metrics(engine.probing.figures, self._told_by_metrics, __version__, self._started_at, work)
         try:
-            await stack.enter_async_context(exposed(listen.address, listen.port, metrics))
+            await stack.enter_async_context(exposed(listen.address, listen.port, metrics, self._signs))
         except OSError as error:
             self.emit(MetricsFailed(at=self._clock(), listen=str(listen), error=error.strerror or str(error)))
 
@@ -305,18 +321,18 @@ class Daemon:
     async def _reload_for(self) -> FilesStatus:
         """For an operator, who is told what was refused."""
         await self._soon(self.reload())
-        return self._reloader.status
+        return self._reloader.refused
 
     async def _overview(self) -> Overview:
         """As it is now: whoever just gave a record back, in another process, does not find it here any more."""
         await self._look_at_orphans()
         engine = self._engine
-        own: list[Status] = [engine.probing.status(), self._reloader.status, engine.overrides.planned()]
+        own: list[Status] = [engine.probing.status(), engine.overrides.planned()]
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own = [self._engine.board.vantage(), self._orphans.status, *self._telling()]
-        return [*own, *self._engine.runner.statuses()]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
+        return [*own, *self._telling(), *self._engine.runner.statuses()]
 
     def _telling(self) -> list[Status]:
         return [self._notifications.status] if self._notifications is not None else []
@@ -403,7 +419,9 @@ class Daemon:
 
     async def _beat(self) -> None:
         self._notifier.watchdog()
-        self._notifier.status(self._status())
+        self._signs.beat()
+        self._signs.headline = self._status()
+        self._notifier.status(self._signs.headline)
         await self._engine.writer.update_status(self._signs_of_life("running"))
         await self._engine.remind(self._orphans.status, *self._telling())
         if self._notifications is not None:
@@ -411,6 +429,17 @@ class Daemon:
 
     async def _prune(self, retention: float) -> None:
         await self._engine.writer.protect(self._journal.prune(self._clock() - retention))
+
+    def _beside(self) -> list[Sign]:
+        """What `/readyz` looks at besides the daemon's own life."""
+        refused = self._reloader.status.refused
+        idle = "" if self._engine.policies or not refused else f"none runs, for {refused[0].file} does not load"
+        silent = (
+            ""
+            if self._engine.writer.trouble is None
+            else "it cannot be written or read, and traffic is steered without it"
+        )
+        return [Sign("policies", idle), Sign("journal", silent, counts=False)]
 
     def _signs_of_life(self, state: str) -> list[Status]:
         own: list[Status] = [

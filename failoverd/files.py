@@ -7,7 +7,10 @@ Secrets and certificates are read anew when they change, so that a rotation need
 import os
 import stat
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
+
+CREDENTIALS: Final = "/run/credentials/"
+"""Where systemd puts a service's credentials, for as long as it runs (systemd.exec(5), LoadCredential)."""
 
 
 class _Refused(OSError):  # noqa: N818 - OSError is what callers catch
@@ -81,3 +84,13 @@ class FileVersion(NamedTuple):
 def _require_regular(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise NotRegular("it is not a regular file", path)
+
+
+def remedy_for(path: Path, otherwise: str) -> str:
+    """What to do about a file that cannot be read: its place says whose it would be to put it there."""
+    if str(path).startswith(CREDENTIALS):
+        return (
+            "systemd puts it there while the service runs, by its LoadCredential= lines; while it does not, and for "
+            "who is not root, sudo failoverctl-offline takes the place of failoverctl"
+        )
+    return otherwise

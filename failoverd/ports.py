@@ -129,6 +129,14 @@ class ProviderKind:
     sdk: tuple[str, ...] = ()
     extra: str = ""
 
+    @property
+    def brought_by(self) -> str:
+        """What to do where the SDK is not installed, whichever way failoverd was."""
+        return (
+            f"install failoverd with its extra: pip install 'failoverd[{self.extra}]' "
+            f"(Debian: apt install failoverd-{self.extra}; container image: built with EXTRAS={self.extra})"
+        )
+
 
 Tell = Callable[[ProbeResult], None]
 """Takes what a probe came to."""

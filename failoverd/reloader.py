@@ -5,7 +5,7 @@ Each policy is taken up by itself: whatever is wrong with one is said, and all t
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -72,8 +72,14 @@ class Reloader:
         """What could not be taken up. What keeps a newer revision of a running policy away is told of that policy."""
         running = {policy.source.file for policy in self._runner.policies.values()}
         told = running | ({str(self._config.policies)} if running else set())
-        refused = (RefusedFile(file, errors[0]) for file, errors in self._told.items() if file not in told)
-        return FilesStatus(self._clock(), tuple(sorted(refused, key=lambda each: each.file)))
+        whole = self.refused
+        return replace(whole, refused=tuple(each for each in whole.refused if each.file not in told))
+
+    @property
+    def refused(self) -> FilesStatus:
+        """Every file that is not at work as it stands there, newer revisions of running policies among them."""
+        found = (RefusedFile(file, errors[0]) for file, errors in self._told.items())
+        return FilesStatus(self._clock(), tuple(sorted(found, key=lambda each: each.file)))
 
     def waits(self) -> bool:
         """Whether a policy loads and still could not be taken up, so that `retry` may help."""

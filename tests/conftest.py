@@ -31,12 +31,17 @@ settings.load_profile("failoverd")
 _FIXTURES = {"bind_server", "knot_server", "powerdns_server"}
 _USES = {
     "server": {"support.servers", *(f"support.servers.{each}" for each in ("bind", "knot", "powerdns"))}
-    | {"support.alertmanager.alertmanager", "support.daemons.site"},
+    | {
+        "support.alertmanager.alertmanager",
+        "support.prometheus.prometheus",
+        "support.daemons.site",
+        "support.pods.Pod",
+    },
     "slow": {"support.races.races", "support.races.races_at_once", "support.benchmarks.compared"},
 }
 """By marker: names of modules and of functions that bring it to whoever imports them."""
 
-_SERVERS = {"named", "knotd", "pdns_server", "prometheus-alertmanager"}
+_SERVERS = {"named", "knotd", "pdns_server", "prometheus-alertmanager", "prometheus"}
 _unmarked: list[str] = []
 """The test that runs now, unless it has the marker."""
 

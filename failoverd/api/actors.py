@@ -102,6 +102,10 @@ class _Known:
     at: float
 
 
+_PASSING: Final = range(61_184, 65_520)
+"""Groups that systemd makes for as long as a service runs (DynamicUser in systemd.exec(5)): nobody can join one."""
+
+
 class Users:
     """Users of this host. Root, the daemon's own user and members of `group` may operate.
 
@@ -132,11 +136,17 @@ class Users:
         user = behind if behind and peer.uid == 0 and _USER.fullmatch(behind) else known.name
         may = trusted or known.member or peer.gid == self.gid
         role = Role.OPERATE if may else self._others
-        return Actor(f"{user}@{self._host}", role, f"pid {peer.pid}", self._remedy())
+        return Actor(f"{user}@{self._host}", role, f"pid {peer.pid}", self._remedy(known.name))
 
-    def _remedy(self) -> str:
-        whose = f"members of group {self.group}" if self.group else "the group that api.group names, once it names one,"
-        return f"root and {whose} may; a new member counts within a minute"
+    def _remedy(self, user: str) -> str:
+        if not self.group:
+            return (
+                "root and the group that api.group names, once it names one, may; a new member counts within a minute"
+            )
+        if self.gid in _PASSING:
+            return f"root may; group {self.group} goes with the service: name a lasting one in api.group, and join that"
+        command = f": usermod -aG {self.group} {user}" if _USER.fullmatch(user) else ""
+        return f"root and members of group {self.group} may; a new member counts within a minute{command}"
 
     async def _look_up(self, uid: int) -> _Known:
         now = asyncio.get_running_loop().time()

@@ -20,7 +20,9 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import PydanticSerializationError
 
+from failoverd.codec import sayable
 from failoverd.core.overrides import LONGEST, Scope, Verb
 from failoverd.core.records import WHOLE
 from failoverd.telemetry.times import rfc3339
@@ -279,7 +281,10 @@ class Answer(Told):
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
 
     def to_json(self) -> bytes:
-        return self.__pydantic_serializer__.to_json(self, by_alias=True)
+        try:
+            return self.__pydantic_serializer__.to_json(self, by_alias=True)
+        except PydanticSerializationError:
+            return json.dumps(sayable(self.model_dump(mode="json", by_alias=True))).encode()
 
 
 class Problem(Answer):

@@ -13,14 +13,16 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file,
 from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
-from failoverd.config.machine import CREDENTIALS, lacking
+from failoverd.config.machine import lacking
 from failoverd.core.errors import ConfigError, JournalError
+from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
+from failoverd.telemetry import catalogue
 from failoverd.telemetry.prose import counted
 
 
 def print_schema(kind: FileKind) -> None:
-    """Print the JSON Schema of a kind of file, or the OpenAPI document."""
+    """Print the JSON Schema of a kind of file or of a line of the log, or the OpenAPI document."""
     match kind:
         case FileKind.POLICY:
             print_json(policy_schema(kinds()))
@@ -30,6 +32,8 @@ def print_schema(kind: FileKind) -> None:
             print_json(config_schema(kinds()))
         case FileKind.API:
             print_json(document())
+        case FileKind.EVENTS:
+            print_json(catalogue.schema())
 
 
 def check_files(paths: Sequence[Path], config: Path, output: Output, *, named: bool) -> Exit:

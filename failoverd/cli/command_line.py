@@ -20,6 +20,25 @@ app = typer.Typer(
     help="Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe.",
 )
 
+
+def _version(on: bool) -> None:
+    if on:
+        import failoverd
+        from failoverd.cli.failing import print_text
+
+        print_text(f"failoverctl {failoverd.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and leave", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe."""
+
+
 notify = typer.Typer(no_args_is_help=True, help="Who is told of what needs a person.")
 app.add_typer(notify, name="notify")
 
@@ -52,9 +71,11 @@ def check(
 
 @app.command()
 def schema(
-    kind: Annotated[FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document")] = FileKind.POLICY,
+    kind: Annotated[
+        FileKind, typer.Argument(help="which kind of file; api: the OpenAPI document; events: lines of the log")
+    ] = FileKind.POLICY,
 ) -> None:
-    """Print the JSON Schema of a kind of file, for editors, or what the admin API is."""
+    """Print the JSON Schema of a kind of file, for editors, or of what is logged, or what the admin API is."""
     from failoverd.cli import checking
 
     checking.print_schema(kind)
@@ -277,6 +298,20 @@ def benchmark(  # noqa: PLR0913, PLR0917 - each is something to say on the comma
 
     wish = verb.Wish(policy, regions or [], check, seconds, rate, yes=yes, spend=spend)
     raise typer.Exit(verb.benchmark(config, output, wish, html))
+
+
+@app.command()
+def files(
+    name: Annotated[str | None, typer.Argument(help="print this one, by the end of its name")] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """List the files that come with failoverd, or print one: the unit, examples, completion, manual pages.
+
+    A configuration to start from: failoverctl files systemd/failoverd.yaml
+    """
+    from failoverd.cli import shipped
+
+    raise typer.Exit(shipped.files(name, output))
 
 
 app.add_typer(words)

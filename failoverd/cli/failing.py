@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import typer
 from rich.console import Console
@@ -58,7 +58,7 @@ class Screen(Console):
 def not_printed(error: OSError) -> Exit:
     """Say why standard output cannot be written, and let go of it. A reader that has gone is no failure to tell."""
     where = "standard output" if error.errno == errno.EBADF else f"standard output{_named(sys.stdout.fileno())}"
-    _let_go_of_output()
+    let_go(sys.stdout)
     if not isinstance(error, BrokenPipeError):
         _tell(
             FailoverdError(
@@ -78,10 +78,10 @@ def _named(descriptor: int) -> str:
     return ""
 
 
-def _let_go_of_output() -> None:
-    """What is still in the buffer goes nowhere, so that the interpreter does not fail over it once more at its end."""
+def let_go(stream: TextIO) -> None:
+    """What is still to be written there goes nowhere: the interpreter neither fails over it at its end, nor waits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 

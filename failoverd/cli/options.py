@@ -33,6 +33,7 @@ class FileKind(StrEnum):
     REGIONS = "regions"
     CONFIG = "config"
     API = "api"
+    EVENTS = "events"
 
 
 Kind = Literal["A", "AAAA", "CNAME", "SRV"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 from failoverd.app import Daemon
-from failoverd.cli.failing import told
+from failoverd.cli.failing import let_go, told
 from failoverd.core.events import Level
 from failoverd.installed import read_config
 from failoverd.telemetry.logs import LogFormat, configure_logs
@@ -19,4 +19,5 @@ def run_daemon(config: Path) -> None:
         try:
             uvloop.run(Daemon(config, [logs.render]).run())
         finally:
-            logs.close()
+            if not logs.close():  # nobody reads it: whoever says a last word there would never end
+                let_go(sys.stderr)

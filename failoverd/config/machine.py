@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel
 
@@ -13,10 +12,7 @@ from failoverd.config.documents import Document, read
 from failoverd.config.drafts import ProviderEntry
 from failoverd.config.loader import Config
 from failoverd.config.tree import Place
-from failoverd.files import require_regular
-
-CREDENTIALS: Final = "/run/credentials/"
-"""Where systemd puts a service's credentials, for as long as it runs (systemd.exec(5), LoadCredential)."""
+from failoverd.files import CREDENTIALS, remedy_for, require_regular
 
 
 def lacking(config: Config) -> Iterator[Diagnostic]:
@@ -39,9 +35,9 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
 def _sdk(document: Document, name: str, entry: ProviderEntry) -> Iterator[Diagnostic]:
     missing = [module for module in entry.kind.sdk if not _installed(module)]
     if missing:
-        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which is not installed"
-        hint = f"install failoverd with its extra: pip install 'failoverd[{entry.kind.extra}]'"
-        yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, hint)
+        are = "is" if len(missing) == 1 else "are"
+        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which {are} not installed"
+        yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, entry.kind.brought_by)
 
 
 def _installed(module: str) -> bool:
@@ -69,12 +65,11 @@ def _file(document: Document, place: Place, path: Path) -> Iterator[Diagnostic]:
         later = str(path).startswith(CREDENTIALS)
         doubtful = later or isinstance(error, PermissionError)
         message = f"{path} cannot be read: {error.strerror}"
-        hint = (
-            "the service manager puts it there while the service runs"
-            if later
-            else "the user that failoverd runs as has to be able to read it"
+        hint = remedy_for(
+            path,
+            "the user that failoverd runs as has to be able to read it"
             if doubtful
-            else "put a file there; a path that is not absolute begins at the daemon's working directory"
+            else "put a file there; a path that is not absolute begins at the daemon's working directory",
         )
         severity = Severity.WARNING if doubtful else Severity.ERROR
         yield document.diagnose(Code.FILE_MISSING, place, message, hint, severity=severity)

@@ -420,8 +420,9 @@ def _some_sentinels(points: int) -> int:
 class LogEntry(Settings):
     """Where events are told."""
 
-    format: Literal["auto", "json", "terminal"] = Field(
-        default="auto", description="auto: for people on a terminal, JSON lines elsewhere"
+    format: Literal["auto", "json", "journal", "terminal"] = Field(
+        default="auto",
+        description="auto: for people on a terminal, native fields where journald reads, JSON lines elsewhere",
     )
     level: Level = Field(default=Level.INFO, strict=False, description="the least that is told")
 

@@ -152,6 +152,7 @@ class Comment:
 
 
 class Told(StrEnum):
+    UPCOMING = "upcoming"  # nothing yet: a person spoke of planned work before it began
     GIVEN = "given"
     ENDING = "ending"
     ENDED = "ended"

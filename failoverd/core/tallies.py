@@ -1,10 +1,12 @@
-"""Plain counts of what probing does. They are kept on the hot path, and read by metrics and by `failoverctl status`."""
+"""Plain counts of what is done. They are kept on the hot path, and read by metrics and by `failoverctl status`."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
+from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import ProbeResult
 
@@ -111,3 +113,62 @@ class ProbingFigures:
     stretched: int = 1
     wires: int = 0
     trips: int = 0
+
+
+# -- providers ---------------------------------------------------------------------------------------------------------
+
+CALL_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""Seconds that a call to a provider took, as upper bounds of the buckets."""
+
+
+class CallOutcome(StrEnum):
+    """What a call to a provider came to."""
+
+    OK = "ok"
+    TRANSIENT = "transient"
+    RATE_LIMITED = "rate_limited"
+    PERMANENT = "permanent"
+    FENCED = "fenced"
+    CRASHED = "crashed"  # a defect of ours
+    GIVEN_UP = "given_up"  # something more urgent came, or it took too long
+
+    @classmethod
+    def of(cls, error: BaseException) -> "CallOutcome":
+        if not isinstance(error, Exception):
+            return cls.GIVEN_UP
+        kinds: dict[type[ProviderError], CallOutcome] = {
+            Transient: cls.TRANSIENT,
+            RateLimited: cls.RATE_LIMITED,
+            Permanent: cls.PERMANENT,
+            Fenced: cls.FENCED,
+        }
+        return next((outcome for kind, outcome in kinds.items() if isinstance(error, kind)), cls.CRASHED)
+
+
+class CallTally:
+    """The calls of one kind (`read` or `apply`) to one provider."""
+
+    __slots__ = ("call", "outcomes", "provider", "seconds")
+
+    def __init__(self, provider: str, call: str) -> None:
+        self.provider = provider
+        self.call = call
+        self.outcomes = dict.fromkeys(CallOutcome, 0)
+        self.seconds = Histogram(CALL_BOUNDS)
+
+    def add(self, outcome: CallOutcome, seconds: float) -> None:
+        self.outcomes[outcome] += 1
+        self.seconds.add(seconds)
+
+    def figures(self) -> "CallFigures":
+        return CallFigures(self.provider, self.call, dict(self.outcomes), self.seconds.copy())
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """What a `CallTally` stood at. `seconds` has all of them, from the wish to the answer: they wait for their turn."""
+
+    provider: str
+    call: str
+    outcomes: Mapping[CallOutcome, int]
+    seconds: Histogram

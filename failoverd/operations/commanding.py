@@ -300,8 +300,14 @@ class Desk:
             self._require_text(comment)
             self._require_seconds(seconds)
             now = self._clock()
+            if now + seconds <= word.since:
+                words = f"{word.id} begins at {prose.moment(word.since)}, and would be over before that"
+                raise OverrideError(
+                    words, reason="override_invalid", remedy=f"call it off: failoverctl release {word.id}"
+                )
             said = replace(word, until=now + seconds, comments=(*word.comments, Comment(now, actor, comment)))
-            return await self._changed(replace(said, told=Told.GIVEN), actor, comment)
+            told = Told.UPCOMING if word.since > now else Told.GIVEN
+            return await self._changed(replace(said, told=told), actor, comment)
 
     async def agree(self, override_id: str, comment: str, actor: str) -> Given:
         """Agree to a word that waits for more people. The same person counts once."""

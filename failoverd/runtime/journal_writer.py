@@ -40,6 +40,7 @@ class JournalWriter:
 
     Attributes:
         lacks: whether something of what was written may be missing: it did not work for a while, or was begun anew.
+        failures: calls that did not work, since the start.
     """
 
     def __init__(self, journal: Journal, emit: Emit, clock: Clock) -> None:
@@ -47,6 +48,7 @@ class JournalWriter:
         self._emit = emit
         self._clock = clock
         self.lacks = False
+        self.failures = 0
         self._broken: set[str] = set()
         self._trouble: JournalStatus | None = None
         self._events: list[Event] = []
@@ -181,6 +183,7 @@ class JournalWriter:
                 self._emit(JournalFailed(at=self._clock(), reason=error.reason, error=str(error)))
             self._broken.add(kind)
             self.lacks = True
+            self.failures += 1
             since = self._trouble.since if self._trouble is not None else self._clock()
             self._trouble = JournalStatus(since, "write" in self._broken, error.detail, error.remedy)
             return None

@@ -1,7 +1,8 @@
 """Providers that may be unreachable, or misconfigured, when the daemon starts: each opens when it can, alone."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -9,6 +10,7 @@ from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import FailoverdError, Permanent, ProviderError, describe
 from failoverd.core.records import Observed, RecordSet, Target
+from failoverd.core.tallies import CallFigures, CallOutcome, CallTally
 from failoverd.ports import Access, Propagating, Provider, ProviderKind, Urgency
 
 
@@ -26,6 +28,12 @@ class LazyProvider:
         self._stack = stack
         self._lock = asyncio.Lock()
         self._provider: Provider | None = None
+        self._reads = CallTally(name, "read")
+        self._writes = CallTally(name, "apply")
+
+    def figures(self) -> tuple[CallFigures, ...]:
+        """What its calls came to, and how long they took."""
+        return self._reads.figures(), self._writes.figures()
 
     @property
     def in_daemon(self) -> bool:
@@ -45,16 +53,18 @@ class LazyProvider:
             return provider
 
     def _context(self) -> "_Classified":
-        return _Classified(self._name, self._kind.extra, self._kind.open(self._name, self._settings, self._access))
+        return _Classified(self._name, self._kind, self._kind.open(self._name, self._settings, self._access))
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-        return await (await self.open()).read(target, urgency=urgency)
+        with _counted(self._reads):
+            return await (await self.open()).read(target, urgency=urgency)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return self._opened().normalise(desired)
 
     async def apply(self, approved: Approved) -> Observed | None:
-        return await (await self.open()).apply(approved)
+        with _counted(self._writes):
+            return await (await self.open()).apply(approved)
 
     async def propagated(self, target: Target) -> None:
         """Return at once for a provider that does not say when its servers have a change."""
@@ -71,12 +81,26 @@ class LazyProvider:
         return self._provider
 
 
+@contextmanager
+def _counted(tally: CallTally) -> Iterator[None]:
+    """Count a call by what it comes to, and how long it takes by the loop's clock, which nobody sets."""
+    loop = asyncio.get_running_loop()
+    begun, outcome = loop.time(), CallOutcome.OK
+    try:
+        yield
+    except BaseException as error:
+        outcome = CallOutcome.of(error)
+        raise
+    finally:
+        tally.add(outcome, loop.time() - begun)
+
+
 class _Classified:
     """Gives every failure to open a provider one of the four kinds."""
 
-    def __init__(self, name: str, extra: str, context: AbstractAsyncContextManager[Provider]) -> None:
+    def __init__(self, name: str, kind: ProviderKind, context: AbstractAsyncContextManager[Provider]) -> None:
         self._name = name
-        self._extra = extra
+        self._kind = kind
         self._context = context
 
     async def __aenter__(self) -> Provider:
@@ -87,8 +111,9 @@ class _Classified:
         except Exception as error:
             words = str(error) if isinstance(error, OSError | FailoverdError | ImportError) else describe(error)
             remedy = "correct its settings, or free what it needs; it is tried again by itself"
-            if self._extra and isinstance(error, ModuleNotFoundError):
-                remedy = f"install failoverd with its extra, pip install 'failoverd[{self._extra}]', and start it again"
+            if self._kind.extra and isinstance(error, ModuleNotFoundError):
+                words = f"it needs {error.name or 'an SDK'}, which is not installed"
+                remedy = f"{self._kind.brought_by}, and start it again"
             raise Permanent(
                 f"provider {self._name} cannot be opened: {words}", reason="provider_unopened", remedy=remedy
             ) from error

@@ -199,6 +199,11 @@ class Overrides:
                 continue
             if now >= word.ends:
                 await self._told(word, Told.ENDED, ended(word, now))
+            elif word.told is Told.UPCOMING and now < word.since:
+                due.append(min(word.since, word.ends))
+            elif word.told is Told.UPCOMING:
+                await self._told(word, Told.GIVEN, self._begun(word, now))
+                due.append(now)
             elif word.told is Told.GIVEN and word.until - word.since > WARNING and now >= word.ends - WARNING:
                 await self._told(word, Told.ENDING, _ending(word, now))
                 due.append(word.ends)
@@ -223,8 +228,7 @@ class Overrides:
                 continue
             if kept is None or kept.told is Told.ENDED:
                 if written.in_force(now):
-                    event = replace(given(written, now), policies=self._concerned(written))
-                    await self._told(written, Told.GIVEN, event)
+                    await self._told(written, Told.GIVEN, self._begun(written, now))
                 elif written.since > now:
                     due.append(written.since)
             elif (said := as_planned(kept, written, now)) != kept:
@@ -244,6 +248,9 @@ class Overrides:
         if (said.until, said.reason) != (kept.until, kept.reason):
             self._emit(replace(changed(said, said.actor, said.reason, now), policies=self._concerned(said)))
         await self._keep(said)
+
+    def _begun(self, word: Override, now: float) -> OverrideGiven:
+        return replace(given(word, now), policies=self._concerned(word))
 
     def _concerned(self, word: Override) -> tuple[str, ...]:
         return tuple(sorted(policy.name for policy in self._policies() if word.scope.has_policy(policy)))[:_NAMED]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
+from failoverd.core.control.figures import TargetFigures
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import ProviderError
@@ -100,9 +101,9 @@ class PolicyRunner:
         tools.emit(PolicyRemoved(at=tools.clock(), policy=name))
 
     async def close(self) -> None:
-        """Begin nothing more, let writes under way finish, stop probing."""
-        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
+        """Stop probing, begin nothing more, let writes under way finish: thousands of probes would hold them up."""
         await self._probing.close()
+        await asyncio.gather(*(self._halt(running) for running in self._running.values()))
 
     async def abandon(self) -> None:
         """End all work in the middle of whatever is done."""
@@ -207,6 +208,23 @@ class PolicyRunner:
         if incident is None:
             return status
         return replace(status, incident_id=incident.id, incident_since=incident.opened_at)
+
+    def figures(self) -> tuple[TargetFigures, ...]:
+        """Every target as it is remembered, whether it was read since the start or not."""
+        disputed, found = self._tools.applier.prover.disputed, list[TargetFigures]()
+        for running in self._running.values():
+            policy = running.policy
+            state = self._tools.states.of(policy.name)
+            found += (
+                TargetFigures(
+                    memory=state.of(target),
+                    limits=policy.limits,
+                    down_since=state.down_since.get(target.key.type, {}),
+                    disputed=target in disputed,
+                )
+                for target in policy.targets
+            )
+        return tuple(found)
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 

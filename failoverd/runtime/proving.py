@@ -106,6 +106,11 @@ class Prover:
         if proof is not None and proof.task is not None:
             await asyncio.wait({proof.task}, timeout=patience)
 
+    @property
+    def disputed(self) -> frozenset[Target]:
+        """Whose last change some authoritative server does not answer yet, although it is overdue."""
+        return frozenset(target for target, proof in self._proofs.items() if proof.disputed)
+
     def propagation(self, plan: Plan) -> Propagation | None:
         """How far the proof of a change is; None once it has ended."""
         proof = self._proofs.get(plan.target)

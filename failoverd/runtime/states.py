@@ -62,7 +62,7 @@ class States:
         types = sorted({record.key.type for record in policy.records})
         health = {record_type: verdicts.regions(policy.name, record_type) for record_type in types}
         calm = verdicts.calm(policy.name, self.drained(policy))
-        state = replace(self.told(policy), verdicts=health, calm=calm)
+        state = self.told(policy).with_verdicts(health, calm=calm)
         self.put(state)
         return state
 
@@ -137,10 +137,10 @@ def _awake(memory: TargetMemory) -> TargetMemory:
 
 
 def _head(state: PolicyState) -> object:
-    """What a restart would miss besides the targets. Health is seen anew; only since when regions are well is not."""
+    """What a restart would miss besides the targets. Health is seen anew, but not since when it is so."""
     health = {
         (record_type, name): (found.state, found.well_since)
         for record_type, regions in state.verdicts.items()
         for name, found in regions.items()
     }
-    return state.incident, state.epoch, health
+    return state.incident, state.epoch, health, state.down_since

@@ -3,6 +3,7 @@
 Nothing here writes to the journal, or needs anything of what history is made of: an answer has to be there at once.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -191,11 +192,11 @@ class StatusReading:
         require_readable(self._path)
         require_regular(self._path)
         try:
-            return self._connect(f"file:{quote(str(self._path.absolute()))}?mode=ro", stack)
+            return self._connect(f"file:{_quoted(self._path.absolute())}?mode=ro", stack)
         except sqlite3.OperationalError as error:
             if reason_of(error) != "journal_unwritable":
                 raise
-            return self._connect(f"file:{quote(str(copied(self._path, stack)))}", stack)
+            return self._connect(f"file:{_quoted(copied(self._path, stack))}", stack)
 
     def _connect(self, uri: str, stack: ExitStack) -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
@@ -229,3 +230,8 @@ class StatusReading:
 
 
 _NOT_HEALTHY: Final = f"AND {extract('body', '$.state')} IS NOT 'healthy'"
+
+
+def _quoted(path: Path) -> str:
+    """For a URI: the bytes of its name, which need not be text in the locale of whoever asks."""
+    return quote(os.fsencode(path))

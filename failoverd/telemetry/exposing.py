@@ -1,11 +1,11 @@
-"""The page of metrics over HTTP: read-only, one request a connection, everything bounded.
+"""The page of metrics over HTTP, and what is served beside it: read-only, one request a connection, everything bounded.
 
-It is made in a thread, at most once a second, however many ask for it. Who holds connections keeps nobody else out: see
-`failoverd.guests`.
+The metrics are made in a thread, at most once a second, however many ask for them. Who holds connections keeps nobody
+else out: see `failoverd.guests`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, cast
@@ -16,8 +16,11 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from failoverd.guests import Guest, Guests
 from failoverd.telemetry.metrics import Metrics
+from failoverd.telemetry.vital_signs import Answer, VitalSigns
 
 PATH: Final = "/metrics"
+LIVE: Final = "/livez"
+READY: Final = "/readyz"
 _PATIENCE: Final = 5.0
 """Seconds from the connection to the end of the answer."""
 
@@ -27,8 +30,10 @@ _FRESH: Final = 1.0
 
 
 @asynccontextmanager
-async def exposed(address: str, port: int, metrics: Metrics) -> AsyncIterator[int]:
+async def exposed(address: str, port: int, metrics: Metrics, signs: VitalSigns | None = None) -> AsyncIterator[int]:
     """Serve the metrics for as long as the context lasts; gives the port, which is chosen by the system for 0.
+
+    The signs of life are served beside them, at `/livez` and `/readyz`.
 
     Raises:
         OSError: nobody can listen there.
@@ -36,6 +41,9 @@ async def exposed(address: str, port: int, metrics: Metrics) -> AsyncIterator[in
     page, guests, loop = _Page(metrics), Guests(_MOST_GUESTS, _MOST_OF_PEER), asyncio.get_running_loop()
     site = web.Application(middlewares=[_only_one])
     site.router.add_get(PATH, page.show)
+    if signs is not None:
+        site.router.add_get(LIVE, partial(_sign, signs.live))
+        site.router.add_get(READY, partial(_sign, signs.ready))
     site.router.add_get("/{anything:.*}", _elsewhere)
     runner = web.AppRunner(site, handle_signals=False)
     await runner.setup()
@@ -75,6 +83,15 @@ class _Page:
                 self._made = await asyncio.to_thread(self._metrics.snapshot().page)
                 self._made_at = now
             return self._made
+
+
+async def _sign(look: Callable[[], Answer], request: web.Request) -> web.Response:
+    """`ok`, or sign by sign where somebody wants that (`?verbose`) or something is wrong."""
+    found = look()
+    text = found.told if "verbose" in request.query or not found.sound else "ok"
+    return web.Response(
+        status=200 if found.sound else 503, text=f"{text}\n", headers={"Cache-Control": "no-cache, no-store"}
+    )
 
 
 async def _elsewhere(_: web.Request) -> web.Response:

@@ -1,4 +1,6 @@
-"""Events as log lines: one line each, JSON for machines, a readable form for a terminal. `docs/logs.md` has the fields.
+"""Events as log lines: one each, JSON for machines, entries for journald, a readable form for a terminal.
+
+`docs/logs.md` has the fields.
 
 Libraries that use the standard `logging` module come out of the same renderer, at WARNING and above, as
 `library.logged`: which of them, and where in it, but never its words. Those of the clouds quote what a server answered,
@@ -14,34 +16,37 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping, MutableMapping
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
+from failoverd.codec import sayable
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, Level
 from failoverd.core.names import both_ways
 from failoverd.core.records import percentages
 from failoverd.foreign import shown
-from failoverd.telemetry import prose
+from failoverd.telemetry import journald, lines, prose
 from failoverd.telemetry.commands import COMMANDS, whole
-from failoverd.telemetry.lines import LineWriter
+from failoverd.telemetry.lines import LineWriter, Outlet
 from failoverd.telemetry.times import rfc3339
 
 _LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
-
-_PRIORITIES: Final = {"info": "<6>", "warning": "<4>", "error": "<3>"}
-"""sd-daemon(3): journald takes the prefix off and keeps it as the PRIORITY field."""
 
 _LONGEST_LINE: Final = 40_000
 """Characters. journald splits lines at 48 KiB (`LineMax=` in journald.conf), and half a JSON object is none."""
 
 _SHARES: Final = frozenset({"shares", "shares_from", "shares_to", "wanted"})
+
+_IN_ORDER: Final = frozenset({"reasons", "evidence", "limits", "errors"})
+"""Facts of which each item has its place. journald keeps the values of a field in any order, so these are one value."""
 
 _SHOWN: Final = ("rule_at", "undo", "remedy", "manual", "file", "incident_id", "decision_id", "change_id")
 """Facts that a line on a terminal adds to its sentence; JSON has them all."""
@@ -59,15 +64,16 @@ Fields = MutableMapping[str, Any]
 
 
 class LogFormat(StrEnum):
-    AUTO = "auto"  # TERMINAL on a terminal, JSON elsewhere
+    AUTO = "auto"  # TERMINAL on a terminal, JOURNAL where that is what journald reads, JSON elsewhere
     JSON = "json"
+    JOURNAL = "journal"
     TERMINAL = "terminal"
 
 
 class Logs:
     """Make it with `configure_logs`."""
 
-    def __init__(self, writer: LineWriter, logger: Any) -> None:  # noqa: ANN401 - structlog's filtering logger
+    def __init__(self, writer: LineWriter[Any], logger: Any) -> None:  # noqa: ANN401 - structlog's filtering logger
         self._writer = writer
         self._logger = logger
         self._bridge: _Bridge | None = None
@@ -81,9 +87,6 @@ class Logs:
         self.write(event.level, event.name, event.at, message, facts)
 
     def write(self, level: Level, name: str, at: float, message: str, facts: Mapping[str, object]) -> None:
-        if lost := self._writer.take_lost():
-            words = f"{lost} log lines were lost: the stream did not take them"
-            self._logger.warning("log.lost", at=at, message=words, facts={"lines": lost})
         getattr(self._logger, level.value)(name, at=at, message=message, facts=facts)
 
     def bridge(self, level: Level) -> None:
@@ -91,12 +94,16 @@ class Logs:
         self._bridge = _Bridge(self, max(_LEVELS[level], logging.WARNING))
         logging.getLogger().addHandler(self._bridge)
 
-    def close(self) -> None:
-        """Write what waits and give the standard logging back. Safe to call twice."""
+    def close(self) -> bool:
+        """Write what waits and give the standard logging back. Safe to call twice.
+
+        Returns:
+            Whether all was written: otherwise nobody reads the stream, and whoever writes to it will wait for ever.
+        """
         if self._bridge is not None:
             logging.getLogger().removeHandler(self._bridge)
         atexit.unregister(self.close)
-        self._writer.close()
+        return self._writer.close()
 
 
 class _Bridge(logging.Handler):
@@ -119,19 +126,24 @@ class _Bridge(logging.Handler):
         self._logs.write(level, "library.logged", record.created, words, facts)
 
 
-def configure_logs(form: LogFormat, level: Level, stream: TextIO) -> Logs:
+def configure_logs(form: LogFormat, level: Level, stream: TextIO, socket: str = journald.SOCKET) -> Logs:
     """Start logging to `stream`; `Logs.render` is the sink for events. Closed at exit if nobody closes it before.
 
-    Under systemd each line begins with its sd-daemon priority, so that `journalctl -p warning` works; journald stores
-    the line without it.
+    In a service whose standard error journald reads, entries go to its `socket` instead, with fields of their own, and
+    to the stream while nobody takes them there. Lines there begin with their sd-daemon priority, which journald takes
+    off and keeps.
     """
-    writer = LineWriter(stream)
-    on_terminal = stream.isatty()
-    json_lines = form is LogFormat.JSON or (form is LogFormat.AUTO and not on_terminal)
-    render: Processor = structlog.processors.JSONRenderer(serializer=to_json) if json_lines else _Terminal(on_terminal)
+    reads = _is_journal(stream)
+    render: Processor = _Prefixed(_on_stream(form, stream.isatty()), reads)
+    outlet: Outlet[Any] = lines.outlet(stream)
+    if form is LogFormat.JOURNAL or (form is LogFormat.AUTO and reads):
+        render = _native(render)
+        outlet = _Journal(outlet, socket, _notice(render))
+    lost = partial(_notice(render), "log.lost", "{lines} log lines were lost: their reader did not take them")
+    writer: LineWriter[Any] = LineWriter(outlet, lost, lines.CAPACITY)
     logger = structlog.wrap_logger(
-        _Lines(writer),
-        processors=[structlog.processors.add_log_level, _lay_out, _Prefixed(render, _is_journal(stream))],
+        _Lines(writer.write),
+        processors=[structlog.processors.add_log_level, _lay_out, _passed_on(render)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         context_class=dict,
     )
@@ -146,27 +158,34 @@ def configure_logs(form: LogFormat, level: Level, stream: TextIO) -> Logs:
 Processor = Callable[[Any, str, Fields], Any]
 
 
+def _on_stream(form: LogFormat, on_terminal: bool) -> Processor:
+    """How a line on a stream looks."""
+    if form is LogFormat.TERMINAL or (form is not LogFormat.JSON and on_terminal):
+        return _Terminal(on_terminal)
+    return structlog.processors.JSONRenderer(serializer=to_json)
+
+
 class _Lines:
     """The logger at the end of structlog's chain."""
 
-    def __init__(self, writer: LineWriter) -> None:
-        self._writer = writer
+    def __init__(self, write: Callable[[Any], None]) -> None:
+        self.info = self.warning = self.error = write
 
-    def info(self, line: str) -> None:
-        self._writer.write(line)
 
-    warning = error = info
+def _passed_on(render: Processor) -> Processor:
+    """What is rendered is the one argument of the logger, whatever its type."""
+    return lambda logger, method, fields: ((render(logger, method, fields),), {})
 
 
 class _Prefixed:
-    """Put the sd-daemon priority before each rendered line when the reader is journald."""
+    """Put the sd-daemon(3) priority before each rendered line when the reader is journald."""
 
     def __init__(self, render: Processor, journal: bool) -> None:
         self._render = render
         self._journal = journal
 
     def __call__(self, logger: object, method: str, fields: Fields) -> str:
-        priority = _PRIORITIES[fields["level"]] if self._journal else ""
+        priority = f"<{journald.PRIORITIES[fields['level']]}>" if self._journal else ""
         return priority + str(self._render(logger, method, fields))
 
 
@@ -176,6 +195,16 @@ def _lay_out(_: object, __: str, fields: Fields) -> Fields:
     return {name: fields[name] for name in ("at", "level", "event", "message")} | facts
 
 
+def _notice(render: Processor) -> Callable[[str, str, int], Any]:
+    """What makes lines about logging itself: an event, its words, and how many `lines` it is about."""
+
+    def made(event: str, words: str, count: int) -> object:
+        said = {"at": time.time(), "level": "warning", "event": event, "message": words.format(lines=count)}
+        return render(None, "warning", {**said, "lines": count})
+
+    return made
+
+
 def _is_journal(stream: TextIO) -> bool:
     """Whether `stream` goes to journald: $JOURNAL_STREAM holds the device and inode of it (systemd.exec(5))."""
     try:
@@ -183,6 +212,83 @@ def _is_journal(stream: TextIO) -> bool:
     except (OSError, ValueError):  # no file descriptor behind it
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+# -- journald ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What journald gets, and the line that is written instead while nobody takes it there."""
+
+    native: bytes
+    line: Callable[[], str]
+
+    def __len__(self) -> int:
+        return len(self.native)
+
+
+def _native(render: Processor) -> Processor:
+    """What makes entries for journald, with the lines that are written otherwise."""
+    return lambda logger, method, fields: Entry(to_native(fields), partial(render, logger, method, fields))
+
+
+class _Journal:
+    """journald, and the stream in its place while its socket is gone or full. What it missed it is told afterwards."""
+
+    def __init__(self, stream: Outlet[str], socket: str, notice: Callable[[str, str, int], Any]) -> None:
+        self._journald = journald.Journald(socket)
+        self._stream = stream
+        self._notice = notice
+        self._strayed = 0
+        self._error = ""
+
+    def take(self, line: Entry) -> None:
+        try:
+            self._journald.take(line.native)
+        except OSError as error:
+            self._stream.take(line.line())
+            self._strayed += 1
+            self._error = error.strerror or str(error)
+            return
+        if self._strayed:
+            words = f"{{lines}} log lines went to standard error: journald did not take them ({self._error})"
+            strayed, self._strayed = self._strayed, 0
+            self.take(self._notice("log.diverted", words, strayed))
+
+
+def to_native(fields: Fields) -> bytes:
+    """An entry whose message is the sentence, with a field for each fact; where a fact has several values, for each.
+
+    Its fields are those of a line of JSON, and its values bounded as there. It has at most some 100 KiB: that fits into
+    a datagram, and none has to go through a file.
+    """
+    stamped = {**fields, "at": rfc3339(fields["at"])}
+    message = stamped.pop("message")
+    data = b""
+    for bounds in _BOUNDS:
+        head = journald.heading(fields["event"], fields["level"], shown(_cut(both_ways(message), bounds.text)))
+        facts = cast("Mapping[str, object]", _bounded(stamped, bounds))
+        told = ((journald.field_name(name), text) for name, value in facts.items() for text in _texts(name, value))
+        data = journald.entry([*head, *told])
+        if len(data) <= _LONGEST_LINE:
+            break
+    return data
+
+
+def _texts(name: str, value: object) -> Iterator[str]:
+    """The values of one field, as a person or a filter reads them."""
+    match value:
+        case str() if name in COMMANDS:
+            yield value if shown(value, lines=True) == value else _pasteable(value)
+        case Mapping():
+            yield from (f"{shown(str(key))}={shown(str(item))}" for key, item in value.items())
+        case list() if name in _IN_ORDER:
+            yield "\n".join(shown(str(item)) for item in value)
+        case list():
+            yield from (shown(str(item)) for item in value)
+        case _:
+            yield shown(str(value), lines=True)
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------
@@ -231,6 +337,7 @@ def _bounded(value: object, bounds: _Bounds) -> object:
 
 
 def _cut(text: str, length: int) -> str:
+    text = sayable(text)
     return text if len(text) <= length else f"{text[:length]}... {len(text) - length} more characters"
 
 

@@ -1,13 +1,14 @@
 """What failoverd counts, as Prometheus reads it. docs/metrics.md has the list.
 
 Nothing here is on the way of a probe: the counts are plain numbers that the runtime keeps, and they are turned into
-metrics when somebody asks. No label names an endpoint, so the number of series grows with policies, checks and regions
-alone.
+metrics when somebody asks. No label names an endpoint, so the number of series grows with policies, checks, records and
+regions alone. What is true in trouble only (a record is held, say) has a series only then: it is made anew for each
+page, so none outlives its policy.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
@@ -20,11 +21,29 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from failoverd.core.records import WHOLE
-from failoverd.core.status import Overview, Status
-from failoverd.core.tallies import Histogram, ProbingFigures
+from failoverd.core.control.figures import TargetFigures, held_by, waits_for
+from failoverd.core.overrides import Override, Told, Verb
+from failoverd.core.records import ELSEWHERE, WHOLE, Target
+from failoverd.core.status import Overview, RegionStatus, Status
+from failoverd.core.tallies import CallFigures, Histogram, ProbingFigures
 
 _CHECK = ("policy", "check", "kind")
+_RECORD = ("policy", "record", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What no status tells: what is remembered of each target, how providers and the journal do, operators' words.
+
+    `journal_failures` are calls of the journal that did not work since the start; `now` in seconds since the epoch.
+    """
+
+    now: float = 0.0
+    targets: tuple[TargetFigures, ...] = ()
+    calls: tuple[CallFigures, ...] = ()
+    words: tuple[Override, ...] = ()
+    journal_failing: bool = False
+    journal_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,7 @@ class Snapshot:
     overview: Overview
     version: str
     started_at: float
+    work: Work = field(default_factory=Work)
 
     def page(self) -> bytes:
         """In the text format of Prometheus, 0.0.4."""
@@ -52,6 +72,7 @@ class Metrics:
         statuses: where policies, regions and the vantage stand.
         version: of failoverd.
         started_at: when the daemon started, in seconds since the epoch.
+        work: what no status tells.
     """
 
     def __init__(
@@ -60,15 +81,18 @@ class Metrics:
         statuses: Callable[[], Sequence[Status]],
         version: str,
         started_at: float,
+        work: Callable[[], Work] = Work,
     ) -> None:
         self._figures = figures
         self._statuses = statuses
         self._version = version
         self._started_at = started_at
+        self._work = work
 
     def snapshot(self) -> Snapshot:
         """As of now. To be called from the event loop."""
-        return Snapshot(self._figures(), Overview.of(self._statuses()), self._version, self._started_at)
+        overview = Overview.of(self._statuses())
+        return Snapshot(self._figures(), overview, self._version, self._started_at, self._work())
 
 
 class _Collector(Collector):
@@ -83,6 +107,14 @@ class _Collector(Collector):
         yield from _schedule(taken.figures)
         yield from _wires(taken.figures)
         yield from _health(taken.overview)
+        yield from _records(taken.overview, taken.work)
+        yield from _budgets(taken.work)
+        yield from _files(taken.overview)
+        yield from _calls(taken.work)
+        yield from _words(taken.work)
+        yield _gauge("journal_failing", "1 while the journal does not work.", taken.work.journal_failing)
+        failures = "Calls of the journal that did not work."
+        yield _counter("journal_failures", failures, taken.work.journal_failures)
 
 
 def _probes(figures: ProbingFigures) -> Iterator[Metric]:
@@ -155,6 +187,140 @@ def _health(found: Overview) -> Iterator[Metric]:
     if found.vantage is not None:
         isolated.add_metric((), len(found.vantage.isolated))
     yield from (score, state, incident, held, rivals, isolated, orphans, *_notifications(found))
+
+
+def _records(found: Overview, work: Work) -> Iterator[Metric]:
+    """Where each record stands at each provider, and what keeps it from what is wanted."""
+    share = GaugeMetricFamily(
+        "failoverd_record_share_ratio",
+        "How much of the traffic a record sends to a region, from 0 to 1, as it was read last.",
+        labels=(*_RECORD, "region"),
+    )
+    state = GaugeMetricFamily(
+        "failoverd_record_state", "1 for the state that the record is in.", labels=(*_RECORD, "state")
+    )
+    held = GaugeMetricFamily(
+        "failoverd_record_held", "1 for each thing that keeps a record from what is wanted.", labels=(*_RECORD, "cause")
+    )
+    waiting = GaugeMetricFamily(
+        "failoverd_record_waiting", "1 for each thing that a record waits for.", labels=(*_RECORD, "reason")
+    )
+    disputed = GaugeMetricFamily(
+        "failoverd_record_disputed",
+        "1 while an authoritative server does not answer what was written, although it is overdue.",
+        labels=_RECORD,
+    )
+    unmoved = GaugeMetricFamily(
+        "failoverd_region_failed_unmoved_seconds",
+        "For how long a region is down to which a record still sends traffic.",
+        labels=(*_RECORD, "region"),
+    )
+    changed = GaugeMetricFamily(
+        "failoverd_record_last_change_timestamp_seconds",
+        "When traffic was last split otherwise than before, in seconds since the epoch.",
+        labels=_RECORD,
+    )
+    statuses = {status.target: status for status in found.targets}
+    regions = _by_type(found.regions)
+    for figures in work.targets:
+        target, labels = figures.target, _record(figures.target)
+        status, here = statuses.get(target), regions[target.policy, target.key.type]
+        shares = figures.shares(status)
+        names = [region.region for region in here]
+        for name in (*names, *(name for name in shares if name not in names and name == ELSEWHERE)):
+            share.add_metric((*labels, name), shares.get(name, 0) / WHOLE)
+        for name, seconds in figures.unmoved(status, here, work.now).items():
+            unmoved.add_metric((*labels, name), seconds)
+        if figures.memory.changed_at is not None:
+            changed.add_metric(labels, figures.memory.changed_at)
+        if figures.disputed:
+            disputed.add_metric(labels, 1)
+        if status is None:
+            continue
+        state.add_metric((*labels, status.state), 1)
+        for cause in held_by(status):
+            held.add_metric((*labels, cause), 1)
+        for reason in waits_for(status):
+            waiting.add_metric((*labels, reason), 1)
+    yield from (share, state, held, waiting, disputed, unmoved, changed)
+
+
+def _by_type(regions: Sequence[RegionStatus]) -> Mapping[tuple[str, str], Sequence[RegionStatus]]:
+    found = defaultdict[tuple[str, str], list[RegionStatus]](list)
+    for region in regions:
+        found[region.policy, region.record_type].append(region)
+    return found
+
+
+def _record(target: Target) -> tuple[str, str, str]:
+    return target.policy, str(target.key), target.provider
+
+
+def _budgets(work: Work) -> Iterator[Metric]:
+    labels = (*_RECORD, "ration")
+    changes = GaugeMetricFamily(
+        "failoverd_budget_changes_left", "How many changes are left of limits.max_changes.", labels=labels
+    )
+    shift = GaugeMetricFamily(
+        "failoverd_budget_shift_left_ratio",
+        "How much traffic may still move by limits.max_shift, from 0 to 1.",
+        labels=labels,
+    )
+    for figures in work.targets:
+        for cause, left in figures.left(work.now).items():
+            ration = (*_record(figures.target), cause.value)
+            changes.add_metric(ration, left.changes)
+            shift.add_metric(ration, left.shift / WHOLE)
+    yield from (changes, shift)
+
+
+def _files(found: Overview) -> Iterator[Metric]:
+    rejected = GaugeMetricFamily(
+        "failoverd_policy_rejected", "1 while a newer file of the policy does not load.", labels=("policy",)
+    )
+    for policy in found.policies:
+        rejected.add_metric((policy.policy,), bool(policy.rejected))
+    yield rejected
+    words = "Files that could not be taken up, and that are of no policy that runs."
+    yield _gauge("files_rejected", words, len(found.refused_files))
+
+
+def _calls(work: Work) -> Iterator[Metric]:
+    total = CounterMetricFamily(
+        "failoverd_provider_calls", "Calls to providers, by what they came to.", labels=("provider", "call", "outcome")
+    )
+    seconds = HistogramMetricFamily(
+        "failoverd_provider_call_duration_seconds",
+        "How long calls to providers took, the wait for their turn included.",
+        labels=("provider", "call"),
+    )
+    for each in work.calls:
+        for outcome, count in each.outcomes.items():
+            total.add_metric((each.provider, each.call, outcome.value), count)
+        _observed(seconds, (each.provider, each.call), each.seconds)
+    yield total
+    yield seconds
+
+
+def _words(work: Work) -> Iterator[Metric]:
+    """Operators' words in force, by verb."""
+    words = [word for word in work.words if word.in_force(work.now)]
+    numbers = Counter(word.verb for word in words)
+    ends = Counter(word.verb for word in words if word.told is Told.ENDING)
+    total = GaugeMetricFamily("failoverd_overrides", "Operators' words in force.", labels=("verb",))
+    ending = GaugeMetricFamily(
+        "failoverd_overrides_ending", "Those of them whose end was announced, for it is near.", labels=("verb",)
+    )
+    oldest = GaugeMetricFamily(
+        "failoverd_override_age_seconds", "For how long the oldest of them is in force.", labels=("verb",)
+    )
+    for verb in Verb:
+        total.add_metric((verb,), numbers[verb])
+        ending.add_metric((verb,), ends[verb])
+        oldest.add_metric((verb,), max((work.now - word.since for word in words if word.verb is verb), default=0.0))
+    yield from (total, ending, oldest)
+    pending = sum(1 for word in work.words if word.pending and not word.over_by(work.now))
+    yield _gauge("overrides_pending", "Operators' words that wait for another person to agree.", pending)
 
 
 def _notifications(found: Overview) -> Iterator[Metric]:

@@ -63,7 +63,7 @@ async def test_everybody_may_read_and_who_may_not_operate_is_told_who_may(folder
             (row,) = reading.audit()
     assert read[0] == 200
     assert (status, told["reason"], here.desk.given) == (403, "forbidden", 0)
-    assert "group daemon" in str(told["remedy"])
+    assert "group daemon may; a new member counts within a minute: usermod -aG daemon nobody" in str(told["remedy"])
     assert (refused.actor, refused.request, refused.status) == (f"nobody@{HOST}", "POST /v1/overrides", 403)
     assert prose.say(refused) == f"refused POST /v1/overrides of nobody@{HOST} from pid {os.getpid()}: forbidden"
     assert (row.actor, row.status, row.body) == (f"nobody@{HOST}", 403, "")

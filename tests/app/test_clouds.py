@@ -1,90 +1,21 @@
 """One record at four providers at once: the real daemon, the real SDKs, the local clouds and a real BIND."""
 
-import json
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clouds.azure import GROUP, SUBSCRIPTION
 from clouds.azure_tokens import CLIENT
 from clouds.serving import Luck
-from support.azure_site import LocalAzure, local_azure
-from support.daemons import EAST, NAME, WEST, RunningDaemon, provider_block, site
-from support.oci_site import LocalOci, local_oci
-from support.route53_site import KEY, ZONE_ID, LocalRoute53, local_route53
-from support.servers import ZONE, DnsServer
-
-FAST = 1_000.0
-EVERYWHERE = {"aws", "azure", "oci", "bind"}
-
-
-@dataclass(frozen=True)
-class Clouds:
-    """One record's homes, and how a daemon's configuration names them."""
-
-    aws: LocalRoute53
-    azure: LocalAzure
-    oci: LocalOci
-    bind: DnsServer
-
-    @property
-    def blocks(self) -> dict[str, str]:
-        said: dict[str, dict[str, object]] = {
-            "aws": {
-                "kind": "route53",
-                "endpoint": self.aws.endpoint.url,
-                "credentials_file": str(self.aws.credentials_file),
-                "hosted_zones": {ZONE: ZONE_ID},
-                "requests_per_second": FAST,
-            },
-            "azure": {
-                "kind": "azure_dns",
-                "subscription": SUBSCRIPTION,
-                "resource_group": GROUP,
-                "credential": self.azure.by_secret(),
-                "endpoint": self.azure.site.arm.url,
-                "authority": self.azure.site.login.url,
-                "ca_file": str(self.azure.site.ca),
-            },
-            "oci": {
-                "kind": "oci_dns",
-                "endpoint": self.oci.endpoint.url,
-                "config_file": str(self.oci.config_file),
-                "requests_per_second": FAST,
-            },
-        }
-        common = {"zones": [ZONE], "nameservers": "none"}
-        clouds = {name: f"  {name}: {json.dumps({**block, **common})}" for name, block in said.items()}
-        return {**clouds, "bind": provider_block("bind", self.bind)}
-
-    def answers(self) -> dict[str, list[str]]:
-        """What each of them holds for the record, told by the cloud itself and by dig."""
-        return {
-            "aws": sorted(value for found in self.aws.cloud.lookup(NAME, "A") for value in found.values),
-            "azure": sorted(line.split()[-1] for line in self.azure.cloud.records(NAME, "A")),
-            "oci": sorted(line.split()[-1] for line in self.oci.cloud.records(NAME, "A")),
-            "bind": sorted(self.bind.dig(NAME, "A")),
-        }
+from support.daemons import EAST, WEST, RunningDaemon, site
+from support.everywhere import EVERYWHERE, Clouds, at, local_clouds
+from support.route53_site import KEY
+from support.servers import DnsServer
 
 
 @pytest.fixture
 def clouds(tmp_path: Path, bind_server: DnsServer) -> Iterator[Clouds]:
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        folders = {name: tmp_path / name for name in ("aws", "azure", "oci")}
-        for folder in folders.values():
-            folder.mkdir()
-        yield Clouds(
-            stack.enter_context(local_route53(folders["aws"], patch)),
-            stack.enter_context(local_azure(folders["azure"], patch)),
-            stack.enter_context(local_oci(folders["oci"], patch)),
-            bind_server,
-        )
-
-
-def at(providers: set[str], *values: str) -> dict[str, list[str]]:
-    return {name: list(values) for name in providers}
+    with local_clouds(tmp_path, bind_server) as here:
+        yield here
 
 
 async def applied_by(daemon: RunningDaemon, *providers: str, generation: int) -> None:

@@ -113,6 +113,9 @@ async def test_files_are_read_again_for_who_asks_and_on_a_signal(here: Site) -> 
         assert refused.file.endswith("bad.yaml")
         assert len([event for event in events if isinstance(event, PolicyLoaded)]) == 2
         assert any(isinstance(event, ConfigRejected) for event in events)
+        here.edit_policy("version: 1", "version: 2")  # its older revision runs on
+        files = [Path(each.file).name for each in (await client.reload()).refused_files]
+        assert files == ["api.yaml", "bad.yaml"]
         os.kill(os.getpid(), signal.SIGHUP)
         assert (await client.status()).daemon.state == "running"
 

@@ -200,7 +200,10 @@ def test_an_sdk_that_is_not_installed_is_named_with_its_extra(tmp_path: Path, mo
     path = written(tmp_path, config=CONFIG.replace("embedded", "route53").replace(', listen: "127.0.0.1:9"', ""))
     told = failoverctl("check", "--config", path)
     assert (told.code, "provider local (route53) needs botocore, which is not installed" in told.said) == (FAILED, True)
-    assert "pip install 'failoverd[aws]'" in told.said
+    assert (
+        "pip install 'failoverd[aws]' (Debian: apt install failoverd-aws; container image: built with EXTRAS=aws)"
+        in (told.said)
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from failoverd.cli.options import Exit
 from failoverd.cli.words import asking
 from failoverd.config.locating import socket_of
 from failoverd.core.overrides import Scope, Verb
+from failoverd.core.status import RefusedFile
 from failoverd.operations.commanding import Undoable
 from failoverd.store.journal import open_journal
 
@@ -445,6 +446,25 @@ async def test_a_word_that_takes_two_people_says_so_and_the_same_one_counts_once
 
 
 # -- reading, beside it ------------------------------------------------------------------------------------------------
+
+
+async def test_a_reload_ends_when_it_is_done_and_says_what_did_not_load(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        told = await here.failoverctl("reload")
+        assert (told.code, told.said) == (Exit.FINE, "every file was read again, and is at work\n")
+        here.refused.append(RefusedFile("policies/shop.yaml", "FD201 line 3: \x1b[2J is not a policy"))
+        told = await here.failoverctl("reload")
+        assert told.code == Exit.FAILED
+        assert told.said.startswith("not loaded: policies/shop.yaml: FD201 line 3: ")
+        assert "what ran before goes on; failoverctl check says what is wrong" in told.said
+        assert "\x1b" not in told.said
+        told = await here.failoverctl("reload", "--output", "json")
+        assert (told.code, [each["file"] for each in json.loads(told.out)["refused_files"]]) == (
+            1,
+            ["policies/shop.yaml"],
+        )
+    told = await answered("reload", "--config", tmp_path / "failoverd.yaml")
+    assert (told.code, "no daemon is heard at" in told.said) == (Exit.UNREACHABLE, True), told.said
 
 
 async def test_status_asks_the_daemon_and_says_what_operators_said(tmp_path: Path) -> None:

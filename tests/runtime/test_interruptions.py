@@ -131,6 +131,21 @@ async def test_an_orderly_stop_moves_no_traffic_and_leaves_nothing_in_doubt() ->
 
 
 @virtually
+async def test_nothing_is_probed_any_more_while_a_write_that_is_under_way_ends() -> None:
+    """With thousands of endpoints, probes would keep the end waiting for as long as a service manager does."""
+    stage = Stage()
+    stage.start(API)
+    await until(stage.steers(API, **NORMAL))
+    stage.dns.latency = 2.0
+    stage.fails(AZURE)
+    await until(lambda: stage.engine.sending > 0)
+    looks = len(stage.world.looks)
+    await stage.stop()
+    assert len(stage.world.looks) == looks
+    assert (stage.shares(API), stage.journal.interrupted(now())) == ({"oci": 100.0}, [])
+
+
+@virtually
 async def test_a_restart_of_a_daemon_that_knows_nothing_any_more_writes_nothing_new() -> None:
     """The journal is lost: what stands in DNS, and its marker, are enough."""
     first = Stage()

@@ -152,11 +152,13 @@ async def test_a_broken_journal_is_said_once_and_again_after_it_worked() -> None
     assert desk.failures() == 1
     broken = JournalStatus(began, writes=True, error=BROKEN.detail, remedy=BROKEN.remedy)
     assert desk.trouble() == broken
+    assert desk.writer.failures == 6
     desk.journal.broken = None
     await desk.writer.intend(plan(), now())
     assert desk.trouble() == broken, "it was not read yet"
     await desk.writer.recall(TARGET, 0.0)
     assert desk.trouble() is None
+    assert desk.writer.failures == 6
     desk.journal.broken = BROKEN
     await desk.writer.intend(plan(), now())
     assert desk.failures() == 2

@@ -10,9 +10,18 @@ from support.fakes import PaperProvider, Zonefile
 from support.stage import AZURE, Stage, playing, policy, target
 from support.virtual import elapse, now, until, virtually
 
-from failoverd.core.errors import ConfigError, FailoverdError, Permanent, ProviderError
+from failoverd.core.errors import (
+    ConfigError,
+    FailoverdError,
+    Fenced,
+    Permanent,
+    ProviderError,
+    RateLimited,
+    Transient,
+)
 from failoverd.core.events import TargetDelayed
 from failoverd.core.records import Capabilities, RecordSet
+from failoverd.core.tallies import CallOutcome
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.settings import ProviderSettings
@@ -56,6 +65,40 @@ async def test_it_opens_once_for_everybody_and_closes_with_the_stack() -> None:
     assert server.closed == 1
 
 
+@virtually
+async def test_calls_are_counted_by_what_they_come_to_and_timed_with_the_wait_for_the_opening() -> None:
+    server = Server(OSError(98, "address already in use"))
+    async with AsyncExitStack() as stack:
+        provider = server.opening(stack)
+        with pytest.raises(Permanent):
+            await provider.read(AT)
+        await provider.read(AT)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.0):
+                await provider.read(AT)
+        reads, writes = provider.figures()
+    assert (reads.provider, reads.call, writes.call) == ("dns-main", "read", "apply")
+    counted = {outcome.value: count for outcome, count in reads.outcomes.items() if count}
+    assert counted == {"permanent": 1, "ok": 1, "given_up": 1}
+    assert sum(reads.seconds.counts) == 3
+    assert 0.2 <= reads.seconds.total < 0.5
+    assert not any(writes.outcomes.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Transient("", reason="r"), CallOutcome.TRANSIENT),
+        (RateLimited("", reason="r"), CallOutcome.RATE_LIMITED),
+        (Fenced("", reason="r"), CallOutcome.FENCED),
+        (KeyError("a defect"), CallOutcome.CRASHED),
+        (asyncio.CancelledError(), CallOutcome.GIVEN_UP),
+    ],
+)
+def test_each_end_of_a_call_has_its_name(error: BaseException, outcome: CallOutcome) -> None:
+    assert CallOutcome.of(error) is outcome
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -84,10 +127,14 @@ def test_whatever_keeps_it_from_opening_is_said_as_one_of_the_four_kinds(error: 
 @virtually
 async def test_an_sdk_that_is_not_installed_is_named_with_the_extra_that_brings_it() -> None:
     async with AsyncExitStack() as stack:
-        provider = Server(ModuleNotFoundError("No module named 'paper'")).opening(stack)
-        with pytest.raises(Permanent, match="No module named 'paper'") as caught:
+        provider = Server(ModuleNotFoundError("No module named 'papersdk'", name="papersdk")).opening(stack)
+        with pytest.raises(Permanent, match="it needs papersdk, which is not installed") as caught:
             await provider.open()
-        assert caught.value.remedy.startswith("install failoverd with its extra, pip install 'failoverd[paper]'")
+        assert "No module named" not in caught.value.detail
+        assert caught.value.remedy == (
+            "install failoverd with its extra: pip install 'failoverd[paper]' (Debian: apt install failoverd-paper; "
+            "container image: built with EXTRAS=paper), and start it again"
+        )
 
 
 @virtually

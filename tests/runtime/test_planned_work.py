@@ -24,6 +24,7 @@ from failoverd.core.events import (
 from failoverd.core.overrides import WITHDRAWN, Scope, Verb
 from failoverd.core.records import Maintenance, Policy
 from failoverd.operations.commanding import Ask, Desk
+from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
 
@@ -236,6 +237,33 @@ async def test_a_window_that_is_extended_outlasts_the_file_and_a_restart() -> No
         assert again.shares(API) == {"oci": 100}
         await at(6 * TURN + 60)
         await until(again.steers(API, **NORMAL))
+
+
+@virtually
+async def test_a_window_that_is_extended_before_it_begins_is_told_when_it_does() -> None:
+    async with at_work(planning(work())) as stage:
+        await normal(stage)
+        (word,) = desk(stage).words()
+        await desk(stage).extend(word.id, 3 * TURN, "it takes longer", ALICE)
+        assert heard(stage) == ["override.changed"]
+    async with at_work(planning(work()), stage=after(stage)) as again:
+        await at(TURN - 10)
+        assert heard(again) == []
+        await at(TURN + 60)
+        assert (again.shares(API), heard(again)) == ({"oci": 100}, ["override.given"])
+        assert again.told(OverrideGiven)[0].policies == ("api",)
+        await at(4 * TURN)
+        assert heard(again) == ["override.given", "override.ending", "override.ended"]
+
+
+@virtually
+async def test_nobody_calls_a_window_off_by_extending_it() -> None:
+    async with at_work(planning(work(after=6 * TURN))) as stage:
+        await normal(stage)
+        (word,) = desk(stage).words()
+        with pytest.raises(OverrideError, match="would be over before that") as refused:
+            await desk(stage).extend(word.id, TURN, "it takes longer", ALICE)
+        assert refused.value.reason == "override_invalid"
 
 
 @virtually

@@ -106,8 +106,10 @@ async def test_a_server_that_stays_behind_is_told_once_with_what_it_says_and_ver
         stage.fails(AZURE)
         await until(stage.steers(API, oci=100.0))
         written = now()
+        assert stage.prover.disputed == frozenset()
         assert await until(lambda: disputes(stage)) == pytest.approx(written + 60.0, abs=0.1)
         await elapse(3_600.0)
+        assert [each.disputed for each in stage.runner.figures()] == [True]
         (dispute,) = disputes(stage)
         assert dispute.agreeing == (str(NS1),)
         assert dispute.disagreeing == (f"{NS2} says {AZURE}, {OCI}, generation 1",)
@@ -118,6 +120,7 @@ async def test_a_server_that_stays_behind_is_told_once_with_what_it_says_and_ver
         copy.records, copy.markers = stage.zonefile.records, stage.zonefile.markers
         await until(lambda: len(stage.told(ChangeVerified)) == 2)
         assert stage.told(ChangeVerified)[-1].took > 3_600.0
+        assert [each.disputed for each in stage.runner.figures()] == [False]
 
 
 @virtually

@@ -10,12 +10,13 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.servers import READY_WITHIN, free_port, program
+from support.ready import ready
+from support.servers import free_port, program
 
 _CONFIGURATION = """\
 global: {resolve_timeout: 5m}
@@ -57,23 +58,5 @@ def alertmanager(hook_url: str) -> Iterator[Alertmanager]:
             f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
         ]
-        with (folder / "log").open("wb") as output:
-            process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
-        try:
-            if not _ready(process, port):
-                raise RuntimeError(f"Alertmanager did not start:\n{(folder / 'log').read_text()}")
+        with ready(command, port, folder) as process:
             yield Alertmanager(port, process)
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    for _ in range(int(READY_WITHIN / 0.05)):
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=5).close()
-            return True
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.05)
-            return False
-    return False

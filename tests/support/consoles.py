@@ -30,6 +30,7 @@ from failoverd.core.status import (
     Heartbeat,
     Overview,
     PolicyStatus,
+    RefusedFile,
     RegionStatus,
     TargetState,
     TargetStatus,
@@ -127,6 +128,8 @@ class Console:
     config: Path
     crew: Crew
     events: list[Event]
+    refused: list[RefusedFile] = field(default_factory=list)
+    """What a reload finds that does not load."""
 
     @property
     def story(self) -> Story:
@@ -145,7 +148,7 @@ async def console(
     folder: Path, of: Policy = TRIO, *, change: Undoable | None = None, people: People = lambda _: 1
 ) -> AsyncIterator[Console]:
     """A daemon whose policy answers as its file says."""
-    config, events = written(folder), list[Event]()
+    config, events, refused = written(folder), list[Event](), list[RefusedFile]()
     crew = Crew(Story(of, now=time.time()))
     crew.work()
 
@@ -153,7 +156,7 @@ async def console(
         return change if change is not None and change_id in {"", change.change_id} else None
 
     async def reload() -> FilesStatus:
-        return FilesStatus(time.time())
+        return FilesStatus(time.time(), tuple(refused))
 
     journal = folder / "journal.db"
     async with open_journal(journal, words=prose.told) as opened:
@@ -169,4 +172,4 @@ async def console(
             clock=time.time,
         )
         async with api_of(around, config, folder / "api.sock", ApiEntry()):
-            yield Console(config, crew, events)
+            yield Console(config, crew, events, refused)

@@ -151,7 +151,7 @@ class PaperProvider:
         self.name = name
         self.latency = latency
         self.script: Script | None = None
-        self.audit: Callable[[Plan, Observed], None] = lambda plan, found: None  # noqa: ARG005 - what it is called with
+        self.audit: Callable[[Approved, Observed], None] = lambda approved, found: None  # noqa: ARG005 - what it is called with
         self.down: BaseException | None = None
         self.readonly: BaseException | None = None
         self.looks = False
@@ -181,18 +181,19 @@ class PaperProvider:
             raise self.readonly
         plan = approved.plan
         self.sent[plan.id] = self._clock()
-        await self._call(plan.target, self.on_apply, lambda: self._swap(plan), lambda: None)
+        await self._call(plan.target, self.on_apply, lambda: self._swap(approved), lambda: None)
         return self.zonefile.observe(plan.target) if self.looks else None
 
     def manual(self, plan: Plan) -> str:
         answers = ",".join(f"{answer.value}={answer.weight}" for answer in plan.after.answers)
         return f"paper put {plan.target.key.name} {answers} gen={plan.generation}"
 
-    def _swap(self, plan: Plan) -> None:
+    def _swap(self, approved: Approved) -> None:
+        plan = approved.plan
         found = self.zonefile.observe(plan.target)
         if (found.records, found.marker_text) != (plan.before.records, plan.before.marker_text):
             raise Fenced(f"{plan.target} is not what the plan was made from", reason="prerequisite_failed")
-        self.audit(plan, found)
+        self.audit(approved, found)
         zone, key = plan.target.zone, plan.target.key
         self.zonefile.records[zone, key] = plan.after
         self.zonefile.markers.pop((zone, key.name), None)
@@ -325,6 +326,7 @@ class PaperJournal:
         broken: raised by every call while it is set; `full` only by those that write.
         stuck: makes every call wait for it.
         tries: how often events were to be recorded.
+        heard: told of each plan that is to be written, in the moment of its decision.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -340,6 +342,7 @@ class PaperJournal:
     stuck: asyncio.Event | None = None
     script: Script | None = None
     tries: int = 0
+    heard: Callable[[Plan], None] = lambda plan: None  # noqa: ARG005 - what it is called with
 
     async def record(self, events: Sequence[Event]) -> None:
         self.tries += 1
@@ -347,6 +350,7 @@ class PaperJournal:
         self.events.extend(events)
 
     async def intend(self, plan: Plan, at: float) -> None:
+        self.heard(plan)
         await self._turn(writes=True)
         self.changes[plan.id] = _Entry(plan, at)
         await self._turn(writes=True)

@@ -142,15 +142,19 @@ class Folder:
 
 
 def mount(folder: Folder, version: str, **files: str) -> None:
+    """A ConfigMap of policies."""
+    publish(folder.root / "policies", version, {f"{name}.yaml": text for name, text in files.items()})
+
+
+def publish(directory: Path, version: str, files: Mapping[str, str]) -> None:
     """A ConfigMap's directory as the kubelet makes it: versions in hidden directories, swapped by renaming a link."""
-    directory = folder.root / "policies"
     (directory / f"..{version}").mkdir()
     for name, text in files.items():
-        (directory / f"..{version}" / f"{name}.yaml").write_text(text)
-        link = directory / f"{name}.yaml"
+        (directory / f"..{version}" / name).write_text(text)
+        link = directory / name
         if not link.is_symlink():
             link.unlink(missing_ok=True)
-            link.symlink_to(f"..data/{name}.yaml")
+            link.symlink_to(f"..data/{name}")
     (directory / "..data_tmp").symlink_to(f"..{version}")
     (directory / "..data_tmp").replace(directory / "..data")
 

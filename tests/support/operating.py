@@ -1,28 +1,84 @@
 """Operators of a simulated daemon: they give words of every verb at random, and remember what they said.
 
-What they remember is held against every write: no word that is in force may be acted against.
+What they remember, and what files plan, is held against every write: no word that is in force may be acted against
+(`support.watching` says what that means).
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from support.fakes import PaperJournal, Script
 from support.stage import Stage
 from support.virtual import now
+from support.watching import Scene, Sight, against
 
-from failoverd.core.control.overriding import STEPS, stepped
-from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.overriding import STEPS
 from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideGiven, OverridesLost, PlanHeld
-from failoverd.core.overrides import Override, Scope, Verb, begins
-from failoverd.core.records import WHOLE, Observed, Policy, Target, apportion
+from failoverd.core.health.region import RegionHealth
+from failoverd.core.overrides import WARNING, Override, Scope, Verb, begins
+from failoverd.core.records import WHOLE, Maintenance, Policy, Target, apportion
+from failoverd.core.rules import Rule
 from failoverd.operations.commanding import Ask, Desk, Given, Undoable
-from failoverd.operations.judging import OverrideError
+from failoverd.operations.judging import OverrideError, people_for
 from failoverd.ports import ChangeOutcome
 
 NIGHT_SHIFT = ("alice@host", "bob@host")
 LASTS = (15.0, 40.0, 120.0, 300.0, 1_000.0)
+
+CRON, OF_DAY = "20,30 0 * * *", (1_200.0, 1_800.0)
+"""Planned work that comes again and again: at twenty and at thirty minutes past midnight."""
+
+DAY = 86_400.0
+
+UNSPOKEN = frozenset({Verb.SWITCH, Verb.APPROVE})
+"""Words that stop no write which was decided on before."""
+
+
+@dataclass
+class Files:
+    """What files plan, and since when they say so. The windows are counted here, without the daemon's own calendar."""
+
+    of_all: tuple[Maintenance, ...] = ()
+    since: dict[tuple[str, Maintenance], float] = field(default_factory=dict)
+
+    def follow(self, policies: Iterable[Policy]) -> None:
+        """The files say this from now on."""
+        said = {("", entry) for entry in self.of_all}
+        said |= {(found.name, entry) for found in policies for entry in found.maintenance}
+        self.since = {each: self.since.get(each, now()) for each in sorted(said, key=repr)}
+
+    def windows(self, at: float) -> list[Override]:
+        """The drains that they mean at a moment."""
+        found = []
+        for (policy, entry), since in self.since.items():
+            of_day = (at // DAY * DAY + each for each in OF_DAY)
+            starts = of_day if entry.begins is None else (entry.begins,)
+            for start in (each for each in starts if each <= at < each + entry.lasts):
+                scope = Scope(
+                    policies=(policy,) if policy else (),
+                    regions=(entry.region,) if entry.region else (),
+                    clouds=(entry.cloud,) if entry.cloud else (),
+                )
+                end, name = start + entry.lasts, f"work of {entry.at}"
+                found.append(Override(name, Verb.DRAIN, scope, entry.at, max(start, since), end, planned=True))
+        return found
+
+    def last_end(self) -> float:
+        """When the last window that comes only once is over."""
+        once = (entry.begins + entry.lasts for _, entry in self.since if entry.begins is not None)
+        return max(once, default=0.0)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was known when a write was decided on: the policy, the health of its regions as probes say, the rules."""
+
+    at: float
+    policy: Policy
+    health: Mapping[str, RegionHealth]
+    rules: tuple[Rule, ...]
 
 
 @dataclass
@@ -37,6 +93,8 @@ class Operators:
         since: when each of them was said so.
         lost: words that were in force when the journal was lost.
         defects: what the desk may not do.
+        files: what is planned.
+        store_was_lost: whether a journal was lost: what files plan is told anew then.
     """
 
     random: random.Random
@@ -46,12 +104,14 @@ class Operators:
     since: dict[str, float] = field(default_factory=dict)
     lost: dict[str, Override] = field(default_factory=dict)
     defects: list[str] = field(default_factory=list)
+    files: Files = field(default_factory=Files)
+    store_was_lost: bool = False
 
     # -- what they do --------------------------------------------------------------------------------------------------
 
     async def speak(self, stage: Stage) -> None:
         """Do one thing at the desk of this process, which may be killed meanwhile."""
-        desk = Desk(stage.engine, now, _past(stage.journal), lambda rules: 2 if list(rules) else 1)
+        desk = Desk(stage.engine, now, _past(stage.journal), lambda names: people_for(stage.engine.rules, names))
         act = self.random.choices(
             [self._give, self._undo, self._extend, self._agree, self._release, self._release_all],
             weights=[12, 2, 2, 2, 4, 1],
@@ -142,7 +202,7 @@ class Operators:
     async def go_home(self, stage: Stage) -> None:
         """They take back whatever they said."""
         desk = Desk(stage.engine, now, _past(stage.journal))
-        if desk.words():
+        if any(word.since <= now() for word in desk.words()):  # what is planned for later is called off by its name
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
                 self._heard(given, "releases")
 
@@ -156,42 +216,50 @@ class Operators:
         self.said |= {name: kept[name] for name in self.said}
 
     def store_lost(self) -> None:
-        """The journal is gone, and what the markers say is left."""
-        self.lost |= {name: word for name, word in self.said.items() if word.in_force(now())}
+        """The journal is gone, and what the markers and the files say is left."""
+        spoken = {name: word for name, word in self.said.items() if not word.planned}
+        self.lost |= {name: word for name, word in spoken.items() if word.in_force(now())}
         self.said.clear()
+        self.store_was_lost = True
 
-    def against(self, stages: Sequence[Stage], plan: Plan, found: Observed, sent: float) -> Iterable[str]:
+    def words(self, target: Target, at: float) -> list[Override]:
+        """Those that concern a record at a moment, of whoever was heard before it; planned ones as files say them."""
+        heard = [word for name, word in self.said.items() if self.since[name] < at]
+        heard = [word for word in heard if word.taken_over or not word.planned]
+        taken_over = {(word.scope, word.until) for word in heard if word.planned}
+        taken_over |= {(word.scope, word.since) for word in heard if word.planned}
+        planned = [
+            word
+            for word in self.files.windows(at)
+            if not taken_over & {(word.scope, word.until), (word.scope, word.since)}
+        ]
+        return [word for word in (*heard, *planned) if word.in_force(at) and word.scope.has_target(target)]
+
+    def scene(self, target: Target, decided: Decided, at: float) -> Scene:
+        """A record as those see it who were heard, from when it was decided on until now."""
+        then, later = self.words(target, decided.at), self.words(target, at)
+        names = {word.id for word in later}
+        both = tuple(word for word in then if word.id in names)
+        return Scene(decided.policy, target, both, decided.health, decided.at, decided.rules, tuple(then))
+
+    def against(self, stages: Sequence[Stage], sight: Sight, sent: float) -> Iterable[str]:
         """What a write does that somebody who was heard before it was sent does not want.
 
         `stages` are all processes that there were, the one that writes included.
         """
-        words = [word for word in self.said.values() if self.since[word.id] < sent and word.in_force(sent)]
-        words = [word for word in words if word.scope.has_target(plan.target)]
-        answers = found.records is not None and bool(found.records.serving)
-        changes = answers and plan.after != found.records
-        let_through = any(word.verb is Verb.APPROVE for word in words)
-        gain = {name for name, share in plan.shares_after.items() if share > plan.start.get(name, 0)}
-        for word in words:
-            match word.verb:
-                case Verb.PAUSE if word.scope.everything:
-                    yield f"{plan.target} is written though everything is paused by {word.id}"
-                case Verb.PAUSE if changes and not let_through and plan.kind is not PlanKind.RESTORE:
-                    if sum(plan.shifts.values()):
-                        yield f"{plan.target} moves {dict(plan.shifts)} though it is paused by {word.id}"
-                case Verb.HOLD if changes:
-                    yield f"{plan.target} changes though {word.id} holds it"
-                case Verb.DRAIN if answers and stepped(word, sent)[0] >= WHOLE and not word.scope.endpoints:
-                    drained = {spec.name for spec in self._of(plan.target).regions if word.scope.has_region(spec)}
-                    if gain & drained:
-                        yield f"{gain & drained} gets traffic of {plan.target} though {word.id} drains it"
-                case _:
-                    pass
-        yield from self._against_lost(stages, plan, found, words, changes=changes)
+        scene, plan = sight.scene, sight.plan
+        later = self.words(plan.target, sent)
+        known = {word.id for word in scene.allowing}
+        given = [word for word in later if word.id not in known and not word.planned and word.verb not in UNSPOKEN]
+        if sight.answers:
+            yield from (f"{plan.target} is written after {word.id} was given" for word in given)
+        over = known - {word.id for word in later}
+        if not over and not given:
+            yield from against(sight)
+        yield from self._against_lost(stages, sight, later)
 
-    def _against_lost(
-        self, stages: Sequence[Stage], plan: Plan, found: Observed, words: Iterable[Override], *, changes: bool
-    ) -> Iterable[str]:
-        marker = found.marker
+    def _against_lost(self, stages: Sequence[Stage], sight: Sight, words: Iterable[Override]) -> Iterable[str]:
+        marker, plan = sight.found.marker, sight.plan
         if marker is None or marker.until <= now():
             return
         again = {begins(word.verb, word.scope) for word in words}
@@ -201,10 +269,10 @@ class Operators:
             told = (event for stage in stages for event in stage.told(OverridesLost))
             if not any(event.record == str(plan.target.key) for event in told):
                 yield f"nobody was told that {word.id} is lost at {plan.target}"
-            if word.verb is Verb.HOLD and changes:
+            if word.verb is Verb.HOLD and sight.changes:
                 yield f"{plan.target} changes though {word.id} held it, which is lost"
-            if word.verb is Verb.DRAIN and changes and not word.scope.endpoints and not word.over:
-                drained = {spec.name for spec in self._of(plan.target).regions if word.scope.has_region(spec)}
+            if word.verb is Verb.DRAIN and sight.changes and not word.scope.endpoints and not word.over:
+                drained = {spec.name for spec in sight.scene.policy.regions if word.scope.has_region(spec)}
                 new = {name for name in drained & plan.shares_after.keys() if not plan.start.get(name)}
                 if new:
                     yield f"{new} gets traffic of {plan.target} though {word.id} drained it, which is lost"
@@ -215,7 +283,10 @@ class Operators:
             given = [event for stage in stages for event in stage.told(OverrideGiven) if event.override == name]
             ended = [event for stage in stages for event in stage.told(OverrideEnded) if event.override == name]
             ending = [event for stage in stages for event in stage.told(OverrideEnding) if event.override == name]
-            if len(given) != 1:
+            told_anew = word.planned and (self.store_was_lost or not journal_worked)
+            if not given and word.ends > word.since:  # planned work may be called off before it begins
+                yield f"{name} is never told as given"
+            if len(given) > 1 and not told_anew:
                 yield f"{name} is told {len(given)} times as given"
             if not ended and word.over_by(now() - 1.0):
                 yield f"{name} is over, and nobody was told"
@@ -225,12 +296,12 @@ class Operators:
                 yield f"{name} is told as ended before its time"
             if len(ending) > STEPS:
                 yield f"{name} is told {len(ending)} times as about to end"
+            lasted = word.until - max(word.since, self.since[name])
+            if not ending and word.ended_at is None and lasted > WARNING and word.over_by(now()):
+                yield f"{name} is over, and nobody was told 15 minutes before"
 
     def last_end(self) -> float:
         return max((word.ends for word in self.said.values() if not word.pending), default=0.0)
-
-    def _of(self, target: Target) -> Policy:
-        return next(found for found in self.policies if found.name == target.policy)
 
 
 async def killed_at(work: Callable[[], Coroutine[None, None, None]], journal: PaperJournal, steps: int) -> None:

@@ -10,6 +10,7 @@ from support import virtual
 from support.approving import limits
 from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
 
+from failoverd.config.maintenance import planner
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
@@ -19,6 +20,7 @@ from failoverd.core.records import (
     Check,
     Endpoint,
     HealthRules,
+    Maintenance,
     Policy,
     RecordKey,
     RecordSpec,
@@ -27,6 +29,7 @@ from failoverd.core.records import (
     Source,
     Target,
 )
+from failoverd.core.rules import Rule
 from failoverd.core.status import TargetStatus
 from failoverd.ports import Provider, Urgency
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -160,6 +163,11 @@ class Stage:
         """Every policy was taken up."""
         if self._booting is not None:
             await self._booting
+
+    def heed_files(self, policies: Sequence[Policy], of_all: Sequence[Maintenance], rules: tuple[Rule, ...]) -> None:
+        """The inventory, and what these policies plan, as the files say it from now on."""
+        self.runner.obey(rules)
+        self.runner.expect(planner({found.name: found for found in policies}, of_all))
 
     async def take_up(self, found: Policy) -> None:
         """Start a policy, or run a newer revision of it."""

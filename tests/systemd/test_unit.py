@@ -24,17 +24,25 @@ def settings() -> list[str]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The unit as on a machine where failoverd is installed: its program is one that exists here."""
+    """The unit as on a machine where failoverd is installed: its programs are ones that exist here."""
     text = UNIT.read_text(encoding="utf-8")
     copy = tmp_path / UNIT.name
-    copy.write_text(text.replace("ExecStart=/opt/failoverd/bin/failoverd run", "ExecStart=/bin/true run"), "utf-8")
+    copy.write_text(
+        text.replace("=/opt/failoverd/bin/failoverd run", "=/bin/true run").replace(
+            "=/opt/failoverd/bin/failoverctl reload", "=/bin/true reload"
+        ),
+        "utf-8",
+    )
     return copy
 
 
-def test_the_copy_that_is_verified_differs_in_its_program_alone(installed: Path) -> None:
+def test_the_copy_that_is_verified_differs_in_its_programs_alone(installed: Path) -> None:
     ours, copy = UNIT.read_text("utf-8").splitlines(), installed.read_text("utf-8").splitlines()
     different = [line for line, other in zip(ours, copy, strict=True) if line != other]
-    assert different == ["ExecStart=/opt/failoverd/bin/failoverd run --config /etc/failoverd/failoverd.yaml"]
+    assert different == [
+        "ExecStart=/opt/failoverd/bin/failoverd run --config /etc/failoverd/failoverd.yaml",
+        "ExecReload=/opt/failoverd/bin/failoverctl reload --config /etc/failoverd/failoverd.yaml",
+    ]
 
 
 def test_systemd_has_nothing_to_say_about_it(installed: Path) -> None:
@@ -114,6 +122,8 @@ def test_a_bad_policy_cannot_keep_it_from_starting() -> None:
     assert not [line for line in settings() if line.startswith(("ExecStartPre", "ExecCondition"))]
 
 
-@pytest.mark.parametrize("line", ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "DynamicUser=yes"])
+@pytest.mark.parametrize(
+    "line", ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "DynamicUser=yes", "LimitCORE=0"]
+)
 def test_it_says(line: str) -> None:
     assert line in settings()

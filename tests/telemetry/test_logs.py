@@ -1,3 +1,4 @@
+import fcntl
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,10 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.journals import closed, incident
 
-from failoverd.core import events
 from failoverd.core.events import ConfigRejected, Event, Level, PlanHeld, PolicyRemoved, TaskCrashed
 from failoverd.core.reasons import Cause, Limit, LimitCheck
-from failoverd.telemetry.lines import LineWriter
+from failoverd.telemetry import lines as telemetry_lines
+from failoverd.telemetry.lines import Descriptor, LineWriter
 from failoverd.telemetry.logs import LogFormat, Logs, configure_logs
 
 DOC = Path(__file__).parents[2] / "docs" / "logs.md"
@@ -181,47 +182,115 @@ def test_an_event_with_a_defect_is_still_a_line() -> None:
     assert "no sentence" in line["message"]
 
 
-def test_a_stream_that_fails_raises_nothing_and_what_it_lost_is_counted() -> None:
-    class Broken(io.StringIO):
-        def write(self, text: str) -> int:
-            raise BrokenPipeError(text)
+class Reader:
+    """Takes lines while it is well, and stalls until it is let go."""
 
-    writer = LineWriter(Broken())
-    writer.write("one")
-    writer.write("two")
-    writer.close()
-    assert writer.take_lost() == 2
-    assert writer.take_lost() == 0
+    def __init__(self) -> None:
+        self.took: list[str] = []
+        self.well = True
+        self.go = threading.Event()
+        self.go.set()
+        self.stalled = threading.Event()
 
-
-def test_lines_that_were_lost_are_said_before_the_next_one() -> None:
-    stream = io.StringIO()
-    with logs(stream) as opened:
-        opened._writer._lose()
-        opened.render(closed(AT))
-    said = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [(line["event"], line.get("lines")) for line in said] == [("log.lost", 1), ("incident.closed", None)]
-
-
-def test_a_reader_that_stalls_stalls_nobody_else() -> None:
-    class Stalled(io.StringIO):
-        stalled, go = threading.Event(), threading.Event()
-
-        def write(self, text: str) -> int:
+    def take(self, line: str) -> None:
+        if not self.go.is_set():
             self.stalled.set()
             self.go.wait(10)
-            return super().write(text)
+        if not self.well:
+            raise BrokenPipeError(line)
+        self.took.append(line)
 
-    stream = Stalled()
-    writer = LineWriter(stream, capacity=2)
+
+def in_words(lines: int) -> str:
+    return f"{lines} lost"
+
+
+def test_what_a_reader_does_not_take_is_counted_and_told_once_it_takes_something() -> None:
+    reader = Reader()
+    reader.well = False
+    writer = LineWriter(reader, in_words)
+    writer.write("one")
+    writer.write("two")
+    assert writer.close()
+    assert (writer.lost, reader.took) == (2, [])
+
+    reader.well = True
+    writer = LineWriter(reader, in_words, capacity=1)
+    writer._lost = 2
+    writer.write("three")
+    assert writer.close()
+    assert (writer.lost, reader.took) == (0, ["three", "2 lost"])
+
+
+def test_lines_that_were_lost_are_told_as_an_event_whatever_the_level() -> None:
+    stream = io.StringIO()
+    with logs(stream, level=Level.ERROR) as opened:
+        opened._writer._lost = 3
+    (said,) = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert (said["event"], said["level"], said["lines"]) == ("log.lost", "warning", 3)
+    assert said["message"] == "3 log lines were lost: their reader did not take them"
+
+
+def test_a_reader_that_stalls_stalls_nobody_else_and_hears_in_the_end_how_many_lines_it_missed() -> None:
+    reader = Reader()
+    reader.go.clear()
+    writer = LineWriter(reader, in_words, capacity=2)
     writer.write("first")
-    assert stream.stalled.wait(5)
+    assert reader.stalled.wait(5)
     for line in ("second", "third", "too many", "far too many"):
         writer.write(line)
-    stream.go.set()
+    assert writer.lost == 2
+    reader.go.set()
+    assert writer.close()
+    assert reader.took == ["first", "second", "third", "2 lost"]
+    assert writer.lost == 0
+
+
+def test_a_few_long_lines_take_no_more_memory_than_many_short_ones() -> None:
+    reader = Reader()
+    reader.go.clear()
+    writer = LineWriter(reader, in_words, most=100)
+    writer.write("first")
+    assert reader.stalled.wait(5)
+    for line in ("x" * 90, "y" * 90, "z"):
+        writer.write(line)
+    reader.go.set()
     writer.close()
-    assert stream.getvalue().split() == ["first", "second", "third"]
-    assert writer.take_lost() == 2
+    assert reader.took == ["first", "x" * 90, "z", "1 lost"]
+
+
+def test_a_pipe_that_is_full_is_waited_for_by_the_thread_alone_whoever_made_it_not_block() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4_096)
+    event = PolicyRemoved(at=AT, policy="x" * 3_000)
+    with os.fdopen(writing, "w", encoding="ascii") as stream, logs(stream) as opened:
+        for _ in range(10):
+            opened.render(event)
+        with os.fdopen(reading) as pipe:
+            told = [json.loads(pipe.readline()) for _ in range(10)]
+    assert {line["policy"] for line in told} == {"x" * 3_000}
+
+
+def test_a_line_that_was_torn_does_not_spoil_the_next() -> None:
+    reading, writing = os.pipe()
+    pipe = Descriptor(writing, "ascii")
+    pipe._torn = True
+    pipe.take("whole")
+    pipe.take("zwölf")
+    os.close(writing)
+    with os.fdopen(reading) as stream:
+        assert stream.read() == "\nwhole\nzw\\xf6lf\n"
+
+
+def test_a_log_that_nobody_reads_says_so_when_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry_lines, "_PATIENCE", 0.01)
+    reader = Reader()
+    reader.go.clear()
+    writer = LineWriter(reader, in_words)
+    writer.write("first")
+    assert not writer.close()
+    reader.go.set()
 
 
 # -- libraries ---------------------------------------------------------------------------------------------------------
@@ -316,11 +385,13 @@ def test_a_pipe_gets_json(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "log").read_text("utf-8"))["event"] == "incident.closed"
 
 
-def test_under_journald_each_line_begins_with_its_priority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_under_journald_begins_each_line_with_its_priority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with (tmp_path / "log").open("w") as stream:
         found = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
-        with logs(stream) as opened:
+        with logs(stream, LogFormat.JSON) as opened:
             for event in incident(AT):
                 opened.render(event)
     told = (tmp_path / "log").read_text("utf-8").splitlines()
@@ -337,7 +408,7 @@ def test_a_stream_that_does_not_go_to_journald_gets_no_priority(monkeypatch: pyt
 
 
 def jq_lines() -> list[str]:
-    return re.findall(r"^journalctl -u failoverd -o cat \| (jq .*)$", DOC.read_text("utf-8"), re.MULTILINE)
+    return re.findall(r"^kubectl logs deploy/failoverd \| (jq .*)$", DOC.read_text("utf-8"), re.MULTILINE)
 
 
 def answer(command: str, log: list[str]) -> list[str]:
@@ -374,26 +445,3 @@ def test_the_documented_jq_line_tells_an_incident() -> None:
         "change.applied",
         "change.verified",
     ]
-
-
-def kinds() -> list[type[Event]]:
-    """The events that have a name of their own, in the order of the file."""
-    found = (kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event))
-    return [kind for kind in found if isinstance(vars(kind).get("name"), str)]
-
-
-def test_the_manual_lists_every_event_with_its_level_and_fields() -> None:
-    section = DOC.read_text("utf-8").partition("\n## Events\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `([a-z.]+)` \| (\w+) \| [^|]+ \|(.*)\|$", section, re.MULTILINE)
-    common = {spec.name for spec in fields(Event)}
-    assert {name: (level, re.findall(r"`(\w+)`", listed)) for name, level, listed in rows} == {
-        kind.name: (kind.level.value, [spec.name for spec in fields(kind) if spec.name not in common])
-        for kind in kinds()
-    }
-
-
-def test_the_manual_names_the_fields_that_every_line_may_have() -> None:
-    section = DOC.read_text("utf-8").partition("\n## Every line\n")[2].partition("\n## ")[0]
-    listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert listed == ["at", "level", "event", "message", "policy", "incident_id"]
-    assert {spec.name for spec in fields(Event)} <= set(listed)

@@ -13,29 +13,45 @@ from pathlib import Path
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.daemons import site
-from support.scenes import TARGET
+from support.daemons import NAME, site
+from support.prometheus import promtool
+from support.scenes import NOW, TARGET
 from support.servers import ZONE
 
 from failoverd.app import Daemon
+from failoverd.core.control.figures import TargetFigures
+from failoverd.core.control.plan import LastGood
+from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
+from failoverd.core.overrides import Override, Scope, Told, Verb
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.reasons import Cause, Reason, ReasonCode
-from failoverd.core.records import Endpoint, ProbeResult, Timings
+from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
+from failoverd.core.records import Endpoint, Limits, ProbeResult, RecordSet, Timings
 from failoverd.core.status import (
+    FilesStatus,
     OrphanedRecord,
     OrphansStatus,
     PolicyStatus,
+    RefusedFile,
     RegionStatus,
     Status,
     TargetState,
     TargetStatus,
     VantageStatus,
 )
-from failoverd.core.tallies import LAG_BOUNDS, Histogram, ProbeTally, ProbingFigures, percentile
+from failoverd.core.tallies import (
+    LAG_BOUNDS,
+    CallOutcome,
+    CallTally,
+    Histogram,
+    ProbeFigures,
+    ProbeTally,
+    ProbingFigures,
+    percentile,
+)
 from failoverd.telemetry import exposing, prose
 from failoverd.telemetry.exposing import exposed
-from failoverd.telemetry.metrics import Metrics
+from failoverd.telemetry.metrics import Metrics, Work
 
 PATIENCE = 20.0
 MANUAL = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -119,26 +135,43 @@ def free_port() -> int:
         return port
 
 
-async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: Path) -> None:
-    port = free_port()
-    async with running(tmp_path, f"127.0.0.1:{port}") as (events, _):
-        page = await scrape(port)
-    assert not [event for event in events if isinstance(event, MetricsFailed | EndpointRecovered)]
-    listed = {
-        (name, kind, tuple(re.findall(r"`(\w+)`", labels)))
-        for name, kind, labels in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", MANUAL.read_text(), re.MULTILINE)
-    }
+def listed() -> set[tuple[str, str, tuple[str, ...]]]:
+    """What the manual says that there is: names, types and labels."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", MANUAL.read_text(), re.MULTILINE)
+    return {(name, kind, tuple(sorted(re.findall(r"`(\w+)`", labels)))) for name, kind, labels in rows}
+
+
+def exported(page: bytes) -> set[tuple[str, str, tuple[str, ...]]]:
+    """The same of a page; of a metric without a series, no labels are known."""
     shown = set()
     for name, kind in re.findall(rb"^# TYPE (\w+) (\w+)$", page, re.MULTILINE):
         labels = re.findall(rb"^%s(?:_bucket)?\{(.*?)\} " % name, page, re.MULTILINE)
-        names = tuple(key for key in re.findall(r'(\w+)="', labels[0].decode()) if key != "le") if labels else ()
-        shown.add((name.decode(), kind.decode(), names))
-    assert {(name, kind, tuple(sorted(labels))) for name, kind, labels in listed} == shown
+        names = sorted(key for key in re.findall(r'(\w+)="', labels[0].decode()) if key != "le") if labels else ()
+        shown.add((name.decode(), kind.decode(), tuple(names)))
+    return shown
+
+
+async def test_a_real_daemon_shows_what_the_manual_lists_and_no_more(tmp_path: Path) -> None:
+    port = free_port()
+    async with running(tmp_path, f"127.0.0.1:{port}") as (events, _):
+        async with asyncio.timeout(PATIENCE):
+            while b'state="in_sync"' not in (page := await scrape(port)):  # it is made once a second
+                assert not [event for event in events if isinstance(event, MetricsFailed)]
+    assert not [event for event in events if isinstance(event, MetricsFailed | EndpointRecovered)]
+    shown = {(name, kind, labels or TROUBLE.get(name, ())) for name, kind, labels in exported(page)}
+    assert listed() == shown
+    assert promtool("check", "metrics", given=page) == ""
     assert value(page, "failoverd_probes_total", policy="api", check="live", kind="http", outcome="pass") > 0
     assert value(page, "failoverd_schedule_lag_seconds_count") > 0
     assert value(page, "failoverd_region_score_ratio", region="west") == 1.0
     assert value(page, "failoverd_region_state", region="east", state="healthy") == 1.0
     assert value(page, "failoverd_probe_interval_factor") == 1.0
+    assert value(page, "failoverd_record_share_ratio", record=f"{NAME} A", provider="main", region="west") == 0.5
+    assert value(page, "failoverd_record_state", policy="api", state="in_sync") == 1.0
+    assert value(page, "failoverd_budget_changes_left", policy="api", ration="tuning") == 100
+    assert value(page, "failoverd_provider_calls_total", provider="main", call="apply", outcome="ok") == 1
+    assert value(page, "failoverd_record_last_change_timestamp_seconds", policy="api") > 0
+    assert value(page, "failoverd_journal_failing") == 0
     assert b"127.87.0." not in page
 
 
@@ -232,6 +265,122 @@ def test_records_that_another_instance_writes_as_well_are_counted() -> None:
     for statuses, found in (([policy, rival], 1), ([policy, replace(rival, reasons=())], 0)):
         page = Metrics(ProbingFigures, partial(list, statuses), "1.2.3", 0.0).snapshot().page()
         assert value(page, "failoverd_rival_records", policy=TARGET.policy) == found
+
+
+# -- what keeps records from what is wanted ----------------------------------------------------------------------------
+
+LIMITED = TargetStatus(
+    TARGET,
+    NOW,
+    TargetState.LIMITED,
+    cause=Cause.FAILING_OUT,
+    published={"west": 5_000, "east": 5_000},
+    reasons=(Reason(ReasonCode.FAILBACK_HOLD, region="north"),),
+    checks=(LimitCheck(Limit.MIN_REGIONS, passed=False, found=1, allowed=2),),
+)
+POLICY = PolicyStatus(TARGET.policy, NOW, "api.yaml", "r1", rejected="line 3: no such key")
+TROUBLE = {
+    "failoverd_record_held": ("cause", "policy", "provider", "record"),
+    "failoverd_record_waiting": ("policy", "provider", "reason", "record"),
+    "failoverd_record_disputed": ("policy", "provider", "record"),
+    "failoverd_region_failed_unmoved_seconds": ("policy", "provider", "record", "region"),
+}
+"""The labels of what has a series in trouble only."""
+
+
+def in_trouble() -> Metrics:
+    """A region is down, `min_regions` keeps it in the answer, and everything else is wrong as well."""
+    regions = [RegionStatus(TARGET.policy, "A", name, NOW, state, 0, NOW - 90.0) for name, state in REGIONS.items()]
+    statuses: list[Status] = [POLICY, LIMITED, *regions, FilesStatus(NOW, (RefusedFile("b.yaml", "line 1"),))]
+    remembered = TargetFigures(TargetMemory(TARGET), Limits(), {"west": NOW - 120.0}, disputed=True)
+    calls = CallTally("dns-main", "apply")
+    calls.add(CallOutcome.FENCED, 0.2)
+    word = Override("drain-1", Verb.DRAIN, Scope(), "alice@host", NOW - 600.0, NOW + 60.0)
+    words = (
+        replace(word, told=Told.ENDING),
+        replace(word, id="drain-2", since=NOW - 60.0, until=NOW + 7_200.0),
+        replace(word, id="hold-1", verb=Verb.HOLD, until=NOW - 1.0),
+        replace(word, id="pin-1", verb=Verb.PIN, needed=2),
+    )
+    work = Work(NOW, (remembered,), (calls.figures(),), words, journal_failing=True, journal_failures=3)
+    return Metrics(ProbingFigures, lambda: statuses, "1.2.3", 0.0, lambda: work)
+
+
+REGIONS = {"west": "down", "east": "healthy", "north": "down"}
+
+
+def test_a_region_that_failed_and_keeps_its_share_is_counted_in_seconds_and_what_keeps_it_is_named() -> None:
+    page = in_trouble().snapshot().page()
+    (unmoved,) = families(page)["failoverd_region_failed_unmoved_seconds"].samples
+    assert unmoved.value == 120.0  # and not 90: it was down before the restart
+    labels = {"policy": TARGET.policy, "record": str(TARGET.key), "provider": TARGET.provider}
+    assert unmoved.labels == {**labels, "region": "west"}
+    assert value(page, "failoverd_record_held", **labels, cause="min_regions") == 1
+    assert value(page, "failoverd_record_waiting", **labels, reason="failback_hold") == 1
+    assert value(page, "failoverd_record_disputed", **labels) == 1
+    assert value(page, "failoverd_record_state", **labels, state="limited") == 1
+    shares = {each.labels["region"]: each.value for each in families(page)["failoverd_record_share_ratio"].samples}
+    assert shares == {"west": 0.5, "east": 0.5, "north": 0.0}
+    assert {name: labels for name, _, labels in exported(page) if name in TROUBLE} == TROUBLE
+
+
+def test_the_rest_of_a_bad_night_is_counted() -> None:
+    page = in_trouble().snapshot().page()
+    assert value(page, "failoverd_policy_rejected", policy=TARGET.policy) == 1
+    assert value(page, "failoverd_files_rejected") == 1
+    assert value(page, "failoverd_journal_failing") == 1
+    assert value(page, "failoverd_journal_failures_total") == 3
+    assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="fenced") == 1
+    assert value(page, "failoverd_provider_calls_total", provider="dns-main", call="apply", outcome="ok") == 0
+    assert value(page, "failoverd_provider_call_duration_seconds_sum", call="apply") == pytest.approx(0.2)
+    assert value(page, "failoverd_budget_shift_left_ratio", ration="returning") == 1.0
+
+
+def test_words_in_force_are_counted_by_verb_and_those_that_are_over_or_wait_are_not() -> None:
+    page = in_trouble().snapshot().page()
+    numbers = {each.labels["verb"]: each.value for each in families(page)["failoverd_overrides"].samples}
+    assert numbers.keys() == set(Verb)
+    assert {verb: number for verb, number in numbers.items() if number} == {"drain": 2}
+    assert value(page, "failoverd_overrides_ending", verb="drain") == 1
+    assert value(page, "failoverd_override_age_seconds", verb="drain") == 600.0
+    assert value(page, "failoverd_override_age_seconds", verb="hold") == 0.0
+    assert value(page, "failoverd_overrides_pending") == 1
+
+
+def good_day(*names: str) -> bytes:
+    """A page of policies with one check, one record and three regions each."""
+    statuses, targets, probes = list[Status](), list[TargetFigures](), list[ProbeFigures]()
+    for name in names:
+        target = replace(TARGET, policy=name)
+        statuses.append(PolicyStatus(name, NOW, f"{name}.yaml", "r1"))
+        statuses.append(TargetStatus(target, NOW, TargetState.IN_SYNC, published={"west": 10_000}))
+        statuses += [RegionStatus(name, "A", region, NOW, "healthy", 10_000, NOW) for region in REGIONS]
+        good = LastGood(RecordSet.of(target.key, 30, {"192.0.2.10": 1}), 1, {"west": 10_000}, NOW)
+        targets.append(TargetFigures(TargetMemory(target, last_good=good), Limits()))
+        probed = ProbeTally(name, "live", "http")
+        passed = ProbeOutcome.PASS, ProbeReason.OK, Timings(0.01), NOW
+        probed.add(ProbeResult(Endpoint("west", "192.0.2.10"), "live", *passed))
+        probes.append(probed.figures())
+    figures, work = ProbingFigures(probes=tuple(probes)), Work(NOW, tuple(targets))
+    return Metrics(lambda: figures, lambda: statuses, "1.2.3", 0.0, lambda: work).snapshot().page()
+
+
+def test_a_policy_costs_as_many_series_as_the_manual_says() -> None:
+    one, three = (
+        sum(not line.startswith(b"#") for line in page.splitlines()) for page in (good_day("a"), good_day(*"abc"))
+    )
+    (said,) = re.findall(r"three regions has (\d+) series", MANUAL.read_text())
+    assert three - one == 2 * int(said)
+
+
+def test_nothing_is_left_of_what_is_managed_no_longer() -> None:
+    page = Metrics(ProbingFigures, list, "1.2.3", 0.0).snapshot().page()
+    assert TARGET.policy.encode() not in page
+    assert b"record=" not in page
+
+
+def test_the_real_checker_of_names_and_help_has_nothing_to_say_of_a_page_of_trouble() -> None:
+    assert promtool("check", "metrics", given=in_trouble().snapshot().page()) == ""
 
 
 def test_a_percentile_is_the_bound_of_its_bucket() -> None:

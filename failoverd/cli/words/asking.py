@@ -20,6 +20,7 @@ from failoverd.api.shapes import (
     GivenTold,
     ReleaseAsked,
     ReleasedTold,
+    ReloadedTold,
     ScopeAsked,
     UndoAsked,
     WordAnswer,
@@ -326,6 +327,30 @@ async def _ended(admin: Client, line: Line, done: ReleasedTold) -> Exit:
         _show_done(found)
         show_effects(console, found.effects)
     return Exit.FINE
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def reload(line: Line) -> Exit:
+    async def work(admin: Client) -> Exit:
+        done = await admin.reload()
+        if line.output is Output.JSON:
+            _print(done)
+        else:
+            _show_reloaded(done)
+        return Exit.FAILED if done.refused_files else Exit.FINE
+
+    return _asked(line, work)
+
+
+def _show_reloaded(done: ReloadedTold) -> None:
+    for each in done.refused_files:
+        say(console, "not loaded: ", (each.file, "bold"), f": {each.error}")
+    if done.refused_files:
+        say(console, "what ran before goes on; failoverctl check says what is wrong with the files, and where")
+    else:
+        say(console, "every file was read again, and is at work")
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------

@@ -349,6 +349,17 @@ def agree(
 
 
 @app.command()
+def reload(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """Have the daemon read every file again, now, and wait until it has. It follows changed files by itself, too.
+
+    Exit 1: a file does not load; what ran before it was changed goes on. 12: no daemon is there to do it.
+    """
+    from failoverd.cli.words import asking
+
+    raise typer.Exit(asking.reload(asking.Line(config, output)))
+
+
+@app.command()
 def overrides(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="with everything that was said of each")] = False,
     config: ConfigOption = DEFAULT_CONFIG,

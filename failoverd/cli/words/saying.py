@@ -1,5 +1,6 @@
 """What is written on the command line, understood: why, for how long, how much. Raises typer.BadParameter."""
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -18,7 +19,8 @@ _SHARE: Final = re.compile(r"([^=,\s]+)=(\d{1,3}(?:\.\d{1,2})?)%?", re.ASCII)
 
 def reason(text: str | None) -> str:
     """Why: everybody who wonders reads it, in the history for ever."""
-    if text is None or not text.strip():
+    text = _as_typed(text) if text is not None else ""
+    if not text.strip():
         raise usage("say why: --reason TEXT, which everybody reads who wonders, and which history keeps")
     if len(text) > LONGEST_TEXT:
         raise usage(f"a reason has at most {LONGEST_TEXT} characters, and this one has {len(text)}")
@@ -68,3 +70,11 @@ def shares(parts: Sequence[str]) -> dict[str, int]:
     if total != WHOLE:
         raise usage(f"the shares of a pin have to make 100%, and these make {total * 100 / WHOLE:g}%")
     return found
+
+
+def _as_typed(text: str) -> str:
+    """Where the locale has ASCII alone, Python hands over what is more as single bytes (PEP 383). They are UTF-8."""
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:  # typed in the encoding of another locale, which Python understood
+        return text

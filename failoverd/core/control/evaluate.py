@@ -439,14 +439,14 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         return replace(outcome, plan=plan)
     if isinstance(result, Held) and (agreed := _agreed(case, memory, result)):
         result = let_through(result, agreed, {rule.name: rule.people for rule in case.estate.rules})
-    if isinstance(result, Held | Skipped) and (marked := _marked(case, memory, decision)) is not None:
-        return replace(marked, events=events, held=result if isinstance(result, Held) else None)
     if isinstance(result, Held):
         state = worst(case.regions, plan.start)
         held, told = news.held(memory.told, result, state, case.policy, case.state.incident, case.now)
-        memory = replace(memory, told=told)
-        both = (*events, *held)
-        outcome = _ended(case, memory, decision, OutcomeKind.LIMITED, TargetState.LIMITED, both, result.until)
+        later = not memory.told.failures  # the marker changes first, and with it the digest that is told
+        after, both = replace(memory, told=told), (*events, *held)
+        if (marked := _marked(case, memory if later else after, decision)) is not None:
+            return replace(marked, events=events if later else both, held=result)
+        outcome = _ended(case, after, decision, OutcomeKind.LIMITED, TargetState.LIMITED, both, result.until)
         return replace(outcome, plan=result.plan, held=result)
     return _write(case, memory, decision, result, events, paced.until)
 

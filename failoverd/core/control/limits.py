@@ -14,7 +14,7 @@ First what fails out is taken out, its traffic given to those who are to get mor
 went through here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final, NoReturn, final
@@ -24,7 +24,7 @@ from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.rules import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
-from failoverd.core.records import ELSEWHERE, WHOLE, Limits, apportion
+from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion
 
 LEAST_DWELL: Final = 60.0
 """Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""
@@ -62,6 +62,14 @@ class PastChange:
             return self.shifts
         moved = shift(self.shares_before, self.shares_after)
         return {Cause.TUNING: moved, Cause.RETURNING: moved}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a ration in its windows: so many changes, and a shift in basis points. Neither is below 0."""
+
+    changes: int
+    shift: int
 
 
 _SEAL = object()
@@ -387,20 +395,14 @@ def _overfull(step: Step) -> bool:
 
 def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:
     """Do as much as the ration of the cause allows, and what fails out in any case."""
-    ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
-    spent = _spent(step, cause)
+    ration, spent = _ration(step.limits, cause), _spent(cause, by_word=step.by_word)
     done = [change for change in step.history if spent & change.rationed.keys()]
-    recent = [change for change in done if change.at + ration.changes_window > step.now]
-    moved = sum(
-        sum(change.rationed.get(each, 0) for each in spent)
-        for change in done
-        if change.at + ration.shift_window > step.now
-    )
+    recent, moved = _used(ration, done, spent, step.now)
     distance, left = shift(rest, step.wanted), ration.max_shift - moved
     count = LimitCheck(
         Limit.MAX_CHANGES,
-        len(recent) < ration.max_changes,
-        len(recent) + 1,
+        recent < ration.max_changes,
+        recent + 1,
         ration.max_changes,
         ration.changes_window,
         cause,
@@ -489,7 +491,27 @@ def _leaving_alone(
     return replace(paced, until=until) if isinstance(paced.result, Approved) else paced
 
 
-def _spent(step: Step, cause: Cause) -> frozenset[Cause]:
+def left(limits: Limits, history: Sequence[PastChange], cause: Cause, now: float) -> Left:
+    """What is left of the ration of a cause, for who wants to know before anything is to move."""
+    ration, spent = _ration(limits, cause), _spent(cause, by_word=False)
+    changes, moved = _used(ration, [change for change in history if spent & change.rationed.keys()], spent, now)
+    return Left(max(0, ration.max_changes - changes), max(0, ration.max_shift - moved))
+
+
+def _ration(limits: Limits, cause: Cause) -> Ration:
+    return limits.returning if cause is Cause.RETURNING else limits.tuning
+
+
+def _used(ration: Ration, done: Iterable[PastChange], spent: frozenset[Cause], now: float) -> tuple[int, int]:
+    """How many changes, and how many basis points, these causes took of the ration within its windows."""
+    found = list(done)
+    moved = (
+        sum(change.rationed.get(each, 0) for each in spent) for change in found if change.at + ration.shift_window > now
+    )
+    return sum(1 for change in found if change.at + ration.changes_window > now), sum(moved)
+
+
+def _spent(cause: Cause, *, by_word: bool) -> frozenset[Cause]:
     """Whose changes count towards the ration of a cause.
 
     A person's edits of the file are rationed with tuning. A person's word is not: what tuned before keeps nobody from
@@ -497,7 +519,7 @@ def _spent(step: Step, cause: Cause) -> frozenset[Cause]:
     """
     if cause is Cause.RETURNING:
         return frozenset({Cause.RETURNING})
-    return frozenset({Cause.OPERATOR} if step.by_word else {Cause.TUNING, Cause.OPERATOR})
+    return frozenset({Cause.OPERATOR} if by_word else {Cause.TUNING, Cause.OPERATOR})
 
 
 def _smaller(step: Step, replan: Replan, rest: Mapping[str, int], part: Fraction, left: int) -> Plan | None:
@@ -528,15 +550,10 @@ def _freed_at(step: Step, done: Sequence[PastChange], cause: Cause, distance: in
 
     A change of answers that moves no traffic (`distance` 0) takes one of the changes, and nothing of the shift.
     """
-    ration = step.limits.returning if cause is Cause.RETURNING else step.limits.tuning
+    ration, spent = _ration(step.limits, cause), _spent(cause, by_word=step.by_word)
     moments = sorted(change.at + window for change in done for window in (ration.shift_window, ration.changes_window))
     for moment in (moment for moment in moments if moment > step.now):
-        recent = sum(1 for change in done if change.at + ration.changes_window > moment)
-        moved = sum(
-            sum(change.rationed.get(each, 0) for each in _spent(step, cause))
-            for change in done
-            if change.at + ration.shift_window > moment
-        )
+        recent, moved = _used(ration, done, spent, moment)
         if recent < ration.max_changes and (moved < ration.max_shift or distance == 0):
             return moment
     return None

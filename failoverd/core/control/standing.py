@@ -72,8 +72,7 @@ def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float
     good = memory.last_good
     if good is None or good.shares != published:
         return None
-    moves = (change.at for change in reversed(memory.changes) if change.shares_before != change.shares_after)
-    return next(moves, good.at)
+    return memory.changed_at
 
 
 def _kept_by_word(outcome: Outcome) -> bool:

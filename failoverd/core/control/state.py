@@ -124,6 +124,12 @@ class TargetMemory:
     told: Told = Told()
 
     @property
+    def changed_at(self) -> float | None:
+        """When traffic was last split otherwise than before; None where failoverd never published anything."""
+        moves = (change.at for change in reversed(self.changes) if change.shares_before != change.shares_after)
+        return next(moves, self.last_good.at if self.last_good is not None else None)
+
+    @property
     def normal(self) -> bool:
         """Whether it holds what the file says for a day on which nothing is wrong, or an operator for such a day."""
         return self.state is TargetState.IN_SYNC and self.kind in {DecisionKind.NORMAL, DecisionKind.OPERATOR}
@@ -131,6 +137,9 @@ class TargetMemory:
 
 Verdicts = Mapping[RecordType, Mapping[str, RegionHealth]]
 """The health of each region that a record of that type can answer with."""
+
+Fallen = Mapping[RecordType, Mapping[str, float]]
+"""Since when each region is down that is, by record type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ class PolicyState:
         epoch: of the leader who wrote it; one member alone is epoch 0.
         incident: the open one.
         verdicts: the health of its regions, by record type.
+        down_since: since when those that are down are, as far as this process or an earlier one saw.
         calm: whether every endpoint is HEALTHY.
         returning: regions that a person brings back now, whatever `failback` says.
         targets: what is known of each target from before, by `key_of`.
@@ -154,10 +164,32 @@ class PolicyState:
     epoch: int = 0
     incident: Incident | None = None
     verdicts: Verdicts = field(default_factory=dict)
+    down_since: Fallen = field(default_factory=dict)
     calm: bool = True
     returning: frozenset[str] = frozenset()
     targets: Mapping[str, TargetMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+
+    def with_verdicts(self, verdicts: Verdicts, *, calm: bool) -> "PolicyState":
+        """The same, with the health of its regions as it is seen now.
+
+        A region that nobody knows anything of stays down if it was: after a restart none has a verdict yet.
+        """
+
+        def since(known: Mapping[str, float], health: RegionHealth) -> float | None:
+            if health.state is RegionState.DOWN:
+                return min(health.since, known.get(health.name, health.since))
+            return known.get(health.name) if health.state is RegionState.UNKNOWN else None
+
+        fallen = {
+            record_type: {
+                name: at
+                for name, health in regions.items()
+                if (at := since(self.down_since.get(record_type, {}), health)) is not None
+            }
+            for record_type, regions in verdicts.items()
+        }
+        return replace(self, verdicts=verdicts, calm=calm, down_since=fallen)
 
     def of(self, target: Target) -> TargetMemory:
         """What is known of a target: nothing yet, if it is new."""

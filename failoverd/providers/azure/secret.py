@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
-from failoverd.files import FileVersion, read_regular
+from failoverd.files import FileVersion, read_regular, remedy_for
 from failoverd.foreign import keep_secret
 
 _MAX_SIZE = 256 * 1024
@@ -34,5 +34,7 @@ _REMEDY = "put the secret there, or let the user that failoverd runs as read it;
 
 def _unreadable(path: Path, error: OSError) -> Permanent:
     return Permanent(
-        f"the credential file {path} cannot be read: {error.strerror}", reason="credentials_missing", remedy=_REMEDY
+        f"the credential file {path} cannot be read: {error.strerror}",
+        reason="credentials_missing",
+        remedy=remedy_for(path, _REMEDY),
     )

@@ -10,7 +10,7 @@ import dns.name
 import dns.tsig
 
 from failoverd.core.errors import Permanent
-from failoverd.files import FileVersion, read_regular
+from failoverd.files import FileVersion, read_regular, remedy_for
 from failoverd.foreign import keep_secret
 from failoverd.providers.dnsupdate.settings import TsigSettings
 
@@ -43,7 +43,7 @@ class KeyFile:
             raise Permanent(
                 f"the TSIG secret file {self.path} cannot be read: {error.strerror}",
                 reason="secret_unreadable",
-                remedy="create it, or let the user that failoverd runs as read it",
+                remedy=remedy_for(self.path, "create it, or let the user that failoverd runs as read it"),
             ) from None
         return self._key
 

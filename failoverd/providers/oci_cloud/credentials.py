@@ -11,7 +11,7 @@ from typing import Any
 import oci  # type: ignore[import-untyped] # the OCI SDK ships no types
 
 from failoverd.core.errors import Permanent, Transient
-from failoverd.files import read_regular, require_regular
+from failoverd.files import read_regular, remedy_for, require_regular
 from failoverd.foreign import keep_secret
 from failoverd.providers.oci_cloud.settings import Auth, OciSettings
 from failoverd.settings import expand_home
@@ -131,10 +131,11 @@ def _where(settings: OciSettings) -> str:
 
 
 def _missing(settings: OciSettings, what: str) -> Permanent:
+    remedy = "create the file with its profile and key, name them with `config_file` and `profile`, or use `auth`"
     return Permanent(
         f"there are no OCI credentials: {_where(settings)} {what}",
         reason="credentials_missing",
-        remedy="create the file with its profile and key, name them with `config_file` and `profile`, or use `auth`",
+        remedy=remedy_for(config_file(settings), remedy) if settings.auth is Auth.CONFIG else remedy,
     )
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from failoverd.core.errors import Permanent
-from failoverd.files import read_regular
+from failoverd.files import read_regular, remedy_for
 from failoverd.foreign import keep_secret
 
 _MAX_SIZE = 4096
@@ -23,7 +23,7 @@ class ApiKeyFile:
             raise Permanent(
                 f"the API key file {self.path} cannot be read: {error.strerror}",
                 reason="secret_unreadable",
-                remedy="create it, or let the user that failoverd runs as read it",
+                remedy=remedy_for(self.path, "create it, or let the user that failoverd runs as read it"),
             ) from None
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise Permanent(

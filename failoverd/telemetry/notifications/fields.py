@@ -12,7 +12,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import Level
 from failoverd.core.status import Notice
-from failoverd.files import read_regular
+from failoverd.files import read_regular, remedy_for
 from failoverd.foreign import keep_secret
 
 _MAX_SECRET: Final = 4_096
@@ -67,7 +67,9 @@ def read_secret(path: Path) -> str:
         text = read_regular(path, _MAX_SECRET).decode("ascii", "replace").strip()
     except OSError as error:
         raise FailoverdError(
-            f"the secret file {path} cannot be read: {error.strerror}", reason="secret_unreadable", remedy=_REMEDY
+            f"the secret file {path} cannot be read: {error.strerror}",
+            reason="secret_unreadable",
+            remedy=remedy_for(path, _REMEDY),
         ) from None
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise FailoverdError(f"the secret file {path} holds no secret", reason="secret_invalid", remedy=_REMEDY)

@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.scenes import NOW, basis_points, policy, region
+from support.scenes import NOW, TARGET, basis_points, policy, region
 from support.stories import Story
 
 from failoverd.codec import dump, load
-from failoverd.core.control import standing
+from failoverd.core.control import progress, standing
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
+from failoverd.core.errors import Transient
 from failoverd.core.events import FailoverHeld, PlanHeld
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
@@ -98,6 +99,21 @@ def test_a_failing_out_that_breaks_an_assertion_is_held_for_a_person_and_says_un
     assert isinstance(told, PlanHeld)
     assert (told.until, told.rule_at, told.limits) == (story.now + 600, AT, (check,))
     assert told.digest
+
+
+def test_a_marker_that_cannot_be_written_leaves_no_hold_unsaid() -> None:
+    story = begun(PAIR, TWO_CLOUDS)
+    say(story, word(Verb.SHED, region="azure", part=100))
+    first = story.asked(story.seen(azure="U"))
+    assert first.kind is OutcomeKind.WRITE  # the marker first: it is in the digest that an approval names
+    assert not [event for event in first.events if isinstance(event, PlanHeld)]
+    after, _ = progress.delayed(first.state, TARGET, Transient("no", reason="refused"), first.plan, 2.0, story.now)
+    story.state = after
+    second = story.asked(story.seen())
+    (told,) = second.events
+    assert (second.kind, type(told)) == (OutcomeKind.WRITE, FailoverHeld)
+    story.state = progress.delayed(second.state, TARGET, Transient("no", reason="refused"), None, 2.0, story.now)[0]
+    assert story.asked(story.seen()).events == ()
 
 
 def test_a_person_lets_it_through() -> None:

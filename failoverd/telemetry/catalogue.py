@@ -1,0 +1,392 @@
+"""Every event that is logged: its level, its meaning, its fields and theirs.
+
+Names, levels and fields are those of the code; what they mean is said here. `docs/events.md` is made of it,
+`systemd/failoverd.catalog` for `journalctl -x`, and the JSON Schema of a line of the log:
+
+    python -m failoverd.telemetry.catalogue   # writes both files anew, from the root of the source
+"""
+
+import textwrap
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from failoverd.core import events
+from failoverd.core.events import Event, Level
+from failoverd.telemetry.journald import field_name, message_id
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_EVENTS: Final[Mapping[str, str]] = {
+    "daemon.started": "The daemon runs; markers name it by its `instance`.",
+    "daemon.stopped": "It ended on purpose; records stay as they are.",
+    "policy.loaded": "A policy, or a newer revision of it, runs.",
+    "policy.removed": "Its file is gone; its records stay as they are.",
+    "record.orphaned": "No policy file names a record any more that failoverd owns: nothing moves its traffic.",
+    "config.rejected": "A file does not load; what ran before goes on (`keeps`).",
+    "config.deferred": "A changed setting works after a restart only.",
+    "task.crashed": "A part of the daemon crashed and starts again in `restart_in` seconds.",
+    "metrics.failed": "The metrics cannot be served; everything else goes on.",
+    "notification.failed": (
+        "A receiver does not take what it is told, three times in a row; told once. It is tried on, and `waiting` "
+        "notices wait."
+    ),
+    "notification.delivered": "It takes them again, after `lasted` seconds.",
+    "journal.failed": (
+        "History may be lost; traffic is steered all the same. A row that cannot be read is left out "
+        "(`journal_row_unreadable`); one that cannot be locked keeps no second daemon out (`journal_unlocked`); a "
+        "file that cannot be used is kept beside as `NAME.corrupt-TIME`, and a new one begun (`journal_corrupt`)."
+    ),
+    "api.failed": "The admin API cannot be served at `listen`; everything else goes on.",
+    "request.refused": (
+        "The admin API refused a request, for who asked or how; of many, some are told, with how many were not "
+        "(`untold`)."
+    ),
+    "clock.jumped": (
+        "The system clock was moved by `seconds`; times are told by the clock as it was at the start, until a restart."
+    ),
+    "endpoint.failed": "An endpoint is down.",
+    "endpoint.degraded": "It is alive and slow or full.",
+    "endpoint.recovered": "It is up again.",
+    "endpoint.suppressed": "It passes, but flapped too much to be used.",
+    "endpoint.lost": "No fresh verdict: the prober cannot see it.",
+    "dependency.failed": "Something that regions depend on is down.",
+    "dependency.recovered": "It is up again.",
+    "vantage.isolated": "The prober doubts its own network: failures are not counted.",
+    "vantage.rejoined": "It trusts its network again.",
+    "probing.shed": "This host cannot keep the schedule: intervals are `factor` times as long.",
+    "probing.restored": "It has been calm, a step back: `factor` 1 is as written.",
+    "region.failed": "Its score is below `down_below`.",
+    "region.degraded": "Its score is below `degraded_below`: endpoints are down, slow or full.",
+    "region.recovered": "It is healthy again.",
+    "region.lost": "No verdict on it; its share stays.",
+    "override.given": (
+        "An operator gave a word (`verb`), or a window of planned work begins: it is heeded from now on, or once "
+        "`needed` people agree."
+    ),
+    "override.changed": (
+        "Somebody (`by`) extended it, commented on it, or agreed to it; or the file that plans it says it otherwise."
+    ),
+    "override.ending": "It ends in `left` seconds, and what it keeps away comes back.",
+    "override.ended": (
+        "Its time is over, or somebody (`by`) released it; or the file that planned it (`by`) does not say it any more."
+    ),
+    "overrides.lost": (
+        "The marker names words (`overrides`) that the journal does not know. Nothing is undone: only what fails "
+        "out moves until then."
+    ),
+    "rival.detected": (
+        "Other instances (`rivals`) of the same `owner` write a name turn by turn with this one (`instance`). Told "
+        "once for a name; from then on only what is down is taken off it, until a person ends that."
+    ),
+    "rival.settled": "A person (`by`) says that they are gone: the name is written as before.",
+    "incident.opened": "Something is wrong; what follows carries its `incident_id`.",
+    "incident.closed": "All is well again, after `lasted` seconds.",
+    "decision.made": "What the policy wants at one record now, with the sum.",
+    "decision.crashed": (
+        "A defect of failoverd: this record stays as it is. `inputs` is what was decided on, to report."
+    ),
+    "plan.held": "A limit blocks the change; `manual` does it by hand.",
+    "failover.held": (
+        "`min_regions` or an operator's word keeps what is down in the answer, or a rival puts it back each time: "
+        "until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
+    ),
+    "plan.refused": "The name is not ours to touch.",
+    "drift.detected": "Somebody else changed the record.",
+    "change.applied": (
+        "The one canonical line of a change. Of kind `by_hand`, and `actor` `by hand`: a person made it, with a "
+        "command that failoverd printed."
+    ),
+    "change.verified": (
+        "All authoritative servers answer it, `took` seconds after the decision; resolvers may use the old answer "
+        "until `aged_out_at`."
+    ),
+    "change.disputed": "`waited` seconds after the write, not all of them do. They are asked on.",
+    "change.fenced": "Another writer was first; nothing was changed.",
+    "target.delayed": "The provider cannot be read or written; next try in `retry_in` seconds.",
+    "target.resumed": "It works again.",
+}
+"""In the order of the page, which is the order of the code."""
+
+_LOGGING: Final[Mapping[str, tuple[tuple[Level, ...], str, Mapping[str, type]]]] = {
+    "library.logged": (
+        (Level.WARNING, Level.ERROR),
+        (
+            "A library that failoverd uses has a complaint: which, and where in it. Its words are not told, for they "
+            "may repeat what a server answered, secrets and all; the failures of cloud SDKs and of the scheduler are "
+            "told as events of failoverd."
+        ),
+        {"logger": str, "place": str, "exception": str},
+    ),
+    "log.lost": (
+        (Level.WARNING,),
+        (
+            "Whoever reads the log took lines too slowly, or not at all: `lines` of them are gone. Told once it takes "
+            "some again, whatever `log.level` says."
+        ),
+        {"lines": int},
+    ),
+    "log.diverted": (
+        (Level.WARNING,),
+        "journald did not take `lines` lines, which went to standard error. Told to it once it takes some again.",
+        {"lines": int},
+    ),
+}
+"""Lines about logging itself, which are no events of the daemon: levels, meaning, fields."""
+
+_EVERY_LINE: Final[Mapping[str, str]] = {
+    "at": "when it happened: RFC 3339, UTC, milliseconds",
+    "level": "`info`, `warning` (traffic may move) or `error` (a person should look)",
+    "event": "the name, `noun.past_participle`; stable",
+    "message": "one plain sentence",
+    "policy": "the policy that it is about; left out when it is about the daemon",
+    "incident_id": "the incident that it belongs to; left out when there is none",
+}
+
+_FIELDS: Final[Mapping[str, str]] = {
+    "about": "what the word is about: a region, a policy, a record",
+    "actor": "who did it, or who asked",
+    "aged_out_at": "until when resolvers may use the old answer; seconds since the epoch",
+    "agreeing": "authoritative servers that answer what was written",
+    "answers_from": "weight of each answer before, in basis points",
+    "answers_to": "weight of each answer now, in basis points",
+    "attempts": "how often it was tried without success",
+    "by": "who, or which file, did that",
+    "cause": "why, as a word or a sentence",
+    "change_id": "the change, which `failoverctl undo` takes back",
+    "changes": "how many changes the incident had",
+    "check": "the check that tipped the verdict",
+    "comment": "what was said to it",
+    "decision_id": "the decision, which leads to a change",
+    "dependency": "its name in the policy",
+    "detail": "what was found, in words",
+    "digest": "what a person approves, who lets the plan through",
+    "disagreeing": "authoritative servers that answer something else, with what they say",
+    "endpoint": "address or host name",
+    "error": "what went wrong, in words",
+    "errors": "each error, with its place in the file",
+    "evidence": "what was seen, in words",
+    "exception": "the kind of exception, and where it was raised",
+    "expected": "what should stand there",
+    "explained_by": "dependencies of its region that were down at that time",
+    "factor": "how many times as long intervals are as the policies say",
+    "failing_since": "when the first of those probes failed that it is down for; seconds since the epoch",
+    "failures": "how many probes failed",
+    "family": "what the prober cannot judge: `IPv4`, `IPv6` or host names",
+    "file": "path of the file",
+    "found": "what stands there",
+    "generation": "number of the change at this record, which grows with each",
+    "in_flight": "probes that are under way",
+    "inputs": "what was decided on, as JSON",
+    "instance": "the id by which markers name this daemon",
+    "keeps": "the revision that runs on",
+    "kind": "which kind of change, or of drift (lost, edited, intended)",
+    "lag": "99th percentile of how late probes begin; seconds",
+    "lasted": "how long it took, from its beginning to its end; seconds",
+    "left": "how long until it ends; seconds",
+    "limits": "each limit that was looked at, with its numbers",
+    "lines": "how many lines",
+    "listen": "address at which it should be served",
+    "logger": "the library's logger",
+    "manual": "commands that do it without failoverd, for bash",
+    "needed": "how many people have to agree",
+    "origin": "from where it was asked",
+    "override": "id of the operator's word",
+    "overrides": "ids of operators' words",
+    "owner": "`owner` of the configuration, as markers say it",
+    "passes": "how many probes passed: between the failures, or in a row since",
+    "pid": "number of the process",
+    "place": "where: a module and its line, or a receiver's address",
+    "policies": "names of policies",
+    "provider": "the provider's name in the configuration",
+    "providers": "names of providers",
+    "reason": "why, as a code that is stable; of a word, what its giver said",
+    "reasons": "the sum, step by step",
+    "receiver": "the receiver's name in the configuration",
+    "record": "name and type",
+    "record_type": "A, AAAA, CNAME or SRV: whose endpoints are meant",
+    "region": "name of the region",
+    "regions": "names of regions",
+    "remedy": "what to do",
+    "request": "method and path",
+    "restart_in": "when it starts again; seconds",
+    "retry_in": "when it is tried again; seconds",
+    "revision": "of the policy file: a hash of what it says",
+    "rivals": "instances that write the same name",
+    "rule_at": "file and line of what is obeyed, or the key to write where the file leaves it to a default",
+    "runbook": "address of the policy's runbook",
+    "score": "of a region's endpoints, in basis points: one that is slow or full counts half",
+    "seconds": "by how much it was moved; seconds",
+    "servers": "how many authoritative servers agree; 0 where none is asked",
+    "settings": "dotted keys in the file",
+    "shares": "what each region is to get, in basis points",
+    "shares_from": "what each region got before, in basis points",
+    "shares_to": "what each region gets now, in basis points",
+    "silent": "authoritative servers that do not answer",
+    "status": "status code of HTTP",
+    "task": "name of the part",
+    "took": "how long it took; seconds",
+    "ttl": "time to live of the answer; seconds",
+    "unasked": "authoritative servers that this host cannot reach",
+    "undo": "the command that takes it back",
+    "until": "when it ends, or passes by itself; seconds since the epoch",
+    "untold": "how many like it were not told",
+    "verb": "which word: `drain`, `hold`, `pin` and so on",
+    "verdict": "name of the decision",
+    "version": "of failoverd",
+    "waited": "how long ago it was written; seconds",
+    "waiting": "how many wait: notices, or probes for a place",
+    "wanted": "what each region should get, in basis points",
+    "was": "what it was before",
+    "will": "what failoverd does about it",
+    "zone": "the zone at the provider",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of line: `fields` are those that not every line has, with their types in Python."""
+
+    name: str
+    levels: tuple[Level, ...]
+    meaning: str
+    fields: Mapping[str, Any]
+
+
+def kinds() -> Iterator[Kind]:
+    """Every kind of line that there is, events first, in the order in which the code declares them."""
+    for kind in vars(events).values():
+        if isinstance(kind, type) and issubclass(kind, Event) and isinstance(vars(kind).get("name"), str):
+            hints = get_type_hints(kind)
+            own = {spec.name: hints[spec.name] for spec in fields(kind) if spec.name not in _EVERY_LINE}
+            yield Kind(kind.name, (kind.level,), _EVENTS[kind.name], own)
+    for name, (levels, meaning, told) in _LOGGING.items():
+        yield Kind(name, levels, meaning, told)
+
+
+# -- the JSON Schema of a line -----------------------------------------------------------------------------------------
+
+
+def schema() -> dict[str, Any]:
+    """What a line of the log in JSON may be (JSON Schema 2020-12): which kind it is says `event`."""
+    return {
+        "$schema": _DIALECT,
+        "title": "a line of failoverd's log",
+        "anyOf": [_schema_of(kind) for kind in kinds()],
+    }
+
+
+def _schema_of(kind: Kind) -> dict[str, Any]:
+    common: dict[str, dict[str, Any]] = {
+        "at": {"type": "string", "format": "date-time"},
+        "level": {"enum": [level.value for level in kind.levels]},
+        "event": {"const": kind.name},
+        **{name: {"type": "string"} for name in ("message", "policy", "incident_id")},
+    }
+    own = {name: _json_type(hint) for name, hint in kind.fields.items()}
+    told = {**_EVERY_LINE, **_FIELDS}
+    return {
+        "title": kind.name,
+        "description": kind.meaning,
+        "x-message-id": message_id(kind.name),
+        "type": "object",
+        "properties": {name: {**shape, "description": told[name]} for name, shape in {**common, **own}.items()},
+        "required": ["at", "level", "event", "message"],
+        "additionalProperties": False,
+    }
+
+
+def _json_type(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an annotation may be
+    origin = get_origin(hint)
+    if origin is types.UnionType:  # what is None is left out
+        return _json_type(get_args(hint)[0])
+    if origin is tuple:
+        return {"type": "array", "items": {"type": "string"}}
+    if origin is Mapping:
+        return {"type": "object", "additionalProperties": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}
+    return {"type": {int: "integer", float: "number"}.get(hint, "string")}
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+_INTRODUCTION: Final = """\
+# Events
+
+Every line that failoverd logs, made from its code. [Logs](logs.md) says how they come out, and how to ask for them.
+`failoverctl schema events` prints the same as a JSON Schema, for whoever reads the lines by a program. Under journald a
+field `shares_to` is `FAILOVERD_SHARES_TO`, and `journalctl -x` explains each event (`systemd/failoverd.catalog`).
+
+## Every line
+
+| field | meaning |
+|---|---|
+"""
+
+
+def page() -> str:
+    """`docs/events.md`."""
+    every = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in _EVERY_LINE.items())
+    rows = "".join(
+        f"| `{kind.name}` | {', '.join(kind.levels)} | {kind.meaning} | {_listed(kind.fields)} |\n" for kind in kinds()
+    )
+    glossary = "".join(f"| `{name}` | {_types(name)} | {meaning} |\n" for name, meaning in _FIELDS.items())
+    return (
+        f"{_INTRODUCTION}{every}\n## Events\n\n| event | level | meaning | fields |\n|---|---|---|---|\n{rows}"
+        f"\n## Fields\n\n| field | type | meaning |\n|---|---|---|\n{glossary}"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _types(name: str) -> str:
+    found = [_in_words(kind.fields[name]) for kind in kinds() if name in kind.fields]
+    return ", or ".join(dict.fromkeys(found))
+
+
+def _in_words(hint: Any) -> str:  # noqa: ANN401 - the same reason
+    match _json_type(hint)["type"]:
+        case "array":
+            return "list of texts"
+        case "object":
+            return "numbers by name"
+        case "integer" | "number":
+            return "number"
+        case _:
+            return "text"
+
+
+# -- the message catalogue of journald ---------------------------------------------------------------------------------
+
+
+def journal_catalog() -> str:
+    """`systemd/failoverd.catalog` (https://systemd.io/CATALOG), in which an entry is found by its MESSAGE_ID."""
+    head = (
+        "# What `journalctl -x` explains. Install it as /usr/lib/systemd/catalog/failoverd.catalog, and run\n"
+        "# `journalctl --update-catalog`. Made by `python -m failoverd.telemetry.catalogue`.\n"
+    )
+    return head + "".join(_catalogued(kind) for kind in kinds())
+
+
+def _catalogued(kind: Kind) -> str:
+    meaning = textwrap.fill(kind.meaning, 100, break_long_words=False, break_on_hyphens=False)
+    shown = [name for name in _CATALOGUED if name in kind.fields]
+    facts = "".join(f"{name}: @{field_name(name)}@\n" for name in shown)
+    return f"\n-- {message_id(kind.name)}\nSubject: {kind.name}\nDefined-By: failoverd\n\n{meaning}\n{facts}"
+
+
+_CATALOGUED: Final = ("rule_at", "remedy", "runbook", "undo", "manual")
+"""Facts that help at once."""
+
+
+def main() -> None:
+    """Write both files anew."""
+    Path("docs/events.md").write_text(page(), encoding="utf-8")
+    Path("systemd/failoverd.catalog").write_text(journal_catalog(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

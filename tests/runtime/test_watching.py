@@ -1,0 +1,154 @@
+"""The checks of the simulation, each shown a write that it has to find: a check that cannot fail proves nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from support.approving import limits
+from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
+from support.watching import Scene, Sight, against, unlike
+
+from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
+from failoverd.core.records import WHOLE
+from failoverd.core.rules import GATED, Assertion, Gate, Rule
+
+NORMAL = {"azure": 70, "oci": 30}
+CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)
+FREEZE = Rule("freeze", Gate("freeze", GATED))
+RETURNS = Rule("returns", Gate("freeze", frozenset({Cause.RETURNING})))
+
+
+def word(verb: Verb, scope: Scope | None = None, **said: object) -> Override:
+    given = Override(f"{verb}-1", verb, scope or Scope((TARGET.policy,)), "alice", NOW - 60.0, NOW + 60.0)
+    return replace(given, **said)  # type: ignore[arg-type]
+
+
+def region(name: str) -> Scope:
+    return Scope(regions=(name,))
+
+
+def endpoint(name: str) -> Scope:
+    return Scope(endpoints=(f"{name}/*",))
+
+
+DRAIN = word(Verb.DRAIN, region("azure"))
+PIN = word(Verb.PIN, shares={"azure": 5_000, "aws": 5_000})
+SHED = word(Verb.SHED, region("azure"), part=5_000)
+DOWN, UP = word(Verb.DOWN, endpoint("azure")), word(Verb.UP, endpoint("azure"))
+SWITCH = word(Verb.SWITCH, name="freeze")
+HOLD, PAUSE, STOP = word(Verb.HOLD), word(Verb.PAUSE), word(Verb.PAUSE, Scope())
+
+
+def scene(*words: Override, ill: str = "", rules: tuple[Rule, ...] = (), **said: object) -> Scene:
+    found = Scene(TRIO, TARGET, words, healths(TRIO, {ill: "U"} if ill else {}), NOW, rules, published="r1")
+    return replace(found, **said)  # type: ignore[arg-type]
+
+
+def wrongs(
+    at: Scene,
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    *notes: LimitNote,
+    code: ReasonCode | None = None,
+) -> list[str]:
+    plan = plan_between(TRIO, before, after)
+    if code is not None:
+        plan = replace(plan, decision=replace(plan.decision, reasons=(Reason(code),)))
+    return list(against(Sight(at, plan, observed(published(TRIO, before)), frozenset(notes))))
+
+
+@pytest.mark.parametrize(
+    ("at", "before", "after", "found"),
+    [
+        (scene(STOP), NORMAL, {"oci": 100}, "everything is paused"),
+        (scene(STOP, ill="azure"), NORMAL, {"oci": 100}, "everything is paused"),
+        (scene(PAUSE), NORMAL, {"azure": 60, "oci": 40}, "it is paused"),
+        (scene(HOLD, ill="azure"), NORMAL, {"oci": 100}, "holds it"),
+        (scene(DRAIN), {"oci": 100}, NORMAL, "gets more though drain-1"),
+        (scene(DRAIN), NORMAL, {"azure": 35, "oci": 65}, "stays though drain-1"),
+        (scene(word(Verb.DRAIN, region("azure"), planned=True)), {"oci": 100}, NORMAL, "gets more though drain-1"),
+        (scene(PIN), NORMAL, {"azure": 60, "aws": 40}, "which pin-1 says"),
+        (scene(PIN, ill="aws"), NORMAL, {"azure": 50, "oci": 50}, "which pin-1 says"),
+        (scene(PIN), NORMAL, {"azure": 50, "oci": 50}, "oci gets 5000 though pin-1 gives it 0"),
+        (scene(SHED), {"oci": 100}, {"azure": 50, "oci": 50}, "though shed-1 leaves it 3500"),
+        (scene(SHED), NORMAL, {"azure": 65, "oci": 35}, "though shed-1 leaves it 3500"),
+        (scene(DOWN), NORMAL, {"azure": 50, "oci": 50}, "answers though it is called down"),
+        (scene(UP, ill="azure"), NORMAL, {"oci": 100}, "azure leaves though it is called up"),
+        (scene(rules=(CLOUDS,)), NORMAL, {"oci": 100}, "breaks clouds"),
+        (scene(rules=(CLOUDS,)), NORMAL, {"azure": 95, "oci": 5}, "breaks clouds"),
+        (scene(rules=(CLOUDS,), ill="azure"), NORMAL, {"oci": 100}, "was named for 0.000s and not 60s"),
+        (scene(SWITCH, rules=(FREEZE,)), NORMAL, {"azure": 60, "oci": 40}, "though freeze is shut"),
+        (scene(SWITCH, rules=(RETURNS,)), {"oci": 100}, NORMAL, "though returns is shut"),
+    ],
+)  # fmt: skip
+def test_a_write_against_a_word_or_a_rule_is_found(
+    at: Scene, before: Mapping[str, float], after: Mapping[str, float], found: str
+) -> None:
+    assert any(found in wrong for wrong in wrongs(at, before, after))
+
+
+@pytest.mark.parametrize(
+    ("at", "before", "after", "notes"),
+    [
+        (scene(PAUSE, ill="azure"), NORMAL, {"oci": 100}, ()),
+        (scene(PAUSE), NORMAL, {"azure": 60, "oci": 40}, (LimitNote.APPROVED,)),
+        (scene(DRAIN), NORMAL, {"oci": 100}, ()),
+        (scene(DRAIN), NORMAL, {"azure": 35, "oci": 65}, (LimitNote.SMALLER,)),
+        (scene(PIN), NORMAL, {"azure": 50, "aws": 50}, ()),
+        (scene(PIN, ill="aws"), NORMAL, {"azure": 100}, ()),
+        (scene(PIN), NORMAL, {"azure": 60, "oci": 15, "aws": 25}, (LimitNote.SMALLER,)),
+        (scene(SHED), NORMAL, {"azure": 35, "oci": 65}, ()),
+        (scene(DOWN), NORMAL, {"oci": 100}, ()),
+        (scene(UP, ill="azure"), {"oci": 100}, NORMAL, ()),
+        (scene(rules=(CLOUDS,)), NORMAL, {"azure": 90, "oci": 10}, ()),
+        (scene(rules=(CLOUDS,)), {"azure": 100}, {"oci": 100}, ()),
+        (scene(rules=(CLOUDS,), ill="azure", named_since={"clouds": NOW - 60.0}), NORMAL, {"oci": 100}, ()),
+        (scene(word(Verb.DRAIN, region("azure"), breaks=("clouds",), agreed=("bob",)), rules=(CLOUDS,)), NORMAL,
+         {"oci": 100}, ()),
+        (scene(SWITCH, rules=(FREEZE,), ill="azure"), NORMAL, {"oci": 100}, ()),
+        (scene(SWITCH, DRAIN, rules=(RETURNS,)), NORMAL, {"oci": 100}, ()),
+        (scene(word(Verb.SWITCH, name="other"), rules=(FREEZE,)), NORMAL, {"azure": 60, "oci": 40}, ()),
+    ],
+)  # fmt: skip
+def test_a_write_as_it_was_said_is_nobodys_business(
+    at: Scene, before: Mapping[str, float], after: Mapping[str, float], notes: tuple[LimitNote, ...]
+) -> None:
+    assert wrongs(at, before, after, *notes) == []
+
+
+def test_a_jump_is_found_and_what_a_person_wants_at_once_is_none() -> None:
+    slow = replace(scene(), policy=replace(TRIO, limits=limits(max_shift=2_000)))
+    (wrong,) = wrongs(slow, {"oci": 100}, NORMAL)
+    assert "in one step" in wrong
+    assert wrongs(slow, {"oci": 100}, {"azure": 20, "oci": 80}, LimitNote.SMALLER) == []
+    assert wrongs(slow, {"oci": 100}, NORMAL, LimitNote.AT_ONCE) == []
+    assert wrongs(replace(slow, health=healths(TRIO, {"oci": "U"})), {"oci": 100}, {"azure": 100}) == []
+
+
+def test_one_person_alone_breaks_no_rule_that_takes_two() -> None:
+    alone = word(Verb.DRAIN, region("azure"), breaks=("clouds",), agreed=("alice",))
+    assert any("breaks clouds" in wrong for wrong in wrongs(scene(alone, rules=(CLOUDS,)), NORMAL, {"oci": 100}))
+
+
+def test_nothing_moves_while_words_are_lost_but_what_fails_out() -> None:
+    lost = ReasonCode.OVERRIDES_LOST
+    assert any("are lost" in wrong for wrong in wrongs(scene(), NORMAL, {"oci": 100}, code=lost))
+    assert wrongs(scene(ill="azure"), NORMAL, {"oci": 100}, code=lost) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "stands", "found"),
+    [
+        (scene(DRAIN), NORMAL, "azure has 7000 though drain-1 drains it"),
+        (scene(PIN), NORMAL, "as is pinned"),
+        (scene(DOWN), NORMAL, "though it is called down"),
+    ],
+)
+def test_an_answer_that_is_called_done_and_is_not_is_found(at: Scene, stands: Mapping[str, float], found: str) -> None:
+    assert any(found in wrong for wrong in unlike(at, published(TRIO, stands)))
+
+
+@pytest.mark.parametrize("at", [scene(DRAIN), scene(DOWN), scene(word(Verb.PIN, shares={"oci": WHOLE}))])
+def test_an_answer_that_is_as_was_said_is_done(at: Scene) -> None:
+    assert list(unlike(at, published(TRIO, {"oci": 100}))) == []
