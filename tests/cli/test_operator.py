@@ -9,6 +9,7 @@ from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer, program
 
 FINE, FAILED, USAGE, PENDING, LIMITED, NOT_KNOWN = 0, 1, 2, 10, 11, 12
+MOVED = 3
 
 
 def serial(server: DnsServer) -> str:
@@ -195,6 +196,17 @@ async def test_status_shows_what_waits_and_the_command_that_does_it_by_hand(
         printed = await here.tells(lambda printed: '"state": "limited"' in printed, "status", "--output", "json")
         (target,) = json.loads(printed)["targets"]
         assert f"\n{program('nsupdate').rpartition('/')[2]} " in target["manual"]
+        code, printed = await here.control("status", "--dns")
+        assert (code, f"{NAME} A at main: the only server answers with it" in printed) == (NEEDS_A_PERSON, True), (
+            printed
+        )
+        _, printed = await here.control("status", "--dns", "--output", "json")
+        (heard,) = json.loads(printed)["dns"]
+        assert (heard["record"], heard["agree"], heard["agreeing"]) == (
+            f"{NAME} A at main",
+            True,
+            [f"{bind_server.address}:{bind_server.port}"],
+        )
         assert "limits.max_changes" not in target["remedy"]
         assert f"{here.policy}:" in target["remedy"]
 
