@@ -49,6 +49,52 @@ PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only t
 
 
 @app.command()
+def init(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folder that it is written to")] = Path(),
+    provider: Annotated[str, typer.Option("--provider", metavar="KIND", help="who holds the zone")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="a setting of the provider, such as key.secret_file=/etc/failoverd/tsig.key",
+        ),
+    ] = None,
+    zone: Annotated[str, typer.Option("--zone", help="the zone that the record is in")] = "",
+    record: Annotated[str, typer.Option("--record", metavar="NAME", help="the name that clients ask for")] = "",
+    regions: Annotated[
+        list[str] | None,
+        typer.Option("--region", metavar="NAME=ADDRESS[,ADDRESS]", help="a region, and endpoints with or without port"),
+    ] = None,
+    clouds: Annotated[
+        list[str] | None,
+        typer.Option("--cloud", metavar="REGION=CLOUD", help="whose cloud a region is in, unless its name begins so"),
+    ] = None,
+    check: Annotated[
+        str,
+        typer.Option(
+            "--check", metavar="URL", help="how to see that an endpoint is well: /path, http://host/path, tcp://any:443"
+        ),
+    ] = "",
+    policy: Annotated[str, typer.Option("--policy", "-p", help="what to call the policy, if not by the record")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="the name by which it marks the records that it owns")] = "",
+    journal: Annotated[str, typer.Option("--journal", metavar="FILE", help="where history is kept")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="ask nothing: what is not said has its default")] = False,
+) -> None:
+    """Write a first configuration: of flags, and of answers to what they leave open, if this is a terminal.
+
+    Nothing is overwritten, no secret is asked for, and no server is spoken to. It ends with what to do next.
+    """
+    from failoverd.cli.starting import gathering, verb
+
+    places = (regions or [], clouds or [])
+    said = gathering.Flags(
+        folder, provider, settings or [], zone, record, policy, *places, check, owner, journal, yes=yes
+    )
+    raise typer.Exit(verb.init(said))
+
+
+@app.command()
 def check(
     context: typer.Context,
     paths: Annotated[

@@ -18,6 +18,7 @@ GIVEN = ("--reason", REASON, "--for", "1h")
 NOTED = ("--reason", REASON)
 
 VERBS: dict[str, list[tuple[str, ...]]] = {
+    "init": [("--provider", "rfc2136", "--zone", "wöw.example.test"), ("--provider", "röute53")],
     "check": [()],
     "schema": [("events",), ("policy",)],
     "probe": [("west",)],
@@ -67,7 +68,7 @@ async def test_every_verb_answers_in_ascii_alone(tmp_path: Path) -> None:
         (here.config.parent / "policies" / "other.yaml").write_text(strange, "utf-8")
         config = ("--config", str(here.config))
         commands = [
-            ("failoverctl", *verb.split(), *words, *(() if verb == "schema" else config))
+            ("failoverctl", *verb.split(), *words, *(() if verb in {"init", "schema"} else config))
             for verb, asked in VERBS.items()
             for words in asked
         ]
