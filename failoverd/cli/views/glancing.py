@@ -114,7 +114,7 @@ class Glancing:
             f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
         )
         if told.remedy:
-            self._page.say(f"  remedy: {told.remedy}")
+            self._page.say(f"  {told.remedy}" if told.remedy.startswith("runbook ") else f"  remedy: {told.remedy}")
 
     # -- records -------------------------------------------------------------------------------------------------------
 
