@@ -102,7 +102,7 @@ _NOT_FOUND: Final = tuple(sorted((*_READ, 404)))
 
 ROUTES: Final = (
     Route("status", "GET", "/v1/status", "Where everything stands", StatusTold, query=StatusQuery),
-    Route("glance", "GET", "/v1/glance", "Everything at a glance", GlanceTold, query=GlanceQuery),
+    Route("glance", "GET", "/v1/glance", "Everything at a glance", GlanceTold, query=GlanceQuery, refusals=_NOT_FOUND),
     Route("names", "GET", "/v1/names", "What a word may be about", NamesTold),
     Route("history", "GET", "/v1/history", "What was changed", HistoryTold, query=HistoryQuery, refusals=_NOT_FOUND),
     Route("why", "GET", "/v1/why", "A change, and what led to it", WhyTold, query=WhyQuery, refusals=_NOT_FOUND),

@@ -245,15 +245,40 @@ def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command
 
 
 @app.command()
-def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
-    """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
+def status(
+    policies: Annotated[
+        list[str] | None, typer.Argument(metavar="[POLICY]...", help="only these, by name or glob; all without any")
+    ] = None,
+    again: Annotated[bool, typer.Option("--watch", "-w", help="look every 2 s, until Ctrl-C")] = False,
+    problems: Annotated[bool, typer.Option("--problems", help="only what is not well")] = False,
+    dns: Annotated[
+        bool, typer.Option("--dns", help="ask the authoritative servers now whether they answer what is said here")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="all that is known, with the sums, and the commands that do it by hand"),
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Where everything stands: who is needed, each record against normal, what comes next. Works with the daemon dead.
+
+    Exit 0: all is well. 3: something moved or is degraded, and failoverd takes care of it. 4: a person is needed.
+    12: not known, for no daemon is heard, say.
+    """
     from failoverd.cli.views import now
 
-    now.status(config, output)
+    asked = now.Asked(config, tuple(policies or ()), problems=problems, dns=dns, verbose=verbose)
+    if again and output is not Output.TEXT:
+        raise typer.BadParameter("--watch is for people: a program asks again by itself")
+    raise typer.Exit(now.watch(asked) if again else now.status(asked, output))
 
 
 @app.command()
 def why(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RECORD|POLICY]", help="a record by its name in DNS, or a policy")
+    ] = None,
     policy: PolicyOption = None,
     at: Annotated[
         str | None,
@@ -267,10 +292,10 @@ def why(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    """Why traffic is where it is: how it stands, then the last change, the sum, and what led to it."""
     from failoverd.cli.views import past
 
-    past.why(config, output, policy, at, incident)
+    past.why(config, output, what, policy, at, incident)
 
 
 @app.command()
@@ -281,7 +306,7 @@ def history(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Every change, with how it ended."""
+    """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
     past.history(config, output, policy, since, limit)

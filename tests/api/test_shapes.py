@@ -12,7 +12,7 @@ from support.journals import TARGET
 from failoverd.api import shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
-from failoverd.operations import commanding, concerns, glance, history, record_lines, why, words
+from failoverd.operations import commanding, concerns, glance, history, reckoning, record_lines, why, words
 from failoverd.store import reading
 
 PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
@@ -41,11 +41,16 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (concerns.Concern, shapes.ConcernTold, set()),
     (record_lines.RecordLine, shapes.RecordLineTold, set()),
     (glance.RegionLine, shapes.RegionLineTold, set()),
+    (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
     (history.PastMove, shapes.ChangeTold, set()),
+    (history.PastHold, shapes.HoldTold, set()),
+    (history.PastEdit, shapes.EditTold, {"before", "after"}),
+    (reckoning.RegionSum, shapes.RegionSumTold, set()),
+    (reckoning.Cost, shapes.CostTold, set()),
     (why.Explanation, shapes.WhyTold, set()),
     (why.RelatedEvent, shapes.EventTold, set()),
     (reading.AuditRow, shapes.RequestTold, {"answer"}),
