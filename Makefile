@@ -14,7 +14,7 @@ SUITE ?= trixie
 
 BENCHES := failover providers probes scale estate pausing detection page
 
-.PHONY: help demo test quick lint unit servers screenshots lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers screenshots docs lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -52,6 +52,11 @@ boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another
 	mmdebstrap --variant=minbase --include=systemd-sysv,dbus,python3,procps,passwd,sqlite3 $(SUITE) "$$root/made" && \
 	FAILOVERD_USR="$$root/made/usr" $(BIN)/pytest tests/systemd $(PYTEST_ARGS)
 
+# It says that mkdocs has a successor by the same people, each time, unless it is told that this is known.
+docs: $(VENV)/docs  ## the pages of docs/ as a site, in build/site, without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
 bench: $(VENV)/dev servers  ## measure everything beside its peers; writes docs/performance.md (about 90 minutes)
 	./tests/install-servers bench
 	status=0; for each in $(BENCHES); do \
@@ -71,6 +76,7 @@ lock:  ## resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra aws --extra azure --extra oci --group dev -o requirements/dev.txt
 	$(LOCK) pyproject.toml --extra all -o requirements/all.txt
+	$(LOCK) --group pyproject.toml:docs --constraint requirements/dev.txt -o requirements/docs.txt
 
 rules:  ## write the alerts of the Prometheus operator again, from monitoring/failoverd.rules.yaml
 	./kubernetes/make-rules > kubernetes/prometheus/prometheusrule.yaml
@@ -112,7 +118,11 @@ $(VENV)/runtime: requirements/runtime.txt requirements/build.txt pyproject.toml 
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(VENV)/docs: requirements/docs.txt | $(VENV)/made
+	$(BIN)/pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
 $(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/made
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@ $(VENV)/runtime
+	@touch $@ $(VENV)/runtime $(VENV)/docs

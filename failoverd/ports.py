@@ -15,7 +15,7 @@ from failoverd.core.events import Event
 from failoverd.core.overrides import Override
 from failoverd.core.records import Capabilities, Check, Endpoint, Observed, ProbeResult, RecordSet, Target
 from failoverd.core.status import Notice, Status
-from failoverd.settings import CheckSettings, ProviderSettings, ReceiverSettings
+from failoverd.settings import CheckSettings, Needed, ProviderSettings, ReceiverSettings
 
 Emit = Callable[[Event], None]
 """Takes one domain event. Never blocks, never raises."""
@@ -117,8 +117,9 @@ class ProviderKind:
     """What `providers/<kind>.py` exports as `KIND`: enough to check a policy without opening a connection.
 
     `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before. `in_daemon` says
-    that it lives in the daemon's own memory, so that other processes can only read it. `sdk` names the modules that
-    it imports when it opens, and `extra` the extra of failoverd's installation that brings them.
+    that it lives in the daemon's own memory, so that other processes can only read it. `needs` is what a first
+    configuration asks about it. `sdk` names the modules that it imports when it opens, and `extra` the extra of
+    failoverd's installation that brings them.
     """
 
     name: str
@@ -126,6 +127,7 @@ class ProviderKind:
     capabilities: Capabilities
     open: Callable[[str, Any, Access], AbstractAsyncContextManager[Provider]]
     in_daemon: bool = False
+    needs: tuple[Needed, ...] = ()
     sdk: tuple[str, ...] = ()
     extra: str = ""
 

@@ -187,6 +187,36 @@ class ReceiverSettings(Settings):
     ca_file: FilePath | None = Field(default=None, description="certificates to trust instead of the system's (PEM)")
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What `failoverctl init` asks about a kind of provider, besides its zone: one of its settings.
+
+    Attributes:
+        key: where it stands below the provider, such as `key.secret_file`.
+        words: the question.
+        default: what it is where nobody says anything; without one it has to be said, unless it is `optional`.
+        optional: it may stay unsaid, and then is no part of the file.
+        make: of a file with a secret, which nobody is asked for: the command that makes it. `{file}` stands for the
+            file, `{name}` for the setting `name` beside it.
+        only_with: asked for only where this other setting is said; `unless`: only where that one is not.
+    """
+
+    key: str
+    words: str
+    default: str = ""
+    optional: bool = False
+    make: str = ""
+    only_with: str = ""
+    unless: str = ""
+
+
+WHO_IS_ASKED = Needed(
+    "nameservers",
+    "who is asked whether a change arrived: delegation (the servers that the zone is delegated to), none, or addresses",
+    default="delegation",
+)
+
+
 class ProviderSettings(Settings):
     """What every provider says, whatever its kind. `zones` are the zones that records may be written in."""
 

@@ -157,6 +157,7 @@ def _listed(title: str, rows: dict[str, str]) -> Iterator[str]:
 
 def _see(*pages_of: str) -> Iterator[str]:
     yield '.SH "SEE ALSO"'
+    yield ".nh"  # a name that is broken is found by nobody who searches for it
     for number, each in enumerate(pages_of):
         title, section = each[:-1].split("(")
         yield f".BR {_plain(title)} ({section}){',' if number < len(pages_of) - 1 else ''}"

@@ -109,7 +109,7 @@ _NOT_FOUND: Final = tuple(sorted((*_READ, 404)))
 
 ROUTES: Final = (
     Route("status", "GET", "/v1/status", "Where everything stands", StatusTold, query=StatusQuery),
-    Route("glance", "GET", "/v1/glance", "Everything at a glance", GlanceTold, query=GlanceQuery),
+    Route("glance", "GET", "/v1/glance", "Everything at a glance", GlanceTold, query=GlanceQuery, refusals=_NOT_FOUND),
     Route("page", "GET", "/v1/page", "What one screen has room for", BoardTold, query=PageQuery),
     Route("events", "GET", "/v1/events", "The same, whenever it changes (server-sent events)", BoardTold, streams=True),
     Route(

@@ -79,12 +79,13 @@ from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.board import board
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
-from failoverd.operations.glance import glance, part
+from failoverd.operations.concerns import FEW
+from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown
 from failoverd.operations.timeline import timeline
-from failoverd.operations.why import why
+from failoverd.operations.why import Present, why
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import Reading
 
@@ -347,6 +348,8 @@ class Service:
             return _plain((await self._word(word_id)).to_json())
         if isinstance(query, _Shared):
             body = await self._made_lately(query)
+        elif isinstance(query, WhyQuery):
+            body = await self._thread(partial(self._why, query, await self._seen_now()))
         else:
             body = await self._thread(self._view(query))
         if len(body) > LARGEST_ANSWER:
@@ -392,8 +395,6 @@ class Service:
         match query:
             case HistoryQuery():
                 return partial(self._history, query)
-            case WhyQuery():
-                return partial(self._why, query)
             case AuditQuery():
                 return partial(self._audit, query)
             case TimelineQuery():
@@ -402,16 +403,19 @@ class Service:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
     async def _standing(self, query: StatusQuery | GlanceQuery | PageQuery) -> Callable[[], Answer]:
-        """What stands is taken at once, in the loop that changes it; put into words in a thread."""
-        around = self._around
-        found = replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
+        around, found = self._around, await self._seen_now()
         if isinstance(query, PageQuery):
             return partial(_board, found, around.clock(), query.policy or "*")
         if isinstance(query, GlanceQuery):
-            problems = query.problems == "true"
-            return partial(_glance, found, around.clock(), query.policy or "*", problems=problems)
+            problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
+            return partial(_glance, found, around.clock(), query.policies, problems=problems)
         healthy = query.healthy == "true"
         return partial(status_told, found, around.clock(), by_daemon=True, healthy=healthy)
+
+    async def _seen_now(self) -> Overview:
+        """What stands is taken at once, in the loop that changes it; put into words in a thread."""
+        around = self._around
+        return replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
 
     def _history(self, query: HistoryQuery) -> HistoryTold:
         with Reading(self._around.journal) as reading:
@@ -421,13 +425,22 @@ class Service:
                 past(reading, self._around.clock(), policy=query.policy, since=since, limit=query.limit)
             )
 
-    def _why(self, query: WhyQuery) -> WhyTold:
+    def _why(self, query: WhyQuery, seen: Overview) -> WhyTold:
+        now = self._around.clock()
         with Reading(self._around.journal) as reading:
             _require_policy(reading, query.policy)
             if query.incident is not None and reading.incident(query.incident) is None:
                 ids = [row.incident_id for row in reading.incidents(limit=20)]
                 raise unknown("incident", query.incident, ids, "incident_unknown")
-            found = why(reading, self._around.clock(), policy=query.policy, at=query.at, incident=query.incident)
+            found = why(
+                reading,
+                now,
+                policy=query.policy,
+                record=query.record,
+                at=query.at,
+                incident=query.incident,
+                present=Present(seen, now),
+            )
         if found is None:
             raise FailoverdError("no change is known", reason="no_change", remedy="the status says what waits")
         return why_told(found)
@@ -615,8 +628,11 @@ def _board(found: Overview, now: float, name: str) -> Answer:
     return board_told(board(found, now, name))
 
 
-def _glance(found: Overview, now: float, policy: str, *, problems: bool) -> Answer:
-    return glance_told(part(glance(found, now, by_daemon=True), [policy], problems=problems))
+def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> Answer:
+    wrong = unheard_of(found, policies)
+    if wrong is not None:
+        raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
+    return glance_told(part(glance(found, now, by_daemon=True), policies or ["*"], problems=problems))
 
 
 def _origin(request: web.Request) -> str:

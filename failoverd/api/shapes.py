@@ -84,6 +84,7 @@ _PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
+Named = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=_PRINTABLE)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
 Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 """An id, a digest, a name of a switch or of a rule."""
@@ -225,8 +226,16 @@ class StatusQuery(Query):
 
 
 class GlanceQuery(Query):
-    policy: Glob | None = Field(default=None, description="only this policy; a glob for several")
-    problems: Literal["true", "false"] = Field(default="false", description="true: without what is well")
+    policy: Named | None = Field(
+        default=None, description="only this policy; globs and several, with commas between them, are understood"
+    )
+    problems: Literal["true", "false", "auto"] = Field(
+        default="false", description="true: without what is well; auto: so where there are more than 12 policies"
+    )
+
+    @property
+    def policies(self) -> list[str]:
+        return self.policy.split(",") if self.policy is not None else []
 
 
 class PageQuery(Query):
@@ -249,6 +258,7 @@ class HistoryQuery(Query):
 
 class WhyQuery(Query):
     policy: Glob | None = Field(default=None, description="the last change of this policy")
+    record: Glob | None = Field(default=None, description="the last change of this record, by its name in DNS")
     at: Moment | None = Field(default=None, description="the last change until then")
     incident: Mark | None = Field(default=None, description="the last change in this incident")
 
@@ -603,6 +613,20 @@ class RegionLineTold(Told):
     )
 
 
+class WordLineTold(Told):
+    """An operator's word that is not over, in a few words."""
+
+    id: str
+    text: str = Field(description="what it does to what")
+    state: Literal["pending", "upcoming", "in_force", "over"]
+    by: str
+    reason: str
+    since: Moment
+    until: Moment
+    records: int | None = Field(description="how many it is about now; null of a switch, or the approval of a plan")
+    planned: bool = Field(description="a file says it: planned work")
+
+
 class GlanceTold(Answer):
     """Who is needed, where each record points against normal, why, and what happens next."""
 
@@ -612,9 +636,13 @@ class GlanceTold(Answer):
     stale: bool = Field(description="no daemon is at work: all of this is what it saw last")
     seen: Moment | None = Field(description="of which moment it is; null where no daemon ever ran")
     policies: int = Field(description="how many there are, whatever is left out below")
+    well: int = Field(description="how many of the records that were asked about are well, also if these are left out")
+    prober: str = Field(description="what it does about its own network: trusts it, or abstains; empty while not known")
     concerns: tuple[ConcernTold, ...] = Field(description="what is not as it should be, the worst first")
     records: tuple[RecordLineTold, ...]
     regions: tuple[RegionLineTold, ...]
+    overrides: tuple[WordLineTold, ...] = Field(description="what operators said, and is not over")
+    planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
 
 
 class RegionAtLargeTold(Told):
@@ -629,27 +657,12 @@ class RegionAtLargeTold(Told):
     seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
 
 
-class WordLineTold(Told):
-    """An operator's word that is not over."""
-
-    id: str
-    what: str
-    verb: str
-    state: Literal["pending", "upcoming", "in_force", "over"]
-    actor: str
-    reason: str
-    since: Moment
-    until: Moment
-    stop: str = Field(description="the command that ends it, or agrees to it")
-
-
 class BoardTold(Answer):
     """What one screen has room for: the glance, cut to what has to be seen first."""
 
     glance: GlanceTold = Field(description="its regions are left out: see `regions`")
     regions: tuple[RegionAtLargeTold, ...]
-    overrides: tuple[WordLineTold, ...]
-    planned: tuple[PlannedTold, ...]
+    stops: dict[str, str] = Field(description="the command that ends each of its overrides, or agrees to it, by id")
     left: dict[str, int] = Field(description="how much is left out: records by level, concerns, regions, overrides")
     names: dict[str, str] = Field(description="names of records in their own letters, by how DNS writes them")
 
@@ -730,11 +743,37 @@ class SaidTold(Told):
     until: Moment
 
 
+class HoldTold(Told):
+    """What was held, refused or could not be written; or an edit that was found."""
+
+    at: Moment
+    event: str = Field(description="plan.held, failover.held, plan.refused, target.delayed or drift.detected")
+    policy: str
+    record: str
+    provider: str
+    incident_id: str
+    text: str
+    until: Moment | None = Field(description="when time alone would let it pass; null where that is not so")
+    digest: str = Field(description="of a plan that a limit held")
+
+
+class EditTold(Told):
+    """A newer revision of a policy's file began to run."""
+
+    at: Moment
+    policy: str
+    file: str
+    from_revision: str = Field(validation_alias=AliasChoices("from_revision", "before"))
+    to_revision: str = Field(validation_alias=AliasChoices("to_revision", "after"))
+
+
 class HistoryTold(Answer):
-    """Changes, and what operators said, each the oldest first."""
+    """Changes, what was held, edits of policies, and what operators said, each the oldest first."""
 
     changes: tuple[ChangeTold, ...]
     overrides: tuple[SaidTold, ...]
+    holds: tuple[HoldTold, ...] = ()
+    edits: tuple[EditTold, ...] = ()
 
 
 class RegionStepTold(Told):
@@ -806,6 +845,39 @@ class EventTold(Told):
     message: str
 
 
+class RegionSumTold(Told):
+    """One region in the sum of a decision; null where the sum has no such step."""
+
+    region: str
+    health: str
+    score_bp: int | None = Field(validation_alias=AliasChoices("score_bp", "score"))
+    pull_bp: int | None = Field(
+        validation_alias=AliasChoices("pull_bp", "pull"), description="what it would get by its share and score"
+    )
+    room_bp: int | None = Field(
+        validation_alias=AliasChoices("room_bp", "room"), description="what it can carry, or is allowed to"
+    )
+    before_bp: int = _bp("before", "what it had")
+    after_bp: int = _bp("after", "what it gets")
+
+
+class CostTold(Told):
+    """What a failure cost until traffic had left what failed."""
+
+    began: Moment = Field(description="the first failing probe")
+    seconds: float = Field(description="from then until the change stood in DNS")
+    proof_seconds: float | None = Field(
+        validation_alias=AliasChoices("proof_seconds", "proof"),
+        description="and until all authoritative servers answered with it; null while that is not proved",
+    )
+    moved_bp: int = _bp("moved", "the part of the traffic that was there")
+    still_old_bp: int = _bp("still_old", "the part of the clients that use the old answer now, as it is estimated")
+    lost_seconds: float = Field(
+        validation_alias=AliasChoices("lost_seconds", "lost"),
+        description="for so long would all of the traffic have to fail for as much as did until now, at most",
+    )
+
+
 class WhyTold(Answer):
     """A change, and everything that led to it."""
 
@@ -818,6 +890,13 @@ class WhyTold(Answer):
     undo: str = Field(description="commands that take it back by hand")
     undo_with: str = Field(default="", description="the command that has a daemon take it back")
     events: tuple[EventTold, ...]
+    records: tuple[RecordLineTold, ...] = Field(
+        default=(), description="how the records of its policy stand now, the worst first; none with `at`"
+    )
+    then: str = Field(default="", description="with `at`: what stood in the way at that moment")
+    edited: str = Field(default="", description="the two revisions of the file, where an edit of it moved the traffic")
+    sums: tuple[RegionSumTold, ...] = Field(default=(), description="the sum by region, who loses most first")
+    cost: CostTold | None = Field(default=None, description="null of a change that no failure led to")
 
 
 class WordsTold(Answer):

@@ -10,13 +10,16 @@ from failoverd.api.shapes import (
     BoardTold,
     ChangeTold,
     CommentTold,
+    CostTold,
     DaemonTold,
+    EditTold,
     EffectTold,
     EndpointTold,
     EventTold,
     GivenTold,
     GlanceTold,
     HistoryTold,
+    HoldTold,
     JournalTold,
     NamesTold,
     NotificationsTold,
@@ -25,7 +28,9 @@ from failoverd.api.shapes import (
     PolicyNamesTold,
     PolicyTold,
     ProbingTold,
+    RecordLineTold,
     RefusedFileTold,
+    RegionSumTold,
     RegionTold,
     RequestTold,
     SaidTold,
@@ -188,6 +193,8 @@ def history_told(found: Past) -> HistoryTold:
     return HistoryTold(
         changes=tuple(map(ChangeTold.model_validate, found.moves)),
         overrides=tuple(map(SaidTold.model_validate, found.words)),
+        holds=tuple(map(HoldTold.model_validate, found.holds)),
+        edits=tuple(map(EditTold.model_validate, found.edits)),
     )
 
 
@@ -203,6 +210,11 @@ def why_told(found: Explanation) -> WhyTold:
             "undo": found.undo,
             "undo_with": found.undo_with,
             "events": tuple(map(EventTold.model_validate, found.events)),
+            "records": tuple(map(RecordLineTold.model_validate, found.records)),
+            "then": found.then,
+            "edited": found.edited,
+            "sums": tuple(map(RegionSumTold.model_validate, found.sums)),
+            "cost": _told(CostTold, found.cost),
         }
     )
 

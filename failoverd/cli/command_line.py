@@ -49,6 +49,52 @@ PolicyOption = Annotated[str | None, typer.Option("--policy", "-p", help="only t
 
 
 @app.command()
+def init(  # noqa: PLR0913, PLR0917 - each is something to say on the command line
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the folder that it is written to")] = Path(),
+    provider: Annotated[str, typer.Option("--provider", metavar="KIND", help="who holds the zone")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="a setting of the provider, such as key.secret_file=/etc/failoverd/tsig.key",
+        ),
+    ] = None,
+    zone: Annotated[str, typer.Option("--zone", help="the zone that the record is in")] = "",
+    record: Annotated[str, typer.Option("--record", metavar="NAME", help="the name that clients ask for")] = "",
+    regions: Annotated[
+        list[str] | None,
+        typer.Option("--region", metavar="NAME=ADDRESS[,ADDRESS]", help="a region, and endpoints with or without port"),
+    ] = None,
+    clouds: Annotated[
+        list[str] | None,
+        typer.Option("--cloud", metavar="REGION=CLOUD", help="whose cloud a region is in, unless its name begins so"),
+    ] = None,
+    check: Annotated[
+        str,
+        typer.Option(
+            "--check", metavar="URL", help="how to see that an endpoint is well: /path, http://host/path, tcp://any:443"
+        ),
+    ] = "",
+    policy: Annotated[str, typer.Option("--policy", "-p", help="what to call the policy, if not by the record")] = "",
+    owner: Annotated[str, typer.Option("--owner", help="the name by which it marks the records that it owns")] = "",
+    journal: Annotated[str, typer.Option("--journal", metavar="FILE", help="where history is kept")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="ask nothing: what is not said has its default")] = False,
+) -> None:
+    """Write a first configuration: of flags, and of answers to what they leave open, if this is a terminal.
+
+    Nothing is overwritten, no secret is asked for, and no server is spoken to. It ends with what to do next.
+    """
+    from failoverd.cli.starting import gathering, verb
+
+    places = (regions or [], clouds or [])
+    said = gathering.Flags(
+        folder, provider, settings or [], zone, record, policy, *places, check, owner, journal, yes=yes
+    )
+    raise typer.Exit(verb.init(said))
+
+
+@app.command()
 def check(
     context: typer.Context,
     paths: Annotated[
@@ -199,11 +245,33 @@ def import_(  # noqa: PLR0913, PLR0917 - each is something to say on the command
 
 
 @app.command()
-def status(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
-    """Where everything stands: health, what is published, what waits and for what. Works with the daemon dead."""
+def status(
+    policies: Annotated[
+        list[str] | None, typer.Argument(metavar="[POLICY]...", help="only these, by name or glob; all without any")
+    ] = None,
+    again: Annotated[bool, typer.Option("--watch", "-w", help="look every 2 s, until Ctrl-C")] = False,
+    problems: Annotated[bool, typer.Option("--problems", help="only what is not well")] = False,
+    dns: Annotated[
+        bool, typer.Option("--dns", help="ask the authoritative servers now whether they answer what is said here")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="all that is known, with the sums, and the commands that do it by hand"),
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Where everything stands: who is needed, each record against normal, what comes next. Works with the daemon dead.
+
+    Exit 0: all is well. 3: something moved or is degraded, and failoverd takes care of it. 4: a person is needed.
+    12: not known, for no daemon is heard, say.
+    """
     from failoverd.cli.views import now
 
-    now.status(config, output)
+    asked = now.Asked(config, tuple(policies or ()), problems=problems, dns=dns, verbose=verbose)
+    if again and output is not Output.TEXT:
+        raise typer.BadParameter("--watch is for people: a program asks again by itself")
+    raise typer.Exit(now.watch(asked) if again else now.status(asked, output))
 
 
 @app.command()
@@ -219,6 +287,9 @@ def page(
 
 @app.command()
 def why(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[RECORD|POLICY]", help="a record by its name in DNS, or a policy")
+    ] = None,
     policy: PolicyOption = None,
     at: Annotated[
         str | None,
@@ -232,10 +303,10 @@ def why(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Why traffic is where it is: the last change, its reasons, and what led to it."""
+    """Why traffic is where it is: how it stands, then the last change, the sum, and what led to it."""
     from failoverd.cli.views import past
 
-    past.why(config, output, policy, at, incident)
+    past.why(config, output, what, policy, at, incident)
 
 
 @app.command()
@@ -246,7 +317,7 @@ def history(
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Every change, with how it ended."""
+    """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
     past.history(config, output, policy, since, limit)

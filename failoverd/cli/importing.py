@@ -1,6 +1,5 @@
 """`failoverctl import`: from a record that exists to a policy file that would leave it exactly as it is."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from failoverd.config.documents import parse
 from failoverd.config.drafts import ProviderEntry, draft_of
 from failoverd.config.loader import load_inventory
 from failoverd.config.values import say_duration
+from failoverd.config.writing import flow
 from failoverd.core.errors import ConfigError
 from failoverd.core.names import quoted
 from failoverd.core.records import (
@@ -27,7 +27,6 @@ from failoverd.installed import kinds
 from failoverd.operations.session import Session, unknown
 from failoverd.operations.waiting import Stage, Waiting
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SRV: Final = re.compile(r"[^\s:]+:\d+")
 
 
@@ -79,7 +78,7 @@ async def import_record(session: Session, wanted: Wanted) -> Imported:
         ConfigError: there is no such provider, zone or record, or a policy cannot say what stands there.
     """
     entry = _entry(session, wanted)
-    policy = wanted.policy or _policy_name(wanted.name)
+    policy = wanted.policy or policy_name(wanted.name)
     observed, records = await _read(session, entry, policy, wanted)
     placed = _placed(records, wanted.regions)
     text = "\n".join(_lines(policy, entry, observed, records, placed, wanted.port)) + "\n"
@@ -129,7 +128,7 @@ async def _read(session: Session, entry: ProviderEntry, policy: str, wanted: Wan
     )
 
 
-def _policy_name(name: str) -> str:
+def policy_name(name: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", name.replace(".", "-")).strip("-")[:63].strip("-")
 
 
@@ -180,7 +179,7 @@ def _lines(
     yield f"policy: {policy}"
     yield "records:"
     ttl = say_duration(records.ttl)
-    yield f"  - {{name: {_quoted(key.name)}, type: {key.type}, ttl: {ttl}, providers: [{entry.name}]}}"
+    yield f"  - {{name: {flow(key.name)}, type: {key.type}, ttl: {ttl}, providers: [{entry.name}]}}"
     yield "regions:"
     single = key.type in entry.capabilities.single
     yield from _regions(records, placed, ordered=single)
@@ -206,18 +205,14 @@ def _regions(records: RecordSet, placed: Mapping[str, Sequence[Answer]], *, orde
 
 def _endpoint(key: RecordKey, value: str) -> str:
     if alias := AliasTarget.parse(value):
-        return f"{{alias: {_quoted(alias.host)}, hosted_zone: {alias.hosted_zone}}}"
+        return f"{{alias: {flow(alias.host)}, hosted_zone: {alias.hosted_zone}}}"
     if key.type is RecordType.SRV and not _SRV.fullmatch(value):
         raise ConfigError(
             f"{key} answers with {value!r}, which a policy cannot say",
             reason="unsayable",
             remedy="give every SRV record priority 0 and a weight above 0",
         )
-    return _quoted(value)
-
-
-def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and ":" not in text else json.dumps(text)
+    return flow(value)
 
 
 def _prove(text: str, policy: str) -> None:

@@ -15,6 +15,8 @@ class Exit(IntEnum):
     FINE = 0
     FAILED = 1
     USAGE = 2
+    MOVED = 3
+    PERSON = 4
     PENDING = 10
     LIMITED = 11
     UNREACHABLE = 12

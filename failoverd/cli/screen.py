@@ -10,7 +10,7 @@ from rich.text import Text
 from failoverd.core.names import both_ways
 from failoverd.foreign import shown
 
-__all__ = ["Page", "Part", "joined", "say", "say_block", "shown", "shown_json"]
+__all__ = ["Page", "Part", "joined", "say", "say_block", "shown", "shown_json", "worded"]
 
 Part = str | tuple[str, str]
 """Text, or text with a style."""
@@ -36,10 +36,10 @@ class Page:
     def say(self, *parts: Part) -> None:
         for part in parts:
             if isinstance(part, str):
-                self._plain.append(_in_words(part))
+                self._plain.append(worded(part))
             else:
                 self._flush()
-                self._segments.append(Segment(_in_words(part[0]), Style.parse(part[1])))
+                self._segments.append(Segment(worded(part[0]), Style.parse(part[1])))
         self._plain.append("\n")
 
     def say_block(self, text: str) -> None:
@@ -47,8 +47,12 @@ class Page:
         self._plain.append(shown(text, lines=True) + "\n")
 
     def show(self, console: Console) -> None:
+        console.print(self.drawn(), end="", soft_wrap=True)
+
+    def drawn(self) -> Segments:
+        """All of it, for a screen that is drawn again and again."""
         self._flush()
-        console.print(Segments(self._segments), end="", soft_wrap=True)
+        return Segments(self._segments)
 
     def _flush(self) -> None:
         self._segments.append(Segment("".join(self._plain)))
@@ -57,12 +61,10 @@ class Page:
 
 def joined(*parts: Part) -> Text:
     """The parts as one text for rich: nothing in them is markup."""
-    return Text.assemble(
-        *(_in_words(part) if isinstance(part, str) else (_in_words(part[0]), part[1]) for part in parts)
-    )
+    return Text.assemble(*(worded(part) if isinstance(part, str) else (worded(part[0]), part[1]) for part in parts))
 
 
-def _in_words(text: str) -> str:
+def worded(text: str) -> str:
     """What is said to a person, who reads a name in its own letters. Commands and files keep what DNS holds."""
     return shown(both_ways(text))
 

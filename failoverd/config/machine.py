@@ -13,6 +13,7 @@ from failoverd.config.drafts import ProviderEntry
 from failoverd.config.loader import Config
 from failoverd.config.tree import Place
 from failoverd.files import CREDENTIALS, remedy_for, require_regular
+from failoverd.ports import ProviderKind
 
 
 def lacking(config: Config) -> Iterator[Diagnostic]:
@@ -33,11 +34,16 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
 
 
 def _sdk(document: Document, name: str, entry: ProviderEntry) -> Iterator[Diagnostic]:
-    missing = [module for module in entry.kind.sdk if not _installed(module)]
-    if missing:
-        are = "is" if len(missing) == 1 else "are"
-        message = f"provider {name} ({entry.kind.name}) needs {' and '.join(missing)}, which {are} not installed"
+    if lacks := missing_sdk(entry.kind):
+        message = f"provider {name} ({entry.kind.name}) {lacks}"
         yield document.diagnose(Code.SDK_MISSING, ("providers", name, "kind"), message, entry.kind.brought_by)
+
+
+def missing_sdk(kind: ProviderKind) -> str:
+    """Which modules of its SDK a kind lacks, in words; empty where all are there."""
+    missing = [module for module in kind.sdk if not _installed(module)]
+    are = "is" if len(missing) == 1 else "are"
+    return f"needs {' and '.join(missing)}, which {are} not installed" if missing else ""
 
 
 def _installed(module: str) -> bool:

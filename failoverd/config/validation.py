@@ -60,6 +60,17 @@ def validate(model: type[M], document: Document, place: Place = ()) -> Validated
     return Validated(again, (*empty, *found))
 
 
+def wrong_at(model: type[BaseModel], document: Document, place: Place) -> Diagnostic | None:
+    """What is wrong with what stands at one place, whatever else the document lacks."""
+    try:
+        model.model_validate(document.data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False, include_input=True):
+            if details["type"] != "missing" and _place(document, (), details)[: len(place)] == place:
+                return _diagnose(document, model, (), details)
+    return None
+
+
 def _causes(
     document: Document, model: type[BaseModel], root: Place, errors: list[ErrorDetails]
 ) -> Iterator[ErrorDetails]:

@@ -18,6 +18,14 @@ TAIL: Final = 522.0
 """Seconds in which what is left of the others goes down to 1/e."""
 
 
+def lost(after: float, ttl: float) -> float:
+    """How long all clients together would have used it, in seconds: `still_old` summed up from the change on."""
+    elapsed = max(0.0, after)
+    within = min(elapsed, ttl)
+    obedient = within - within * within / (2 * ttl) if ttl > 0 else 0.0
+    return OBEDIENT * obedient + (1.0 - OBEDIENT) * TAIL * (1.0 - exp(-elapsed / TAIL))
+
+
 def still_old(after: float, ttl: float) -> float:
     """The part of the clients, from 0 to 1, that use the old answer so many seconds `after` a change.
 

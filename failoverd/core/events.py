@@ -218,7 +218,8 @@ class ClockJumped(Event):
 class EndpointEvent(Event):
     """`evidence` is the probe that tipped the verdict, in words; `failures` and `passes` are the counts then.
 
-    Of one that fails, `passes` are those that came between its failures; of any other, its last run of passes.
+    Of one that fails, `passes` are those that came between its failures, of which the first was at `failing_since`; of
+    any other, its last run of passes.
     `explained_by` names the dependencies of its region that were down at that time.
     """
 
@@ -231,6 +232,7 @@ class EndpointEvent(Event):
     failures: int = 0
     passes: int = 0
     explained_by: tuple[str, ...] = ()
+    failing_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,10 @@ from typing import Final
 
 from failoverd.core.health.region import RegionState
 from failoverd.core.names import both_ways
-from failoverd.core.overrides import Override
-from failoverd.core.status import Overview, PlannedWork
+from failoverd.core.status import Overview
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Level
-from failoverd.operations.glance import Glance, RegionLine, glance
+from failoverd.operations.glance import Glance, RegionLine, WordLine, glance
 from failoverd.operations.record_lines import RecordLine
 
 MOST_RECORDS: Final = 100
@@ -43,31 +42,16 @@ class RegionAtLarge:
 
 
 @dataclass(frozen=True, slots=True)
-class WordLine:
-    """An operator's word that is not over: what it is, whose, why, until when. `stop` is the command that ends it."""
-
-    id: str
-    what: str
-    verb: str
-    state: str
-    actor: str
-    reason: str
-    since: float
-    until: float
-    stop: str
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
     """The glance, cut. `left` counts what is left out: records by level, and whatever else there is too much of.
 
-    `names` has those of records that are written in letters of their own, by how DNS writes them.
+    `stops` has the command that ends each override, or agrees to it, by id. `names`
+    has those of records that are written in letters of their own, by how DNS writes them.
     """
 
     glance: Glance
     regions: tuple[RegionAtLarge, ...]
-    overrides: tuple[WordLine, ...]
-    planned: tuple[PlannedWork, ...]
+    stops: Mapping[str, str]
     left: Mapping[str, int]
     names: Mapping[str, str]
 
@@ -78,23 +62,22 @@ def board(found: Overview, now: float, name: str = "*") -> Board:
     records = [each for each in whole.records if fnmatchcase(each.policy, name) or fnmatchcase(each.record, name)]
     policies = {each.policy for each in records}
     concerns = [each for each in whole.concerns if not each.policy or name == "*" or each.policy in policies]
-    spoken = [word for word in found.overrides if not word.over_by(now)]
+    said = whole.overrides
     shown, left_records = _records(records)
     left = Counter({f"records_{level}": many for level, many in left_records.items()})
     for what, there, most in (
         ("concerns", len(concerns), MOST_CONCERNS),
-        ("overrides", len(spoken), MOST_WORDS),
+        ("overrides", len(said), MOST_WORDS),
     ):
         left[what] = max(0, there - most)
     regions = regions_at_large(each for each in whole.regions if name == "*" or each.policy in policies)
     left["regions"] = max(0, len(regions) - MOST_REGIONS)
     return Board(
-        glance=replace(whole, records=shown, concerns=_concerns(concerns), regions=()),
+        glance=replace(whole, records=shown, concerns=_concerns(concerns), regions=(), overrides=said[:MOST_WORDS]),
         regions=regions[:MOST_REGIONS],
-        overrides=tuple(_word(word, now) for word in spoken[:MOST_WORDS]),
-        planned=found.planned,
+        stops={word.id: _stop(word) for word in said[:MOST_WORDS]},
         left={what: many for what, many in left.items() if many},
-        names={each.record: said for each in shown if (said := both_ways(each.record)) != each.record},
+        names={each.record: told for each in shown if (told := both_ways(each.record)) != each.record},
     )
 
 
@@ -109,20 +92,8 @@ def _records(found: Iterable[RecordLine]) -> tuple[tuple[RecordLine, ...], Mappi
     return tuple(ordered[:MOST_RECORDS]), Counter(each.level for each in ordered[MOST_RECORDS:])
 
 
-def _word(word: Override, now: float) -> WordLine:
-    state = words.standing(word, now)
-    command = "agree" if state is words.Standing.PENDING else "release"
-    return WordLine(
-        id=word.id,
-        what=words.title(word),
-        verb=word.verb,
-        state=state,
-        actor=word.actor,
-        reason=word.reason,
-        since=word.since,
-        until=word.ends,
-        stop=f"failoverctl {command} {word.id}",
-    )
+def _stop(word: WordLine) -> str:
+    return f"failoverctl {'agree' if word.state is words.Standing.PENDING else 'release'} {word.id}"
 
 
 _BADNESS: Final = (RegionState.HEALTHY, RegionState.UNKNOWN, RegionState.DEGRADED, RegionState.DOWN)

@@ -27,6 +27,10 @@ SEVERITY: Final = (Level.WELL, Level.UNKNOWN, Level.MOVED, Level.PERSON)
 """From what may wait to what may not: that nobody knows counts for less than what is known to be wrong."""
 
 
+FEW: Final = 12
+"""Policies, records, regions that are well, of which each is shown: there may be thousands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Concern:
     """What is not as it should be, in words, and what ends it.

@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Override
 from failoverd.core.records import few
-from failoverd.core.status import Overview, RegionStatus, TargetStatus
+from failoverd.core.status import Overview, PlannedWork, RegionStatus, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Level, concerns_of, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
@@ -35,10 +36,29 @@ class RegionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class WordLine:
+    """An operator's word that is not over: what it does to what, by whom and why, until when, at how many records.
+
+    `records` is None where it is about none by its nature: a switch, the approval of a plan.
+    """
+
+    id: str
+    text: str
+    state: words.Standing
+    by: str
+    reason: str
+    since: float
+    until: float
+    records: int | None
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Glance:
     """All of it, or a part; what is said of the whole stays so. `policies` is how many there are.
 
-    `stale`: no daemon is at work, so that all of this is what it saw last, at `seen`.
+    `stale`: no daemon is at work, so that all of this is what it saw last, at `seen`. `prober` says what it
+    thinks of its own network. `well` counts the records that are well, of those asked about, told or not.
     """
 
     at: float
@@ -47,9 +67,13 @@ class Glance:
     stale: bool
     seen: float | None
     policies: int
+    well: int
+    prober: str
     concerns: tuple[Concern, ...]
     records: tuple[RecordLine, ...]
     regions: tuple[RegionLine, ...]
+    overrides: tuple[WordLine, ...] = ()
+    planned: tuple[PlannedWork, ...] = ()
 
 
 def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
@@ -66,10 +90,20 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         stale=stale,
         seen=seen,
         policies=len(found.policies),
+        well=sum(each.level is Level.WELL for each in records),
+        prober=_prober(found.vantage),
         concerns=concerns,
         records=records,
         regions=tuple(_regions(found.regions)),
+        overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
+        planned=tuple(each for each in found.planned if each.until > now),
     )
+
+
+def unheard_of(found: Overview, policies: Iterable[str]) -> str | None:
+    """The first of these names, or globs, that no policy has."""
+    known = {each.policy for each in found.policies} | {each.target.policy for each in found.targets}
+    return next((each for each in policies if not any(fnmatchcase(name, each) for name in known)), None)
 
 
 def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> Glance:
@@ -78,17 +112,24 @@ def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> G
     def asked(policy: str) -> bool:
         return any(fnmatchcase(policy, each) for each in policies)
 
+    records = [each for each in whole.records if asked(each.policy)]
+    about = {word for each in records for word in each.overrides}
     return replace(
         whole,
+        well=sum(each.level is Level.WELL for each in records),
         concerns=tuple(each for each in whole.concerns if not each.policy or asked(each.policy)),
-        records=tuple(
-            each for each in whole.records if asked(each.policy) and not (problems and each.level is Level.WELL)
-        ),
+        records=tuple(each for each in records if not (problems and each.level is Level.WELL)),
         regions=tuple(
             each
             for each in whole.regions
             if asked(each.policy) and not (problems and each.state == RegionState.HEALTHY)
         ),
+        overrides=tuple(
+            each
+            for each in whole.overrides
+            if each.id in about or not (each.records and each.state is words.Standing.IN_FORCE)
+        ),
+        planned=tuple(each for each in whole.planned if not each.policies or any(map(asked, each.policies))),
     )
 
 
@@ -178,6 +219,35 @@ def _listed(what: str, names: Sequence[str]) -> str:
 
 _NAMED: Final = 3
 """Names that a headline has room for, of each kind."""
+
+
+# -- operators' words, and who sees all this --------------------------------------------------------------------------
+
+
+def _word(word: Override, found: Overview, now: float) -> WordLine:
+    of_records = word.verb not in words.OF_NO_RECORD
+    return WordLine(
+        id=word.id,
+        text=words.title(word),
+        state=words.standing(word, now),
+        by=word.actor,
+        reason=word.reason,
+        since=word.since,
+        until=word.ends,
+        records=len(words.concerned(word, found)) if of_records else None,
+        planned=word.planned,
+    )
+
+
+def _prober(vantage: VantageStatus | None) -> str:
+    if vantage is None:
+        return ""
+    if vantage.isolated:
+        return f"abstains on {' and '.join(vantage.isolated)}: {vantage.evidence}"
+    if not vantage.sentinels:
+        return "trusts its network, without sentinels to check that by"
+    answering = vantage.sentinels - len(vantage.silent)
+    return f"trusts its network: {answering} of {vantage.sentinels} sentinels answer"
 
 
 # -- a line for each region --------------------------------------------------------------------------------------------

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Final
 
 from failoverd.core.overrides import Scope
 from failoverd.core.records import RegionSpec
 from failoverd.operations.words import Said, told
-from failoverd.store.reading import ChangeRow, Reading
+from failoverd.store.reading import ChangeRow, EventRow, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,45 @@ class PastMove:
 
 
 @dataclass(frozen=True, slots=True)
+class PastHold:
+    """A plan that was held, refused, or could not be written, or an edit that was found: in the words of that time.
+
+    `until` is when time alone would let it pass, None where that is not so; `digest` that of a plan that a limit held.
+    """
+
+    at: float
+    event: str
+    policy: str
+    record: str
+    provider: str
+    incident_id: str
+    text: str
+    until: float | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastEdit:
+    """A newer revision of a policy's file began to run."""
+
+    at: float
+    policy: str
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
-    """What was changed, and what operators said, each the oldest first."""
+    """What was changed, held and edited, and what operators said, each the oldest first."""
 
     moves: tuple[PastMove, ...]
     words: tuple[Said, ...]
+    holds: tuple[PastHold, ...] = ()
+    edits: tuple[PastEdit, ...] = ()
+
+
+_HOLDS: Final = ("plan.held", "failover.held", "plan.refused", "target.delayed", "drift.detected")
 
 
 def history(rows: Iterable[ChangeRow]) -> tuple[PastMove, ...]:
@@ -67,14 +102,36 @@ def history(rows: Iterable[ChangeRow]) -> tuple[PastMove, ...]:
 
 
 def past(reading: Reading, now: float, *, policy: str | None, since: float, limit: int) -> Past:
-    """What was changed and said at or after `since`, of one policy or of all: at most the last `limit` of each."""
+    """What was changed, held, edited and said since then, of one policy or of all: at most the last `limit` of each."""
     moves = history(reading.changes(policy=policy, since=since, limit=limit))
     words = reading.overrides(since)
     if policy is not None:
         regions = (each for each in reading.regions() if each.policy == policy)
         known = [RegionSpec(each.region, 0, (), cloud=each.cloud) for each in regions]
         words = tuple(word for word in words if _about(word.scope, policy, known))
-    return Past(moves, told(words, now, since)[-limit:])
+    holds = reading.events(names=_HOLDS, since=since, policy=policy, limit=limit)
+    edits = reading.edits(policy=policy, since=since, limit=limit)
+    return Past(
+        moves,
+        told(words, now, since)[-limit:],
+        tuple(map(_hold, holds)),
+        tuple(PastEdit(row.at, row.policy, row.file, row.before, row.revision) for row in edits),
+    )
+
+
+def _hold(row: EventRow) -> PastHold:
+    until = row.facts.get("until")
+    return PastHold(
+        at=row.at,
+        event=row.name,
+        policy=row.policy,
+        record=row.record,
+        provider=row.provider,
+        incident_id=row.incident_id,
+        text=row.message,
+        until=float(until) if isinstance(until, int | float) else None,
+        digest=str(row.facts.get("digest", "")),
+    )
 
 
 def _about(scope: Scope, policy: str, regions: Iterable[RegionSpec]) -> bool:

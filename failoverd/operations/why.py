@@ -1,14 +1,19 @@
 """Why the answer is what it is: a change, and everything that led to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.overrides import by
+from failoverd.core.reasons import Cause
+from failoverd.core.status import Overview
+from failoverd.operations.concerns import SEVERITY, concerns_of
 from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
+from failoverd.operations.reckoning import Cost, RegionSum, cost, table
+from failoverd.operations.record_lines import RecordLine, record_lines
 from failoverd.operations.words import concerned, title, when
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, Reading
@@ -65,6 +70,9 @@ class RelatedEvent:
 class Explanation:
     """A change with its reasons, the rule (file and line), what limits said, who did it, and how to undo it.
 
+    `records` is how the records of its policy stand now, the worst first, the changed one before its equals; none where
+    a moment was asked about. `then` is what was in the way at that moment, in the words of that time. `edited` names
+    the two revisions of the file, where an edit of it moved the traffic. `sums` is the sum by region.
     `overrides` are operators' words that shape, or stop, what is answered there: now, or at the moment asked about.
     `undo` does it by hand, `undo_with` is the command for a daemon: where a word brought the change about that is in
     force still, the one that ends it.
@@ -79,16 +87,36 @@ class Explanation:
     undo: str
     undo_with: str
     events: tuple[RelatedEvent, ...]
+    records: tuple[RecordLine, ...] = ()
+    then: str = ""
+    edited: str = ""
+    sums: tuple[RegionSum, ...] = ()
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How everything stands, and when that was seen; None by nobody."""
+
+    found: Overview
+    seen: float | None
 
 
 def why(
-    reading: Reading, now: float, *, policy: str | None, at: float | None, incident: str | None
+    reading: Reading,
+    now: float,
+    *,
+    policy: str | None,
+    at: float | None,
+    incident: str | None,
+    record: str | None = None,
+    present: Present | None = None,
 ) -> Explanation | None:
-    """The last change (of a policy, until a moment, or in an incident), and everything that led to it.
+    """The last change (of a policy or a record, until a moment, or in an incident), and everything that led to it.
 
     What an operator said is told before all else: it overrules what the policy's file says.
     """
-    change = _change_asked_for(reading, policy=policy, at=at, incident=incident)
+    change = _change_asked_for(reading, policy=policy, record=record, at=at, incident=incident)
     if change is None:
         return None
     told = reading.events(incident_id=change.incident_id, names=_TOLD_BY_WHY) if change.incident_id else ()
@@ -110,7 +138,58 @@ def why(
         undo=_by_hand(str(facts.get("undo", ""))),
         undo_with=_undo_with(reading, change, facts, now) if facts.get("undo") else "",
         events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
+        records=_standing(present, change, record, now) if present is not None and at is None else (),
+        then=_then(reading, change, at) if at is not None else "",
+        edited=_edited(reading, change, facts),
+        sums=table(change.plan.decision, change.shares_before, change.shares_after),
+        cost=cost(change, told, now if at is None else at),
     )
+
+
+def _standing(present: Present, change: ChangeRow, record: str | None, now: float) -> tuple[RecordLine, ...]:
+    policy, whole = change.target.policy, present.found
+    found = replace(
+        whole,
+        policies=tuple(each for each in whole.policies if each.policy == policy),
+        regions=tuple(each for each in whole.regions if each.policy == policy),
+        endpoints=tuple(each for each in whole.endpoints if each.policy == policy),
+        targets=tuple(
+            each for each in whole.targets if each.target.policy == policy and record in {None, each.target.key.name}
+        ),
+    )
+    lines = record_lines(found, concerns_of(found, now), now, present.seen)
+    changed = change.target.key.name, change.target.key.type.value, change.target.provider
+
+    def weight(line: RecordLine) -> tuple[int, bool]:
+        return -SEVERITY.index(line.level), (line.record, line.type, line.provider) != changed
+
+    return tuple(sorted(lines, key=weight))
+
+
+_HOLDS: Final = ("plan.held", "failover.held", "plan.refused", "target.delayed", "drift.detected")
+_ENDS: Final = ("change.applied", "target.resumed")
+
+
+def _then(reading: Reading, change: ChangeRow, at: float) -> str:
+    """What stood in the way at that moment, if anything did."""
+    target = change.target
+    rows = reading.events(until=at, names=[*_HOLDS, *_ENDS], policy=target.policy)
+    about = [row for row in rows if (row.record, row.provider) == (str(target.key), target.provider)]
+    return about[-1].message if about and about[-1].name in _HOLDS else ""
+
+
+def _edited(reading: Reading, change: ChangeRow, facts: Mapping[str, Any]) -> str:
+    """Which edit of the file moved it: no health and no word did, and the change before it had another revision."""
+    if change.plan.cause is not Cause.OPERATOR or facts.get("overrides") or change.kind != PlanKind.CHANGE:
+        return ""
+    settled = change.settled_at if change.settled_at is not None else change.intended_at
+    rows = reading.changes(
+        policy=change.target.policy, outcome=ChangeOutcome.APPLIED, until=settled, limit=_LOOKED_THROUGH
+    )
+    before = [row for row in rows if row.target == change.target and row.change_id != change.change_id]
+    if not before or before[-1].plan.revision == change.plan.revision:
+        return ""
+    return f"{before[-1].plan.revision} -> {change.plan.revision}"
 
 
 def _by_hand(undo: str) -> str:
@@ -131,13 +210,14 @@ def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str,
 
 
 def _change_asked_for(
-    reading: Reading, *, policy: str | None, at: float | None, incident: str | None
+    reading: Reading, *, policy: str | None, record: str | None, at: float | None, incident: str | None
 ) -> ChangeRow | None:
     if incident is not None:
         rows = reading.events(incident_id=incident, names=["change.applied"])
         ids = [row.change_id for row in rows if row.facts.get("kind") != PlanKind.MARK]
         return reading.change(ids[-1]) if ids else None
     if at is not None:
-        return next(reversed(reading.at(at, policy=policy)), None)
-    last = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
+        found = (change for change in reading.at(at, policy=policy) if record in {None, change.target.key.name})
+        return next(reversed(list(found)), None)
+    last = reading.changes(policy=policy, record=record, outcome=ChangeOutcome.APPLIED, limit=_LOOKED_THROUGH)
     return next((change for change in reversed(last) if change.kind != PlanKind.MARK), None)

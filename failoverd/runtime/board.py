@@ -174,6 +174,7 @@ class Board:
                 failures=turned.failures,
                 passes=turned.passes,
                 explained_by=turned.explained_by,
+                failing_since=turned.failing_since,
             )
         )
 

@@ -73,6 +73,18 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EditRow:
+    """A policy began to run `revision` of its file, after it had run `before`."""
+
+    seq: int
+    at: Moment
+    policy: str
+    file: str
+    before: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentRow:
     """`closed_at` is None while it is open; `changes` counts the changes that were applied in it."""
 
@@ -131,12 +143,20 @@ class Reading(StatusReading):
         self,
         *,
         policy: str | None = None,
+        record: str | None = None,
         outcome: str | None = None,
         since: float | None = None,
+        until: float | None = None,
         limit: int | None = 50,
     ) -> tuple[ChangeRow, ...]:
-        """Changes by policy, outcome and time (`since` <= settled or intended)."""
-        where = [("policy = ?", policy), ("outcome = ?", outcome), (f"{_AT} >= ?", since)]
+        """Changes by policy, record (its name), outcome and time (`since` <= settled or intended <= `until`)."""
+        where = [
+            ("policy = ?", policy),
+            ("name = ?", record),
+            ("outcome = ?", outcome),
+            (f"{_AT} >= ?", since),
+            (f"{_AT} <= ?", until),
+        ]
         return self._changes(_given(where), limit)
 
     def change(self, change_id: str) -> ChangeRow | None:
@@ -147,6 +167,11 @@ class Reading(StatusReading):
         rows = self._rows(_IN_FORCE, {"moment": moment, "policy": policy})
         return self._changes_of(rows)
 
+    def edits(self, *, policy: str | None = None, since: float = 0.0, limit: int | None = 50) -> tuple[EditRow, ...]:
+        """Each newer revision of a policy that began to run, by policy and time (`since` <= at)."""
+        rows = self._rows(_EDITS, {"policy": policy, "since": since, "limit": _ALL if limit is None else limit})
+        return self._each("events", rows[::-1], lambda row: (row["seq"], partial(_EDIT.validate_python, dict(row))))
+
     def decision(self, decision_id: str) -> EventRow | None:
         """The `decision.made` event: its facts hold the verdict, the shares, and the reasons to redo the sum."""
         clauses = _given([("decision_id = ?", decision_id), ("name = ?", "decision.made")])
@@ -155,17 +180,17 @@ class Reading(StatusReading):
     def events(
         self,
         *,
-        policy: str | None = None,
         incident_id: str | None = None,
         change_id: str | None = None,
         since: float | None = None,
         until: float | None = None,
         names: Iterable[str] = (),
+        policy: str | None = None,
         limit: int | None = 200,
     ) -> tuple[EventRow, ...]:
-        """Events by policy, incident, change, time (`since` <= at < `until`) and name."""
+        """Events by incident, change, time (`since` <= at < `until`), name and policy."""
         chain = [(_CHAINED.format("incident_id"), incident_id), (_CHAINED.format("change_id"), change_id)]
-        clauses = _given([*chain, ("policy = ?", policy), ("at >= ?", since), ("at < ?", until)])
+        clauses = _given([*chain, ("at >= ?", since), ("at < ?", until), ("policy = ?", policy)])
         if wanted := list(names):
             clauses.append(("name IN (SELECT value FROM json_each(?))", [json.dumps(wanted)]))
         return self._events(clauses, limit)
@@ -203,6 +228,7 @@ class Reading(StatusReading):
 
 
 _EVENT: Final = TypeAdapter(EventRow)
+_EDIT: Final = TypeAdapter(EditRow)
 _INCIDENT: Final = TypeAdapter(IncidentRow)
 _CHANGE: Final = TypeAdapter(ChangeRow)
 _AUDIT: Final = TypeAdapter(AuditRow)
@@ -260,6 +286,16 @@ _IN_FORCE = f"""
         WHERE outcome = 'applied' AND kind <> 'mark' AND settled_at <= :moment AND (:policy IS NULL OR policy = :policy)
     )
     {_CHANGES.replace("FROM changes", "FROM latest AS changes")} WHERE age = 1 ORDER BY settled_at
+"""  # noqa: S608 - constants
+
+_EDITS = f"""
+    WITH loaded AS (
+        SELECT seq, at, policy, {extract("facts", "$.file")} AS file, {extract("facts", "$.revision")} AS revision
+        FROM events WHERE name = 'policy.loaded' AND (:policy IS NULL OR policy = :policy)
+    ), followed AS (
+        SELECT *, lag(revision) OVER (PARTITION BY policy ORDER BY seq) AS before FROM loaded
+    )
+    SELECT * FROM followed WHERE before <> revision AND at >= :since ORDER BY seq DESC LIMIT :limit
 """  # noqa: S608 - constants
 
 _INCIDENTS = """

@@ -172,6 +172,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "expected": "what should stand there",
     "explained_by": "dependencies of its region that were down at that time",
     "factor": "how many times as long intervals are as the policies say",
+    "failing_since": "when the first of those probes failed that it is down for; seconds since the epoch",
     "failures": "how many probes failed",
     "family": "what the prober cannot judge: `IPv4`, `IPv6` or host names",
     "file": "path of the file",

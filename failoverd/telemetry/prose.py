@@ -405,8 +405,9 @@ def _why(event: EndpointEvent) -> str:
 
 @say.register
 def _(event: EndpointFailed) -> str:
-    between = f", with {counted(event.passes, 'pass', 'passes')} between them" if event.passes else ""
-    seen = f"{counted(event.failures, 'failure')} of {event.check}{between}"
+    probes = f" of {event.failures + event.passes} probes" if event.passes else ""
+    since = f" since {moment(event.failing_since)}" if event.failing_since is not None else ""
+    seen = f"{counted(event.failures, 'failure')}{probes} of {event.check}{since}"
     return f"{event.endpoint} in {event.region} is down after {seen}: {_why(event)}"
 
 

@@ -12,7 +12,18 @@ from support.journals import TARGET
 from failoverd.api import shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
-from failoverd.operations import board, commanding, concerns, glance, history, record_lines, timeline, why, words
+from failoverd.operations import (
+    board,
+    commanding,
+    concerns,
+    glance,
+    history,
+    reckoning,
+    record_lines,
+    timeline,
+    why,
+    words,
+)
 from failoverd.store import reading
 
 PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
@@ -43,7 +54,6 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (glance.RegionLine, shapes.RegionLineTold, set()),
     (board.Board, shapes.BoardTold, set()),
     (board.RegionAtLarge, shapes.RegionAtLargeTold, set()),
-    (board.WordLine, shapes.WordLineTold, set()),
     (timeline.Timeline, shapes.TimelineTold, set()),
     (timeline.RegionStep, shapes.RegionStepTold, set()),
     (timeline.RegionTrack, shapes.RegionTrackTold, set()),
@@ -51,11 +61,16 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (timeline.ClientsPoint, shapes.ClientsPointTold, set()),
     (timeline.Incident, shapes.IncidentTold, set()),
     (timeline.Mark, shapes.MarkTold, set()),
+    (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
     (commanding.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
     (history.PastMove, shapes.ChangeTold, set()),
+    (history.PastHold, shapes.HoldTold, set()),
+    (history.PastEdit, shapes.EditTold, {"before", "after"}),
+    (reckoning.RegionSum, shapes.RegionSumTold, set()),
+    (reckoning.Cost, shapes.CostTold, set()),
     (why.Explanation, shapes.WhyTold, set()),
     (why.RelatedEvent, shapes.EventTold, set()),
     (reading.AuditRow, shapes.RequestTold, {"answer"}),

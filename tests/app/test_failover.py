@@ -316,7 +316,7 @@ async def test_an_orphan_is_listed_after_a_restart_and_until_it_is_given_back(
         here.policy.unlink()
         async with here.daemon() as daemon:
             await daemon.event("record.orphaned", policy="api")
-            await here.tells(lambda printed: "no file names api.example.com" in printed, "status")
+            await here.tells(lambda printed: f"no file names {NAME}" in printed, "status")
             headline, names = await orphans(here)
             assert ("no file names " in headline, names) == (True, [NAME])
             code, printed = await here.control("disown", "api", NAME)

@@ -54,7 +54,7 @@ async def test_a_journal_that_cannot_be_locked_is_told_and_traffic_is_steered(tm
             assert len(daemon.named("journal.failed")) == 1
             (tmp_path / "journal.db").unlink()
             (tmp_path / "journal.db").mkdir()
-            told = await here.tells(lambda told: "journal: cannot be written for" in told, "status")
+            told = await here.tells(lambda told: "journal: cannot be written for" in told, "status", "-v")
             assert "the journal cannot be written" in told.splitlines()[0]
 
 
@@ -79,9 +79,9 @@ async def test_two_of_one_owner_come_to_rest_a_dead_region_is_left_and_a_restart
                 await here.tells(lambda _: bind_server.dig(NAME, "A") == [EAST], "status")
                 await here.heal_region("west")
                 await one.event("region.recovered", region="west")
-                await here.tells(lambda said: "written by another instance as well: api" in said, "status")
+                await here.tells(lambda said: "is written by another instance as well" in said, "status")
                 assert marker(bind_server).generation <= at_rest + 2
-                await here.tells(lambda said: f"instance {mine}" in said and theirs in said, "status")
+                await here.tells(lambda said: f"instance {mine}" in said and theirs in said, "status", "-v")
                 assert await other.stop() == 0
             assert await one.stop() == 0
         async with here.daemon() as one:

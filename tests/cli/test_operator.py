@@ -8,7 +8,8 @@ import pytest
 from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer, program
 
-FINE, FAILED, USAGE, PENDING, LIMITED = 0, 1, 2, 10, 11
+FINE, FAILED, USAGE, PENDING, LIMITED, NOT_KNOWN = 0, 1, 2, 10, 11, 12
+MOVED = 3
 
 
 def serial(server: DnsServer) -> str:
@@ -149,12 +150,14 @@ async def test_status_why_and_history_are_told_with_the_daemon_dead(bind_server:
 
         code, printed = await here.control("status", "--output", "json")
         told = json.loads(printed)
-        assert (code, told["daemon"]["state"]) == (FINE, "stopped")
+        assert (code, told["daemon"]["state"]) == (NOT_KNOWN, "stopped")
         assert {each["region"]: each["state"] for each in told["regions"]} == {"west": "down", "east": "healthy"}
         (target,) = told["targets"]
         assert (target["state"], target["published_bp"]) == ("in_sync", {"east": 10_000})
         assert told["policies"][0]["incident_id"] == moved["incident_id"]
-        _, printed = await here.control("status")
+        code, printed = await here.control("status")
+        assert (code, printed.startswith("not known: the daemon is stopped, last seen ")) == (NOT_KNOWN, True), printed
+        _, printed = await here.control("status", "--verbose")
         assert "daemon: stopped" in printed
         assert "in_sync generation 2: east 100%" in printed
 
@@ -193,6 +196,15 @@ async def test_status_shows_what_waits_and_the_command_that_does_it_by_hand(
         printed = await here.tells(lambda printed: '"state": "limited"' in printed, "status", "--output", "json")
         (target,) = json.loads(printed)["targets"]
         assert f"\n{program('nsupdate').rpartition('/')[2]} " in target["manual"]
+        code, printed = await here.control("status", "--dns")
+        assert (code, f"{NAME} A at main: the only server answers with it" in printed) == (MOVED, True), printed
+        _, printed = await here.control("status", "--dns", "--output", "json")
+        (heard,) = json.loads(printed)["dns"]
+        assert (heard["record"], heard["agree"], heard["agreeing"]) == (
+            f"{NAME} A at main",
+            True,
+            [f"{bind_server.address}:{bind_server.port}"],
+        )
         assert "limits.max_changes" not in target["remedy"]
         assert f"{here.policy}:" in target["remedy"]
 

@@ -19,8 +19,10 @@ NOTED = ("--reason", REASON)
 
 VERBS: dict[str, list[tuple[str, ...]]] = {
     "page": [],  # it ends when a person ends it: tests/docs/test_page.py
+    "init": [("--provider", "rfc2136", "--zone", "wöw.example.test"), ("--provider", "röute53")],
     "check": [()],
     "schema": [("events",), ("policy",)],
+    "files": [(), ("wöw.yaml",)],
     "probe": [("west",)],
     "plan": [()],
     "apply": [("plän",)],
@@ -45,6 +47,7 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "release": [("hölds", *NOTED)],
     "extend": [("drain-ö", "--for", "1h")],
     "agree": [("drain-ö", *NOTED)],
+    "reload": [()],
     "overrides": [("--verbose",), ("--output", "json")],
 }
 
@@ -68,7 +71,7 @@ async def test_every_verb_answers_in_ascii_alone(tmp_path: Path) -> None:
         (here.config.parent / "policies" / "other.yaml").write_text(strange, "utf-8")
         config = ("--config", str(here.config))
         commands = [
-            ("failoverctl", *verb.split(), *words, *(() if verb == "schema" else config))
+            ("failoverctl", *verb.split(), *words, *(() if verb in {"files", "init", "schema"} else config))
             for verb, asked in VERBS.items()
             for words in asked
         ]

@@ -85,6 +85,7 @@ def test_what_passes_between_the_failures_is_counted_beside_them() -> None:
     ):
         health = probed(script, RULES, up)
         assert (script, health.failures, health.between) == (script, failures, between)
+        assert (health.failing_since is None) == (failures == 0), script
     first = probed("PFPFPPF", RULES)
     assert (first.state, first.failures, first.between) == (UNHEALTHY, 3, 3)
 

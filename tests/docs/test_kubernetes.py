@@ -90,7 +90,7 @@ async def test_what_is_run_within_the_pod_runs(bind_server: DnsServer, tmp_path:
         await daemon.event("change.verified", provider="main")
         for words in within_the_pod():
             code, printed = await kubelet.pod.exec(*("api" if word == "shop" else word for word in words))
-            assert code == 0, (words, printed)
+            assert code in ({0, 3} if "status" in words else {0}), (words, printed)
         given = await daemon.event("override.given")
         assert given["actor"].startswith(f"uid:{ANYBODY}@"), "everybody is the pod's user there"
         (copy,) = kubelet.pod.volume("tmp").glob("journal.db")

@@ -99,11 +99,14 @@ async def test_the_files_load_and_every_command_runs(folder: Path) -> None:
         await following
 
     verbs = commands("failoverctl", others)
-    assert {words[0] for words in verbs} == {"check", "plan", "status", "why", "history"}
+    assert {words[0] for words in verbs} == {"init", "check", "plan", "status", "why", "history"}
     for words in verbs:
         code, printed = await run(folder, "failoverctl", *words)
         nothing_moved_yet_or_is_seen = words[0] in {"why", "plan"}
-        assert code == (1 if nothing_moved_yet_or_is_seen else 0), (words, printed)
+        no_daemon_is_at_work = words[0] == "status"
+        wanted = 1 if nothing_moved_yet_or_is_seen else 12 if no_daemon_is_at_work else 0
+        assert code == wanted, (words, printed)
+    assert (folder / "lab" / "policies" / "shop.yaml").exists()
 
 
 async def test_looking_tells_what_stands_there_and_needs_no_daemon(folder: Path) -> None:
@@ -151,3 +154,14 @@ def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"make ([a-z]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
     assert named <= targets
+
+
+async def test_what_is_run_from_a_checkout_runs(tmp_path: Path) -> None:
+    shown = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    programs = [words for words in shown if words and words[0].startswith(".venv/bin/")]
+    assert [words[1] for words in programs] == ["demo", "check"]
+    (_, demo, option), (_, *check) = programs
+    _, known = await run(tmp_path, "failoverd", demo, "--help")
+    assert option in known
+    code, printed = await run(ROOT, "failoverctl", *check)
+    assert code == 0, printed

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.journals import OTHER, TARGET, incident, plan
 
-from failoverd.api.shapes import Answer
+from failoverd.api.shapes import Answer, CostTold, EditTold, HoldTold, RegionSumTold
 from failoverd.api.telling import history_told, status_told, why_told
 from failoverd.cli.views.reading import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -118,6 +118,8 @@ async def test_the_keys_of_why(path: Path) -> None:
     found = plain(why_told(explained))
     assert named("why") == sorted(found)
     assert row("why", "events") == list(found["events"][0])
+    for key, shape in (("sums", RegionSumTold), ("cost", CostTold)):
+        assert row("why", key) == list(shape.model_fields)
 
 
 async def test_the_keys_of_history(path: Path) -> None:
@@ -126,6 +128,8 @@ async def test_the_keys_of_history(path: Path) -> None:
     assert named("history") == sorted(found)
     for key in ("changes", "overrides"):
         assert row("history", key) == list(found[key][0])
+    for key, shape in (("holds", HoldTold), ("edits", EditTold)):
+        assert row("history", key) == list(shape.model_fields)
 
 
 def test_the_command_finds_the_endpoints_that_are_not_well() -> None:

@@ -71,18 +71,16 @@ def test_words_name_who_said_them_and_what_ends_them_or_lets_them_begin() -> Non
     holds = Override("hold-1", Verb.HOLD, scope, "alice@ops", NOW - 9, NOW + 60, why)
     waits = replace(holds, id="drain-2", verb=Verb.DRAIN, needed=2)
     over = replace(holds, id="hold-3", until=NOW - 1)
-    found = board(replace(evenings.quiet(NOW), overrides=(holds, waits, over)), NOW).overrides
-    assert [(each.id, each.state, each.stop) for each in found] == [
-        ("hold-1", "in_force", "failoverctl release hold-1"),
-        ("drain-2", "pending", "failoverctl agree drain-2"),
-    ]
-    assert (found[0].actor, found[0].reason, found[0].until) == ("alice@ops", "it burns", NOW + 60)
+    found = board(replace(evenings.quiet(NOW), overrides=(holds, waits, over)), NOW)
+    assert found.stops == {"hold-1": "failoverctl release hold-1", "drain-2": "failoverctl agree drain-2"}
+    said = {each.id: (each.by, each.reason, each.until) for each in found.glance.overrides}
+    assert said["hold-1"] == ("alice@ops", "it burns", NOW + 60)
 
 
 def test_however_many_words_there_are_so_many_are_told() -> None:
     word = Override("hold-1", Verb.HOLD, Scope(), "alice@ops", NOW - 9, NOW + 60)
     found = board(replace(evenings.quiet(NOW), overrides=(word,) * (MOST_WORDS + 7)), NOW)
-    assert (len(found.overrides), found.left["overrides"]) == (MOST_WORDS, 7)
+    assert (len(found.glance.overrides), found.left["overrides"]) == (MOST_WORDS, 7)
 
 
 def test_names_are_told_in_their_own_letters() -> None:

@@ -22,7 +22,7 @@ from failoverd.core.status import (
     VantageStatus,
 )
 from failoverd.operations.concerns import Level
-from failoverd.operations.glance import Glance, glance, headline, part
+from failoverd.operations.glance import Glance, glance, headline, part, unheard_of
 
 NOW = 1_000.0
 NORMAL = {"azure-eastus": 7_000, "oci-ashburn": 3_000}
@@ -226,3 +226,34 @@ def test_a_part_leaves_out_what_is_well_and_who_was_not_asked_about() -> None:
     assert ([each.policy for each in bad.records], [each.state for each in bad.regions]) == (["api"], ["down"])
     assert [each.policy for each in part(whole, ["sh*"]).records] == ["shop"]
     assert (bad.headline, bad.policies) == (whole.headline, 2)
+
+
+# -- what people said, and who sees it ---------------------------------------------------------------------------------
+
+
+def test_a_part_has_the_words_about_it_and_counts_what_is_well_though_it_is_left_out() -> None:
+    whole = seen(policy("api"), policy("shop"), moved("api"), target("shop"), overrides=(drained(),))
+    assert whole.overrides[0].records == 1
+    assert [each.id for each in part(whole, ["api"]).overrides] == ["drain-1a2b3c4d"]
+    assert part(whole, ["shop"]).overrides == ()
+    assert (whole.well, part(whole, ["shop"], problems=True).well, part(whole, ["api"]).well) == (1, 1, 0)
+    upcoming = seen(policy("api"), target("api"), overrides=(drained(since=NOW + 60.0),))
+    assert [each.state for each in part(upcoming, ["shop"]).overrides] == ["upcoming"]
+
+
+def test_a_policy_that_nobody_knows_is_found_out() -> None:
+    found = Overview.of((policy("api"), target("shop")))
+    assert unheard_of(found, ["api", "sh*"]) is None
+    assert unheard_of(found, ["api", "web*", "nope"]) == "web*"
+
+
+@pytest.mark.parametrize(
+    ("vantage", "says"),
+    [
+        (VantageStatus(NOW, (), NOW), "trusts its network, without sentinels to check that by"),
+        (VantageStatus(NOW, (), NOW, sentinels=3, silent=("a",)), "trusts its network: 2 of 3 sentinels answer"),
+        (VantageStatus(NOW, ("IPv4",), NOW, "nobody answers"), "abstains on IPv4: nobody answers"),
+    ],
+)
+def test_the_prober_says_what_it_thinks_of_its_own_network(vantage: VantageStatus, says: str) -> None:
+    assert seen(policy("api"), target("api"), vantage).prober == says

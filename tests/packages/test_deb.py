@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from support.debian_root import Root, debian_root
 from support.packages import package
+from support.walking import PAGE, inside, ports, unkept, walked
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 EXAMPLE = "etc/failoverd/example/failoverd.yaml"
 
@@ -40,6 +41,7 @@ def test_it_is_installed_upgraded_removed_and_purged(root: Root, tmp_path_factor
     nothing_is_started_or_enabled(root)
     what_is_installed_works(root)
     every_library_can_be_loaded_and_every_licence_is_named(root)
+    a_newcomer_follows_the_tutorial_to_a_zone_that_fails_over(root)
 
     edited = root.path / EXAMPLE
     edited.write_text(edited.read_text() + "# ours\n")
@@ -116,6 +118,13 @@ def what_is_installed_works(root: Root) -> None:
     assert "/opt/failoverd/lib/" in done(root, "failoverctl", "files")
     assert "failoverd-operators:" in done(root, "getent", "group", "failoverd-operators")
     assert done(root, "stat", "--format=%a %U", "/etc/failoverd/secrets") == "700 root\n"
+
+
+def a_newcomer_follows_the_tutorial_to_a_zone_that_fails_over(root: Root) -> None:
+    (needed,) = re.findall(r"`(apt install [^`]*)`", PAGE)
+    done(root, "apt-get", "update")
+    done(root, *needed.split(), "--yes", "--no-install-recommends")
+    assert unkept(walked(PAGE, inside(root, ports()))) == []
 
 
 def every_library_can_be_loaded_and_every_licence_is_named(root: Root) -> None:

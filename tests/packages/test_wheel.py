@@ -139,4 +139,5 @@ def test_the_source_distribution_has_the_tree_and_no_litter(built: Path) -> None
         for name in files
     }
     assert wanted - names == set()
-    assert {"Makefile", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "PKG-INFO", "Containerfile"} <= names
+    assert {"Makefile", "mkdocs.yml", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"} <= names
+    assert {"pyproject.toml", "PKG-INFO", "Containerfile"} <= names

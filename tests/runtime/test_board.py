@@ -105,6 +105,7 @@ def test_a_failing_endpoint_opens_the_incident_before_its_first_symptom_which_ca
         "evidence": "live connect_refused after 10 ms",
         "failures": 3,
         "passes": 0,
+        "failing_since": 1003.0,
     }
     assert dict(region.facts())["rule_at"] == "policies/api.yaml:18"
     assert scene.woken == ["api"]
@@ -626,11 +627,14 @@ def test_a_service_that_fails_a_third_of_the_time_is_told_with_what_passed_in_be
     scene.probes("FPPFPPF", AZURE)
     (failed,) = (event for event in scene.events if isinstance(event, EndpointFailed))
     assert (failed.failures, failed.passes) == (3, 4)
-    assert f"{AZURE} in azure is down after 3 failures of live, with 4 passes between them: " in prose.say(failed)
+    began = prose.moment(failed.failing_since or 0.0)
+    assert f"{AZURE} in azure is down after 3 failures of 7 probes of live since {began}: " in prose.say(failed)
+    assert failed.failing_since is not None
+    assert failed.failing_since < failed.at
     scene.events.clear()
     scene.probes("PPPP", AZURE)
     (recovered,) = (event for event in scene.events if isinstance(event, EndpointRecovered))
-    assert (recovered.failures, recovered.passes) == (0, 4)
+    assert (recovered.failures, recovered.passes, recovered.failing_since) == (0, 4, None)
     assert "is up after 4 passes of live in a row" in prose.say(recovered)
 
 

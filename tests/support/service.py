@@ -53,7 +53,7 @@ class Service:
 
     async def policy(self) -> dict[str, Any]:
         """What `status` has of the one that there is."""
-        (found,) = json.loads(await self.control("status", "--output", "json"))["policies"]
+        (found,) = json.loads(await self.control("status", "--output", "json", ok=False))["policies"]
         return dict(found)
 
     async def until(self, fits: Callable[[], object], words: str) -> None:

@@ -176,7 +176,9 @@ async def test_with_the_sysctl_it_may_ping(booted: Machine, bind_server: DnsServ
     async with service(booted, bind_server) as here:
         here.here.edit_policy("{http: /health, every: 300ms, timeout: 10s}", "{icmp: 2, every: 300ms, timeout: 10s}")
         await here.run("systemctl", "start", UNIT)
-        await here.until(lambda: "not_permitted" in booted.run("failoverctl", "status", "-o", "json").stdout, "blind")
+        await here.until(
+            lambda: "not_permitted" in booted.run("failoverctl", "status", "-o", "json", ok=False).stdout, "blind"
+        )
         assert here.answer() == []
         shutil.copy2(UNITS / "failoverd-ping.conf", booted.file("/etc/sysctl.d/60-failoverd-ping.conf"))
         await here.run("sysctl", "--load", "/etc/sysctl.d/60-failoverd-ping.conf")

@@ -261,15 +261,15 @@
   }
 
   function showWords() {
-    const planned = board.planned.filter((each) => !board.overrides.some((word) => word.id === each.override));
-    const items = [...board.overrides.map((each) => ({ ...each, of: "word" })), ...planned.map((each) => ({ ...each, id: each.override, of: "plan" }))];
+    const planned = board.glance.planned.filter((each) => !board.glance.overrides.some((word) => word.id === each.override));
+    const items = [...board.glance.overrides.map((each) => ({ ...each, of: "word" })), ...planned.map((each) => ({ ...each, id: each.override, of: "plan" }))];
     $("words").hidden = !items.length;
     keyed($("words-list"), items, (each) => `${each.of} ${each.id}`, (each) => each.of === "plan"
       ? el("li", {}, el("span", { class: "what" }, "planned: ", said(each.about)), el("span", { class: "end" }, time(each.since, "from"), ", ", time(each.until, "to")),
         el("span", { class: "reason" }, said(each.reason), " \u2014 ", said(each.actor)))
-      : el("li", {}, el("span", { class: "what" }, said(each.what), each.state === "in_force" ? "" : ` (${each.state === "pending" ? "waits for somebody to agree" : "to come"})`),
+      : el("li", {}, el("span", { class: "what" }, said(each.text), each.state === "in_force" ? "" : ` (${each.state === "pending" ? "waits for somebody to agree" : "to come"})`),
         el("span", { class: "end" }, each.state === "upcoming" ? time(each.since, "from") : time(each.until, "until")),
-        el("span", { class: "reason" }, said(each.reason), " \u2014 ", said(each.actor)), el("span", { class: "end" }, line(each.stop, each.id))));
+        el("span", { class: "reason" }, said(each.reason), " \u2014 ", said(each.by)), el("span", { class: "end" }, line(board.stops[each.id], each.id))));
     if (board.left.overrides) $("words-list").append(el("li", { "data-key": "left" }, `and ${board.left.overrides} more: failoverctl overrides`));
   }
 

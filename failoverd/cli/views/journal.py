@@ -3,20 +3,22 @@
 Each says as well when a daemon was alive last, by the wall clock; None if none ever was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import HistoryTold, StatusTold, WhyTold, WordsTold
-from failoverd.api.telling import history_told, status_told, why_told, words_told
+from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyQuery, WhyTold, WordsTold
+from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
 from failoverd.core.errors import ConfigError
+from failoverd.core.status import Overview
+from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, overview
-from failoverd.operations.why import why
+from failoverd.operations.why import Present, why
 from failoverd.store.reading import Reading
 from failoverd.store.statuses import StatusReading
 
@@ -29,11 +31,28 @@ _RECENT: Final = 20
 def status_read(config: Path, now: float, *, healthy: bool, silent: bool = False) -> tuple[StatusTold, float | None]:
     """`silent`: no daemon answers, however short ago it wrote that it runs."""
     with opened(StatusReading(journal_of(config))) as reading:
-        found = overview(reading, now, healthy=healthy)
-        beat = found.heartbeat
-        if silent and beat is not None and beat.state == RUNNING:
-            found = replace(found, heartbeat=replace(beat, state=SILENT))
-        return status_told(found, now), _alive(reading)
+        return status_told(_seen(reading, now, healthy=healthy, silent=silent), now), _alive(reading)
+
+
+def glance_read(
+    config: Path, now: float, policies: Sequence[str], *, problems: bool, silent: bool = False
+) -> tuple[GlanceTold, float | None]:
+    """`silent` as for `status_read`."""
+    with opened(StatusReading(journal_of(config))) as reading:
+        seen = _seen(reading, now, healthy=False, silent=silent)
+        wrong = unheard_of(seen, policies)
+        if wrong is not None:
+            raise unknown("policy", wrong, [each.policy for each in seen.policies], "the journal knows no other")
+        whole = glance(seen, now)
+        return glance_told(part(whole, policies or ["*"], problems=problems)), _alive(reading)
+
+
+def _seen(reading: StatusReading, now: float, *, healthy: bool, silent: bool) -> Overview:
+    found = overview(reading, now, healthy=healthy)
+    beat = found.heartbeat
+    if silent and beat is not None and beat.state == RUNNING:
+        return replace(found, heartbeat=replace(beat, state=SILENT))
+    return found
 
 
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
@@ -49,12 +68,20 @@ def history_read(
         return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
 
 
-def why_read(
-    config: Path, now: float, *, policy: str | None, at: float | None, incident: str | None
-) -> tuple[WhyTold, float | None]:
+def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tuple[WhyTold, float | None]:
+    """`silent` as for `status_read`."""
     with opened(Reading(journal_of(config))) as reading:
-        _require(reading, policy, incident)
-        found = why(reading, now, policy=policy, at=at, incident=incident)
+        _require(reading, query.policy, query.incident)
+        seen = _seen(reading, now, healthy=False, silent=silent)
+        found = why(
+            reading,
+            now,
+            policy=query.policy,
+            record=query.record,
+            at=query.at,
+            incident=query.incident,
+            present=Present(seen, seen.heartbeat.at if seen.heartbeat is not None else None),
+        )
         if found is None:
             raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
         return why_told(found), _alive(reading)

@@ -1,9 +1,12 @@
 """`failoverctl status`: where everything stands."""
 
+import json
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
 
@@ -11,6 +14,8 @@ from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
+    GlanceQuery,
+    GlanceTold,
     JournalTold,
     NotificationsTold,
     OrphanTold,
@@ -25,9 +30,10 @@ from failoverd.api.shapes import (
     WordStatusTold,
 )
 from failoverd.cli.failing import Screen, print_json, told
-from failoverd.cli.options import Output
+from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Page
-from failoverd.cli.views.reading import found
+from failoverd.cli.views.glancing import Glancing, differs
+from failoverd.cli.views.reading import SILENT, Found, found
 from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
@@ -36,35 +42,143 @@ from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
+from failoverd.operations.concerns import SEVERITY, Level
 from failoverd.telemetry import phrases
+
+if TYPE_CHECKING:
+    from failoverd.operations.hearing import Heard
 
 console = Screen(highlight=False)
 
 
-_SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
-"""What says that no daemon answers, and not only that it does not answer this user."""
+EVERY: Final = 2.0
+"""Seconds between two looks."""
+
+_EXITS: Final = {
+    Level.WELL: Exit.FINE,
+    Level.MOVED: Exit.MOVED,
+    Level.PERSON: Exit.PERSON,
+    Level.UNKNOWN: Exit.UNREACHABLE,
+}
 
 
-def status(config: Path, output: Output) -> None:
-    text, now = output is Output.TEXT, time.time()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of it is wanted: of these policies (by globs; all without any), only what is not well, how much."""
 
+    config: Path
+    policies: tuple[str, ...] = ()
+    problems: bool = False
+    dns: bool = False
+    verbose: bool = False
+
+    @property
+    def query(self) -> GlanceQuery:
+        """What is not well alone, unless the rest is little: of thousands, that is what takes time."""
+        told = "true" if self.problems else "false" if self.policies or self.verbose else "auto"
+        return GlanceQuery(policy=",".join(self.policies) or None, problems=told)
+
+
+def status(asked: Asked, output: Output) -> Exit:
+    """Where everything stands. How it stands is the exit code."""
+    now = time.time()
+    with told():
+        if output is Output.TEXT:
+            seen = look(asked, now)
+            _page(asked, seen, now, console).show(console)
+            if asked.verbose:
+                show_status(console, _whole(asked, output, now, healthy=False).told, now, headed=False)
+            return exit_of(seen, asked)
+        answer = _whole(asked, output, now, healthy=True)
+        plain, seen = answer.plain(), answer.told.glance
+        if asked.policies or asked.problems:
+            seen = look(asked, now, Output.JSON)
+            plain["glance"] = json.loads(seen.to_json())
+        if asked.dns:
+            from failoverd.cli.views.hearing import as_json
+
+            plain["dns"] = [as_json(each) for each in _heard(asked, seen)]
+        print_json(plain)
+        return exit_of(seen, asked)
+
+
+def watch(asked: Asked, screen: Console = console) -> Exit:
+    """Look again and again until somebody ends it; the exit code is that of the last look.
+
+    On a terminal it is drawn in its place. Elsewhere it is told anew when something changed.
+    """
+    from rich.live import Live
+
+    last: GlanceTold | None = None
+    with (
+        told(),
+        Live(console=screen, auto_refresh=False, vertical_overflow="crop")
+        if screen.is_terminal
+        else nullcontext() as live,
+    ):
+        try:
+            while True:
+                now = time.time()
+                seen = look(asked, now, again=last is not None)
+                if live is not None:
+                    live.update(_page(asked, seen, now, screen).drawn(), refresh=True)
+                elif last is None or differs(last, seen):
+                    _page(asked, seen, now, screen).show(screen)
+                last = seen
+                time.sleep(EVERY)
+        except KeyboardInterrupt:
+            return exit_of(last, asked) if last is not None else Exit.INTERRUPTED
+
+
+def exit_of(seen: GlanceTold, asked: Asked) -> Exit:
+    """By the worst of what was asked about: of some policies, theirs and that of the installation."""
+    if seen.stale or not asked.policies:
+        return _EXITS[Level(seen.level)]
+    levels = [Level(each.level) for each in seen.concerns] + [Level(each.level) for each in seen.records]
+    return _EXITS[max(levels, key=SEVERITY.index, default=Level.WELL)]
+
+
+def _page(asked: Asked, seen: GlanceTold, now: float, screen: Console) -> Page:
+    """A reader that is no terminal gets each sentence as one line, to search it."""
+    drawing = Glancing(seen, now, screen.width, wrapped=screen.is_terminal, every=asked.verbose or bool(asked.policies))
+    page = drawing.page()
+    if asked.dns:
+        page.say()
+        for each in _heard(asked, seen):
+            page.say((f"{each.record}: ", "bold"), (each.words, "green" if each.agree else "red"))
+    return page
+
+
+def _heard(asked: Asked, seen: GlanceTold) -> "Sequence[Heard]":
+    from failoverd.cli.views.hearing import ask_servers
+
+    return ask_servers(asked.config, seen.records)
+
+
+def look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool = False) -> GlanceTold:
+    """`again`: that it comes from the journal was said before."""
+
+    def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
+        from failoverd.cli.views.journal import glance_read
+
+        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=unheard.reason in SILENT)
+
+    return found(asked.config, Output.JSON if again else output, lambda client: client.glance(asked.query), read).told
+
+
+def _whole(asked: Asked, output: Output, now: float, *, healthy: bool) -> Found[StatusTold]:
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(config, now, healthy=not text, silent=unheard.reason in _SILENT)
+        return status_read(asked.config, now, healthy=healthy, silent=unheard.reason in SILENT)
 
-    with told():
-        answer = found(config, output, lambda client: client.status(healthy=not text), read)
-        if text:
-            show_status(console, answer.told, now)
-        else:
-            print_json(answer.plain())
+    return found(asked.config, output, lambda client: client.status(healthy=healthy), read)
 
 
-def show_status(console: Console, told: StatusTold, now: float) -> None:
-    """One screen: is the daemon alive, what is wrong, what is published, what waits and for what."""
+def show_status(console: Console, told: StatusTold, now: float, *, headed: bool = True) -> None:
+    """All that is known: is the daemon alive, what is wrong, what is published, what waits and for what."""
     page = Page()
-    page.say((told.headline, "bold"))
+    page.say((told.headline, "bold") if headed else "")
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
     _show_journal(page, told.journal, now)
     _show_vantage(page, told.vantage, now)

@@ -1,40 +1,90 @@
 """`failoverctl why` and `history`: what happened, and for which reasons."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from failoverd.api.shapes import ChangeTold, HistoryQuery, HistoryTold, SaidTold, WhyQuery, WhyTold
+from failoverd.api.client import ApiError
+from failoverd.api.shapes import (
+    ChangeTold,
+    CostTold,
+    EditTold,
+    HistoryQuery,
+    HistoryTold,
+    RecordLineTold,
+    RegionSumTold,
+    SaidTold,
+    WhyQuery,
+    WhyTold,
+)
 from failoverd.cli.failing import Screen, print_json, seconds, told, usage
 from failoverd.cli.options import Output
-from failoverd.cli.screen import say, say_block
-from failoverd.cli.views.reading import found
+from failoverd.cli.screen import say, say_block, shown
+from failoverd.cli.views.glancing import countdown, folded
+from failoverd.cli.views.reading import SILENT, found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import UNSAID, by
-from failoverd.core.records import percentages
+from failoverd.core.records import WHOLE, percentages
 from failoverd.operations.moments import moment
+from failoverd.settings import parse_record_name
+from failoverd.telemetry import phrases
 
 console = Screen(highlight=False)
 
 
-def why(config: Path, output: Output, policy: str | None, at: str | None, incident: str | None) -> None:
-    until = _moment(at)
+def why(
+    config: Path, output: Output, what: str | None, policy: str | None, at: str | None, incident: str | None
+) -> None:
+    """`what` is a policy, or a record by its name, which has a dot, as no policy has."""
+    query = _asked(what, policy, _moment(at), incident)
 
-    def read(_: object) -> tuple[WhyTold, float | None]:
+    def read(unheard: ApiError) -> tuple[WhyTold, float | None]:
         from failoverd.cli.views.journal import why_read
 
-        return why_read(config, time.time(), policy=policy, at=until, incident=incident)
+        return why_read(config, time.time(), query, silent=unheard.reason in SILENT)
 
     with told():
-        query = WhyQuery(policy=_name(policy), at=until, incident=_name(incident))
-        answer = found(config, output, lambda client: client.why(query), read)
+        try:
+            answer = found(config, output, lambda client: client.why(query), read)
+        except FailoverdError as error:
+            if error.reason == "no_change" and output is Output.TEXT and query.at is None:
+                _show_present(config, query)
+            raise
         if output is Output.JSON:
             print_json(answer.plain())
         else:
-            show_why(console, answer.told)
+            show_why(console, answer.told, time.time())
+
+
+def _asked(what: str | None, policy: str | None, at: float | None, incident: str | None) -> WhyQuery:
+    record: str | None = None
+    if what is not None and "." in what:
+        try:
+            record = parse_record_name(what)
+        except ValueError as error:
+            raise usage(shown(str(error))) from error
+    elif what is not None:
+        if policy not in {None, what}:
+            raise usage("name one policy")
+        policy = what
+    return WhyQuery(policy=_name(policy), record=record, at=at, incident=_name(incident))
+
+
+def _show_present(config: Path, query: WhyQuery) -> None:
+    """How it stands, where nothing was ever changed."""
+    from failoverd.cli.views.now import Asked, look
+
+    now = time.time()
+    policies = (query.policy,) if query.policy is not None else ()
+    seen = look(Asked(config, policies, verbose=True), now, again=True)
+    for each in seen.records:
+        if query.record in {None, each.record} and (each.level != "well" or query.policy or query.record):
+            _show_standing(console, each, now)
 
 
 def history(config: Path, output: Output, policy: str | None, since: str, limit: int) -> None:
@@ -73,21 +123,13 @@ def _moment(text: str | None) -> float | None:
         raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
 
 
-def show_why(console: Console, told: WhyTold) -> None:
-    change = told.change
-    where = f"{change.record} at {change.provider}"
-    say(console, (where, "bold"), f", {clock(change.at)}, {by(told.actor)}")
-    for word in told.overrides:
-        say(console, "  ", ("override", "bold"), f"  {word}")
-    ended = f"generation {change.generation}, {change.outcome}{_proof(change)}"
-    say(console, f"  {percentages(change.from_bp) or 'no answer'} -> {percentages(change.to_bp)} ({ended})")
-    for reason in told.reasons:
-        say(console, f"  why    {reason}")
-    say(console, f"  rule   {told.rule_at}")
-    for limit in told.limits:
-        say(console, f"  limit  {limit}")
+def show_why(console: Console, told: WhyTold, now: float) -> None:
+    """How it stands, then the change that brought it there, the sum, all that led to it, and how to undo it."""
+    if told.records:
+        _show_present_first(console, told, now)
+    _show_change(console, told)
     if told.events:
-        say(console, f"what happened in incident {change.incident_id}:")
+        say(console, f"what happened in incident {told.change.incident_id}:")
         for event in told.events:
             say(console, f"  {clock(event.at)} {event.event:<18} {event.message}")
     if told.undo_with:
@@ -97,27 +139,141 @@ def show_why(console: Console, told: WhyTold) -> None:
         say_block(console, told.undo)
 
 
+def _show_present_first(console: Console, told: WhyTold, now: float) -> None:
+    first, *others = told.records
+    _show_standing(console, first, now, told)
+    for each in others:
+        if each.level != "well":
+            say(console, (f"also {_place(each)}: ", _COLOURS.get(each.level, "")), each.why or each.state)
+    say(console, ("the last change:", "bold"))
+
+
+def _show_change(console: Console, told: WhyTold) -> None:
+    change = told.change
+    where = f"{change.record} at {change.provider}"
+    if told.then:
+        say(console, (f"{where} was held up: ", "bold yellow"), told.then)
+    say(console, (where, "bold"), f", {clock(change.at)}, {by(told.actor)}")
+    if told.edited and not told.records:
+        say(console, ("  edited", "bold"), f"  an edit of the policy's file moved it: revision {told.edited}")
+    if told.cost is not None and not told.records:
+        say(console, f"  cost   {_cost(told.cost)}")
+    for word in told.overrides:
+        say(console, "  ", ("override", "bold"), f"  {word}")
+    ended = f"generation {change.generation}, {change.outcome}{_proof(change)}"
+    say(console, f"  {percentages(change.from_bp) or 'no answer'} -> {percentages(change.to_bp)} ({ended})")
+    _show_sums(console, told.sums)
+    for reason in told.reasons:
+        say(console, f"  why    {reason}")
+    say(console, f"  rule   {told.rule_at}")
+    for limit in told.limits:
+        say(console, f"  limit  {limit}")
+
+
+_COLOURS: Final = {"moved": "yellow", "unknown": "magenta", "person": "bold red"}
+
+_STATES: Final = {
+    "in_sync": "answers",
+    "holding": "is held, and answers",
+    "limited": "is held by a limit, and answers",
+    "refused": "is not touched, and answered",
+    "drifted": "was edited by somebody else, and answers",
+    "delayed": "cannot be read or written now, and answered",
+}
+"""How it is said, by the state of a record."""
+
+_OLD: Final = 30.0
+"""Seconds after which a look is no look at the present."""
+
+
+def _place(each: RecordLineTold) -> str:
+    return f"{each.record} {each.type} at {each.provider}"
+
+
+def _show_standing(console: Console, each: RecordLineTold, now: float, told: WhyTold | None = None) -> None:
+    """Five lines for who has no time for more: where, why, what next, how to stop it, what it cost."""
+    answer = percentages(each.now_bp) or "nothing that is known"
+    since = f" since {clock(each.since)} ({phrases.ago(now - each.since)} ago)" if each.since is not None else ""
+    here = told is not None and (told.change.record, told.change.provider) == (
+        f"{each.record} {each.type}",
+        each.provider,
+    )
+    who = f", {by(told.actor)}" if told is not None and here and since else ""
+    normal = f"; normally {percentages(each.normal_bp)}" if each.moved else ""
+    old = f" (as it was seen {phrases.ago(now - each.seen)} ago)" if now - each.seen > _OLD else ""
+    words = f" {_STATES.get(each.state, 'answers')} {answer}{since}{who}{normal}{old}"
+    say(console, (_place(each), f"bold {_COLOURS.get(each.level, 'green')}"), words)
+    edited = f"an edit of the policy's file moved it: revision {told.edited}" if told is not None and here else ""
+    why = [each.why, edited if told is not None and told.edited else ""]
+    say(console, f"  why    {'; '.join(filter(None, why)) or 'all is as on any day'}")
+    ahead = f" {countdown(each.next_at, now)}" if each.next and each.next_at is not None else ""
+    say(console, f"  next   {each.next or 'nothing, until something changes'}{ahead}")
+    say(console, f"  stop   {each.stop}")
+    if told is not None and told.cost is not None and here:
+        say(console, f"  cost   {_cost(told.cost)}")
+
+
+def _cost(told: CostTold) -> str:
+    proof = f" and {told.proof_seconds:.1f}s to the proof" if told.proof_seconds is not None else ", not proved yet"
+    part = f"{phrases.percent(told.moved_bp)} of the traffic was there"
+    old = f"about {told.still_old_bp * 100 / WHOLE:.0f}% of clients still use the old answer"
+    lost = f"at most {told.lost_seconds:.0f}s of all traffic lost"
+    return f"{told.seconds:.1f}s from the first failing probe to the change{proof}; {part}; {old}; {lost}"
+
+
+_SUM: Final = ("region", "health", "score", "pulls", "may take", "had", "gets")
+
+
+def _show_sums(console: Console, sums: Sequence[RegionSumTold]) -> None:
+    """The sum as a table: who pulls how much, what they may take of it, and what they get."""
+    if not sums:
+        return
+    rows = [
+        (each.region, each.health or "-", *map(_percent, (each.score_bp, each.pull_bp, each.room_bp)),
+         _percent(each.before_bp), _percent(each.after_bp))
+        for each in sums
+    ]  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(_SUM, *rows, strict=True)]
+    for cells in (_SUM, *rows):
+        say(console, "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def _percent(basis_points: int | None) -> str:
+    return "-" if basis_points is None else phrases.percent(basis_points)
+
+
 def show_history(console: Console, told: HistoryTold) -> None:
-    """Both together, by their time."""
-    both: list[ChangeTold | SaidTold] = [*told.overrides, *told.changes]
-    for each in sorted(both, key=lambda each: each.at):
-        say(console, *(_said(each) if isinstance(each, SaidTold) else _changed(each)))
+    """All of it by its time, the newest last: a line for each, which goes on further in on a narrow screen."""
+    lines = [(each.at, _said(each)) for each in told.overrides]
+    lines += [(each.at, _changed(each)) for each in told.changes]
+    lines += [(each.at, f"{clock(each.at)}  {each.text}") for each in told.holds]
+    lines += [(each.at, _edited(each)) for each in told.edits]
+    for _, line in sorted(lines, key=lambda each: each[0]):
+        for part in folded(line, console.width, "", _INDENT) if console.is_terminal else [line]:
+            say(console, part)
 
 
-def _changed(change: ChangeTold) -> tuple[str, str]:
+_INDENT: Final = " " * 4
+
+
+def _edited(edit: EditTold) -> str:
+    return f"{clock(edit.at)}  {edit.policy} edited: revision {edit.from_revision} -> {edit.to_revision} of {edit.file}"
+
+
+def _changed(change: ChangeTold) -> str:
     where = f"{change.record} at {change.provider}"
     shares = f"{percentages(change.from_bp) or 'no answer'} -> {percentages(change.to_bp)}"
     ended = change.outcome + (f" after {change.attempts} attempts" if change.attempts > 1 else "")
     kind = "" if change.kind == PlanKind.CHANGE else f"{change.kind.replace('_', ' ')}, "
     line = f"{clock(change.at)}  {where}  {kind}generation {change.generation} {ended}{_proof(change)}: {shares}"
-    return line, f"  ({change.detail})" if change.detail else ""
+    return line + (f"  ({change.detail})" if change.detail else "")
 
 
-def _said(said: SaidTold) -> tuple[str]:
+def _said(said: SaidTold) -> str:
     who = f" {by(said.by)}" if said.by else ""
     end = f", until {clock(said.until)}" if said.what in {"given", "extended"} else ""
     why = f": {said.text}" if said.text != UNSAID else ""
-    return (f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}{why}  ({said.override})",)
+    return f"{clock(said.at)}  {said.verb} of {said.about} {said.what}{who}{end}{why}  ({said.override})"
 
 
 def _proof(change: ChangeTold) -> str:

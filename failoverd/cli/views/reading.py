@@ -22,6 +22,9 @@ A = TypeVar("A", bound=Answer)
 PATIENCE: Final = 3.0
 """Seconds that a daemon has to answer: the journal is there at once, and a person waits."""
 
+SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
+"""What says that no daemon answers, and not only that it does not answer this user."""
+
 _NOTHING_SUCH: Final = frozenset({"policy_unknown", "incident_unknown"})
 
 

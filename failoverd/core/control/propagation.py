@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.control.plan import Plan
-from failoverd.core.records import AliasTarget, Marker, RecordKey, few
+from failoverd.core.records import AliasTarget, Marker, RecordKey, RecordSet, few
 
 MARKED_DRAWS: Final = 3
 """How often a server that draws its answer is asked, where the marker tells the generation."""
@@ -102,7 +102,7 @@ def judge(said: Statement, plan: Plan, who: Nameservers) -> Agreement:
     if said.hearing is Hearing.UNREACHABLE:
         return Agreement.UNASKED
     newer = said.marker is not None and said.marker.generation > plan.generation
-    if not said.trouble and (newer or not who.marked or _carries(said, plan)) and _answers(said, plan, who):
+    if not said.trouble and (newer or not who.marked or _carries(said, plan)) and answers(said, plan.after, who):
         return Agreement.AGREES
     return Agreement.OVERTAKEN if newer else Agreement.DISAGREES
 
@@ -112,8 +112,9 @@ def _carries(said: Statement, plan: Plan) -> bool:
     return said.marker == (plan.marker if plan.marker_text is not None else None)
 
 
-def _answers(said: Statement, plan: Plan, who: Nameservers) -> bool:
-    wanted = frozenset(answer.value for answer in plan.after.serving)
+def answers(said: Statement, published: RecordSet, who: Nameservers) -> bool:
+    """Whether everything that a server answered is of what was published; of a whole answer, all of it."""
+    wanted = frozenset(answer.value for answer in published.serving)
     if not all(said.answers):
         return False
     if any(AliasTarget.parse(value) is not None for value in wanted):

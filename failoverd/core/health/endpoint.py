@@ -58,7 +58,8 @@ class CheckHealth(NamedTuple):
 
     `failures` and `passes` count towards the next verdict; once nothing is pending the run of passes stands at `rise`.
     `between` counts the passes that came between the failures, for they are told as well: a service that fails a third
-    of the time is not a dead one. It stands with the failures, and is forgotten with them.
+    of the time is not a dead one. It stands with the failures, and is forgotten with them; so does `failing_since`,
+    when the first of them came.
     `recent` holds the last outcomes, oldest first, True for a DEGRADED one; it is empty while none of them was. `since`
     is when `state` began, and while there never was a verdict, when the endpoint was first watched; `up_at` is when it
     last came up. `blind` counts the blind probes since `last`, of which `unseen` is the latest. `last` is the last
@@ -75,6 +76,7 @@ class CheckHealth(NamedTuple):
     suppressed: bool = False
     since: float = 0.0
     up_at: float | None = None
+    failing_since: float | None = None
     blind: int = 0
     unseen: ProbeResult | None = None
     last: ProbeResult | None = None
@@ -141,7 +143,9 @@ def lapsed(health: CheckHealth, at: float, stale_after: float) -> CheckHealth:
     fresh = health.seen_at is not None and at - health.seen_at <= stale_after
     if fresh or health.state not in {Health.HEALTHY, Health.DEGRADED}:
         return health
-    return health._replace(state=Health.UNKNOWN, failures=0, passes=0, between=0, recent=(), up_at=None)
+    return health._replace(
+        state=Health.UNKNOWN, failures=0, passes=0, between=0, failing_since=None, recent=(), up_at=None
+    )
 
 
 def would_fall(health: CheckHealth, at: float, rules: HealthRules) -> bool:
@@ -182,7 +186,8 @@ def _count_first_failure(health: CheckHealth, at: float, rules: HealthRules) -> 
 
 def _count_failure(health: CheckHealth, at: float, rules: HealthRules) -> CheckHealth:
     """Count it, whatever came between; at `fall` the verdict is UNHEALTHY and the flap penalty grows."""
-    counted = health._replace(failures=health.failures + 1, passes=0)
+    since = health.failing_since if health.failing_since is not None else at
+    counted = health._replace(failures=health.failures + 1, passes=0, failing_since=since)
     if counted.failures < rules.fall:
         return counted
     penalty = decayed(health, at, rules)
@@ -206,7 +211,7 @@ def _count_pass(health: CheckHealth, at: float, rules: HealthRules) -> CheckHeal
     """A run of `rise` passes forgets the failures; the window decides between HEALTHY and DEGRADED."""
     passes = min(health.passes + 1, rules.rise)
     if passes >= rules.rise:
-        return _grade(health._replace(passes=passes, failures=0, between=0), at, rules)
+        return _grade(health._replace(passes=passes, failures=0, between=0, failing_since=None), at, rules)
     return _grade(_between(health)._replace(passes=passes), at, rules)
 
 
@@ -224,6 +229,7 @@ def _count_recovery(health: CheckHealth, at: float, rules: HealthRules) -> Check
         failures=0,
         passes=rules.rise,
         between=0,
+        failing_since=None,
         suppressed=False,
         since=at,
         up_at=at,

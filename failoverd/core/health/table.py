@@ -464,7 +464,9 @@ class HealthTable:
         state = of.state(after.check)
         failures, passes = _counts(state.health, after.state) if state is not None else (0, 0)
         explained = policy.explaining(of) if after.state is not Health.HEALTHY else ()
-        self._told.append(EndpointTurned(policy.policy, of.endpoint, before, after, failures, passes, explained))
+        down = state is not None and after.state is Health.UNHEALTHY
+        since = state.health.failing_since if state is not None and down else None
+        self._told.append(EndpointTurned(policy.policy, of.endpoint, before, after, failures, passes, explained, since))
 
     def _call(self, policy: PolicyHealth, *, more: bool = False) -> None:
         policy.awaited = more

@@ -11,7 +11,10 @@ from failoverd.core.records import Endpoint, Policy, RecordType
 
 @dataclass(frozen=True, slots=True)
 class EndpointTurned:
-    """The verdict on an endpoint; `explained_by` names the dependencies of its region that are down."""
+    """The verdict on an endpoint; `explained_by` names the dependencies of its region that are down.
+
+    `failing_since` is when the first of its failures came, of one that is down.
+    """
 
     policy: Policy
     endpoint: Endpoint
@@ -20,6 +23,7 @@ class EndpointTurned:
     failures: int
     passes: int
     explained_by: tuple[str, ...] = ()
+    failing_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from failoverd.settings import Duration, FilePath, ProviderSettings, Settings
+from failoverd.settings import Duration, FilePath, Needed, ProviderSettings, Settings
 
 Url = Annotated[str, Field(pattern=r"^https://[^\s/?#@]+$")]
 """Without a path. Always TLS: a bearer token goes along with every request."""
@@ -83,3 +83,18 @@ class AzureSettings(ProviderSettings):
     @property
     def base_url(self) -> str:
         return self.endpoint or PUBLIC_ENDPOINT
+
+
+NEEDS: Final = (
+    Needed("subscription", "the id of the subscription"),
+    Needed("resource_group", "the resource group that holds what is written"),
+    Needed(
+        "credential.client_secret_file",
+        "a file with the client secret of an application; nothing: what the Azure SDK finds by itself, as this "
+        "machine's managed identity",
+        optional=True,
+        make="install -m 600 /dev/stdin {file}  # paste the client secret, then Ctrl-D",
+    ),
+    Needed("credential.tenant_id", "the application's tenant", only_with="credential.client_secret_file"),
+    Needed("credential.client_id", "the application's (client) id", only_with="credential.client_secret_file"),
+)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.providers.azure.settings import NEEDS
 from failoverd.providers.azure_dns.records import MAX_ANSWERS
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
@@ -56,6 +57,7 @@ KIND = ProviderKind(
         marking=Marking.TAG,
     ),
     open=_open,
+    needs=NEEDS,
     sdk=("azure.identity", "azure.mgmt.dns"),
     extra="azure",
 )

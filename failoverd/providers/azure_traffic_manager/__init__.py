@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
+from failoverd.providers.azure.settings import NEEDS
 from failoverd.providers.azure_traffic_manager.profile import MAX_ANSWERS, MAX_WEIGHT
 from failoverd.providers.azure_traffic_manager.settings import DOMAIN, AzureTrafficManagerSettings
 
@@ -52,6 +53,7 @@ KIND = ProviderKind(
         creates=False,
     ),
     open=_open,
+    needs=NEEDS,
     sdk=("azure.identity", "azure.mgmt.trafficmanager"),
     extra="azure",
 )

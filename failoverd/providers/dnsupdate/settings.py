@@ -1,10 +1,10 @@
 """What a configuration file says about the key that a dynamic DNS server knows us by."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from failoverd.settings import DnsName, FilePath, Settings
+from failoverd.settings import DnsName, FilePath, Needed, Settings
 
 _WEAK = frozenset({"hmac-md5", "hmac-md5.sig-alg.reg.int", "hmac-sha1", "hmac-sha224"})
 
@@ -36,3 +36,15 @@ class TsigSettings(Settings):
                 "one may have been seen"
             )
         return data
+
+
+NEEDS_KEY: Final = (
+    Needed("key.name", "the name of the key that updates are signed with, as the server knows it", "failoverd"),
+    Needed(
+        "key.secret_file",
+        "the file with that key (TSIG)",
+        "tsig.key",
+        make="(umask 077; tsig-keygen -a hmac-sha256 {name} > {file})",
+    ),
+)
+"""The command makes a new key; the same file, included by BIND, tells it to the server."""

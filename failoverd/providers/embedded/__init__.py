@@ -9,10 +9,15 @@ three pure; `server` is the transport; `provider` ties them to the port that eve
 
 from failoverd.ports import ProviderKind
 from failoverd.providers.embedded.provider import CAPABILITIES, EmbeddedReader, EmbeddedWriter, open_embedded
-from failoverd.providers.embedded.settings import EmbeddedSettings
+from failoverd.providers.embedded.settings import NEEDS, EmbeddedSettings
 
 __all__ = ["KIND", "EmbeddedReader", "EmbeddedSettings", "EmbeddedWriter"]
 
 KIND = ProviderKind(
-    name="embedded", settings=EmbeddedSettings, capabilities=CAPABILITIES, open=open_embedded, in_daemon=True
+    name="embedded",
+    settings=EmbeddedSettings,
+    capabilities=CAPABILITIES,
+    open=open_embedded,
+    in_daemon=True,
+    needs=NEEDS,
 )

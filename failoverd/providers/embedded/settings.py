@@ -1,11 +1,11 @@
 """What a configuration file says about the embedded server."""
 
 from ipaddress import ip_address
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from failoverd.settings import Address, NameserverChoice, ProviderSettings, ServerAddress, parse_address
+from failoverd.settings import Address, NameserverChoice, Needed, ProviderSettings, ServerAddress, parse_address
 
 _MAX_PORT = 65_535
 _MAX_ZONE = 200
@@ -76,3 +76,6 @@ class EmbeddedSettings(ProviderSettings):
         if self.nameservers != "delegation":
             return self.nameservers
         return (ServerAddress(self.reachable_host, self.port),) if self.port else "none"
+
+
+NEEDS: Final = (Needed("listen", "where it listens, UDP and TCP: an address and a port", "127.0.0.1:5353"),)

@@ -1,11 +1,11 @@
 """What a configuration file says about one OCI tenancy, whichever of its services steers the traffic."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.settings import DnsName, Duration, FilePath, ProviderSettings
+from failoverd.settings import DnsName, Duration, FilePath, Needed, ProviderSettings
 
 Ocid = Annotated[str, Field(pattern=r"^ocid1\.[A-Za-z0-9_.-]+$", max_length=255)]
 Url = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9._-]+(:\d{1,5})?$")]
@@ -51,3 +51,19 @@ class OciSettings(ProviderSettings):
         if self.auth is not Auth.CONFIG and self.config_file is not None:
             raise ValueError(f"`auth: {self.auth}` reads no `config_file`: leave one of them out")
         return self
+
+
+NEEDS: Final = (
+    Needed(
+        "auth",
+        "how OCI knows failoverd: config (a file with a user's key), instance_principal, resource_principal or "
+        "workload_identity",
+        "config",
+    ),
+    Needed(
+        "config_file",
+        "the OCI configuration file; nothing: ~/.oci/config of the user that the daemon runs as, or none",
+        optional=True,
+        make="install -m 600 ~/.oci/config {file}  # and the key file that it names",
+    ),
+)

@@ -13,6 +13,7 @@ from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
 from failoverd.providers.oci_cloud.lazy_import import lazily
+from failoverd.providers.oci_cloud.settings import NEEDS
 from failoverd.providers.oci_dns.records import MAX_ANSWERS
 from failoverd.providers.oci_dns.settings import OciDnsSettings
 
@@ -37,6 +38,7 @@ KIND = ProviderKind(
         fence=Fence.ATOMIC,
     ),
     open=lazily("failoverd.providers.oci_dns.provider"),
+    needs=NEEDS,
     sdk=("oci",),
     extra="oci",
 )

@@ -13,7 +13,7 @@ from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Wei
 from failoverd.ports import ProviderKind
 from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_steering.policies import MAX_WEIGHT
-from failoverd.providers.oci_steering.settings import OciSteeringSettings
+from failoverd.providers.oci_steering.settings import NEEDS, OciSteeringSettings
 
 __all__ = ["KIND", "OciSteeringSettings"]
 
@@ -28,6 +28,7 @@ KIND = ProviderKind(
         wildcards=False,
     ),
     open=lazily("failoverd.providers.oci_steering.provider"),
+    needs=NEEDS,
     sdk=("oci",),
     extra="oci",
 )

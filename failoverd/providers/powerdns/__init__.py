@@ -18,7 +18,7 @@ from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import Access, ProviderKind
 from failoverd.providers.powerdns.content import MAX_WEIGHT, SAID_IN_LUA
 from failoverd.providers.powerdns.provider import PowerDns, provider
-from failoverd.providers.powerdns.settings import PowerdnsSettings
+from failoverd.providers.powerdns.settings import NEEDS, PowerdnsSettings
 
 __all__ = ["KIND", "PowerDns", "PowerdnsSettings"]
 
@@ -39,4 +39,5 @@ KIND = ProviderKind(
         fence=Fence.ATOMIC,
     ),
     open=_open,
+    needs=NEEDS,
 )

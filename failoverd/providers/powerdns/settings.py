@@ -9,14 +9,14 @@ cheaper in a long zone, and still write fenced. `api` alone reads and writes thr
 """
 
 from dataclasses import replace
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from failoverd.core.records import Capabilities, Fence
-from failoverd.providers.dnsupdate.settings import TsigSettings
-from failoverd.settings import Duration, FilePath, ProviderSettings, Server, Settings
+from failoverd.providers.dnsupdate.settings import NEEDS_KEY, TsigSettings
+from failoverd.settings import WHO_IS_ASKED, Duration, FilePath, Needed, ProviderSettings, Server, Settings
 
 
 def _url(value: str) -> str:
@@ -88,3 +88,22 @@ class PowerdnsSettings(ProviderSettings):
     def narrowed(self, capabilities: Capabilities) -> Capabilities:
         """The API has no condition."""
         return capabilities if self.server is not None else replace(capabilities, fence=Fence.CHECKED_BEFORE)
+
+
+NEEDS: Final = (
+    Needed(
+        "server",
+        "the server, for updates by RFC 2136, which refuse a stale writer: its address; nothing: by the HTTP API",
+        optional=True,
+    ),
+    *(replace(each, only_with="server") for each in NEEDS_KEY),
+    Needed("api.url", "where its HTTP API listens", "http://127.0.0.1:8081", unless="server"),
+    Needed(
+        "api.key_file",
+        "the file with the key of that API",
+        "powerdns.key",
+        make="install -m 600 /dev/stdin {file}  # paste what pdns.conf says as api-key, then Ctrl-D",
+        unless="server",
+    ),
+    WHO_IS_ASKED,
+)

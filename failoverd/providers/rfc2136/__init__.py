@@ -20,7 +20,7 @@ from failoverd.providers.dnsupdate.manual import nsupdate
 from failoverd.providers.dnsupdate.secret import KeyFile
 from failoverd.providers.rfc2136.change import change_of
 from failoverd.providers.rfc2136.reading import snapshot
-from failoverd.providers.rfc2136.settings import Rfc2136Settings
+from failoverd.providers.rfc2136.settings import NEEDS, Rfc2136Settings
 from failoverd.providers.shared import sets
 
 __all__ = ["KIND", "Rfc2136", "Rfc2136Settings"]
@@ -83,4 +83,5 @@ KIND = ProviderKind(
         fence=Fence.ATOMIC,
     ),
     open=_open,
+    needs=NEEDS,
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from failoverd.core.records import Capabilities, Fence, RecordType, Weights
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers.route53 import records
-from failoverd.providers.route53.settings import Route53Settings
+from failoverd.providers.route53.settings import NEEDS, Route53Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,7 @@ KIND = ProviderKind(
         aliases=True,
     ),
     open=_open,
+    needs=NEEDS,
     sdk=("boto3", "botocore"),
     extra="aws",
 )

@@ -1,10 +1,10 @@
 """What a configuration file says about one AWS account whose hosted zones are steered."""
 
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.settings import DnsName, Duration, FilePath, ProviderSettings
+from failoverd.settings import DnsName, Duration, FilePath, Needed, ProviderSettings
 
 HostedZoneId = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")]
@@ -36,3 +36,13 @@ class Route53Settings(ProviderSettings):
         if unknown:
             raise ValueError(f"`hosted_zones` names {', '.join(unknown)}, which `zones` does not")
         return self
+
+
+NEEDS: Final = (
+    Needed(
+        "credentials_file",
+        "a file with AWS credentials; nothing: those that the AWS SDK finds by itself, as those of this machine's role",
+        optional=True,
+        make="install -m 600 ~/.aws/credentials {file}",
+    ),
+)

@@ -1,0 +1,1 @@
+"""`failoverctl init`: a first configuration, of flags or of answers."""

@@ -1,0 +1,275 @@
+"""The state at a glance, for a terminal: who is needed first, then each record, its regions, and what people said.
+
+A table as wide as the screen, or, where that is narrow, one thing below the other. What is well is told in one line
+where there is much of it, so that what is not never scrolls off.
+"""
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import Final
+
+from rich.cells import cell_len
+
+from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLineTold, RegionLineTold, WordLineTold
+from failoverd.cli.screen import Page, worded
+from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import by
+from failoverd.core.records import WHOLE, few, percentages
+from failoverd.operations import words
+from failoverd.operations.concerns import FEW, SEVERITY, Level
+from failoverd.telemetry import phrases
+
+_NARROW: Final = 72
+"""Columns below which a table is no table any more."""
+
+_MOST: Final = 20
+"""Troubles that are told one by one, unless somebody asks for all of them."""
+
+_NAMED: Final = 3
+
+_WELL: Final = "well"
+_IN_FORCE: Final = "in_force"
+
+_COLOURS: Final = {Level.WELL: "green", Level.MOVED: "yellow", Level.UNKNOWN: "magenta", Level.PERSON: "bold red"}
+_LEVELS: Final = {Level.PERSON: "needs a person", Level.MOVED: "degraded", Level.UNKNOWN: "not known"}
+_HEALTH: Final = {RegionState.HEALTHY: "green", RegionState.DEGRADED: "yellow", RegionState.DOWN: "red"}
+
+
+class Glancing:
+    """One look at it, at `now`, on a screen of `width` columns. `every`: however many there are, each is told.
+
+    `wrapped`: what is longer than a line goes on in the next one; else it is left to who reads it.
+    """
+
+    def __init__(self, told: GlanceTold, now: float, width: int, *, wrapped: bool, every: bool = False) -> None:
+        self._told = told
+        self._now = now
+        self._width = width
+        self._wrapped = wrapped
+        self._every = every
+        self._page = Page()
+
+    def page(self) -> Page:
+        told = self._told
+        self._prose(told.headline, _COLOURS[Level(told.level)] if told.level != _WELL else "bold green")
+        self._prose(self._as_of(), "dim")
+        self._concerns()
+        records = sorted(told.records, key=lambda each: -SEVERITY.index(Level(each.level)))
+        ailing = [each for each in records if each.level != _WELL]
+        well = records[len(ailing) :]
+        shown = well if self._every or len(well) <= FEW else []
+        if ailing or shown:
+            self._page.say()
+            self._records([*ailing, *shown])
+        if told.well > len(shown):
+            count = phrases.counted(told.well - len(shown), "record")
+            self._prose(f"{'and ' if ailing or shown else ''}{count} as normal", self._dim("green"))
+        self._regions()
+        self._overrides()
+        self._planned()
+        return self._page
+
+    def _dim(self, style: str) -> str:
+        """What nobody looks after any more is no news, whatever it says."""
+        return "dim" if self._told.stale else style
+
+    def _prose(self, text: str, style: str = "", *, indent: str = "", first: str | None = None) -> None:
+        begin = indent if first is None else first
+        lines = folded(text, self._width - len(indent), begin, indent) if self._wrapped else [begin + text]
+        for line in lines:
+            self._page.say((line, style) if style else line)
+
+    # -- how old it is -------------------------------------------------------------------------------------------------
+
+    def _as_of(self) -> str:
+        told = self._told
+        if told.seen is None:
+            return "nothing was ever seen"
+        prober = f"; the prober {told.prober}" if told.prober else ""
+        if told.stale:
+            return f"as of {phrases.ago(self._now - told.seen)} ago{prober}"
+        return f"as of {self._age(told.seen)}, by the daemon at work{prober}"
+
+    def _age(self, at: float) -> str:
+        seconds = self._now - at
+        return "now" if seconds < 1 else f"{phrases.ago(seconds)} ago"
+
+    def _for(self, since: float | None) -> str:
+        return phrases.ago(self._now - since) if since is not None else ""
+
+    # -- who is needed -------------------------------------------------------------------------------------------------
+
+    def _concerns(self) -> None:
+        concerns = self._told.concerns
+        shown = concerns if self._every else concerns[:_MOST]
+        for each in shown:
+            self._concern(each)
+        if len(concerns) > len(shown):
+            self._prose(f"and {len(concerns) - len(shown)} troubles more: failoverctl status --problems --verbose")
+
+    def _concern(self, told: ConcernTold) -> None:
+        lasted = f" ({self._for(told.since)})" if told.since is not None else ""
+        level = Level(told.level)
+        self._prose(
+            f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
+        )
+        if told.remedy:
+            self._page.say(f"  {told.remedy}" if told.remedy.startswith("runbook ") else f"  remedy: {told.remedy}")
+
+    # -- records -------------------------------------------------------------------------------------------------------
+
+    def _records(self, records: Sequence[RecordLineTold]) -> None:
+        if self._width < _NARROW:
+            for each in records:
+                self._stacked(each)
+            return
+        rest = self._width - _SINCE - 3 * len(_GAP)
+        name, answer = rest * 32 // 100, rest * 36 // 100
+        widths = (name, answer, _SINCE, rest - name - answer)
+        self._row([["record"], ["answers (normally)"], ["for"], ["next"]], widths, "bold")
+        for each in records:
+            next_step = self._next(each)
+            cells = [
+                _cell(f"{each.record} {each.type}", widths[0]),
+                _cell(_answer(each), widths[1]),
+                [self._for(each.since) or "-"],
+                _cell(next_step or "-", widths[3]),
+            ]
+            cells[0] += _cell(_where(each), widths[0], "  ")
+            self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
+            self._details(each)
+
+    def _row(self, cells: Sequence[Sequence[str]], widths: Sequence[int], style: str) -> None:
+        for number in range(max(map(len, cells))):
+            parts = [cell[number] if number < len(cell) else "" for cell in cells]
+            line = _GAP.join(part + " " * (width - cell_len(part)) for part, width in zip(parts, widths, strict=True))
+            self._page.say((line.rstrip(), style))
+
+    def _stacked(self, each: RecordLineTold) -> None:
+        self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Level(each.level)]), indent="  ", first="")
+        self._prose(_where(each), indent="  ")
+        self._prose(_answer(each), indent="  ")
+        if each.since is not None:
+            self._prose(f"for {self._for(each.since)}", indent="  ")
+        if next_step := self._next(each):
+            self._prose(f"next: {next_step}", indent="  ")
+        self._details(each)
+
+    def _details(self, each: RecordLineTold) -> None:
+        """Why, and how to stop it: of what is not as on any day."""
+        if each.level == _WELL:
+            return
+        if each.why:
+            self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
+        self._page.say(("  stop: ", self._dim("")), each.stop)
+
+    def _next(self, each: RecordLineTold) -> str:
+        if not each.next or each.next_at is None:
+            return each.next
+        return f"{each.next} {countdown(each.next_at, self._now)}"
+
+    # -- regions -------------------------------------------------------------------------------------------------------
+
+    def _regions(self) -> None:
+        """The same region in the same state is one line, however many policies see it so."""
+        groups: dict[tuple[str, str, str, int], list[RegionLineTold]] = {}
+        for each in self._told.regions:
+            groups.setdefault((each.region, each.cloud, each.state, each.score_bp), []).append(each)
+        ill = [group for key, group in groups.items() if key[2] != RegionState.HEALTHY]
+        healthy = [group for key, group in groups.items() if key[2] == RegionState.HEALTHY]
+        shown = healthy if self._every or len(healthy) <= FEW else []
+        if ill or healthy:
+            self._page.say()
+        for group in [*ill, *shown]:
+            self._region(group)
+        if len(healthy) > len(shown):
+            self._prose(f"and {phrases.counted(len(healthy), 'region')} healthy", self._dim("green"))
+
+    def _region(self, group: Sequence[RegionLineTold]) -> None:
+        first = group[0]
+        cloud = f" ({first.cloud})" if first.cloud else ""
+        seen = [each.seen for each in group]
+        known = [at for at in seen if at is not None]
+        age = f"seen {self._age(min(known))}" if len(known) == len(seen) else "not all of it seen yet"
+        why = f": {first.why}" if first.why and first.state != RegionState.HEALTHY else ""
+        where = few(list(dict.fromkeys(each.policy for each in group)), _NAMED)
+        score = f" {first.score_bp * 100 / WHOLE:g}%" if first.state != RegionState.HEALTHY else ""
+        since = self._for(min(each.since for each in group))
+        text = f"{first.region}{cloud}: {first.state}{score} for {since}{why} (in {where}; {age})"
+        self._prose(text, self._dim(_HEALTH.get(RegionState(first.state), "")), indent="    ", first="")
+
+    # -- what people said ----------------------------------------------------------------------------------------------
+
+    def _overrides(self) -> None:
+        if self._told.overrides:
+            self._page.say()
+        for each in self._told.overrides:
+            self._override(each)
+
+    def _override(self, told: WordLineTold) -> None:
+        left = f" ({words.left(told.until - self._now)} left)" if told.state == _IN_FORCE else ""
+        state = "" if told.state == _IN_FORCE else f", {told.state}"
+        until = words.until(told.until, self._now)
+        text = f"override {told.id}: {told.text}, {by(told.by)} until {until}{left}{state}: {told.reason}"
+        self._prose(text, self._dim("cyan"), indent="    ", first="")
+        about = f"about {phrases.counted(told.records, 'record')}; " if told.records is not None else ""
+        self._page.say(f"  {about}stop: failoverctl release {told.id}")
+
+    def _planned(self) -> None:
+        if self._told.planned:
+            self._page.say()
+        for each in self._told.planned:
+            self._work(each)
+
+    def _work(self, told: PlannedTold) -> None:
+        end = phrases.moment(told.until)
+        when = f"open, until {end}" if told.since <= self._now else f"{phrases.moment(told.since)} to {end}"
+        self._prose(f"planned: {told.about}, {when}: {told.reason} ({told.actor})", indent="  ", first="")
+        self._page.say(f"  to call it off: failoverctl release {told.override}")
+
+
+# -- parts of it -------------------------------------------------------------------------------------------------------
+
+_SINCE: Final = 6
+_GAP: Final = "  "
+
+
+def countdown(at: float, now: float) -> str:
+    """When that is, and how long until then: `at 04:10Z (in 35m)`."""
+    left = at - now
+    return f"at {words.until(at, now)} (in {words.left(left)})" if left >= 1 else "now"
+
+
+def _where(each: RecordLineTold) -> str:
+    return f"{each.policy}, at {each.provider}"
+
+
+def _answer(each: RecordLineTold) -> str:
+    """What it answers, against what it would on a day on which nothing is wrong."""
+    now = percentages(each.now_bp) or ("not known" if each.state == "delayed" else "no answer")
+    return f"{now} ({percentages(each.normal_bp)})" if each.moved else now
+
+
+def _cell(text: str, width: int, begin: str = "") -> list[str]:
+    return folded(text, width, begin, begin or "  ")
+
+
+def folded(text: str, width: int, begin: str, indent: str) -> list[str]:
+    """In lines of at most `width` columns; a word that is longer is cut."""
+    found = wrap(worded(text), max(width, 8), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
+    return found or [begin]
+
+
+def differs(one: GlanceTold, other: GlanceTold) -> bool:
+    """Whether anything changed, but how long it lasts by now."""
+    return tuple(_essence(one)) != tuple(_essence(other))
+
+
+def _essence(told: GlanceTold) -> Iterator[object]:
+    yield told.level, told.stale, told.policies, told.well
+    yield from ((each.level, each.policy, each.subject) for each in told.concerns)
+    for each in told.records:
+        yield each.policy, each.record, each.type, each.provider, each.level, each.state, each.now_bp, each.overrides
+    yield from ((each.policy, each.region, each.types, each.state) for each in told.regions)
+    yield from ((each.id, each.state, each.until) for each in told.overrides)
+    yield from ((each.override, each.since <= told.at) for each in told.planned)

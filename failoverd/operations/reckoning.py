@@ -1,0 +1,120 @@
+"""What a change rests on, and what came before it: the sum by region, what a failure cost until it was made."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from failoverd.core.clients import lost, still_old
+from failoverd.core.control.decision import Decision
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import WHOLE
+from failoverd.store.reading import ChangeRow, EventRow
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSum:
+    """One region in the sum of a decision, in basis points; None where the sum has no such step.
+
+    `pull` is what it would get by share and score, `room` what it can carry or is allowed to.
+    """
+
+    region: str
+    health: str
+    score: int | None
+    pull: int | None
+    room: int | None
+    before: int
+    after: int
+
+
+_HEALTH: Final = {
+    ReasonCode.REGION_UNKNOWN: "unknown",
+    ReasonCode.REGION_HEALTHY: "healthy",
+    ReasonCode.REGION_DEGRADED: "degraded",
+    ReasonCode.REGION_DOWN: "down",
+}
+
+_ROOMS: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
+
+
+def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[RegionSum, ...]:
+    """The sum by region, those first that lose most."""
+    rows: dict[str, RegionSum] = {}
+    for reason in decision.reasons:
+        if reason.region:
+            empty = RegionSum(reason.region, "", None, None, None, 0, 0)
+            rows[reason.region] = _with(rows.get(reason.region, empty), reason)
+    for name in (*before, *after):
+        rows.setdefault(name, RegionSum(name, "", None, None, None, 0, 0))
+    told = (replace(row, before=before.get(name, 0), after=after.get(name, 0)) for name, row in rows.items())
+    return tuple(sorted(told, key=lambda row: (row.after - row.before, row.region)))
+
+
+def _with(row: RegionSum, reason: Reason) -> RegionSum:
+    numbers = reason.numbers
+    if reason.code in _HEALTH:
+        return replace(row, health=_HEALTH[reason.code], score=_whole(numbers, "score"))
+    if reason.code is ReasonCode.PULL:
+        return replace(row, pull=_whole(numbers, "pull"))
+    if reason.code in _ROOMS and "room" in numbers:
+        return replace(row, room=_whole(numbers, "room"))
+    if reason.code is ReasonCode.DRAINED:
+        return replace(row, room=0)
+    return row
+
+
+def _whole(numbers: Mapping[str, float], name: str) -> int | None:
+    return round(numbers[name]) if name in numbers else None
+
+
+# -- what it cost ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a failure cost until traffic had left what failed; times in seconds.
+
+    `began` is the first failing probe, `seconds` are from then until the change stood in DNS, and `proof` until all
+    authoritative servers answered with it, None while that is not proved. `moved` is the part of the traffic that was
+    there (basis points), `still_old` that of all clients which use the old answer now. `lost` is how long all of the
+    traffic would have to fail for as much as did until now, at most: what was there until the change, and after it what
+    caches still sent there.
+    """
+
+    began: float
+    seconds: float
+    proof: float | None
+    moved: int
+    still_old: int
+    lost: float
+
+
+def cost(change: ChangeRow, told: Iterable[EventRow], now: float) -> Cost | None:
+    """None of a change that no failure led to. `told` are the events of its incident."""
+    rows = list(told)
+    moved = sum(max(0, share - change.shares_after.get(name, 0)) for name, share in change.shares_before.items())
+    at = change.settled_at if change.settled_at is not None else change.intended_at
+    firsts = [_began(row) for row in rows if row.name == "endpoint.failed" and row.at <= at]
+    if not firsts or not moved:
+        return None
+    began = min(firsts)
+    proofs = (row.at for row in rows if row.name == "change.verified" and row.change_id == change.change_id)
+    back = (row.at for row in rows if row.name == "region.recovered" and row.at > at)
+    proof = next(proofs, None)
+    old = change.plan.before.records
+    ttl = float(old.ttl) if old is not None else 0.0
+    until = min(now, next(back, now))
+    part = moved / WHOLE
+    return Cost(
+        began=began,
+        seconds=max(0.0, at - began),
+        proof=max(0.0, proof - began) if proof is not None else None,
+        moved=moved,
+        still_old=round(still_old(now - at, ttl) * WHOLE),
+        lost=part * (max(0.0, at - began) + lost(until - at, ttl)),
+    )
+
+
+def _began(row: EventRow) -> float:
+    first = row.facts.get("failing_since")
+    return float(first) if isinstance(first, int | float) else row.at
