@@ -1,17 +1,24 @@
 """The checks of the simulation, each shown a write that it has to find: a check that cannot fail proves nothing."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from support.approving import limits
+from support.fakes import PaperJournal
+from support.operating import Operators
 from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
+from support.stage import Stage
+from support.virtual import elapse, now, virtually
 from support.watching import Scene, Sight, against, unlike
 
-from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.operations.commanding import Given
+from failoverd.runtime.overrides import given
 
 NORMAL = {"azure": 70, "oci": 30}
 CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)
@@ -143,6 +150,7 @@ def test_nothing_moves_while_words_are_lost_but_what_fails_out() -> None:
         (scene(DRAIN), NORMAL, "azure has 7000 though drain-1 drains it"),
         (scene(PIN), NORMAL, "as is pinned"),
         (scene(DOWN), NORMAL, "though it is called down"),
+        (scene(DRAIN, accepted_at=NOW - 90.0), NORMAL, "azure has 7000 though drain-1 drains it"),
     ],
 )
 def test_an_answer_that_is_called_done_and_is_not_is_found(at: Scene, stands: Mapping[str, float], found: str) -> None:
@@ -152,3 +160,49 @@ def test_an_answer_that_is_called_done_and_is_not_is_found(at: Scene, stands: Ma
 @pytest.mark.parametrize("at", [scene(DRAIN), scene(DOWN), scene(word(Verb.PIN, shares={"oci": WHOLE}))])
 def test_an_answer_that_is_as_was_said_is_done(at: Scene) -> None:
     assert list(unlike(at, published(TRIO, {"oci": 100}))) == []
+
+
+def test_an_edit_that_was_accepted_counts_more_than_the_words_before_it() -> None:
+    assert list(unlike(scene(DRAIN, accepted_at=NOW - 30.0), published(TRIO, NORMAL))) == []
+
+
+# -- what operators remember -------------------------------------------------------------------------------------------
+
+
+def operators() -> Operators:
+    return Operators(random.Random(0), (TRIO,), lambda _: None)  # noqa: S311 - a script, no secret
+
+
+@virtually
+async def test_what_a_desk_wrote_down_before_it_was_killed_is_said() -> None:
+    """Nobody was answered, and the next process heeds it."""
+    spoken = word(Verb.DRAIN, region("azure"), since=now(), until=now() + 60.0)
+    planned = replace(spoken, id="drain-2", planned=True, comments=(Comment(now(), spoken.actor, "work"),))
+    called_off = replace(planned, id="drain-3").released("bob", "not today", now())
+    lost = replace(spoken, id="drain-4", actor=LOST)
+    journal, people = PaperJournal(), operators()
+    for each in (spoken, planned, called_off, lost):
+        await journal.say(each)
+    people.restarted(journal)
+    assert people.said.keys() == {spoken.id, called_off.id}
+    assert people.words(TARGET, now() + 1.0) == [spoken]
+
+
+@virtually
+async def test_a_word_is_heeded_from_when_it_was_said_and_not_from_when_it_was_answered() -> None:
+    people, said_at = operators(), now()
+    spoken = word(Verb.HOLD, since=said_at, until=said_at + 60.0, comments=(Comment(said_at, "alice", "wait"),))
+    await elapse(2.0)  # the disk is slow
+    people.heard(Given(spoken, ()), "gives")
+    assert people.words(TARGET, said_at + 0.1) == [spoken]
+
+
+@virtually
+async def test_what_is_told_twice_by_the_processes_of_one_journal_is_found() -> None:
+    people, stage, said = operators(), Stage(), Comment(now(), "alice", "it is night")
+    spoken = word(Verb.DRAIN, region("azure"), since=now(), until=now() + 60.0, comments=(said,))
+    people.heard(Given(spoken, ()), "gives")
+    stage.emit(given(spoken, now()))
+    assert list(people.told_wrong([stage], journal_worked=True)) == []
+    stage.emit(given(spoken, now()))
+    assert any("told 2 times as given" in wrong for wrong in people.told_wrong([stage], journal_worked=True))
