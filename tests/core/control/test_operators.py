@@ -127,6 +127,26 @@ def test_a_drained_region_that_is_down_leaves_at_once_whatever_the_rate() -> Non
     assert story.published == {"oci": 100.0}
 
 
+def test_a_drained_region_that_is_called_down_leaves_at_once_whatever_the_rate() -> None:
+    story = Operated(replace(PAIR, limits=limits(max_shift=0)))
+    story.says(Verb.DRAIN, of_region("azure"))
+    story.look()
+    assert story.look().kind is OutcomeKind.LIMITED
+    story.says(Verb.DOWN, Scope(endpoints=("azure/*",)))
+    story.look(1.0)
+    assert story.published == {"oci": 100.0}
+
+
+def test_a_drained_region_that_is_called_up_does_not_fail_out_whatever_probes_find() -> None:
+    story = Operated(replace(PAIR, limits=limits(max_shift=2_500, shift_window=300.0)))
+    story.says(Verb.UP, Scope(endpoints=("azure/*",)))
+    story.look(1.0, azure="U")
+    story.says(Verb.DRAIN, of_region("azure"))
+    outcome = story.look(1.0)
+    assert outcome.cause is Cause.OPERATOR
+    assert story.published == {"azure": 45.0, "oci": 55.0}
+
+
 def test_a_dead_endpoint_of_a_drained_region_leaves_while_the_rest_waits_for_the_rate() -> None:
     wide = policy(region("azure", 70, "192.0.2.10", "192.0.2.11", "192.0.2.12"), OCI)
     story = Operated(replace(wide, limits=limits(max_shift=0)))
