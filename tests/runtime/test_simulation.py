@@ -119,7 +119,7 @@ RISEN = 14.0
 """Seconds for which those who fell together are waited for, once the first one is back.
 
 An interval, a time-out, and what a verdict takes by `RULES`: when everything failed at once, the prober is doubted. So
-with the one that is back drained, everybody else is "all down", and nobody would get more without that drain either.
+whatever word holds meanwhile (everybody but a drained one is down, or all is paused), without it nothing would move.
 """
 
 NEAR = [endpoint.address for endpoint, _ in SENTINELS]
@@ -309,7 +309,7 @@ class Cluster:
                 changed = max(self.struck, *(each.since for each in health.values()))
                 changed = max(changed, *(word.since for word in scene.allowing), 0.0)
                 if changed < statuses[at].at and self.rival is None:
-                    wait = RISEN if statuses[at].kind is DecisionKind.HOLD_ALL_DOWN else SETTLED
+                    wait = RISEN if statuses[at].state is TargetState.HOLDING else SETTLED
                     self._judge(scene, statuses[at], settled=changed + wait < statuses[at].at)
 
     def _judge(self, scene: Scene, status: TargetStatus, *, settled: bool) -> None:
@@ -619,6 +619,8 @@ async def play(seed: int) -> tuple[Cluster, list[str]]:
             break
     await cluster.calm()
     wrong = await cluster.still_wrong()
+    cluster.shown_is_done()  # however the luck was (a rival all along, or no disk), each seed is held against something
+    cluster.what_stands_is_as_was_said()
     if wrong:
         wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.statuses()]
     await cluster.end()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.approving import limits
 from support.fakes import PaperJournal
-from support.operating import Operators
+from support.operating import Decided, Operators
 from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
 from support.stage import Stage
 from support.virtual import elapse, now, virtually
@@ -42,6 +42,7 @@ def endpoint(name: str) -> Scope:
 DRAIN = word(Verb.DRAIN, region("azure"))
 PIN = word(Verb.PIN, shares={"azure": 5_000, "aws": 5_000})
 SHED = word(Verb.SHED, region("azure"), part=5_000)
+LESS_OCI = word(Verb.SHED, region("oci"), part=9_000)
 DOWN, UP = word(Verb.DOWN, endpoint("azure")), word(Verb.UP, endpoint("azure"))
 SWITCH = word(Verb.SWITCH, name="freeze")
 HOLD, PAUSE, STOP = word(Verb.HOLD), word(Verb.PAUSE), word(Verb.PAUSE, Scope())
@@ -80,6 +81,7 @@ def wrongs(
         (scene(PIN), NORMAL, {"azure": 50, "oci": 50}, "oci gets 5000 though pin-1 gives it 0"),
         (scene(SHED), {"oci": 100}, {"azure": 50, "oci": 50}, "though shed-1 leaves it 3500"),
         (scene(SHED), NORMAL, {"azure": 65, "oci": 35}, "though shed-1 leaves it 3500"),
+        (scene(DRAIN, LESS_OCI), {"azure": 97, "oci": 3}, {"oci": 20, "aws": 80}, "though shed-1 leaves it 1000"),
         (scene(DOWN), NORMAL, {"azure": 50, "oci": 50}, "answers though it is called down"),
         (scene(UP, ill="azure"), NORMAL, {"oci": 100}, "azure leaves though it is called up"),
         (scene(rules=(CLOUDS,)), NORMAL, {"oci": 100}, "breaks clouds"),
@@ -106,6 +108,7 @@ def test_a_write_against_a_word_or_a_rule_is_found(
         (scene(PIN, ill="aws"), NORMAL, {"azure": 100}, ()),
         (scene(PIN), NORMAL, {"azure": 60, "oci": 15, "aws": 25}, (LimitNote.SMALLER,)),
         (scene(SHED), NORMAL, {"azure": 35, "oci": 65}, ()),
+        (scene(DRAIN, LESS_OCI), {"azure": 97, "oci": 3}, {"azure": 40, "oci": 6, "aws": 54}, (LimitNote.SMALLER,)),
         (scene(DOWN), NORMAL, {"oci": 100}, ()),
         (scene(UP, ill="azure"), {"oci": 100}, NORMAL, ()),
         (scene(rules=(CLOUDS,)), NORMAL, {"azure": 90, "oci": 10}, ()),
@@ -206,3 +209,17 @@ async def test_what_is_told_twice_by_the_processes_of_one_journal_is_found() -> 
     assert list(people.told_wrong([stage], journal_worked=True)) == []
     stage.emit(given(spoken, now()))
     assert any("told 2 times as given" in wrong for wrong in people.told_wrong([stage], journal_worked=True))
+
+
+@virtually
+async def test_nobody_relies_on_a_word_that_he_is_releasing() -> None:
+    """The daemon heeds a release at once, and answers once its slow disk has it."""
+    people = operators()
+    spoken = replace(DRAIN, since=now() - 60.0, until=now() + 60.0, comments=(Comment(now() - 60.0, "alice", "rack"),))
+    people.heard(Given(spoken, ()), "gives")
+    decided = Decided(now(), TRIO, healths(TRIO, {}), ())
+    plan = plan_between(TRIO, {"oci": 100}, NORMAL)
+    sight = Sight(people.scene(TARGET, decided, now()), plan, observed(published(TRIO, {"oci": 100})))
+    assert any("gets more though" in wrong for wrong in people.against([], sight, now()))
+    people.taking_back = (spoken,)
+    assert list(people.against([], sight, now())) == []

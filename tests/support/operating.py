@@ -92,6 +92,7 @@ class Operators:
         said: the words that the daemon accepted and that its journal keeps, as they were said last, by id.
         since: when each of them was said so: it is heeded from then on, though whoever said it is answered later.
         lost: words that were in force when the journal was lost.
+        taking_back: those that are being released: nobody relies on them any more, and nobody was answered yet.
         defects: what the desk may not do.
         files: what is planned.
     """
@@ -104,6 +105,7 @@ class Operators:
     lost: dict[str, Override] = field(default_factory=dict)
     defects: list[str] = field(default_factory=list)
     files: Files = field(default_factory=Files)
+    taking_back: tuple[Override, ...] = ()
 
     # -- what they do --------------------------------------------------------------------------------------------------
 
@@ -118,6 +120,8 @@ class Operators:
             await act(desk, stage)
         except OverrideError as error:
             self.tell(f"an operator is refused: {error.reason}: {error}")
+        finally:
+            self.taking_back = ()
 
     async def _give(self, desk: Desk, stage: Stage) -> None:
         ask = self._ask(stage)
@@ -139,10 +143,13 @@ class Operators:
         self.heard(await desk.agree(name, "so be it", NIGHT_SHIFT[1]), "agrees to")
 
     async def _release(self, desk: Desk, _: Stage) -> None:
-        self.heard(await desk.release(self._some(desk), "enough", self._actor()), "releases")
+        name = self._some(desk)
+        self.taking_back = tuple(word for word in desk.words() if word.id == name)
+        self.heard(await desk.release(name, "enough", self._actor()), "releases")
 
     async def _release_all(self, desk: Desk, _: Stage) -> None:
         """Both what is known and what is lost."""
+        self.taking_back = desk.words()
         try:
             for name in await desk.release_lost(Scope(), "nobody needs it", self._actor()):
                 self.lost.pop(name, None)
@@ -196,8 +203,10 @@ class Operators:
         """They take back whatever they said."""
         desk = Desk(stage.engine, now, _past(stage.journal))
         if any(word.since <= now() for word in desk.words()):  # what is planned for later is called off by its name
+            self.taking_back = desk.words()
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
                 self.heard(given, "releases")
+            self.taking_back = ()
 
     # -- what they may rely on -----------------------------------------------------------------------------------------
 
@@ -257,10 +266,15 @@ class Operators:
         given = [word for word in later if word.id not in known and not word.planned and word.verb not in UNSPOKEN]
         if sight.answers:
             yield from (f"{plan.target} is written after {word.id} was given" for word in given)
-        over = known - {word.id for word in later}
+        over = known - {word.id for word in later if not self._taken_back(word)}
         if not over and not given:
             yield from against(sight)
         yield from self._against_lost(stages, sight, later)
+
+    def _taken_back(self, word: Override) -> bool:
+        """Whether somebody is releasing it just now; of a window that a file plans only the file's words are known."""
+        mine = (each for each in self.taking_back if each.planned or not word.planned)
+        return any(each.id == word.id or (word.planned and each.scope == word.scope) for each in mine)
 
     def _against_lost(self, stages: Sequence[Stage], sight: Sight, words: Iterable[Override]) -> Iterable[str]:
         marker, plan = sight.found.marker, sight.plan

@@ -282,8 +282,11 @@ _UNSURE = frozenset({ReasonCode.OVERLOAD, ReasonCode.FROZEN, ReasonCode.OPEN_VER
 
 
 def _otherwise(sight: Sight, spec: RegionSpec) -> int:
-    """What a region would get at most if nobody were shed, in basis points."""
-    first = [each for each in sight.scene.policy.regions if each.share]
+    """What a region would get at most if nobody were shed, in basis points.
+
+    Who is drained has no part in it, though a limit may have it leave in steps: nobody is shed for what it has still.
+    """
+    first = [each for each in sight.scene.policy.regions if each.share and sight.scene.drained(each) is None]
     there = [each for each in first if sight.after.get(each.name) or each == spec]
     states = {sight.scene.health[each.name].state for each in there if each.name in sight.scene.health}
     if not spec.share or states != {RegionState.HEALTHY}:
