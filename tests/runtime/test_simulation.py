@@ -54,6 +54,7 @@ from failoverd.core.records import (
     OnDrift,
     Policy,
     RecordKey,
+    RecordSet,
     RecordType,
     Target,
 )
@@ -114,6 +115,13 @@ SENTINELS = tuple(
 SETTLED = 5.0
 """Seconds after which it is known whether who is to get more fell together with who is down."""
 
+RISEN = 14.0
+"""Seconds for which those who fell together are waited for, once the first one is back.
+
+An interval, a time-out, and what a verdict takes by `RULES`: when everything failed at once, the prober is doubted. So
+whatever word holds meanwhile (everybody but a drained one is down, or all is paused), without it nothing would move.
+"""
+
 NEAR = [endpoint.address for endpoint, _ in SENTINELS]
 """What should always be reachable, whatever becomes of the service."""
 
@@ -140,6 +148,7 @@ class Cluster:
         self.decided: dict[str, Decided] = {}
         self.published: dict[Target, str] = {}
         self.in_order_at: dict[Target, float] = {}
+        self.accepted: dict[Target, tuple[RecordSet, float]] = {}
         self.struck = 0.0
         self.violations: list[str] = []
         self.story: list[str] = []
@@ -151,6 +160,8 @@ class Cluster:
         self.daemon = self._daemon(self.journal, "00000000")
         self.rival: Stage | None = None
         self.gone: list[Stage] = []
+        self.rivals_gone: list[Stage] = []
+        self.journal_since = 0  # how many processes there were before it
 
     def _daemon(self, journal: PaperJournal, instance: str) -> Stage:
         providers = {name: PaperProvider(zone, now, name=name) for name, zone in self.zonefiles.items()}
@@ -231,10 +242,13 @@ class Cluster:
                 self._must(False, wrong)
         if plan.kind is not PlanKind.MARK:
             self.published[plan.target] = plan.revision if plan.whole is None else ""
+            self.accepted.pop(plan.target, None)
+        if plan.kind is PlanKind.ADOPT:
+            self.accepted[plan.target] = plan.after, now()
 
     @property
     def _stages(self) -> list[Stage]:
-        """Every process that there was, without the rival that is at work."""
+        """Every process that there was, without rivals: what these tell is said by another journal."""
         return [*self.gone, self.daemon]
 
     def _held(self, target: Target, since: float) -> list[PlanHeld]:
@@ -295,11 +309,14 @@ class Cluster:
                 changed = max(self.struck, *(each.since for each in health.values()))
                 changed = max(changed, *(word.since for word in scene.allowing), 0.0)
                 if changed < statuses[at].at and self.rival is None:
-                    self._judge(scene, statuses[at], settled=changed + SETTLED < statuses[at].at)
+                    wait = RISEN if statuses[at].state is TargetState.HOLDING else SETTLED
+                    self._judge(scene, statuses[at], settled=changed + wait < statuses[at].at)
 
     def _judge(self, scene: Scene, status: TargetStatus, *, settled: bool) -> None:
         at, records = scene.target, self.zonefiles[scene.target.provider].observe(scene.target).records
         self.judged += 1
+        edit, accepted_at = self.accepted.get(at, (None, 0.0))
+        scene = replace(scene, accepted_at=accepted_at) if edit == records else scene
         restored = status.kind is DecisionKind.RESTORE_LAST_GOOD
         if status.state is TargetState.IN_SYNC and scene.words == scene.allowing and not restored:
             for wrong in unlike(scene, records):
@@ -402,6 +419,7 @@ class Cluster:
 
     async def _edited(self, number: int, found: Policy) -> None:
         self.policies[number] = found
+        await self.daemon.booted()  # files are read one after the other: the first reading is over
         await self.daemon.take_up(found)
         self._read_again()
 
@@ -487,16 +505,17 @@ class Cluster:
         self._mend_journal()
         self.operators.store_lost()
         self.gone.append(self.daemon)
+        self.journal_since = len(self.gone)
         self.journal = PaperJournal()
         self.daemon = self._daemon(self.journal, f"{self.random.randrange(1 << 32):08x}")
 
     async def _rivalry(self) -> None:
         self._tell("a rival goes" if self.rival else "a rival comes")
         if self.rival is None:
-            self.rival = self._daemon(PaperJournal(), f"{len(self.gone) + 1:08x}")
+            self.rival = self._daemon(PaperJournal(), f"{len(self._all_gone) + 1:08x}")
         else:
             await self.rival.kill()
-            self.gone.append(self.rival)
+            self.rivals_gone.append(self.rival)
             self.rival = None
 
     def _providers(self) -> list[PaperProvider]:
@@ -567,17 +586,21 @@ class Cluster:
         return self.abnormal()
 
     async def end(self) -> None:
-        for stage in (self.daemon, self.rival):
-            if stage is not None:
-                self.gone.append(stage)
-                await stage.kill()
+        if self.rival is not None:
+            await self._rivalry()
+        await self.daemon.kill()
+        self.gone.append(self.daemon)
+
+    @property
+    def _all_gone(self) -> list[Stage]:
+        return [*self.gone, *self.rivals_gone]
 
     def defects(self) -> Iterable[str]:
-        for stage in self.gone:
+        for stage in self._all_gone:
             yield from (prose.say(event) for event in stage.told(TaskCrashed))
             yield from (prose.say(event) for event in stage.told(TargetDelayed) if event.reason == "internal_error")
         yield from self.operators.defects
-        yield from self.operators.told_wrong(self.gone, journal_worked=self.journal_worked)
+        yield from self.operators.told_wrong(self.gone[self.journal_since :], journal_worked=self.journal_worked)
 
 
 def _essence(outcome: Outcome) -> tuple[object, ...]:
@@ -596,6 +619,8 @@ async def play(seed: int) -> tuple[Cluster, list[str]]:
             break
     await cluster.calm()
     wrong = await cluster.still_wrong()
+    cluster.shown_is_done()  # however the luck was (a rival all along, or no disk), each seed is held against something
+    cluster.what_stands_is_as_was_said()
     if wrong:
         wrong += [str(found) for running in cluster.daemon.reconcilers.values() for found in running.statuses()]
     await cluster.end()

@@ -1,17 +1,24 @@
 """The checks of the simulation, each shown a write that it has to find: a check that cannot fail proves nothing."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from support.approving import limits
+from support.fakes import PaperJournal
+from support.operating import Decided, Operators
 from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
+from support.stage import Stage
+from support.virtual import elapse, now, virtually
 from support.watching import Scene, Sight, against, unlike
 
-from failoverd.core.overrides import Override, Scope, Verb
+from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.operations.commanding import Given
+from failoverd.runtime.overrides import given
 
 NORMAL = {"azure": 70, "oci": 30}
 CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)
@@ -35,6 +42,7 @@ def endpoint(name: str) -> Scope:
 DRAIN = word(Verb.DRAIN, region("azure"))
 PIN = word(Verb.PIN, shares={"azure": 5_000, "aws": 5_000})
 SHED = word(Verb.SHED, region("azure"), part=5_000)
+LESS_OCI = word(Verb.SHED, region("oci"), part=9_000)
 DOWN, UP = word(Verb.DOWN, endpoint("azure")), word(Verb.UP, endpoint("azure"))
 SWITCH = word(Verb.SWITCH, name="freeze")
 HOLD, PAUSE, STOP = word(Verb.HOLD), word(Verb.PAUSE), word(Verb.PAUSE, Scope())
@@ -73,6 +81,7 @@ def wrongs(
         (scene(PIN), NORMAL, {"azure": 50, "oci": 50}, "oci gets 5000 though pin-1 gives it 0"),
         (scene(SHED), {"oci": 100}, {"azure": 50, "oci": 50}, "though shed-1 leaves it 3500"),
         (scene(SHED), NORMAL, {"azure": 65, "oci": 35}, "though shed-1 leaves it 3500"),
+        (scene(DRAIN, LESS_OCI), {"azure": 97, "oci": 3}, {"oci": 20, "aws": 80}, "though shed-1 leaves it 1000"),
         (scene(DOWN), NORMAL, {"azure": 50, "oci": 50}, "answers though it is called down"),
         (scene(UP, ill="azure"), NORMAL, {"oci": 100}, "azure leaves though it is called up"),
         (scene(rules=(CLOUDS,)), NORMAL, {"oci": 100}, "breaks clouds"),
@@ -99,6 +108,7 @@ def test_a_write_against_a_word_or_a_rule_is_found(
         (scene(PIN, ill="aws"), NORMAL, {"azure": 100}, ()),
         (scene(PIN), NORMAL, {"azure": 60, "oci": 15, "aws": 25}, (LimitNote.SMALLER,)),
         (scene(SHED), NORMAL, {"azure": 35, "oci": 65}, ()),
+        (scene(DRAIN, LESS_OCI), {"azure": 97, "oci": 3}, {"azure": 40, "oci": 6, "aws": 54}, (LimitNote.SMALLER,)),
         (scene(DOWN), NORMAL, {"oci": 100}, ()),
         (scene(UP, ill="azure"), {"oci": 100}, NORMAL, ()),
         (scene(rules=(CLOUDS,)), NORMAL, {"azure": 90, "oci": 10}, ()),
@@ -143,6 +153,7 @@ def test_nothing_moves_while_words_are_lost_but_what_fails_out() -> None:
         (scene(DRAIN), NORMAL, "azure has 7000 though drain-1 drains it"),
         (scene(PIN), NORMAL, "as is pinned"),
         (scene(DOWN), NORMAL, "though it is called down"),
+        (scene(DRAIN, accepted_at=NOW - 90.0), NORMAL, "azure has 7000 though drain-1 drains it"),
     ],
 )
 def test_an_answer_that_is_called_done_and_is_not_is_found(at: Scene, stands: Mapping[str, float], found: str) -> None:
@@ -152,3 +163,63 @@ def test_an_answer_that_is_called_done_and_is_not_is_found(at: Scene, stands: Ma
 @pytest.mark.parametrize("at", [scene(DRAIN), scene(DOWN), scene(word(Verb.PIN, shares={"oci": WHOLE}))])
 def test_an_answer_that_is_as_was_said_is_done(at: Scene) -> None:
     assert list(unlike(at, published(TRIO, {"oci": 100}))) == []
+
+
+def test_an_edit_that_was_accepted_counts_more_than_the_words_before_it() -> None:
+    assert list(unlike(scene(DRAIN, accepted_at=NOW - 30.0), published(TRIO, NORMAL))) == []
+
+
+# -- what operators remember -------------------------------------------------------------------------------------------
+
+
+def operators() -> Operators:
+    return Operators(random.Random(0), (TRIO,), lambda _: None)  # noqa: S311 - a script, no secret
+
+
+@virtually
+async def test_what_a_desk_wrote_down_before_it_was_killed_is_said() -> None:
+    """Nobody was answered, and the next process heeds it."""
+    spoken = word(Verb.DRAIN, region("azure"), since=now(), until=now() + 60.0)
+    planned = replace(spoken, id="drain-2", planned=True, comments=(Comment(now(), spoken.actor, "work"),))
+    called_off = replace(planned, id="drain-3").released("bob", "not today", now())
+    lost = replace(spoken, id="drain-4", actor=LOST)
+    journal, people = PaperJournal(), operators()
+    for each in (spoken, planned, called_off, lost):
+        await journal.say(each)
+    people.restarted(journal)
+    assert people.said.keys() == {spoken.id, called_off.id}
+    assert people.words(TARGET, now() + 1.0) == [spoken]
+
+
+@virtually
+async def test_a_word_is_heeded_from_when_it_was_said_and_not_from_when_it_was_answered() -> None:
+    people, said_at = operators(), now()
+    spoken = word(Verb.HOLD, since=said_at, until=said_at + 60.0, comments=(Comment(said_at, "alice", "wait"),))
+    await elapse(2.0)  # the disk is slow
+    people.heard(Given(spoken, ()), "gives")
+    assert people.words(TARGET, said_at + 0.1) == [spoken]
+
+
+@virtually
+async def test_what_is_told_twice_by_the_processes_of_one_journal_is_found() -> None:
+    people, stage, said = operators(), Stage(), Comment(now(), "alice", "it is night")
+    spoken = word(Verb.DRAIN, region("azure"), since=now(), until=now() + 60.0, comments=(said,))
+    people.heard(Given(spoken, ()), "gives")
+    stage.emit(given(spoken, now()))
+    assert list(people.told_wrong([stage], journal_worked=True)) == []
+    stage.emit(given(spoken, now()))
+    assert any("told 2 times as given" in wrong for wrong in people.told_wrong([stage], journal_worked=True))
+
+
+@virtually
+async def test_nobody_relies_on_a_word_that_he_is_releasing() -> None:
+    """The daemon heeds a release at once, and answers once its slow disk has it."""
+    people = operators()
+    spoken = replace(DRAIN, since=now() - 60.0, until=now() + 60.0, comments=(Comment(now() - 60.0, "alice", "rack"),))
+    people.heard(Given(spoken, ()), "gives")
+    decided = Decided(now(), TRIO, healths(TRIO, {}), ())
+    plan = plan_between(TRIO, {"oci": 100}, NORMAL)
+    sight = Sight(people.scene(TARGET, decided, now()), plan, observed(published(TRIO, {"oci": 100})))
+    assert any("gets more though" in wrong for wrong in people.against([], sight, now()))
+    people.taking_back = (spoken,)
+    assert list(people.against([], sight, now())) == []

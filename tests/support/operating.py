@@ -17,7 +17,7 @@ from support.watching import Scene, Sight, against
 from failoverd.core.control.overriding import STEPS
 from failoverd.core.events import OverrideEnded, OverrideEnding, OverrideGiven, OverridesLost, PlanHeld
 from failoverd.core.health.region import RegionHealth
-from failoverd.core.overrides import WARNING, Override, Scope, Verb, begins
+from failoverd.core.overrides import LOST, WARNING, Override, Scope, Verb, begins
 from failoverd.core.records import WHOLE, Maintenance, Policy, Target, apportion
 from failoverd.core.rules import Rule
 from failoverd.operations.commanding import Ask, Desk, Given, Undoable
@@ -90,11 +90,11 @@ class Operators:
         policies: what they work on.
         tell: is told what they do.
         said: the words that the daemon accepted and that its journal keeps, as they were said last, by id.
-        since: when each of them was said so.
+        since: when each of them was said so: it is heeded from then on, though whoever said it is answered later.
         lost: words that were in force when the journal was lost.
+        taking_back: those that are being released: nobody relies on them any more, and nobody was answered yet.
         defects: what the desk may not do.
         files: what is planned.
-        store_was_lost: whether a journal was lost: what files plan is told anew then.
     """
 
     random: random.Random
@@ -105,7 +105,7 @@ class Operators:
     lost: dict[str, Override] = field(default_factory=dict)
     defects: list[str] = field(default_factory=list)
     files: Files = field(default_factory=Files)
-    store_was_lost: bool = False
+    taking_back: tuple[Override, ...] = ()
 
     # -- what they do --------------------------------------------------------------------------------------------------
 
@@ -120,43 +120,43 @@ class Operators:
             await act(desk, stage)
         except OverrideError as error:
             self.tell(f"an operator is refused: {error.reason}: {error}")
+        finally:
+            self.taking_back = ()
 
     async def _give(self, desk: Desk, stage: Stage) -> None:
         ask = self._ask(stage)
         dry = await desk.give(ask, self._actor(), dry_run=True)
         if dry.word.id in {word.id for word in desk.words()}:
             self.defects.append(f"a dry run gives {dry.word.id}")
-        self._heard(await desk.give(ask, self._actor()), "gives")
+        self.heard(await desk.give(ask, self._actor()), "gives")
 
     async def _undo(self, desk: Desk, _: Stage) -> None:
         scope = Scope(policies=(self.random.choice(self.policies).name,))
-        self._heard(await desk.undo("", scope, "it was better before", self._lasts(), self._actor()), "undoes by")
+        self.heard(await desk.undo("", scope, "it was better before", self._lasts(), self._actor()), "undoes by")
 
     async def _extend(self, desk: Desk, _: Stage) -> None:
-        self._heard(await desk.extend(self._some(desk), self._lasts(), "longer", self._actor()), "extends")
+        self.heard(await desk.extend(self._some(desk), self._lasts(), "longer", self._actor()), "extends")
 
     async def _agree(self, desk: Desk, _: Stage) -> None:
         waiting = [word.id for word in desk.words() if word.pending]
         name = self.random.choice(waiting) if waiting else self._some(desk)
-        self._heard(await desk.agree(name, "so be it", NIGHT_SHIFT[1]), "agrees to")
+        self.heard(await desk.agree(name, "so be it", NIGHT_SHIFT[1]), "agrees to")
 
     async def _release(self, desk: Desk, _: Stage) -> None:
-        self._heard(await desk.release(self._some(desk), "enough", self._actor()), "releases")
+        name = self._some(desk)
+        self.taking_back = tuple(word for word in desk.words() if word.id == name)
+        self.heard(await desk.release(name, "enough", self._actor()), "releases")
 
     async def _release_all(self, desk: Desk, _: Stage) -> None:
         """Both what is known and what is lost."""
+        self.taking_back = desk.words()
         try:
             for name in await desk.release_lost(Scope(), "nobody needs it", self._actor()):
                 self.lost.pop(name, None)
                 self.tell(f"an operator releases {name}, which is lost")
         finally:
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
-                self._heard(given, "releases")
-
-    def _heard(self, given: Given, what: str) -> None:
-        word = given.word
-        self.tell(f"an operator {what} {word.id} of {word.scope.text()} for {word.ends - now():.0f}s: {given.kept=}")
-        self.said[word.id], self.since[word.id] = word, now()
+                self.heard(given, "releases")
 
     def _ask(self, stage: Stage) -> Ask:
         found = self.random.choice(self.policies)
@@ -203,24 +203,37 @@ class Operators:
         """They take back whatever they said."""
         desk = Desk(stage.engine, now, _past(stage.journal))
         if any(word.since <= now() for word in desk.words()):  # what is planned for later is called off by its name
+            self.taking_back = desk.words()
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
-                self._heard(given, "releases")
+                self.heard(given, "releases")
+            self.taking_back = ()
 
     # -- what they may rely on -----------------------------------------------------------------------------------------
 
+    def heard(self, given: Given, what: str) -> None:
+        """A word was accepted."""
+        word = given.word
+        self.tell(f"an operator {what} {word.id} of {word.scope.text()} for {word.ends - now():.0f}s: {given.kept=}")
+        self.said[word.id], self.since[word.id] = word, word.comments[-1].at
+
     def restarted(self, journal: PaperJournal) -> None:
-        """The process died. What it could not write down in time is gone with it."""
+        """The process died. What it could not write down in time is gone with it.
+
+        And what it wrote down is said, also where it died before whoever said it was answered.
+        """
         kept = {word.id: word for word in journal.words_kept(0.0)}
         for name in [name for name in self.said if kept.get(name) is None]:
             del self.said[name]
-        self.said |= {name: kept[name] for name in self.said}
+        spoken = {name: word for name, word in kept.items() if word.actor != LOST}
+        spoken = {name: word for name, word in spoken.items() if word.taken_over or not word.planned}
+        self.since |= {name: now() for name in spoken.keys() - self.said.keys()}
+        self.said |= {name: kept[name] for name in self.said} | spoken
 
     def store_lost(self) -> None:
         """The journal is gone, and what the markers and the files say is left."""
         spoken = {name: word for name, word in self.said.items() if not word.planned}
         self.lost |= {name: word for name, word in spoken.items() if word.in_force(now())}
         self.said.clear()
-        self.store_was_lost = True
 
     def words(self, target: Target, at: float) -> list[Override]:
         """Those that concern a record at a moment, of whoever was heard before it; planned ones as files say them."""
@@ -253,10 +266,15 @@ class Operators:
         given = [word for word in later if word.id not in known and not word.planned and word.verb not in UNSPOKEN]
         if sight.answers:
             yield from (f"{plan.target} is written after {word.id} was given" for word in given)
-        over = known - {word.id for word in later}
+        over = known - {word.id for word in later if not self._taken_back(word)}
         if not over and not given:
             yield from against(sight)
         yield from self._against_lost(stages, sight, later)
+
+    def _taken_back(self, word: Override) -> bool:
+        """Whether somebody is releasing it just now; of a window that a file plans only the file's words are known."""
+        mine = (each for each in self.taking_back if each.planned or not word.planned)
+        return any(each.id == word.id or (word.planned and each.scope == word.scope) for each in mine)
 
     def _against_lost(self, stages: Sequence[Stage], sight: Sight, words: Iterable[Override]) -> Iterable[str]:
         marker, plan = sight.found.marker, sight.plan
@@ -278,12 +296,15 @@ class Operators:
                     yield f"{new} gets traffic of {plan.target} though {word.id} drained it, which is lost"
 
     def told_wrong(self, stages: Sequence[Stage], *, journal_worked: bool) -> Iterable[str]:
-        """Words that were not told as they should be: given once, ended once and in time."""
+        """Words that were not told as they should be: given once, ended once and in time.
+
+        `stages` are all processes with the journal that there is: one that knows nothing tells anew what files plan.
+        """
         for name, word in self.said.items():
             given = [event for stage in stages for event in stage.told(OverrideGiven) if event.override == name]
             ended = [event for stage in stages for event in stage.told(OverrideEnded) if event.override == name]
             ending = [event for stage in stages for event in stage.told(OverrideEnding) if event.override == name]
-            told_anew = word.planned and (self.store_was_lost or not journal_worked)
+            told_anew = word.planned and not journal_worked
             if not given and word.ends > word.since:  # planned work may be called off before it begins
                 yield f"{name} is never told as given"
             if len(given) > 1 and not told_anew:

@@ -6,7 +6,7 @@ claimed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from fnmatch import fnmatchcase
 
@@ -51,6 +51,7 @@ class Scene:
         allowing: those in force when it was decided, for what they allow.
         named_since: since when a rule is named to keep what is down in the answer, by its name.
         published: the revision that was published in full before; "" if that is not known.
+        accepted_at: when somebody's edit that stands there was accepted; 0 without one.
     """
 
     policy: Policy
@@ -62,6 +63,7 @@ class Scene:
     allowing: tuple[Override, ...] = ()
     named_since: Mapping[str, float] = field(default_factory=dict)
     published: str = ""
+    accepted_at: float = 0.0
 
     def said(self, *verbs: Verb) -> tuple[Override, ...]:
         return tuple(word for word in self.words if word.verb in verbs)
@@ -178,7 +180,11 @@ def against(sight: Sight) -> Iterator[str]:
 
 
 def unlike(scene: Scene, records: RecordSet | None) -> Iterator[str]:
-    """What is not as operators say in an answer of which it is said that nothing is left to be done."""
+    """What is not as operators say in an answer of which it is said that nothing is left to be done.
+
+    An edit that is accepted (`on_drift: adopt`) is what a person did by hand, after the words that were given before.
+    """
+    scene = replace(scene, words=tuple(word for word in scene.words if word.since > scene.accepted_at))
     shares = scene.shares(records)
     if scene.said(Verb.HOLD, Verb.PAUSE):
         return
@@ -276,8 +282,11 @@ _UNSURE = frozenset({ReasonCode.OVERLOAD, ReasonCode.FROZEN, ReasonCode.OPEN_VER
 
 
 def _otherwise(sight: Sight, spec: RegionSpec) -> int:
-    """What a region would get at most if nobody were shed, in basis points."""
-    first = [each for each in sight.scene.policy.regions if each.share]
+    """What a region would get at most if nobody were shed, in basis points.
+
+    Who is drained has no part in it, though a limit may have it leave in steps: nobody is shed for what it has still.
+    """
+    first = [each for each in sight.scene.policy.regions if each.share and sight.scene.drained(each) is None]
     there = [each for each in first if sight.after.get(each.name) or each == spec]
     states = {sight.scene.health[each.name].state for each in there if each.name in sight.scene.health}
     if not spec.share or states != {RegionState.HEALTHY}:

@@ -31,7 +31,7 @@ from failoverd.core.control.limits import (
 )
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
-from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted
+from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
@@ -159,7 +159,33 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
         return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
     if memory.left_by and memory.left_by not in {word.id for word in case.heeded.words}:
         return replace(memory, last_good=replace(good, overruled=None), left_by="")
+    if good.overruled is not None and not memory.left_by and _spoken_of(case, good):
+        return replace(memory, last_good=replace(good, overruled=None))
     return memory
+
+
+def _spoken_of(case: _Case, edit: LastGood) -> bool:
+    """Whether somebody, since an edit was accepted, gave a word about what it answers.
+
+    What failoverd wants may be the same with that word as without it, and is not what stands there.
+    """
+    values, kind = {answer.value for answer in edit.records.serving}, case.record.key.type
+    return any(
+        word.verb is Verb.PIN
+        or any(
+            end.answer(kind) in values
+            for spec in case.policy.regions
+            if word.scope.has_region(spec)
+            for end in spec.endpoints
+            if word.scope.has_endpoint(end)
+        )
+        for word in case.heeded.words
+        if word.since > edit.at and word.verb in _SHAPING
+    )
+
+
+_SHAPING: Final = frozenset({Verb.DRAIN, Verb.SHED, Verb.PIN, Verb.DOWN})
+"""Words after which less may go to what they are about."""
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
@@ -324,11 +350,17 @@ _MARKED_TOO: Final = frozenset({DecisionKind.HOLD_OPERATOR, DecisionKind.HOLD_AL
 
 
 def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[tuple[Event, ...], TargetMemory]:
-    """Told, if it is an operator's word that keeps what is down in the answer: no such hold is silent."""
-    told = memory.told
-    view = _view(case, memory)
-    stands = view.shares(case.region_of)
+    """Told, if it is an operator's word that keeps what is down in the answer: no such hold is silent.
+
+    What counts is where the traffic goes, whoever sent it there. What would be done without the word is told by what
+    is known of the endpoints, and that somebody calls one up or down is.
+    """
+    told, kind = memory.told, case.record.key.type
+    stands = shares_now(case.observed, memory.last_good, case.region_of)
     if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
+        verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
+        seen = seen_by_word(case.policy, kind, case.state.regions(kind), verdicts)
+        view = replace(_view(case, memory), regions=seen)
         would = decide(case.policy, case.record, case.observed.target, view, case.now)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
         if would.records is not None and dead - would.shares.keys():

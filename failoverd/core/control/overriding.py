@@ -234,7 +234,10 @@ def of_endpoints(word: Override) -> bool:
 def seen_by_word(
     policy: Policy, record_type: RecordType, regions: Mapping[str, RegionHealth], heeded: Heeded
 ) -> Mapping[str, RegionHealth]:
-    """The health of the regions, with the endpoints that are up, down or drained by word as that says."""
+    """The health of the regions, with the endpoints that are up, down or drained by word as that says.
+
+    Who leaves because the whole region is drained is as well as he was; but he may be called up or down besides.
+    """
     words = list(filter(of_endpoints, heeded.words))
     if not words:
         return regions
@@ -242,7 +245,9 @@ def seen_by_word(
     for spec in policy.regions:
         health = regions.get(spec.name)
         about = [word for word in words if word.scope.has_region(spec)]
-        if health is None or not about or spec.name in heeded.drained:
+        if spec.name in heeded.drained:
+            about = [word for word in about if word.verb is not Verb.DRAIN]
+        if health is None or not about:
             continue
         said: dict[str, bool | None] = {}
         for word in about:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.scenes import KEY, TARGET, policy, region
+from support.scenes import KEY, TARGET, policy, records, region
 from support.stories import Story
 
 from failoverd.core.control.limits import Approved
@@ -14,7 +14,7 @@ from failoverd.core.control.standing import after_outcome
 from failoverd.core.events import FailoverHeld, OverridesLost
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit
-from failoverd.core.records import WHOLE, AllDown, Policy
+from failoverd.core.records import WHOLE, AllDown, OnDrift, Policy
 
 AZURE, OCI, AWS = region("azure", 70), region("oci", 30), region("aws")
 PAIR = policy(AZURE, OCI)
@@ -46,6 +46,13 @@ class Operated(Story):
 
 def of_region(name: str) -> Scope:
     return Scope(regions=(name,))
+
+
+AZURE_AT = AZURE.endpoints[0].address
+
+
+def somebody_writes(story: Story, weights: dict[str, int]) -> None:
+    story.observed = replace(story.observed, records=records(weights))
 
 
 def test_what_ends_while_everything_is_down_is_looked_at_when_it_ends() -> None:
@@ -120,6 +127,26 @@ def test_a_drained_region_that_is_down_leaves_at_once_whatever_the_rate() -> Non
     assert story.published == {"oci": 100.0}
 
 
+def test_a_drained_region_that_is_called_down_leaves_at_once_whatever_the_rate() -> None:
+    story = Operated(replace(PAIR, limits=limits(max_shift=0)))
+    story.says(Verb.DRAIN, of_region("azure"))
+    story.look()
+    assert story.look().kind is OutcomeKind.LIMITED
+    story.says(Verb.DOWN, Scope(endpoints=("azure/*",)))
+    story.look(1.0)
+    assert story.published == {"oci": 100.0}
+
+
+def test_a_drained_region_that_is_called_up_does_not_fail_out_whatever_probes_find() -> None:
+    story = Operated(replace(PAIR, limits=limits(max_shift=2_500, shift_window=300.0)))
+    story.says(Verb.UP, Scope(endpoints=("azure/*",)))
+    story.look(1.0, azure="U")
+    story.says(Verb.DRAIN, of_region("azure"))
+    outcome = story.look(1.0)
+    assert outcome.cause is Cause.OPERATOR
+    assert story.published == {"azure": 45.0, "oci": 55.0}
+
+
 def test_a_dead_endpoint_of_a_drained_region_leaves_while_the_rest_waits_for_the_rate() -> None:
     wide = policy(region("azure", 70, "192.0.2.10", "192.0.2.11", "192.0.2.12"), OCI)
     story = Operated(replace(wide, limits=limits(max_shift=0)))
@@ -157,6 +184,60 @@ def test_a_drain_of_the_only_one_that_serves_is_told_as_what_keeps_the_dead_one(
     (held,) = story.told(FailoverHeld)
     assert isinstance(held, FailoverHeld)
     assert held.wanted == {"azure": WHOLE}
+
+
+def test_a_drain_of_the_only_one_that_is_called_up_is_told_as_what_keeps_the_dead_one() -> None:
+    story = Operated(PAIR)
+    story.says(Verb.DRAIN, of_region("azure"), now=True)
+    story.look()
+    story.look(1.0, azure="U")
+    story.look(600.0, oci="U")
+    assert not story.told(FailoverHeld)
+    story.says(Verb.UP, Scope(endpoints=("azure/*",)))
+    story.look(1.0)
+    (held,) = story.told(FailoverHeld)
+    assert isinstance(held, FailoverHeld)
+    assert held.wanted == {"azure": WHOLE}
+
+
+def test_a_hold_under_which_somebody_puts_back_what_is_down_is_told() -> None:
+    """What counts is where the traffic goes, whoever sent it there."""
+    story = Operated(PAIR)
+    story.look(1.0, azure="U")
+    assert story.published == {"oci": 100.0}
+    story.says(Verb.HOLD)
+    story.look()
+    somebody_writes(story, {AZURE_AT: 1, "203.0.113.66": 1})
+    story.look(1.0)
+    (held,) = story.told(FailoverHeld)
+    assert isinstance(held, FailoverHeld)
+    assert held.wanted == {"oci": WHOLE}
+    assert after_outcome(story.policy, story.look(1.0), story.observed, "", story.now).keeps_dead
+
+
+@pytest.mark.parametrize("verb", [Verb.DRAIN, Verb.DOWN])
+def test_a_word_about_what_an_accepted_edit_answers_ends_the_edit(verb: Verb) -> None:
+    """What failoverd wants is the same before and after the word, and is not what stands there."""
+    story = Operated(replace(PAIR, on_drift=OnDrift.ADOPT))
+    story.look(1.0, azure="U")
+    somebody_writes(story, {AZURE_AT: 1})
+    story.look(1.0)
+    story.look(1.0)
+    assert story.published == {"azure": 100.0}
+    story.says(verb, Scope(endpoints=("azure/*",)), lasts=60.0)
+    story.look(1.0)
+    assert story.published == {"oci": 100.0}
+
+
+def test_an_edit_that_is_accepted_counts_more_than_the_words_before_it() -> None:
+    story = Operated(replace(PAIR, on_drift=OnDrift.ADOPT))
+    story.says(Verb.DRAIN, of_region("azure"), now=True)
+    story.look()
+    story.look(1.0)
+    somebody_writes(story, {AZURE_AT: 1})
+    story.look(1.0)
+    assert story.look(1.0).kind is OutcomeKind.IN_SYNC
+    assert story.published == {"azure": 100.0}
 
 
 def test_a_word_that_is_over_is_not_taken_for_lost_while_the_marker_names_it() -> None:
