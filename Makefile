@@ -12,9 +12,9 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(shell expr 2 '*' $$(nproc)
 # The system whose systemd `make boot` boots, beside this machine's own.
 SUITE ?= trixie
 
-BENCHES := failover providers probes scale estate pausing detection
+BENCHES := failover providers probes scale estate pausing detection page
 
-.PHONY: help demo test quick lint unit servers docs lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
+.PHONY: help demo test quick lint unit servers screenshots docs lock rules bench soak boot manual packages image clean $(BENCHES:%=bench-%)
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -38,6 +38,9 @@ unit: $(VENV)/dev
 
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
 	./tests/install-servers
+
+screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: in build/screenshots
+	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
 soak: $(VENV)/dev  ## property tests and fuzzers twenty times as long, and two thousand simulations (about an hour)
 	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core $(wildcard tests/*/test_*fuzz*.py) \

@@ -11,6 +11,7 @@ ORDER = (
     "bench/estate.py",
     "bench/pausing.py",
     "bench/detection.py",
+    "bench/page.py",
 )
 """Who writes a part, in the order of the page. The first one brings the title."""
 

@@ -7,6 +7,7 @@ by holding connections.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -32,6 +33,7 @@ class Guests:
         self._most = most
         self._most_of_peer = most_of_peer
         self._here: dict[Guest, str] = {}
+        self._staying: set[Guest] = set()
 
     def welcome(self, guest: "Guest", peer: str) -> None:
         """Make room, if there is none; where everybody is being answered, the newcomer goes."""
@@ -41,12 +43,18 @@ class Guests:
         if len(self._here) > self._most or crowd is of_peer:
             next((other for other in crowd if not other.answered), guest).turn_out()
 
+    def stay(self, guest: "Guest") -> None:
+        """It holds no place any more: whoever lets it stay counts it."""
+        if self._here.pop(guest, None) is not None:
+            self._staying.add(guest)
+
     def part(self, guest: "Guest") -> None:
         self._here.pop(guest, None)
+        self._staying.discard(guest)
 
     def leave(self) -> None:
         """All of them."""
-        for guest in list(self._here):
+        for guest in [*self._here, *self._staying]:
             guest.turn_out()
 
 
@@ -61,6 +69,7 @@ class Guest(RequestHandler):
         self._guests = guests
         self._patience = patience
         self._until: asyncio.TimerHandle | None = None
+        self._leaving: Callable[[], object] | None = None
         self.answered = False
         super().__init__(
             server,
@@ -90,10 +99,23 @@ class Guest(RequestHandler):
             self._until.cancel()
         self._until = asyncio.get_running_loop().call_later(patience, self.turn_out)
 
+    def stay(self, leaving: Callable[[], object]) -> None:
+        """It may stay for as long as it likes, without a place: whoever lets it has bounds of his own.
+
+        `leaving` is called as soon as it is gone.
+        """
+        self._leaving = leaving
+        self.answered = True
+        if self._until is not None:
+            self._until.cancel()
+        self._guests.stay(self)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._guests.part(self)
         if self._until is not None:
             self._until.cancel()
+        if self._leaving is not None:
+            self._leaving()
         super().connection_lost(exc)
 
     def turn_out(self) -> None:

@@ -24,7 +24,7 @@ STARTED = (
     "amtool", "prometheus", "promtool",
     "systemd-nspawn", "nsenter", "sysctl", "useradd", "sqlite3",
     "kubectl", "mount", "umount", "pivot_root",
-    "man", "zsh", "fish", "mmdebstrap", "newuidmap", "dpkg-deb",
+    "man", "zsh", "fish", "mmdebstrap", "newuidmap", "dpkg-deb", "chromium",
 )  # fmt: skip
 """What the tests start and a machine may lack."""
 

@@ -13,6 +13,9 @@ MOST_CALLERS: Final = 64
 MOST_OF_PEER: Final = 16
 """Connections: in all, and of one user or address."""
 
+MOST_LISTENERS: Final = 256
+"""Who is told of everything as it happens, for as long as they like. They hold none of those places."""
+
 ASKING: Final = 5.0
 """Seconds from the connection to the end of the question."""
 

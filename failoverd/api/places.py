@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from failoverd.api.actors import Actor, Peer, Refused, Role, Users, certificate_name
 from failoverd.api.bounds import ASKING, MOST_CALLERS, MOST_OF_PEER
+from failoverd.api.browsers import cookie, cookie_name, reader, require_reader, require_this_host, token_in
 from failoverd.api.sending import BEHIND
 from failoverd.api.service import Known
 from failoverd.api.sockets import reachable
@@ -164,6 +165,11 @@ class Door:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._tokens is not None:
             return self._tokens.actor(token.strip(), origin, self._clock())
+        kept = token_in(request.cookies.get(cookie_name(tls=self._secured), ""))
+        if kept and self._tokens is not None:
+            if not self._secured:
+                require_this_host(request.headers)
+            return reader(self._tokens.actor(kept, origin, self._clock()))
         certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
         name = certificate_name(certificate or {})
         if name:
@@ -171,6 +177,18 @@ class Door:
             return Actor(name, role, origin, "api.tcp.operators names the certificates that may change something")
         wanted = "a token (Authorization: Bearer)" if self._tokens is not None else "a client certificate"
         raise Refused(401, "nobody", f"nobody can tell who asks: show {wanted}")
+
+    def let_in(self, request: web.Request, actor: Actor) -> Mapping[str, str]:
+        """How a browser keeps being known that shows a token. A certificate it shows each time by itself."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return {}
+        require_reader(actor)
+        return {"Set-Cookie": cookie(token.strip(), tls=self._secured)}
+
+    @property
+    def _secured(self) -> bool:
+        return self._said.certificate_file is not None
 
 
 def _tls(said: ApiTcpEntry) -> ssl.SSLContext:

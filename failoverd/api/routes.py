@@ -16,7 +16,9 @@ from failoverd.api.shapes import (
     Asked,
     AuditQuery,
     AuditTold,
+    BoardTold,
     CommentAsked,
+    EnteredTold,
     ExtendAsked,
     GivenTold,
     GlanceQuery,
@@ -25,6 +27,7 @@ from failoverd.api.shapes import (
     HistoryTold,
     NamesTold,
     NoQuery,
+    PageQuery,
     PlanAsked,
     PlanTold,
     Problem,
@@ -35,6 +38,8 @@ from failoverd.api.shapes import (
     ReloadedTold,
     StatusQuery,
     StatusTold,
+    TimelineQuery,
+    TimelineTold,
     UndoAsked,
     WhyQuery,
     WhyTold,
@@ -61,6 +66,7 @@ class Route:
         asked: the body; None for what only reads.
         answer: None for the document itself.
         refusals: statuses of the problems that may be answered instead.
+        streams: whether it is answered without an end, by server-sent events whose data are such answers.
         keeps: whether what is asked with a body is a command: done once, by its key, and kept in the audit trail.
     """
 
@@ -73,6 +79,7 @@ class Route:
     query: type[Query] = NoQuery
     refusals: tuple[int, ...] = _READ
     keeps: bool = True
+    streams: bool = False
 
     @property
     def writes(self) -> bool:
@@ -103,6 +110,18 @@ _NOT_FOUND: Final = tuple(sorted((*_READ, 404)))
 ROUTES: Final = (
     Route("status", "GET", "/v1/status", "Where everything stands", StatusTold, query=StatusQuery),
     Route("glance", "GET", "/v1/glance", "Everything at a glance", GlanceTold, query=GlanceQuery, refusals=_NOT_FOUND),
+    Route("page", "GET", "/v1/page", "What one screen has room for", BoardTold, query=PageQuery),
+    Route("events", "GET", "/v1/events", "The same, whenever it changes (server-sent events)", BoardTold, streams=True),
+    Route(
+        "timeline",
+        "GET",
+        "/v1/timeline",
+        "What became of a policy",
+        TimelineTold,
+        query=TimelineQuery,
+        refusals=_NOT_FOUND,
+    ),
+    Route("enter", "GET", "/v1/enter", "Let a browser in by its token", EnteredTold),
     Route("names", "GET", "/v1/names", "What a word may be about", NamesTold),
     Route("history", "GET", "/v1/history", "What was changed", HistoryTold, query=HistoryQuery, refusals=_NOT_FOUND),
     Route("why", "GET", "/v1/why", "A change, and what led to it", WhyTold, query=WhyQuery, refusals=_NOT_FOUND),
@@ -163,6 +182,8 @@ _ABOUT: Final = (
 
 def _operation(route: Route) -> Json:
     responses: Json = {"200": {"description": "OK", "content": _content(route.answer)}}
+    if route.streams:
+        responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     if route.name == "words":
         responses["200"]["headers"] = {
             "ETag": {"description": "the version of all words, for If-Match", "schema": {"type": "string"}}
@@ -203,7 +224,8 @@ def _queries(query: type[Query]) -> list[Json]:
         schema |= one_of[0] if one_of else {}
         if schema.get("default", "") is None:
             del schema["default"]
-        parameters.append({"name": name, "in": "query", "description": said["description"], "schema": schema})
+        parameter = {"name": name, "in": "query", "description": said["description"], "schema": schema}
+        parameters.append(parameter | ({"required": True} if name in found.get("required", ()) else {}))
     return parameters
 
 

@@ -23,6 +23,9 @@ from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, Refused, Role
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, LARGEST_PLAN, PLANNING, SENDING, Rates
+from failoverd.api.browsers import HEADERS, require_own_page
+from failoverd.api.listening import Listeners, Telling, telling
+from failoverd.api.page import page
 from failoverd.api.planned import applied_told, plan_told
 from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
@@ -32,11 +35,13 @@ from failoverd.api.shapes import (
     Asked,
     AuditQuery,
     CommentAsked,
+    EnteredTold,
     ExtendAsked,
     GivenTold,
     GlanceQuery,
     HistoryQuery,
     HistoryTold,
+    PageQuery,
     PlanAsked,
     Query,
     RefusedFileTold,
@@ -44,6 +49,7 @@ from failoverd.api.shapes import (
     ReleasedTold,
     ReloadedTold,
     StatusQuery,
+    TimelineQuery,
     UndoAsked,
     WhyQuery,
     WhyTold,
@@ -52,11 +58,13 @@ from failoverd.api.shapes import (
 )
 from failoverd.api.telling import (
     audit_told,
+    board_told,
     given_told,
     glance_told,
     history_told,
     names_told,
     status_told,
+    timeline_told,
     version_of,
     why_told,
     word_answer,
@@ -69,12 +77,14 @@ from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.records import Policy
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
+from failoverd.operations.board import board
 from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown
+from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, why
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import Reading
@@ -89,6 +99,9 @@ _REST: Final = 9.0
 """Seconds for each second in which records were evaluated for who only looks."""
 
 _FRESH: Final = 1.0
+
+_RECENT: Final = 6 * 3_600.0
+"""Seconds that a timeline goes back, unless it is asked for more."""
 
 _STATUS: Final = {
     "too_many_plans": 429,
@@ -200,7 +213,15 @@ class _Request:
 
 
 Known = Callable[[web.Request], Awaitable[Actor]]
-"""Says who sends a request. Raises Refused for whom nobody knows."""
+"""Says who sends a request. Raises Refused for whom nobody knows, and for what is not to be asked at that way in."""
+
+LetIn = Callable[[web.Request, Actor], Mapping[str, str]]
+"""Says by which fields of an answer a browser keeps being known. Raises Refused for a token that is not for one."""
+
+
+def nobody_let_in(_: web.Request, __: Actor) -> Mapping[str, str]:
+    """Where the system says who asks, there is nothing to keep."""
+    return {}
 
 
 class Service:
@@ -219,26 +240,31 @@ class Service:
         self._reads, self._writes = Rates(*_READS, clock), Rates(*_WRITES, clock)
         self._strangers = Rates(*_STRANGERS, clock)
         self._threads = ThreadPoolExecutor(2, "api")
+        self._listeners = Listeners(self._telling)
         self._document = json.dumps(document()).encode()
         self._routes = {(route.method, route.path): route for route in ROUTES}
 
-    def site(self, known: Known) -> web.Application:
-        """For one way in, at which `known` says who asks."""
+    def site(self, known: Known, let_in: LetIn = nobody_let_in) -> web.Application:
+        """For one way in, at which `known` says who asks, and `let_in` how a browser keeps being known."""
 
         @web.middleware
         async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001 - aiohttp's
-            answer = await self._answer(known, request)
-            answer.force_close()  # one request a connection, whatever comes of it
-            answer.headers["Server"] = "failoverd"  # and not which libraries, of which versions
+            answer = await self._answer(known, let_in, request)
+            if not answer.prepared:
+                answer.force_close()  # one request a connection, whatever comes of it
+                answer.headers["Server"] = "failoverd"  # and not which libraries, of which versions
+                answer.headers.update(HEADERS)
             return answer
 
         site = web.Application(middlewares=[answered])
         for route in ROUTES:
             site.router.add_route(route.method, route.path, _never)
+        site.router.add_route("GET", SHELL, _never)
         return site
 
     async def close(self) -> None:
-        """Let commands end that were begun; plans are given up."""
+        """Let commands end that were begun; plans are given up, and so is who listens."""
+        await self._listeners.close()
         for task in self._planning:
             task.cancel()
         await self._trail.close()
@@ -246,30 +272,38 @@ class Service:
 
     # -- one request ---------------------------------------------------------------------------------------------------
 
-    async def _answer(self, known: Known, request: web.Request) -> web.Response:
+    async def _answer(self, known: Known, let_in: LetIn, request: web.Request) -> web.StreamResponse:
         text = f"{request.method} {request.rel_url.raw_path}"[:_REQUEST_SHOWN]
         actor = Actor("", Role.NONE, _origin(request))
         try:
+            asks_shell = request.method == "GET" and request.rel_url.raw_path == SHELL
+            require_own_page(request.method, request.headers, shell=asks_shell)
+            if asks_shell:
+                return shell(request)
             self._require_pace(self._strangers, actor.origin, taking=False)
             actor = await known(request)
-            return await self._admitted(request, actor, text)
+            return await self._admitted(request, actor, text, let_in)
         except Refused as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._strangers.take(actor.origin)
             if error.status not in _NO_NEWS:
                 await self._trail.refused(actor, text, error)
-            return _refusal(error, error.status)
+            return refusal(error, error.status)
         except FailoverdError as error:
-            return _refusal(error, _status_of(error))
+            return refusal(error, _status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
-            return _refusal(_defect(defect), 500)
+            return refusal(_defect(defect), 500)
 
-    async def _admitted(self, request: web.Request, actor: Actor, text: str) -> web.Response:
+    async def _admitted(self, request: web.Request, actor: Actor, text: str, let_in: LetIn) -> web.StreamResponse:
         self._require_pace(self._reads if request.method == "GET" else self._writes, actor.name)
         if actor.role is Role.NONE:
             raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
         route = self._route(request)
         query = _query(route, request)
+        if route.streams:
+            return await self._listeners.listen(request)
+        if route.name == "enter":
+            return _plain(EnteredTold(actor=actor.name).to_json(), let_in(request, actor))
         if not route.operates:
             self._worth(request)
             async with _patience("ask again in a moment"):
@@ -312,7 +346,7 @@ class Service:
             return _plain(await self._thread(partial(names_told, around.desk.policies)))
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
-        if isinstance(query, StatusQuery | GlanceQuery):
+        if isinstance(query, _Shared):
             body = await self._made_lately(query)
         elif isinstance(query, WhyQuery):
             body = await self._thread(partial(self._why, query, await self._seen_now()))
@@ -336,17 +370,26 @@ class Service:
             self._seen = {word_id: told}
         return told
 
-    async def _made_lately(self, query: StatusQuery | GlanceQuery) -> bytes:
+    async def _telling(self) -> Telling:
+        body = await self._made_lately(PageQuery())
+        return await asyncio.get_running_loop().run_in_executor(self._threads, telling, body)
+
+    async def _made_lately(self, query: Query) -> bytes:
         """Made at most once a second, however many ask for it, and anew after each command."""
         asked = f"{type(query).__name__} {query.model_dump_json()}"
         async with self._making:
             now = asyncio.get_running_loop().time()
             at, body = self._made.get(asked, (-_FRESH, b""))
             if not body or now - at > _FRESH:
-                body = await self._thread(await self._standing(query))
+                body = await self._thread(await self._seen_by(query))
                 self._made = {key: made for key, made in self._made.items() if now - made[0] <= _FRESH}
                 self._made[asked] = (now, body)
             return body
+
+    async def _seen_by(self, query: Query) -> Callable[[], Answer]:
+        if isinstance(query, StatusQuery | GlanceQuery | PageQuery):
+            return await self._standing(query)
+        return self._view(query)
 
     def _view(self, query: Query) -> Callable[[], Answer]:
         match query:
@@ -354,11 +397,15 @@ class Service:
                 return partial(self._history, query)
             case AuditQuery():
                 return partial(self._audit, query)
+            case TimelineQuery():
+                return partial(self._timeline, query)
             case _:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
-    async def _standing(self, query: StatusQuery | GlanceQuery) -> Callable[[], Answer]:
+    async def _standing(self, query: StatusQuery | GlanceQuery | PageQuery) -> Callable[[], Answer]:
         around, found = self._around, await self._seen_now()
+        if isinstance(query, PageQuery):
+            return partial(_board, found, around.clock(), query.policy or "*")
         if isinstance(query, GlanceQuery):
             problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
             return partial(_glance, found, around.clock(), query.policies, problems=problems)
@@ -401,6 +448,15 @@ class Service:
     def _audit(self, query: AuditQuery) -> Answer:
         with Reading(self._around.journal) as reading:
             return audit_told(reading.audit(actor=query.actor, before=query.before, limit=query.limit))
+
+    def _timeline(self, query: TimelineQuery) -> Answer:
+        now = self._around.clock()
+        runs = {policy.name for policy in self._around.desk.policies}
+        with Reading(self._around.journal) as reading:
+            if query.policy not in runs:
+                _require_policy(reading, query.policy)
+            since = query.since if query.since is not None else now - _RECENT
+            return timeline_told(timeline(reading, now, policy=query.policy, since=since))
 
     async def _thread(self, work: Callable[[], Answer]) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work().to_json())
@@ -449,7 +505,7 @@ class Service:
             asked = _understood(route, raw)
         except Refused as error:
             await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
-            return _refusal(error, error.status)
+            return refusal(error, error.status)
         said = _Request(actor, text, request.match_info.get("id", ""), expected)
         body = asked.gist() + (f" if {said.expected}" if said.expected is not None else "")
         async with _patience("it goes on: ask again with the same key", patience):
@@ -544,9 +600,32 @@ _NO_NEWS: Final = frozenset({400, 404, 405, 415})
 """Slips, which nobody has to hear of."""
 
 
+SHELL: Final = "/"
+"""The page itself. It holds nothing of the installation, so that nobody has to be known who reads it."""
+
+_Shared: Final = StatusQuery | GlanceQuery | PageQuery | TimelineQuery
+"""What is made for one is made for all who ask the same within a second."""
+
+
+def shell(request: web.Request) -> web.Response:
+    body, squeezed = page(), "gzip" in request.headers.get("Accept-Encoding", "")
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": body.policy,
+        "Vary": "Accept-Encoding",
+    }
+    if squeezed:
+        return web.Response(body=body.squeezed, headers=headers | {"Content-Encoding": "gzip"})
+    return web.Response(body=body.plain, headers=headers)
+
+
 async def _never(request: web.Request) -> web.StreamResponse:
     """Routes are answered by the middleware, which knows who asks."""
     raise web.HTTPInternalServerError(text=request.path)
+
+
+def _board(found: Overview, now: float, name: str) -> Answer:
+    return board_told(board(found, now, name))
 
 
 def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> Answer:
@@ -698,7 +777,7 @@ def _problem(error: FailoverdError, status: int) -> Reply:
     return Reply(status, body, final=not passing)
 
 
-def _refusal(error: FailoverdError, status: int) -> web.Response:
+def refusal(error: FailoverdError, status: int) -> web.Response:
     headers = {"Content-Type": "application/problem+json"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="failoverd"'

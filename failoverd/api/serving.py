@@ -60,7 +60,7 @@ class Api:
     async def _elsewhere(self, said: ApiTcpEntry, service: Service, stack: AsyncExitStack) -> None:
         try:
             self._door = Door(said, self._around.clock)
-            site, listen = service.site(self._door.known), said.listen
+            site, listen = service.site(self._door.known, self._door.let_in), said.listen
             self.port = await stack.enter_async_context(heard_elsewhere(listen.address, listen.port, self._door, site))
         except ConfigError as error:
             self._failed(str(said.listen), error.detail, error.remedy)

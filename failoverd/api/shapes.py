@@ -238,6 +238,15 @@ class GlanceQuery(Query):
         return self.policy.split(",") if self.policy is not None else []
 
 
+class PageQuery(Query):
+    policy: Glob | None = Field(default=None, description="only records whose policy or name are like this glob")
+
+
+class TimelineQuery(Query):
+    policy: Glob = Field(description="of this policy")
+    since: Moment | None = Field(default=None, description="since then; six hours without it")
+
+
 Limit = Annotated[int, Field(ge=1, le=10_000)]
 
 
@@ -636,6 +645,34 @@ class GlanceTold(Answer):
     planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
 
 
+class RegionAtLargeTold(Told):
+    """A region of a cloud, over all policies that use it."""
+
+    cloud: str = Field(description="empty when that is not known")
+    region: str
+    state: str = Field(description="the worst of it")
+    states: dict[str, int] = Field(description="policies by state")
+    since: Moment
+    why: str
+    seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
+
+
+class BoardTold(Answer):
+    """What one screen has room for: the glance, cut to what has to be seen first."""
+
+    glance: GlanceTold = Field(description="its regions are left out: see `regions`")
+    regions: tuple[RegionAtLargeTold, ...]
+    stops: dict[str, str] = Field(description="the command that ends each of its overrides, or agrees to it, by id")
+    left: dict[str, int] = Field(description="how much is left out: records by level, concerns, regions, overrides")
+    names: dict[str, str] = Field(description="names of records in their own letters, by how DNS writes them")
+
+
+class EnteredTold(Answer):
+    """Who a browser is, that showed its token."""
+
+    actor: str
+
+
 class PolicyNamesTold(Told):
     """What a policy is called, and what it names."""
 
@@ -737,6 +774,69 @@ class HistoryTold(Answer):
     overrides: tuple[SaidTold, ...]
     holds: tuple[HoldTold, ...] = ()
     edits: tuple[EditTold, ...] = ()
+
+
+class RegionStepTold(Told):
+    at: Moment
+    state: str
+    why: str
+
+
+class RegionTrackTold(Told):
+    """The health of a region for one record type."""
+
+    region: str
+    type: str
+    begin: str = Field(description="how it was at first")
+    steps: tuple[RegionStepTold, ...]
+
+
+class RecordTrackTold(Told):
+    """What a record at a provider answered."""
+
+    record: str
+    provider: str
+    begin_bp: Shares = _bp("begin", "shares by region, at first")
+    moves: tuple[ChangeTold, ...]
+
+
+class ClientsPointTold(Told):
+    at: Moment
+    old_bp: int = _bp("old", "clients that still used the old answer then, as computed from its TTL")
+
+
+class IncidentTold(Told):
+    incident_id: str
+    began: Moment = Field(description="its first failing probe")
+    opened_at: Moment
+    closed_at: Moment | None
+    cause: str
+
+
+class MarkTold(Told):
+    """Something that was told."""
+
+    at: Moment
+    event: str
+    level: str
+    message: str
+    incident_id: str
+    change_id: str
+
+
+class TimelineTold(Answer):
+    """What became of a policy over a time, each list the oldest first."""
+
+    policy: str
+    since: Moment
+    until: Moment
+    records: tuple[RecordTrackTold, ...]
+    regions: tuple[RegionTrackTold, ...]
+    incidents: tuple[IncidentTold, ...]
+    marks: tuple[MarkTold, ...]
+    change: str = Field(description="the last change, of which `clients` are; empty without one")
+    clients: tuple[ClientsPointTold, ...]
+    cut: bool = Field(description="there was more than there is room for: the oldest of it is left out")
 
 
 class EventTold(Told):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from failoverd.api.shapes import (
     AuditTold,
+    BoardTold,
     ChangeTold,
     CommentTold,
     CostTold,
@@ -37,6 +38,7 @@ from failoverd.api.shapes import (
     StatusTold,
     TargetStatusTold,
     TargetTold,
+    TimelineTold,
     Told,
     VantageTold,
     WhyTold,
@@ -50,9 +52,11 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
 from failoverd.core.records import Policy, Target
 from failoverd.core.status import Heartbeat, Overview, TargetStatus
+from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state
+from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import OF_NO_RECORD, concerned, overruled, standing
 from failoverd.store.reading import AuditRow
@@ -102,6 +106,14 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
 
 def glance_told(seen: Glance) -> GlanceTold:
     return GlanceTold.model_validate(seen)
+
+
+def board_told(seen: Board) -> BoardTold:
+    return BoardTold.model_validate(seen)
+
+
+def timeline_told(found: Timeline) -> TimelineTold:
+    return TimelineTold.model_validate(found)
 
 
 def _daemon(beat: Heartbeat | None, now: float) -> DaemonTold:

@@ -275,6 +275,17 @@ def status(
 
 
 @app.command()
+def page(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="of 127.0.0.1; 0: any that is free")] = 8653,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Show everything at a glance in a browser, live: prints the link, and serves the page until Ctrl-C."""
+    from failoverd.cli.views import page as view
+
+    view.page(config, port)
+
+
+@app.command()
 def why(
     what: Annotated[
         str | None, typer.Argument(metavar="[RECORD|POLICY]", help="a record by its name in DNS, or a policy")

@@ -131,6 +131,11 @@ class Reading(StatusReading):
     def incidents(self, *, limit: int | None = None, open_only: bool = False) -> tuple[IncidentRow, ...]:
         return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
 
+    def incidents_of(self, policy: str, since: float, limit: int) -> tuple[IncidentRow, ...]:
+        """Those of a policy that were open at, or after, that moment."""
+        ended = "(closed_at IS NULL OR closed_at >= ?)"
+        return self._incidents([("policy = ?", [policy]), (ended, [since])], limit)
+
     def incident(self, incident_id: str) -> IncidentRow | None:
         return next(iter(self._incidents([("incident_id = ?", [incident_id])], 1)), None)
 

@@ -157,8 +157,11 @@ class StatusReading:
     def targets(self) -> tuple[TargetStatus, ...]:
         return self._statuses("target", TargetStatus)
 
-    def regions(self) -> tuple[RegionStatus, ...]:
-        return self._statuses("region", RegionStatus)
+    def regions(self, policy: str | None = None) -> tuple[RegionStatus, ...]:
+        """Of one policy, or of all."""
+        if policy is None:
+            return self._statuses("region", RegionStatus)
+        return self._statuses("region", RegionStatus, "AND policy = ?", policy)
 
     def endpoints(self, *, healthy: bool = True) -> tuple[EndpointStatus, ...]:
         """Those that are `healthy` are many, and may be left out."""
@@ -212,9 +215,9 @@ class StatusReading:
         with journal_errors(self._path):
             return self._connection.execute(query, parameters).fetchall()
 
-    def _statuses(self, kind: str, shape: type[T], which: str = "") -> tuple[T, ...]:
+    def _statuses(self, kind: str, shape: type[T], which: str = "", *of: str) -> tuple[T, ...]:
         """Decoded together: one at a time costs more than the decoding, and is done where one of them is damaged."""
-        rows = self._rows(f"SELECT key, body FROM statuses WHERE kind = ? {which} ORDER BY key", [kind])  # noqa: S608 - constants
+        rows = self._rows(f"SELECT key, body FROM statuses WHERE kind = ? {which} ORDER BY key", [kind, *of])  # noqa: S608 - constants
         try:
             text = f"[{','.join(row['body'] for row in rows)}]"
             return codec.load(tuple[shape, ...], text)  # type: ignore[valid-type]  # a type that is made here

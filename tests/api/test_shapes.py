@@ -12,7 +12,18 @@ from support.journals import TARGET
 from failoverd.api import shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
-from failoverd.operations import commanding, concerns, glance, history, reckoning, record_lines, why, words
+from failoverd.operations import (
+    board,
+    commanding,
+    concerns,
+    glance,
+    history,
+    reckoning,
+    record_lines,
+    timeline,
+    why,
+    words,
+)
 from failoverd.store import reading
 
 PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
@@ -41,6 +52,15 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (concerns.Concern, shapes.ConcernTold, set()),
     (record_lines.RecordLine, shapes.RecordLineTold, set()),
     (glance.RegionLine, shapes.RegionLineTold, set()),
+    (board.Board, shapes.BoardTold, set()),
+    (board.RegionAtLarge, shapes.RegionAtLargeTold, set()),
+    (timeline.Timeline, shapes.TimelineTold, set()),
+    (timeline.RegionStep, shapes.RegionStepTold, set()),
+    (timeline.RegionTrack, shapes.RegionTrackTold, set()),
+    (timeline.RecordTrack, shapes.RecordTrackTold, set()),
+    (timeline.ClientsPoint, shapes.ClientsPointTold, set()),
+    (timeline.Incident, shapes.IncidentTold, set()),
+    (timeline.Mark, shapes.MarkTold, set()),
     (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
     (commanding.Ask, shapes.WordAsked, {"undoes"}),
@@ -79,6 +99,7 @@ def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
         "WordsTold",
         "WordAnswer",
         "AuditTold",
+        "EnteredTold",
     }
     lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold"}
     put_into_words = {"FindingTold", "AttemptTold"}

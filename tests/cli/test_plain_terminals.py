@@ -18,6 +18,7 @@ GIVEN = ("--reason", REASON, "--for", "1h")
 NOTED = ("--reason", REASON)
 
 VERBS: dict[str, list[tuple[str, ...]]] = {
+    "page": [],  # it ends when a person ends it: tests/docs/test_page.py
     "init": [("--provider", "rfc2136", "--zone", "wöw.example.test"), ("--provider", "röute53")],
     "check": [()],
     "schema": [("events",), ("policy",)],

@@ -19,6 +19,9 @@ from bench.estate_run import Asked, Edit, Estate, Found  # noqa: E402 - the same
 from bench.exposition import Histogram, histogram, total  # noqa: E402 - the same
 from bench.figures import Goal  # noqa: E402 - the same
 from bench.nginx import Counts  # noqa: E402 - the same
+from bench.page_report import PageRun  # noqa: E402 - the same
+from bench.page_report import goals as page_goals  # noqa: E402 - the same
+from bench.page_run import Found as Watched  # noqa: E402 - the same
 from bench.paper import Loss, Paper  # noqa: E402 - the same
 from bench.probe_cost import Cost, Setting, Window  # noqa: E402 - the same
 from bench.probe_report import ProbeRun, goals  # noqa: E402 - the same
@@ -246,3 +249,19 @@ def test_a_thousand_policies_are_judged_by_medians() -> None:
 def test_ten_thousand_are_judged_by_start_and_status_and_fewer_by_nothing() -> None:
     assert len(estate(10_000, met=39.0, edits=(Edit(2.0, 0.1),), late=0.05)) == 2
     assert estate(10, met=39.0, edits=(Edit(2.0, 0.1),), late=0.05) == []
+
+
+# -- what it costs to be looked at -------------------------------------------------------------------------------------
+
+
+def looked_at(watched: tuple[float, ...]) -> list[bool]:
+    found = Watched(1_000, 200, (1.0, 1.0, 5.0), watched, 0.1, 0.2, 1)
+    return [
+        goal.reached
+        for goal in page_goals(PageRun(found, Circumstances("bench/page.py", "today", "a machine", {}, (0.0, 0.0))))
+    ]
+
+
+def test_who_listens_may_cost_a_tenth_by_medians() -> None:
+    assert looked_at((1.09, 1.0, 9.0)) == [True]
+    assert looked_at((1.11, 1.0, 9.0)) == [False]

@@ -276,6 +276,12 @@ class House:
     reloads: list[float]
     looks: list[float]
     plans: PaperPlans
+    standing: list[Overview]
+
+    def stands(self, found: Overview) -> None:
+        """From now on things stand so, operators' words included."""
+        self.standing[:] = [found]
+        self.desk.said = {word.id: word for word in found.overrides}
 
     @property
     def client(self) -> Client:
@@ -329,6 +335,7 @@ def elsewhere(**said: object) -> ApiTcpEntry:
 async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | None = None) -> AsyncIterator[House]:
     """The API for as long as the context lasts. Its journal outlives it, in that folder."""
     path, events, reloads, looks = folder / "journal.db", list[Event](), list[float](), list[float]()
+    standing = [STANDING]
     desk, plans = desk or PaperDesk(), PaperPlans()
 
     async def reload() -> FilesStatus:
@@ -337,7 +344,7 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
 
     async def overview() -> Overview:
         looks.append(NOW)
-        return STANDING
+        return standing[0]
 
     async with open_journal(path, words=prose.told) as journal:
         around = Surroundings(
@@ -353,4 +360,4 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
         )
         place = folder / "api.sock"
         async with api_of(around, folder / "failoverd.yaml", place, said or ApiEntry()) as api:
-            yield House(place, desk, journal, path, events, api, reloads, looks, plans)
+            yield House(place, desk, journal, path, events, api, reloads, looks, plans, standing)
