@@ -79,7 +79,7 @@ class Reloader:
     def refused(self) -> FilesStatus:
         """Every file that is not at work as it stands there, newer revisions of running policies among them."""
         found = (RefusedFile(file, errors[0]) for file, errors in self._told.items())
-        return FilesStatus(self._clock(), tuple(sorted(found, key=lambda each: each.file)))
+        return FilesStatus(self._clock(), tuple(sorted(found, key=lambda each: each.file)), self._deferred)
 
     def waits(self) -> bool:
         """Whether a policy loads and still could not be taken up, so that `retry` may help."""

@@ -145,6 +145,8 @@ class Users:
             )
         if self.gid in _PASSING:
             return f"root may; group {self.group} goes with the service: name a lasting one in api.group, and join that"
+        if self.gid == 0:  # whoever joins root's own group may do far more than ask
+            return f"root and members of group {self.group} may: ask with sudo; api.group names another one"
         command = f": usermod -aG {self.group} {user}" if _USER.fullmatch(user) else ""
         return f"root and members of group {self.group} may; a new member counts within a minute{command}"
 

@@ -329,6 +329,7 @@ def _forbidden(way: OnHost | Elsewhere) -> ApiError:
     if not isinstance(way, OnHost):
         return DaemonUnreachableError(f"this user may not connect to {way}", reason="daemon_unreachable", remedy=_START)
     shut = next((each for each in reversed(way.socket.absolute().parents) if not os.access(each, os.X_OK)), way.socket)
+    gid: int | None = None
     try:
         gid = shut.stat().st_gid
         group = _group_name(gid)
@@ -336,6 +337,8 @@ def _forbidden(way: OnHost | Elsewhere) -> ApiError:
         group = "that its daemon names in api.group"
     words = f"this user may not use {shut}: members of group {group} may, and root"
     remedy = f"ask to be made a member (usermod -aG {group} USER, then log in again), or ask with sudo"
+    if gid == 0:  # whoever joins root's own group may do far more than ask
+        remedy = "ask with sudo; api.group names a group of operators"
     return ApiError(words, reason="socket_forbidden", remedy=remedy)
 
 

@@ -81,7 +81,18 @@ def _waits(outcome: Outcome) -> bool:
     if outcome.drift is not None and outcome.drift.action is DriftAction.WAIT:
         return True
     dwells = any(reason.code is ReasonCode.DWELL for reason in outcome.reasons)
-    return dwells or outcome.decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.HOLD_COMMON_FALL}
+    return dwells or outcome.decision.kind in _HOLDS
+
+
+_HOLDS: Final = frozenset(
+    {
+        DecisionKind.HOLD_ALL_DOWN,
+        DecisionKind.HOLD_COMMON_FALL,
+        DecisionKind.HOLD_OPERATOR,
+        DecisionKind.HOLD_OVERRIDES_LOST,
+    }
+)
+"""What is never looked at further, so that nobody knows whether the file says something else: it is not called fine."""
 
 
 def _clients(outcome: Outcome) -> str:

@@ -524,7 +524,7 @@ class Service:
             if route.name == "reload":
                 files = await self._around.reload()
                 refused = tuple(map(RefusedFileTold.model_validate, files.refused))
-                return Reply(200, ReloadedTold(refused_files=refused, kept=True).to_json())
+                return Reply(200, ReloadedTold(refused_files=refused, deferred=files.deferred, kept=True).to_json())
             if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
                 done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))
                 self._made.clear()

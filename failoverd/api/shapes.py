@@ -935,6 +935,7 @@ class ReloadedTold(Answer):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 
     refused_files: tuple[RefusedFileTold, ...]
+    deferred: tuple[str, ...] = Field(default=(), description="settings that take effect at the daemon's next restart")
     kept: bool
 
 

@@ -13,7 +13,7 @@ from failoverd.api.planned import attempt_told, finding_told
 from failoverd.assembly import session
 from failoverd.cli import importing, planning, saving
 from failoverd.cli.daemon_first import Question, tell_differences, tell_unsound
-from failoverd.cli.failing import Screen, print_json, print_text, told, usage
+from failoverd.cli.failing import Screen, note, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
@@ -24,6 +24,7 @@ from failoverd.core.records import RecordType
 from failoverd.files import read_regular
 from failoverd.operations.owning import Owned, adopt_record, disown_record
 from failoverd.operations.planning import (
+    AGAIN,
     MOST_CHARACTERS,
     PLAN_VERSION,
     Attempt,
@@ -105,7 +106,9 @@ def apply(config: Path, output: Output, file: Path, *, without_daemon: bool = Fa
             attempts = answer.attempts
             tell_differences(config, answer.policies)
         else:
-            attempts = tuple(map(attempt_told, asyncio.run(_apply(config, changes))))
+            attempts = tuple(map(attempt_told, asyncio.run(_apply(config, changes)) if changes else ()))
+        if not changes:
+            note(f"there is no change in {file}, so nothing was done: nothing was pending when it was made")
     if output is Output.JSON:
         print_json([planning.attempt_as_json(each) for each in attempts])
     else:
@@ -120,21 +123,25 @@ def _read_plans(file: Path) -> tuple[PlannedChange, ...]:
         said = load(dict[str, Any], text)
         version = said.get("version")
         if version != PLAN_VERSION:
-            words = (
-                f"{file} is a plan of version {str(version)[:20]}, and this is failoverd with version {PLAN_VERSION}"
-            )
-            raise ConfigError(words, reason="plan_version", remedy="make the plan again")
+            if version is None:
+                raise _unreadable(file, "it names no version")
+            words = f"{file} is a plan of version {str(version)[:20]}, and this failoverd reads version {PLAN_VERSION}"
+            raise ConfigError(f"{words}; {_UNTOUCHED}", reason="plan_version", remedy=AGAIN)
         if longest(said) > MOST_CHARACTERS:
             raise _unreadable(file, f"a text in it is longer than {MOST_CHARACTERS} characters")
         return load(PlanFile, text).changes
     except OSError as error:
-        raise _unreadable(file, error.strerror or str(error)) from error
+        words = f"the plan {file} cannot be read: {error.strerror or error}; {_UNTOUCHED}"
+        raise ConfigError(words, reason="plan_unreadable", remedy=f"name a file that plan wrote, or {AGAIN}") from error
     except ValidationError as error:
-        raise _unreadable(file, f"{error.error_count()} errors in it") from error
+        raise _unreadable(file, "it is empty, cut off, edited, or something else") from error
 
 
 def _unreadable(file: Path, words: str) -> ConfigError:
-    return ConfigError(f"{file} is not a plan: {words}", reason="plan_unreadable", remedy="make the plan again")
+    return ConfigError(f"{file} is not a plan: {words}; {_UNTOUCHED}", reason="plan_unreadable", remedy=AGAIN)
+
+
+_UNTOUCHED: Final = "nothing was changed"
 
 
 async def _apply(config: Path, changes: tuple[PlannedChange, ...]) -> list[Attempt]:

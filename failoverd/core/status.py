@@ -237,10 +237,14 @@ class RefusedFile:
 
 @dataclass(frozen=True, slots=True)
 class FilesStatus:
-    """What of the configuration is not at work, until it is mended or gone."""
+    """What of the configuration is not at work, until it is mended or gone.
+
+    `deferred` are settings of the daemon's own file that load, and take effect at the next restart.
+    """
 
     at: float
     refused: tuple[RefusedFile, ...] = ()
+    deferred: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def chosen(at: Workplace, known: Iterable[str], names: Collection[str], returnin
     found = [at.policy(name) for name in names or known]
     regions = sorted({region.name for policy in found for region in policy.regions})
     for name in sorted(set(returning).difference(regions)):
-        raise unknown("region in these policies", name, regions, "region_unknown")
+        raise unknown("region", name, regions, "region_unknown")
     return found
 
 
@@ -367,7 +367,7 @@ class _Applying:
             raise Fenced(
                 f"{plan.target} is not what the plan was made from: {_say(plan.before)} then, {_say(observed)} now",
                 reason="record_changed",
-                remedy=_AGAIN,
+                remedy=AGAIN,
             )
 
     def _unchanged(self, change: _Change, observed: Observed) -> bool:
@@ -394,7 +394,7 @@ class _Applying:
             raise Fenced(
                 f"{target} was changed by hand, and the daemon has not heard of it yet",
                 reason="by_hand_unheard",
-                remedy=f"the daemon takes it up with its next look; then {_AGAIN}",
+                remedy=f"the daemon takes it up with its next look; then {AGAIN}",
             )
         if found is None:
             raise _outdated(target, f"nothing would be changed ({outcome.kind}: {outcome.decision.kind})")
@@ -465,7 +465,7 @@ def _failed(change: _Change) -> bool:
 
 def _left(change: _Change, other: _Change) -> FailoverdError:
     words = f"{change.target} is left as it is, for {other.target.key.type} of the same name could not be applied"
-    return FailoverdError(words, reason="name_refused", remedy=_AGAIN)
+    return FailoverdError(words, reason="name_refused", remedy=AGAIN)
 
 
 def _check_place(session: Workplace, change: PlannedChange) -> None:
@@ -475,20 +475,20 @@ def _check_place(session: Workplace, change: PlannedChange) -> None:
     if plan.target not in policy.targets:
         targets = ", ".join(sorted(f"{each} in {each.zone}" for each in policy.targets))
         words = f"the plan names {plan.target} in {plan.target.zone}, which policy {policy.name} does not publish"
-        raise FailoverdError(f"{words}; it has: {targets}", reason="target_unknown", remedy=_AGAIN)
+        raise FailoverdError(f"{words}; it has: {targets}", reason="target_unknown", remedy=AGAIN)
     if policy.source.revision != plan.revision:
         raise Fenced(
             f"policy {policy.name} is at revision {policy.source.revision}, the plan was made from {plan.revision}",
             reason="policy_changed",
-            remedy=_AGAIN,
+            remedy=AGAIN,
         )
     unknown = change.returning - {region.name for region in policy.regions}
     if unknown:
         words = f"the plan brings back {', '.join(sorted(unknown))}, which policy {policy.name} does not have"
-        raise FailoverdError(words, reason="region_unknown", remedy=_AGAIN)
+        raise FailoverdError(words, reason="region_unknown", remedy=AGAIN)
 
 
-_AGAIN: Final = "make the plan again: failoverctl plan --out"
+AGAIN: Final = "make the plan again: failoverctl plan --out FILE"
 
 _OWN: Final = frozenset({"id", "decision", "shifts"})
 """What differs between two plans that do the same. None of it is taken from the file."""
@@ -540,4 +540,4 @@ _SHOWN: Final = 200
 
 def _outdated(target: Target, differs: str) -> FailoverdError:
     words = f"the plan of {target} is no longer what would be done now: {differs}"
-    return FailoverdError(words, reason="plan_outdated", remedy=_AGAIN)
+    return FailoverdError(words, reason="plan_outdated", remedy=AGAIN)

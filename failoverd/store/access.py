@@ -102,9 +102,11 @@ def _unreadable(journal: Path, kept: Path, what: str, bit: int) -> JournalError:
         named = not any(_NUMBER in name for name in (group, you))
         command = f": usermod -aG {group} {you}" if named else ""
         remedy = f"have yourself added to it, and log in anew{command}; or run the same with sudo"
+        if found.st_gid == _ROOT:  # whoever joins that one may do far more than look
+            remedy = f"run the same with sudo; {_LATER}"
     else:
         words = f"only {owner} may {what} {kept}"
-        remedy = "run the same with sudo; a group gets in where the service has a user of its own"
+        remedy = f"run the same with sudo; {_LATER}"
     return JournalError(
         f"{journal} cannot be read: {words}; traffic is not affected", reason="journal_unreadable", remedy=remedy
     )
@@ -123,6 +125,10 @@ def _group(number: int) -> str:
     except KeyError:
         return f"gid{_NUMBER}{number}"
 
+
+_ROOT: Final = 0
+
+_LATER: Final = "a group gets in where the service has a user of its own"
 
 _NUMBER: Final = " "
 """In what somebody without a name is called, and in no name (useradd(8))."""

@@ -107,6 +107,15 @@ async def test_who_has_no_rights_on_the_socket_is_told_whose_group_has(
     assert shut.value.remedy.startswith("ask to be made a member (usermod -aG daemon USER")
 
 
+@pytest.mark.skipif(not can_be_others(), reason="only root can be somebody else")
+async def test_nobody_is_told_to_join_the_group_of_root(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with heard(folder, ApiEntry(group="root", others="none")) as here:
+        monkeypatch.setattr(clients, "connected", lambda path: connected_as(65_534, 65_534, path))
+        with pytest.raises(ApiError) as shut:
+            await here.client.words()
+    assert shut.value.remedy == "ask with sudo; api.group names a group of operators"
+
+
 # -- something else ----------------------------------------------------------------------------------------------------
 
 

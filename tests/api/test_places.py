@@ -70,6 +70,14 @@ async def test_everybody_may_read_and_who_may_not_operate_is_told_who_may(folder
 
 
 @others
+async def test_nobody_who_may_not_operate_is_sent_into_the_group_of_root(folder: Path) -> None:
+    async with heard(folder, ApiEntry(group="root")) as here:
+        status, _, told = await asked_as(NOBODY, NOBODY, here, COMMAND)
+    remedy = "root and members of group root may: ask with sudo; api.group names another one"
+    assert (status, told["remedy"]) == (403, remedy)
+
+
+@others
 @pytest.mark.parametrize("member", ["by the system's database", "by its own group"])
 async def test_a_member_of_the_group_may_operate(folder: Path, member: str, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = member == "by the system's database"

@@ -15,7 +15,8 @@ from support.sessions import AZURE6, Desk, both_types
 from support.stage import AZURE
 
 from failoverd.api.planned import attempt_told
-from failoverd.cli.verbs import MOST_BYTES, _read_plans, _write_plans
+from failoverd.cli.options import Exit, Output
+from failoverd.cli.verbs import MOST_BYTES, _read_plans, _write_plans, apply
 from failoverd.codec import dump
 from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.operations.planning import MOST_CHARACTERS, PLAN_VERSION, PlanFile, PlannedChange
@@ -82,9 +83,9 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a pipe that nobody writes to": (fifo, "not a regular file"),
     "zeros without end": (endless, "not a regular file"),
     "more than a plan ever holds": (huge, "larger than"),
-    "brackets without end": (deep, "errors in it"),
-    "no text": (lambda file: file.write_bytes(b"\xff\xfe"), "errors in it"),
-    "a list": (lambda file: file.write_text("[]"), "errors in it"),
+    "brackets without end": (deep, "something else"),
+    "no text": (lambda file: file.write_bytes(b"\xff\xfe"), "something else"),
+    "a list": (lambda file: file.write_text("[]"), "something else"),
     "a version of many digits": (saying(version=10**4_000), "is a plan of version"),
     "a version that is a text": (saying(version="x" * 100_000), "is a plan of version"),
     "somebody with a name of a megabyte": (saying(made_by="x" * (1 << 20)), f"longer than {MOST_CHARACTERS}"),
@@ -214,3 +215,26 @@ async def test_whatever_is_written_into_a_plan_file_only_what_failoverd_plans_is
 def test_noise_is_no_plan(content: bytes) -> None:
     with pytest.raises(ConfigError):
         read(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b'{"version": 3, "changes": ['])
+def test_what_is_no_plan_is_said_to_be_none_and_to_have_changed_nothing(content: bytes) -> None:
+    with pytest.raises(ConfigError) as found:
+        read(content)
+    assert "is not a plan: it " in found.value.detail
+    assert found.value.detail.endswith("; nothing was changed")
+    assert found.value.remedy == "make the plan again: failoverctl plan --out FILE"
+
+
+def test_a_plan_that_is_not_there_is_not_said_to_be_something_else(tmp_path: Path) -> None:
+    assert unreadable(tmp_path / "move.plan").endswith(
+        "move.plan cannot be read: No such file or directory; nothing was changed"
+    )
+
+
+def test_a_plan_without_a_change_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Silence looks the same as a change that was made."""
+    file = tmp_path / "move.plan"
+    file.write_text(dump(PlanFile(PLAN_VERSION, 0.0, "alice", ())))
+    assert apply(tmp_path / "failoverd.yaml", Output.TEXT, file) is Exit.FINE
+    assert f"there is no change in {file}, so nothing was done" in capsys.readouterr().err

@@ -114,6 +114,8 @@ def edited(action: DriftAction) -> PlanFinding:
         (holding(DecisionKind.NORMAL, ReasonCode.DWELL), Exit.LIMITED),
         (holding(DecisionKind.HOLD_ALL_DOWN), Exit.LIMITED),
         (holding(DecisionKind.HOLD_COMMON_FALL), Exit.LIMITED),
+        (holding(DecisionKind.HOLD_OPERATOR), Exit.LIMITED),
+        (holding(DecisionKind.HOLD_OVERRIDES_LOST), Exit.LIMITED),
         (holding(DecisionKind.HOLD_NO_VERDICT), Exit.FAILED),
         (half_seen(OutcomeKind.IN_SYNC), Exit.FAILED),
         (found(OutcomeKind.REFUSE), Exit.FAILED),

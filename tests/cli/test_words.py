@@ -467,6 +467,18 @@ async def test_a_reload_ends_when_it_is_done_and_says_what_did_not_load(tmp_path
     assert (told.code, "no daemon is heard at" in told.said) == (Exit.UNREACHABLE, True), told.said
 
 
+async def test_a_reload_says_what_waits_for_a_restart(tmp_path: Path) -> None:
+    """The daemon's own file was read, and is not at work: whoever changed it would wait for it in vain."""
+    async with console(tmp_path) as here:
+        here.deferred += ["metrics", "api"]
+        told = await here.failoverctl("reload")
+    assert told.code == Exit.FINE
+    assert told.said == (
+        "every file was read again, and the policies are at work\n"
+        "takes effect at the next restart, which moves no traffic: metrics, api of the daemon's own file\n"
+    )
+
+
 async def test_status_asks_the_daemon_and_says_what_operators_said(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
         await here.said("drain", "azure")

@@ -187,6 +187,7 @@ def test_a_directory_that_only_root_may_enter_says_so(directory: Path, path: Pat
 def test_a_named_group_comes_with_the_command_that_adds_somebody(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.touch()
     path.chmod(0o640)
+    monkeypatch.setattr("failoverd.store.access._ROOT", path.stat().st_gid + 1)
     monkeypatch.setattr("failoverd.store.access._group", lambda _: "failoverd-operators")
     monkeypatch.setattr("failoverd.store.access._user", lambda _: "alice")
     monkeypatch.setattr("failoverd.store.access.os.access", lambda file, *_, **__: Path(file).is_dir())
@@ -194,6 +195,19 @@ def test_a_named_group_comes_with_the_command_that_adds_somebody(path: Path, mon
         require_readable(path)
     assert f"alice and the group failoverd-operators may read {path}" in caught.value.detail
     assert "usermod -aG failoverd-operators alice" in caught.value.remedy
+
+
+def test_nobody_is_told_to_join_the_group_of_root(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal of a daemon that runs as root is of that group."""
+    path.touch()
+    path.chmod(0o640)
+    monkeypatch.setattr("failoverd.store.access._ROOT", path.stat().st_gid)
+    monkeypatch.setattr("failoverd.store.access._group", lambda _: "root")
+    monkeypatch.setattr("failoverd.store.access._user", lambda _: "alice")
+    monkeypatch.setattr("failoverd.store.access.os.access", lambda file, *_, **__: Path(file).is_dir())
+    with pytest.raises(JournalError) as caught:
+        require_readable(path)
+    assert ("usermod" in caught.value.remedy, "sudo" in caught.value.remedy) == (False, True)
 
 
 def test_a_journal_that_is_not_there_may_be_read_by_anybody(path: Path) -> None:

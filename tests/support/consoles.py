@@ -129,6 +129,7 @@ class Console:
     crew: Crew
     events: list[Event]
     refused: list[RefusedFile] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
     """What a reload finds that does not load."""
 
     @property
@@ -148,7 +149,7 @@ async def console(
     folder: Path, of: Policy = TRIO, *, change: Undoable | None = None, people: People = lambda _: 1
 ) -> AsyncIterator[Console]:
     """A daemon whose policy answers as its file says."""
-    config, events, refused = written(folder), list[Event](), list[RefusedFile]()
+    config, events, refused, deferred = written(folder), list[Event](), list[RefusedFile](), list[str]()
     crew = Crew(Story(of, now=time.time()))
     crew.work()
 
@@ -156,7 +157,7 @@ async def console(
         return change if change is not None and change_id in {"", change.change_id} else None
 
     async def reload() -> FilesStatus:
-        return FilesStatus(time.time(), tuple(refused))
+        return FilesStatus(time.time(), tuple(refused), tuple(deferred))
 
     journal = folder / "journal.db"
     async with open_journal(journal, words=prose.told) as opened:
@@ -172,4 +173,4 @@ async def console(
             clock=time.time,
         )
         async with api_of(around, config, folder / "api.sock", ApiEntry()):
-            yield Console(config, crew, events, refused)
+            yield Console(config, crew, events, refused, deferred)

@@ -349,8 +349,13 @@ def _show_reloaded(done: ReloadedTold) -> None:
         say(console, "not loaded: ", (each.file, "bold"), f": {each.error}")
     if done.refused_files:
         say(console, "what ran before goes on; failoverctl check says what is wrong with the files, and where")
-    else:
+    elif not done.deferred:
         say(console, "every file was read again, and is at work")
+    else:
+        say(console, "every file was read again, and the policies are at work")
+    if done.deferred:
+        settings = ", ".join(done.deferred)
+        say(console, f"takes effect at the next restart, which moves no traffic: {settings} of the daemon's own file")
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------
