@@ -127,6 +127,7 @@ _EXITS: Final = {
     "override_refused": Exit.LIMITED,
     "rule_broken": Exit.LIMITED,
     "daemon_unreachable": Exit.UNREACHABLE,
+    "daemon_slow": Exit.UNREACHABLE,
 }
 """By the reason of what was refused; whatever else fails is `Exit.FAILED`."""
 
