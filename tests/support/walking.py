@@ -3,20 +3,24 @@
 A block `sh` is typed in; each line of a block `text` after it has to be in what that printed. Ports, addresses and
 folders are variables of the page, so that it is followed wherever there is room for it, also in another system's root:
 
-    walked(page, {"LAB": "/root/lab", "PATH": ...}, ("chroot", str(root)))
+    walked(page, {"LAB": "/root/lab", "PATH": ...}, tmp_path, ("chroot", str(root)))
 """
 
 import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+TUTORIAL: Final = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
 PATIENCE: Final = 300.0
+WITHIN_SECONDS: Final = 600
+"""Ten minutes is what a person should need; the machine of the tests is busy, and types faster."""
 _MARK: Final = "\x1e"
 
 
@@ -85,3 +89,13 @@ def walked(page: str, variables: Mapping[str, str], folder: Path, into: Sequence
         Step(each.heading, each.typed, each.promised, text, end - begin)
         for each, (_, _, text), begin, end in zip(asked, parts, times, times[1:], strict=False)
     ]
+
+
+def kept_its_word(went: Sequence[Step]) -> dict[str, float]:
+    """Whether the tutorial led to where it says; tells how long each step took, in seconds, by its place."""
+    assert [each for each in went if each.broken] == []
+    assert "127.0.1.1" not in next(each for each in went if each.heading == "7. Break a region").printed
+    seconds = {f"{each.heading} ({number})": round(each.seconds, 1) for number, each in enumerate(went)}
+    sys.stdout.write(f"the walk took {sum(seconds.values()):.1f} s: {seconds}\n")
+    assert sum(seconds.values()) < WITHIN_SECONDS
+    return seconds
