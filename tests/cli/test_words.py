@@ -301,7 +301,7 @@ async def test_a_daemon_that_is_stopped_is_told_of_while_it_is_waited_for(
         stopped.listen()
         monkeypatch.setattr(asking, "Client", partial(clients.Client, patience=0.3))
         told = await answered("pause", "--all", "--reason", "x", "--for", "1h", "--config", config)
-    assert told.code == Exit.FAILED
+    assert told.code == Exit.UNREACHABLE
     assert told.err.count("the daemon has not answered yet") == 1
     note, failed = told.err.splitlines()[0], told.err.splitlines()[1]
     assert note.startswith("note: the daemon has not answered yet: it is stopped, or very busy.")

@@ -44,7 +44,7 @@ NEEDS_KEY: Final = (
         "key.secret_file",
         "the file with that key (TSIG)",
         "tsig.key",
-        make="(umask 077; tsig-keygen -a hmac-sha256 {name} > {file})",
+        make="(umask 077; /usr/sbin/tsig-keygen -a hmac-sha256 {name} > {file})",
     ),
 )
 """The command makes a new key; the same file, included by BIND, tells it to the server."""
