@@ -21,10 +21,12 @@ CHAINS: Final = {
     "none": chain(),
 }
 WHICH: Final = {
-    "leaf": "the certificate expires in 2 days",
-    "intermediate": "certificate 2 of the 3 in its chain expires in 2 days",
-    "root": "certificate 3 of the 3 in its chain expires in 2 days",
+    "leaf": "the certificate expires in ",
+    "intermediate": "certificate 2 of the 3 in its chain expires in ",
+    "root": "certificate 3 of the 3 in its chain expires in ",
 }
+"""How many days are left is measured: the chains are made when the run begins, however long that lasts."""
+
 KINDS: Final[dict[str, tuple[str, object, dict[str, object], bytes]]] = {
     "https": ("https", "/", {}, b""),
     "https, in steps": ("https", "/", {"matches": "ok"}, b"ok"),
