@@ -15,14 +15,14 @@ RULE = "rules:\n  - {name: both, assert: {at_least: 2, of: [west, east]}, else_a
 
 
 async def test_a_window_opens_by_the_clock_and_closes_when_it_is_taken_out_of_the_file(tmp_path: Path) -> None:
-    begins = datetime.now(UTC) + timedelta(seconds=6)
     async with site(tmp_path, EMBEDDED) as here:
         text = here.policy.read_text()
         line = text.count("\n") + 2
-        entry = f"  - {{region: west, from: '{begins:%Y-%m-%dT%H:%M:%SZ}', for: 4h, reason: new switches}}\n"
-        here.policy.write_text(text + "maintenance:\n" + entry)
         async with here.daemon() as daemon:
             await daemon.event("change.applied")
+            begins = datetime.now(UTC) + timedelta(seconds=6)
+            entry = f"  - {{region: west, from: '{begins:%Y-%m-%dT%H:%M:%SZ}', for: 4h, reason: new switches}}\n"
+            here.policy.write_text(text + "maintenance:\n" + entry)
             await here.tells(lambda printed: "planned: region west of policy api" in printed, "status")
             given = await daemon.event("override.given", verb="drain")
             assert given["actor"] == f"{here.policy}:{line}"
