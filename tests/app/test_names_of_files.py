@@ -17,8 +17,7 @@ async def test_a_policy_runs_with_its_journal_and_is_told_of_whatever_the_name_o
     async with site(folder, EMBEDDED) as here:
         here.policy.rename(os.fsdecode(os.fsencode(here.policy.parent) + b"/api-\xfc.yaml"))
         async with here.daemon(env=ENVIRONMENT) as daemon:
-            await daemon.event("change.verified")
-            await daemon.event("daemon.started")
+            await daemon.each("change.verified", "daemon.started")
             code, told = await here.control("status", "--output", "json")
             await daemon.stop()
     assert daemon.named("journal.failed") == []
