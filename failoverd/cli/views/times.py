@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from failoverd.telemetry import phrases
+
 _END: Final = 253_402_300_800
 """Seconds since the epoch: the end of the year 9999, which is that of Python's calendar."""
 
@@ -15,7 +17,5 @@ def clock(at: float | None) -> str:
 
 
 def ago(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f}{unit}"
-    return f"{max(seconds, 0):.0f}s"
+    """The same as `phrases.ago` where room is scarce: `12s`, `4m`, `2h`, `3d`."""
+    return phrases.ago(seconds).replace(" min", "m").replace(" ", "")
