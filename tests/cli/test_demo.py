@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from support.embedded_dns import serving
@@ -26,6 +26,7 @@ from failoverd.cli.demo import scenario, world
 from failoverd.cli.demo.view import Silence
 from failoverd.cli.demo.world import DnsClient, free_ports
 from failoverd.core.errors import FailoverdError
+from failoverd.core.events import DaemonStopped
 
 pytestmark = pytest.mark.server
 
@@ -186,14 +187,22 @@ async def play() -> bool:
 
 
 async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with_files(tmp_path, monkeypatch, "policies/inference-api.yaml", "rise: 3", "rise: 900")
-    monkeypatch.setattr(scenario, "LONGEST_STEP", 1.0)
-    with pytest.raises(FailoverdError, match="the first answer did not come within 1s") as caught:
-        await play()
+    """Without a daemon: how much one has said after a moment hangs on how busy the machine is."""
+    monkeypatch.setattr(scenario, "LONGEST_STEP", 0.01)
+    said = [DaemonStopped(at=0.0, cause=f"word {number}") for number in range(scenario.LAST_EVENTS + 1)]
+    stuck = scenario.World(cast("Any", None), cast("Any", None), DnsClient(1), {}, [*said])
+    with pytest.raises(FailoverdError, match=r"the first answer did not come within 0\.01s") as caught:
+        await scenario._until(stuck, "the first answer", never)
     assert caught.value.reason == "demo_stuck"
-    assert "daemon.started: " in caught.value.detail
+    told = caught.value.detail.split("\n")[1:]
+    assert [line.split(":")[0].strip() for line in told] == ["daemon.stopped"] * scenario.LAST_EVENTS
+    assert [f"word {number}" in line for number, line in enumerate(told, 1)] == [True] * scenario.LAST_EVENTS
+
+
+async def never() -> bool:
+    return False
 
 
 async def test_a_daemon_that_cannot_run_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
