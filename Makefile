@@ -42,9 +42,9 @@ servers:  ## install the real servers that the tests start (bind9, knot, ...)
 screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: in build/screenshots
 	PYTHONPATH=tests $(BIN)/python -m support.screenshots build/screenshots
 
-soak: $(VENV)/dev  ## property tests and fuzzers twenty times as long, and two thousand simulations (about an hour)
-	FAILOVERD_SOAK=20 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core $(wildcard tests/*/test_*fuzz*.py) \
-		tests/runtime/test_simulation.py
+soak: $(VENV)/dev  ## property tests, fuzzers and races fifty times as long, and two thousand simulations (hours)
+	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
+		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py
 
 boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
 	./tests/install-servers boot

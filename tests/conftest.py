@@ -24,7 +24,7 @@ os.environ["PATH"] = PLACES  # what may stand before them, a version manager's w
 # How hard Hypothesis looks: a little in every run, and for longer where FAILOVERD_SOAK says by which factor. Slowness
 # says nothing on a machine that is busy with other tests.
 settings.register_profile(
-    "failoverd", deadline=None, max_examples=100 * SOAK, suppress_health_check=[HealthCheck.too_slow]
+    "failoverd", deadline=None, max_examples=50 * SOAK, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("failoverd")
 

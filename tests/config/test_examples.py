@@ -85,7 +85,7 @@ def mutilated(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(mutilated())
-@settings(max_examples=60, deadline=3_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mutilated_example_is_loaded_or_rejected_and_leaves_the_others_alone(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[str, str]
 ) -> None:

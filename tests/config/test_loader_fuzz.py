@@ -1,6 +1,6 @@
 """Whatever a file holds, loading it ends soon, says what is wrong with it, and neither raises nor stumbles.
 
-A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 8,000 in `make soak`.
+A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 20,000 in `make soak`.
 """
 
 import random

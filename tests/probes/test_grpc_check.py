@@ -27,7 +27,7 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.exchanges import Silence
@@ -487,13 +487,11 @@ FRAMES = st.builds(
 )
 
 
-@settings(max_examples=400)
 @given(st.lists(FRAMES, max_size=8))
 def test_any_frames_at_all_are_a_finding(frames: list[bytes]) -> None:
     ends_without_raising(said(SETTINGS, *frames))
 
 
-@settings(max_examples=400)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=5))
 def test_an_answer_with_bytes_changed_is_a_finding(changes: list[tuple[int, int]]) -> None:
     data = bytearray(WHOLE)

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.exchanges import heard, in_pieces
 from support.probers import prober
@@ -12,8 +12,6 @@ from failoverd.probes.http1.http1_exchange import MAX_BODY, Http1Exchange
 from failoverd.probes.http1.status_rules import StatusRules
 from failoverd.probes.http_check.body_expectations import BodyExpectations, parse_expectations
 from failoverd.probes.http_check.response_judges import Collector, StatusJudge, TextJudge
-
-FUZZED = settings(max_examples=150, deadline=None)
 
 fragments = st.sampled_from(
     [
@@ -57,7 +55,6 @@ async def outcome_of(sent: bytes, cut: int, **settings: object) -> tuple[ProbeOu
     return result.outcome, result.reason
 
 
-@FUZZED
 @given(sent=st.binary(max_size=200), cut=st.integers(0, 200))
 async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, cut: int) -> None:
     outcome, reason = await outcome_of(sent, cut)
@@ -65,7 +62,6 @@ async def test_bytes_that_are_not_http_never_pass_and_never_blind(sent: bytes, c
     assert reason in {ProbeReason.RESPONSE_INVALID, ProbeReason.RESPONSE_CLOSED}
 
 
-@FUZZED
 @given(sent=nearly_http, cut=st.integers(0, 60))
 async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: int) -> None:
     outcome, _ = await outcome_of(sent, cut, contains="hello")
@@ -75,7 +71,6 @@ async def test_what_resembles_http_is_judged_and_never_raises(sent: bytes, cut: 
         assert b"hello" in sent
 
 
-@FUZZED
 @given(status=st.integers(200, 599), listed=st.frozensets(st.integers(200, 599), min_size=1, max_size=5))
 async def test_a_status_passes_exactly_when_it_is_listed(status: int, listed: frozenset[int]) -> None:
     outcome, _ = await outcome_of(response(f"{status} Whatever"), 9, status=sorted(listed))
@@ -121,7 +116,6 @@ def as_a_whole() -> Collector:
 judges = st.sampled_from([by_status, by_text, as_a_whole])
 
 
-@settings(max_examples=1_000, deadline=None)
 @given(
     sent=st.one_of(nearly_http, st.binary(max_size=200)), cuts=st.lists(st.integers(0, 1_000), max_size=6), judge=judges
 )
@@ -134,7 +128,6 @@ def test_the_verdict_is_the_same_however_the_answer_is_cut(
     assert at_once.reason is not ProbeReason.PROBER_ERROR
 
 
-@settings(max_examples=500, deadline=None)
 @given(
     body=st.one_of(st.binary(max_size=300), st.text('{}[]",:0123456789eE+-.truefalsn \\u', max_size=60).map(str.encode))
 )

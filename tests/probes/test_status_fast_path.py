@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failoverd.core.probe_reasons import ProbeReason
@@ -72,7 +72,6 @@ heads = st.tuples(lines, st.lists(fields, max_size=5).map(b"".join), st.sampled_
 )
 
 
-@settings(max_examples=1_500, deadline=None)
 @given(head=heads)
 @example(head=b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n")
 @example(head=b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -18,7 +18,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalOci]
 
 
 @pytest.mark.parametrize("kind", [oci_dns.KIND, oci_steering.KIND], ids=lambda kind: kind.name)
-async def test_in_a_thousand_races_one_writer_wins_and_no_older_generation_ever_does(
+async def test_in_many_races_one_writer_wins_and_no_older_generation_ever_does(
     local: LocalOci, name: str, kind: ProviderKind
 ) -> None:
     await races(lambda: local.open(kind), name)

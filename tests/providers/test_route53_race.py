@@ -14,7 +14,5 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalRout
         yield local
 
 
-async def test_in_a_thousand_races_one_writer_wins_and_no_older_generation_ever_does(
-    local: LocalRoute53, name: str
-) -> None:
+async def test_in_many_races_one_writer_wins_and_no_older_generation_ever_does(local: LocalRoute53, name: str) -> None:
     await races(local.open, name)

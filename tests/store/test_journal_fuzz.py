@@ -1,6 +1,6 @@
 """Hundreds of damaged journals, and a daemon that starts with each of them: no start and no failover is lost.
 
-A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 4,000 in `make soak`.
+A failure names its seed. FAILOVERD_SOAK=n plays n times as many: 10,000 in `make soak`.
 """
 
 import asyncio

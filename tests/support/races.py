@@ -5,13 +5,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from support.contract import VALUES, approved, planned, publish, target, wish
+from support.fuzzing import SOAK
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
 from failoverd.core.records import Observed, RecordType
 from failoverd.ports import Provider
 
-ROUNDS = 1_000
+ROUNDS = 100 * SOAK
 NAMES = 5
 """At once: a server that writes waits for its disk, and takes in meanwhile what else has come."""
 
