@@ -122,7 +122,8 @@ $(VENV)/docs: requirements/docs.txt | $(VENV)/made
 	$(BIN)/pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
+# Most of it is never imported, so bytecode is made of what is, when it is: that halves the time this takes.
 $(VENV)/dev: requirements/dev.txt pyproject.toml | $(VENV)/made
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/runtime $(VENV)/docs
