@@ -39,18 +39,18 @@ def least_calls(plans: Sequence[Plan]) -> int:
     return max(-(-elements // MAX_ELEMENTS), -(-characters // MAX_CHARACTERS))
 
 
-async def test_a_region_that_fails_in_a_thousand_records_costs_few_calls(local: LocalRoute53) -> None:
+async def test_a_region_that_fails_in_hundreds_of_records_costs_few_calls(local: LocalRoute53) -> None:
     async with local.open() as provider:
-        wanted = targets(1_000)
+        wanted = targets(400)
         creations = await plan_all(provider, wanted, *ADDRESSES)
         assert set(await apply_all(provider, creations)) == {None}
         assert local.writes() <= ALLOWANCE * least_calls(creations)
 
         written, listed = local.writes(), local.reads()
         failovers = await plan_all(provider, wanted, *ADDRESSES[1:])
-        assert local.reads() - listed <= ALLOWANCE * 1_000 * (len(ADDRESSES) + 1) / 300
+        assert local.reads() - listed <= ALLOWANCE * len(wanted) * (len(ADDRESSES) + 1) / 300
         assert set(await apply_all(provider, failovers)) == {None}
-        assert least_calls(failovers) >= 7
+        assert least_calls(failovers) >= 3
         assert local.writes() - written <= ALLOWANCE * least_calls(failovers)
         after = await asyncio.gather(*(provider.read(at) for at in wanted))
         assert [observed.records for observed in after] == [plan.after for plan in failovers]
