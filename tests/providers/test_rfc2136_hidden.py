@@ -128,9 +128,7 @@ async def test_a_name_that_another_zone_of_the_server_answers_for_is_not_written
         assert server.dig(in_child.key.name, "A") == [WEST]
 
 
-async def test_which_zone_answers_is_asked_once_and_not_in_every_round(
-    bind_server: DnsServer, name: str
-) -> None:
+async def test_which_zone_answers_is_asked_once_and_not_in_every_round(bind_server: DnsServer, name: str) -> None:
     at = target(name)
     async with counting(bind_server.port) as count:
         settings = rfc2136_settings(bind_server, port=count.port)
