@@ -266,7 +266,8 @@ class Observed:
 
     `records` is None when the name has no record of this type. `marker_text` is the raw marker, kept so that the
     fence compares what stands there and not what we understood of it. `foreign` lists other record types at the name
-    that exclude ours (a CNAME beside an A). `token` is the provider's own version (an ETag), where it has one.
+    that exclude ours (a CNAME beside an A), and what stands elsewhere (`standing_at`) and would hide the record or its
+    marker. `token` is the provider's own version (an ETag), where it has one.
     """
 
     target: Target
@@ -275,6 +276,19 @@ class Observed:
     marker_text: str | None = None
     foreign: tuple[str, ...] = ()
     token: str = ""
+
+    @property
+    def hidden_by(self) -> tuple[str, ...]:
+        """Those of `foreign` that stand elsewhere, and hide the record or its marker."""
+        return tuple(each for each in self.foreign if _AT in each)
+
+
+def standing_at(record_type: str, name: str) -> str:
+    """A record at another name that hides ours: a CNAME at the marker's, a DNAME above."""
+    return f"{record_type}{_AT}{name}"
+
+
+_AT = " at "
 
 
 class Weights(StrEnum):

@@ -12,7 +12,7 @@ from failoverd.core.errors import ConfigError, FailoverdError, Fenced, classifie
 from failoverd.core.records import Observed, Policy, RecordSpec, Target
 from failoverd.operations.session import Session, actor, unknown
 from failoverd.operations.waiting import Stage, Waiting
-from failoverd.runtime.target_worker import FENCED_TRIES
+from failoverd.runtime.target_worker import FENCED_TRIES, lasting
 from failoverd.settings import parse_record_name
 
 
@@ -128,7 +128,7 @@ async def _own(session: Session, policy: Policy, target: Target, make: _Make) ->
                     return Owned(target, outcome.plan, since=error.detail)
                 fenced += 1
                 if fenced > FENCED_TRIES:
-                    raise
+                    raise lasting(error) from error
     except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
         return Owned(target, classified(error))
 

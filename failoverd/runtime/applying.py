@@ -7,6 +7,7 @@ proved at the authoritative servers, in the background (`proving.py`).
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from failoverd.core.control import news, progress
 from failoverd.core.control.by_hand import word_id
@@ -25,6 +26,25 @@ from failoverd.runtime.overrides import changed, given
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
 
+VAIN_TRIES: Final = 2
+"""How often a write without effect is sent before it is left to a person: the first may have met an edit by hand."""
+
+VAIN_PAUSE: Final = 300.0
+"""Seconds until it is sent once more, and twice as long after each further time."""
+
+LONGEST_VAIN_PAUSE: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Vain:
+    """A write that the provider took, and that did not stand there as written: what was wanted, and found instead."""
+
+    wanted: RecordSet
+    found: RecordSet | None
+    times: int
+    again_at: float
+    error: ProviderError
+
 
 @dataclass(slots=True)
 class Applier:
@@ -42,6 +62,7 @@ class Applier:
     actor: str
     sending: int = 0
     unproved: dict[Target, Plan] = field(default_factory=dict)
+    _vain: "dict[Target, _Vain]" = field(default_factory=dict)
 
     async def apply(self, provider: Provider, outcome: Outcome, policy: Policy, *, actor: str = "") -> None:
         """Carry a write out; `actor` is who asked for it, if somebody else than usual did.
@@ -53,6 +74,7 @@ class Applier:
         if outcome.approved is None:
             raise ValueError(f"nothing was approved: {outcome.kind}")
         write = _Write(self, provider, outcome.approved, policy, self.clock(), actor or self.actor)
+        self._refuse_in_vain(write.plan)
         try:
             await write.carry_out(outcome.order)
         except Fenced as error:
@@ -62,9 +84,32 @@ class Applier:
             unverified = error.reason == "no_effect"
             result = ChangeOutcome.UNVERIFIED if unverified else ChangeOutcome.FAILED
             await self.journal.settle(write.plan, result, str(error), self.clock())
+            if unverified:
+                self._failed_in_vain(write, error)
             raise
+        self._vain.pop(write.plan.target, None)
         if write.overtaken is not None:
             raise write.overtaken
+
+    def _failed_in_vain(self, write: "_Write", error: ProviderError) -> None:
+        plan, known = write.plan, self._vain.get(write.plan.target)
+        times = known.times + 1 if known is not None and (known.wanted, known.found) == (plan.after, write.found) else 1
+        pause = min(LONGEST_VAIN_PAUSE, VAIN_PAUSE * 2.0 ** (times - VAIN_TRIES)) if times >= VAIN_TRIES else 0.0
+        self._vain[plan.target] = _Vain(plan.after, write.found, times, self.clock() + pause, error)
+
+    def _refuse_in_vain(self, plan: Plan) -> None:
+        """What came to the same twice is left to a person. What else is wanted, or stands there since, is written.
+
+        Raises:
+            Permanent: it was written without effect, and is not to be written again yet.
+        """
+        vain = self._vain.get(plan.target)
+        if vain is None or (vain.wanted, vain.found) != (plan.after, plan.before.records):
+            return
+        left = vain.again_at - self.clock()
+        if left > 0:
+            again = f"{vain.error.detail}. It was written {vain.times} times, and will be again in {left:.0f}s"
+            raise Permanent(again, reason=vain.error.reason, remedy=vain.error.remedy)
 
     async def take_up(self, provider: Provider, outcome: Outcome, policy: Policy) -> None:
         """Keep what a change by hand comes to, and tell it: before anything is written, so that nothing undoes it."""
@@ -135,8 +180,8 @@ class Applier:
 class _Write:
     """One write under way.
 
-    `seen` is what the provider read after it by itself. `overtaken` is set when it came about and another writer has
-    replaced it since.
+    `seen` is what the provider read after it by itself, `found` the records that stood there last. `overtaken` is set
+    when it came about and another writer has replaced it since.
     """
 
     applier: Applier
@@ -146,10 +191,12 @@ class _Write:
     started: float
     actor: str
     seen: Observed | None = None
+    found: RecordSet | None = field(init=False)
     overtaken: Fenced | None = None
     actions: Mapping[Action, Callable[[], Awaitable[None]]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.found = self.plan.before.records
         self.actions = {
             Action.JOURNAL_INTENT: self._journal_intent,
             Action.SEND: self._send,
@@ -212,10 +259,11 @@ class _Write:
                 remedy="nothing to do: it is read and decided again",
             )
             return
+        self.found = observed.records
         raise Permanent(
-            f"{plan.target} was written and the provider said yes, but reading it back shows {_say(observed.records)}",
+            f"{plan.target} was written and the provider said yes, but read back, {plan.missed_in(observed)}",
             reason="no_effect",
-            remedy="look at the provider's own log; some servers answer success and ignore an update",
+            remedy=_remedy(plan, observed),
         )
 
     async def _tell(self) -> None:
@@ -233,6 +281,14 @@ class _Write:
         await applier.journal.settle(self.plan, ChangeOutcome.APPLIED, detail, now)
 
 
+def _remedy(plan: Plan, observed: Observed) -> str:
+    found = observed.records
+    if found is not None and found.ttl != plan.after.ttl and found.answers == plan.after.answers:
+        server = f"let the server take {plan.after.ttl}s (max-zone-ttl in BIND)"
+        return f"let the record have ttl: {found.ttl}s in the policy, or {server}"
+    return "look at the provider's own log; some servers answer success, and ignore an update or change what it says"
+
+
 def _not_read_back(plan: Plan, error: ProviderError) -> ProviderError:
     """The same failure, without hiding that the write before it was accepted."""
     words = f"{plan.target} was written and the provider said yes, but it could not be read back: {error.detail}"
@@ -245,9 +301,3 @@ def _not_read_back(plan: Plan, error: ProviderError) -> ProviderError:
 def holds(observed: Observed, plan: Plan) -> bool:
     """Whether what is read is exactly what the plan wrote."""
     return observed.records == plan.after and observed.marker_text == plan.marker_text
-
-
-def _say(records: RecordSet | None) -> str:
-    if records is None or not records.answers:
-        return "no answer"
-    return ", ".join(f"{answer.value} (weight {answer.weight})" for answer in records.answers[:8])

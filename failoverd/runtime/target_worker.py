@@ -17,7 +17,7 @@ from failoverd.core.control import news, progress, standing
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
-from failoverd.core.control.plan import Plan
+from failoverd.core.control.plan import Plan, shares_now
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, PlanHeld
@@ -53,6 +53,18 @@ LEAST_URGENT_PAUSE: Final = 0.2
 
 FENCED_TRIES: Final = 3
 """How often a fenced plan is read and decided again at once, before it waits like any other failure."""
+
+
+def lasting(error: Fenced) -> Fenced:
+    """The same after so many tries: what is read anew each time, and is never what the provider finds, passes not."""
+    if error.reason != "stale_generation":
+        return error
+    return Fenced(
+        f"{error.detail}; so it was {FENCED_TRIES + 1} times in a row, each time right after it had been read",
+        reason=error.reason,
+        remedy="see who else writes the name all the time; if nobody does, the server finds something else there than "
+        "it answers (another view, another zone): look into its log",
+    )
 
 
 class NameLocks:
@@ -178,7 +190,7 @@ class TargetWorker:
         except Fenced as error:
             self._fenced += 1
             if self._fenced > FENCED_TRIES:
-                await self._wait_after(error)
+                await self._wait_after(lasting(error))
             else:
                 self.agenda.call(min(self._urgency, Urgency.CHANGE))
         except FailoverdError as error:
@@ -316,6 +328,9 @@ class TargetWorker:
         for event in events:
             tools.emit(replace(event, manual=by_hand))
         before = self.status or TargetStatus(self.target, now, TargetState.DELAYED)
+        if self._seen is not None:  # what was written may stand there, though not as it was meant
+            good, region_of = state.of(self.target).last_good, self._policy.region_of(self.target.key.type)
+            before = replace(before, published=shares_now(self._seen, good, region_of))
         await self._settle(standing.after_failure(before, error, self._wanted, by_hand, now + delay, now))
 
     def _pause(self, error: FailoverdError, attempt: int) -> float:

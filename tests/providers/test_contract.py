@@ -59,6 +59,11 @@ where_zones_answer = entries(entry for entry in ENTRIES if entry.server)
 where_people_edit_markers = entries(
     entry for entry in ENTRIES if entry.editable and entry.kind.capabilities.marking is Marking.TXT
 )
+where_aliases_hide_markers = entries(  # the edits of the others are records in Lua, which hide nothing
+    entry
+    for entry in ENTRIES
+    if entry.editable and entry.kind.capabilities.marking is Marking.TXT and entry.kind.name != "powerdns"
+)
 where_connections_break = pytest.mark.parametrize(
     ("entry", "moment"),
     [pytest.param(entry, cut, id=f"{entry.name}: {cut}") for entry in ENTRIES for cut in entry.cuts],
@@ -356,6 +361,26 @@ async def test_a_text_that_is_no_marker_of_ours_is_refused(site: Site, name: str
     refused = compare(observed, wish(site.writer, at, VALUES[A][0]))
     assert isinstance(refused, Refused)
     assert refused.reason is RefusalReason.FOREIGN_MARKER
+
+
+@where_aliases_hide_markers
+async def test_an_alias_where_the_marker_would_stand_is_seen_before_anything_is_published(
+    site: Site, name: str
+) -> None:
+    at = target(name, zone=site.zone)
+    untouched = await site.writer.read(at)
+    site.by_hand(f"add {at.key.marker_name}. 60 CNAME elsewhere.example.net.")
+    observed = await site.writer.read(at)
+    assert observed.foreign == (f"CNAME at {at.key.marker_name}",)
+    refused = compare(observed, wish(site.writer, at, VALUES[A][0]))
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.FOREIGN_TYPE
+    assert f"CNAME at {at.key.marker_name} hides {name} or its marker" in refused.detail
+
+    hasty = planned(untouched, wish(site.writer, at, VALUES[A][0]))
+    with pytest.raises(ProviderError):
+        await site.writer.apply(approved(hasty))
+    assert (await site.reader.read(at)).records is None
 
 
 @where_people_edit_markers

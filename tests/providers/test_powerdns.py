@@ -355,6 +355,22 @@ async def test_a_zone_that_lets_the_key_do_nothing_has_its_own_reasons(server: P
     assert "TSIG-ALLOW-DNSUPDATE" in errors[1].remedy
 
 
+@either_way
+async def test_an_alias_where_the_marker_would_stand_is_seen_before_anything_is_published(
+    server: PowerDns, name: str, configured: Configured
+) -> None:
+    at = target(name)
+    async with open_powerdns(configured(server)) as provider:
+        hasty = planned(await provider.read(at), wish(provider, at, EAST))
+        server.edit(f"add {at.key.marker_name}. 60 CNAME elsewhere.example.net.")
+        refused = compare(await provider.read(at), wish(provider, at, EAST))
+        assert isinstance(refused, Refused)
+        assert f"CNAME at {at.key.marker_name} hides {name} or its marker" in refused.detail
+        with pytest.raises(Fenced):
+            await provider.apply(approved(hasty))
+    assert stored(server, name) == []
+
+
 async def test_a_delegated_name_is_not_ours(server: PowerDns) -> None:
     async with open_powerdns(dns_update(server)) as provider:
         with pytest.raises(Permanent) as caught:

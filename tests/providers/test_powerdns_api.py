@@ -93,7 +93,7 @@ async def test_whatever_is_answered_to_a_question_is_an_error_with_a_reason(
         (response("500 Internal Server Error"), Transient, "outcome_unknown"),
         (response("422 Unprocessable Entity", b'{"error": "Conflicts with it"}'), Fenced, "stale_generation"),
         (response("422 Unprocessable Entity", b'{"error": "nonsense"}'), Permanent, "request_refused"),
-        (response("204 No Content"), Transient, "without_effect"),
+        (response("204 No Content"), Permanent, "no_effect"),
     ],
 )
 async def test_whatever_is_answered_to_a_change_is_an_error_with_a_reason(

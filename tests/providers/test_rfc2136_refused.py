@@ -96,6 +96,18 @@ async def test_a_frozen_zone_is_told_beside_a_missing_permission_and_thaws(
         assert server.dig(at.key.name, "A") == [WEST]
 
 
+# -- no such record ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_name_that_bind_takes_for_no_host_is_told_beside_a_missing_permission(
+    bind_server: DnsServer, name: str
+) -> None:
+    error = await refusal(bind_server, f"_a.{name}")
+    assert (type(error), error.reason) == (Permanent, "update_refused")
+    assert "takes no such record at that name" in error.detail
+    assert "check-names" in error.remedy
+
+
 # -- no primary --------------------------------------------------------------------------------------------------------
 
 

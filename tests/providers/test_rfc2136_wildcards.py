@@ -145,15 +145,6 @@ async def test_what_a_cname_may_not_stand_beside_is_seen_below_a_wildcard(
     assert (await provider.read(target(f"old.{name}", CNAME))).foreign == ("A",)
 
 
-@pytest.mark.parametrize("fixture", ["bind_server", "knot_server"])
-async def test_below_a_dname_nothing_can_stand(fixture: str, name: str, request: pytest.FixtureRequest) -> None:
-    """A server makes a CNAME of it for each name (RFC 6672), and a record there would never be answered."""
-    server: DnsServer = request.getfixturevalue(fixture)
-    server.edit(f"add {name}. 60 DNAME example.net.")
-    async with open_rfc2136(rfc2136_settings(server)) as provider:
-        assert (await provider.read(target(f"new.{name}"))).foreign == ("CNAME",)
-
-
 async def test_the_top_of_the_zone_has_no_wildcard_above_it(server: DnsServer, provider: Provider) -> None:
     server.edit(f"add {ZONE}. 60 AAAA 2001:db8::7")
     at = target(ZONE, AAAA)

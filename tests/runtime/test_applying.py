@@ -1,15 +1,19 @@
 """What is told of a write that was accepted, and then did not stand there as it was written."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 
 from support.fakes import Fault, Moment, refused
-from support.stage import API, AT, AZURE, OCI, normal, playing
+from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, status
 from support.virtual import elapse, until, virtually
 
 from failoverd.core.errors import RateLimited
-from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, TargetDelayed
-from failoverd.core.records import Marker, RecordType
+from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, TargetDelayed, TargetResumed
+from failoverd.core.records import Marker, RecordSet, RecordType
+from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
+from failoverd.runtime.applying import VAIN_TRIES
 
 
 @virtually
@@ -90,3 +94,89 @@ async def test_what_a_provider_read_by_itself_is_judged_as_any_read_back() -> No
         stage.fails(AZURE)
         await until(lambda: stage.told(TargetDelayed))
         assert stage.told(TargetDelayed)[0].reason == "no_effect"
+
+
+# -- what the server makes something else of ---------------------------------------------------------------------------
+
+
+def at_most(ttl: int) -> Callable[[RecordSet], RecordSet]:
+    """What a server with such a limit makes of a record."""
+    return lambda written: replace(written, ttl=min(ttl, written.ttl))
+
+
+@virtually
+async def test_a_ttl_that_the_server_lowers_is_named_and_not_written_again_and_again() -> None:
+    stage = Stage()
+    stage.dns.keeps = at_most(20)
+    async with playing(API, stage=stage):
+        await until(lambda: stage.told(TargetDelayed))
+        (delayed,) = stage.told(TargetDelayed)
+        assert delayed.reason == "no_effect"
+        assert "its TTL is 20s instead of 30s; its answers are those that were written" in delayed.detail
+        assert "ttl: 20s" in delayed.remedy
+        await elapse(240.0)
+        assert len(stage.dns.applies) == VAIN_TRIES
+        assert len(stage.told(TargetDelayed)) == 1
+        shown = status(stage)
+        assert (shown.state, shown.published) == (TargetState.DELAYED, {"azure": 7_000, "oci": 3_000})
+        assert f"It was written {VAIN_TRIES} times, and will be again in" in shown.detail
+        await elapse(4 * 3_600.0)
+        assert len(stage.dns.applies) <= VAIN_TRIES + 7, "longer and longer pauses"
+
+
+@virtually
+async def test_what_is_written_in_vain_spends_no_budget_and_delays_no_other_write() -> None:
+    stage = Stage()
+    stage.dns.keeps = at_most(20)
+    async with playing(API, stage=stage):
+        await until(lambda: len(stage.dns.applies) == VAIN_TRIES)
+        await elapse(30.0)
+        assert len(stage.states.of("api").of(AT).changes) == 1, "the one that created it"
+        stage.fails(AZURE)
+        await until(lambda: stage.shares(API) == {"oci": 100.0})
+        await elapse(30.0)
+        assert len(stage.dns.applies) == 2 * VAIN_TRIES
+        changes = stage.states.of("api").of(AT).changes
+        assert [(change.generation, change.shares_after) for change in changes][1:] == [(3, {"oci": 10_000})]
+        assert status(stage).published == {"oci": 10_000}
+
+
+@virtually
+async def test_it_goes_on_by_itself_once_the_server_or_the_file_was_corrected() -> None:
+    stage = Stage()
+    stage.dns.keeps = at_most(20)
+    async with playing(API, stage=stage):
+        await until(lambda: len(stage.dns.applies) == VAIN_TRIES)
+        await elapse(30.0)
+        stage.zonefile.put(AT, {AZURE: 7_000, OCI: 3_000})
+        await until(lambda: stage.told(TargetResumed))
+        assert status(stage).state is TargetState.IN_SYNC
+        assert len(stage.dns.applies) == VAIN_TRIES
+
+
+@virtually
+async def test_a_server_that_says_yes_for_ever_and_does_nothing_is_written_to_ever_more_rarely() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.on_apply.extend(Fault(Moment.INSTEAD) for _ in range(20))
+        stage.fails(AZURE)
+        await until(lambda: stage.told(TargetDelayed))
+        assert "nothing changed: it answers" in stage.told(TargetDelayed)[0].detail
+        await elapse(240.0)
+        assert len(stage.dns.applies) == 1 + VAIN_TRIES
+        assert len(stage.states.of("api").of(AT).changes) == 1
+
+
+@virtually
+async def test_a_marker_that_is_not_seen_beside_what_was_written_is_told() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        answer = asyncio.Event()
+        stage.dns.on_apply.append(Fault(Moment.AFTER, hold=answer))
+        stage.fails(AZURE)
+        await until(lambda: stage.generation(API) == 2)
+        stage.zonefile.markers.clear()
+        answer.set()
+        await until(lambda: stage.told(TargetDelayed))
+        (delayed,) = stage.told(TargetDelayed)
+        assert "its marker 'v=1 owner=prod policy=api gen=2 types=A' is not seen; its answers" in delayed.detail

@@ -369,11 +369,13 @@ async def test_a_rival_that_writes_first_is_read_again_at_once() -> None:
 async def test_a_provider_that_fences_for_ever_is_not_asked_in_a_tight_loop() -> None:
     async with playing(API) as stage:
         await normal(stage)
-        stage.dns.readonly = Fenced("it says so", reason="prerequisite_failed")
+        stage.dns.readonly = Fenced("it says so", reason="stale_generation", remedy="nothing to do")
         tried = len(stage.dns.applies)
         stage.fails(AZURE)
         await until(lambda: stage.told(TargetDelayed))
         assert len(stage.dns.applies) - tried == FENCED_TRIES + 1
+        assert "4 times in a row" in stage.told(TargetDelayed)[0].detail
+        assert "who else writes the name" in stage.told(TargetDelayed)[0].remedy
         await elapse(300.0)
         assert len(stage.dns.applies) - tried < 40
         stage.dns.readonly = None

@@ -142,6 +142,7 @@ class PaperProvider:
         audit: told of each write before it takes effect, with what stands there.
         readonly: raised by every write while it is set.
         looks: reads by itself after each write, and says what it found.
+        keeps: what it makes of the records that are written.
         sent: when each plan was to be written last, by its id.
         most_at_name, most_abreast: the most calls that were ever under way at once, by name and in all.
     """
@@ -155,6 +156,7 @@ class PaperProvider:
         self.down: BaseException | None = None
         self.readonly: BaseException | None = None
         self.looks = False
+        self.keeps: Callable[[RecordSet], RecordSet] = lambda written: written
         self.on_read: deque[Fault] = deque()
         self.on_apply: deque[Fault] = deque()
         self.reads: list[float] = []
@@ -195,7 +197,7 @@ class PaperProvider:
             raise Fenced(f"{plan.target} is not what the plan was made from", reason="prerequisite_failed")
         self.audit(approved, found)
         zone, key = plan.target.zone, plan.target.key
-        self.zonefile.records[zone, key] = plan.after
+        self.zonefile.records[zone, key] = self.keeps(plan.after)
         self.zonefile.markers.pop((zone, key.name), None)
         if plan.marker_text is not None:
             self.zonefile.markers[zone, key.name] = plan.marker_text

@@ -39,7 +39,7 @@ from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Verb
 from failoverd.core.reasons import Limit, Reason, ReasonCode
-from failoverd.core.records import Marker, Observed, Policy, RecordSet, RecordSpec
+from failoverd.core.records import Answer, Marker, Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
 MOST_OVERTAKEN: Final = 100
@@ -192,7 +192,9 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
     """Changes that other writers of ours made count like our own: the limits are the record's, not the writer's.
 
     The types of a name share a marker. A change of another type that is in doubt is that type's to count: as its own
-    when it finds it in place, and otherwise as somebody else's, as it is done here with the doubts of this one.
+    when it finds it in place, and otherwise as somebody else's, as it is done here with the doubts of this one. One of
+    this type whose marker stands came out otherwise than it was written (the server lowered its TTL, say): it counts if
+    it changed an answer, and writing it again without effect spends nothing.
     """
     marker = case.observed.marker
     if marker is None or marker.owner != case.estate.owner or marker.generation <= memory.generation:
@@ -202,11 +204,18 @@ def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:
     lapsed = {plan.generation for plan in case.state.of(memory.target).doubts if plan.generation > memory.generation}
     settled = {change.generation for each in (memory, *others) for change in each.changes}
     settled |= {plan.generation for other in others for plan in other.doubts}
-    settled |= {marker.generation} if marker.by_hand else set[int]()
+    altered = next((plan for plan in case.state.of(memory.target).doubts if plan.marker == marker), None)
+    settled |= {marker.generation} if marker.by_hand or altered is not None else set[int]()
     unknown = {*range(max(known, marker.generation - MOST_OVERTAKEN) + 1, marker.generation + 1), *lapsed} - settled
     counted = sorted(generation for generation in unknown if known and generation <= marker.generation)
     changes = tuple(PastChange.of_others(generation, case.now) for generation in counted)
+    if altered is not None and _answers(case.observed) != _answers(altered.before):
+        changes += (progress.change(altered, shares_now(case.observed, None, case.region_of), case.now),)
     return replace(memory, changes=(*memory.changes, *changes), generation=max(known, marker.generation))
+
+
+def _answers(observed: Observed) -> tuple[Answer, ...]:
+    return observed.records.answers if observed.records is not None else ()
 
 
 def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple[Event, ...]]:

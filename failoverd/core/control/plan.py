@@ -102,6 +102,22 @@ class Plan:
             return False
         return theirs.generation > mine.generation and (kind in theirs.types) == (kind in mine.types)
 
+    def missed_in(self, observed: Observed) -> str:
+        """In which of its parts what is read differs from what the plan writes, and what that means for traffic."""
+        found, before = observed.records, self.before
+        if (found, observed.marker_text) == (before.records, before.marker_text) and found != self.after:
+            return f"nothing changed: it answers {_said(found)}"
+        answers, ttl = found.answers if found is not None else (), found.ttl if found is not None else self.after.ttl
+        parts = []
+        if answers != self.after.answers:
+            parts.append(f"it answers {_said(found)} instead of {_said(self.after)}")
+        if ttl != self.after.ttl:
+            parts.append(f"its TTL is {ttl}s instead of {self.after.ttl}s")
+        if observed.marker_text != self.marker_text:
+            parts.append(_marker_missed(observed.marker_text, self.marker_text))
+        told = "; ".join(parts)
+        return told if answers != self.after.answers else f"{told}; its answers are those that were written"
+
     @property
     def by_person(self) -> "Plan":
         """The same plan for a person who carries it out: the marker says so, and that no instance wrote it."""
@@ -129,6 +145,23 @@ class Plan:
     def verified(self, at: float) -> "LastGood":
         """What is known once the plan was applied."""
         return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled)
+
+
+def _said(records: RecordSet | None) -> str:
+    if records is None or not records.answers:
+        return "nothing"
+    more = len(records.answers) - _SHOWN
+    shown = ", ".join(f"{answer.value} (weight {answer.weight})" for answer in records.answers[:_SHOWN])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+_SHOWN: Final = 8
+
+
+def _marker_missed(found: str | None, wanted: str | None) -> str:
+    if found is None:
+        return f"its marker {wanted!r} is not seen"
+    return f"its marker still says {found[:_TXT]!r}" + (f" instead of {wanted!r}" if wanted is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +249,7 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
     """Why this name may not be written by this policy of this owner, or None when it may."""
     target, marker, text = observed.target, observed.marker, observed.marker_text
     if observed.foreign:
-        return Refused(
-            target,
-            RefusalReason.FOREIGN_TYPE,
-            f"{target.key.name} also holds {', '.join(observed.foreign)}, which cannot stand beside {target.key.type}",
-            "remove the other record, or change the record type in the policy",
-        )
+        return _foreign(observed)
     if text is not None and marker is None:
         return Refused(
             target,
@@ -252,6 +280,20 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             f"failoverctl adopt {target.policy} {quoted(target.key.name)}",
         )
     return None
+
+
+def _foreign(observed: Observed) -> Refused:
+    key, hiding = observed.target.key, ", ".join(observed.hidden_by)
+    if hiding:
+        detail = (
+            f"{hiding} hides {key.name} or its marker {key.marker_name}: what is published there could not be told "
+            f"from somebody else's, nor be moved again"
+        )
+        remedy = "remove that record, or let the policy own another name"
+    else:
+        detail = f"{key.name} also holds {', '.join(observed.foreign)}, which cannot stand beside {key.type}"
+        remedy = "remove the other record, or change the record type in the policy"
+    return Refused(observed.target, RefusalReason.FOREIGN_TYPE, detail, remedy)
 
 
 def diff(

@@ -3,6 +3,7 @@
 All of it is told as the state afterwards and the events that are news; what was decided stands in `evaluate`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from failoverd.core.control import news, rivals
@@ -52,16 +53,20 @@ def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progr
 
 def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMemory:
     """What is known of the target once the plan is in place."""
-    change = PastChange(plan.id, now, dict(plan.start), dict(plan.shares_after), dict(plan.shifts), plan.generation)
     kept = tuple(each for each in memory.changes if each.change_id != plan.id)
     return replace(
         memory,
         last_good=plan.verified(now),
-        changes=(*kept, change)[-MOST_CHANGES:],
+        changes=(*kept, change(plan, plan.shares_after, now))[-MOST_CHANGES:],
         doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
         generation=max(memory.generation, plan.generation),
         rivalry=rivals.wrote(memory.rivalry, plan.marker, now),
     )
+
+
+def change(plan: Plan, shares_after: Mapping[str, int], now: float) -> PastChange:
+    """The plan as limits count it, with the shares that stand after it."""
+    return PastChange(plan.id, now, dict(plan.start), dict(shares_after), dict(plan.shifts), plan.generation)
 
 
 def fenced(state: PolicyState, plan: Plan) -> PolicyState:

@@ -89,8 +89,8 @@ def fenced(
         delete += [(name, kind)] if standing else []
         add += [(name, plan.after.ttl, record) for record in published]
 
-    if before.marker_text is None:
-        missing.append((marker, RdataType.TXT))
+    if before.marker_text is None:  # beside a CNAME the marker alone would be ignored, in silence (3.4.2.2)
+        missing += [(marker, RdataType.TXT), (marker, RdataType.CNAME), (name, RdataType.DNAME)]
     else:
         present.append((marker, rdata.marker_rdata(before.marker_text)))
         delete.append((marker, RdataType.TXT))

@@ -26,7 +26,15 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
 from failoverd.providers.dnsupdate.change import Change
-from failoverd.providers.dnsupdate.errors import Call, edge, not_authoritative, refusal, refuses_edns, verified
+from failoverd.providers.dnsupdate.errors import (
+    Call,
+    another_zone,
+    edge,
+    not_authoritative,
+    refusal,
+    refuses_edns,
+    verified,
+)
 from failoverd.providers.dnsupdate.transfer import transfer
 from failoverd.settings import ServerAddress
 
@@ -61,7 +69,8 @@ class Conversation:
     async def ask(self, name: dns.name.Name, record_type: RdataType, *, whole: bool = False) -> list[dns.rrset.RRset]:
         """The record sets that stand at the name itself, by the word of a server with authority over it.
 
-        `whole` asks over TCP at once, for what servers shorten over UDP (RFC 8482).
+        Below a DNAME it is that alone: nothing that stands there is ever answered (RFC 6672, 2.4). `whole` asks over
+        TCP at once, for what servers shorten over UDP (RFC 8482).
         """
         request = dns.message.make_query(name, record_type, use_edns=0, payload=UDP_PAYLOAD, flags=0)
         received = await self._exchange(request, whole=whole)
@@ -74,7 +83,11 @@ class Conversation:
             raise refused
         if not answer.flags & dns.flags.AA:
             raise not_authoritative(self._call)
-        return [rrset for rrset in answer.answer if rrset.name == name]
+        zone = _zone_of(answer)
+        if zone is not None and zone != dns.name.from_text(self._call.zone):
+            raise another_zone(self._call, name.to_text(omit_final_dot=True), zone.to_text(omit_final_dot=True))
+        above = [rrset for rrset in answer.answer if rrset.rdtype is RdataType.DNAME and hides(rrset.name, name)]
+        return above or [rrset for rrset in answer.answer if rrset.name == name]
 
     async def is_unused(self, name: dns.name.Name) -> bool:
         """Whether no record stands at the name, whatever is answered for it: what a prerequisite finds there.
@@ -176,6 +189,21 @@ async def over_tcp(server: ServerAddress, wire: bytes, call: Call) -> bytes:
         return await reader.readexactly(size)
     finally:
         writer.transport.abort()
+
+
+def hides(dname: dns.name.Name, name: dns.name.Name) -> bool:
+    """Whether a DNAME there answers for the name: for all below it, and not for its own (RFC 6672, 2.3)."""
+    return name != dname and name.is_subdomain(dname)
+
+
+def _zone_of(answer: dns.message.Message) -> dns.name.Name | None:
+    """The zone that the server answers from, where that can be seen: the SOA beside "there is nothing" (RFC 2308, 3).
+
+    A server looks for the closest zone that it has. So where it has `sub.example.com` as a zone of its own, that
+    answers for the names below, with the same authority, and not the one that is updated.
+    """
+    said = answer.answer or answer.authority
+    return next((rrset.name for rrset in said if rrset.rdtype is RdataType.SOA), None)
 
 
 def _text(key: dns.tsig.Key) -> str:

@@ -142,6 +142,15 @@ def not_authoritative(call: Call) -> Permanent:
     )
 
 
+def another_zone(call: Call, name: str, zone: str) -> Permanent:
+    """What is written into `call.zone` would stand there unseen: clients are answered from the other zone."""
+    return Permanent(
+        f"{call}: {name} is answered there from the zone {zone}, and nothing that stands in {call.zone} is seen",
+        reason="not_authoritative",
+        remedy=f"name {zone} in `zones`, and let the key {call.key} update it",
+    )
+
+
 def transfer_cut(call: Call) -> Transient:
     return Transient(
         f"{call}: it ended the connection in the middle of the transfer",
@@ -328,10 +337,12 @@ _MEANINGS = {
     Rcode.REFUSED: _Meaning(
         Permanent,
         "update_refused",
-        "it refuses updates: the key {key} may not change the zone, the zone is frozen, or it is secondary there",
+        "it refuses the update: the key {key} may not change the zone, the zone is frozen, it is secondary there, or "
+        "it takes no such record at that name",
         "the DNS server's log says which: let the key {key} update the zone (allow-update or update-policy in BIND, "
         "acl in Knot, dnsupdate=yes and metadata TSIG-ALLOW-DNSUPDATE in PowerDNS); thaw it (rndc thaw, knotc "
-        "zone-thaw); or point `server` at the primary, for a secondary refuses as well",
+        "zone-thaw); point `server` at the primary, for a secondary refuses as well; or use a name that it takes, for "
+        "check-names of BIND refuses addresses at a name with `_`, and Knot what stands at a DNAME",
     ),
     Rcode.NOTZONE: _Meaning(
         Permanent,

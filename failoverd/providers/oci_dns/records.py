@@ -15,7 +15,7 @@ import dns.rdata
 from dns.rdataclass import RdataClass
 
 from failoverd.core.errors import Transient
-from failoverd.core.records import Marker, Observed, RecordType, Target
+from failoverd.core.records import Marker, Observed, RecordType, Target, standing_at
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
 
@@ -75,6 +75,7 @@ def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Reco
     own = tuple(record for record in at_name if record.rtype == kind)
     beside = {record.rtype for record in at_name} - {kind.value, *BESIDE_ANYTHING}
     foreign = beside if kind is RecordType.CNAME else beside & ALIASES
+    instead = {standing_at(each.rtype, target.key.marker_name) for each in at_marker if each.rtype in ALIASES}
     markers = tuple(record for record in at_marker if record.rtype == "TXT")
     text, plain = rdata.marker_text(_parsed(target, markers))
     return Observed(
@@ -82,7 +83,7 @@ def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Reco
         rdata.decode(target.key, own[0].ttl, _parsed(target, own)) if own else None,
         Marker.parse(text) if text is not None and plain else None,
         text,
-        tuple(sorted(foreign)),
+        tuple(sorted(foreign | instead)),
         Token(own, markers if plain else ()).text(),
     )
 

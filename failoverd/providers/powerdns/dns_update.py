@@ -27,7 +27,7 @@ class Transfers:
     async def read(self, target: Target) -> Observed:
         name, marker = rdata.absolute(target.key.name), rdata.absolute(target.key.marker_name)
         async with self._client.conversation(target.zone) as talk:
-            await talk.ask(name, RdataType.SOA)  # a wrong key, zone or delegation is told apart here, and not below
+            await talk.ask(marker, RdataType.SOA)  # a wrong key, zone or delegation is told apart here, and not below
             found = await talk.transfer()
         rows = {
             at: [Row(rrset.ttl, record) for rrset in found if rrset.name == at for record in rrset]

@@ -122,11 +122,11 @@ def overtaken(call: Call, name: str) -> Fenced:
     )
 
 
-def without_effect(call: Call, name: str) -> Transient:
+def without_effect(call: Call, name: str) -> Permanent:
     """The server said yes and did nothing."""
-    return Transient(
+    return Permanent(
         f"{call.url} acknowledged the change of {name}, and nothing changed",
-        reason="without_effect",
+        reason="no_effect",
         remedy="check that `url` is the API of the primary server, and that nothing in between answers for it",
     )
 

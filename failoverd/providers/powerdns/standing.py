@@ -7,7 +7,7 @@ import dns.rdata
 from dns.rdatatype import RdataType
 
 from failoverd.core.errors import Permanent
-from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target
+from failoverd.core.records import Marker, Observed, RecordSet, RecordType, Target, standing_at
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, LUA, SAID_IN_LUA, Lua, decode, encode
 
@@ -33,7 +33,8 @@ def observe(target: Target, at_name: Rows, at_marker: Rows) -> Observed:
     marker = Marker.parse(text) if text is not None and plain else None
     lua = lua_at(at_name)
     records = _in_lua(target, at_name, lua) if target.key.type in SAID_IN_LUA else _plain(target, at_name)
-    return Observed(target, records, marker, text, _foreign(target, at_name, lua), _token(target, lua, records))
+    foreign = (*_foreign(target, at_name, lua), *_instead(target, at_marker))
+    return Observed(target, records, marker, text, foreign, _token(target, lua, records))
 
 
 def lua_at(rows: Rows) -> tuple[Lua, ...]:
@@ -97,6 +98,12 @@ def _foreign(target: Target, rows: Rows, lua: Iterable[Lua]) -> tuple[str, ...]:
     if record_type is not RecordType.CNAME:
         others &= {"CNAME", "ALIAS"}
     return tuple(sorted(others | doubled))
+
+
+def _instead(target: Target, rows: Rows) -> tuple[str, ...]:
+    """What keeps a marker from standing at its name: an update beside it is ignored in silence (RFC 2136, 3.4.2.2)."""
+    stands = any(row.record.rdtype is RdataType.CNAME for row in rows)
+    return (standing_at("CNAME", target.key.marker_name),) if stands else ()
 
 
 def _spelled(record_type: RecordType) -> str:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
+from failoverd.core.errors import Fenced
 from failoverd.core.records import Capabilities, Fence, Observed, RecordSet, RecordType, Target, Weights
 from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers.dnsupdate import rdata
@@ -49,7 +50,11 @@ class Rfc2136:
         if not isinstance(self._client, Writer):
             raise sets.read_only(approved.plan)
         plan = approved.plan
-        await self._client.update(change_of(plan))
+        try:
+            await self._client.update(change_of(plan))
+        except Fenced:  # by another writer, or because the zone that answers is not the one that is updated
+            self._known.pop(plan.target, None)
+            raise
         text = plan.marker_text
         self._known[plan.target] = Observed(plan.target, plan.after, plan.marker if text is not None else None, text)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.records import Marker, Observed, Target
+from failoverd.core.records import Marker, Observed, Target, standing_at
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.records import RawSet
@@ -88,6 +88,7 @@ def observed(target: Target, at_name: Sequence[RawSet], at_marker: Sequence[RawS
     odd = {what for each in own if (what := records.foreign(kind, each)) is not None}
     beside = {str(each["Type"]) for each in at_name} - {kind.value}
     excluding = beside if kind == "CNAME" else beside & {"CNAME"}
+    instead = {standing_at("CNAME", target.key.marker_name) for each in at_marker if each["Type"] == "CNAME"}
     markers = [each for each in at_marker if each["Type"] == "TXT"]
     text, plain = records.marker_text(markers)
     return Observed(
@@ -95,7 +96,7 @@ def observed(target: Target, at_name: Sequence[RawSet], at_marker: Sequence[RawS
         None if odd else records.decode(target.key, own),
         Marker.parse(text) if text is not None and plain else None,
         text,
-        tuple(sorted(odd | excluding)),
+        tuple(sorted(odd | excluding | instead)),
         _token([] if odd else own, markers if plain else []),
     )
 
