@@ -46,7 +46,7 @@ def parse_cron(text: str) -> str:
             "days of the week are written by their names, such as TUE or MON-FRI: numbers differ by program"
         )
     try:
-        _trigger(" ".join(fields), "UTC")
+        _trigger(" ".join(fields))
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"cron: {error}") from None
     return " ".join(fields)
@@ -63,23 +63,38 @@ _DAY: Final = 86_400
 
 @lru_cache(maxsize=16_384)
 def _of_day(cron: str, timezone: str, day: int) -> tuple[float, ...]:
-    """Those of one day, counted in UTC: looked for once, and no further, for some fields fit no day at all."""
-    trigger, before = copy(_trigger(cron, timezone)), None
-    now = datetime.fromtimestamp(day * _DAY, _zone(timezone))
-    trigger.end_date = datetime.fromtimestamp((day + 1) * _DAY - 1, _zone(timezone))
+    """Those of one day, counted in UTC: looked for once, and no further, for some fields fit no day at all.
+
+    A time that the clock skips is that of before, and of one that comes twice the first is meant (PEP 495: fold 0).
+    So two times may be one moment, or change places, and the moment of a time may be of another day than it.
+    """
+    zone = _zone(timezone)
+    moments = {
+        written.replace(tzinfo=zone).timestamp()
+        for near in (day - 1, day, day + 1)
+        for written in _written_times(cron, near)
+    }
+    return tuple(sorted(moment for moment in moments if day * _DAY <= moment < (day + 1) * _DAY))
+
+
+@lru_cache(maxsize=1_024)
+def _written_times(cron: str, day: int) -> tuple[datetime, ...]:
+    """The times of one day of the calendar, as a clock shows them that is never set."""
+    trigger, before = copy(_trigger(cron)), None
+    now = datetime.fromtimestamp(day * _DAY, UTC)
+    trigger.end_date = datetime.fromtimestamp((day + 1) * _DAY - 1, UTC)
     found = []
-    while (moment := trigger.get_next_fire_time(before, now)) is not None:
-        if not moment.fold:
-            found.append(moment.timestamp())
-        before = now = moment
+    while (time := trigger.get_next_fire_time(before, now)) is not None:
+        found.append(time)
+        before = now = time
     return tuple(found)
 
 
 @lru_cache(maxsize=1_024)
-def _trigger(cron: str, timezone: str) -> Any:  # noqa: ANN401 - APScheduler 3 ships no types
+def _trigger(cron: str) -> Any:  # noqa: ANN401 - APScheduler 3 ships no types
     from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - for files that plan work alone
 
-    return CronTrigger(**dict(zip(_FIELDS, cron.split(), strict=True)), timezone=_zone(timezone))
+    return CronTrigger(**dict(zip(_FIELDS, cron.split(), strict=True)), timezone=UTC)
 
 
 def _zone(name: str) -> tzinfo:

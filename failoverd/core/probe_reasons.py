@@ -193,7 +193,9 @@ class ProbeReason(StrEnum):
 
     # our credentials
     CREDENTIAL_REFUSED = _answer(
-        "credential_refused", _BLIND, "The endpoint refuses our key, which says nothing of health: renew the key."
+        "credential_refused",
+        _BLIND,
+        "The endpoint refuses our key or certificate, which says nothing of health: renew it.",
     )
     CREDENTIAL_MISSING = _Row(
         "credential_missing", _BLIND, "A file with our credentials cannot be used: look at its path and its rights."

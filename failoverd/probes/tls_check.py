@@ -78,7 +78,7 @@ class TlsProber:
         settings = self._settings
         name = settings.host or endpoint.address
         try:
-            security = TlsOptions(self._trusted.context(), name)
+            security = TlsOptions(self._trusted.context(), name, introduces=self._trusted.introduces)
         except ConfigError as error:
             finding = Finding(ProbeReason.CREDENTIAL_MISSING, str(error))
             return start_known(self._check, endpoint, self._clock, finding, tell)

@@ -67,6 +67,39 @@ def test_a_time_that_the_clock_skips_is_that_of_before() -> None:
     assert again("30 2 * * *", "2027-03-27T00:00Z", 3) == ["03-27 01:30", "03-28 01:30", "03-29 00:30"]
 
 
+@pytest.mark.parametrize(
+    ("timezone", "cron", "begun"),
+    [
+        ("America/Santiago", "0 0 1-7 9 SUN", "2027-09-05 04:00"),
+        ("America/Havana", "0 0 8-14 3 SUN", "2027-03-14 05:00"),
+        ("Africa/Cairo", "0 0 24-30 4 FRI", "2027-04-29 22:00"),
+        ("Asia/Beirut", "0 0 25-31 3 SUN", "2027-03-27 22:00"),
+        ("Atlantic/Azores", "30 0 25-31 3 SUN", "2027-03-28 01:30"),
+        ("America/Nuuk", "30 23 25-31 3 SAT", "2027-03-28 01:30"),
+    ],
+)
+def test_midnight_is_skipped_in_some_places_and_its_work_is_done_all_the_same(
+    timezone: str, cron: str, begun: str
+) -> None:
+    assert again(cron, f"{begun[:8]}01T00:00Z", 1, timezone) == [begun[5:]]
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "begun"),
+    [
+        ("0 2,3 * * *", "Europe/Berlin", ["03-28 01:00", "03-29 00:00", "03-29 01:00"]),
+        ("0,30 2 * * *", "Europe/Berlin", ["03-28 01:00", "03-28 01:30", "03-29 00:00"]),
+        ("*/30 2-3 * * *", "Europe/Berlin", ["03-28 01:00", "03-28 01:30", "03-29 00:00"]),
+        ("0,30 0,23 * * *", "America/Nuuk", ["03-28 01:00", "03-28 01:30", "03-29 00:00"]),
+    ],
+)
+def test_times_that_become_one_begin_once_and_none_is_lost_beside_another(
+    cron: str, timezone: str, begun: list[str]
+) -> None:
+    """What is skipped is moved to after the change, where something else may begin, before it or in the same moment."""
+    assert again(cron, "2027-03-28T00:30Z", 3, timezone) == begun
+
+
 def test_an_hour_that_comes_twice_counts_once() -> None:
     """02:30 of 31 October 2027 is there at 00:30 UTC, and again at 01:30."""
     assert again("30 2 * * *", "2027-10-30T00:00Z", 3) == ["10-30 00:30", "10-31 00:30", "11-01 01:30"]
@@ -264,6 +297,11 @@ def test_what_is_over_is_a_warning_for_time_makes_no_file_wrong(folder: Folder, 
     assert (str(found.severity), found.code.value) == ("warning", "FD411")
     assert found.message.startswith(words)
     assert "api" in folder.running
+
+
+def test_windows_that_the_clock_moves_into_one_have_their_pause(folder: Folder) -> None:
+    night = "{region: east, cron: '0 2,3 * * *', timezone: Europe/Berlin, for: 30m, reason: x}"
+    assert folder.only(POLICY + working(night)) == []
 
 
 def test_windows_without_a_pause_would_never_end(folder: Folder) -> None:

@@ -248,6 +248,7 @@ async def test_a_port_that_nobody_listens_at_is_refused() -> None:
 async def test_a_cut_answer_of_a_server_without_tcp_fails() -> None:
     result = await told(lambda question: [answer(question, flags=dns.flags.TC)])
     assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
+    assert result.detail == "over TCP, for the answer over UDP was cut: Connection refused"
 
 
 async def test_an_answer_that_is_cut_within_a_record_is_asked_for_over_tcp_too() -> None:

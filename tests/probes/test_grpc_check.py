@@ -27,7 +27,7 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.exchanges import Silence
@@ -354,7 +354,11 @@ STATUS, ENCODED = ProbeReason.STATUS_UNEXPECTED, ProbeReason.RESPONSE_ENCODED
         (said(SETTINGS, RstStreamFrame(1, 11)), OVERLOADED, "ENHANCE_YOUR_CALM"),
         (said(SETTINGS, head((":status", "503"), end=True)), STATUS, "HTTP status 503"),
         (said(SETTINGS, head((":status", "429"), end=True)), OVERLOADED, "HTTP status 429"),
+        (said(SETTINGS, head((":status", "401"), end=True)), STATUS, "HTTP status 401"),
+        (said(SETTINGS, head((":status", "302"), ("location", "/login"))), STATUS, "HTTP status 302 to '/login'"),
+        (said(SETTINGS, head((":status", "ok"))), INVALID, "without a status"),
         (said(SETTINGS, head((":status", "200"), ("content-type", "text/html"))), INVALID, "text/html"),
+        (said(SETTINGS, head((":status", "200"), ("content-type", "application/grpc-web"))), INVALID, "grpc-web"),
         (said(SETTINGS, head((":status", "200"))), INVALID, "no type"),
         (said(SETTINGS, head(*GRPC, ("grpc-status", "5"), end=True)), ProbeReason.SERVICE_UNKNOWN, "NOT_FOUND"),
         (said(SETTINGS, head(*GRPC, ("grpc-status", "99"), end=True)), ProbeReason.GRPC_STATUS, "status 99"),
@@ -362,6 +366,8 @@ STATUS, ENCODED = ProbeReason.STATUS_UNEXPECTED, ProbeReason.RESPONSE_ENCODED
         (said(SETTINGS, head(*GRPC, ("grpc-status", "x"), end=True)), INVALID, "without a grpc-status"),
         (said(SETTINGS, head(*GRPC, end=True)), INVALID, "without a grpc-status"),
         (said(SETTINGS, head(*GRPC), FINE), INVALID, "without a message"),
+        (said(SETTINGS, head(*GRPC), SERVES, SERVES, FINE), INVALID, "more than the one message"),
+        (said(SETTINGS, head(*GRPC), DataFrame(1, b"\0\0\0\0\2\x08\x01more"), FINE), INVALID, "more than the one"),
         (said(SETTINGS, head(*GRPC), message(b"", 1)), ENCODED, "compressed"),
         (said(SETTINGS, head(*GRPC), message(b"\x08")), INVALID, "not a HealthCheckResponse"),
         (said(SETTINGS, head(*GRPC), message(b"\x08\x07"), FINE), ProbeReason.NOT_SERVING, "status 7"),
@@ -379,6 +385,22 @@ def test_each_trouble_has_its_reason(data: bytes, reason: ProbeReason, words: st
     found = heard(data)
     assert found.reason is reason
     assert words in found.detail
+
+
+@pytest.mark.parametrize("kind", ["application/grpc+proto", "application/grpc;charset=utf-8"])
+def test_a_type_may_say_how_its_messages_are_encoded(kind: str) -> None:
+    typed = head((":status", "200"), ("content-type", kind))
+    assert heard(said(SETTINGS, typed, SERVES, FINE)) == Finding(ProbeReason.OK, "SERVING")
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_key_that_a_gateway_refuses_is_about_the_key_as_one_that_the_server_refuses(status: str) -> None:
+    """A gateway that speaks HTTP alone says by its status what a server says by that of the call."""
+    gateway = said(SETTINGS, head((":status", status), ("content-type", "text/html"), end=True))
+    found = calling(authorized=True).received(gateway)
+    assert found is not None
+    assert (found.reason, found.reason.outcome) == (ProbeReason.CREDENTIAL_REFUSED, ProbeOutcome.BLIND)
+    assert f"HTTP status {status}: it does not accept the credential" in found.detail
 
 
 def test_what_comes_over_flow_control_ends_the_call() -> None:
@@ -504,6 +526,8 @@ def test_an_answer_with_bytes_changed_is_a_finding(changes: list[tuple[int, int]
 
 
 @given(st.text(max_size=300))
+@example("s" * 255)
+@example("s" * 1_000)
 def test_a_request_is_what_protobuf_makes(service: str) -> None:
     made = health_pb2.HealthCheckRequest(service=service).SerializeToString()
     assert health_request(service) == b"\0" + len(made).to_bytes(4, "big") + made

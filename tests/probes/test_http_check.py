@@ -208,7 +208,7 @@ async def test_a_redirect_is_not_followed_and_the_detail_says_where_it_points() 
     async with serve(answers(response("302 Found", b"", "Location: http://127.0.0.1:1/other"))) as target:
         result = await prober("http", "/health").probe(target.endpoint)
     assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
-    assert result.detail == "302 Found to 'http://127.0.0.1:1/other'; redirects are not followed"
+    assert result.detail == "302 Found to 'http://127.0.0.1:1/other', where it is not followed"
     assert target.connections == 1
 
 

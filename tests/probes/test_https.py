@@ -198,10 +198,12 @@ def ours(tmp_path: Path, authority: trustme.CA) -> Ours:
     return found
 
 
-def asking_server(authority: trustme.CA, trusted: trustme.CA) -> ssl.SSLContext:
-    """A server that wants a certificate of ours; TLS 1.2, so that a refusal comes within the handshake."""
+def asking_server(
+    authority: trustme.CA, trusted: trustme.CA, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+) -> ssl.SSLContext:
+    """A server that wants a certificate of ours; under TLS 1.2 a refusal comes within the handshake."""
     context = tls_server(authority, NAME)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     trusted.configure_trust(context)
     return context
@@ -329,6 +331,37 @@ async def test_a_server_that_wants_a_certificate_of_ours_is_no_pass(
         await served
     assert (result.outcome, result.reason) == (ProbeOutcome.FAIL, ProbeReason.TLS_FAILED)
     assert "certificate required" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "settings", "version"),
+    [
+        ("https", "/", {}, ssl.TLSVersion.TLSv1_2),
+        ("https", "/", {}, ssl.TLSVersion.TLSv1_3),
+        ("https", "/", {"redirects": True}, ssl.TLSVersion.TLSv1_3),
+        ("tls", 443, {}, ssl.TLSVersion.TLSv1_2),
+        ("grpc", "", {"tls": True}, ssl.TLSVersion.TLSv1_2),
+        ("metrics", "/metrics", {"tls": True, "preset": "vllm"}, ssl.TLSVersion.TLSv1_3),
+    ],
+)
+async def test_a_certificate_of_ours_that_the_server_refuses_blinds_the_check(
+    authority: trustme.CA,
+    ca_file: str,
+    ours: Ours,
+    kind: str,
+    value: object,
+    settings: dict[str, object],
+    version: ssl.TLSVersion,
+) -> None:
+    """As a refused token does: it is ours that has to be renewed, and the same at every endpoint at once."""
+    context = asking_server(authority, trustme.CA(), version)
+    live = prober(kind, value, host=NAME, ca_file=ca_file, client_certificate=ours.settings, timeout="5s", **settings)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        served = asyncio.create_task(asyncio.to_thread(refuse_one_handshake, listener, context))
+        result = await live.probe(Endpoint("region-1", *listener.getsockname()))
+        await served
+    assert (result.outcome, result.reason) == (ProbeOutcome.BLIND, ProbeReason.CREDENTIAL_REFUSED)
+    assert result.detail == "tlsv1 alert unknown ca: it does not accept our certificate"
 
 
 def refuse_one_handshake(listener: socket.socket, context: ssl.SSLContext) -> None:

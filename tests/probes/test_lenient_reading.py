@@ -123,6 +123,12 @@ def test_what_clients_accept_passes(name: str) -> None:
     assert whole.content == b"hello"
 
 
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_the_words_of_a_status_are_shown_in_the_letters_that_they_are_written_in(coding: str) -> None:
+    sent = "HTTP/1.1 503 Außer Betrieb\r\n\r\n".encode(coding)
+    assert both_ways(sent, by_text()).detail == "503 Außer Betrieb"
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_can_be_read_in_two_ways_fails(name: str) -> None:
     found = both_ways(REFUSED[name], by_text())

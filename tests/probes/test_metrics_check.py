@@ -89,8 +89,8 @@ def test_a_failure_counts_more_than_a_warning_and_that_more_than_what_is_missing
     "line",
     [
         b"", b"depth", b"depth ", b"depth x", b"depth NaN", b"depth 1_0", b"depth 9junk", b"depths 9", b"depth{ 9",
-        b'depth{a="b} 9', b"depth{a=b} 9", b'depth{a="b"} ', b'depth{="b"} 9', b"depth{,} 9", b" depth 9", b"# depth 9",
-        b"xdepth 9", b'depth{a="\xff" 9', b"depth 0x9", b"depth " + b"9" * 400,
+        b'depth{a="b} 9', b"depth{a=b} 9", b'depth{a="b"} ', b'depth{="b"} 9', b"depth{,} 9", b"# depth 9",
+        b" # depth 9", b"xdepth 9", b"x depth 9", b'depth{a="\xff" 9', b"depth 0x9", b"depth " + b"9" * 400,
     ],
 )  # fmt: skip
 def test_a_line_that_is_none_is_missing_and_never_past_a_limit(line: bytes) -> None:
@@ -101,13 +101,28 @@ def test_a_line_that_is_none_is_missing_and_never_past_a_limit(line: bytes) -> N
     ("line", "value"),
     [
         (b"depth 9", 9.0), (b"depth\t9\r\n", 9.0), (b"depth{} 9\n", 9.0), (b'depth{a="b",} 9 1795392000\n', 9.0),
-        (b'depth { a = "b" , c="d" } 9', None), (b'depth{a="b",c="d"} 9 # {trace_id="x"} 0.5 1\n', 9.0),
+        (b'depth { a = "b" , c="d" } 9', 9.0), (b'depth \t {a="b"}\t9 \r\n', 9.0), (b"  depth 9", 9.0),
+        (b"\t depth{}9", 9.0), (b"x 1\n depth   9", 9.0), (b'depth{a="b",c="d"} 9 # {trace_id="x"} 0.5 1\n', 9.0),
         (b'depth{a="x\\"} 1\\\\"} .9e1', 9.0), (b'depth{a="\xc3\xa9\xff"} +9.', 9.0), (b"y 1\ndepth 9\nz 2", 9.0),
     ],
 )  # fmt: skip
-def test_a_line_is_read_as_the_formats_say(line: bytes, value: float | None) -> None:
-    found = dict(weigh(line, "depth > 100").measures)
-    assert found == ({} if value is None else {"depth": value})
+def test_a_line_is_read_as_the_formats_say(line: bytes, value: float) -> None:
+    assert dict(weigh(line, "depth > 100").measures) == {"depth": value}
+
+
+def test_no_blank_of_a_page_hides_what_is_past_a_limit() -> None:
+    for page in (b'depth {a="b"} 6\n', b'  depth{a="b"} 6\n', b'\tdepth\t{ a = "b" }\t6\n'):
+        assert weigh(page, fail=("depth > 5",)).reason is ProbeReason.THRESHOLD_CRITICAL
+
+
+def test_names_that_begin_alike_are_told_apart() -> None:
+    found = weigh(b"depth_total 3\ndepth 1\ndepth_total{} 4\n", "depth > 100", "sum(depth_total) > 100", "dept < -1")
+    assert dict(found.measures) == {"depth": 1.0, "sum(depth_total)": 7.0}
+
+
+def test_nan_says_nothing_and_hides_nothing() -> None:
+    assert weigh(b"depth NaN\n", "depth > 5").detail == "the page has no number for depth > 5"
+    assert weigh(b'depth{a="1"} NaN\ndepth{a="2"} 6\n', "depth > 5").reason is ProbeReason.THRESHOLD_WARNING
 
 
 def test_an_infinite_value_is_past_a_limit_and_no_measure() -> None:
@@ -178,7 +193,7 @@ def test_no_text_makes_reading_a_threshold_raise_anything_else(text: str) -> Non
     "page",
     [
         b'depth{a="1"} 9\n' * (MAX_SERIES + 1),
-        b"depth\n" * 50_000,
+        b"  depth 9\n" * 50_000,
         (b"depth{" + b'a="",' * 1_600 + b"} 9\n") * 20,
         (b'depth{a="' + b"\\n" * 4_000 + b'"} 9\n') * 100,
     ],

@@ -76,10 +76,34 @@ async def test_a_redirect_that_the_check_lists_is_an_answer_and_not_followed() -
     assert (result.reason, len(target.requests)) == (ProbeReason.OK, 1)
 
 
-@pytest.mark.parametrize("answer", [response("302 Found"), to("/end", "300 Multiple Choices"), to("", "302 Found")])
-async def test_a_redirect_that_says_no_place_to_go_to_is_a_wrong_status(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (response("302 Found"), "302 Found, and no place to go to"),
+        (to("", "302 Found"), "302 Found, and no place to go to"),
+        (response("304 Not Modified"), "304 Not Modified, and no place to go to"),
+        (to("/end", "300 Multiple Choices"), "300 Multiple Choices to '/end', where it is not followed"),
+    ],
+)
+async def test_a_redirect_that_says_no_place_to_go_to_is_a_wrong_status(answer: bytes, words: str) -> None:
     result, target = await followed(pages(start=answer))
     assert (result.reason, len(target.requests)) == (ProbeReason.STATUS_UNEXPECTED, 1)
+    assert result.detail == words
+
+
+@pytest.mark.parametrize(
+    ("location", "asked_for"),
+    [
+        ("/große stadt?q=ü x", "/gro%C3%9Fe%20stadt?q=%C3%BC%20x"),
+        ("/gro%C3%9Fe%20stadt", "/gro%C3%9Fe%20stadt"),
+        ("/50% off", "/50%%20off"),
+    ],
+)
+async def test_what_servers_write_into_a_location_as_it_is_is_asked_for_as_clients_do(
+    location: str, asked_for: str
+) -> None:
+    result, target = await followed(pages({"start": to(location), asked_for[1:]: OK}))
+    assert (result.reason, asked(target)) == (ProbeReason.OK, ["GET /start", f"GET {asked_for}"])
 
 
 @pytest.mark.parametrize(

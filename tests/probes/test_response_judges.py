@@ -50,7 +50,7 @@ def test_a_redirect_is_noted_only_by_who_follows_it() -> None:
     assert follows.head(302, "Found", headers) == (ProbeReason.OK, "302 Found", ())
     assert (follows.location, follows.status, follows.is_complete) == ("/end", 302, False)
     found = stays.head(302, "Found", headers)
-    assert found == (ProbeReason.STATUS_UNEXPECTED, "302 Found to '/end'; redirects are not followed", ())
+    assert found == (ProbeReason.STATUS_UNEXPECTED, "302 Found to '/end', where it is not followed", ())
     assert stays.location is None
 
 

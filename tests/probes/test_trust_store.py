@@ -34,6 +34,7 @@ def test_trust_cannot_be_made_without_verification(authority: trustme.CA, tmp_pa
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = trust_context(str(tmp_path / "ca.pem"))
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert not context.hostname_checks_common_name
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 

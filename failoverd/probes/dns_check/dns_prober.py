@@ -80,7 +80,10 @@ async def query_udp(probe: Probe, destination: Destination, question: DnsQuestio
     probe.enter(Phase.ANSWER)
     if found is not None:
         return found
-    return await query_tcp(probe, Destination(address, destination.port, speaks_first=True), question, edns=edns)
+    found = await query_tcp(probe, Destination(address, destination.port, speaks_first=True), question, edns=edns)
+    if found.reason is ProbeReason.OK:
+        return found
+    return found._replace(detail=f"over TCP, for the answer over UDP was cut: {found.detail}")
 
 
 class _UdpQuery:

@@ -95,7 +95,8 @@ class GrpcProber:
         """Raises ConfigError when our own files cannot be used any more."""
         settings, security = self._settings, None
         if self._trusted is not None:
-            security = TlsOptions(self._trusted.context(), settings.host or endpoint.address)
+            name = settings.host or endpoint.address
+            security = TlsOptions(self._trusted.context(), name, introduces=self._trusted.introduces)
         port = endpoint.port or settings.port or (_PORT if security is None else _SECURED_PORT)
         return Destination(endpoint.address, port, security, speaks_first=True)
 

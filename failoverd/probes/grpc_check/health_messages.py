@@ -4,14 +4,15 @@ A message has a flag and its length before it; the fields of the two messages of
 written and read by hand: `HealthCheckRequest { string service = 1; }`, `HealthCheckResponse { Status status = 1; }`.
 """
 
+import re
 from collections.abc import Mapping
 from enum import IntEnum
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Finding, printable
+from failoverd.probes.http1.status_rules import StatusRules
 
 MOST_MESSAGE: Final = 64 * 1024
 
@@ -23,6 +24,10 @@ _MOST_VARINT: Final = 10
 _STATUS_FIELD: Final = 1
 _MOST_CODE: Final = 3
 _MOST_WORDS: Final = 120
+_OK: Final = 200
+_STATUS: Final = re.compile(r"[0-9]{3}", re.ASCII)
+_GRPC: Final = re.compile(r"application/grpc(?:[+; \t]|$)", re.IGNORECASE)
+"""With or without the encoding of its messages; `application/grpc-web` is another protocol."""
 
 
 class ServingStatus(IntEnum):
@@ -107,7 +112,7 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 def _as_varint(value: int) -> bytes:
     out = bytearray()
     while value >= _MORE:
-        out.append(value & ~_MORE | _MORE)
+        out.append(value & (_MORE - 1) | _MORE)
         value >>= 7
     return bytes((*out, value))
 
@@ -120,29 +125,33 @@ class HealthAnswer:
 
     def __init__(self, *, authorized: bool) -> None:
         self._authorized = authorized
+        self._statuses = StatusRules(frozenset({_OK}), secret=authorized)
         self._heard = b""
         self._ending: Mapping[str, str] = {}
         self.status: int | None = None
         """What the first message says; None before that."""
+        self._goes_on = False  # there is more after that
 
     def head(self, fields: Mapping[str, str]) -> Finding | None:
         """The head of the answer. One that is without content has the status of the call in it."""
         self._ending = fields
-        status = fields.get(":status", "")
         if "grpc-status" in fields:
             return None
-        if status == str(int(HTTPStatus.TOO_MANY_REQUESTS)):
-            return Finding(ProbeReason.OVERLOADED, f"HTTP status {status}")
-        if status != str(int(HTTPStatus.OK)):
-            return Finding(ProbeReason.STATUS_UNEXPECTED, f"HTTP status {status}, and no answer of gRPC")
+        status = fields.get(":status", "")
+        if _STATUS.fullmatch(status) is None:
+            return Finding(ProbeReason.RESPONSE_INVALID, "not HTTP/2: an answer without a status")
+        if int(status) != _OK:  # of a gateway before the server, which speaks HTTP alone
+            wrong = self._statuses.wrong(int(status), "", fields)
+            return wrong._replace(detail=f"no answer of gRPC, but HTTP status {wrong.detail}")
         kind = fields.get("content-type", "")
-        if not kind.startswith("application/grpc"):
+        if _GRPC.match(kind) is None:
             return Finding(ProbeReason.RESPONSE_INVALID, f"the server answers with {kind or 'no type'}, not with gRPC")
         return None
 
     def data(self, data: bytes) -> Finding | None:
         """A part of the messages. Only the first one is read."""
         if self.status is not None:
+            self._goes_on = self._goes_on or bool(data)
             return None
         self._heard += data
         if len(self._heard) < _PREFIX:
@@ -153,6 +162,7 @@ class HealthAnswer:
         if length > MOST_MESSAGE:
             return Finding(ProbeReason.RESPONSE_TOO_LARGE, f"a message of {length} bytes")
         if len(self._heard) >= _PREFIX + length:
+            self._goes_on = len(self._heard) > _PREFIX + length
             return self._read(self._heard[_PREFIX : _PREFIX + length])
         return None
 
@@ -176,6 +186,8 @@ class HealthAnswer:
             return self._refused(code, unquote(self._ending.get("grpc-message", "")))
         if self.status is None:
             return Finding(ProbeReason.RESPONSE_INVALID, "the call ended with OK and without a message")
+        if self._goes_on:
+            return Finding(ProbeReason.RESPONSE_INVALID, "the call ended with more than the one message")
         return self.weigh()
 
     def weigh(self) -> Finding:

@@ -70,7 +70,7 @@ class HttpService:
         url = HttpUrl(scheme, settings.host or endpoint.address, PORTS[scheme] if settings.host else port, target)
         security, validity = None, None
         if self._trusted is not None:
-            security = TlsOptions(self._trusted.context(), url.host)
+            security = TlsOptions(self._trusted.context(), url.host, introduces=self._trusted.introduces)
             validity = Validity(self._clock(), settings.certificate_expires_within)
         asked = request(method, target, url.authority, dict((*settings.headers, *fields)), body)
         return ServiceRequest(Destination(endpoint.address, port, security, speaks_first=True), asked, validity)

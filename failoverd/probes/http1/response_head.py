@@ -96,7 +96,15 @@ def read_head(block: bytes) -> ResponseHead:
         raise MalformedError(f"this is no status line: {excerpt(first)}")
     if started[1] != b"1":
         raise MalformedError(f"it answers in HTTP/{_text(started[1])}.{_text(started[2])}, not in HTTP/1.1")
-    return ResponseHead(int(started[3]), _text((started[4] or b"").strip(_BLANKS)), tuple(_fields(lines)))
+    return ResponseHead(int(started[3]), _reason((started[4] or b"").strip(_BLANKS)), tuple(_fields(lines)))
+
+
+def _reason(data: bytes) -> str:
+    """For people to read: most servers that say it in their own language do so in UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return _text(data)
 
 
 def _fields(lines: Iterable[bytes]) -> list[Field]:

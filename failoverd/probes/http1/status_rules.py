@@ -42,5 +42,6 @@ class StatusRules:
         if self._secret and status in _REFUSED:
             return Finding(ProbeReason.CREDENTIAL_REFUSED, f"{words}: it does not accept the credential of the check")
         if status in _REDIRECTS:
-            words = f"{words} to {headers.get('location', '')!r}; redirects are not followed"
+            place = headers.get("location")
+            words = f"{words} to {place!r}, where it is not followed" if place else f"{words}, and no place to go to"
         return Finding(ProbeReason.STATUS_UNEXPECTED, words)

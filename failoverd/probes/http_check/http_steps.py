@@ -166,7 +166,7 @@ class HttpSteps:
             context = trusted.context() if own else trusted.anonymous()
         except ConfigError as error:
             raise Concluded(Finding(ProbeReason.CREDENTIAL_MISSING, str(error))) from None
-        return TlsOptions(context, url.host, self._http_check.resume)
+        return TlsOptions(context, url.host, self._http_check.resume, introduces=own and trusted.introduces)
 
     # -- judging -------------------------------------------------------------------------------------------------------
 

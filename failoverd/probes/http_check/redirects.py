@@ -4,7 +4,7 @@ import re
 import socket
 from contextlib import suppress
 from typing import Final, NoReturn
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded, Finding, printable
@@ -17,6 +17,7 @@ FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 _MOST: Final = 2_000
 _MAX_PORT: Final = 65_535
 _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]+")  # RFC 3986, 2: all that may stand in a reference
+_RAW = re.compile(r"[ \x80-\xff]+")  # what servers write as it is, and clients encode
 _HOSTLESS = re.compile(r"(?i)https?:(?!//[^/?#])")
 """A URL with a scheme of the web and no host (RFC 9110, 4.2.1), which parsers take for a reference to the same host."""
 
@@ -32,11 +33,12 @@ class RedirectRefused(Concluded):
 
 
 def redirect_target(url: HttpUrl, location: str) -> HttpUrl:
-    """Where a Location header leads from a URL.
+    """Where a Location header leads from a URL, whose bytes beyond ASCII and spaces are encoded as clients do it.
 
     Raises Refused for what is no reference, leaves https, carries a user's name or password, or spells an address in a
     way that programs read differently.
     """
+    location = _RAW.sub(lambda raw: quote(raw[0].encode("latin-1")), location[: _MOST + 1])
     if len(location) > _MOST or _URI.fullmatch(location) is None or _HOSTLESS.match(location) is not None:
         raise RedirectRefused(f"{printable(repr(location), 60)} is no URL")
     try:

@@ -153,7 +153,7 @@ class PageThresholds:
                 return Finding(reason, ", ".join(past), measures)
         missing = [threshold.text for threshold, verdict in weighed if verdict.value is None]
         if missing:
-            return Finding(ProbeReason.METRIC_MISSING, f"the page has nothing for {', '.join(missing)}", measures)
+            return Finding(ProbeReason.METRIC_MISSING, f"the page has no number for {', '.join(missing)}", measures)
         return Finding(ProbeReason.OK, ", ".join(f"{name}={value:.6g}" for name, value in measures), measures)
 
 

@@ -59,6 +59,7 @@ def trust_context(
     if context is None:
         context = _read(ca_file)
         context.minimum_version = minimum  # some distributions build Python with an older default
+        context.hostname_checks_common_name = False  # browsers and Go look at the subject's names alone (RFC 9525, 2)
         if alpn:
             context.set_alpn_protocols(list(alpn))
         if identity is not None:
@@ -102,6 +103,11 @@ class TrustStore:
             self._authorities = seen
             self._follow()
         return self._context
+
+    @property
+    def introduces(self) -> bool:
+        """Whether the context shows a certificate of ours to who asks."""
+        return self._identity is not None
 
     def _seen(self) -> tuple[FileVersion | None, ...]:
         return tuple(map(FileVersion.if_there, self._files))

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import ssl
+from typing import Final
 
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.probes.findings import Concluded, Finding, Phase, printable
@@ -47,13 +48,29 @@ _UNREACHABLE = frozenset(
 """What Linux makes of ICMP and ICMPv6 "destination unreachable", whatever its code; see `_has_route`."""
 
 
-def explain(error: BaseException, phase: Phase, address: str = "") -> Finding:
+_CERTIFICATE_REFUSED: Final = frozenset(
+    {
+        "BAD_CERTIFICATE",
+        "UNSUPPORTED_CERTIFICATE",
+        "CERTIFICATE_REVOKED",
+        "CERTIFICATE_EXPIRED",
+        "CERTIFICATE_UNKNOWN",
+        "CERTIFICATE_REQUIRED",
+        "UNKNOWN_CA",
+        "ACCESS_DENIED",
+    }
+)
+"""Alerts by which a peer refuses a certificate (RFC 8446, 6.2), as OpenSSL names them behind a version."""
+
+
+def explain(error: BaseException, phase: Phase, address: str = "", *, introduced: bool = False) -> Finding:
     """The finding that an error stands for.
 
     Args:
         error: what was raised, or handed to a protocol as the reason of a lost connection.
         phase: where the probe stood.
         address: the numeric address, when a connection to one was tried: the routing table is asked about it.
+        introduced: whether TLS showed a certificate of ours, so that its refusal says nothing about the endpoint.
     """
     match error:
         case Concluded():
@@ -63,7 +80,7 @@ def explain(error: BaseException, phase: Phase, address: str = "") -> Finding:
         case ssl.SSLCertVerificationError():
             return Finding(ProbeReason.TLS_CERTIFICATE, printable(error.verify_message))
         case ssl.SSLError():
-            return Finding(ProbeReason.TLS_FAILED, _tls_words(error))
+            return _tls(error, introduced=introduced)
         case OSError():
             return _system(error, phase, address)
         case _:
@@ -111,6 +128,13 @@ def _broken(error: OSError, phase: Phase, words: str) -> Finding:
             return Finding(ProbeReason.CONNECT_RESET, words)
         case _:
             return Finding(ProbeReason.PROBER_ERROR, printable(f"{type(error).__name__}: {error}"))
+
+
+def _tls(error: ssl.SSLError, *, introduced: bool) -> Finding:
+    _, _, alert = (getattr(error, "reason", None) or "").partition("_ALERT_")
+    if introduced and alert in _CERTIFICATE_REFUSED:
+        return Finding(ProbeReason.CREDENTIAL_REFUSED, f"{_tls_words(error)}: it does not accept our certificate")
+    return Finding(ProbeReason.TLS_FAILED, _tls_words(error))
 
 
 def _tls_words(error: ssl.SSLError) -> str:

@@ -49,11 +49,13 @@ class TlsOptions:
     """How a connection is secured: whom to trust, the name to ask for and to verify (RFC 6066, 3; RFC 9525).
 
     `resume` is for how many seconds a TLS session may be taken up again before a full handshake proves the peer anew.
+    `introduces`: the context shows a certificate of ours to who asks, so a refusal of certificates is about that.
     """
 
     context: ssl.SSLContext
     name: str
     resume: float = 0.0
+    introduces: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class TcpTransport:
     __slots__ = (
         "_address",
         "_connected",
+        "_introduces",
         "_outbox",
         "_owner",
         "_protocol",
@@ -96,6 +97,7 @@ class TcpTransport:
         self._spoken_to = False
         self._outbox = b""
         self._address = ""
+        self._introduces = False
 
     # -- its life ------------------------------------------------------------------------------------------------------
 
@@ -136,7 +138,7 @@ class TcpTransport:
         except BlockingIOError:
             return  # there is nothing more for now
         except Exception as error:  # noqa: BLE001 - explain() classifies; a defect of ours is BLIND, never a FAIL
-            finding = explain(error, owner.phase, self._address)
+            finding = explain(error, owner.phase, self._address, introduced=self._introduces)
         if finding is not None:
             self.close()
             owner.conclude(finding)
@@ -233,6 +235,7 @@ class TlsTransport(TcpTransport):
     ) -> None:
         super().__init__(owner, reactor, protocol, connected, speaks_first=True)
         self._security = security
+        self._introduces = security.introduces
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._early: bytes | None = None  # plain text that came together with the end of the handshake
