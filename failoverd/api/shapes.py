@@ -388,6 +388,10 @@ class RegionTold(Told):
     seen: Moment | None = Field(
         default=None, description="so old is what is known of it; null while an endpoint never was seen"
     )
+    flapping_until: Moment | None = Field(
+        default=None,
+        description="when it gets better by time alone: what passes is kept out until then, for it flapped",
+    )
 
 
 class EndpointTold(Told):
@@ -593,7 +597,9 @@ class RecordLineTold(Told):
     why: str = Field(description="in a few words; empty where all is normal")
     next: str = Field(description="what happens next, in a few words; empty where nothing does")
     next_at: Moment | None = Field(description="when, if time alone brings it")
-    stop: str = Field(description="the command that ends what an operator said there, or keeps it as it is")
+    stop: str = Field(
+        description="the command that ends what an operator said there, or keeps it as it is; empty without a daemon"
+    )
     overrides: tuple[str, ...] = Field(description="ids of the words in force that are about it")
 
 

@@ -17,6 +17,9 @@ class ReasonCode(StrEnum):
     REGION_HEALTHY = "region_healthy"
     REGION_DEGRADED = "region_degraded"
     REGION_DOWN = "region_down"
+    FLAPPED = (
+        "flapped"  # [until]: it passes, and is kept out until its flap penalty has decayed; `detail` has endpoints
+    )
 
     # why nothing moves
     NO_VERDICT = "no_verdict"  # `regions` were never seen

@@ -95,7 +95,8 @@ class RegionStatus:
     """The health of one region of one policy, for one record type. `score` in basis points.
 
     `cloud` is whose it is, "" when that is not known. `seen` is when the newest probe of the endpoint that was probed
-    longest ago ended, None while one of them never was: so old is what is said here, at most.
+    longest ago ended, None while one of them never was: so old is what is said here, at most. `flapping_until` is when
+    it gets better by time alone, where what passes is kept out because it flapped.
     """
 
     policy: str
@@ -109,6 +110,7 @@ class RegionStatus:
     evidence: str = ""
     cloud: str = ""
     seen: float | None = None
+    flapping_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

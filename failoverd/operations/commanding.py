@@ -672,6 +672,7 @@ _KEPT_BACK: Final = frozenset(
         ReasonCode.FAILBACK_HOLD,
         ReasonCode.FAILBACK_MANUAL,
         ReasonCode.COMMON_RISE,
+        ReasonCode.FLAPPED,
         ReasonCode.REGION_DOWN,
         ReasonCode.REGION_UNKNOWN,
         ReasonCode.DRAINED,

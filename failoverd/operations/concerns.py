@@ -8,10 +8,11 @@ from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Override
-from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import few
 from failoverd.core.status import PATIENCE, Overview, PolicyStatus, TargetState, TargetStatus
 from failoverd.operations import words
+from failoverd.telemetry import phrases
 
 
 class Level(StrEnum):
@@ -46,21 +47,34 @@ class Concern:
     since: float | None = None
 
 
+AT_WORK_AGAIN: Final = "systemctl start failoverd"
+"""What a person does about a daemon that is not at work."""
+
+
+def nobody_at_work(since: float | None) -> Concern:
+    """Without a daemon, records stay as they are: who has to move one does so with commands that need none."""
+    text = "no daemon is at work: records stay as they are, whatever fails"
+    remedy = f"{AT_WORK_AGAIN}; what moves traffic until then: failoverctl plan --out FILE, then failoverctl apply FILE"
+    return Concern(Level.PERSON, "", "daemon", text, remedy, since)
+
+
 def concerns_of(found: Overview, now: float) -> list[Concern]:
     """What needs a person before what does not, what loses traffic before what may."""
-    targets = filter(None, (_of_target(each, now) for each in found.targets))
+    targets = (concern for each in found.targets for concern in _of_target(each, now))
     told = [*targets, *_of_policies(found.policies), *_of_words(found.overrides, now), *_of_installation(found)]
     return sorted(told, key=lambda each: -SEVERITY.index(each.level))
 
 
-def _of_target(status: TargetStatus, now: float) -> Concern | None:
-    row = next((each for each in _ROWS if each.stands(status)), None)
-    if row is None:
-        return None
+def _of_target(status: TargetStatus, now: float) -> Iterator[Concern]:
+    """All of them: that a provider is away must not hide that no region is up, nor a limit that a person is awaited."""
     policy, subject = status.target.policy, str(status.target)
-    text = f"{policy} ({subject}) {row.words(status)}"
-    level = Level.MOVED if row.waits(status, now) else Level.PERSON
-    return Concern(level, policy, subject, text, row.remedy(status) or status.remedy, status.since)
+    for row in _ROWS:
+        if row.stands(status):
+            text = f"{policy} ({subject}) {row.words(status)}"
+            level = Level.MOVED if row.waits(status, now) else Level.PERSON
+            own = row.of_state or status.state not in _OF_STATE
+            remedy = row.remedy(status) or (status.remedy if own else "")
+            yield Concern(level, policy, subject, text, remedy, status.since if own else None)
 
 
 def _urgently(_: TargetStatus, __: float) -> bool:
@@ -83,15 +97,21 @@ def _nothing(_: TargetStatus) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One kind of concern about a record; the first one that it is in counts.
+    """One kind of concern about a record.
 
-    `waits` says whether failoverd takes care of it, so that it is nobody's matter yet.
+    `waits` says whether failoverd takes care of it, so that it is nobody's matter yet. `of_state`: it is what a state
+    of `_OF_STATE` means, so that it has lasted as long as that, and has its remedy.
     """
 
     stands: Callable[[TargetStatus], bool]
     words: Callable[[TargetStatus], str]
     remedy: Callable[[TargetStatus], str] = _nothing
     waits: Callable[[TargetStatus, float], bool] = _urgently
+    of_state: bool = False
+
+
+_OF_STATE: Final = frozenset({TargetState.REFUSED, TargetState.DELAYED, TargetState.DRIFTED})
+"""States in which what is decided is not looked at: how long they last says nothing of what else is wrong."""
 
 
 def _to_bring_back(status: TargetStatus) -> list[str]:
@@ -102,11 +122,46 @@ def _bring_back(status: TargetStatus) -> str:
     return f"failoverctl plan {status.target.policy} {' '.join(f'--return {each}' for each in _to_bring_back(status))}"
 
 
+def flapped(status: TargetStatus) -> list[Reason]:
+    """Regions that pass, and are kept out of the answer because they flapped; of a standby nobody waits for that."""
+    found = (reason for reason in status.reasons if reason.code is ReasonCode.FLAPPED)
+    return [each for each in found if status.normal.get(each.region) or status.kind in _ALL_DOWN]
+
+
+def put_up(status: TargetStatus, out: Iterable[Reason]) -> str:
+    """The command by which regions are used that pass, and are kept out; "" without any."""
+    endpoints = " ".join(each.detail for each in out)
+    return f"failoverctl up {endpoints} --policy {status.target.policy} --reason TEXT --for 1h" if endpoints else ""
+
+
+def _flaps(status: TargetStatus) -> str:
+    said = [f"{each.region} until {phrases.moment(each.numbers['until'])}" for each in flapped(status)]
+    return f"keeps {' and '.join(said)} out, which flapped, although it passes"
+
+
+def _although(status: TargetStatus) -> str:
+    return f"; it {_flaps(status)}" if flapped(status) else ""
+
+
+def _is_all_down(status: TargetStatus) -> bool:
+    return status.kind in _ALL_DOWN
+
+
+_ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
+
+
+def _is_held(status: TargetStatus) -> bool:
+    """By a limit, and by nothing that is told already."""
+    told = status.keeps_dead or status.lost_words or status.has_rival
+    return status.state is TargetState.LIMITED and not told
+
+
 _ROWS: Final = (
     _Row(lambda it: it.keeps_dead, lambda it: f"is kept on what is down by {in_the_way(it)}"),
     _Row(
-        lambda it: it.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL},
-        lambda _: "has no region that is up",
+        _is_all_down,
+        lambda it: f"has no region that is up{_although(it)}",
+        lambda it: put_up(it, flapped(it)),
     ),
     _Row(
         lambda it: bool(it.lost_words),
@@ -118,19 +173,21 @@ _ROWS: Final = (
         lambda _: "is written by another instance as well",
         lambda _: "stop the other instance, or give it names of its own; then: failoverctl release --rival",
     ),
-    _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}"),
+    _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}", of_state=True),
     _Row(
         lambda it: it.state is TargetState.DELAYED,
         lambda it: f"cannot be read or written: {it.detail}",
         waits=_is_young,
+        of_state=True,
     ),
     _Row(
         lambda it: it.state is TargetState.DRIFTED,
         lambda _: "was edited by somebody else, and stays so",
         waits=_ends_by_itself,
+        of_state=True,
     ),
     _Row(
-        lambda it: it.state is TargetState.LIMITED,
+        _is_held,
         lambda it: f"is held by {in_the_way(it)}",
         waits=_ends_by_itself,
     ),
@@ -138,6 +195,12 @@ _ROWS: Final = (
         lambda it: bool(_to_bring_back(it)),
         lambda it: f"waits for a person to bring {' and '.join(_to_bring_back(it))} back",
         _bring_back,
+    ),
+    _Row(
+        lambda it: bool(flapped(it)) and not _is_all_down(it),
+        _flaps,
+        lambda it: put_up(it, flapped(it)),
+        lambda *_: True,
     ),
 )
 

@@ -14,7 +14,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.records import few
 from failoverd.core.status import Overview, PlannedWork, RegionStatus, TargetStatus, VantageStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, concerns_of, unseen
+from failoverd.operations.concerns import SEVERITY, Concern, Level, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
 from failoverd.telemetry import phrases
@@ -82,7 +82,8 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
     stale = not by_daemon and daemon_state(beat, now) != RUNNING
     seen = now if by_daemon else beat.at if beat is not None else None
     concerns = tuple(concerns_of(found, now))
-    records = tuple(record_lines(found, concerns, now, seen))
+    records = tuple(record_lines(found, concerns, now, seen, stale=stale))
+    prober = _prober(found.vantage)
     return Glance(
         at=now,
         level=Level.UNKNOWN if stale else level(found, concerns, now),
@@ -91,10 +92,10 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         seen=seen,
         policies=len(found.policies),
         well=sum(each.level is Level.WELL for each in records),
-        prober=_prober(found.vantage),
-        concerns=concerns,
+        prober=f"{prober} (as it was seen last)" if prober and stale else prober,
+        concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
-        regions=tuple(_regions(found.regions)),
+        regions=tuple(_regions(found.regions, now)),
         overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
         planned=tuple(each for each in found.planned if each.until > now),
     )
@@ -253,10 +254,12 @@ def _prober(vantage: VantageStatus | None) -> str:
 # -- a line for each region --------------------------------------------------------------------------------------------
 
 
-def _regions(regions: Sequence[RegionStatus]) -> Iterator[RegionLine]:
+def _regions(regions: Sequence[RegionStatus], now: float) -> Iterator[RegionLine]:
     """Record types that see a region alike share its line."""
     lines: dict[tuple[object, ...], RegionLine] = {}
     for each in regions:
+        again = each.flapping_until
+        flaps = f"; it may be used again from {words.until(again, now)} on" if again is not None else ""
         key = each.policy, each.region, each.state, each.score, each.evidence
         known = lines.get(key)
         if known is None:
@@ -268,7 +271,7 @@ def _regions(regions: Sequence[RegionStatus]) -> Iterator[RegionLine]:
                 state=each.state,
                 score=each.score,
                 since=each.since,
-                why=each.evidence,
+                why=f"{each.evidence}{flaps}",
                 seen=each.seen,
             )
             continue

@@ -1,15 +1,16 @@
 """A line for each record: what it answers against normal, why, what happens next, and how to stop that."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Override
-from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.status import Overview, PolicyStatus, TargetState, TargetStatus
+from failoverd.core.reasons import Reason, ReasonCode, tells_health
+from failoverd.core.records import WHOLE
+from failoverd.core.status import Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, in_the_way
+from failoverd.operations.concerns import SEVERITY, Concern, Level, flapped, in_the_way, put_up
 from failoverd.telemetry import phrases, prose
 
 
@@ -19,7 +20,8 @@ class RecordLine:
 
     `now` is what it answers since `since`, as of `seen`, `normal` what the file says for a day on which nothing is
     wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if time alone brings it. `stop` is the
-    command that has failoverd leave it alone, or gives it back. `overrides` are the ids of words in force about it.
+    command that has failoverd leave it alone, or gives it back; "" where no daemon is at work, who would do either.
+    `overrides` are the ids of words in force about it.
     """
 
     policy: str
@@ -40,8 +42,10 @@ class RecordLine:
     moved: bool
 
 
-def record_lines(found: Overview, concerns: Iterable[Concern], now: float, seen: float | None) -> Iterator[RecordLine]:
-    """One for each record at each provider, as far as it was seen by `seen`."""
+def record_lines(
+    found: Overview, concerns: Iterable[Concern], now: float, seen: float | None, *, stale: bool = False
+) -> Iterator[RecordLine]:
+    """One for each record at each provider, as far as it was seen by `seen`. `stale`: no daemon is at work."""
     worst: dict[tuple[str, str], Level] = {}
     for each in concerns:
         if each.policy:
@@ -49,14 +53,36 @@ def record_lines(found: Overview, concerns: Iterable[Concern], now: float, seen:
             worst[key] = max(worst.get(key, Level.WELL), each.level, key=SEVERITY.index)
     policies = {each.policy: each for each in found.policies}
     shaping = _shaping(found, now)
-    for status in found.targets:
-        yield _record(
+    health = {(each.policy, each.record_type, each.region): each for each in found.regions}
+    for told in found.targets:
+        status = _of_now(told, health)
+        line = _record(
             status,
             policies.get(status.target.policy),
             worst.get((status.target.policy, str(status.target)), Level.WELL),
             shaping.get(status.target, ()),
             seen,
         )
+        yield replace(line, next=_by_hand(line.policy), next_at=None, stop="") if stale else line
+
+
+def _of_now(status: TargetStatus, health: Mapping[tuple[str, str, str], RegionStatus]) -> TargetStatus:
+    """With what is wrong with its regions now: what refused when it was decided on may hang by now."""
+
+    def of_now(reason: Reason) -> Reason:
+        key = status.target.policy, status.target.key.type, reason.region
+        region = health.get(key) if tells_health(reason) else None
+        same = region is not None and reason.code == f"region_{region.state}"
+        return replace(reason, detail=region.evidence) if region is not None and same else reason
+
+    return replace(status, reasons=tuple(map(of_now, status.reasons)))
+
+
+def _by_hand(policy: str) -> str:
+    """What happens where no daemon is at work, and what a person can do there."""
+    return (
+        f"nothing, for no daemon is at work; to move it: failoverctl plan {policy} --out FILE, failoverctl apply FILE"
+    )
 
 
 def _shaping(found: Overview, now: float) -> dict[object, tuple[Override, ...]]:
@@ -92,7 +118,7 @@ def _record(
         normal=status.normal,
         since=status.answered_since,
         seen=max(status.at, seen if seen is not None else status.at),
-        why=_why(status),
+        why="; ".join(filter(None, (_why(status), _file(policy)))),
         next=next_step,
         next_at=next_at,
         stop=_stop(status, overrides),
@@ -103,32 +129,72 @@ def _record(
 
 def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
     """Who sees it do what they do not want ends the word that has it done, or has failoverd leave it alone."""
-    if overrides:
-        return f"failoverctl release {overrides[-1].id}"
+    said = [each.detail for each in _told(status) if each.rule == "overrides"]
+    doing = next((word.id for text in said for word in overrides if text.startswith(f"{word.id} ")), "")
+    given_since = [word.id for word in overrides if word.since >= status.at]
+    ending = doing or next(reversed(given_since), "")
+    if ending:
+        return f"failoverctl release {ending}"
     return f"failoverctl hold {status.target.policy} --reason TEXT --for 1h"
+
+
+def _file(policy: PolicyStatus | None) -> str:
+    return "an older revision runs, for its newer file does not load" if policy is not None and policy.rejected else ""
 
 
 def _why(status: TargetStatus) -> str:
     """In a few words why it answers what it does; "" where that is normal and nothing waits."""
+    told = _told(status)
+    out = [f"{prose.words(each)} (to use it now: {put_up(status, [each])})" for each in flapped(status)]
     if status.state in {TargetState.DELAYED, TargetState.REFUSED}:
-        return status.detail
+        worse = [prose.words(each) for each in told[:1] if each.code in _ALL_DOWN]
+        return "; ".join([*worse, *out, status.detail])
     if status.state is TargetState.DRIFTED:
         return f"edited by somebody else: {status.detail}"
-    codes: dict[ReasonCode, list[Reason]] = {}
-    for reason in status.reasons:
-        codes.setdefault(reason.code, []).append(reason)
-    told = [reason for code in _TELLING for reason in codes.get(code, ()) if _tells(reason, status)]
     if told:
-        return prose.words(told[0])
+        first = [] if told[0].code is ReasonCode.FLAPPED else [prose.words(told[0])]
+        return "; ".join([*first, *out])
     if status.checks:
         return prose.limit(status.checks[0])
     return moved_so(status) if status.moved else ""
 
 
+def _told(status: TargetStatus) -> list[Reason]:
+    """The steps of the sum that have it answer what it does, what a person wants to know first before the others."""
+    codes: dict[ReasonCode, list[Reason]] = {}
+    for reason in status.reasons:
+        codes.setdefault(reason.code, []).append(reason)
+    return [reason for code in _TELLING for reason in codes.get(code, ()) if _tells(reason, status)]
+
+
 def _tells(reason: Reason, status: TargetStatus) -> bool:
-    """A standby that is ill moves nothing."""
-    ill = reason.code in {ReasonCode.REGION_DOWN, ReasonCode.REGION_DEGRADED, ReasonCode.REGION_UNKNOWN}
-    return not ill or bool(status.normal.get(reason.region)) or bool(status.published.get(reason.region))
+    """Whether it moves anything: a standby that is ill, or drained, does not.
+
+    Nor does a shed where the region answers as much as it would without, for its provider can say no less.
+    """
+    if reason.code is ReasonCode.SHED and status.state is not TargetState.LIMITED:
+        wanted = reason.numbers.get("wanted", WHOLE)
+        return status.published.get(reason.region, 0) < wanted - _ROUNDING
+    if reason.code in _OF_ONE_REGION:
+        return bool(status.normal.get(reason.region)) or bool(status.published.get(reason.region))
+    return True
+
+
+_ROUNDING: Final = 100
+"""Basis points that two shares may differ by and still be called the same."""
+
+_OF_ONE_REGION: Final = frozenset(
+    {
+        ReasonCode.REGION_DOWN,
+        ReasonCode.REGION_DEGRADED,
+        ReasonCode.REGION_UNKNOWN,
+        ReasonCode.FLAPPED,
+        ReasonCode.DRAINED,
+        ReasonCode.SHED,
+    }
+)
+
+_ALL_DOWN: Final = frozenset({ReasonCode.ALL_DOWN, ReasonCode.ALL_DOWN_NORMAL, ReasonCode.ALL_DOWN_EMPTY})
 
 
 _TELLING: Final = (
@@ -148,6 +214,7 @@ _TELLING: Final = (
     ReasonCode.COMMON_RISE,
     ReasonCode.PROBER_DOUBTED,
     ReasonCode.NO_VERDICT,
+    ReasonCode.FLAPPED,
     ReasonCode.REGION_DOWN,
     ReasonCode.RELEASED,
     ReasonCode.FAILBACK_MANUAL,
@@ -175,26 +242,36 @@ def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float
     if status.state is TargetState.LIMITED:
         what = in_the_way(status)
         return f"{what} lets more pass" if status.until is not None else f"{what} waits for a person", status.until
-    if status.until is not None:
-        waits = (words_of.format(region=region) for region, words_of in _waits(status))
-        return next(waits, "it is looked at again"), status.until
-    return _return(status, policy), None
+    steps = next(_waits(status), "") if status.until is not None else ""
+    if steps:
+        return steps, status.until
+    for reason in flapped(status):
+        return f"{reason.region} may be used again if it still passes", reason.numbers["until"]
+    back = _return(status, policy)
+    return (back, None) if back or status.until is None else ("it is looked at again", status.until)
 
 
-def _waits(status: TargetStatus) -> Iterator[tuple[str, str]]:
-    regions = {reason.code: reason.region for reason in status.reasons}
-    return ((regions[code], said) for code, said in _STEPS.items() if code in regions)
+def _waits(status: TargetStatus) -> Iterator[str]:
+    """What time alone brings next: a word that ends later, or moves nothing, is not what comes then."""
+    told = (reason for code in _STEPS for reason in status.reasons if reason.code is code and _tells(reason, status))
+    due = (reason for reason in told if reason.numbers.get("until") in {None, status.until})
+    return (_STEPS[reason.code].format(region=reason.region) for reason in due)
 
 
 def _return(status: TargetStatus, policy: PolicyStatus | None) -> str:
-    """How a region that left comes back; "" where none did."""
-    gone = " and ".join(sorted(name for name, share in status.normal.items() if share > status.published.get(name, 0)))
+    """How a region that left comes back; "" where none did, or something else than its health keeps them out."""
+    out = {reason.region for reason in status.reasons if reason.code in _KEPT_OUT}
+    missing = (name for name, share in status.normal.items() if share > status.published.get(name, 0))
+    gone = sorted(name for name in missing if name not in out)
     if not gone or policy is None or status.kind != DecisionKind.FAILOVER:
         return ""
+    names, verb = " and ".join(gone), "comes" if len(gone) == 1 else "come"
     if policy.failback_after is None:
-        return f"a person brings {gone} back"
-    return f"{gone} comes back once well for {phrases.ago(policy.failback_after)}"
+        return f"a person brings {names} back"
+    return f"{names} {verb} back once well for {phrases.ago(policy.failback_after)}"
 
+
+_KEPT_OUT: Final = frozenset({ReasonCode.FLAPPED, ReasonCode.DRAINED, ReasonCode.SHED})
 
 _STEPS: Final = {
     ReasonCode.HELD: "the hold ends",

@@ -9,7 +9,7 @@ from failoverd.core.control.plan import PlanKind
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
 from failoverd.core.status import Overview
-from failoverd.operations.concerns import SEVERITY, concerns_of
+from failoverd.operations.concerns import SEVERITY, Level, concerns_of
 from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
 from failoverd.operations.reckoning import Cost, RegionSum, cost, table
@@ -96,10 +96,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """How everything stands, and when that was seen; None by nobody."""
+    """How everything stands, and when that was seen; None by nobody. `stale`: no daemon is at work."""
 
     found: Overview
     seen: float | None
+    stale: bool = False
 
 
 def why(
@@ -114,9 +115,14 @@ def why(
 ) -> Explanation | None:
     """The last change (of a policy or a record, until a moment, or in an incident), and everything that led to it.
 
-    What an operator said is told before all else: it overrules what the policy's file says.
+    Where nothing is named, of those that a person is needed for, or else that moved, the one that changed last. What an
+    operator said is told before all else: it overrules what the policy's file says.
     """
-    change = _change_asked_for(reading, policy=policy, record=record, at=at, incident=incident)
+    change = None
+    if present is not None and (policy, record, at, incident) == (None, None, None, None):
+        change = _worst_changed(reading, present.found, now)
+    if change is None:
+        change = _change_asked_for(reading, policy=policy, record=record, at=at, incident=incident)
     if change is None:
         return None
     told = reading.events(incident_id=change.incident_id, names=_TOLD_BY_WHY) if change.incident_id else ()
@@ -157,7 +163,7 @@ def _standing(present: Present, change: ChangeRow, record: str | None, now: floa
             each for each in whole.targets if each.target.policy == policy and record in {None, each.target.key.name}
         ),
     )
-    lines = record_lines(found, concerns_of(found, now), now, present.seen)
+    lines = record_lines(found, concerns_of(found, now), now, present.seen, stale=present.stale)
     changed = change.target.key.name, change.target.key.type.value, change.target.provider
 
     def weight(line: RecordLine) -> tuple[int, bool]:
@@ -207,6 +213,18 @@ def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str,
     found = overview(reading, moment, healthy=False)
     about = (word for word in found.overrides if word.in_force(moment) and change.target in concerned(word, found))
     return tuple(f"{title(word)} {by(word.actor)}, {when(word, moment)}: {word.reason} ({word.id})" for word in about)
+
+
+def _worst_changed(reading: Reading, found: Overview, now: float) -> ChangeRow | None:
+    """The last change of the policies that are worst off; None where all is well, or none of them ever changed."""
+    levels = {each.policy: each.level for each in reversed(concerns_of(found, now)) if each.policy}
+    for status in found.targets:
+        if status.moved:
+            levels.setdefault(status.target.policy, Level.MOVED)
+    worst = max(levels.values(), key=SEVERITY.index, default=Level.WELL)
+    ill = [policy for policy, level in levels.items() if level is worst][:_LOOKED_THROUGH]
+    found_of = (_change_asked_for(reading, policy=policy, record=None, at=None, incident=None) for policy in ill)
+    return max((each for each in found_of if each is not None), key=lambda each: each.intended_at, default=None)
 
 
 def _change_asked_for(

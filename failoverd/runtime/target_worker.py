@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -167,7 +168,7 @@ class TargetWorker:
         self._urgency = Urgency.ROUTINE  # of this round
         self._fenced = 0
         self._seen: Observed | None = None  # what the last read found
-        self._wanted: Plan | None = None  # what this round would write
+        self._outcome: Outcome | None = None  # what this round came to
         self._crashed = ""
 
     async def run(self) -> None:
@@ -182,7 +183,7 @@ class TargetWorker:
 
     async def _round(self) -> None:
         """One round at the target, whatever goes wrong."""
-        self._wanted = None
+        self._outcome = None
         deadline = asyncio.timeout(DEADLINE)
         try:
             async with self._tools.names.lock(self.target), deadline:
@@ -273,8 +274,13 @@ class TargetWorker:
             self._tell_crash(describe(error), state, observed, now)
             raise
         self._crashed = ""
-        self._wanted = outcome.plan
+        self._outcome = outcome
         return outcome
+
+    @property
+    def _wanted(self) -> Plan | None:
+        """What this round would write."""
+        return self._outcome.plan if self._outcome is not None else None
 
     @property
     def _pressing(self) -> Urgency:
@@ -316,7 +322,7 @@ class TargetWorker:
         """This target has to wait, alone. Obeys a provider that says for how long, and comes back out of step."""
         tools, now = self._tools, self._tools.clock()
         if self._wanted is None and isinstance(error, ProviderError):
-            self._wanted = self._foresee(now)
+            self._foresee(now)
         state = tools.states.of(self._policy.name)  # since when regions are down is kept with it
         if self._wanted is not None and self._wanted.cause.urgent:
             self._urgency = Urgency.FAIL_OUT  # whatever woke it
@@ -331,7 +337,7 @@ class TargetWorker:
         if self._seen is not None:  # what was written may stand there, though not as it was meant
             good, region_of = state.of(self.target).last_good, self._policy.region_of(self.target.key.type)
             before = replace(before, published=shares_now(self._seen, good, region_of))
-        await self._settle(standing.after_failure(before, error, self._wanted, by_hand, now + delay, now))
+        await self._settle(standing.after_failure(before, error, self._outcome, by_hand, now + delay, now))
 
     def _pause(self, error: FailoverdError, attempt: int) -> float:
         """Seconds until the next try. An account that is throttled says itself when the urgent may try again."""
@@ -343,19 +349,17 @@ class TargetWorker:
         passing = isinstance(error, Transient | RateLimited)
         return min(delay, LONGEST_URGENT_PAUSE) if urgent and passing else delay
 
-    def _foresee(self, now: float) -> Plan | None:
+    def _foresee(self, now: float) -> None:
         """What would be written if the target could be read, told from what stood there last, for a person to do."""
         tools, target = self._tools, self.target
         state = tools.states.seen(self._policy, tools.verdicts)
         last_good = state.of(target).last_good
         if last_good is None:
-            return None
+            return
         marker = Marker(tools.owner, target.policy, last_good.generation, (target.key.type,), tools.instance)
         assumed = self._seen or Observed(target, last_good.records, marker, marker.to_text())
-        try:
-            return self._evaluate(state, assumed, now).plan
-        except ProviderError:
-            return None  # it cannot even say what it would write
+        with suppress(ProviderError):  # it cannot even say what it would write
+            self._evaluate(state, assumed, now)
 
     def _tell_crash(self, error: str, state: PolicyState, observed: Observed, now: float) -> None:
         if error == self._crashed:

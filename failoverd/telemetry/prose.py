@@ -177,6 +177,7 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.REGION_HEALTHY: _health("healthy"),
     ReasonCode.REGION_DEGRADED: _health("degraded"),
     ReasonCode.REGION_DOWN: _health("down"),
+    ReasonCode.FLAPPED: lambda r: f"{r.region} passes again, and is kept out {_until(r)}, because it flapped",
     ReasonCode.REGION: _health("as an earlier version told"),
     ReasonCode.NO_VERDICT: lambda r: f"no verdict yet on {_listed(r.regions)}: nothing is written before it is known",
     ReasonCode.PROBER_DOUBTED: lambda _: (

@@ -243,3 +243,30 @@ async def test_on_a_terminal_a_long_line_goes_on_further_in(journal: SqliteJourn
     first, second, *_ = drawn.getvalue().splitlines()
     assert len(first) <= 80
     assert second.startswith("    ")
+
+
+async def test_without_a_name_it_is_of_the_policy_that_a_person_is_needed_for(
+    journal: SqliteJournal, path: Path
+) -> None:
+    """Another one changed later, and is as on any day."""
+    await fell(journal)
+    later = replace(plan("chg-2", target=replace(TARGET, policy="shop")), id="chg-2")
+    await journal.settle(later, ChangeOutcome.APPLIED, "", AT + 30.0)
+    well = TargetStatus(later.target, NOW, TargetState.IN_SYNC, published=NORMAL, normal=NORMAL)
+    assert asked(path, replace(MOVED, published=NORMAL), well).change.policy == "shop"
+    assert asked(path, MOVED, well).change.policy == "inference-api"
+    held = replace(MOVED, kind=DecisionKind.HOLD_ALL_DOWN, published=NORMAL)
+    assert asked(path, held, well).change.policy == "inference-api"
+
+
+async def test_without_a_daemon_it_promises_nothing(journal: SqliteJournal, path: Path) -> None:
+    await fell(journal)
+    with Reading(path) as reading:
+        seen = Present(Overview.of((POLICY, MOVED)), NOW - 60, stale=True)
+        found = why(reading, NOW, policy="inference-api", at=None, incident=None, present=seen)
+    assert found is not None
+    said = printed(why_told(found))
+    assert "  next   nothing, for no daemon is at work; to move it: failoverctl plan inference-api --out FILE, " in (
+        "\n".join(said)
+    )
+    assert not any(line.startswith("  stop") for line in said)

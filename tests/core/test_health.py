@@ -155,8 +155,8 @@ def test_evidence_grows_stale_while_the_prober_is_blind() -> None:
     up = probed("PPPP", RULES)
     assert up.seen_at is not None
     blind = probed("BBB", RULES, up)
-    fresh = verdict([("live", blind, 30.0)], up.seen_at + 30.0)
-    stale = verdict([("live", blind, 30.0)], up.seen_at + 31.0)
+    fresh = verdict([("live", blind, 30.0)], up.seen_at + 30.0, RULES)
+    stale = verdict([("live", blind, 30.0)], up.seen_at + 31.0, RULES)
     assert fresh.state is HEALTHY
     assert stale.state is UNKNOWN
     assert stale.since == up.seen_at + 30.0
@@ -166,13 +166,13 @@ def test_evidence_grows_stale_while_the_prober_is_blind() -> None:
 
 def test_silence_grows_stale_too_and_down_is_no_exception() -> None:
     down = probed("FFF", RULES)
-    assert verdict([("live", down, 30.0)], NOW + 100).state is UNKNOWN
-    assert verdict([("live", down, 30.0)], NOW + 100).evidence.startswith("no probe since")
+    assert verdict([("live", down, 30.0)], NOW + 100, RULES).state is UNKNOWN
+    assert verdict([("live", down, 30.0)], NOW + 100, RULES).evidence.startswith("no probe since")
 
 
 def test_a_clock_that_steps_back_makes_nothing_stale() -> None:
     up = probed("PPPP", RULES)
-    assert verdict([("live", up, 30.0)], NOW - 1_000).state is HEALTHY
+    assert verdict([("live", up, 30.0)], NOW - 1_000, RULES).state is HEALTHY
 
 
 # -- degraded ----------------------------------------------------------------------------------------------------------
@@ -246,6 +246,24 @@ def test_a_suppressed_endpoint_is_used_again_once_its_penalty_fell_below_reuse()
     assert decayed(health, reused.since - 10.0, FLAPPY) >= FLAPPY.flap_reuse
 
 
+def test_who_is_kept_out_although_it_passes_says_so_and_until_when() -> None:
+    health = probed("PPPPFFFPPPPFFFPPPPFFF", FLAPPY)
+    failing = verdict([("live", health, 30.0)], health.since, FLAPPY)
+    assert (failing.state, failing.flapping_until) == (UNHEALTHY, None)
+    passing = probed("PPPP", FLAPPY, health)
+    held = verdict([("live", passing, 30.0)], health.since + 4, FLAPPY)
+    assert (held.state, held.evidence) == (UNHEALTHY, "live passes again, and it is kept out because it flapped")
+    assert held.flapping_until is not None
+    assert isclose(decayed(passing, held.flapping_until, FLAPPY), FLAPPY.flap_reuse)
+
+
+def test_who_fails_under_another_check_is_not_kept_out_by_its_flapping_alone() -> None:
+    flapped = probed("PPPPFFFPPPPFFFPPPPFFFPPPP", FLAPPY)
+    checks = [("live", flapped, 90.0), ("model", probed("FFF", FLAPPY), 90.0)]
+    found = verdict(checks, NOW + 25, FLAPPY)
+    assert (found.check, found.flapping_until) == ("model", None)
+
+
 def test_failures_while_suppressed_add_no_penalty() -> None:
     health = probed("PPPPFFFPPPPFFFPPPPFFF", FLAPPY)
     assert probed("FFFF" * 20, FLAPPY, health).penalty == health.penalty
@@ -305,13 +323,13 @@ def test_an_endpoint_is_as_healthy_as_the_worst_of_its_checks() -> None:
     healths = {state: CheckHealth(state=state, last=result("P"), since=1.0) for state in Health}
     for index, worst in enumerate(SEVERITY):
         checks = [(state.value, healths[state], 30.0) for state in SEVERITY[: index + 1]]
-        assert verdict(checks, NOW).state is worst
-        assert verdict(reversed(checks), NOW).check == worst.value
+        assert verdict(checks, NOW, RULES).state is worst
+        assert verdict(reversed(checks), NOW, RULES).check == worst.value
 
 
 def test_the_check_that_decided_gives_its_reason() -> None:
     live, model = probed("PPPP", RULES), probed("FFF", RULES)
-    found = verdict([("live", live, 30.0), ("model", model, 30.0)], NOW + 5)
+    found = verdict([("live", live, 30.0), ("model", model, 30.0)], NOW + 5, RULES)
     assert (found.check, found.reason, found.since) == ("model", ProbeReason.CONNECT_REFUSED, NOW + 2)
 
 

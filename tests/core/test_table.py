@@ -1,16 +1,18 @@
 """What the check table tells of a region while its endpoints fail, and whom it has probed for that."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from support.stage import AWS, AZURE, OCI, policy, regions
 
 from failoverd.core.health.policy_health import FLOOR
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.health.table import HealthTable
+from failoverd.core.health.table import RETOLD, HealthTable
 from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
+from failoverd.core.status import RegionStatus
 
 TOOK = 0.02
 RULES = HealthRules(fall=3, rise=2, recheck=0.5)
@@ -31,9 +33,16 @@ class Scene:
         self.due: list[ProbeDue] = []
         self.again: float | None = None
 
-    def feed(self, outcome: ProbeOutcome, *addresses: str, after: float = 0.0, check: str = "live") -> None:
+    def feed(
+        self,
+        outcome: ProbeOutcome,
+        *addresses: str,
+        after: float = 0.0,
+        check: str = "live",
+        why: ProbeReason = ProbeReason.STATUS_UNEXPECTED,
+    ) -> None:
         self.now += after
-        reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else ProbeReason.STATUS_UNEXPECTED
+        reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else why
         for endpoint in self._endpoints(addresses):
             result = ProbeResult(endpoint, check, outcome, reason, Timings(TOOK), self.now)
             transitions, (self.again, others) = self.table.feed(self.policy.name, result, self.now)
@@ -45,6 +54,9 @@ class Scene:
 
     def fails(self, *addresses: str, after: float = 0.0) -> None:
         self.feed(ProbeOutcome.FAIL, *addresses, after=after)
+
+    def fails_so(self, why: ProbeReason, address: str, *, after: float = 0.5) -> None:
+        self.feed(ProbeOutcome.FAIL, address, after=after, why=why)
 
     def all_well(self) -> None:
         for check in self.policy.checks:
@@ -65,6 +77,9 @@ class Scene:
         """The regions of which somebody is due now."""
         return {due.endpoint.region for due in self.due if due.afresh}
 
+    def endpoint(self, address: str) -> Endpoint:
+        return self._endpoints([address])[0]
+
     def _endpoints(self, addresses: Iterable[str]) -> list[Endpoint]:
         every = [endpoint for spec in self.policy.regions for endpoint in spec.endpoints]
         return [endpoint for endpoint in every if not addresses or endpoint.address in addresses]
@@ -74,6 +89,54 @@ def settled(found: Policy = THREE) -> Scene:
     scene = Scene(found)
     scene.all_well()
     return scene
+
+
+# -- what is told is of now --------------------------------------------------------------------------------------------
+
+
+def test_another_reason_of_the_same_failure_is_told_though_the_verdict_stays() -> None:
+    scene = settled()
+    for _ in range(3):
+        scene.fails_so(ProbeReason.CONNECT_REFUSED, AZURE)
+    assert "connect_refused" in scene.region("azure").evidence
+    scene.transitions.clear()
+    scene.fails_so(ProbeReason.RESPONSE_TIMEOUT, AZURE, after=10.0)
+    endpoint, *_ = scene.table.statuses(scene.policy.name, scene.now)
+    assert "response_timeout" in scene.region("azure").evidence
+    assert "response_timeout" in endpoint.evidence
+    assert scene.transitions == []
+
+
+def test_an_answer_that_is_another_each_time_is_not_told_each_time() -> None:
+    scene = settled()
+    for _ in range(3):
+        scene.fails_so(ProbeReason.CONNECT_REFUSED, AZURE)
+    told = set()
+    for number in range(60):
+        scene.fails_so((ProbeReason.RESPONSE_TIMEOUT, ProbeReason.CONNECT_REFUSED)[number % 2], AZURE)
+        told.add(id(scene.table.verdicts(scene.policy.name)[scene.endpoint(AZURE)]))
+    assert 0 < len(told) <= 60 * 0.5 / RETOLD + 1
+
+
+def test_who_passes_and_is_kept_out_is_told_so_with_its_end_and_calls_the_policy() -> None:
+    scene = settled(replace(THREE, health=replace(RULES, flap_suppress=1_500.0)))
+    for _ in range(2):
+        for _ in range(3):
+            scene.fails(AZURE, after=0.5)
+        scene.transitions.clear()
+        for _ in range(3):
+            scene.passes(AZURE, after=2.0)
+    region = scene.region("azure")
+    assert region.evidence == f"{AZURE} unhealthy (live passes again, and it is kept out because it flapped)"
+    assert (region.flapped, scene.called) == ((AZURE,), 1)
+    assert region.flapping_until is not None
+    (status,) = (
+        each for each in scene.table.statuses(scene.policy.name, scene.now) if each.evidence == region.evidence
+    )
+    assert isinstance(status, RegionStatus)
+    assert status.flapping_until == region.flapping_until
+    scene.fails(AZURE, after=10.0)
+    assert scene.region("azure").flapping_until is None
 
 
 # -- what a region tells -----------------------------------------------------------------------------------------------

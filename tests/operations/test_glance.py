@@ -191,9 +191,163 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
     assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
 
 
+def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:
+    return Reason(code, "overrides", region, numbers={"until": NOW + 3_600.0, **numbers}, detail=f"{word} by alice: x")
+
+
+def said(word: str, verb: Verb, since: float = NOW - 30.0) -> Override:
+    return replace(drained(since=since), id=word, verb=verb)
+
+
 def test_what_a_word_does_is_ended_by_its_release() -> None:
-    (found,) = seen(policy("api"), moved("api"), overrides=(drained(),)).records
+    status = moved("api", reasons=(by_word(ReasonCode.DRAINED, "drain-1a2b3c4d", "azure-eastus"),))
+    (found,) = seen(policy("api"), status, overrides=(drained(),)).records
     assert (found.stop, found.overrides) == ("failoverctl release drain-1a2b3c4d", ("drain-1a2b3c4d",))
+
+
+def test_the_word_to_end_is_the_one_that_is_why_and_not_the_newest() -> None:
+    shed = by_word(ReasonCode.SHED, "shed-2", "oci-ashburn", part=5_000, wanted=3_000, room=1_500)
+    status = target("api", TargetState.HOLDING, reasons=(shed, by_word(ReasonCode.PAUSED, "pause-1")))
+    words = said("pause-1", Verb.PAUSE, NOW - 60.0), said("shed-2", Verb.SHED)
+    (found,) = seen(policy("api"), status, overrides=words).records
+    assert found.why.startswith("paused until")
+    assert (found.stop, found.overrides) == ("failoverctl release pause-1", ("pause-1", "shed-2"))
+
+
+def test_a_drain_of_a_standby_moves_nothing_and_is_neither_why_nor_to_be_ended() -> None:
+    standby = by_word(ReasonCode.DRAINED, "drain-1a2b3c4d", "aws-use1")
+    status = moved("api", reasons=(standby, DOWN), until=NOW + 3_600.0)
+    (found,) = seen(policy("api"), status, overrides=(drained(),)).records
+    assert found.why == "azure-eastus is down (score 0%): HTTP 503"
+    assert found.next == "azure-eastus comes back once well for 5 min"
+    assert found.stop == "failoverctl hold api --reason TEXT --for 1h"
+
+
+def test_a_word_that_nobody_has_looked_at_yet_can_be_taken_back() -> None:
+    (found,) = seen(policy("api"), target("api"), overrides=(drained(since=NOW),)).records
+    assert found.stop == "failoverctl release drain-1a2b3c4d"
+
+
+def test_what_comes_by_itself_is_told_rather_than_that_it_is_looked_at_again() -> None:
+    """A window of planned work that begins in an hour has it decided on again then."""
+    (found,) = seen(policy("api"), moved("api", until=NOW + 3_180.0)).records
+    assert (found.next, found.next_at) == ("azure-eastus comes back once well for 5 min", None)
+    (well,) = seen(policy("api"), target("api", until=NOW + 3_180.0)).records
+    assert (well.next, well.next_at) == ("it is looked at again", NOW + 3_180.0)
+
+
+def test_why_tells_what_is_wrong_with_a_region_now() -> None:
+    """It refused when it was decided on, and hangs by now: that is no news for a decision, and for who reads this."""
+    now = replace(region("A"), evidence="response_timeout")
+    (found,) = seen(policy("api"), moved("api"), now).records
+    assert found.why == "azure-eastus is down (score 0%): response_timeout"
+
+
+def test_a_file_that_does_not_load_is_a_part_of_why() -> None:
+    (found,) = seen(policy("api", rejected="FD201", file="api.yaml"), target("api")).records
+    assert found.why == "an older revision runs, for its newer file does not load"
+
+
+# -- kept out although it passes ---------------------------------------------------------------------------------------
+
+FLAPPED = Reason(
+    ReasonCode.FLAPPED, "health.flap", "azure-eastus", numbers={"until": NOW + 600.0}, detail="azure-eastus/192.0.2.10"
+)
+PUT_UP = "failoverctl up azure-eastus/192.0.2.10 --policy api --reason TEXT --for 1h"
+
+
+def test_a_region_that_flapped_is_told_with_its_end_and_with_what_uses_it_now() -> None:
+    whole = seen(policy("api"), moved("api", reasons=(DOWN, FLAPPED), until=NOW + 600.0))
+    (found,), (concern,) = whole.records, whole.concerns
+    until = "1970-01-01 00:26:40Z"
+    assert found.why == (
+        f"azure-eastus passes again, and is kept out until {until}, because it flapped (to use it now: {PUT_UP})"
+    )
+    assert (found.next, found.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
+    assert (concern.level, concern.remedy) == (Level.MOVED, PUT_UP)
+    assert f"keeps azure-eastus until {until} out, which flapped" in concern.text
+
+
+def test_what_flapped_is_no_region_that_comes_back_once_well() -> None:
+    """Something else comes sooner, or nothing by time at all: well it is already."""
+    (sooner,) = seen(policy("api"), moved("api", reasons=(DOWN, FLAPPED), until=NOW + 60.0)).records
+    assert (sooner.next, sooner.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
+
+
+def test_where_no_region_is_up_the_one_that_flapped_is_the_way_out() -> None:
+    nobody = Reason(ReasonCode.ALL_DOWN, "when_all_down")
+    held = target(
+        "api",
+        TargetState.HOLDING,
+        kind=DecisionKind.HOLD_ALL_DOWN,
+        reasons=(DOWN, FLAPPED, nobody),
+        until=NOW + 600.0,
+    )
+    whole = seen(policy("api"), held)
+    (concern,), (found,) = whole.concerns, whole.records
+    assert (concern.level, concern.remedy) == (Level.PERSON, PUT_UP)
+    assert found.why.startswith("every region is down: the answer is kept as it is; azure-eastus passes again")
+    assert (found.next, found.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
+
+
+def test_a_region_says_from_when_on_it_may_be_used_again() -> None:
+    (found,) = seen(policy("api"), target("api"), replace(region("A"), flapping_until=NOW + 600.0)).regions
+    assert found.why == "HTTP 503; it may be used again from 00:26Z on"
+
+
+# -- nothing hides what needs a person ---------------------------------------------------------------------------------
+
+
+def test_a_provider_that_is_away_for_a_moment_does_not_hide_that_no_region_is_up() -> None:
+    nobody = Reason(ReasonCode.ALL_DOWN, "when_all_down")
+    away = target(
+        "api",
+        TargetState.DELAYED,
+        kind=DecisionKind.HOLD_ALL_DOWN,
+        reasons=(nobody,),
+        detail="no answer (timeout)",
+        remedy="start it",
+        since=NOW - 5,
+    )
+    whole = seen(policy("api"), away)
+    assert [(each.level, each.remedy, each.since) for each in whole.concerns] == [
+        (Level.PERSON, "", None),
+        (Level.MOVED, "start it", NOW - 5),
+    ]
+    assert "has no region that is up" in whole.headline
+    assert (whole.level, whole.records[0].level) == (Level.PERSON, Level.PERSON)
+    assert whole.records[0].why == "every region is down: the answer is kept as it is; no answer (timeout)"
+
+
+def test_a_limit_that_time_ends_does_not_hide_that_a_person_is_waited_for() -> None:
+    manual = Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus")
+    limited = target("api", TargetState.LIMITED, checks=(SLOWER,), until=NOW + 60, reasons=(manual,))
+    assert [each.level for each in seen(policy("api"), limited).concerns] == [Level.PERSON, Level.MOVED]
+
+
+def test_what_is_kept_dead_is_told_once() -> None:
+    kept = target("shop", TargetState.LIMITED, cause=Cause.FAILING_OUT, checks=(STAYS,))
+    assert len(seen(policy("shop"), kept).concerns) == 1
+
+
+# -- nobody at work ----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_daemon_nothing_is_promised_that_only_a_daemon_does() -> None:
+    sees = VantageStatus(NOW, (), NOW, sentinels=3)
+    dead = Heartbeat(NOW - 60, 1, 0.0, "1", "running")
+    whole = seen(policy("api"), moved("api"), sees, dead, by_daemon=False)
+    (found,) = whole.records
+    assert found.next == (
+        "nothing, for no daemon is at work; to move it: failoverctl plan api --out FILE, failoverctl apply FILE"
+    )
+    assert (found.next_at, found.stop) == (None, "")
+    assert whole.concerns[0].remedy == (
+        "systemctl start failoverd; what moves traffic until then: failoverctl plan --out FILE, then failoverctl "
+        "apply FILE"
+    )
+    assert whole.prober == "trusts its network: 3 of 3 sentinels answer (as it was seen last)"
+    assert whole.headline.startswith("not known: the daemon is silent, last seen 1 min ago")
 
 
 def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:

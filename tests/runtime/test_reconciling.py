@@ -29,7 +29,7 @@ from support.virtual import elapse, now, until, virtually
 from failoverd.codec import load
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.outcome import Estate
-from failoverd.core.errors import Permanent, ProviderError, RateLimited
+from failoverd.core.errors import Permanent, ProviderError, RateLimited, Transient
 from failoverd.core.events import (
     ChangeApplied,
     ChangeVerified,
@@ -175,6 +175,21 @@ async def test_every_region_down_moves_nothing() -> None:
         await elapse(120.0)
         assert stage.shares(API) == {"oci": 100.0}
         assert status(stage).kind == "hold_all_down"
+
+
+@virtually
+async def test_a_provider_that_is_away_does_not_hide_that_every_region_is_down_nor_that_one_is_back() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.fails(AZURE)
+        await until(stage.steers(API, oci=100.0))
+        stage.dns.down = Transient("no answer", reason="timeout")
+        stage.fails(OCI)
+        await until(lambda: status(stage).kind == "hold_all_down")
+        assert (status(stage).state, status(stage).cause) == (TargetState.DELAYED, "")
+        stage.heals(OCI)
+        await until(lambda: status(stage).kind != "hold_all_down")
+        assert status(stage).state is TargetState.DELAYED
 
 
 @virtually

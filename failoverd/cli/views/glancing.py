@@ -161,7 +161,8 @@ class Glancing:
             return
         if each.why:
             self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
-        self._page.say(("  stop: ", self._dim("")), each.stop)
+        if each.stop:
+            self._page.say(("  stop: ", self._dim("")), each.stop)
 
     def _next(self, each: RecordLineTold) -> str:
         if not each.next or each.next_at is None:

@@ -17,7 +17,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.status import Overview
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
-from failoverd.operations.overview import RUNNING, SILENT, overview
+from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
 from failoverd.operations.why import Present, why
 from failoverd.store.reading import Reading
 from failoverd.store.statuses import StatusReading
@@ -80,7 +80,11 @@ def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tupl
             record=query.record,
             at=query.at,
             incident=query.incident,
-            present=Present(seen, seen.heartbeat.at if seen.heartbeat is not None else None),
+            present=Present(
+                seen,
+                seen.heartbeat.at if seen.heartbeat is not None else None,
+                stale=daemon_state(seen.heartbeat, now) != RUNNING,
+            ),
         )
         if found is None:
             raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")

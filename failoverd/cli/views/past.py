@@ -208,7 +208,8 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     say(console, f"  why    {'; '.join(filter(None, why)) or 'all is as on any day'}")
     ahead = f" {countdown(each.next_at, now)}" if each.next and each.next_at is not None else ""
     say(console, f"  next   {each.next or 'nothing, until something changes'}{ahead}")
-    say(console, f"  stop   {each.stop}")
+    if each.stop:
+        say(console, f"  stop   {each.stop}")
     if told is not None and told.cost is not None and here:
         say(console, f"  cost   {_cost(told.cost)}")
 

@@ -14,11 +14,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from failoverd.core.control.decision import DecisionKind, View, soonest
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import Policy, RegionSpec
+from failoverd.core.records import Policy, RecordType, RegionSpec
 
 _TOLD = {
     RegionState.UNKNOWN: ReasonCode.REGION_UNKNOWN,
@@ -39,7 +40,7 @@ class Eligible:
         capped: of `serving`, those that get no more than they have, and until when that may last.
         unknown: whether some region has no verdict.
         reasons: the steps.
-        until: when a region that was never seen is waited for no longer.
+        until: when a region that was never seen is waited for no longer, or one that flapped may be used again.
     """
 
     hold: DecisionKind | None
@@ -61,6 +62,8 @@ def eligible(policy: Policy, specs: list[RegionSpec], view: View, published: Map
     awaited = [spec for spec in unknown if not view.regions[spec.name].seen]
     unseen = [spec for spec in awaited if not (published and view.regions[spec.name].given_up(now))]
     reasons = [_seen(view.regions[spec.name]) for spec in specs]
+    flapped = [spec for spec in specs if (view.regions[spec.name].flapping_until or 0.0) > now]
+    reasons += [_flapped(spec, view.regions[spec.name]) for spec in flapped]
     if unseen:
         reasons.append(Reason(ReasonCode.NO_VERDICT, "checks", regions=names(unseen)))
         given_up = max(view.regions[spec.name].given_up_at for spec in unseen) if published else None
@@ -75,7 +78,8 @@ def eligible(policy: Policy, specs: list[RegionSpec], view: View, published: Map
         reasons.append(Reason(ReasonCode.COMMON_RISE, "health", regions=rising[0], numbers={"wait": rising[1] - now}))
         return Eligible(DecisionKind.HOLD_COMMON_FALL, reasons=tuple(reasons), until=rising[1])
     capped = _capped(policy, serving, view, published, now)
-    return Eligible(None, serving, frozen, capped, bool(unknown), tuple(reasons))
+    back = soonest(*(view.regions[spec.name].flapping_until for spec in flapped))
+    return Eligible(None, serving, frozen, capped, bool(unknown), tuple(reasons), back)
 
 
 def _frozen(
@@ -158,3 +162,21 @@ def names(specs: Iterable[RegionSpec]) -> tuple[str, ...]:
 def _seen(health: RegionHealth) -> Reason:
     numbers = {"score": float(health.score)}
     return Reason(_TOLD[health.state], health.rule, health.name, numbers=numbers, detail=health.evidence)
+
+
+def _flapped(spec: RegionSpec, health: RegionHealth) -> Reason:
+    """Why a region is out that passes, until when, and which of its endpoints that is about."""
+    out = {
+        endpoint.id for endpoint in spec.endpoints if {endpoint.answer(kind) for kind in RecordType} & {*health.flapped}
+    }
+    return Reason(
+        ReasonCode.FLAPPED,
+        "health.flap",
+        spec.name,
+        numbers={"until": health.flapping_until or 0.0},
+        detail=" ".join(sorted(out)[:_NAMED]),
+    )
+
+
+_NAMED: Final = 4
+"""Endpoints that a reason names: so many fit into a command that a person reads."""

@@ -141,14 +141,22 @@ def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) ->
 
 
 def after_failure(
-    before: TargetStatus, error: FailoverdError, plan: Plan | None, manual: str, until: float, now: float
+    before: TargetStatus, error: FailoverdError, outcome: Outcome | None, manual: str, until: float, now: float
 ) -> TargetStatus:
-    """The target cannot be read or written: what was published when it could be, and what is wanted, if known."""
+    """The target cannot be read or written: what was published when it could be, and what is wanted, if known.
+
+    `outcome` is that of now, as far as it can be told without a look at the target: that a provider is away hides
+    nothing of how the regions are.
+    """
+    plan = outcome.plan if outcome is not None else None
+    known = before
+    if outcome is not None:
+        decision, cause = outcome.decision, outcome.cause
+        known = replace(before, kind=decision.kind, reasons=decision.reasons, cause=cause or "")
     return replace(
-        before,
+        known,
         at=now,
         state=TargetState.DELAYED,
-        cause=plan.cause if plan is not None else before.cause,
         wanted=dict(plan.shares_after) if plan is not None else {},
         detail=f"{error.detail} ({error.reason})",
         remedy=error.remedy,

@@ -34,6 +34,7 @@ tuples, evidence is put into words only when somebody reads it, and such a pass 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import log2
 from typing import Final, NamedTuple
 
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
@@ -96,6 +97,12 @@ class CheckHealth(NamedTuple):
         """The result that is the best there is to tell, in words."""
         telling = self._telling
         return _evidence(telling) if telling is not None else "not probed yet"
+
+    @property
+    def gist(self) -> str:
+        """The same without how long it took, which is another number each time."""
+        telling = self._telling
+        return f"{telling.check} {telling.reason}: {telling.detail}" if telling is not None else ""
 
     @property
     def _telling(self) -> ProbeResult | None:
@@ -277,6 +284,16 @@ def ceiling(rules: HealthRules) -> float:
     return rules.flap_reuse * float(2.0**halvings)
 
 
+def kept_out(health: CheckHealth, rules: HealthRules) -> bool:
+    """Whether it passes for as long as it takes, and flap damping alone keeps it out."""
+    return health.suppressed and health.passes >= rules.rise
+
+
+def flapping_until(health: CheckHealth, rules: HealthRules) -> float:
+    """When the flap penalty has decayed below `flap_reuse`: the next pass after that brings back what is kept out."""
+    return health.penalty_at + rules.flap_half_life * log2(max(1.0, health.penalty / rules.flap_reuse))
+
+
 _MANY_HALVINGS = 64
 """Beyond this the ceiling is out of reach anyway, and further on a float could not hold it."""
 
@@ -288,7 +305,9 @@ _MANY_HALVINGS = 64
 class Verdict:
     """What is held to be true of an endpoint now. `check` is the one that decided, `since` when its state began.
 
-    `explained_by` names the dependencies of its region that are down while it is.
+    `explained_by` names the dependencies of its region that are down while it is. `gist` is what the evidence says
+    without how long it took, by which one failure is told from another. `flapping_until` is when what passes, and is
+    kept out because it flapped, may be used again; None while anything else is wrong with it.
     """
 
     state: Health
@@ -297,20 +316,33 @@ class Verdict:
     reason: ProbeReason
     evidence: str
     explained_by: tuple[str, ...] = ()
+    gist: str = ""
+    flapping_until: float | None = None
 
 
-def verdict(checks: Iterable[tuple[str, CheckHealth, float]], now: float) -> Verdict:
-    """The worst of an endpoint's checks, each given as name, health, and how old its evidence may be in seconds."""
-    verdicts = [_check_verdict(name, health, stale_after, now) for name, health, stale_after in checks]
-    return max(verdicts, key=lambda found: SEVERITY.index(found.state))
+def verdict(checks: Iterable[tuple[str, CheckHealth, float]], now: float, rules: HealthRules) -> Verdict:
+    """The worst of an endpoint's checks, each given as name, health, and how old its evidence may be in seconds.
+
+    Of those that are down, one that fails counts before one that flapped, and of these the one that is out for longest.
+    """
+    verdicts = [_check_verdict(name, health, stale_after, now, rules) for name, health, stale_after in checks]
+    return max(verdicts, key=_weight)
 
 
-def _check_verdict(name: str, health: CheckHealth, stale_after: float, now: float) -> Verdict:
+def _weight(found: Verdict) -> tuple[int, bool, float]:
+    return SEVERITY.index(found.state), found.flapping_until is None, found.flapping_until or 0.0
+
+
+def _check_verdict(name: str, health: CheckHealth, stale_after: float, now: float, rules: HealthRules) -> Verdict:
     if health.state is Health.UNKNOWN or health.seen_at is None:
         return Verdict(Health.UNKNOWN, health.since, name, health.reason, health.evidence)
     if now - health.seen_at > stale_after:
         return _lost(name, health, health.seen_at, stale_after, now)
-    return Verdict(health.state, health.since, name, health.reason, health.evidence)
+    said = health.state, health.since, name, health.reason
+    if kept_out(health, rules):
+        flapped = f"{name} passes again, and it is kept out because it flapped"
+        return Verdict(*said, flapped, gist=flapped, flapping_until=flapping_until(health, rules))
+    return Verdict(*said, health.evidence, gist=health.gist)
 
 
 def _lost(name: str, health: CheckHealth, seen_at: float, stale_after: float, now: float) -> Verdict:

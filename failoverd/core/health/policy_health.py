@@ -69,16 +69,19 @@ class CheckState:
 class EndpointHealth:
     """One endpoint, or one dependency, of a policy.
 
-    `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down.
+    `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down. `told_at` is when a
+    verdict that stayed the same was last put into other words.
     """
 
     endpoint: Endpoint
     track: FailureTrack
+    rules: HealthRules
     needs: tuple[str, ...] = ()
     dependency: str = ""
     checks: list[CheckState] = field(default_factory=list)
     verdict: Verdict = _NEVER_PROBED
     met: bool = False
+    told_at: float = NEVER
     _told: tuple[Verdict, EndpointStatus] | None = None
 
     def status(self, policy: str, now: float) -> EndpointStatus:
@@ -96,7 +99,7 @@ class EndpointHealth:
         return None
 
     def judged(self, now: float) -> Verdict:
-        return verdict(((each.check.name, each.health, each.stale_after) for each in self.checks), now)
+        return verdict(((each.check.name, each.health, each.stale_after) for each in self.checks), now, self.rules)
 
     @property
     def counting(self) -> bool:
@@ -322,11 +325,11 @@ def _endpoints(policy: Policy) -> Iterator[EndpointHealth]:
         for endpoint in spec.endpoints:
             group = (policy.name, spec.name)
             track = FailureTrack(family_of(endpoint.family), spec.cloud, group, patience, quickest=min(timeouts))
-            yield EndpointHealth(endpoint, track, spec.depends_on)
+            yield EndpointHealth(endpoint, track, policy.health, spec.depends_on)
     for each in policy.dependencies:
         patience = each.check.timeout + policy.health.recheck
         track = FailureTrack(family_of(each.endpoint.family), "", patience=patience)
-        yield EndpointHealth(each.endpoint, track, dependency=each.name)
+        yield EndpointHealth(each.endpoint, track, policy.health, dependency=each.name)
 
 
 def _inherit(state: CheckState, old: PolicyHealth | None) -> None:

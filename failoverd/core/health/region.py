@@ -52,6 +52,9 @@ class RegionHealth:
         known: the last verdict before it was lost from sight; UNKNOWN while there never was one.
         rule: the threshold that made the state, as a dotted policy key.
         evidence: the endpoints that do not serve, in words.
+        flapped: answer values that pass, and are kept out because they flapped.
+        flapping_until: when the region gets better by that alone: so many of them may be used again by then. None where
+            that is not what keeps it so.
 
     These change without a change of the verdict, and are told by whoever reads it (`HealthTable.regions`):
         failing_since: when the failures began that are being counted, or that led to its being DOWN.
@@ -70,6 +73,8 @@ class RegionHealth:
     rule: str = "health"
     evidence: str = ""
     known: RegionState = RegionState.UNKNOWN
+    flapped: tuple[str, ...] = ()
+    flapping_until: float | None = None
     failing_since: float | None = None
     passed_at: float | None = None
     open_until: float | None = None
@@ -133,7 +138,19 @@ def roll_up(
         rule=_rule(state),
         evidence=_evidence(endpoints),
         known=was if state is RegionState.UNKNOWN else state,
+        flapped=tuple(value for value, found in endpoints if found.flapping_until is not None),
+        flapping_until=_flapping_until([found for _, found in endpoints], state, rules),
     )
+
+
+def _flapping_until(endpoints: Sequence[Verdict], state: RegionState, rules: HealthRules) -> float | None:
+    """The first moment by which the region is no longer as bad as `state`, if those that flapped come back in time."""
+    ends = sorted(found.flapping_until for found in endpoints if found.flapping_until is not None)
+    if not ends or state not in {RegionState.DOWN, RegionState.DEGRADED}:
+        return None
+    worth = sum(_WORTH.get(found.state, 0) for found in endpoints)
+    scores = ((end, (worth + WHOLE * back) // len(endpoints)) for back, end in enumerate(ends, start=1))
+    return next((end for end, score in scores if _state(score, state, rules) is not state), None)
 
 
 def by_word(
@@ -165,8 +182,11 @@ def by_word(
     state = pessimist if pessimist is optimist else RegionState.UNKNOWN
     serves = state in {RegionState.HEALTHY, RegionState.DEGRADED}
     well_since = health.well_since if health.well_since is not None or not serves else since
+    flapped = tuple(value for value in health.flapped if value not in said)
     return replace(
         health,
+        flapped=flapped,
+        flapping_until=health.flapping_until if flapped and state is health.state else None,
         state=state,
         score=known // total,
         since=health.since if state is health.state else since,

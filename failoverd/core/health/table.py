@@ -20,7 +20,17 @@ A result that changes nothing ends in the first lines of `feed`, and costs one t
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
-from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, lapsed, observe, settled, warming
+from failoverd.core.health.endpoint import (
+    ALIVE,
+    CheckHealth,
+    Health,
+    Verdict,
+    kept_out,
+    lapsed,
+    observe,
+    settled,
+    warming,
+)
 from failoverd.core.health.isolation import (
     NEVER,
     SENTINEL_RULES,
@@ -56,6 +66,9 @@ from failoverd.core.status import EndpointStatus, RegionStatus, VantageStatus
 
 STAGGER: Final = 0.005
 """Seconds between the probes of those who are asked together."""
+
+RETOLD: Final = 5.0
+"""Seconds, at least, between two times that one verdict is put into other words: an answer may be another each time."""
 
 CROWD: Final = 64
 """Endpoints of a region. Where there are more, those that fail do not each ask for probes of all the others."""
@@ -200,6 +213,7 @@ class HealthTable:
                 evidence=health.evidence,
                 cloud=clouds.get(region, ""),
                 seen=known.seen_at(region, record_type),
+                flapping_until=health.flapping_until,
             )
             for record_type in record_types(known.policy)
             for region, health in sorted(self.regions(name, record_type, now).items())
@@ -233,6 +247,8 @@ class HealthTable:
         self._keep_out(policy, state)
         if state.health.state is not before.state or of.verdict.state is Health.UNKNOWN:
             self._judge(policy, of, result.at, now)
+        if state.kept_out or result.outcome in {ProbeOutcome.FAIL, ProbeOutcome.DEGRADED}:
+            self._retell(policy, of, result.at, now)
         others = list(self._look_into(policy, state, now, failed=failed)) if not of.dependency else []
         if recheck or policy.open:
             self._follow_up(policy, state, open_still=recheck)
@@ -263,7 +279,7 @@ class HealthTable:
     def _keep_out(self, policy: PolicyHealth, state: CheckState) -> None:
         """Say once that an endpoint which passes again is kept out by flap damping."""
         said, health = state.kept_out, state.health
-        state.kept_out = health.suppressed and health.passes >= policy.policy.health.rise
+        state.kept_out = kept_out(health, policy.policy.health)
         if state.kept_out and not said:
             self._told.append(KeptOut(policy.policy, state.of.endpoint, state.check.name, health))
 
@@ -414,6 +430,20 @@ class HealthTable:
         else:
             self._turn(policy, of, before, now)
         return True
+
+    def _retell(self, policy: PolicyHealth, of: EndpointHealth, at: float, now: float) -> None:
+        """The same verdict may rest on something else by now: what refused hangs, or passes and is kept out.
+
+        That is no news, but whoever asks is told of now. Only that the one who is kept out may be used again at some
+        moment, or no longer, changes what is to be expected of the policy.
+        """
+        before, after = of.verdict, of.judged(at)
+        if after.state is not before.state or after.gist == before.gist or now - of.told_at < RETOLD:
+            return
+        of.verdict, of.told_at = after, now
+        policy.outdated.update(record_types(policy.policy))
+        if after.flapping_until != before.flapping_until:
+            self._call(policy, more=policy.awaited and bool(policy.open))
 
     def _turn(self, policy: PolicyHealth, of: EndpointHealth, before: Verdict, now: float) -> None:
         """A verdict changed: say so, roll the regions up that it is about, call for the policy."""

@@ -8,10 +8,11 @@ from support.scenes import PAIR
 from support.stories import Story
 
 from failoverd.core.control import standing
+from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.reasons import Cause
+from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Source
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -29,6 +30,9 @@ def test_a_target_says_why_what_is_held_is_wanted_also_while_its_provider_fails(
     assert (held.state, held.cause) == (TargetState.LIMITED, Cause.FAILING_OUT)
     down = Transient("it is down", reason="unavailable")
     delayed = standing.after_failure(held, down, None, "", story.now + 5, story.now)
+    lost = standing.after_failure(held, down, story.asked(story.seen(oci="U")), "", story.now + 5, story.now)
+    assert (lost.state, lost.kind) == (TargetState.DELAYED, DecisionKind.HOLD_ALL_DOWN)
+    assert {reason.region for reason in lost.reasons if reason.code is ReasonCode.REGION_DOWN} == {"azure", "oci"}
     assert (delayed.state, delayed.cause) == (TargetState.DELAYED, Cause.FAILING_OUT)
 
 
