@@ -127,6 +127,7 @@ def why(
     facts = applied.facts if applied is not None else {}
     move = PastMove.of(change)
     moment = now if at is None and incident is None else move.at if at is None else at
+    edited = _edited(reading, change, facts)
     reasons = sorted(change.plan.decision.reasons, key=lambda reason: reason.rule != "overrides")
     return Explanation(
         move=move,
@@ -140,9 +141,9 @@ def why(
         events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
         records=_standing(present, change, record, now) if present is not None and at is None else (),
         then=_then(reading, change, at) if at is not None else "",
-        edited=_edited(reading, change, facts),
+        edited=edited,
         sums=table(change.plan.decision, change.shares_before, change.shares_after),
-        cost=cost(change, told, now if at is None else at),
+        cost=cost(change, told, now if at is None else at, edited=bool(edited)),
     )
 
 
