@@ -110,7 +110,9 @@ def cost(change: ChangeRow, told: Iterable[EventRow], now: float, *, edited: boo
         return None
     began, moved = min(failing[name] for name in left), sum(left.values())
     proofs = (row.at for row in rows if row.name == "change.verified" and row.change_id == change.change_id)
-    back = (row.at for row in rows if row.name == "region.recovered" and row.at > at and row.facts.get("region") in left)
+    back = (
+        row.at for row in rows if row.name == "region.recovered" and row.at > at and row.facts.get("region") in left
+    )
     proof = next(proofs, None)
     old = change.plan.before.records
     ttl = float(old.ttl) if old is not None else 0.0

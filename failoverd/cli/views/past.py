@@ -28,8 +28,9 @@ from failoverd.cli.views.reading import SILENT, found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
-from failoverd.core.overrides import UNSAID, by
+from failoverd.core.overrides import ITSELF, UNSAID, by
 from failoverd.core.records import WHOLE, percentages
+from failoverd.core.status import TargetState
 from failoverd.operations.moments import moment
 from failoverd.settings import parse_record_name
 from failoverd.telemetry import phrases
@@ -194,23 +195,43 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     """Five lines for who has no time for more: where, why, what next, how to stop it, what it cost."""
     answer = percentages(each.now_bp) or "nothing that is known"
     since = f" since {clock(each.since)} ({phrases.ago(now - each.since)} ago)" if each.since is not None else ""
-    here = told is not None and (told.change.record, told.change.provider) == (
-        f"{each.record} {each.type}",
-        each.provider,
-    )
-    who = f", {by(told.actor)}" if told is not None and here and since else ""
+    brought = told if told is not None and _brought(told.change, each) else None
+    who = f", {_who(brought)}" if brought is not None and since else ""
     normal = f"; normally {percentages(each.normal_bp)}" if each.moved else ""
     old = f" (as it was seen {phrases.ago(now - each.seen)} ago)" if now - each.seen > _OLD else ""
     words = f" {_STATES.get(each.state, 'answers')} {answer}{since}{who}{normal}{old}"
     say(console, (_place(each), f"bold {_COLOURS.get(each.level, 'green')}"), words)
-    edited = f"an edit of the policy's file moved it: revision {told.edited}" if told is not None and here else ""
-    why = [each.why, edited if told is not None and told.edited else ""]
+    why = [each.why, _of_edits(brought) if brought is not None else ""]
     say(console, f"  why    {'; '.join(filter(None, why)) or 'all is as on any day'}")
     ahead = f" {countdown(each.next_at, now)}" if each.next and each.next_at is not None else ""
     say(console, f"  next   {each.next or 'nothing, until something changes'}{ahead}")
     say(console, f"  stop   {each.stop}")
-    if told is not None and told.cost is not None and here:
-        say(console, f"  cost   {_cost(told.cost)}")
+    if brought is not None and brought.cost is not None:
+        say(console, f"  cost   {_cost(brought.cost)}")
+
+
+def _brought(change: ChangeTold, each: RecordLineTold) -> bool:
+    """Whether what is answered there now is what that change made it, and nobody else did since."""
+    here = (change.record, change.provider) == (f"{each.record} {each.type}", each.provider)
+    return here and each.state != TargetState.DRIFTED and change.to_bp == each.now_bp
+
+
+def _who(told: WhyTold) -> str:
+    return "by somebody else" if _accepted(told) else by(told.actor)
+
+
+def _accepted(told: WhyTold) -> bool:
+    """Whether the policy took over somebody's edit; a person who does, by a command, has a name."""
+    return told.change.kind == PlanKind.ADOPT and told.actor == ITSELF
+
+
+def _of_edits(told: WhyTold) -> str:
+    """What somebody's edit, of the record or of the policy's file, has to do with the change."""
+    if _accepted(told):
+        return "somebody else edited it, which on_drift accepted"
+    if told.change.kind == PlanKind.RESTORE:
+        return "somebody else edited it, and it was put back"
+    return f"an edit of the policy's file moved it: revision {told.edited}" if told.edited else ""
 
 
 def _cost(told: CostTold) -> str:
