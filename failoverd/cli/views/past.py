@@ -22,8 +22,8 @@ from failoverd.api.shapes import (
 )
 from failoverd.cli.failing import Screen, print_json, seconds, told, usage
 from failoverd.cli.options import Output
-from failoverd.cli.screen import say, say_block, shown
-from failoverd.cli.views.glancing import countdown, folded
+from failoverd.cli.screen import aligned, folded, say, say_block, say_worded, shown
+from failoverd.cli.views.glancing import countdown
 from failoverd.cli.views.reading import SILENT, found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
@@ -254,9 +254,8 @@ def _show_sums(console: Console, sums: Sequence[RegionSumTold]) -> None:
          _percent(each.before_bp), _percent(each.after_bp))
         for each in sums
     ]  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(_SUM, *rows, strict=True)]
-    for cells in (_SUM, *rows):
-        say(console, "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    for line in aligned((_SUM, *rows)):
+        say_worded(console, line)
 
 
 def _percent(basis_points: int | None) -> str:
@@ -270,8 +269,11 @@ def show_history(console: Console, told: HistoryTold) -> None:
     lines += [(each.at, f"{clock(each.at)}  {each.text}") for each in told.holds]
     lines += [(each.at, _edited(each)) for each in told.edits]
     for _, line in sorted(lines, key=lambda each: each[0]):
-        for part in folded(line, console.width, "", _INDENT) if console.is_terminal else [line]:
-            say(console, part)
+        if not console.is_terminal:
+            say(console, line)
+            continue
+        for part in folded(line, console.width, indent=_INDENT):
+            say_worded(console, part)
 
 
 _INDENT: Final = " " * 4
