@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import ConfigError
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
 from failoverd.core.status import Overview
@@ -100,6 +101,21 @@ class Present:
 
     found: Overview
     seen: float | None
+
+    def names(self, reading: Reading) -> list[str]:
+        """Those of the records that there are, or were: what else is asked about is a slip."""
+        return sorted({*(each.target.key.name for each in self.found.targets), *reading.record_names()})
+
+
+def no_change(at: float | None) -> ConfigError:
+    """Nothing was ever changed of what was asked about, or not until that moment."""
+    if at is None:
+        return ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+    return ConfigError(
+        "no change is known of that moment, or of any before it",
+        reason="no_change",
+        remedy="failoverctl history says which changes are known; the journal knows of none before its own beginning",
+    )
 
 
 def why(

@@ -245,6 +245,14 @@ async def test_where_nothing_was_changed_it_is_said_how_it_stands(tmp_path: Path
     assert (told.code, "there is no policy 'nope'" in told.err) == (Exit.USAGE, True)
     told = await answered("why", "no such.name", "--config", config)
     assert told.code == Exit.USAGE
+    for slip in ("api.exmaple.com", "*.api.example.com"):
+        told = await answered("why", slip, "--config", config)
+        said = " ".join(told.said.replace("│", " ").split())
+        assert (told.code, "there is no record" in said, "api.example.com" in said) == (Exit.USAGE, True, True), said
+    told = await answered("why", "api", "--at", "2026-11-23T00:00", "--policy", "api", "--config", config)
+    assert told.code == Exit.USAGE
+    told = await answered("why", "inference-api", "--at", "2020-01-01T00:00", "--config", config)
+    assert (told.code, "no change is known of that moment" in told.err) == (Exit.FAILED, True), told.said
 
 
 # -- history -----------------------------------------------------------------------------------------------------------
