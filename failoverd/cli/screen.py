@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -76,16 +77,33 @@ class Page:
         self._plain.append(shown(text, lines=True) + "\n")
 
     def show(self, console: Console) -> None:
-        console.print(self.drawn(), end="", soft_wrap=True)
-
-    def drawn(self) -> Segments:
-        """All of it, for a screen that is drawn again and again."""
         self._flush()
-        return Segments(self._segments)
+        console.print(Segments(self._segments), end="", soft_wrap=True)
+
+    def drawn(self, console: Console) -> Segments:
+        """As much as the screen holds, for one that is drawn again and again: it says how much it leaves out."""
+        self._flush()
+        lines, rest = list[list[Segment]](), deque(Segment.split_lines(self._segments))
+        while rest and len(lines) < console.height:
+            lines += _turned(rest.popleft(), console)
+        if rest or len(lines) > console.height:
+            left = len(rest) + len(lines) - console.height + 1
+            words = f"{left} more lines: without --watch all of it is printed"
+            lines[console.height - 1 :] = [[Segment(words[: console.width], Style.parse("bold"))]]
+        return Segments([segment for line in lines for segment in (*line, Segment.line())])
 
     def _flush(self) -> None:
         self._segments.append(Segment("".join(self._plain)))
         self._plain.clear()
+
+
+def _turned(line: list[Segment], console: Console) -> list[list[Segment]]:
+    """A line that is wider than the screen goes on in the next one, as it would on a terminal that turns it itself."""
+    if sum(segment.cell_length for segment in line) <= console.width:
+        return [line]
+    text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+    turned = text.wrap(console, console.width, overflow="fold")
+    return [[segment for segment in part.render(console) if segment.text] for part in turned]
 
 
 def joined(*parts: Part) -> Text:

@@ -362,6 +362,32 @@ def test_watching_on_a_terminal_draws_each_look_in_the_place_of_the_last(looks: 
     assert drawn.getvalue().count("1 of 1 moved") == 1
 
 
+def _frame(told: GlanceTold, width: int, height: int) -> list[str]:
+    """What one look leaves on a terminal of that size."""
+    drawn = io.StringIO()
+    terminal = Console(file=drawn, width=width, height=height, force_terminal=True, color_system=None)
+    terminal.print(Glancing(told, NOW, width, wrapped=True).page().drawn(terminal), end="")
+    return drawn.getvalue().splitlines()
+
+
+def test_watching_leaves_nothing_out_at_the_right() -> None:
+    remedy = "write a higher limits.max_shift into /etc/failoverd/policies/api.yaml than its default, or wait"
+    lines = _frame(seen(policy("api"), replace(kept("api"), remedy=remedy), moved("web")), 40, 60)
+    assert all(cell_len(line) <= 40 for line in lines), lines
+    said = " ".join(" ".join(lines).split())
+    for words in (remedy, "stop: failoverctl hold api --reason TEXT --for 1h"):
+        assert words.replace(" ", "") in said.replace(" ", "")
+
+
+def test_watching_says_how_much_a_low_screen_leaves_out() -> None:
+    names = [f"api-{number}" for number in range(9)]
+    told = seen(*map(policy, names), *map(moved, names))
+    whole, some = _frame(told, 80, 200), _frame(told, 80, 24)
+    assert (len(some), some[:23]) == (24, whole[:23])
+    assert some[-1].startswith(f"{len(whole) - 23} more lines: ")
+    assert _frame(told, 80, len(whole)) == whole
+
+
 def test_only_what_changed_differs() -> None:
     assert not differs(CALM, CALM.model_copy(update={"at": NOW + 60.0}))
     assert differs(CALM, ILL)

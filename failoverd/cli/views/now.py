@@ -121,7 +121,7 @@ def watch(asked: Asked, screen: Console = console) -> Exit:
                 now = time.time()
                 seen = look(asked, now, again=last is not None)
                 if live is not None:
-                    live.update(_page(asked, seen, now, screen).drawn(), refresh=True)
+                    live.update(_page(asked, seen, now, screen).drawn(screen), refresh=True)
                 elif last is None or differs(last, seen):
                     _page(asked, seen, now, screen).show(screen)
                 last = seen
