@@ -253,6 +253,8 @@ async def test_where_nothing_was_changed_it_is_said_how_it_stands(tmp_path: Path
     assert told.code == Exit.USAGE
     told = await answered("why", "inference-api", "--at", "2020-01-01T00:00", "--config", config)
     assert (told.code, "no change is known of that moment" in told.err) == (Exit.FAILED, True), told.said
+    told = await answered("why", "inference-api", "--at", "2999-01-01T00:00", "--config", config)
+    assert (told.code, "still to come" in told.err) == (Exit.USAGE, True), told.said
 
 
 # -- history -----------------------------------------------------------------------------------------------------------

@@ -118,10 +118,18 @@ def _name(text: str | None) -> str | None:
 
 
 def _moment(text: str | None) -> float | None:
+    now = time.time()
     try:
-        return moment(text, time.time()) if text is not None else None
+        found = moment(text, now) if text is not None else None
     except ValueError as error:
         raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
+    if found is not None and found >= now + _MINUTE:
+        raise usage(f"{text!r} is still to come: nobody knows what is answered then")
+    return found
+
+
+_MINUTE: Final = 60.0
+"""The minute that is running has a beginning in the past, and its end is meant."""
 
 
 def show_why(console: Console, told: WhyTold, now: float) -> None:

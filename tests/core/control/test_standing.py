@@ -68,6 +68,22 @@ def test_a_word_that_a_rate_holds_says_what_meets_none() -> None:
     assert remedy.endswith("or wait; a word given with --now meets no rate")
 
 
+def test_what_a_pause_holds_is_let_go_by_the_end_of_that_word() -> None:
+    story = Story(PAIR)
+    story.look()
+    pause = Override(
+        "pause-1a2b3c4d", Verb.PAUSE, Scope(policies=(PAIR.name,)), "alice@ops1", story.now, story.now + 7_200.0
+    )
+    story.state = replace(story.state, overrides=(pause,))
+    story.edited(replace(PAIR, regions=tuple(replace(each, share=50) for each in PAIR.regions)))
+    story.look(3_600.0)  # the marker is told of the word first
+    held = stands(story, story.look(1.0))
+    assert (held.state, held.remedy) == (
+        TargetState.LIMITED,
+        "failoverctl release pause-1a2b3c4d, or wait for its end",
+    )
+
+
 # -- since when it answers so ------------------------------------------------------------------------------------------
 
 
