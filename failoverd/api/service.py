@@ -85,7 +85,7 @@ from failoverd.operations.history import past
 from failoverd.operations.planning import Applied, Planned
 from failoverd.operations.session import unknown
 from failoverd.operations.timeline import timeline
-from failoverd.operations.why import Present, why
+from failoverd.operations.why import Present, no_change, why
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import Reading
 
@@ -111,6 +111,7 @@ _STATUS: Final = {
     "change_unknown": 404,
     "policy_unknown": 404,
     "incident_unknown": 404,
+    "record_unknown": 404,
     "no_change": 404,
 }
 """By reason of an error; whatever else stands against a request is 422, and what does not work now is 503."""
@@ -432,6 +433,9 @@ class Service:
             if query.incident is not None and reading.incident(query.incident) is None:
                 ids = [row.incident_id for row in reading.incidents(limit=20)]
                 raise unknown("incident", query.incident, ids, "incident_unknown")
+            present = Present(seen, now)
+            if query.record is not None and query.record not in (names := present.names(reading)):
+                raise unknown("record", query.record, names, "record_unknown")
             found = why(
                 reading,
                 now,
@@ -439,10 +443,10 @@ class Service:
                 record=query.record,
                 at=query.at,
                 incident=query.incident,
-                present=Present(seen, now),
+                present=present,
             )
         if found is None:
-            raise FailoverdError("no change is known", reason="no_change", remedy="the status says what waits")
+            raise no_change(query.at)
         return why_told(found)
 
     def _audit(self, query: AuditQuery) -> Answer:

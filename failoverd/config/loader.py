@@ -114,8 +114,9 @@ class Rejected:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What is wrong with it, in the order of the file."""
-        return tuple(str(diagnostic) for diagnostic in self.diagnostics if diagnostic.is_error)
+        """What is wrong with it: first what cannot be read or is not known, for what it comes to follows from that."""
+        errors = (diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
+        return tuple(map(str, sorted(errors, key=lambda each: each.code.value[: len("FD2")])))
 
 
 @dataclass(frozen=True, slots=True)

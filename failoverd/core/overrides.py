@@ -36,6 +36,9 @@ UNSAID: Final = "no reason was given"
 BY_HAND: Final = 1_800.0
 """Seconds that a change by hand is kept for, when the command that failoverd printed made it."""
 
+ITSELF: Final = "failoverd"
+"""Who changes what nobody gave a word about."""
+
 HAND: Final = "by hand"
 """The actor of such a change: nobody knows who pasted the command."""
 

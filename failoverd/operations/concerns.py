@@ -119,7 +119,8 @@ def _to_bring_back(status: TargetStatus) -> list[str]:
 
 
 def _bring_back(status: TargetStatus) -> str:
-    return f"failoverctl plan {status.target.policy} {' '.join(f'--return {each}' for each in _to_bring_back(status))}"
+    back = " ".join(f"--return {each}" for each in _to_bring_back(status))
+    return f"failoverctl plan {status.target.policy} {back} --out FILE, then failoverctl apply FILE"
 
 
 def flapped(status: TargetStatus) -> list[Reason]:

@@ -6,7 +6,8 @@ from typing import Final
 
 from failoverd.core.clients import lost, still_old
 from failoverd.core.control.decision import Decision
-from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.control.plan import PlanKind
+from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.store.reading import ChangeRow, EventRow
 
@@ -89,17 +90,29 @@ class Cost:
     lost: float
 
 
-def cost(change: ChangeRow, told: Iterable[EventRow], now: float) -> Cost | None:
-    """None of a change that no failure led to. `told` are the events of its incident."""
-    rows = list(told)
-    moved = sum(max(0, share - change.shares_after.get(name, 0)) for name, share in change.shares_before.items())
-    at = change.settled_at if change.settled_at is not None else change.intended_at
-    firsts = [_began(row) for row in rows if row.name == "endpoint.failed" and row.at <= at]
-    if not firsts or not moved:
+_MOVES: Final = frozenset({PlanKind.CHANGE, PlanKind.BY_HAND})
+
+
+def cost(change: ChangeRow, told: Iterable[EventRow], now: float, *, edited: bool = False) -> Cost | None:
+    """None of a change that no failure led to: it took nothing from a region of which an endpoint was failing.
+
+    Neither is a failure what a return, an edit of the policy's file (`edited`), or the end of somebody's edit of the
+    record rests on, whatever else was failing. `told` are the events of its incident, the oldest first.
+    """
+    if edited or change.plan.cause is Cause.RETURNING or change.kind not in _MOVES:
         return None
-    began = min(firsts)
+    rows = list(told)
+    at = change.settled_at if change.settled_at is not None else change.intended_at
+    failing = _failing(row for row in rows if row.at <= at)
+    less = {name: share - change.shares_after.get(name, 0) for name, share in change.shares_before.items()}
+    left = {name: share for name, share in less.items() if share > 0 and name in failing}
+    if not left:
+        return None
+    began, moved = min(failing[name] for name in left), sum(left.values())
     proofs = (row.at for row in rows if row.name == "change.verified" and row.change_id == change.change_id)
-    back = (row.at for row in rows if row.name == "region.recovered" and row.at > at)
+    back = (
+        row.at for row in rows if row.name == "region.recovered" and row.at > at and row.facts.get("region") in left
+    )
     proof = next(proofs, None)
     old = change.plan.before.records
     ttl = float(old.ttl) if old is not None else 0.0
@@ -113,6 +126,27 @@ def cost(change: ChangeRow, told: Iterable[EventRow], now: float) -> Cost | None
         still_old=round(still_old(now - at, ttl) * WHOLE),
         lost=part * (max(0.0, at - began) + lost(until - at, ttl)),
     )
+
+
+def _failing(rows: Iterable[EventRow]) -> Mapping[str, float]:
+    """The regions of which an endpoint fails after all of these events, and when the first of its probes did."""
+    began: dict[tuple[str, str], float] = {}
+    for row in rows:
+        if row.name == "endpoint.failed":
+            began.setdefault(_endpoint(row), _began(row))
+        elif row.name in _OVER:
+            began.pop(_endpoint(row), None)
+    firsts: dict[str, float] = {}
+    for (region, _), at in began.items():
+        firsts[region] = min(at, firsts.get(region, at))
+    return firsts
+
+
+_OVER: Final = frozenset({"endpoint.recovered", "endpoint.degraded"})
+
+
+def _endpoint(row: EventRow) -> tuple[str, str]:
+    return str(row.facts.get("region", "")), str(row.facts.get("endpoint", ""))
 
 
 def _began(row: EventRow) -> float:

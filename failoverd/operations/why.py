@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
+from failoverd.core.errors import ConfigError
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
 from failoverd.core.status import Overview
@@ -102,6 +103,21 @@ class Present:
     seen: float | None
     stale: bool = False
 
+    def names(self, reading: Reading) -> list[str]:
+        """Those of the records that there are, or were: what else is asked about is a slip."""
+        return sorted({*(each.target.key.name for each in self.found.targets), *reading.record_names()})
+
+
+def no_change(at: float | None) -> ConfigError:
+    """Nothing was ever changed of what was asked about, or not until that moment."""
+    if at is None:
+        return ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+    return ConfigError(
+        "no change is known of that moment, or of any before it",
+        reason="no_change",
+        remedy="failoverctl history says which changes are known; the journal knows of none before its own beginning",
+    )
+
 
 def why(
     reading: Reading,
@@ -133,6 +149,7 @@ def why(
     facts = applied.facts if applied is not None else {}
     move = PastMove.of(change)
     moment = now if at is None and incident is None else move.at if at is None else at
+    edited = _edited(reading, change, facts)
     reasons = sorted(change.plan.decision.reasons, key=lambda reason: reason.rule != "overrides")
     return Explanation(
         move=move,
@@ -146,9 +163,9 @@ def why(
         events=tuple(RelatedEvent(row.at, row.name, row.message) for row in told),
         records=_standing(present, change, record, now) if present is not None and at is None else (),
         then=_then(reading, change, at) if at is not None else "",
-        edited=_edited(reading, change, facts),
+        edited=edited,
         sums=table(change.plan.decision, change.shares_before, change.shares_after),
-        cost=cost(change, told, now if at is None else at),
+        cost=cost(change, told, now if at is None else at, edited=bool(edited)),
     )
 
 

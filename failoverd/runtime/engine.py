@@ -17,7 +17,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.events import ChangeVerified, Event, OverrideEvent, RivalSettled
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS, IsolationRules
 from failoverd.core.health.table import HealthTable
-from failoverd.core.overrides import Override, Scope
+from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import Status
@@ -106,7 +106,7 @@ class Engine:
             incidents=self.incidents,
             states=self.states,
             journal=self.writer,
-            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, actor="failoverd"),
+            applier=Applier(self.states, self.writer, self.prover, self.emit, clock, actor=ITSELF),
             names=NameLocks(),
             emit=self.emit,
             clock=clock,

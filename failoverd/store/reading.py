@@ -128,6 +128,10 @@ class Reading(StatusReading):
         query = " UNION ".join(f"SELECT policy FROM {table}" for table in ("statuses", "changes", "incidents"))  # noqa: S608 - constants
         return tuple(row["policy"] for row in self._rows(f"{query} ORDER BY policy", ()) if row["policy"])
 
+    def record_names(self) -> tuple[str, ...]:
+        """Every name of which a record was ever changed."""
+        return tuple(row["name"] for row in self._rows("SELECT DISTINCT name FROM changes ORDER BY name", ()))
+
     def incidents(self, *, limit: int | None = None, open_only: bool = False) -> tuple[IncidentRow, ...]:
         return self._incidents([("closed_at IS NULL", ())] if open_only else [], limit)
 

@@ -207,8 +207,10 @@ class StatusReading:
         connection.row_factory = sqlite3.Row
         lenient(connection)
         connection.execute("PRAGMA query_only = ON")
-        if check(connection, self._path) < len(MIGRATIONS):
-            raise failure(self._path, "journal_older", "an older failoverd wrote it")
+        version = check(connection, self._path)
+        if version < len(MIGRATIONS):
+            words = "an older failoverd wrote it" if version else "nothing was ever written to it"
+            raise failure(self._path, "journal_older", words)
         return connection
 
     def _rows(self, query: str, parameters: Any) -> list[sqlite3.Row]:  # noqa: ANN401 - what sqlite3 binds

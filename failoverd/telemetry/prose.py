@@ -211,7 +211,8 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{r.region} has been well for {r.numbers['well']:.0f}s of the {r.numbers['hold']:g}s before it gets traffic"
     ),
     ReasonCode.FAILBACK_MANUAL: lambda r: (
-        f"{r.region} serves again and waits for a person: failoverctl plan --return {r.region}"
+        f"{r.region} serves again and waits for a person: failoverctl plan --return {r.region} --out FILE, "
+        "then failoverctl apply FILE"
     ),
     ReasonCode.FAILBACK_WAIVED: lambda r: (
         f"{_listed(r.regions)} is let in before its failback is due: no other region can carry the traffic"

@@ -93,6 +93,8 @@ async def test_history_and_why_are_those_of_the_journal(tmp_path: Path) -> None:
         _, early = await here.ask("GET", "/v1/why?at=1970-01-01T00:00:10Z")
         refused = await here.ask("GET", "/v1/history?policy=inference-apo")
         lost = await here.ask("GET", "/v1/why?incident=inc-2")
+        slip = await here.ask("GET", "/v1/why?record=api.exmaple.com")
+        before = await here.ask("GET", "/v1/why?at=1970-01-01T00:00:00Z")
     (change,) = past["changes"]
     assert (change["change_id"], change["to_bp"]) == ("chg-1", {"oci-ashburn": 10_000})
     assert change["at"] == "1970-01-01T00:00:01.500Z"
@@ -101,6 +103,8 @@ async def test_history_and_why_are_those_of_the_journal(tmp_path: Path) -> None:
     assert (refused[0], refused[1]["reason"]) == (404, "policy_unknown")
     assert "inference-api" in refused[1]["detail"]
     assert (lost[0], lost[1]["reason"]) == (404, "incident_unknown")
+    assert (slip[0], slip[1]["reason"], "api.example.com" in slip[1]["detail"]) == (404, "record_unknown", True)
+    assert (before[0], before[1]["reason"], "that moment" in before[1]["detail"]) == (404, "no_change", True)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import io
 import json
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from failoverd.cli.failing import print_json
-from failoverd.cli.screen import say, say_block, shown
+from failoverd.cli.screen import aligned, folded, say, say_block, shown
 
 TITLE = "\x1b]0;owned\x07"
 
@@ -63,3 +64,29 @@ def test_json_means_the_same_and_reaches_the_terminal_without_controls(capsys: p
     assert json.loads(printed) == value
     assert "Zürich" in printed
     assert all(char.isprintable() or char == "\n" for char in printed)
+
+
+# -- where room is scarce ----------------------------------------------------------------------------------------------
+
+NAME = "xn--bcher-kva.example.test"
+
+
+@pytest.mark.parametrize("width", [8, 20, 30, 40, 60])
+def test_a_name_is_never_broken_and_keeps_its_letters_where_there_is_room(width: int) -> None:
+    lines = folded(f"{NAME} A answers an-east 100%", width, indent="  ")
+    said = [word for line in lines for word in line.split()]
+    letters = ["bücher.example.test", f"({NAME})"] if width >= 30 else [NAME]
+    assert said == [*letters, "A", "answers", "an-east", "100%"]
+    assert all(cell_len(line) <= width or len(line.split()) == 1 for line in lines), lines
+
+
+def test_lines_are_counted_in_columns_and_gaps_within_them_stay() -> None:
+    assert folded("a  東京東京  b c", 10, "> ", "| ") == ["> a", "| 東京東京", "| b c"]
+    assert folded("a  b", 10) == ["a  b"]
+    assert folded("", 10, "  ") == ["  "]
+
+
+def test_a_column_is_as_wide_as_what_is_read_in_it() -> None:
+    head, first, second = aligned([("record", "to"), (f"{NAME} A", "x!"), ("東京.example A", "y!")])
+    assert first.index("x!") == head.index("to")
+    assert cell_len(second[: second.index("y!")]) == head.index("to")

@@ -175,7 +175,26 @@ def test_where_all_is_well_there_is_little_to_read() -> None:
 def test_no_line_is_wider_than_the_screen_but_what_is_to_be_copied(width: int) -> None:
     for told in (seen(*NIGHT, overrides=(DRAIN,)), seen(policy("api"), *LONG, region())):
         for line in screen(told, width).splitlines():
-            assert cell_len(line) <= width or "failoverctl " in line or "remedy: " in line, line
+            assert cell_len(line) <= width or "failoverctl " in line or "remedy: " in line or "x" * 90 in line, line
+
+
+@pytest.mark.parametrize("width", [200, 80, 72, 40])
+@pytest.mark.parametrize("name", ["www.shop.example.test", "xn--bcher-kva.example.test", "a" * 60 + ".example.test"])
+def test_the_name_of_a_record_can_be_copied_at_any_width(name: str, width: int) -> None:
+    named = replace(moved("api"), target=replace(TARGET, policy="api", key=replace(TARGET.key, name=name)))
+    for wrapped in (True, False):  # a pipe has 80 columns, and people search what comes out of it
+        lines = screen(seen(policy("api"), named), width, wrapped=wrapped).splitlines()
+        words = " ".join(lines).split()
+        assert name in [word.strip("()") for word in words]
+        assert words.count("bücher.example.test") == ("xn--" in name)
+
+
+def test_what_is_wider_than_its_column_has_a_line_to_itself_and_moves_no_other() -> None:
+    named = replace(moved("api"), target=replace(TARGET, policy="api", key=replace(TARGET.key, name="w" * 60)))
+    head, name, first = screen(seen(policy("api"), named)).splitlines()[3:6]
+    assert name == f"{'w' * 60} A"
+    assert first.index("oci-ashburn 100%") == head.index("answers")
+    assert first.index("4 min") == head.index("for")
 
 
 def test_a_narrow_screen_has_one_thing_below_the_other() -> None:
@@ -341,6 +360,32 @@ def test_watching_on_a_terminal_draws_each_look_in_the_place_of_the_last(looks: 
     assert view.watch(view.Asked(Path("x")), terminal) == Exit.FINE
     assert "\x1b[1A" in drawn.getvalue()
     assert drawn.getvalue().count("1 of 1 moved") == 1
+
+
+def _frame(told: GlanceTold, width: int, height: int) -> list[str]:
+    """What one look leaves on a terminal of that size."""
+    drawn = io.StringIO()
+    terminal = Console(file=drawn, width=width, height=height, force_terminal=True, color_system=None)
+    terminal.print(Glancing(told, NOW, width, wrapped=True).page().drawn(terminal), end="")
+    return drawn.getvalue().splitlines()
+
+
+def test_watching_leaves_nothing_out_at_the_right() -> None:
+    remedy = "write a higher limits.max_shift into /etc/failoverd/policies/api.yaml than its default, or wait"
+    lines = _frame(seen(policy("api"), replace(kept("api"), remedy=remedy), moved("web")), 40, 60)
+    assert all(cell_len(line) <= 40 for line in lines), lines
+    said = " ".join(" ".join(lines).split())
+    for words in (remedy, "stop: failoverctl hold api --reason TEXT --for 1h"):
+        assert words.replace(" ", "") in said.replace(" ", "")
+
+
+def test_watching_says_how_much_a_low_screen_leaves_out() -> None:
+    names = [f"api-{number}" for number in range(9)]
+    told = seen(*map(policy, names), *map(moved, names))
+    whole, some = _frame(told, 80, 200), _frame(told, 80, 24)
+    assert (len(some), some[:23]) == (24, whole[:23])
+    assert some[-1].startswith(f"{len(whole) - 23} more lines: ")
+    assert _frame(told, 80, len(whole)) == whole
 
 
 def test_only_what_changed_differs() -> None:

@@ -16,6 +16,7 @@ from failoverd.api.telling import history_told, why_told
 from failoverd.cli.options import Exit
 from failoverd.cli.views.past import show_history, show_why
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import (
     ChangeApplied,
     ChangeVerified,
@@ -169,6 +170,45 @@ async def test_an_edit_of_the_file_that_moved_it_is_named_by_its_revisions(journ
         assert asked(path, quiet).edited == "", other.id
 
 
+async def test_what_somebody_edited_since_is_told_as_nobodys_of_ours(journal: SqliteJournal, path: Path) -> None:
+    """Neither by whom the last change was, nor what that cost, is said of an answer that another hand wrote."""
+    await fell(journal)
+    elsewhere = replace(
+        MOVED,
+        state=TargetState.DRIFTED,
+        published={"elsewhere": 10_000},
+        detail="203.0.113.9",
+        answered_since=NOW - 7.0,
+    )
+    unread = replace(elsewhere, state=TargetState.DELAYED, detail="no answer (timeout)", until=NOW + 30.0)
+    first, *more = printed(asked(path, elsewhere))
+    assert first.startswith("api.example.com A at bind-main was edited by somebody else, and answers elsewhere 100%")
+    for lines in ([first, *more], printed(asked(path, unread))):
+        assert "failoverd" not in lines[0]
+        assert lines[4] == "the last change:", "no cost among what stands"
+
+
+@pytest.mark.parametrize(
+    ("kind", "after", "who", "said"),
+    [
+        (PlanKind.RESTORE, LEFT, "failoverd", "somebody else edited it, and it was put back"),
+        (PlanKind.ADOPT, {"elsewhere": 10_000}, "somebody else", "somebody else edited it, which on_drift accepted"),
+    ],
+)
+async def test_what_became_of_somebodys_edit_is_said_first(
+    kind: PlanKind, after: dict[str, int], who: str, said: str, journal: SqliteJournal, path: Path
+) -> None:
+    edit = {"elsewhere": 10_000}
+    made = replace(plan(), kind=kind, shares_before=edit, shares_after=after)
+    await journal.settle(made, ChangeOutcome.APPLIED, "", AT)
+    applied = next(each for each in incident(AT - 0.3) if isinstance(each, ChangeApplied))
+    await journal.record([replace(applied, kind=kind, shares_from=edit, shares_to=after)])
+    quiet = replace(MOVED, kind=DecisionKind.NORMAL, published=after, normal=after, reasons=())
+    lines = printed(asked(path, quiet))
+    assert lines[0].endswith(f"since 2026-11-23 02:12:20Z (1 min ago), by {who}")
+    assert lines[1] == f"  why    {said}"
+
+
 async def test_what_stood_in_the_way_at_a_moment_is_told_of_that_moment(journal: SqliteJournal, path: Path) -> None:
     await fell(journal)
     delayed = TargetDelayed(
@@ -205,6 +245,16 @@ async def test_where_nothing_was_changed_it_is_said_how_it_stands(tmp_path: Path
     assert (told.code, "there is no policy 'nope'" in told.err) == (Exit.USAGE, True)
     told = await answered("why", "no such.name", "--config", config)
     assert told.code == Exit.USAGE
+    for slip in ("api.exmaple.com", "*.api.example.com"):
+        told = await answered("why", slip, "--config", config)
+        said = " ".join(told.said.replace("│", " ").split())
+        assert (told.code, "there is no record" in said, "api.example.com" in said) == (Exit.USAGE, True, True), said
+    told = await answered("why", "api", "--at", "2026-11-23T00:00", "--policy", "api", "--config", config)
+    assert told.code == Exit.USAGE
+    told = await answered("why", "inference-api", "--at", "2020-01-01T00:00", "--config", config)
+    assert (told.code, "no change is known of that moment" in told.err) == (Exit.FAILED, True), told.said
+    told = await answered("why", "inference-api", "--at", "2999-01-01T00:00", "--config", config)
+    assert (told.code, "still to come" in told.err) == (Exit.USAGE, True), told.said
 
 
 # -- history -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""docs/tutorial.md is a walk, and every command in it a step. `tests/packages/test_deb.py` takes it, in a new Debian."""
+"""docs/tutorial.md is a walk, every command of it a step; `tests/packages/test_deb.py` takes it, in a new Debian."""
 
 from support.walking import TUTORIAL, steps
 

@@ -4,14 +4,14 @@ A table as wide as the screen, or, where that is narrow, one thing below the oth
 where there is much of it, so that what is not never scrolls off.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import Final
 
 from rich.cells import cell_len
 
 from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLineTold, RegionLineTold, WordLineTold
-from failoverd.cli.screen import Page, worded
+from failoverd.cli.screen import Page, folded
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
@@ -75,9 +75,11 @@ class Glancing:
 
     def _prose(self, text: str, style: str = "", *, indent: str = "", first: str | None = None) -> None:
         begin = indent if first is None else first
-        lines = folded(text, self._width - len(indent), begin, indent) if self._wrapped else [begin + text]
-        for line in lines:
-            self._page.say((line, style) if style else line)
+        if not self._wrapped:
+            self._page.say((begin + text, style))
+            return
+        for line in folded(text, self._width - len(indent), begin, indent):
+            self._page.say_worded(line, style)
 
     # -- how old it is -------------------------------------------------------------------------------------------------
 
@@ -130,20 +132,28 @@ class Glancing:
         for each in records:
             next_step = self._next(each)
             cells = [
-                _cell(f"{each.record} {each.type}", widths[0]),
-                _cell(_answer(each), widths[1]),
+                folded(f"{each.record} {each.type}", self._width, indent="  "),
+                folded(_answer(each), widths[1], indent="  "),
                 [self._for(each.since) or "-"],
-                _cell(next_step or "-", widths[3]),
+                folded(next_step or "-", widths[3], indent="  "),
             ]
-            cells[0] += _cell(_where(each), widths[0], "  ")
+            cells[0] += folded(_where(each), widths[0], "  ", "  ")
             self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
             self._details(each)
 
     def _row(self, cells: Sequence[Sequence[str]], widths: Sequence[int], style: str) -> None:
-        for number in range(max(map(len, cells))):
-            parts = [cell[number] if number < len(cell) else "" for cell in cells]
-            line = _GAP.join(part + " " * (width - cell_len(part)) for part, width in zip(parts, widths, strict=True))
-            self._page.say((line.rstrip(), style))
+        """What is wider than its column has the rest of the line to itself, and begins further left where it must."""
+        waiting = [deque(cell) for cell in cells]
+        while any(waiting):
+            line, start = "", 0
+            for cell, width in zip(waiting, widths, strict=True):
+                if cell:
+                    begin = max(0, min(start, self._width - cell_len(cell[0])))
+                    if line and cell_len(line) + len(_GAP) > begin:
+                        break
+                    line += " " * (begin - cell_len(line)) + cell.popleft()
+                start += width + len(_GAP)
+            self._page.say_worded(line.rstrip(), style)
 
     def _stacked(self, each: RecordLineTold) -> None:
         self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Level(each.level)]), indent="  ", first="")
@@ -249,16 +259,6 @@ def _answer(each: RecordLineTold) -> str:
     """What it answers, against what it would on a day on which nothing is wrong."""
     now = percentages(each.now_bp) or ("not known" if each.state == "delayed" else "no answer")
     return f"{now} ({percentages(each.normal_bp)})" if each.moved else now
-
-
-def _cell(text: str, width: int, begin: str = "") -> list[str]:
-    return folded(text, width, begin, begin or "  ")
-
-
-def folded(text: str, width: int, begin: str, indent: str) -> list[str]:
-    """In lines of at most `width` columns; a word that is longer is cut."""
-    found = wrap(worded(text), max(width, 8), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
-    return found or [begin]
 
 
 def differs(one: GlanceTold, other: GlanceTold) -> bool:

@@ -13,12 +13,11 @@ from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyQuery, 
 from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
-from failoverd.core.errors import ConfigError
 from failoverd.core.status import Overview
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
-from failoverd.operations.why import Present, why
+from failoverd.operations.why import Present, no_change, why
 from failoverd.store.reading import Reading
 from failoverd.store.statuses import StatusReading
 
@@ -73,6 +72,10 @@ def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tupl
     with opened(Reading(journal_of(config))) as reading:
         _require(reading, query.policy, query.incident)
         seen = _seen(reading, now, healthy=False, silent=silent)
+        alive = seen.heartbeat.at if seen.heartbeat is not None else None
+        present = Present(seen, alive, stale=daemon_state(seen.heartbeat, now) != RUNNING)
+        if query.record is not None and query.record not in (known := present.names(reading)):
+            raise unknown("record", query.record, known, "the journal knows no other")
         found = why(
             reading,
             now,
@@ -80,14 +83,10 @@ def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tupl
             record=query.record,
             at=query.at,
             incident=query.incident,
-            present=Present(
-                seen,
-                seen.heartbeat.at if seen.heartbeat is not None else None,
-                stale=daemon_state(seen.heartbeat, now) != RUNNING,
-            ),
+            present=present,
         )
         if found is None:
-            raise ConfigError("no change is known", reason="no_change", remedy="failoverctl status says what waits")
+            raise no_change(query.at)
         return why_told(found), _alive(reading)
 
 

@@ -31,7 +31,7 @@ from failoverd.api.shapes import (
 )
 from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Exit, Output
-from failoverd.cli.screen import Page
+from failoverd.cli.screen import Page, aligned
 from failoverd.cli.views.glancing import Glancing, differs
 from failoverd.cli.views.reading import SILENT, Found, found
 from failoverd.cli.views.times import ago, clock
@@ -121,7 +121,7 @@ def watch(asked: Asked, screen: Console = console) -> Exit:
                 now = time.time()
                 seen = look(asked, now, again=last is not None)
                 if live is not None:
-                    live.update(_page(asked, seen, now, screen).drawn(), refresh=True)
+                    live.update(_page(asked, seen, now, screen).drawn(screen), refresh=True)
                 elif last is None or differs(last, seen):
                     _page(asked, seen, now, screen).show(screen)
                 last = seen
@@ -338,14 +338,12 @@ _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
 
 def _show_regions(page: Page, regions: Sequence[RegionTold], now: float) -> None:
     rows = [
-        (each.region, each.record_type, each.state, f"{each.score_bp * 100 / WHOLE:g}%", ago(now - each.since))
+        (each.region, each.record_type, each.state, f"{each.score_bp * 100 / WHOLE:g}%", ago(now - each.since),
+         each.evidence)
         for each in regions
-    ]
-    widths = [max(map(len, column)) for column in zip(_COLUMNS[:-1], *rows, strict=True)]
-    line = "  " + "".join(f"{{:<{width + 2}}}" for width in widths) + "{}"
-    page.say(line.format(*_COLUMNS))
-    for cells, each in zip(rows, regions, strict=True):
-        page.say(line.format(*cells, each.evidence))
+    ]  # fmt: skip
+    for line in aligned((_COLUMNS, *rows)):
+        page.say_worded(line)
 
 
 def _show_endpoints(page: Page, endpoints: Iterable[EndpointTold], now: float) -> None:

@@ -22,14 +22,15 @@ from failoverd.api.shapes import (
 )
 from failoverd.cli.failing import Screen, print_json, seconds, told, usage
 from failoverd.cli.options import Output
-from failoverd.cli.screen import say, say_block, shown
-from failoverd.cli.views.glancing import countdown, folded
+from failoverd.cli.screen import aligned, folded, say, say_block, say_worded, shown
+from failoverd.cli.views.glancing import countdown
 from failoverd.cli.views.reading import SILENT, found
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
-from failoverd.core.overrides import UNSAID, by
+from failoverd.core.overrides import ITSELF, UNSAID, by
 from failoverd.core.records import WHOLE, percentages
+from failoverd.core.status import TargetState
 from failoverd.operations.moments import moment
 from failoverd.settings import parse_record_name
 from failoverd.telemetry import phrases
@@ -117,10 +118,18 @@ def _name(text: str | None) -> str | None:
 
 
 def _moment(text: str | None) -> float | None:
+    now = time.time()
     try:
-        return moment(text, time.time()) if text is not None else None
+        found = moment(text, now) if text is not None else None
     except ValueError as error:
         raise usage(f"{text!r} is not a time: write 03:12 or 2026-11-22T03:12") from error
+    if found is not None and found >= now + _MINUTE:
+        raise usage(f"{text!r} is still to come: nobody knows what is answered then")
+    return found
+
+
+_MINUTE: Final = 60.0
+"""The minute that is running has a beginning in the past, and its end is meant."""
 
 
 def show_why(console: Console, told: WhyTold, now: float) -> None:
@@ -194,24 +203,44 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     """Five lines for who has no time for more: where, why, what next, how to stop it, what it cost."""
     answer = percentages(each.now_bp) or "nothing that is known"
     since = f" since {clock(each.since)} ({phrases.ago(now - each.since)} ago)" if each.since is not None else ""
-    here = told is not None and (told.change.record, told.change.provider) == (
-        f"{each.record} {each.type}",
-        each.provider,
-    )
-    who = f", {by(told.actor)}" if told is not None and here and since else ""
+    brought = told if told is not None and _brought(told.change, each) else None
+    who = f", {_who(brought)}" if brought is not None and since else ""
     normal = f"; normally {percentages(each.normal_bp)}" if each.moved else ""
     old = f" (as it was seen {phrases.ago(now - each.seen)} ago)" if now - each.seen > _OLD else ""
     words = f" {_STATES.get(each.state, 'answers')} {answer}{since}{who}{normal}{old}"
     say(console, (_place(each), f"bold {_COLOURS.get(each.level, 'green')}"), words)
-    edited = f"an edit of the policy's file moved it: revision {told.edited}" if told is not None and here else ""
-    why = [each.why, edited if told is not None and told.edited else ""]
+    why = [each.why, _of_edits(brought) if brought is not None else ""]
     say(console, f"  why    {'; '.join(filter(None, why)) or 'all is as on any day'}")
     ahead = f" {countdown(each.next_at, now)}" if each.next and each.next_at is not None else ""
     say(console, f"  next   {each.next or 'nothing, until something changes'}{ahead}")
     if each.stop:
         say(console, f"  stop   {each.stop}")
-    if told is not None and told.cost is not None and here:
-        say(console, f"  cost   {_cost(told.cost)}")
+    if brought is not None and brought.cost is not None:
+        say(console, f"  cost   {_cost(brought.cost)}")
+
+
+def _brought(change: ChangeTold, each: RecordLineTold) -> bool:
+    """Whether what is answered there now is what that change made it, and nobody else did since."""
+    here = (change.record, change.provider) == (f"{each.record} {each.type}", each.provider)
+    return here and each.state != TargetState.DRIFTED and change.to_bp == each.now_bp
+
+
+def _who(told: WhyTold) -> str:
+    return "by somebody else" if _accepted(told) else by(told.actor)
+
+
+def _accepted(told: WhyTold) -> bool:
+    """Whether the policy took over somebody's edit; a person who does, by a command, has a name."""
+    return told.change.kind == PlanKind.ADOPT and told.actor == ITSELF
+
+
+def _of_edits(told: WhyTold) -> str:
+    """What somebody's edit, of the record or of the policy's file, has to do with the change."""
+    if _accepted(told):
+        return "somebody else edited it, which on_drift accepted"
+    if told.change.kind == PlanKind.RESTORE:
+        return "somebody else edited it, and it was put back"
+    return f"an edit of the policy's file moved it: revision {told.edited}" if told.edited else ""
 
 
 def _cost(told: CostTold) -> str:
@@ -234,9 +263,8 @@ def _show_sums(console: Console, sums: Sequence[RegionSumTold]) -> None:
          _percent(each.before_bp), _percent(each.after_bp))
         for each in sums
     ]  # fmt: skip
-    widths = [max(map(len, column)) for column in zip(_SUM, *rows, strict=True)]
-    for cells in (_SUM, *rows):
-        say(console, "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    for line in aligned((_SUM, *rows)):
+        say_worded(console, line)
 
 
 def _percent(basis_points: int | None) -> str:
@@ -250,8 +278,11 @@ def show_history(console: Console, told: HistoryTold) -> None:
     lines += [(each.at, f"{clock(each.at)}  {each.text}") for each in told.holds]
     lines += [(each.at, _edited(each)) for each in told.edits]
     for _, line in sorted(lines, key=lambda each: each[0]):
-        for part in folded(line, console.width, "", _INDENT) if console.is_terminal else [line]:
-            say(console, part)
+        if not console.is_terminal:
+            say(console, line)
+            continue
+        for part in folded(line, console.width, indent=_INDENT):
+            say_worded(console, part)
 
 
 _INDENT: Final = " " * 4

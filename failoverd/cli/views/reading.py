@@ -25,7 +25,7 @@ PATIENCE: Final = 3.0
 SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
 """What says that no daemon answers, and not only that it does not answer this user."""
 
-_NOTHING_SUCH: Final = frozenset({"policy_unknown", "incident_unknown"})
+_NOTHING_SUCH: Final = frozenset({"policy_unknown", "incident_unknown", "record_unknown"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import Console
 
 from failoverd.api.shapes import EffectTold, TargetTold, WordsTold, WordTold
-from failoverd.cli.screen import Page, say
+from failoverd.cli.screen import Page, aligned, say
 from failoverd.core.overrides import Comment, Override, Scope, Verb, by
 from failoverd.core.records import percentages
 from failoverd.operations import words
@@ -60,11 +60,9 @@ def show_effects(console: Console, effects: Sequence[EffectTold]) -> None:
         say(console, "  no record is concerned")
         return
     rows = [(record(each.target), *_shares(each), _in_the_way(each)) for each in effects]
-    widths = [max(map(len, column)) for column in list(zip(_COLUMNS, *rows, strict=True))[:-1]]
-    line = "  " + "".join(f"{{:<{width + 2}}}" for width in widths) + "{}"
     page = Page()
-    for cells in (_COLUMNS, *rows):
-        page.say(line.format(*cells).rstrip())
+    for line in aligned((_COLUMNS, *rows)):
+        page.say_worded(line)
     page.show(console)
 
 

@@ -131,7 +131,9 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
         memory = replace(memory, withheld={name: min(since, case.now) for name, since in memory.withheld.items()})
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
-    memory = replace(memory, by_hand_at=min(memory.by_hand_at, case.now)) if memory.by_hand_at > case.now else memory
+    if max(memory.by_hand_at, memory.edit_over) > case.now:
+        by_hand_at, edit_over = min(memory.by_hand_at, case.now), min(memory.edit_over, case.now)
+        memory = replace(memory, by_hand_at=by_hand_at, edit_over=edit_over)
     generation = generation_by_hand(case.state, memory, case.observed, case.estate.owner, case.now)
     memory, found = progress.found_in_place(memory, case.observed, case.now)
     return _with_others(case, memory), found, generation
@@ -433,8 +435,7 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
     news_of_it = verified if verified != good else None
     told = replace(memory.told, drift=("", ""), hold=None, refused="")
     memory = replace(
-        memory,
-        edit=None,
+        memory.without_edit(records, case.now),
         withheld={},
         told=told,
         last_good=verified or good,

@@ -40,8 +40,7 @@ def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progr
     memory = settled_as_applied(state.of(plan.target), plan, now)
     told = replace(memory.told, drift=("", ""), hold=memory.told.hold if not whole else None, refused="")
     memory = replace(
-        memory,
-        edit=None,
+        memory.without_edit(plan.after, now),
         told=told,
         state=TargetState.IN_SYNC if whole else TargetState.LIMITED,
         revision=plan.revision if whole else memory.revision,

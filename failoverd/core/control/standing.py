@@ -89,7 +89,8 @@ def _remedy_of_limit(policy: Policy, held: Held) -> str:
     if check.limit is Limit.NEVER_EMPTY:
         return "an empty answer is never published: give the record an answer that serves"
     if check.limit is Limit.PAUSED:
-        return "release the word that pauses it, or wait for its end"
+        said = [each.detail for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED]
+        return f"failoverctl release {' '.join(each.partition(' ')[0] for each in said)}, or wait for its end"
     if check.limit is Limit.LOST:
         return "give the same word again, or end what was lost: failoverctl release --lost"
     if check.limit is Limit.RIVAL:

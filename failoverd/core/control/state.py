@@ -89,6 +89,7 @@ class TargetMemory:
         changes: those that limits may still count, oldest first.
         doubts: plans that were begun, and of which nobody knows how they went.
         edit: somebody's edit that stands.
+        edit_over: since when what stands there is no edit any more: it was put back, or it is what is wanted.
         common_fall: regions of a fall of all regions that is not over, and whether each was back since.
         revision: the policy revision whose wish was last published in full.
         generation: the highest generation of the name that was seen here.
@@ -109,6 +110,7 @@ class TargetMemory:
     changes: tuple[PastChange, ...] = ()
     doubts: tuple[Plan, ...] = ()
     edit: Edit | None = None
+    edit_over: float = 0.0
     common_fall: Mapping[str, bool] = field(default_factory=dict)
     revision: str = ""
     generation: int = 0
@@ -127,7 +129,14 @@ class TargetMemory:
     def changed_at(self) -> float | None:
         """When traffic was last split otherwise than before; None where failoverd never published anything."""
         moves = (change.at for change in reversed(self.changes) if change.shares_before != change.shares_after)
-        return next(moves, self.last_good.at if self.last_good is not None else None)
+        moved = next(moves, self.last_good.at if self.last_good is not None else None)
+        return max(moved, self.edit_over) if moved is not None else None
+
+    def without_edit(self, records: RecordSet | None, now: float) -> "TargetMemory":
+        """The same where no edit stands any more, but `records`: those of the edit itself were there all the while."""
+        if self.edit is None:
+            return self
+        return replace(self, edit=None, edit_over=self.edit.since if self.edit.records == records else now)
 
     @property
     def normal(self) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.scenes import PAIR
+from support.scenes import PAIR, records
 from support.stories import Story
 
 from failoverd.core.control import standing
@@ -13,7 +13,7 @@ from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
-from failoverd.core.records import Source
+from failoverd.core.records import OnDrift, Source
 from failoverd.core.status import TargetState, TargetStatus
 
 
@@ -70,3 +70,61 @@ def test_a_word_that_a_rate_holds_says_what_meets_none() -> None:
     story.state = replace(story.state, overrides=(drain,))
     remedy = stands(story, story.look(3_600.0)).remedy
     assert remedy.endswith("or wait; a word given with --now meets no rate")
+
+
+def test_what_a_pause_holds_is_let_go_by_the_end_of_that_word() -> None:
+    story = Story(PAIR)
+    story.look()
+    pause = Override(
+        "pause-1a2b3c4d", Verb.PAUSE, Scope(policies=(PAIR.name,)), "alice@ops1", story.now, story.now + 7_200.0
+    )
+    story.state = replace(story.state, overrides=(pause,))
+    story.edited(replace(PAIR, regions=tuple(replace(each, share=50) for each in PAIR.regions)))
+    story.look(3_600.0)  # the marker is told of the word first
+    held = stands(story, story.look(1.0))
+    assert (held.state, held.remedy) == (
+        TargetState.LIMITED,
+        "failoverctl release pause-1a2b3c4d, or wait for its end",
+    )
+
+
+# -- since when it answers so ------------------------------------------------------------------------------------------
+
+
+def edited(on_drift: OnDrift = OnDrift.RESTORE, *, after: float = 3_600.0) -> Story:
+    """Somebody points the record elsewhere."""
+    story = Story(replace(PAIR, on_drift=on_drift))
+    story.look()
+    story.look(after)
+    story.observed = replace(story.observed, records=records({"203.0.113.9": 1}))
+    return story
+
+
+def test_an_edit_that_was_put_back_is_not_skipped() -> None:
+    story = edited()
+    put_back = story.look(10.0)
+    assert put_back.plan is not None
+    assert standing.after_write(put_back, put_back.plan, TargetState.IN_SYNC, story.now).answered_since == story.now
+    assert stands(story, story.look(18.0)).answered_since == story.now - 18.0
+
+
+def test_an_edit_that_its_author_took_back_is_not_skipped_either() -> None:
+    story = edited(OnDrift.REPORT)
+    before = story.memory.last_good
+    story.look(10.0)
+    assert before is not None
+    story.observed = replace(story.observed, records=before.records)
+    story.look(20.0)
+    assert stands(story, story.look(5.0)).answered_since == story.now - 5.0
+
+
+def test_an_edit_that_is_accepted_stands_since_it_was_made() -> None:
+    story = edited(OnDrift.ADOPT)
+    story.look(10.0)
+    assert stands(story, story.look(5.0)).answered_since == story.now - 5.0
+
+
+def test_an_edit_of_which_the_clock_was_wrong_did_not_end_in_the_future() -> None:
+    story = edited()
+    story.look(10.0)
+    assert stands(story, story.look(-5.0)).answered_since == story.now
