@@ -327,9 +327,14 @@ def shares_now(observed: Observed, last_good: LastGood | None, region_of: Mappin
 def drifted(observed: Observed, last_good: LastGood | None) -> bool:
     """Whether somebody else changed the record since failoverd last verified it.
 
-    The generation has to be the same: a newer one means that another writer of ours was here, which is no drift.
+    A newer generation means that another writer of ours was here, which is no drift; but none of ours takes a record
+    away, so one that is gone is, whether its marker went with it or not.
     """
-    if last_good is None or observed.marker is None or observed.marker.generation != last_good.generation:
+    if last_good is None:
+        return False
+    if observed.records is None:
+        return True
+    if observed.marker is None or observed.marker.generation != last_good.generation:
         return False
     return observed.records != last_good.records
 

@@ -170,6 +170,13 @@ def test_somebody_elses_edit_is_drift_and_a_newer_writer_of_ours_is_not() -> Non
     assert not drifted(observed(STRANGER), None)
 
 
+def test_a_record_that_is_gone_is_drift_whatever_became_of_its_marker() -> None:
+    for seen in (observed(None, generation=None), observed(None, generation=8), observed(None, types=(RecordType.AAAA,))):
+        assert drifted(seen, verified())
+        assert changed(seen, MOVED, verified()).baseline == {"azure": 7_000, "oci": 3_000}
+    assert not drifted(observed(None, generation=None), None)
+
+
 def test_a_plan_over_drift_remembers_what_failoverd_had_published() -> None:
     plan = changed(observed(STRANGER), MOVED, verified())
     assert plan.shares_before == {ELSEWHERE: WHOLE}
