@@ -191,6 +191,12 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
     assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
 
 
+def test_nothing_follows_by_itself_where_a_person_has_to_act_first() -> None:
+    refused = moved("api", state=TargetState.REFUSED, published={}, foreign=("A (with a health check)",), until=NOW + 9)
+    (line,) = seen(policy("api"), refused).records
+    assert (line.now, line.foreign, line.next, line.next_at) == ({}, ("A (with a health check)",), "", None)
+
+
 def test_what_a_word_does_is_ended_by_its_release() -> None:
     (found,) = seen(policy("api"), moved("api"), overrides=(drained(),)).records
     assert (found.stop, found.overrides) == ("failoverctl release drain-1a2b3c4d", ("drain-1a2b3c4d",))

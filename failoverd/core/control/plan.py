@@ -216,12 +216,7 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
     """Why this name may not be written by this policy of this owner, or None when it may."""
     target, marker, text = observed.target, observed.marker, observed.marker_text
     if observed.foreign:
-        return Refused(
-            target,
-            RefusalReason.FOREIGN_TYPE,
-            f"{target.key.name} also holds {', '.join(observed.foreign)}, which cannot stand beside {target.key.type}",
-            "remove the other record, or change the record type in the policy",
-        )
+        return Refused(target, RefusalReason.FOREIGN_TYPE, _foreign(observed), observed.cure or _OTHER_RECORD)
     if text is not None and marker is None:
         return Refused(
             target,
@@ -252,6 +247,19 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             f"failoverctl adopt {target.policy} {quoted(target.key.name)}",
         )
     return None
+
+
+_OTHER_RECORD: Final = "remove the other record, or change the record type in the policy"
+
+
+def _foreign(observed: Observed) -> str:
+    """What stands there besides failoverd's, or instead: its own type may be answered in a way that it does not say."""
+    key = observed.target.key
+    own = [each for each in observed.foreign if each.startswith(f"{key.type} (")]
+    others = [each for each in observed.foreign if each not in own]
+    said = [f"answers with {', '.join(own)}, which failoverd neither states as shares nor changes"] if own else []
+    said += [f"also holds {', '.join(others)}, which cannot stand beside {key.type}"] if others else []
+    return f"{key.name} {' and '.join(said)}; it goes on answering as it stands, also with what is down"
 
 
 def diff(

@@ -33,7 +33,10 @@ def observe(target: Target, at_name: Rows, at_marker: Rows) -> Observed:
     marker = Marker.parse(text) if text is not None and plain else None
     lua = lua_at(at_name)
     records = _in_lua(target, at_name, lua) if target.key.type in SAID_IN_LUA else _plain(target, at_name)
-    return Observed(target, records, marker, text, _foreign(target, at_name, lua), _token(target, lua, records))
+    foreign = _foreign(target, at_name, lua)
+    twin = _spelled(target.key.type)
+    cure = f"remove the {twin} beside it: PowerDNS answers with both" if foreign == (twin,) else ""
+    return Observed(target, records, marker, text, foreign, _token(target, lua, records), cure)
 
 
 def lua_at(rows: Rows) -> tuple[Lua, ...]:

@@ -97,6 +97,7 @@ def observed(target: Target, at_name: Sequence[RawSet], at_marker: Sequence[RawS
         text,
         tuple(sorted(odd | excluding)),
         _token([] if odd else own, markers if plain else []),
+        records.cure(kind, own) if odd else "",
     )
 
 
