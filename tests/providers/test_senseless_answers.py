@@ -75,7 +75,7 @@ class Canned:
 # -- what is done to an answer -----------------------------------------------------------------------------------------
 
 GONE: Final = "nothing at all"
-NONSENSE: Final = (GONE, None, [], GONE, {}, "\N{SNOWMAN}", -1, [[]])
+NONSENSE: Final[tuple[object, ...]] = (GONE, None, [], GONE, {}, "\N{SNOWMAN}", -1, [[]])
 MOST: Final = 30
 """Members of one answer that a plain run changes."""
 
