@@ -427,6 +427,9 @@ class TargetStatusTold(Told):
     )
     since: Moment | None = Field(default=None, description="when the state began")
     answered_since: Moment | None = Field(default=None, description="when it began to answer so")
+    foreign: tuple[str, ...] = Field(
+        default=(), description="what it answers with besides, or instead, which failoverd does not state"
+    )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(), description="words that its marker names and the journal does not know: only what fails out moves"
@@ -601,6 +604,9 @@ class RecordLineTold(Told):
         description="the command that ends what an operator said there, or keeps it as it is; empty without a daemon"
     )
     overrides: tuple[str, ...] = Field(description="ids of the words in force that are about it")
+    foreign: tuple[str, ...] = Field(
+        default=(), description="what it answers with besides, or instead, which failoverd does not state"
+    )
 
 
 class RegionLineTold(Told):

@@ -267,7 +267,8 @@ class Observed:
     `records` is None when the name has no record of this type. `marker_text` is the raw marker, kept so that the
     fence compares what stands there and not what we understood of it. `foreign` lists other record types at the name
     that exclude ours (a CNAME beside an A), and what stands elsewhere (`standing_at`) and would hide the record or its
-    marker. `token` is the provider's own version (an ETag), where it has one.
+    marker. `token` is the provider's own version (an ETag), where it has one. `cure` is what a person does about what is
+    foreign, where it is something else than to remove another record.
     """
 
     target: Target
@@ -276,6 +277,7 @@ class Observed:
     marker_text: str | None = None
     foreign: tuple[str, ...] = ()
     token: str = ""
+    cure: str = ""
 
     @property
     def hidden_by(self) -> tuple[str, ...]:
@@ -648,6 +650,11 @@ class ProbeResult(NamedTuple):
 def percentages(shares: Mapping[str, int]) -> str:
     """Shares in basis points as people write them: `azure-eastus 70%, oci-ashburn 30%`."""
     return ", ".join(f"{region} {share * 100 / WHOLE:g}%" for region, share in shares.items())
+
+
+def answered(shares: Mapping[str, int], foreign: Sequence[str]) -> str:
+    """The same with what else a name answers with; "" where it answers nothing."""
+    return ", ".join(filter(None, (percentages(shares), *foreign)))
 
 
 def few(names: Sequence[str], most: int) -> str:

@@ -21,7 +21,8 @@ class RecordLine:
     `now` is what it answers since `since`, as of `seen`, `normal` what the file says for a day on which nothing is
     wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if time alone brings it. `stop` is the
     command that has failoverd leave it alone, or gives it back; "" where no daemon is at work, who would do either.
-    `overrides` are the ids of words in force about it.
+    `overrides` are the ids of words in force about it. `foreign` is what it answers with besides, or instead, which is
+    no region's share.
     """
 
     policy: str
@@ -40,6 +41,7 @@ class RecordLine:
     stop: str
     overrides: tuple[str, ...]
     moved: bool
+    foreign: tuple[str, ...] = ()
 
 
 def record_lines(
@@ -124,6 +126,7 @@ def _record(
         stop=_stop(status, overrides),
         overrides=tuple(word.id for word in overrides),
         moved=status.moved,
+        foreign=status.foreign,
     )
 
 
@@ -239,6 +242,8 @@ def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float
     """What happens next, in a few words, and when, if time alone brings it."""
     if status.state is TargetState.DELAYED:
         return "it is tried again", status.until
+    if status.state is TargetState.REFUSED:
+        return "", None  # nothing, before a person has acted
     if status.state is TargetState.LIMITED:
         what = in_the_way(status)
         return f"{what} lets more pass" if status.until is not None else f"{what} waits for a person", status.until
@@ -294,7 +299,7 @@ def moved_so(status: TargetStatus) -> str:
     """How what is answered differs from normal: `left azure-eastus`."""
     published, normal = status.published, status.normal
     if not published:
-        return "has no answer"
+        return "answers otherwise than by failoverd" if status.foreign else "has no answer"
     gone = sorted(name for name, share in normal.items() if share and not published.get(name))
     if gone:
         return f"left {' and '.join(gone)}"

@@ -674,7 +674,8 @@ def _(event: ChangeFenced) -> str:
 
 @say.register
 def _(event: TargetDelayed) -> str:
-    return f"{_where(event)} waits {event.retry_in:.0f}s: {event.detail} ({event.reason})" + (
+    waits = f"{event.retry_in:.0f}s" if event.retry_in >= 1 else "less than 1s"
+    return f"{_where(event)} waits {waits}: {event.detail} ({event.reason})" + (
         f". {event.remedy}" if event.remedy else ""
     )
 

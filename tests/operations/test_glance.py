@@ -199,6 +199,12 @@ def said(word: str, verb: Verb, since: float = NOW - 30.0) -> Override:
     return replace(drained(since=since), id=word, verb=verb)
 
 
+def test_nothing_follows_by_itself_where_a_person_has_to_act_first() -> None:
+    refused = moved("api", state=TargetState.REFUSED, published={}, foreign=("A (with a health check)",), until=NOW + 9)
+    (line,) = seen(policy("api"), refused).records
+    assert (line.now, line.foreign, line.next, line.next_at) == ({}, ("A (with a health check)",), "", None)
+
+
 def test_what_a_word_does_is_ended_by_its_release() -> None:
     status = moved("api", reasons=(by_word(ReasonCode.DRAINED, "drain-1a2b3c4d", "azure-eastus"),))
     (found,) = seen(policy("api"), status, overrides=(drained(),)).records

@@ -8,6 +8,7 @@ import pytest
 
 from failoverd.core.errors import Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
+from failoverd.providers.shared import account as rationing
 from failoverd.providers.shared.account import TRIES, account
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
 from failoverd.providers.shared.throttling import FIRST_TRIAL
@@ -74,6 +75,24 @@ async def test_a_throttled_write_is_sent_again_when_the_cloud_says_so() -> None:
     async with account(FAST) as open_account:
         assert await open_account.write(Urgency.CHANGE, call) == "done"
     assert made[1] - made[0] >= 0.19
+
+
+async def test_a_cloud_that_throttles_without_a_time_is_left_alone_longer_in_each_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rationing, "_FIRST_PAUSE", 0.001)
+    call, made = failing(*(RateLimited("slowly", reason="throttled") for _ in range(2 * TRIES)))
+    waits = list[float]()
+    async with account(FAST) as open_account:
+        for _ in range(2):
+            with pytest.raises(RateLimited) as caught:
+                await open_account.write(Urgency.FAIL_OUT, call)
+            assert caught.value.retry_after is not None
+            waits.append(caught.value.retry_after)
+        assert waits[1] > 2 * waits[0] > 0.0
+        assert await open_account.write(Urgency.FAIL_OUT, call) == "done"
+        assert open_account.writes.refused == 0
+    assert len(made) == 2 * TRIES + 1
 
 
 @pytest.mark.parametrize(("reason", "waits"), [("throttled", True), ("prior_request_not_complete", False)])

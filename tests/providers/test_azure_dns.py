@@ -121,6 +121,7 @@ async def test_an_alias_of_a_resource_is_somebody_elses(azure: LocalAzure, provi
     there.properties = {"TTL": 60, "targetResource": {"id": "/subscriptions/s/publicIPAddresses/front"}}
     observed = await provider.read(target(name))
     assert observed.foreign == ("A (an alias of /subscriptions/s/publicIPAddresses/front)",)
+    assert "in place of the alias" in observed.cure
     assert observed.records is None
 
 

@@ -120,6 +120,7 @@ async def test_an_enabled_nested_profile_is_somebody_elses_and_a_disabled_one_is
              "properties": {"targetResourceId": azure.cloud.profile("child").id, "minChildEndpoints": 1}}  # fmt: skip
     azure.cloud.traffic._fill(profile, [child])
     assert (await provider.read(at)).foreign == ("the nested profile inner",)
+    assert "disable the nested endpoint" in (await provider.read(at)).cure
 
     azure.cloud.edit_endpoint("web", "inner", status="Disabled")
     plan = await publish(provider, at, EAST)

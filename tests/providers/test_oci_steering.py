@@ -277,12 +277,14 @@ async def test_a_policy_of_several_names_is_refused(local: LocalOci, provider: P
     make(local, body, AT.key.name, f"www.{ZONE}")
     observed = await provider.read(AT)
     assert "a steering policy of 2 names" in observed.foreign[0]
+    assert "this name alone" in observed.cure
     assert f"www.{ZONE}" in observed.foreign[0]
 
 
 async def test_plain_records_that_an_attachment_would_hide_are_foreign(local: LocalOci, provider: Provider) -> None:
     local.edit(f"add {AT.key.name}. 30 A 192.0.2.99")
     assert (await provider.read(AT)).foreign == ("plain A",)
+    assert "remove the plain records" in (await provider.read(AT)).cure
     assert (await provider.read(SIX)).foreign == ()
     assert (await provider.read(target(AT.key.name, CNAME))).foreign == ("plain A",)
     blind = planned(Observed(AT, None), wish(provider, AT, ADDRESSES[0]))

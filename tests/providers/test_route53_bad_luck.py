@@ -349,6 +349,28 @@ async def test_what_route53_decides_by_itself_is_foreign_and_never_deleted(
         assert set(before) <= set(local.cloud.lines())
 
 
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("30 A 192.0.2.1 weight=10 health=abcdef id=one", "take the health check off the record set one"),
+        (
+            "ALIAS A Z35SXDOTRQ7X7K lb.us-east-1.elb.amazonaws.com. evaluate=yes",
+            "set Evaluate Target Health to No at the record set",
+        ),
+        (
+            "30 A 192.0.2.1 multivalue=yes id=two",
+            "have the record set two answer by weight alone, or take the record out of the policy",
+        ),
+    ],
+)
+async def test_what_is_foreign_comes_with_the_least_that_ends_it(local: LocalRoute53, line: str, cure: str) -> None:
+    local.cloud.edit(f"add {AT.key.name}. {line}")
+    async with local.open() as provider:
+        refused = compare(await provider.read(AT), wish(provider, AT, ADDRESSES[0]))
+        assert isinstance(refused, Refused)
+        assert refused.remedy == cure
+
+
 async def test_other_types_that_may_stand_beside_an_address_are_left_alone(local: LocalRoute53) -> None:
     local.cloud.edit(f'add {AT.key.name}. 300 TXT "v=spf1 -all"')
     local.cloud.edit(f"add {AT.key.name}. 300 MX 10 mail.example.test.")

@@ -288,6 +288,7 @@ def test_an_emptied_record_is_rebuilt_with_a_newer_generation(with_marker: bool)
             await until(stage.steers(API, **NORMAL))
             assert stage.generation(API) == 2
             assert stage.told(ChangeApplied)[-1].kind == "restore"
+            assert [(event.kind, event.found) for event in stage.told(DriftDetected)] == [("lost", "no answer")]
 
     scenario()
 

@@ -14,7 +14,7 @@ from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLin
 from failoverd.cli.screen import Page, folded
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import by
-from failoverd.core.records import WHOLE, few, percentages
+from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.operations import words
 from failoverd.operations.concerns import FEW, SEVERITY, Level
 from failoverd.telemetry import phrases
@@ -257,7 +257,7 @@ def _where(each: RecordLineTold) -> str:
 
 def _answer(each: RecordLineTold) -> str:
     """What it answers, against what it would on a day on which nothing is wrong."""
-    now = percentages(each.now_bp) or ("not known" if each.state == "delayed" else "no answer")
+    now = answered(each.now_bp, each.foreign) or ("not known" if each.state == "delayed" else "no answer")
     return f"{now} ({percentages(each.normal_bp)})" if each.moved else now
 
 

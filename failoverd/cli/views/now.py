@@ -39,7 +39,7 @@ from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import by
-from failoverd.core.records import WHOLE, few, percentages
+from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Level
@@ -362,7 +362,7 @@ def _unusual(target: TargetStatusTold) -> bool:
 def _show_target(page: Page, target: TargetStatusTold) -> None:
     colour = "green" if target.state == TargetState.IN_SYNC else "red"
     unread = target.state == TargetState.DELAYED and not target.generation and not target.published_bp
-    published = percentages(target.published_bp) or "no answer"
+    published = answered(target.published_bp, target.foreign) or "no answer"
     stands = ": what is answered is not known" if unread else f" generation {target.generation}: {published}"
     page.say(f"  {record(target.target)}: ", (target.state, colour), stands)
     for reason in target.reasons if _unusual(target) else ():

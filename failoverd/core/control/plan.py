@@ -282,7 +282,11 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
     return None
 
 
+_OTHER_RECORD: Final = "remove the other record, or change the record type in the policy"
+
+
 def _foreign(observed: Observed) -> Refused:
+    """What stands there besides failoverd's, or instead: its own type may be answered in a way that it does not say."""
     key, hiding = observed.target.key, ", ".join(observed.hidden_by)
     if hiding:
         detail = (
@@ -290,10 +294,13 @@ def _foreign(observed: Observed) -> Refused:
             f"from somebody else's, nor be moved again"
         )
         remedy = "remove that record, or let the policy own another name"
-    else:
-        detail = f"{key.name} also holds {', '.join(observed.foreign)}, which cannot stand beside {key.type}"
-        remedy = "remove the other record, or change the record type in the policy"
-    return Refused(observed.target, RefusalReason.FOREIGN_TYPE, detail, remedy)
+        return Refused(observed.target, RefusalReason.FOREIGN_TYPE, detail, remedy)
+    own = [each for each in observed.foreign if each.startswith(f"{key.type} (")]
+    others = [each for each in observed.foreign if each not in own]
+    said = [f"answers with {', '.join(own)}, which failoverd neither states as shares nor changes"] if own else []
+    said += [f"also holds {', '.join(others)}, which cannot stand beside {key.type}"] if others else []
+    detail = f"{key.name} {' and '.join(said)}; it goes on answering as it stands, also with what is down"
+    return Refused(observed.target, RefusalReason.FOREIGN_TYPE, detail, observed.cure or _OTHER_RECORD)
 
 
 def diff(
@@ -369,9 +376,14 @@ def shares_now(observed: Observed, last_good: LastGood | None, region_of: Mappin
 def drifted(observed: Observed, last_good: LastGood | None) -> bool:
     """Whether somebody else changed the record since failoverd last verified it.
 
-    The generation has to be the same: a newer one means that another writer of ours was here, which is no drift.
+    A newer generation means that another writer of ours was here, which is no drift; but none of ours takes a record
+    away, so one that is gone is, whether its marker went with it or not.
     """
-    if last_good is None or observed.marker is None or observed.marker.generation != last_good.generation:
+    if last_good is None:
+        return False
+    if observed.records is None:
+        return True
+    if observed.marker is None or observed.marker.generation != last_good.generation:
         return False
     return observed.records != last_good.records
 

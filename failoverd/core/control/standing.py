@@ -40,6 +40,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         reasons=decision.reasons,
         until=outcome.until,
         answered_since=_answered_since(outcome.state.of(target), published),
+        foreign=observed.foreign,
     )
     if outcome.refused is not None:
         return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)

@@ -17,7 +17,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited,
 from failoverd.foreign import error_code, quoted
 from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
+from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, senseless, unanswered
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT = 401, 403, 404, 408, 409
 _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR = 412, 429, 500
@@ -56,7 +56,7 @@ def edge(call: Call, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     except but:
         raise
     except (sdk.DecodeError, sdk.DeserializationError) as error:
-        raise unanswered(call, "its answer makes no sense", "answer_invalid") from error
+        raise senseless(call, error) from error
     except sdk.HttpResponseError as error:
         raise _answered(call, error) from error
     except sdk.ServiceRequestError as error:
@@ -67,8 +67,8 @@ def edge(call: Call, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
         raise unanswered(call, "the connection broke before the answer came", "connection_lost") from error
     except OSError as error:
         raise _local(call, error) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
+    except NONSENSE as error:
+        raise senseless(call, error) from error
 
 
 def code_of(error: sdk.HttpResponseError) -> str:

@@ -38,7 +38,7 @@ class Reader:
 
     def get(self, zone: str, name: str, record_type: str) -> Stored | None:
         """One record set, or None when its zone has none of that name and type."""
-        with self._connection.calling(self._reading(zone)) as client:
+        with self._connection.calling(self.reading(zone)) as client:
             try:
                 return _stored(client.record_sets.get(self._scope.resource_group, zone, name, record_type))
             except ResourceNotFoundError as error:
@@ -50,7 +50,7 @@ class Reader:
 
     def page(self, zone: str, start: str | None) -> Page:
         """One page of all record sets of the zone."""
-        with self._connection.calling(self._reading(zone)) as client:
+        with self._connection.calling(self.reading(zone)) as client:
             listing = client.record_sets.list_by_dns_zone(self._scope.resource_group, zone)
             pages = listing.by_page(continuation_token=start)
             found = [_stored(each) for each in next(pages, ())]
@@ -58,10 +58,11 @@ class Reader:
 
     def size(self, zone: str) -> int:
         """How many record sets the zone has."""
-        with self._connection.calling(self._reading(zone)) as client:
+        with self._connection.calling(self.reading(zone)) as client:
             return int(client.zones.get(self._scope.resource_group, zone).number_of_record_sets or 0)
 
-    def _reading(self, zone: str) -> Call:
+    def reading(self, zone: str) -> Call:
+        """What a failure to read the zone tells of."""
         return Call(f"read zone {zone} in {self._scope}", "azure_dns")
 
 

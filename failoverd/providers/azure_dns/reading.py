@@ -19,6 +19,7 @@ from failoverd.providers.azure_dns.records import Stored, observe, relative
 from failoverd.providers.shared.account import Account
 from failoverd.providers.shared.batching import Batcher
 from failoverd.providers.shared.bucket import Ticket
+from failoverd.providers.shared.unanswered import sensible
 
 FEW: Final = 2
 """Names that are asked for one by one whatever the size of the zone, for to know it costs a request too."""
@@ -32,15 +33,17 @@ class Reading:
         self._client = client
         self._zone = zone
         self._size: int | None = None
-        self._batches: Batcher[Target, Observed] = Batcher(account.reads, self._read, changes=account.changes)
+        self._batches: Batcher[Target, Sequence[Stored]] = Batcher(account.reads, self._read, changes=account.changes)
 
     async def __call__(self, target: Target, urgency: Urgency) -> Observed:
-        return await self._batches(target, urgency, proof=self._account.changes.proves(target))
+        at_name = await self._batches(target, urgency, proof=self._account.changes.proves(target))
+        with sensible(self._client.reading(self._zone)):
+            return observe(target, at_name)
 
-    async def _read(self, targets: Sequence[Target], ticket: Ticket) -> Sequence[Observed]:
+    async def _read(self, targets: Sequence[Target], ticket: Ticket) -> Sequence[Sequence[Stored]]:
         if await self._cheaper_listed(len({target.key for target in targets}), ticket):
             at_name = await self._list(ticket)
-            return [observe(target, at_name[self._relative(target)]) for target in targets]
+            return [at_name[self._relative(target)] for target in targets]
         return await asyncio.gather(*(self._one(target, ticket) for target in targets))
 
     async def _cheaper_listed(self, wanted: int, ticket: Ticket) -> bool:
@@ -50,15 +53,15 @@ class Reading:
             self._size = await self._account.read(ticket, lambda: self._client.size(self._zone))
         return -(-self._size // PAGE) < wanted
 
-    async def _one(self, target: Target, ticket: Ticket) -> Observed:
+    async def _one(self, target: Target, ticket: Ticket) -> Sequence[Stored]:
         name = self._relative(target)
         ours = await self._account.read(ticket, lambda: self._client.get(self._zone, name, target.key.type))
         if ours is not None:
-            return observe(target, (ours,))
+            return (ours,)
         if target.key.type is RecordType.CNAME:  # excluded by a record of any other type
-            return observe(target, (await self._list(ticket))[name])
+            return (await self._list(ticket))[name]
         cname = await self._account.read(ticket, lambda: self._client.get(self._zone, name, RecordType.CNAME))
-        return observe(target, (cname,) if cname is not None else ())
+        return (cname,) if cname is not None else ()
 
     async def _list(self, ticket: Ticket) -> dict[str, list[Stored]]:
         """Every record set of the zone, by name."""

@@ -20,6 +20,7 @@ from failoverd.providers.dnsupdate import rdata
 
 API_VERSION: Final = "2018-05-01"
 MARKER_KEY: Final = "failoverd"
+_NO_ALIAS: Final = "give the record set addresses of its own in place of the alias, or take it out of the policy"
 MAX_ANSWERS: Final = 20
 """Records in one record set ("Azure subscription and service limits", Azure DNS limits)."""
 
@@ -82,7 +83,8 @@ def observe(target: Target, at_name: Iterable[Stored]) -> Observed:
     if ours is None:
         return Observed(target, None, foreign=tuple(sorted(excluding)))
     if ours.alias:
-        return Observed(target, None, foreign=(f"{ours.type} (an alias of {ours.alias})", *sorted(excluding)))
+        alias = f"{ours.type} (an alias of {ours.alias})"
+        return Observed(target, None, foreign=(alias, *sorted(excluding)), cure=_NO_ALIAS)
     text = ours.metadata.get(MARKER_KEY)
     marker = Marker.parse(text) if text is not None else None
     return Observed(target, _records(target, ours), marker, text, tuple(sorted(excluding)), _token(ours))

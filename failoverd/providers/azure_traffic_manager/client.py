@@ -42,13 +42,17 @@ class Reader:
 
     def profile(self, name: str) -> Profile | None:
         """One profile, or None when it is not there any more."""
-        with self._connection.calling(self._call(f"read the Traffic Manager profile {name}")) as client:
+        with self._connection.calling(self.reading(name)) as client:
             try:
                 return _profile(client.profiles.get(self._scope.resource_group, name).as_dict())
             except ResourceNotFoundError as error:
                 if not code_of(error):  # it was not Azure that answered
                     raise
                 return None
+
+    def reading(self, name: str) -> Call:
+        """What a failure to read the profile tells of."""
+        return self._call(f"read the Traffic Manager profile {name}")
 
     def _call(self, what: str, *, writes: bool = False) -> Call:
         return Call(f"{what} in {self._scope}", _PERMISSIONS, writes)

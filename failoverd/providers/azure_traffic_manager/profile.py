@@ -21,6 +21,9 @@ MARKER_TAG: Final = "failoverd"
 WRITER_TAG: Final = "failoverd-writer"
 """The tag that holds the name of the one write that is at it, or was last: see `steering.py`."""
 
+_NESTED: Final = "disable the nested endpoint, or take the name out of the policy"
+_OTHER_TYPE: Final = "delete the endpoints of the other type, or change the record type in the policy"
+
 EXTERNAL: Final = "externalEndpoints"
 WEIGHTED: Final = "Weighted"
 MAX_WEIGHT: Final = 1_000
@@ -115,7 +118,8 @@ def observe(target: Target, profile: Profile) -> Observed:
     foreign = _foreign(target, profile)
     weights = profile.answers()
     records = RecordSet.of(target.key, profile.ttl, weights) if weights and not foreign else None
-    return Observed(target, records, marker, text, foreign)
+    nested = any(endpoint.nested for endpoint in profile.answering)
+    return Observed(target, records, marker, text, foreign, cure=_NESTED if nested else _OTHER_TYPE if foreign else "")
 
 
 def _foreign(target: Target, profile: Profile) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from failoverd.providers.azure_traffic_manager.settings import AzureTrafficManag
 from failoverd.providers.azure_traffic_manager.steering import steer
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
+from failoverd.providers.shared.unanswered import sensible
 
 
 class AzureTrafficManager:
@@ -33,7 +34,9 @@ class AzureTrafficManager:
         self._reading = Reading(rationed, client, self._scope)
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-        return profiles.observe(target, await self._find(target, urgency))
+        found = await self._find(target, urgency)
+        with sensible(self._client.reading(found.name)):
+            return profiles.observe(target, found)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         """Weights from 1 to 1000; what never serves is left out, for it is a disabled endpoint."""

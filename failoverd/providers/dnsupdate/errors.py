@@ -22,6 +22,7 @@ from dns.rcode import Rcode
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, Transient
 from failoverd.edns import EDNS_REFUSALS
+from failoverd.providers.shared.unanswered import NONSENSE
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 _CHANGED = frozenset({Rcode.NXRRSET, Rcode.YXRRSET, Rcode.YXDOMAIN, Rcode.NXDOMAIN})
@@ -61,7 +62,7 @@ def edge(call: Call) -> Iterator[None]:
         raise _timed_out(call) from None
     except (OSError, asyncio.IncompleteReadError) as error:
         raise _broken(call, error) from error
-    except dns.exception.DNSException as error:
+    except NONSENSE as error:
         raise _garbled(call, error) from error
 
 
@@ -197,7 +198,7 @@ def _broken(call: Call, error: OSError | asyncio.IncompleteReadError) -> Provide
     return Transient(f"{call}: {error.strerror or error}", reason="network_error", remedy="look into this host's log")
 
 
-def _garbled(call: Call, error: dns.exception.DNSException | str) -> ProviderError:
+def _garbled(call: Call, error: Exception | str) -> ProviderError:
     what = error if isinstance(error, str) else type(error).__name__
     if call.update and call.sent:
         return _unknown(call, f"its answer makes no sense ({what})")

@@ -13,7 +13,6 @@ from itertools import chain
 from random import Random
 
 import dns.asyncquery
-import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
@@ -41,6 +40,7 @@ from failoverd.providers.embedded.server import ServerLimits, serve
 from failoverd.providers.embedded.settings import EmbeddedSettings, join
 from failoverd.providers.embedded.zone import Zone, Zones
 from failoverd.providers.shared import sets
+from failoverd.providers.shared.unanswered import NONSENSE
 
 CAPABILITIES = Capabilities(
     weights=dict.fromkeys(RecordType, Weights.NATIVE),
@@ -190,7 +190,7 @@ class EmbeddedReader(_Embedded):
         except (OSError, EOFError) as error:
             detail = f"no DNS server answers at {where}: {error}"
             raise Transient(detail, reason="connect_failed", remedy="start the daemon, or correct `listen`") from error
-        except dns.exception.DNSException as error:
+        except NONSENSE as error:
             detail = f"what answers at {where} sends no valid DNS: {error}"
             remedy = "correct `listen`: something else answers there"
             raise Permanent(detail, reason="not_embedded", remedy=remedy) from error
@@ -198,7 +198,7 @@ class EmbeddedReader(_Embedded):
     def _place(self, target: Target, response: dns.message.Message) -> Place:
         try:
             return Place.from_texts(target.key.name, _texts(response))
-        except ValueError as error:
+        except NONSENSE as error:
             detail = f"the server at {join(*self.address)} describes {target.key.name} in words unknown here: {error}"
             remedy = "run failoverctl and the daemon in the same version"
             raise Permanent(detail, reason="not_embedded", remedy=remedy) from error

@@ -13,6 +13,7 @@ from failoverd.ports import Access, Urgency
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.client import THREADS, Connection
 from failoverd.providers.oci_cloud.commands import oci
+from failoverd.providers.oci_cloud.errors import Call
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained
 from failoverd.providers.oci_dns import records
 from failoverd.providers.oci_dns.change import change_of
@@ -23,6 +24,7 @@ from failoverd.providers.oci_dns.writing import Writing
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 from failoverd.providers.shared.bucket import Rate
+from failoverd.providers.shared.unanswered import sensible
 
 
 class OciDns:
@@ -36,7 +38,9 @@ class OciDns:
         self._writing: dict[str, Writing] = {}
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-        return records.standing(target, await self._reading_of(target.zone)(target, urgency))
+        found = await self._reading_of(target.zone)(target, urgency)
+        with sensible(Call(target.provider, f"read {target.key}")):
+            return records.standing(target, found)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return rdata.normalised(desired, records.MAX_ANSWERS)

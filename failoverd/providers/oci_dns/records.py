@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import dns.exception
 import dns.rdata
 from dns.rdataclass import RdataClass
 
-from failoverd.core.errors import Transient
 from failoverd.core.records import Marker, Observed, RecordType, Target, standing_at
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
@@ -67,7 +65,7 @@ class Token:
 
 
 def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Record]) -> Observed:
-    """What the records at a name and at its marker's name mean to a target. Raises Transient when they are unreadable.
+    """What the records at a name and at its marker's name mean to a target.
 
     A marker is one plain string; anything else there is kept as text only, and in no token, so that no plan removes it.
     """
@@ -77,10 +75,10 @@ def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Reco
     foreign = beside if kind is RecordType.CNAME else beside & ALIASES
     instead = {standing_at(each.rtype, target.key.marker_name) for each in at_marker if each.rtype in ALIASES}
     markers = tuple(record for record in at_marker if record.rtype == "TXT")
-    text, plain = rdata.marker_text(_parsed(target, markers))
+    text, plain = rdata.marker_text(_parsed(markers))
     return Observed(
         target,
-        rdata.decode(target.key, own[0].ttl, _parsed(target, own)) if own else None,
+        rdata.decode(target.key, own[0].ttl, _parsed(own)) if own else None,
         Marker.parse(text) if text is not None and plain else None,
         text,
         tuple(sorted(foreign | instead)),
@@ -95,12 +93,5 @@ def standing(target: Target, records: Iterable[Record]) -> Observed:
     return observed(target, at_name, [record for record in found if record.domain == target.key.marker_name])
 
 
-def _parsed(target: Target, records: Iterable[Record]) -> list[dns.rdata.Rdata]:
-    try:
-        return [dns.rdata.from_text(RdataClass.IN, record.rtype, record.rdata) for record in records]
-    except dns.exception.DNSException as error:
-        raise Transient(
-            f"OCI gives records at {target.key.name} that make no sense: {error}",
-            reason="answer_invalid",
-            remedy="look at the name in the OCI console; please report it if it looks right there",
-        ) from error
+def _parsed(records: Iterable[Record]) -> list[dns.rdata.Rdata]:
+    return [dns.rdata.from_text(RdataClass.IN, record.rtype, record.rdata) for record in records]

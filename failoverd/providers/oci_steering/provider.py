@@ -11,6 +11,7 @@ from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
+from failoverd.providers.oci_cloud.errors import Call
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
 from failoverd.providers.oci_steering import change, manual
 from failoverd.providers.oci_steering.attachments import Attachments
@@ -22,6 +23,7 @@ from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, o
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 from failoverd.providers.shared.bucket import Rate
+from failoverd.providers.shared.unanswered import sensible
 
 _DOUBTFUL = DOUBTFUL | {"permission_denied"}
 """Refusals of a write that a change in between would explain: what is gone looks like what may not be seen."""
@@ -43,11 +45,14 @@ class OciSteering:
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         try:
-            self._seen[target] = standing = await self._standing(target, urgency)
+            standing = await self._standing(target, urgency)
         except Permanent as error:
             self._doubt(target, error)
             raise
-        return observed(target, standing)
+        with sensible(Call(target.provider, f"read {target.key}")):
+            found = observed(target, standing)
+        self._seen[target] = standing
+        return found
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return change.normalise(desired)

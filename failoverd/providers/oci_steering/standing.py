@@ -15,6 +15,11 @@ from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
 from failoverd.providers.oci_steering.policies import Policy, odd, records
 
+_PLAIN = "remove the plain records of the name in OCI DNS, which an attachment would hide, or steer another name"
+_STRANGE = (
+    "give the steering policy the template LOAD_BALANCE with its own rules and this name alone, or detach it: then "
+    "failoverd makes one"
+)
 _ADDRESSES = frozenset({"A", "AAAA"})
 
 
@@ -79,12 +84,15 @@ def observed(target: Target, standing: Standing) -> Observed:
     policy, key = standing.policy, target.key
     foreign = _excluding(key.type, standing)
     if policy is None:
-        return Observed(target, None, foreign=tuple(sorted({*foreign, *_hidden(key.type, standing.plain)})))
+        hidden = _hidden(key.type, standing.plain)
+        cure = _PLAIN if hidden and not foreign else ""
+        return Observed(target, None, foreign=tuple(sorted({*foreign, *hidden})), cure=cure)
     strange = odd(key, policy)
     if len(standing.names) > 1:
         strange += (f"{key.type} (a steering policy of {len(standing.names)} names: {', '.join(standing.names[:4])})",)
     if strange:
-        return Observed(target, None, policy.marker, policy.marker_text, tuple(sorted({*strange, *foreign})))
+        said = tuple(sorted({*strange, *foreign}))
+        return Observed(target, None, policy.marker, policy.marker_text, said, cure=_STRANGE)
     token = PolicyVersion.of(policy).text()
     return Observed(target, records(key, policy), policy.marker, policy.marker_text, tuple(sorted(foreign)), token)
 

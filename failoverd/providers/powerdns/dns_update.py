@@ -29,11 +29,11 @@ class Transfers:
         async with self._client.conversation(target.zone) as talk:
             await talk.ask(marker, RdataType.SOA)  # a wrong key, zone or delegation is told apart here, and not below
             found = await talk.transfer()
-        rows = {
-            at: [Row(rrset.ttl, record) for rrset in found if rrset.name == at for record in rrset]
-            for at in (name, marker)
-        }
-        return observe(target, rows[name], rows[marker])
+            rows = {
+                at: [Row(rrset.ttl, record) for rrset in found if rrset.name == at for record in rrset]
+                for at in (name, marker)
+            }
+            return observe(target, rows[name], rows[marker])
 
 
 def change_of(plan: Plan) -> Change:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import dns.exception
 import h11
 
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import quoted
 from failoverd.providers.powerdns.http import Progress, Response, TooLong
+from failoverd.providers.shared.unanswered import NONSENSE
 
 _OK = range(200, 300)
 _NOT_FOUND, _TOO_MANY = 404, 429
@@ -63,7 +63,7 @@ def edge(call: Call) -> Iterator[None]:
     except OSError as error:
         what = f"the connection failed ({error.strerror or type(error).__name__})"
         raise _failed(call, what, "network_error", "check the way from this host to PowerDNS, and its TLS") from error
-    except (h11.RemoteProtocolError, TooLong, ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
+    except (h11.RemoteProtocolError, TooLong, *NONSENSE) as error:
         what = f"its answer makes no sense ({type(error).__name__})"
         raise _failed(call, what, "answer_invalid", "check that the API of PowerDNS listens at `url`") from error
 

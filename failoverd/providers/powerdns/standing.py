@@ -34,7 +34,9 @@ def observe(target: Target, at_name: Rows, at_marker: Rows) -> Observed:
     lua = lua_at(at_name)
     records = _in_lua(target, at_name, lua) if target.key.type in SAID_IN_LUA else _plain(target, at_name)
     foreign = (*_foreign(target, at_name, lua), *_instead(target, at_marker))
-    return Observed(target, records, marker, text, foreign, _token(target, lua, records))
+    twin = _spelled(target.key.type)
+    cure = f"remove the {twin} beside it: PowerDNS answers with both" if foreign == (twin,) else ""
+    return Observed(target, records, marker, text, foreign, _token(target, lua, records), cure)
 
 
 def lua_at(rows: Rows) -> tuple[Lua, ...]:

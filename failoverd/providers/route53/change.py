@@ -98,6 +98,7 @@ def observed(target: Target, at_name: Sequence[RawSet], at_marker: Sequence[RawS
         text,
         tuple(sorted(odd | excluding | instead)),
         _token([] if odd else own, markers if plain else []),
+        records.cure(kind, own) if odd else "",
     )
 
 

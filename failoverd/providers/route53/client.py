@@ -6,10 +6,10 @@ restart. Roles are assumed as the profile says (`role_arn`, `source_profile`, `c
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import boto3  # type: ignore[import-untyped] # boto3 and botocore ship no types
 from botocore.config import Config  # type: ignore[import-untyped]
@@ -22,6 +22,8 @@ from failoverd.providers.route53.names import absolute
 from failoverd.providers.route53.paging import Page, Start
 from failoverd.providers.route53.settings import Route53Settings
 from failoverd.settings import expand_home
+
+T = TypeVar("T")
 
 THREADS: Final = 8
 PAGE: Final = 300
@@ -102,42 +104,46 @@ class Reader:
 
     def zones(self, name: str) -> tuple[str, ...]:
         """The ids of the public hosted zones of this name (ListHostedZonesByName). One page holds a hundred."""
-        answer = self._ask("find the hosted zone " + name, "list_hosted_zones_by_name", DNSName=absolute(name))
-        return tuple(
-            each["Id"].removeprefix("/hostedzone/")
-            for each in answer["HostedZones"]
-            if each["Name"] == absolute(name) and not each.get("Config", {}).get("PrivateZone")
-        )
+
+        def public(answer: Mapping[str, Any]) -> tuple[str, ...]:
+            return tuple(
+                each["Id"].removeprefix("/hostedzone/")
+                for each in answer["HostedZones"]
+                if each["Name"] == absolute(name) and not each.get("Config", {}).get("PrivateZone")
+            )
+
+        return self._ask("find the hosted zone " + name, "list_hosted_zones_by_name", public, DNSName=absolute(name))
 
     def page(self, zone_id: str, start: Start) -> Page:
         """Record sets from `start` on (ListResourceRecordSets)."""
         options = {"StartRecordType": start.type, "StartRecordIdentifier": start.identifier}
-        answer = self._ask(
+        return self._ask(
             f"read hosted zone {zone_id}",
             "list_resource_record_sets",
+            lambda answer: Page.of(start, answer),
             HostedZoneId=zone_id,
             MaxItems=str(PAGE),
             StartRecordName=start.name,
             **{name: value for name, value in options.items() if value is not None},
         )
-        return Page.of(start, answer)
 
     def spread(self, change_id: str) -> bool:
         """Whether all servers of Route 53 have this change (GetChange)."""
-        answer = self._ask(f"ask for change {change_id}", "get_change", Id=change_id)
-        return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+        return self._ask(f"ask for change {change_id}", "get_change", _in_sync, Id=change_id)
 
-    def _ask(self, what: str, operation: str, **arguments: object) -> Mapping[str, Any]:
-        return self._call(Call(self._connection.provider, what), operation, arguments)
+    def _ask(self, what: str, operation: str, parse: Callable[[Mapping[str, Any]], T], **arguments: object) -> T:
+        return self._call(Call(self._connection.provider, what), operation, parse, arguments)
 
-    def _call(self, call: Call, operation: str, arguments: Mapping[str, object]) -> Mapping[str, Any]:
+    def _call(
+        self, call: Call, operation: str, parse: Callable[[Mapping[str, Any]], T], arguments: Mapping[str, object]
+    ) -> T:
+        """Make one request and read its answer."""
         client = None
         try:
             with edge(replace(call, writes=False)):
                 client = self._connection.client()
             with edge(call):
-                answer: Mapping[str, Any] = getattr(client, operation)(**arguments)
-                return answer
+                return parse(getattr(client, operation)(**arguments))
         except Permanent as error:
             if error.reason in _STALE:
                 self._connection.forget(client)
@@ -151,9 +157,16 @@ class Writer(Reader):
         """Do all of these actions or none (ChangeResourceRecordSets). Returns the id of the change."""
         call = Call(self._connection.provider, f"change hosted zone {zone_id}", writes=True)
         batch = {"Comment": f"failoverd, provider {self._connection.provider}"[:256], "Changes": list(actions)}
-        answer = self._call(call, "change_resource_record_sets", {"HostedZoneId": zone_id, "ChangeBatch": batch})
-        with edge(call):
-            return str(answer["ChangeInfo"]["Id"]).removeprefix("/change/")
+        arguments = {"HostedZoneId": zone_id, "ChangeBatch": batch}
+        return self._call(call, "change_resource_record_sets", _change_id, arguments)
+
+
+def _in_sync(answer: Mapping[str, Any]) -> bool:
+    return bool(answer["ChangeInfo"]["Status"] == "INSYNC")
+
+
+def _change_id(answer: Mapping[str, Any]) -> str:
+    return str(answer["ChangeInfo"]["Id"]).removeprefix("/change/")
 
 
 def _no_ca_file(provider: str, path: Path) -> Permanent:

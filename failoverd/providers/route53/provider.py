@@ -13,8 +13,8 @@ from failoverd.ports import Access, Urgency
 from failoverd.providers.route53 import records
 from failoverd.providers.route53.change import change_of, observed
 from failoverd.providers.route53.client import THREADS, Connection, Reader, Writer
+from failoverd.providers.route53.errors import Call
 from failoverd.providers.route53.names import absolute
-from failoverd.providers.route53.paging import Standing
 from failoverd.providers.route53.reading import Reading
 from failoverd.providers.route53.settings import Route53Settings
 from failoverd.providers.route53.spreading import Spreading
@@ -23,6 +23,7 @@ from failoverd.providers.route53.zones import Zones
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 from failoverd.providers.shared.bucket import Rate
+from failoverd.providers.shared.unanswered import sensible
 
 
 class Route53:
@@ -45,7 +46,8 @@ class Route53:
         except Permanent as error:
             self._doubt(target, error)
             raise
-        return _observed(target, standing)
+        with sensible(Call(target.provider, f"read {target.key}")):
+            return observed(target, standing.at_name, standing.at_marker)
 
     def normalise(self, desired: RecordSet) -> RecordSet:
         return records.normalise(desired)
@@ -111,7 +113,3 @@ async def opened(name: str, settings: Route53Settings, access: Access) -> AsyncI
     with closing(Connection(name, settings)) as connection:
         async with account(rate, threads=THREADS) as rationed:
             yield Route53(settings, client(connection), rationed)
-
-
-def _observed(target: Target, standing: Standing) -> Observed:
-    return observed(target, standing.at_name, standing.at_marker)

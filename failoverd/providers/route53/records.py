@@ -10,7 +10,7 @@ no share that failoverd could state, so it is foreign: reported, never written.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import lcm
 from typing import Any, Final
@@ -98,6 +98,40 @@ def foreign(record_type: RecordType, each: RawSet) -> str | None:
     if not how and not _readable(each):
         how.append("unreadable")
     return f"{record_type} ({', '.join(how)})" if how else None
+
+
+def cure(record_type: RecordType, own: Sequence[RawSet]) -> str:
+    """What makes record sets of a type such as failoverd can state again: the least that has to be done."""
+    found = [each for each in own if foreign(record_type, each) is not None]
+    steps: list[str] = []
+    if any("HealthCheckId" in each for each in found):
+        steps.append(f"take the health check off {_named(each for each in found if 'HealthCheckId' in each)}")
+    if any(_evaluates(each) for each in found):
+        steps.append(f"set Evaluate Target Health to No at {_named(each for each in found if _evaluates(each))}")
+    if any(not _curable(record_type, each) for each in found):
+        steps.append(
+            f"have {_named(each for each in found if not _curable(record_type, each))} answer by weight alone, "
+            "or take the record out of the policy"
+        )
+    return "; ".join(steps)
+
+
+def _evaluates(each: RawSet) -> bool:
+    return bool((each.get("AliasTarget") or {}).get("EvaluateTargetHealth"))
+
+
+def _curable(record_type: RecordType, each: RawSet) -> bool:
+    """Whether without its health check, and with an alias that evaluates none, it would be one that can be stated."""
+    plain = {member: value for member, value in each.items() if member != "HealthCheckId"}
+    if _evaluates(each):
+        plain["AliasTarget"] = {**each["AliasTarget"], "EvaluateTargetHealth": False}
+    return foreign(record_type, plain) is None
+
+
+def _named(found: Iterable[RawSet]) -> str:
+    """Those record sets, by how a person finds them in the console."""
+    names = sorted(str(each.get("SetIdentifier", "")) for each in found)
+    return "the record set " + ", ".join(filter(None, names)) if any(names) else "the record set"
 
 
 def marker(name: str, text: str) -> RawSet:

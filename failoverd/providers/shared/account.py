@@ -25,7 +25,7 @@ from failoverd.core.errors import ProviderError, RateLimited, Transient
 from failoverd.ports import Urgency
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket, UrgencySemaphore
 from failoverd.providers.shared.gathering import Changes
-from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED, patience
+from failoverd.providers.shared.throttling import FIRST_TRIAL, LONGEST_TRIAL, THROTTLED, patience
 
 T = TypeVar("T")
 
@@ -84,18 +84,18 @@ class Account:
             await ticket.take()
             tried += 1
             try:
-                return await self._call(ticket, call, tried)
+                return await self._call(ticket, call)
             except passing as error:
                 throttled = error.reason == THROTTLED
                 wait = ticket.bucket.silence(ticket.urgency) if throttled else pause_after(error, tried, ticket.urgency)
                 if tried == TRIES or wait > patience(ticket.urgency):
-                    if isinstance(error, RateLimited) and error.retry_after is not None:
-                        error.retry_after = min(error.retry_after, wait)
+                    if isinstance(error, RateLimited) and (throttled or error.retry_after is not None):
+                        error.retry_after = wait if error.retry_after is None else min(error.retry_after, wait)
                     raise
             if not throttled:  # else it waits in the line of the bucket
                 await asyncio.sleep(wait)
 
-    async def _call(self, ticket: Ticket, call: Callable[[], T], tried: int) -> T:
+    async def _call(self, ticket: Ticket, call: Callable[[], T]) -> T:
         """Run a call whose turn has come, once. What it comes to tells how the cloud is, for everybody in the line."""
         loop = asyncio.get_running_loop()
         async with self._threads.held(ticket.urgency):
@@ -104,7 +104,7 @@ class Account:
                 result = await loop.run_in_executor(self._pool, call)
             except ProviderError as error:
                 if error.reason == THROTTLED:
-                    ticket.bucket.pause(pause_after(error, tried))
+                    ticket.bucket.pause(pause_after(error, ticket.bucket.refused + 1))
                 elif isinstance(error, Transient):
                     ticket.bucket.lost()
                 else:
@@ -128,7 +128,7 @@ def pause_after(error: ProviderError, tried: int, urgency: Urgency = Urgency.ROU
     """Seconds to leave what failed alone: what was asked for, or doubling with half of it jittered."""
     if isinstance(error, RateLimited) and error.retry_after is not None:
         return min(error.retry_after, FIRST_TRIAL) if urgency is Urgency.FAIL_OUT else error.retry_after
-    ceiling = _FIRST_PAUSE * 2.0**tried
+    ceiling = min(_FIRST_PAUSE * 2.0**tried, LONGEST_TRIAL)
     return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads load, keeps no secret
 
 

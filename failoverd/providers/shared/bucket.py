@@ -63,6 +63,11 @@ class Bucket:
         self._tokens = min(self._tokens, 1.0)
         self._serve()
 
+    @property
+    def refused(self) -> int:
+        """How many requests in a row the cloud throttled."""
+        return self._throttle.refused
+
     def silence(self, urgency: Urgency) -> float:
         """Seconds for which a request of this urgency has to leave the account alone."""
         return self._throttle.wait(urgency, self._clock())

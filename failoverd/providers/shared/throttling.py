@@ -37,9 +37,13 @@ def patience(urgency: Urgency) -> float:
 
 @dataclass(slots=True)
 class Throttle:
-    """One silence after the other. `trying`: a trial is under way, and what it comes to is not known yet."""
+    """One silence after the other. `trying`: a trial is under way, and what it comes to is not known yet.
+
+    `refused` is how many requests in a row were throttled: a cloud that names no time is left alone longer each time.
+    """
 
     trying: bool = False
+    refused: int = 0
     _asked_at: float = float("-inf")
     _until: float = float("-inf")
     _trial_at: float = float("-inf")
@@ -53,6 +57,7 @@ class Throttle:
         self._asked_at, self._until = now, max(self._until, now + min(seconds, LONGEST_SILENCE))
         self._trial_at = now + self._pace
         self.trying = self._taken = False
+        self.refused += 1
 
     def wait(self, urgency: Urgency, now: float) -> float:
         """Seconds until a request of this urgency may be sent."""
@@ -74,6 +79,7 @@ class Throttle:
         """The cloud took a request that was sent then. One that was sent before the silence says nothing about it."""
         if sent_at > self._asked_at:
             self.trying, self._taken, self._pace = False, True, FIRST_TRIAL
+            self.refused = 0
 
     def lose(self) -> None:
         """What became of a request is not known: the next trial may be made in its time."""

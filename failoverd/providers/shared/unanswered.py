@@ -1,10 +1,29 @@
-"""Requests to a cloud that nobody answered. A write among them may have taken effect, and is never sent again."""
+"""Requests to a cloud that nobody answered, or nobody in a way that makes sense.
 
+A write among them may have taken effect, and is never sent again.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
+
+import dns.exception
 
 from failoverd.core.errors import Permanent, Transient
 
+NONSENSE: Final = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    dns.exception.DNSException,
+)
+"""What reading an answer raises that is not what its API says it is: whoever sent it, it is no defect of failoverd."""
+
 _INVALID: Final = "answer_invalid"
+_IN_ITS_PLACE: Final = "see which proxy, gateway or firewall answers in its place, and let this host through"
 
 
 class Call(Protocol):
@@ -33,8 +52,22 @@ def not_the_cloud(call: Call, status: int) -> Transient:
     So its status says nothing of the request: a proxy may have passed on a write before it gave up.
     """
     found = unanswered(call, f"what answered {status} is not the cloud: no error code of its own is in it", _INVALID)
-    remedy = "see which proxy, gateway or firewall answers in its place, and let this host through"
-    return Transient(found.detail, reason=found.reason, remedy=remedy)
+    return Transient(found.detail, reason=found.reason, remedy=_IN_ITS_PLACE)
+
+
+def senseless(call: Call, error: Exception) -> Transient:
+    """It answered a success, and what came cannot be read."""
+    found = unanswered(call, f"its answer makes no sense ({type(error).__name__})", _INVALID)
+    return Transient(found.detail, reason=found.reason, remedy=f"{found.remedy}; if it stays, {_IN_ITS_PLACE}")
+
+
+@contextmanager
+def sensible(call: Call) -> Iterator[None]:
+    """Wherever an answer is read, whatever it holds: also what is made of it after it was taken apart."""
+    try:
+        yield
+    except NONSENSE as error:
+        raise senseless(call, error) from error
 
 
 def untrusted(call: Call) -> Permanent:

@@ -108,6 +108,15 @@ def test_a_refusal_wins_over_being_in_sync() -> None:
     assert isinstance(compared(PAIR, observed(NORMAL, generation=None), NORMAL), Refused)
 
 
+def test_what_answers_in_a_way_of_its_own_is_told_as_such_with_the_remedy_of_its_provider() -> None:
+    seen = replace(observed(None, foreign=("A (with a health check)",)), cure="take the health check off it")
+    refused = refusal(seen, OWNER)
+    assert refused is not None
+    assert "answers with A (with a health check)" in refused.detail
+    assert "stand beside" not in refused.detail
+    assert refused.remedy == "take the health check off it"
+
+
 def test_a_foreign_marker_is_quoted_and_cut_short() -> None:
     refused = refusal(observed(None, generation=None, text="x" * 5_000), OWNER)
     assert refused is not None
@@ -168,6 +177,17 @@ def test_somebody_elses_edit_is_drift_and_a_newer_writer_of_ours_is_not() -> Non
     assert not drifted(observed(STRANGER, generation=8), verified())
     assert not drifted(observed(STRANGER, generation=None), verified())
     assert not drifted(observed(STRANGER), None)
+
+
+def test_a_record_that_is_gone_is_drift_whatever_became_of_its_marker() -> None:
+    for seen in (
+        observed(None, generation=None),
+        observed(None, generation=8),
+        observed(None, types=(RecordType.AAAA,)),
+    ):
+        assert drifted(seen, verified())
+        assert changed(seen, MOVED, verified()).baseline == {"azure": 7_000, "oci": 3_000}
+    assert not drifted(observed(None, generation=None), None)
 
 
 def test_a_plan_over_drift_remembers_what_failoverd_had_published() -> None:
