@@ -83,8 +83,10 @@ class Listeners:
         self._now: Telling | None = None
         self._turn = asyncio.Event()
 
-    async def listen(self, request: web.Request) -> web.StreamResponse:
-        """Tell, until whoever listens hangs up, or is hung up on.
+    async def listen(self, request: web.Request, require: Callable[[], Awaitable[object]]) -> web.StreamResponse:
+        """Tell, until whoever listens hangs up, is hung up on, or may not hear it any more.
+
+        `require` says whether they may still. A token is withdrawn, or expires, while its owner listens.
 
         Raises:
             Refused: too many listen.
@@ -100,7 +102,7 @@ class Listeners:
             if self._making is None:
                 self._now = None  # nobody looked meanwhile: what was told then is of then
                 self._making = asyncio.create_task(self._make_on())
-            return await self._tell(request)
+            return await self._tell(request, require)
         finally:
             self._here.discard(task)
             if not self._here and self._making is not None:
@@ -130,7 +132,7 @@ class Listeners:
                 self._turn = asyncio.Event()
             await asyncio.sleep(min(max(_FRESH, _REST * (loop.time() - began)), _LONGEST_REST))
 
-    async def _tell(self, request: web.Request) -> web.StreamResponse:
+    async def _tell(self, request: web.Request, require: Callable[[], Awaitable[object]]) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Server": "failoverd", **HEADERS})
         answer.force_close()
         has, last_at, loop = request.headers.get("Last-Event-ID", ""), 0.0, asyncio.get_running_loop()
@@ -144,6 +146,10 @@ class Listeners:
                         await answer.write(now.whole if now.id != has else now.beat)
                     has, last_at = now.id, loop.time()
                 await turn.wait()
+                try:
+                    await require()
+                except Refused:  # who asks again is told why
+                    return answer
         if request.transport is not None:
             request.transport.abort()
         return answer

@@ -400,6 +400,9 @@ class EndpointTold(Told):
     evidence: str
 
 
+_COMMAND: Final = "the command that the remedy names, if it names one; its words are quoted for a shell"
+
+
 class TargetStatusTold(Told):
     target: TargetTold
     at: Moment
@@ -413,6 +416,7 @@ class TargetStatusTold(Told):
     checks: tuple[str, ...]
     detail: str
     remedy: str
+    command: str = Field(default="", description=_COMMAND)
     manual: str
     until: Moment | None
     digest: str = Field(description="of the plan that a limit holds, by which it may be approved")
@@ -573,6 +577,8 @@ class ConcernTold(Told):
     subject: str
     text: str
     remedy: str
+    command: str = Field(default="", description=_COMMAND)
+    runbook: str = Field(default="", description="of an incident, as the policy names it")
     since: Moment | None
 
 
@@ -688,6 +694,9 @@ class NamesTold(Answer):
     policies: tuple[PolicyNamesTold, ...]
 
 
+_WARNED: Final = "what is at work, and does not do what it is for, or soon will not: a certificate that expires"
+
+
 class StatusTold(Answer):
     """Where everything stands."""
 
@@ -704,6 +713,7 @@ class StatusTold(Answer):
     targets: tuple[TargetStatusTold, ...]
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
+    warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]
@@ -935,6 +945,7 @@ class ReloadedTold(Answer):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 
     refused_files: tuple[RefusedFileTold, ...]
+    warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
     deferred: tuple[str, ...] = Field(default=(), description="settings that take effect at the daemon's next restart")
     kept: bool
 

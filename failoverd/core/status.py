@@ -30,6 +30,7 @@ class TargetState(StrEnum):
 class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
+    `command` is that of failoverctl which the remedy names, if it names one.
     `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
     limits in the way, `digest` is that of the plan which they hold, for who approves it, `until` the first moment at
     which time alone would change anything. `normal` are the shares of the file for a day on which nothing is wrong, as
@@ -49,6 +50,7 @@ class TargetStatus:
     checks: tuple[LimitCheck, ...] = ()
     detail: str = ""
     remedy: str = ""
+    command: str = ""
     manual: str = ""
     until: float | None = None
     digest: str = ""
@@ -229,7 +231,10 @@ class OrphansStatus:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it."""
+    """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it.
+
+    Or one that was taken up and does not do what it is for, as a certificate that has expired.
+    """
 
     file: str
     error: str
@@ -239,12 +244,14 @@ class RefusedFile:
 class FilesStatus:
     """What of the configuration is not at work, until it is mended or gone.
 
-    `deferred` are settings of the daemon's own file that load, and take effect at the next restart.
+    `deferred` are settings of the daemon's own file that load, and take effect at the next restart. `warned` are files
+    that are at work, and do not do what they are for, or soon will not.
     """
 
     at: float
     refused: tuple[RefusedFile, ...] = ()
     deferred: tuple[str, ...] = ()
+    warned: tuple[RefusedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +361,7 @@ class Overview:
     targets: tuple[TargetStatus, ...] = ()
     orphans: tuple[OrphanedRecord, ...] = ()
     refused_files: tuple[RefusedFile, ...] = ()
+    warned_files: tuple[RefusedFile, ...] = ()
     notifications: NotificationsStatus | None = None
     planned: tuple[PlannedWork, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -374,6 +382,7 @@ class Overview:
             targets=tuple(found[TargetStatus]),
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
             refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
+            warned_files=tuple(file for status in found[FilesStatus][-1:] for file in status.warned),
             notifications=next(reversed(found[NotificationsStatus]), None),
             planned=tuple(work for status in found[PlannedStatus][-1:] for work in status.work),
         )

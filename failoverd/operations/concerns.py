@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import few
@@ -36,6 +37,8 @@ class Concern:
     """What is not as it should be, in words, and what ends it.
 
     `policy` is "" where it is of the whole installation; `subject` is the record at its provider, an incident, a file.
+    `command` stands in the remedy, and is made here: whatever else stands there may be in words of others, in which
+    nobody is to look for one. `runbook` is in the words of the policy.
     """
 
     level: Level
@@ -44,6 +47,8 @@ class Concern:
     text: str
     remedy: str = ""
     since: float | None = None
+    command: str = ""
+    runbook: str = ""
 
 
 def concerns_of(found: Overview, now: float) -> list[Concern]:
@@ -60,7 +65,9 @@ def _of_target(status: TargetStatus, now: float) -> Concern | None:
     policy, subject = status.target.policy, str(status.target)
     text = f"{policy} ({subject}) {row.words(status)}"
     level = Level.MOVED if row.waits(status, now) else Level.PERSON
-    return Concern(level, policy, subject, text, row.remedy(status) or status.remedy, status.since)
+    begin, command = row.remedy(status)
+    remedy = begin + command if command else status.remedy
+    return Concern(level, policy, subject, text, remedy, status.since, command or status.command)
 
 
 def _urgently(_: TargetStatus, __: float) -> bool:
@@ -77,20 +84,21 @@ def _is_young(status: TargetStatus, now: float) -> bool:
     return lasted <= PATIENCE and status.cause not in {Cause.FAILING_OUT, Cause.REBUILDING}
 
 
-def _nothing(_: TargetStatus) -> str:
-    return ""
+def _its_own(_: TargetStatus) -> tuple[str, str]:
+    return "", ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One kind of concern about a record; the first one that it is in counts.
 
+    `remedy` is how it begins, and the command that it ends with; without one it is the status that knows a remedy.
     `waits` says whether failoverd takes care of it, so that it is nobody's matter yet.
     """
 
     stands: Callable[[TargetStatus], bool]
     words: Callable[[TargetStatus], str]
-    remedy: Callable[[TargetStatus], str] = _nothing
+    remedy: Callable[[TargetStatus], tuple[str, str]] = _its_own
     waits: Callable[[TargetStatus, float], bool] = _urgently
 
 
@@ -98,8 +106,9 @@ def _to_bring_back(status: TargetStatus) -> list[str]:
     return [reason.region for reason in status.reasons if reason.code is ReasonCode.FAILBACK_MANUAL]
 
 
-def _bring_back(status: TargetStatus) -> str:
-    return f"failoverctl plan {status.target.policy} {' '.join(f'--return {each}' for each in _to_bring_back(status))}"
+def _bring_back(status: TargetStatus) -> tuple[str, str]:
+    returning = [word for each in _to_bring_back(status) for word in ("--return", each)]
+    return "", failoverctl("plan", status.target.policy, *returning)
 
 
 _ROWS: Final = (
@@ -111,12 +120,12 @@ _ROWS: Final = (
     _Row(
         lambda it: bool(it.lost_words),
         lambda _: "is held by operators' words that were lost",
-        lambda _: "give the same word again, or: failoverctl release --lost",
+        lambda _: ("give the same word again, or: ", failoverctl("release", "--lost")),
     ),
     _Row(
         lambda it: it.has_rival,
         lambda _: "is written by another instance as well",
-        lambda _: "stop the other instance, or give it names of its own; then: failoverctl release --rival",
+        lambda _: ("stop the other instance, or give it names of its own; then: ", failoverctl("release", "--rival")),
     ),
     _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}"),
     _Row(
@@ -152,18 +161,19 @@ def _of_policies(policies: Iterable[PolicyStatus]) -> Iterator[Concern]:
     for each in policies:
         if each.rejected:
             text = f"{each.policy} runs an older revision: its newer file does not load"
-            yield Concern(Level.PERSON, each.policy, each.file, text, f"failoverctl check: {each.rejected}", each.at)
+            remedy = f"{_CHECK}: {each.rejected}"
+            yield Concern(Level.PERSON, each.policy, each.file, text, remedy, each.at, _CHECK)
         if each.incident_id:
-            book = f"runbook {each.runbook}" if each.runbook else ""
-            text = f"{each.policy} has an incident open ({each.incident_id})"
-            yield Concern(Level.MOVED, each.policy, each.incident_id, text, book, each.incident_since)
+            text, since = f"{each.policy} has an incident open ({each.incident_id})", each.incident_since
+            yield Concern(Level.MOVED, each.policy, each.incident_id, text, since=since, runbook=each.runbook)
 
 
 def _of_words(overrides: Iterable[Override], now: float) -> Iterator[Concern]:
     for word in overrides:
         if words.standing(word, now) is words.Standing.PENDING:
             text = f"{words.title(word)} waits for somebody to agree"
-            yield Concern(Level.PERSON, "", word.id, text, f"failoverctl agree {word.id}", word.since)
+            command = failoverctl("agree", word.id)
+            yield Concern(Level.PERSON, "", word.id, text, command, word.since, command)
 
 
 def _of_installation(found: Overview) -> Iterator[Concern]:
@@ -177,14 +187,17 @@ def _of_installation(found: Overview) -> Iterator[Concern]:
         remedy = "look at the prober's own network: failures are not counted and move nothing until it sees again"
         yield Concern(Level.PERSON, "", "prober", text, remedy, vantage.since)
     for file in found.refused_files:
-        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; failoverctl check says all of it"
-        yield Concern(Level.PERSON, "", file.file, text, remedy)
+        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; all of it is said by: {_CHECK}"
+        yield Concern(Level.PERSON, "", file.file, text, remedy, command=_CHECK)
+    for file in found.warned_files:
+        text, command = f"{Path(file.file).name}: {file.error}", failoverctl("reload")
+        yield Concern(Level.PERSON, "", file.file, text, f"put another one there, then: {command}", command=command)
     if found.orphans:
         names = list(dict.fromkeys(str(each.target.key) for each in found.orphans))
         text = f"no file names {few(names, _NAMED)} any more: it stays as it is, whatever fails"
         first = found.orphans[0]
-        remedy = f"put the file back, or: failoverctl disown {first.target.policy} {first.target.key.name}"
-        yield Concern(Level.PERSON, "", names[0], text, remedy, first.since)
+        command = failoverctl("disown", first.target.policy, first.target.key.name)
+        yield Concern(Level.PERSON, "", names[0], text, f"put the file back, or: {command}", first.since, command)
     for each in found.notifications.receivers if found.notifications is not None else ():
         if each.failing_since is not None:
             text = f"{each.receiver} at {each.place} does not take what it is told"
@@ -200,6 +213,8 @@ def unseen(found: Overview) -> list[str]:
     waits = (each.target.policy for each in found.targets if each.kind == DecisionKind.HOLD_NO_VERDICT)
     return list(dict.fromkeys([*(each.policy for each in found.policies if each.policy not in seen), *waits]))
 
+
+_CHECK: Final = failoverctl("check")
 
 _NAMED: Final = 3
 """Names that a headline has room for, of each kind."""

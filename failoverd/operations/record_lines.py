@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import Overview, PolicyStatus, TargetState, TargetStatus
@@ -104,8 +105,8 @@ def _record(
 def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
     """Who sees it do what they do not want ends the word that has it done, or has failoverd leave it alone."""
     if overrides:
-        return f"failoverctl release {overrides[-1].id}"
-    return f"failoverctl hold {status.target.policy} --reason TEXT --for 1h"
+        return failoverctl("release", overrides[-1].id)
+    return failoverctl("hold", status.target.policy, "--reason", "TEXT", "--for", "1h")
 
 
 def _why(status: TargetStatus) -> str:

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLineTold, RegionLineTold, WordLineTold
 from failoverd.cli.screen import Page, worded
 from failoverd.core.health.region import RegionState
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
 from failoverd.operations import words
@@ -114,7 +115,9 @@ class Glancing:
             f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
         )
         if told.remedy:
-            self._page.say(f"  {told.remedy}" if told.remedy.startswith("runbook ") else f"  remedy: {told.remedy}")
+            self._page.say(f"  remedy: {told.remedy}")
+        if told.runbook:
+            self._page.say(f"  runbook {told.runbook}")
 
     # -- records -------------------------------------------------------------------------------------------------------
 
@@ -213,7 +216,7 @@ class Glancing:
         text = f"override {told.id}: {told.text}, {by(told.by)} until {until}{left}{state}: {told.reason}"
         self._prose(text, self._dim("cyan"), indent="    ", first="")
         about = f"about {phrases.counted(told.records, 'record')}; " if told.records is not None else ""
-        self._page.say(f"  {about}stop: failoverctl release {told.id}")
+        self._page.say(f"  {about}stop: {failoverctl('release', told.id)}")
 
     def _planned(self) -> None:
         if self._told.planned:
@@ -225,7 +228,7 @@ class Glancing:
         end = phrases.moment(told.until)
         when = f"open, until {end}" if told.since <= self._now else f"{phrases.moment(told.since)} to {end}"
         self._prose(f"planned: {told.about}, {when}: {told.reason} ({told.actor})", indent="  ", first="")
-        self._page.say(f"  to call it off: failoverctl release {told.override}")
+        self._page.say(f"  to call it off: {failoverctl('release', told.override)}")
 
 
 # -- parts of it -------------------------------------------------------------------------------------------------------
