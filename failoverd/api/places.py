@@ -191,14 +191,14 @@ class Door:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._tokens is not None:
             return self._tokens.actor(token.strip(), origin, self._clock())
-        kept = token_in(request.cookies.get(cookie_name(tls=self._secured), ""))
+        kept = token_in(request.cookies.get(cookie_name(request.headers, tls=self._secured), ""))
         if kept and self._tokens is not None:
             if not self._secured:
                 require_this_host(request.headers)
             return reader(self._tokens.actor(kept, origin, self._clock()))
         certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
         name = certificate_name(certificate or {})
-        if name:
+        if certificate and name:
             self._require_current(request, certificate)
             role = Role.OPERATE if name in self._said.operators else Role.READ
             return Actor(name, role, origin, "api.tcp.operators names the certificates that may change something")
@@ -217,7 +217,7 @@ class Door:
         if scheme.lower() != "bearer":
             return {}
         require_reader(actor)
-        return {"Set-Cookie": cookie(token.strip(), tls=self._secured)}
+        return {"Set-Cookie": cookie(token.strip(), request.headers, tls=self._secured)}
 
     @property
     def _secured(self) -> bool:

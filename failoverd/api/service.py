@@ -276,7 +276,7 @@ class Service:
         actor = Actor("", Role.NONE, _origin(request))
         try:
             asks_shell = request.method == "GET" and request.rel_url.raw_path == SHELL
-            require_own_page(request.method, request.headers, shell=asks_shell)
+            require_own_page(request.method, request.scheme, request.headers, shell=asks_shell)
             if asks_shell:
                 return shell(request)
             self._require_pace(self._strangers, actor.origin, taking=False)
@@ -523,6 +523,7 @@ class Service:
         try:
             if route.name == "reload":
                 files = await self._around.reload()
+                self._made.clear()
                 return Reply(200, reloaded_told(files).to_json())
             if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
                 done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))

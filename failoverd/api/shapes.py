@@ -427,6 +427,7 @@ class TargetStatusTold(Told):
     )
     since: Moment | None = Field(default=None, description="when the state began")
     answered_since: Moment | None = Field(default=None, description="when it began to answer so")
+    seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(), description="words that its marker names and the journal does not know: only what fails out moves"
@@ -595,7 +596,7 @@ class RecordLineTold(Told):
     normal_bp: Shares = _bp("normal", "shares by region of a day on which nothing is wrong; empty while not known")
     moved: bool = Field(description="whether these differ by more than a rounding")
     since: Moment | None = Field(description="when it began to answer so; null while not known")
-    seen: Moment = Field(description="of which moment this is")
+    seen: Moment | None = Field(description="of which moment this is; null while it was never read: nothing is known")
     why: str = Field(description="in a few words; empty where all is normal")
     next: str = Field(description="what happens next, in a few words; empty where nothing does")
     next_at: Moment | None = Field(description="when, if time alone brings it")

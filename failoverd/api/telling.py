@@ -175,6 +175,7 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "detail": status.detail,
             "remedy": status.remedy,
             "command": status.command,
+            "seen": status.seen,
             "manual": status.manual,
             "until": status.until,
             "digest": status.digest,

@@ -35,7 +35,7 @@ class TargetStatus:
     limits in the way, `digest` is that of the plan which they hold, for who approves it, `until` the first moment at
     which time alone would change anything. `normal` are the shares of the file for a day on which nothing is wrong, as
     the provider can say them. `since` is when `state` began, as far as this process saw it, and `answered_since` when
-    what is published was.
+    what is published was. `seen` is when it was last read, None while it never was.
     """
 
     target: Target
@@ -57,6 +57,7 @@ class TargetStatus:
     normal: Mapping[str, int] = field(default_factory=dict)
     since: float | None = None
     answered_since: float | None = None
+    seen: float | None = None
 
     @property
     def moved(self) -> bool:

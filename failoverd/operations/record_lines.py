@@ -18,9 +18,10 @@ from failoverd.telemetry import phrases, prose
 class RecordLine:
     """One record at one provider. Shares in basis points by region.
 
-    `now` is what it answers since `since`, as of `seen`, `normal` what the file says for a day on which nothing is
-    wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if time alone brings it. `stop` is the
-    command that has failoverd leave it alone, or gives it back. `overrides` are the ids of words in force about it.
+    `now` is what it answers since `since`, as of `seen`, which is None while it was never read; `normal` what the file
+    says for a day on which nothing is wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if
+    time alone brings it. `stop` is the command that has failoverd leave it alone, or gives it back. `overrides` are
+    the ids of words in force about it.
     """
 
     policy: str
@@ -32,7 +33,7 @@ class RecordLine:
     now: Mapping[str, int]
     normal: Mapping[str, int]
     since: float | None
-    seen: float
+    seen: float | None
     why: str
     next: str
     next_at: float | None
@@ -92,7 +93,7 @@ def _record(
         now=status.published,
         normal=status.normal,
         since=status.answered_since,
-        seen=max(status.at, seen if seen is not None else status.at),
+        seen=_seen(status, seen),
         why=_why(status),
         next=next_step,
         next_at=next_at,
@@ -100,6 +101,13 @@ def _record(
         overrides=tuple(word.id for word in overrides),
         moved=status.moved,
     )
+
+
+def _seen(status: TargetStatus, seen: float | None) -> float | None:
+    """Nobody knows what became of it since it could be read."""
+    if status.state is TargetState.DELAYED:
+        return status.seen if status.seen is not None or not status.published else status.at
+    return max(status.at, seen if seen is not None else status.at)
 
 
 def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:

@@ -16,6 +16,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, few, percentages
+from failoverd.core.status import TargetState
 from failoverd.operations import words
 from failoverd.operations.concerns import FEW, SEVERITY, Level
 from failoverd.telemetry import phrases
@@ -139,6 +140,7 @@ class Glancing:
                 _cell(next_step or "-", widths[3]),
             ]
             cells[0] += _cell(_where(each), widths[0], "  ")
+            cells[1] += _cell(self._last_seen(each), widths[1], "  ") if self._last_seen(each) else []
             self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
             self._details(each)
 
@@ -152,6 +154,8 @@ class Glancing:
         self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Level(each.level)]), indent="  ", first="")
         self._prose(_where(each), indent="  ")
         self._prose(_answer(each), indent="  ")
+        if last_seen := self._last_seen(each):
+            self._prose(last_seen, indent="  ")
         if each.since is not None:
             self._prose(f"for {self._for(each.since)}", indent="  ")
         if next_step := self._next(each):
@@ -164,7 +168,13 @@ class Glancing:
             return
         if each.why:
             self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
-        self._page.say(("  stop: ", self._dim("")), each.stop)
+        self._page.say(("  let go: " if each.overrides else "  stop: ", self._dim("")), each.stop)
+
+    def _last_seen(self, each: RecordLineTold) -> str:
+        """Of what cannot be read now, which everybody would take for what it answers."""
+        if each.state != TargetState.DELAYED or each.seen is None:
+            return ""
+        return f"as it was {self._age(each.seen)}"
 
     def _next(self, each: RecordLineTold) -> str:
         if not each.next or each.next_at is None:
@@ -249,7 +259,7 @@ def _where(each: RecordLineTold) -> str:
 
 def _answer(each: RecordLineTold) -> str:
     """What it answers, against what it would on a day on which nothing is wrong."""
-    now = percentages(each.now_bp) or ("not known" if each.state == "delayed" else "no answer")
+    now = percentages(each.now_bp) or ("not known" if each.seen is None else "no answer")
     return f"{now} ({percentages(each.normal_bp)})" if each.moved else now
 
 

@@ -41,6 +41,7 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         reasons=decision.reasons,
         until=outcome.until,
         answered_since=_answered_since(outcome.state.of(target), published),
+        seen=now,
     )
     if outcome.refused is not None:
         return replace(
@@ -147,6 +148,7 @@ def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) ->
         checks=outcome.approved.checks if outcome.approved is not None and plan.whole is not None else (),
         until=outcome.until,
         answered_since=before if plan.kind is PlanKind.MARK else now,
+        seen=now,
     )
 
 
@@ -162,6 +164,7 @@ def after_failure(
         wanted=dict(plan.shares_after) if plan is not None else {},
         detail=f"{error.detail} ({error.reason})",
         remedy=error.remedy,
+        command="",
         manual=manual,
         checks=(),
         digest="",
