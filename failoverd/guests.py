@@ -128,7 +128,7 @@ class Guest(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """To what is no HTTP, in our words: nothing of it is sent back, nor which libraries of which versions this is."""
+        """To what is no HTTP, in our words: nothing of it is sent back, nor which library this is."""
         if request.writer.output_size > 0:
             return super().handle_error(request, status, exc, message)
         body = json.dumps({"status": status, "reason": "request_invalid", "detail": "that is no request of HTTP"})

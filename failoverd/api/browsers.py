@@ -59,7 +59,7 @@ def require_this_host(headers: Mapping[str, str]) -> None:
 def cookie_name(headers: Mapping[str, str], *, tls: bool) -> str:
     """With the prefix, browsers take it from this host alone, over TLS alone (RFC 6265bis, 4.1.3.2).
 
-    Cookies know no ports, and two daemons may be seen at two ports of one host: the port that the browser sees is in it.
+    Cookies know no ports, and two daemons may be seen at two ports of one host: the port that a browser sees is in it.
     """
     _, _, port = headers.get("Host", "").rpartition(":")
     at = f"-{int(port)}" if re.fullmatch("[0-9]{1,5}", port, re.ASCII) else ""

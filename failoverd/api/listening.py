@@ -1,8 +1,9 @@
 """Who listens: everybody is told of the same, when it changed, and made once for all of them.
 
 Server-sent events (html.spec.whatwg.org, 9.2): `board` is the whole as `/v1/page` tells it, `beat` that it still is so,
-with when each region was seen last, and `due` how many seconds the next word may take, where these are many. Whoever comes back with the id of what he has gets no more than a beat. Who is
-slow gets the newest and none of what was between; who takes nothing at all for a while is hung up on.
+with when each region was seen last, `due` how many seconds the next word may take, where these are many. Whoever comes
+back with the id of what he has gets no more than a beat. Who is slow gets the newest and none of what was between; who
+takes nothing at all for a while is hung up on.
 """
 
 import asyncio

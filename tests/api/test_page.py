@@ -188,12 +188,15 @@ async def test_no_browser_changes_anything_not_even_with_a_token(tmp_path: Path)
 
 
 async def test_without_tls_a_cookie_counts_for_names_of_this_host_alone(tmp_path: Path) -> None:
-    kept = cookie(READER, {}, tls=False).split(";")[0]
+    def kept(host: str) -> str:
+        return cookie(READER, {"Host": host}, tls=False).split(";")[0]
+
     async with served(tmp_path) as (_, link):
         for host in ("evil.example", "127.0.0.1.evil.example:80"):
-            status, _, body = await asked(link, "/v1/page", host=host, Cookie=kept)
+            status, _, body = await asked(link, "/v1/page", host=host, Cookie=kept(host))
             assert (status, b"host_unknown" in body) == (403, True)
-        assert (await asked(link, "/v1/page", host="localhost", Cookie=kept))[0] == 200
+        assert (await asked(link, "/v1/page", host="localhost:9", Cookie=kept("localhost:9")))[0] == 200
+        assert (await asked(link, "/v1/page", host="localhost:8", Cookie=kept("localhost:9")))[0] == 401
 
 
 async def test_who_speaks_no_http_gets_nothing_of_it_back(tmp_path: Path) -> None:
