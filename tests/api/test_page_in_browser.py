@@ -164,7 +164,7 @@ async def test_what_is_old_is_called_old_until_the_daemon_is_back(browser: Brows
             await life.aclose()  # for a moment, in which it asked to be told, and was refused
         again = await life.enter_async_context(heard(tmp_path))
         again.stands(evenings.moved(NOW))
-        await page.clock.fast_forward(10_000)
+        await page.clock.fast_forward(6_500)
         await expect(page.locator("#headline")).to_contain_text("inference-api left azure-eastus")
         await expect(page.locator("#link-text")).to_contain_text("live")
         assert await visit.kept_from() == []

@@ -200,7 +200,8 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     )
     who = f", {by(told.actor)}" if told is not None and here and since else ""
     normal = f"; normally {percentages(each.normal_bp)}" if each.moved else ""
-    old = f" (as it was seen {phrases.ago(now - each.seen)} ago)" if now - each.seen > _OLD else ""
+    unseen = now - each.seen if each.seen is not None else 0.0
+    old = f" (as it was seen {phrases.ago(unseen)} ago)" if unseen > _OLD else ""
     words = f" {_STATES.get(each.state, 'answers')} {answer}{since}{who}{normal}{old}"
     say(console, (_place(each), f"bold {_COLOURS.get(each.level, 'green')}"), words)
     edited = f"an edit of the policy's file moved it: revision {told.edited}" if told is not None and here else ""
