@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from failoverd import __version__
+from failoverd.api.credentials import SOON
 from failoverd.api.service import Surroundings as Around
 from failoverd.api.serving import Api, api_of
 from failoverd.assembly import authorities_of, provider_set
@@ -321,7 +322,14 @@ class Daemon:
     async def _reload_for(self) -> FilesStatus:
         """For an operator, who is told what was refused."""
         await self._soon(self.reload())
-        return self._reloader.refused
+        return self._with_api(self._reloader.refused, SOON)
+
+    def _files(self) -> FilesStatus:
+        """What of all that files say is not at work."""
+        return self._with_api(self._reloader.status)
+
+    def _with_api(self, files: FilesStatus, within: float = 0.0) -> FilesStatus:
+        return self._api.beside(files, within) if self._api is not None else files
 
     async def _overview(self) -> Overview:
         """As it is now: whoever just gave a record back, in another process, does not find it here any more."""
@@ -331,7 +339,7 @@ class Daemon:
         return replace(Overview.of([*self._told_by_metrics(), *own]), journal=engine.writer.trouble)
 
     def _told_by_metrics(self) -> list[Status]:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
         return [*own, *self._telling(), *self._engine.runner.statuses()]
 
     def _telling(self) -> list[Status]:
@@ -357,9 +365,9 @@ class Daemon:
 
     async def reload(self) -> None:
         """Read every file again, and try what waits for a provider. What does not load changes nothing, loudly."""
-        await self._take_in(self._reloader.reload)
-        if self._api is not None:
+        if self._api is not None:  # before all else: who was shut out is not to wait for a policy that is taken up
             self._api.reread()
+        await self._take_in(self._reloader.reload)
         self._engine.runner.retry()
 
     async def _follow(self) -> None:
@@ -374,7 +382,7 @@ class Daemon:
             try:
                 await work()
                 await self._orphans.look(self._reloader.claims)
-                await self._engine.writer.update_status([self._reloader.status, *self._engine.runner.overview()])
+                await self._engine.writer.update_status([self._files(), *self._engine.runner.overview()])
             finally:
                 self._notifier.ready(self._status())
 
@@ -446,7 +454,7 @@ class Daemon:
             self._heartbeat(state),
             self._engine.board.vantage(),
             self._engine.probing.status(),
-            self._reloader.status,
+            self._files(),
             self._engine.overrides.planned(),
         ]
         return [*own, *self._engine.runner.overview()]
@@ -461,7 +469,7 @@ class Daemon:
         return headline(self._standing(), self._clock(), by_daemon=True)
 
     def _standing(self) -> Overview:
-        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._reloader.status]
+        own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]
         whole = Overview.of([*own, *self._telling(), *self._engine.runner.standing()])
         return replace(whole, journal=self._engine.writer.trouble, overrides=self._engine.words())
 

@@ -6,6 +6,7 @@ by holding connections.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +21,8 @@ _MOST_FIELDS: Final = 64
 
 _LINGER: Final = 0.2
 """Seconds in which a body that nobody wants may end, so that its sender reads the answer: TCP would drop it."""
+
+_PLAIN: Final = {"Server": "failoverd", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 _QUIET: Final = logging.getLogger(f"{__name__}.strangers")
 """What strangers send is no news: a line for each bad request would let anybody fill the log."""
@@ -117,6 +120,21 @@ class Guest(RequestHandler):
         if self._leaving is not None:
             self._leaving()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """To what is no HTTP, in our words: nothing of it is sent back, nor which library this is."""
+        if request.writer.output_size > 0:
+            return super().handle_error(request, status, exc, message)
+        body = json.dumps({"status": status, "reason": "request_invalid", "detail": "that is no request of HTTP"})
+        answer = web.Response(status=status, text=body, content_type="application/problem+json", headers=_PLAIN)
+        answer.force_close()
+        return answer
 
     def turn_out(self) -> None:
         self._guests.part(self)

@@ -6,6 +6,7 @@ fooled, cannot move traffic. Nothing but GET is for browsers at all.
 """
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Final
@@ -22,7 +23,7 @@ _OWN: Final = frozenset({"same-origin", "none"})
 """Of a page of ours, or typed by the person (Fetch Metadata, 2.4)."""
 
 
-def require_own_page(method: str, headers: Mapping[str, str], *, shell: bool = False) -> None:
+def require_own_page(method: str, scheme: str, headers: Mapping[str, str], *, shell: bool = False) -> None:
     """Refuse what other sites' pages have a browser ask, and whatever else a browser has no business with.
 
     `shell`: it is the page itself that is asked for, which says nothing to anybody: links to it may stand anywhere.
@@ -36,7 +37,7 @@ def require_own_page(method: str, headers: Mapping[str, str], *, shell: bool = F
         raise Refused(403, "cross_site", "browsers only read here", "failoverctl changes something")
     if shell:
         return
-    foreign = origin is not None and urlsplit(origin).netloc != headers.get("Host", "")
+    foreign = origin is not None and origin.lower() != f"{scheme}://{headers.get('Host', '')}".lower()
     if foreign or (site is not None and site not in _OWN):
         raise Refused(403, "cross_site", "a page of another site asks", "open the page of this daemon itself")
 
@@ -55,15 +56,20 @@ def require_this_host(headers: Mapping[str, str]) -> None:
         raise Refused(403, "host_unknown", "that is no name of this host", "ask at 127.0.0.1, or localhost")
 
 
-def cookie_name(*, tls: bool) -> str:
-    """With the prefix, browsers take it from this host alone, over TLS alone (RFC 6265bis, 4.1.3.2)."""
-    return "__Host-failoverd" if tls else "failoverd"
+def cookie_name(headers: Mapping[str, str], *, tls: bool) -> str:
+    """With the prefix, browsers take it from this host alone, over TLS alone (RFC 6265bis, 4.1.3.2).
+
+    Cookies know no ports, and two daemons may be seen at two ports of one host: the port that a browser sees is in it.
+    """
+    _, _, port = headers.get("Host", "").rpartition(":")
+    at = f"-{int(port)}" if re.fullmatch("[0-9]{1,5}", port, re.ASCII) else ""
+    return f"__Host-failoverd{at}" if tls else f"failoverd{at}"
 
 
-def cookie(token: str, *, tls: bool) -> str:
-    """The field that has a browser keep a token until it is closed."""
+def cookie(token: str, headers: Mapping[str, str], *, tls: bool) -> str:
+    """The field that has a browser keep a token until it is closed; `headers` are those of its request."""
     kept = urlsafe_b64encode(token.encode("utf-8", "surrogateescape")).decode().rstrip("=")
-    return f"{cookie_name(tls=tls)}={kept}; Path=/; HttpOnly; SameSite=Strict{'; Secure' if tls else ''}"
+    return f"{cookie_name(headers, tls=tls)}={kept}; Path=/; HttpOnly; SameSite=Strict{'; Secure' if tls else ''}"
 
 
 def token_in(kept: str) -> str:

@@ -1,8 +1,9 @@
 """Who listens: everybody is told of the same, when it changed, and made once for all of them.
 
 Server-sent events (html.spec.whatwg.org, 9.2): `board` is the whole as `/v1/page` tells it, `beat` that it still is so,
-with when each region was seen last. Whoever comes back with the id of what he has gets no more than a beat. Who is
-slow gets the newest and none of what was between; who takes nothing at all for a while is hung up on.
+with when each region was seen last, `due` how many seconds the next word may take, where these are many. Whoever comes
+back with the id of what he has gets no more than a beat. Who is slow gets the newest and none of what was between; who
+takes nothing at all for a while is hung up on.
 """
 
 import asyncio
@@ -30,6 +31,9 @@ _LONGEST_REST: Final = 15.0
 
 _BEAT: Final = 5.0
 """Seconds after which somebody who was told nothing is told that nothing changed."""
+
+_PROMPT: Final = 10.0
+"""Seconds within which the next word comes without more ado."""
 
 _TAKING: Final = 10.0
 """Seconds in which whoever listens takes what he is told."""
@@ -82,9 +86,12 @@ class Listeners:
         self._making: asyncio.Task[None] | None = None
         self._now: Telling | None = None
         self._turn = asyncio.Event()
+        self._within = 0.0
 
-    async def listen(self, request: web.Request) -> web.StreamResponse:
-        """Tell, until whoever listens hangs up, or is hung up on.
+    async def listen(self, request: web.Request, require: Callable[[], Awaitable[object]]) -> web.StreamResponse:
+        """Tell, until whoever listens hangs up, is hung up on, or may not hear it any more.
+
+        `require` says whether they may still. A token is withdrawn, or expires, while its owner listens.
 
         Raises:
             Refused: too many listen.
@@ -100,7 +107,7 @@ class Listeners:
             if self._making is None:
                 self._now = None  # nobody looked meanwhile: what was told then is of then
                 self._making = asyncio.create_task(self._make_on())
-            return await self._tell(request)
+            return await self._tell(request, require)
         finally:
             self._here.discard(task)
             if not self._here and self._making is not None:
@@ -125,12 +132,22 @@ class Listeners:
             except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
                 told = {"message": "listeners could not be told anything", "exception": defect}
                 loop.call_exception_handler(told)
-            else:
-                self._turn.set()
-                self._turn = asyncio.Event()
-            await asyncio.sleep(min(max(_FRESH, _REST * (loop.time() - began)), _LONGEST_REST))
+                await asyncio.sleep(_FRESH)
+                continue
+            took = loop.time() - began
+            rest = min(max(_FRESH, _REST * took), _LONGEST_REST)
+            self._within = rest + _BEAT + 2 * took
+            self._turn.set()
+            self._turn = asyncio.Event()
+            await asyncio.sleep(rest)
 
-    async def _tell(self, request: web.Request) -> web.StreamResponse:
+    def _due(self) -> bytes:
+        """Where looking takes so long that silence would be taken for a daemon that is gone, when it ends is told."""
+        if self._within <= _PROMPT:
+            return b""
+        return f"event: due\ndata: {json.dumps({'within': round(self._within, 1)})}\n\n".encode()
+
+    async def _tell(self, request: web.Request, require: Callable[[], Awaitable[object]]) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Server": "failoverd", **HEADERS})
         answer.force_close()
         has, last_at, loop = request.headers.get("Last-Event-ID", ""), 0.0, asyncio.get_running_loop()
@@ -141,9 +158,13 @@ class Listeners:
                 turn, now = self._turn, self._now
                 if now is not None and (now.id != has or loop.time() - last_at >= _BEAT):
                     async with asyncio.timeout(_TAKING):
-                        await answer.write(now.whole if now.id != has else now.beat)
+                        await answer.write((now.whole if now.id != has else now.beat) + self._due())
                     has, last_at = now.id, loop.time()
                 await turn.wait()
+                try:
+                    await require()
+                except Refused:  # who asks again is told why
+                    return answer
         if request.transport is not None:
             request.transport.abort()
         return answer

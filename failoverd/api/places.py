@@ -12,20 +12,21 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
 
 from failoverd.api.actors import Actor, Peer, Refused, Role, Users, certificate_name
 from failoverd.api.bounds import ASKING, MOST_CALLERS, MOST_OF_PEER
 from failoverd.api.browsers import cookie, cookie_name, reader, require_reader, require_this_host, token_in
+from failoverd.api.credentials import end_of, expiring, tls_of
 from failoverd.api.sending import BEHIND
 from failoverd.api.service import Known
 from failoverd.api.sockets import reachable
 from failoverd.api.tokens import Tokens
 from failoverd.config.schema import ApiTcpEntry
 from failoverd.core.errors import ConfigError
-from failoverd.files import require_regular
+from failoverd.core.status import RefusedFile
 from failoverd.guests import Guest, Guests
 from failoverd.ports import Clock
 
@@ -142,6 +143,9 @@ class Door:
 
     Raises:
         ConfigError: a file cannot be used.
+
+    Attributes:
+        refused: the files that could not be used when they were read last; what they held before goes on.
     """
 
     def __init__(self, said: ApiTcpEntry, clock: Clock) -> None:
@@ -149,14 +153,36 @@ class Door:
         self._clock = clock
         self.tls: ssl.SSLContext | None = None
         self._tokens: Tokens | None = None
-        self.reread()
+        self._ends: float | None = None
+        self._turn = 0
+        self.refused: tuple[RefusedFile, ...] = ()
+        for error in self._read().values():
+            raise error
 
     def reread(self) -> None:
-        """Take up what the files hold now. Raises ConfigError, and then nothing changed."""
-        said = self._said
-        tokens = Tokens.read(said.tokens_file) if said.tokens_file is not None else None
-        tls = _tls(said) if said.certificate_file is not None else None
-        self._tokens, self.tls = tokens, tls
+        """Take up what the files hold now, each by itself: a certificate that is amiss keeps no token at work."""
+        self.refused = tuple(RefusedFile(str(file), str(error)) for file, error in self._read().items())
+        self._turn += 1
+
+    def warned(self, within: float) -> tuple[RefusedFile, ...]:
+        """Certificates that have expired, or will within so many seconds."""
+        file = self._said.certificate_file
+        found = expiring(self._ends, self._clock(), within)
+        return (RefusedFile(str(file), found),) if found else ()
+
+    def _read(self) -> Mapping[Path, ConfigError]:
+        said, amiss = self._said, dict[Path, ConfigError]()
+        if said.tokens_file is not None:
+            try:
+                self._tokens = Tokens.read(said.tokens_file)
+            except ConfigError as error:
+                amiss[said.tokens_file] = error
+        if said.certificate_file is not None:
+            try:
+                self.tls, self._ends = tls_of(said), end_of(said.certificate_file)
+            except ConfigError as error:
+                amiss[said.certificate_file] = error
+        return amiss
 
     async def known(self, request: web.Request) -> Actor:
         """Who asks: by the token, if one is shown, or else by the certificate."""
@@ -165,18 +191,25 @@ class Door:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._tokens is not None:
             return self._tokens.actor(token.strip(), origin, self._clock())
-        kept = token_in(request.cookies.get(cookie_name(tls=self._secured), ""))
+        kept = token_in(request.cookies.get(cookie_name(request.headers, tls=self._secured), ""))
         if kept and self._tokens is not None:
             if not self._secured:
                 require_this_host(request.headers)
             return reader(self._tokens.actor(kept, origin, self._clock()))
         certificate = request.transport.get_extra_info("peercert") if request.transport is not None else None
         name = certificate_name(certificate or {})
-        if name:
+        if certificate and name:
+            self._require_current(request, certificate)
             role = Role.OPERATE if name in self._said.operators else Role.READ
             return Actor(name, role, origin, "api.tcp.operators names the certificates that may change something")
         wanted = "a token (Authorization: Bearer)" if self._tokens is not None else "a client certificate"
         raise Refused(401, "nobody", f"nobody can tell who asks: show {wanted}")
+
+    def _require_current(self, request: web.Request, certificate: Mapping[str, Any]) -> None:
+        """Certificates are verified when a connection begins: one that lasts is asked to begin again."""
+        expires = ssl.cert_time_to_seconds(certificate["notAfter"])
+        if self._clock() > expires or request.setdefault(_TURN, self._turn) != self._turn:
+            raise Refused(401, "certificate_old", "the certificate was shown long ago", "connect again")
 
     def let_in(self, request: web.Request, actor: Actor) -> Mapping[str, str]:
         """How a browser keeps being known that shows a token. A certificate it shows each time by itself."""
@@ -184,30 +217,14 @@ class Door:
         if scheme.lower() != "bearer":
             return {}
         require_reader(actor)
-        return {"Set-Cookie": cookie(token.strip(), tls=self._secured)}
+        return {"Set-Cookie": cookie(token.strip(), request.headers, tls=self._secured)}
 
     @property
     def _secured(self) -> bool:
         return self._said.certificate_file is not None
 
 
-def _tls(said: ApiTcpEntry) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.num_tickets = 0  # each connection shows its certificate
-    paths = [path for path in (said.certificate_file, said.key_file, said.client_ca_file) if path is not None]
-    try:
-        for path in paths:
-            require_regular(path)
-        context.load_cert_chain(paths[0], paths[1], password="")  # nobody is there to be asked for one
-        if said.client_ca_file is not None:
-            context.load_verify_locations(said.client_ca_file)
-            context.verify_mode = ssl.CERT_OPTIONAL if said.tokens_file is not None else ssl.CERT_REQUIRED
-    except OSError as error:
-        files = " and ".join(map(str, paths))
-        words = f"{files} cannot be used for TLS: {error.strerror or error}"
-        remedy = "certificate_file holds the certificate and its chain, key_file its key without a passphrase (PEM)"
-        raise ConfigError(words, reason="certificate_invalid", remedy=remedy) from error
-    return context
+_TURN: Final = web.RequestKey("turn", int)
 
 
 @asynccontextmanager

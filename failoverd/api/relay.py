@@ -83,20 +83,22 @@ class _Relay:
             answer = refusal(error, error.status)
         if not answer.prepared:
             answer.force_close()
-            answer.headers.update(HEADERS)
+            answer.headers.update({"Server": "failoverd", **HEADERS})
         return answer
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         path = request.rel_url.raw_path
         require_this_host(request.headers)
-        require_own_page(request.method, request.headers, shell=path == SHELL and request.method == "GET")
+        require_own_page(
+            request.method, request.scheme, request.headers, shell=path == SHELL and request.method == "GET"
+        )
         if request.method != "GET":
             raise Refused(405, "method_unknown", "this only reads", headers={"Allow": "GET"})
         if path == SHELL:
             return shell(request)
         if path == "/v1/enter":
             return self._enter(request)
-        self._require_known(token_in(request.cookies.get(cookie_name(tls=False), "")))
+        self._require_known(token_in(request.cookies.get(cookie_name(request.headers, tls=False), "")))
         if path not in PASSED_ON:
             raise Refused(404, "path_unknown", "there is nothing at this path", "the page is at /")
         return await self._passed_on(request, path)
@@ -105,12 +107,13 @@ class _Relay:
         _, _, token = request.headers.get("Authorization", "").partition(" ")
         self._require_known(token.strip())
         body = EnteredTold(actor=self._user).to_json()
-        kept = {"Content-Type": "application/json", "Set-Cookie": cookie(self._token, tls=False)}
+        kept = {"Content-Type": "application/json", "Set-Cookie": cookie(self._token, request.headers, tls=False)}
         return web.Response(body=body, headers=kept)
 
     def _require_known(self, token: str) -> None:
         if not hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token.encode()):
-            raise Refused(401, "nobody", "that is not the link that failoverctl page printed", "open that link")
+            words = "that is not the link that failoverctl page printed"
+            raise Refused(401, "link_unknown", words, "open the one that it prints now: each time it is another one")
 
     async def _passed_on(self, request: web.Request, path: str) -> web.StreamResponse:
         stays = path == "/v1/events"
@@ -168,7 +171,7 @@ async def _told(request: web.Request, reader: asyncio.StreamReader, writer: asyn
 
 async def _begun(request: web.Request, event: h11.Response) -> web.StreamResponse:
     found: Mapping[str, str] = {name.decode().title(): value.decode() for name, value in event.headers}
-    answer = web.StreamResponse(status=HTTPStatus(event.status_code), headers=HEADERS)
+    answer = web.StreamResponse(status=HTTPStatus(event.status_code), headers={"Server": "failoverd", **HEADERS})
     answer.headers.update({name: found[name] for name in _TOLD if name in found})
     answer.force_close()
     await answer.prepare(request)

@@ -44,10 +44,8 @@ from failoverd.api.shapes import (
     PageQuery,
     PlanAsked,
     Query,
-    RefusedFileTold,
     ReleaseAsked,
     ReleasedTold,
-    ReloadedTold,
     StatusQuery,
     TimelineQuery,
     UndoAsked,
@@ -63,6 +61,7 @@ from failoverd.api.telling import (
     glance_told,
     history_told,
     names_told,
+    reloaded_told,
     status_told,
     timeline_told,
     version_of,
@@ -278,12 +277,12 @@ class Service:
         actor = Actor("", Role.NONE, _origin(request))
         try:
             asks_shell = request.method == "GET" and request.rel_url.raw_path == SHELL
-            require_own_page(request.method, request.headers, shell=asks_shell)
+            require_own_page(request.method, request.scheme, request.headers, shell=asks_shell)
             if asks_shell:
                 return shell(request)
             self._require_pace(self._strangers, actor.origin, taking=False)
             actor = await known(request)
-            return await self._admitted(request, actor, text, let_in)
+            return await self._admitted(request, actor, text, known, let_in)
         except Refused as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._strangers.take(actor.origin)
@@ -295,14 +294,15 @@ class Service:
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
             return refusal(_defect(defect), 500)
 
-    async def _admitted(self, request: web.Request, actor: Actor, text: str, let_in: LetIn) -> web.StreamResponse:
+    async def _admitted(
+        self, request: web.Request, actor: Actor, text: str, known: Known, let_in: LetIn
+    ) -> web.StreamResponse:
         self._require_pace(self._reads if request.method == "GET" else self._writes, actor.name)
-        if actor.role is Role.NONE:
-            raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
+        _require_role(actor)
         route = self._route(request)
         query = _query(route, request)
         if route.streams:
-            return await self._listeners.listen(request)
+            return await self._listeners.listen(request, partial(_require_listener, known, request))
         if route.name == "enter":
             return _plain(EnteredTold(actor=actor.name).to_json(), let_in(request, actor))
         if not route.operates:
@@ -527,8 +527,8 @@ class Service:
         try:
             if route.name == "reload":
                 files = await self._around.reload()
-                refused = tuple(map(RefusedFileTold.model_validate, files.refused))
-                return Reply(200, ReloadedTold(refused_files=refused, deferred=files.deferred, kept=True).to_json())
+                self._made.clear()
+                return Reply(200, reloaded_told(files).to_json())
             if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
                 done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))
                 self._made.clear()
@@ -609,6 +609,16 @@ SHELL: Final = "/"
 
 _Shared: Final = StatusQuery | GlanceQuery | PageQuery | TimelineQuery
 """What is made for one is made for all who ask the same within a second."""
+
+
+def _require_role(actor: Actor) -> None:
+    if actor.role is Role.NONE:
+        raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
+
+
+async def _require_listener(known: Known, request: web.Request) -> None:
+    """Raises Refused for whom an answer that lasts is not for any more."""
+    _require_role(await known(request))
 
 
 def shell(request: web.Request) -> web.Response:

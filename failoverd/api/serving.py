@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from failoverd.api.service import Service, Surroundings
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected
+from failoverd.core.status import FilesStatus, RefusedFile
 
 
 class Api:
@@ -25,18 +27,24 @@ class Api:
         self._around = around
         self._file = file
         self._door: Door | None = None
+        self._unheard = list[RefusedFile]()
         self.port: int | None = None
 
     def reread(self) -> None:
         """Take up tokens and certificates as they are now. Those that do not load change nothing, loudly."""
         if self._door is None:
             return
-        try:
-            self._door.reread()
-        except ConfigError as error:
-            keeps = "the tokens and certificates that were read before"
-            at = self._around.clock()
-            self._around.emit(ConfigRejected(at=at, file=str(self._file), errors=(str(error),), keeps=keeps))
+        self._door.reread()
+        for each in self._door.refused:
+            at, keeps = self._around.clock(), "what that file held when it was read before"
+            self._around.emit(ConfigRejected(at=at, file=each.file, errors=(each.error,), keeps=keeps))
+
+    def beside(self, files: FilesStatus, within: float = 0.0) -> FilesStatus:
+        """These, and the API's own: what is not at work, and certificates that end within so many seconds."""
+        door = self._door
+        refused = (*files.refused, *self._unheard, *(door.refused if door is not None else ()))
+        warned = (*files.warned, *(door.warned(within) if door is not None else ()))
+        return replace(files, refused=tuple(sorted(refused, key=lambda each: each.file)), warned=warned)
 
     async def hear(self, socket: Path, said: ApiEntry, service: Service, stack: AsyncExitStack) -> None:
         """Serve at each place for as long as the stack lasts."""
@@ -69,6 +77,9 @@ class Api:
             self._failed(str(said.listen), error.strerror or str(error), remedy)
 
     def _failed(self, listen: str, error: str, remedy: str) -> None:
+        """Nobody is heard there until a restart, whatever the file says."""
+        words = f"nobody is heard at {listen}: {error}; {remedy}. A restart tries it again, and moves no traffic"
+        self._unheard.append(RefusedFile(str(self._file), words))
         self._around.emit(ApiFailed(at=self._around.clock(), listen=listen, error=error, remedy=remedy))
 
 

@@ -404,6 +404,9 @@ class EndpointTold(Told):
     evidence: str
 
 
+_COMMAND: Final = "the command that the remedy names, if it names one; its words are quoted for a shell"
+
+
 class TargetStatusTold(Told):
     target: TargetTold
     at: Moment
@@ -417,6 +420,7 @@ class TargetStatusTold(Told):
     checks: tuple[str, ...]
     detail: str
     remedy: str
+    command: str = Field(default="", description=_COMMAND)
     manual: str
     until: Moment | None
     digest: str = Field(description="of the plan that a limit holds, by which it may be approved")
@@ -430,6 +434,7 @@ class TargetStatusTold(Told):
     foreign: tuple[str, ...] = Field(
         default=(), description="what it answers with besides, or instead, which failoverd does not state"
     )
+    seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(), description="words that its marker names and the journal does not know: only what fails out moves"
@@ -580,6 +585,8 @@ class ConcernTold(Told):
     subject: str
     text: str
     remedy: str
+    command: str = Field(default="", description=_COMMAND)
+    runbook: str = Field(default="", description="of an incident, as the policy names it")
     since: Moment | None
 
 
@@ -596,7 +603,7 @@ class RecordLineTold(Told):
     normal_bp: Shares = _bp("normal", "shares by region of a day on which nothing is wrong; empty while not known")
     moved: bool = Field(description="whether these differ by more than a rounding")
     since: Moment | None = Field(description="when it began to answer so; null while not known")
-    seen: Moment = Field(description="of which moment this is")
+    seen: Moment | None = Field(description="of which moment this is; null while it was never read: nothing is known")
     why: str = Field(description="in a few words; empty where all is normal")
     next: str = Field(description="what happens next, in a few words; empty where nothing does")
     next_at: Moment | None = Field(description="when, if time alone brings it")
@@ -700,6 +707,9 @@ class NamesTold(Answer):
     policies: tuple[PolicyNamesTold, ...]
 
 
+_WARNED: Final = "what is at work, and does not do what it is for, or soon will not: a certificate that expires"
+
+
 class StatusTold(Answer):
     """Where everything stands."""
 
@@ -716,6 +726,7 @@ class StatusTold(Answer):
     targets: tuple[TargetStatusTold, ...]
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
+    warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]
@@ -947,6 +958,7 @@ class ReloadedTold(Answer):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 
     refused_files: tuple[RefusedFileTold, ...]
+    warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
     deferred: tuple[str, ...] = Field(default=(), description="settings that take effect at the daemon's next restart")
     kept: bool
 

@@ -32,6 +32,7 @@ from failoverd.api.shapes import (
     RefusedFileTold,
     RegionSumTold,
     RegionTold,
+    ReloadedTold,
     RequestTold,
     SaidTold,
     ScopeTold,
@@ -51,7 +52,7 @@ from failoverd.api.shapes import (
 from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import Override
 from failoverd.core.records import Policy, Target
-from failoverd.core.status import Heartbeat, Overview, TargetStatus
+from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
@@ -98,9 +99,19 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
             for each in found.orphans
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
+        warned_files=tuple(map(RefusedFileTold.model_validate, found.warned_files)),
         notifications=_told(NotificationsTold, found.notifications),
         planned=tuple(map(PlannedTold.model_validate, found.planned)),
         overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),
+    )
+
+
+def reloaded_told(files: FilesStatus) -> ReloadedTold:
+    return ReloadedTold(
+        refused_files=tuple(map(RefusedFileTold.model_validate, files.refused)),
+        warned_files=tuple(map(RefusedFileTold.model_validate, files.warned)),
+        deferred=files.deferred,
+        kept=True,
     )
 
 
@@ -163,6 +174,8 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "checks": tuple(map(prose.limit, status.checks)),
             "detail": status.detail,
             "remedy": status.remedy,
+            "command": status.command,
+            "seen": status.seen,
             "manual": status.manual,
             "until": status.until,
             "digest": status.digest,

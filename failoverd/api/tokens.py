@@ -63,8 +63,11 @@ class Tokens:
         for token in self._known:
             if hmac.compare_digest(token.digest, digest):
                 found = token
-        if found is None or len(said) < _LEAST:
+        if found is None:
             raise Refused(401, "token_unknown", "nobody has that token", "see the tokens_file of the daemon")
+        if len(said) < _LEAST:
+            words = f"the token {found.name} has fewer than {_LEAST} characters, and could be guessed"
+            raise Refused(401, "token_short", words, "make a longer one: openssl rand -hex 32")
         if now >= found.expires:
             words = f"the token {found.name} has expired"
             raise Refused(401, "token_expired", words, "make a new one, and send SIGHUP to the daemon")

@@ -1,7 +1,7 @@
 """`failoverctl check` and `schema`: what is wrong with the files, all of it at once, and what they may say."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from failoverd.config.documents import read
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
+from failoverd.config.schema import ApiTcpEntry
 from failoverd.core.errors import ConfigError, JournalError
 from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
@@ -56,7 +57,10 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
         if loaded.config is not None:
             found = load_policies(loaded.config, kinds(), running={})
             unable = list(unfit(loaded.config, found.policies.values()))
-            lacks = [*lacking(loaded.config), *(_unfit(loaded.config, found, *each) for each in unable)]
+            missing = list(lacking(loaded.config))
+            lacks = [*missing, *(_unfit(loaded.config, found, *each) for each in unable)]
+            if loaded.config.api.tcp is not None and not any(each.code is Code.FILE_MISSING for each in missing):
+                diagnostics += _of_api(loaded.config, loaded.config.api.tcp)
             diagnostics += [*found.diagnostics, *_idle(loaded.config, found)]
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
@@ -118,6 +122,29 @@ def _idle(config: Config, found: PolicySet) -> list[Diagnostic]:
         if not word.over_by(time.time()) and not word.scope.everything
         if not any(word.scope.has_policy(policy) for policy in found.policies.values())
     ]
+
+
+def _of_api(config: Config, said: ApiTcpEntry) -> Iterator[Diagnostic]:
+    """What the API would not take up at a reload, and a certificate that nobody would take."""
+    from failoverd.api.credentials import SOON, end_of, expiring, tls_of  # noqa: PLC0415 - for who has such an API
+    from failoverd.api.tokens import Tokens  # noqa: PLC0415 - the same reason
+
+    file = str(config.file)
+    try:
+        if said.tokens_file is not None:
+            Tokens.read(said.tokens_file)
+        if said.certificate_file is not None:
+            tls_of(said)
+    except ConfigError as error:
+        yield about_file(Code.API_UNFIT, file, error.detail, error.remedy)
+    if said.certificate_file is None:
+        return
+    now = time.time()
+    end = end_of(said.certificate_file)
+    if words := expiring(end, now, SOON):
+        severity = Severity.ERROR if end is not None and end <= now else Severity.WARNING
+        message, hint = f"{said.certificate_file}: {words}", "put another one there, then: failoverctl reload"
+        yield replace(about_file(Code.API_UNFIT, file, message, hint), severity=severity)
 
 
 def _unfit(config: Config, found: PolicySet, owner: str, error: ConfigError) -> Diagnostic:

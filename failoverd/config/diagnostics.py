@@ -125,6 +125,7 @@ class Code(StrEnum):
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"
     JOURNAL_PLACE = "FD503", "the journal has no place to be in"
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
+    API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
 
 
 @dataclass(frozen=True, slots=True)

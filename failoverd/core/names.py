@@ -5,6 +5,7 @@ read it in their own letters (UTS 46), and are shown both, for letters of two sc
 """
 
 import re
+import shlex
 from typing import Final
 
 MARKER_LABEL: Final = "_failoverd"
@@ -38,6 +39,11 @@ def marker_name(name: str) -> str:
 def quoted(name: str) -> str:
     """A name as it may stand in a command and in YAML, both of which read an asterisk as something of their own."""
     return f'"{name}"' if is_wildcard(name) else name
+
+
+def failoverctl(*words: str) -> str:
+    """A command to paste. Each word that a shell would read as something of its own is quoted: it may be anybody's."""
+    return shlex.join(("failoverctl", *words))
 
 
 def in_dns(name: str) -> str:

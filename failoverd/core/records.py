@@ -267,8 +267,8 @@ class Observed:
     `records` is None when the name has no record of this type. `marker_text` is the raw marker, kept so that the
     fence compares what stands there and not what we understood of it. `foreign` lists other record types at the name
     that exclude ours (a CNAME beside an A), and what stands elsewhere (`standing_at`) and would hide the record or its
-    marker. `token` is the provider's own version (an ETag), where it has one. `cure` is what a person does about what is
-    foreign, where it is something else than to remove another record.
+    marker. `token` is the provider's own version (an ETag), where it has one. `cure` is what a person does about what
+    is foreign, where it is something else than to remove another record.
     """
 
     target: Target

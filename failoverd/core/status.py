@@ -30,11 +30,13 @@ class TargetState(StrEnum):
 class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
+    `command` is that of failoverctl which the remedy names, if it names one.
     `kind` is what kind of answer was decided on, `cause` why traffic would move where it does not, `checks` are the
     limits in the way, `digest` is that of the plan which they hold, for who approves it, `until` the first moment at
     which time alone would change anything. `normal` are the shares of the file for a day on which nothing is wrong, as
     the provider can say them. `since` is when `state` began, as far as this process saw it, and `answered_since` when
-    what is published was. `foreign` is what else the name answers with, which is no share of any region.
+    what is published was. `foreign` is what else the name answers with, which is no share of any region. `seen` is when
+    it was last read, None while it never was.
     """
 
     target: Target
@@ -49,6 +51,7 @@ class TargetStatus:
     checks: tuple[LimitCheck, ...] = ()
     detail: str = ""
     remedy: str = ""
+    command: str = ""
     manual: str = ""
     until: float | None = None
     digest: str = ""
@@ -56,6 +59,7 @@ class TargetStatus:
     since: float | None = None
     answered_since: float | None = None
     foreign: tuple[str, ...] = ()
+    seen: float | None = None
 
     @property
     def moved(self) -> bool:
@@ -232,7 +236,10 @@ class OrphansStatus:
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it."""
+    """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it.
+
+    Or one that was taken up and does not do what it is for, as a certificate that has expired.
+    """
 
     file: str
     error: str
@@ -242,12 +249,14 @@ class RefusedFile:
 class FilesStatus:
     """What of the configuration is not at work, until it is mended or gone.
 
-    `deferred` are settings of the daemon's own file that load, and take effect at the next restart.
+    `deferred` are settings of the daemon's own file that load, and take effect at the next restart. `warned` are files
+    that are at work, and do not do what they are for, or soon will not.
     """
 
     at: float
     refused: tuple[RefusedFile, ...] = ()
     deferred: tuple[str, ...] = ()
+    warned: tuple[RefusedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +366,7 @@ class Overview:
     targets: tuple[TargetStatus, ...] = ()
     orphans: tuple[OrphanedRecord, ...] = ()
     refused_files: tuple[RefusedFile, ...] = ()
+    warned_files: tuple[RefusedFile, ...] = ()
     notifications: NotificationsStatus | None = None
     planned: tuple[PlannedWork, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -377,6 +387,7 @@ class Overview:
             targets=tuple(found[TargetStatus]),
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
             refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
+            warned_files=tuple(file for status in found[FilesStatus][-1:] for file in status.warned),
             notifications=next(reversed(found[NotificationsStatus]), None),
             planned=tuple(work for status in found[PlannedStatus][-1:] for work in status.work),
         )

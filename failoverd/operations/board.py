@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
-from failoverd.core.names import both_ways
+from failoverd.core.names import both_ways, failoverctl
 from failoverd.core.status import Overview
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Level
@@ -93,7 +93,7 @@ def _records(found: Iterable[RecordLine]) -> tuple[tuple[RecordLine, ...], Mappi
 
 
 def _stop(word: WordLine) -> str:
-    return f"failoverctl {'agree' if word.state is words.Standing.PENDING else 'release'} {word.id}"
+    return failoverctl("agree" if word.state is words.Standing.PENDING else "release", word.id)
 
 
 _BADNESS: Final = (RegionState.HEALTHY, RegionState.UNKNOWN, RegionState.DEGRADED, RegionState.DOWN)

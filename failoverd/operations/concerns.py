@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import few
@@ -37,6 +38,8 @@ class Concern:
     """What is not as it should be, in words, and what ends it.
 
     `policy` is "" where it is of the whole installation; `subject` is the record at its provider, an incident, a file.
+    `command` stands in the remedy, and is made here: whatever else stands there may be in words of others, in which
+    nobody is to look for one. `runbook` is in the words of the policy.
     """
 
     level: Level
@@ -45,6 +48,8 @@ class Concern:
     text: str
     remedy: str = ""
     since: float | None = None
+    command: str = ""
+    runbook: str = ""
 
 
 AT_WORK_AGAIN: Final = "systemctl start failoverd"
@@ -55,7 +60,7 @@ def nobody_at_work(since: float | None) -> Concern:
     """Without a daemon, records stay as they are: who has to move one does so with commands that need none."""
     text = "no daemon is at work: records stay as they are, whatever fails"
     remedy = f"{AT_WORK_AGAIN}; what moves traffic until then: failoverctl plan --out FILE, then failoverctl apply FILE"
-    return Concern(Level.PERSON, "", "daemon", text, remedy, since)
+    return Concern(Level.PERSON, "", "daemon", text, remedy, since, AT_WORK_AGAIN)
 
 
 def concerns_of(found: Overview, now: float) -> list[Concern]:
@@ -73,8 +78,10 @@ def _of_target(status: TargetStatus, now: float) -> Iterator[Concern]:
             text = f"{policy} ({subject}) {row.words(status)}"
             level = Level.MOVED if row.waits(status, now) else Level.PERSON
             own = row.of_state or status.state not in _OF_STATE
-            remedy = row.remedy(status) or (status.remedy if own else "")
-            yield Concern(level, policy, subject, text, remedy, status.since if own else None)
+            remedy, command = row.remedy(status)
+            if own and not remedy:
+                remedy, command = status.remedy, status.command
+            yield Concern(level, policy, subject, text, remedy, status.since if own else None, command)
 
 
 def _urgently(_: TargetStatus, __: float) -> bool:
@@ -91,21 +98,26 @@ def _is_young(status: TargetStatus, now: float) -> bool:
     return lasted <= PATIENCE and status.cause not in {Cause.FAILING_OUT, Cause.REBUILDING}
 
 
-def _nothing(_: TargetStatus) -> str:
-    return ""
+def _its_own(_: TargetStatus) -> tuple[str, str]:
+    return "", ""
+
+
+def _ending_with(begin: str, command: str) -> tuple[str, str]:
+    return begin + command, command
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     """One kind of concern about a record.
 
-    `waits` says whether failoverd takes care of it, so that it is nobody's matter yet. `of_state`: it is what a state
-    of `_OF_STATE` means, so that it has lasted as long as that, and has its remedy.
+    `remedy` is that, and the command in it; without one it is the status that knows a remedy. `waits` says whether
+    failoverd takes care of it, so that it is nobody's matter yet. `of_state`: it is what a state of `_OF_STATE` means,
+    so that it has lasted as long as that, and has its remedy.
     """
 
     stands: Callable[[TargetStatus], bool]
     words: Callable[[TargetStatus], str]
-    remedy: Callable[[TargetStatus], str] = _nothing
+    remedy: Callable[[TargetStatus], tuple[str, str]] = _its_own
     waits: Callable[[TargetStatus, float], bool] = _urgently
     of_state: bool = False
 
@@ -118,9 +130,10 @@ def _to_bring_back(status: TargetStatus) -> list[str]:
     return [reason.region for reason in status.reasons if reason.code is ReasonCode.FAILBACK_MANUAL]
 
 
-def _bring_back(status: TargetStatus) -> str:
-    back = " ".join(f"--return {each}" for each in _to_bring_back(status))
-    return f"failoverctl plan {status.target.policy} {back} --out FILE, then failoverctl apply FILE"
+def _bring_back(status: TargetStatus) -> tuple[str, str]:
+    returning = [word for each in _to_bring_back(status) for word in ("--return", each)]
+    command = failoverctl("plan", status.target.policy, *returning, "--out", "FILE")
+    return f"{command}, then failoverctl apply FILE", command
 
 
 def flapped(status: TargetStatus) -> list[Reason]:
@@ -131,8 +144,14 @@ def flapped(status: TargetStatus) -> list[Reason]:
 
 def put_up(status: TargetStatus, out: Iterable[Reason]) -> str:
     """The command by which regions are used that pass, and are kept out; "" without any."""
-    endpoints = " ".join(each.detail for each in out)
-    return f"failoverctl up {endpoints} --policy {status.target.policy} --reason TEXT --for 1h" if endpoints else ""
+    endpoints = [name for each in out for name in each.detail.split()]
+    about = ("--policy", status.target.policy, "--reason", "TEXT", "--for", "1h")
+    return failoverctl("up", *endpoints, *about) if endpoints else ""
+
+
+def _put_up(status: TargetStatus) -> tuple[str, str]:
+    command = put_up(status, flapped(status))
+    return command, command
 
 
 def _flaps(status: TargetStatus) -> str:
@@ -162,17 +181,19 @@ _ROWS: Final = (
     _Row(
         _is_all_down,
         lambda it: f"has no region that is up{_although(it)}",
-        lambda it: put_up(it, flapped(it)),
+        _put_up,
     ),
     _Row(
         lambda it: bool(it.lost_words),
         lambda _: "is held by operators' words that were lost",
-        lambda _: "give the same word again, or: failoverctl release --lost",
+        lambda _: _ending_with("give the same word again, or: ", failoverctl("release", "--lost")),
     ),
     _Row(
         lambda it: it.has_rival,
         lambda _: "is written by another instance as well",
-        lambda _: "stop the other instance, or give it names of its own; then: failoverctl release --rival",
+        lambda _: _ending_with(
+            "stop the other instance, or give it names of its own; then: ", failoverctl("release", "--rival")
+        ),
     ),
     _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}", of_state=True),
     _Row(
@@ -200,7 +221,7 @@ _ROWS: Final = (
     _Row(
         lambda it: bool(flapped(it)) and not _is_all_down(it),
         _flaps,
-        lambda it: put_up(it, flapped(it)),
+        _put_up,
         lambda *_: True,
     ),
 )
@@ -216,18 +237,19 @@ def _of_policies(policies: Iterable[PolicyStatus]) -> Iterator[Concern]:
     for each in policies:
         if each.rejected:
             text = f"{each.policy} runs an older revision: its newer file does not load"
-            yield Concern(Level.PERSON, each.policy, each.file, text, f"failoverctl check: {each.rejected}", each.at)
+            remedy = f"{_CHECK}: {each.rejected}"
+            yield Concern(Level.PERSON, each.policy, each.file, text, remedy, each.at, _CHECK)
         if each.incident_id:
-            book = f"runbook {each.runbook}" if each.runbook else ""
-            text = f"{each.policy} has an incident open ({each.incident_id})"
-            yield Concern(Level.MOVED, each.policy, each.incident_id, text, book, each.incident_since)
+            text, since = f"{each.policy} has an incident open ({each.incident_id})", each.incident_since
+            yield Concern(Level.MOVED, each.policy, each.incident_id, text, since=since, runbook=each.runbook)
 
 
 def _of_words(overrides: Iterable[Override], now: float) -> Iterator[Concern]:
     for word in overrides:
         if words.standing(word, now) is words.Standing.PENDING:
             text = f"{words.title(word)} waits for somebody to agree"
-            yield Concern(Level.PERSON, "", word.id, text, f"failoverctl agree {word.id}", word.since)
+            command = failoverctl("agree", word.id)
+            yield Concern(Level.PERSON, "", word.id, text, command, word.since, command)
 
 
 def _of_installation(found: Overview) -> Iterator[Concern]:
@@ -241,14 +263,17 @@ def _of_installation(found: Overview) -> Iterator[Concern]:
         remedy = "look at the prober's own network: failures are not counted and move nothing until it sees again"
         yield Concern(Level.PERSON, "", "prober", text, remedy, vantage.since)
     for file in found.refused_files:
-        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; failoverctl check says all of it"
-        yield Concern(Level.PERSON, "", file.file, text, remedy)
+        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; all of it is said by: {_CHECK}"
+        yield Concern(Level.PERSON, "", file.file, text, remedy, command=_CHECK)
+    for file in found.warned_files:
+        text, command = f"{Path(file.file).name}: {file.error}", failoverctl("reload")
+        yield Concern(Level.PERSON, "", file.file, text, f"put another one there, then: {command}", command=command)
     if found.orphans:
         names = list(dict.fromkeys(str(each.target.key) for each in found.orphans))
         text = f"no file names {few(names, _NAMED)} any more: it stays as it is, whatever fails"
         first = found.orphans[0]
-        remedy = f"put the file back, or: failoverctl disown {first.target.policy} {first.target.key.name}"
-        yield Concern(Level.PERSON, "", names[0], text, remedy, first.since)
+        command = failoverctl("disown", first.target.policy, first.target.key.name)
+        yield Concern(Level.PERSON, "", names[0], text, f"put the file back, or: {command}", first.since, command)
     for each in found.notifications.receivers if found.notifications is not None else ():
         if each.failing_since is not None:
             text = f"{each.receiver} at {each.place} does not take what it is told"
@@ -264,6 +289,8 @@ def unseen(found: Overview) -> list[str]:
     waits = (each.target.policy for each in found.targets if each.kind == DecisionKind.HOLD_NO_VERDICT)
     return list(dict.fromkeys([*(each.policy for each in found.policies if each.policy not in seen), *waits]))
 
+
+_CHECK: Final = failoverctl("check")
 
 _NAMED: Final = 3
 """Names that a headline has room for, of each kind."""

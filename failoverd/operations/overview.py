@@ -28,6 +28,7 @@ def overview(reading: StatusReading, now: float, *, healthy: bool = True) -> Ove
         targets=reading.targets(),
         orphans=reading.orphans(),
         refused_files=reading.refused_files(),
+        warned_files=reading.warned_files(),
         notifications=reading.notifications(),
         planned=reading.planned(),
         overrides=overrides,

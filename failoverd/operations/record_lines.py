@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode, tells_health
 from failoverd.core.records import WHOLE
@@ -18,11 +19,11 @@ from failoverd.telemetry import phrases, prose
 class RecordLine:
     """One record at one provider. Shares in basis points by region.
 
-    `now` is what it answers since `since`, as of `seen`, `normal` what the file says for a day on which nothing is
-    wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if time alone brings it. `stop` is the
-    command that has failoverd leave it alone, or gives it back; "" where no daemon is at work, who would do either.
-    `overrides` are the ids of words in force about it. `foreign` is what it answers with besides, or instead, which is
-    no region's share.
+    `now` is what it answers since `since`, as of `seen`, which is None while it was never read; `normal` what the file
+    says for a day on which nothing is wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if
+    time alone brings it. `stop` is the command that has failoverd leave it alone, or gives it back; "" where no daemon
+    is at work, who would do either. `overrides` are the ids of words in force about it. `foreign` is what it answers
+    with besides, or instead, which is no region's share.
     """
 
     policy: str
@@ -34,7 +35,7 @@ class RecordLine:
     now: Mapping[str, int]
     normal: Mapping[str, int]
     since: float | None
-    seen: float
+    seen: float | None
     why: str
     next: str
     next_at: float | None
@@ -119,7 +120,7 @@ def _record(
         now=status.published,
         normal=status.normal,
         since=status.answered_since,
-        seen=max(status.at, seen if seen is not None else status.at),
+        seen=_seen(status, seen),
         why="; ".join(filter(None, (_why(status), _file(policy)))),
         next=next_step,
         next_at=next_at,
@@ -130,6 +131,13 @@ def _record(
     )
 
 
+def _seen(status: TargetStatus, seen: float | None) -> float | None:
+    """Nobody knows what became of it since it could be read."""
+    if status.state is TargetState.DELAYED:
+        return status.seen if status.seen is not None or not status.published else status.at
+    return max(status.at, seen if seen is not None else status.at)
+
+
 def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
     """Who sees it do what they do not want ends the word that has it done, or has failoverd leave it alone."""
     said = [each.detail for each in _told(status) if each.rule == "overrides"]
@@ -137,8 +145,8 @@ def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
     given_since = [word.id for word in overrides if word.since >= status.at]
     ending = doing or next(reversed(given_since), "")
     if ending:
-        return f"failoverctl release {ending}"
-    return f"failoverctl hold {status.target.policy} --reason TEXT --for 1h"
+        return failoverctl("release", ending)
+    return failoverctl("hold", status.target.policy, "--reason", "TEXT", "--for", "1h")
 
 
 def _file(policy: PolicyStatus | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import ConfigError
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
 from failoverd.core.status import Overview
@@ -223,7 +224,7 @@ def _by_hand(undo: str) -> str:
 def _undo_with(reading: Reading, change: ChangeRow, facts: Mapping[str, Any], now: float) -> str:
     said = facts.get("overrides", ())
     held = [word.id for word in reading.overrides(now) if word.id in said and word.in_force(now)]
-    return taken_back_by(held) or f"failoverctl undo {change.change_id} --reason TEXT --for 1h"
+    return taken_back_by(held) or failoverctl("undo", change.change_id, "--reason", "TEXT", "--for", "1h")
 
 
 def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str, ...]:

@@ -175,6 +175,10 @@ class StatusReading:
         """What could not be taken up, where no policy that runs tells of it."""
         return tuple(file for status in self._statuses("files", FilesStatus) for file in status.refused)
 
+    def warned_files(self) -> tuple[RefusedFile, ...]:
+        """What is at work, and does not do what it is for."""
+        return tuple(file for status in self._statuses("files", FilesStatus) for file in status.warned)
+
     def notifications(self) -> NotificationsStatus | None:
         """Who is told of troubles, and of which; None when nobody is, or an older version wrote the journal."""
         return next(iter(self._statuses("notifications", NotificationsStatus)), None)

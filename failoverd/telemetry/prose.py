@@ -63,6 +63,7 @@ from failoverd.core.events import (
     VantageIsolated,
     VantageRejoined,
 )
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
@@ -211,8 +212,8 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{r.region} has been well for {r.numbers['well']:.0f}s of the {r.numbers['hold']:g}s before it gets traffic"
     ),
     ReasonCode.FAILBACK_MANUAL: lambda r: (
-        f"{r.region} serves again and waits for a person: failoverctl plan --return {r.region} --out FILE, "
-        "then failoverctl apply FILE"
+        f"{r.region} serves again and waits for a person: "
+        f"{failoverctl('plan', '--return', r.region, '--out', 'FILE')}, then failoverctl apply FILE"
     ),
     ReasonCode.FAILBACK_WAIVED: lambda r: (
         f"{_listed(r.regions)} is let in before its failback is due: no other region can carry the traffic"
@@ -331,7 +332,7 @@ def _(event: RecordOrphaned) -> str:
     name = event.record.partition(" ")[0]
     return (
         f"{event.record} at {event.provider} is orphaned: no policy file names it any more, so it stays as it is, "
-        f"whatever fails; put policy {event.policy} back, or give it up: failoverctl disown {event.policy} {name}"
+        f"whatever fails; put policy {event.policy} back, or give it up: {failoverctl('disown', event.policy, name)}"
     )
 
 
@@ -514,7 +515,7 @@ def _because(comment: str) -> str:
 @say.register
 def _(event: OverrideGiven) -> str:
     what = f"{_word(event)}{f' ({event.detail})' if event.detail else ''} until {moment(event.until)}"
-    whose = f"{by(event.actor)}: {event.reason}. Take it back: failoverctl release {event.override}"
+    whose = f"{by(event.actor)}: {event.reason}. Take it back: {failoverctl('release', event.override)}"
     if event.needed > 1:
         return f"{what} waits for {event.needed} people to agree, {whose}"
     return f"{what}, {whose}"
@@ -555,7 +556,7 @@ def _(event: RivalDetected) -> str:
         f"{_where(event)} is written by another failoverd of owner {event.owner} as well ({', '.join(event.rivals)}; "
         f"this one is {event.instance}), and each undoes what the other does. From now on only what is down is taken "
         f"off it. Stop the other one, or give it names of its own (failoverctl status there says its instance); then: "
-        f"failoverctl release --rival {name}"
+        f"{failoverctl('release', '--rival', name)}"
     )
 
 

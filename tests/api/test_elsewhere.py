@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,16 +12,20 @@ from pathlib import Path
 import pytest
 import trustme
 from pydantic import ValidationError
+from support import evenings
 from support.api import NOW, House, elsewhere, heard
 
 from failoverd.api import bounds, places
+from failoverd.api import listening as hub
 from failoverd.api.client import ApiError, Client, Elsewhere
+from failoverd.api.credentials import SOON
 from failoverd.api.shapes import ScopeAsked, WordAsked
 from failoverd.api.tokens import Tokens
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected, RequestRefused
 from failoverd.core.overrides import Verb
+from failoverd.core.status import FilesStatus, RefusedFile
 from failoverd.store.reading import Reading
 
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("oci",)), reason="it burns", for_seconds=60)
@@ -60,8 +64,8 @@ class Site:
             self.authority.issue_cert("client.example.com", common_name=name).configure_cert(context)
         return context
 
-    def sign(self) -> None:
-        made = self.authority.issue_cert("127.0.0.1")
+    def sign(self, not_after: datetime | None = None) -> None:
+        made = self.authority.issue_cert("127.0.0.1", not_after=not_after)
         made.cert_chain_pems[0].write_to_path(self.folder / "api.pem")
         made.private_key_pem.write_to_path(self.folder / "api.key")
 
@@ -150,9 +154,103 @@ async def test_tokens_and_certificates_are_taken_up_anew_and_bad_ones_change_not
         here.api.reread()
         assert (await caller(here, site.trusting(), "another-token-altogether").words()).overrides
     (rejected,) = [event for event in here.events if isinstance(event, ConfigRejected)]
-    assert rejected.keeps == "the tokens and certificates that were read before"
+    assert rejected.file == str(site.folder / "tokens")
+    assert rejected.keeps == "what that file held when it was read before"
     assert "tokens:1: the digest of later is no SHA-256" in rejected.errors[0]
     assert "mistaken-token-itself" not in rejected.errors[0]
+
+
+async def test_what_a_reload_did_not_take_up_is_told_until_it_is_mended(site: Site) -> None:
+    async with heard(site.folder, site.entry()) as here:
+
+        def refused() -> list[tuple[str, str]]:
+            found = here.api.beside(FilesStatus(NOW, (RefusedFile("/etc/shop.yaml", "FD201"),))).refused
+            return [(Path(each.file).name, each.error.partition(": ")[2]) for each in found if each.error != "FD201"]
+
+        assert refused() == []
+        (site.folder / "tokens").write_text(line("later", "operate", OPERATOR) + "new read abc 2027-06-30\n")
+        (site.folder / "api.pem").write_text("garbage")
+        here.api.reread()
+        (certificate, wrong), (tokens, digest) = refused()
+        assert (certificate, tokens) == ("api.pem", "tokens")
+        assert "cannot be used for TLS" in wrong or "PEM" in wrong
+        assert digest.startswith("the digest of new is no SHA-256 in lower-case hexadecimal")
+        (site.folder / "tokens").write_text(TOKENS)
+        site.sign()
+        here.api.reread()
+        assert refused() == []
+
+
+async def test_a_certificate_that_is_amiss_keeps_no_token_at_work_that_was_withdrawn(site: Site) -> None:
+    async with heard(site.folder, site.entry()) as here:
+        (site.folder / "tokens").write_text(line("deploy", "operate", OPERATOR))
+        (site.folder / "api.key").write_text("garbage")
+        here.api.reread()
+        assert await refusal(caller(here, site.trusting(), READER)) == (401, "token_unknown")
+        assert (await caller(here, site.trusting(), OPERATOR).words()).overrides == ()
+
+
+async def test_a_way_in_that_did_not_open_is_told_until_a_restart(site: Site) -> None:
+    said = site.entry()
+    (site.folder / "tokens").unlink()
+    async with heard(site.folder, said) as here:
+        here.api.reread()
+        (told,) = here.api.beside(FilesStatus(NOW)).refused
+    assert "nobody is heard at 127.0.0.1:0: " in told.error
+    assert "A restart tries it again, and moves no traffic" in told.error
+
+
+@pytest.mark.parametrize(
+    ("days", "within", "words"),
+    [
+        (-1, 0.0, "it expired 1 d ago, at 2025-11-30 03:12:00Z: browsers and clients refuse the API"),
+        (2, 0.0, ""),
+        (2, SOON, "it expires in 2 d, at 2025-12-03 03:12:00Z: from then on browsers"),
+        (30, SOON, ""),
+    ],
+)
+async def test_a_certificate_that_ends_is_told_before_browsers_refuse_it(
+    site: Site, days: int, within: float, words: str
+) -> None:
+    site.sign(not_after=datetime.fromtimestamp(NOW, UTC) + timedelta(days=days))
+    async with heard(site.folder, site.entry()) as here:
+        told = [each.error for each in here.api.beside(FilesStatus(NOW), within).warned]
+    assert [each.startswith(words) for each in told] == ([True] if words else [])
+
+
+@asynccontextmanager
+async def listening(here: House, tls: ssl.SSLContext, token: str = "") -> AsyncIterator[asyncio.StreamReader]:
+    """Who was told the whole once."""
+    shown = f"Authorization: Bearer {token}\r\n" if token else ""
+    reader, writer = await asyncio.open_connection("127.0.0.1", here.api.port, ssl=tls)
+    try:
+        writer.write(f"GET /v1/events HTTP/1.0\r\nHost: 127.0.0.1\r\n{shown}\r\n".encode())
+        await reader.readuntil(b"event: board\n")
+        await reader.readuntil(b"\n\n")
+        yield reader
+    finally:
+        writer.transport.abort()
+
+
+async def test_who_may_not_hear_it_any_more_is_told_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that was withdrawn, and a certificate that may have been: whoever signed it may not count any more."""
+    monkeypatch.setattr(hub, "_FRESH", 0.02)
+    monkeypatch.setattr("failoverd.api.service._FRESH", 0.0)
+    async with (
+        heard(site.folder, site.entry(clients=True)) as here,
+        listening(here, site.trusting(), READER) as reader,
+        listening(here, site.trusting("alice")) as shown,
+        listening(here, site.trusting(), OPERATOR) as stays,
+        asyncio.timeout(20),
+    ):
+        (site.folder / "tokens").write_text(line("deploy", "operate", OPERATOR))
+        here.api.reread()
+        for each in (reader, shown):
+            assert b"event: board" not in await each.read()
+        here.stands(evenings.quiet(NOW))
+        assert await stays.readuntil(b"event: board\n")
+        async with listening(here, site.trusting("alice")) as again:
+            assert not again.at_eof(), "it is shown again, and verified by what counts now"
 
 
 @pytest.mark.parametrize(
@@ -282,9 +380,7 @@ async def test_who_opens_connections_and_says_nothing_keeps_nobody_out(
 
 
 def test_a_certificate_that_expired_is_none(site: Site) -> None:
-    made = site.authority.issue_cert("127.0.0.1", not_after=datetime.now(UTC) - timedelta(days=1))
-    made.cert_chain_pems[0].write_to_path(site.folder / "api.pem")
-    made.private_key_pem.write_to_path(site.folder / "api.key")
+    site.sign(not_after=datetime.now(UTC) - timedelta(days=1))
 
     async def asked() -> str:
         async with heard(site.folder, site.entry()) as here:

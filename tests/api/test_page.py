@@ -110,7 +110,7 @@ async def test_a_token_that_reads_becomes_a_cookie_that_reads(tmp_path: Path) ->
     async with served(tmp_path) as (here, link):
         status, head, _ = await asked(link, "/v1/enter", Authorization=f"Bearer {READER}")
         kept = of_header(head, "Set-Cookie")
-        assert (status, kept) == (200, cookie(READER, tls=False))
+        assert (status, kept) == (200, cookie(READER, {}, tls=False))
         assert READER not in head
         mine = {"Cookie": kept.split(";")[0]}
         for path in ("/v1/page", "/v1/status", "/v1/timeline?policy=inference-api"):
@@ -124,7 +124,7 @@ async def test_a_token_that_may_change_something_is_not_for_a_browser(tmp_path: 
     async with served(tmp_path) as (here, link):
         status, head, body = await asked(link, "/v1/enter", Authorization=f"Bearer {OPERATOR}")
         assert (status, b"token_too_strong" in body, "Set-Cookie" in head) == (403, True, False)
-        stolen = cookie(OPERATOR, tls=False).split(";")[0]
+        stolen = cookie(OPERATOR, {}, tls=False).split(";")[0]
         assert (await asked(link, "/v1/page", Cookie=stolen))[0] == 200
         status, _, _ = await asked(link, "/v1/release", method="POST", Cookie=stolen, Idempotency_Key="one")
         assert (status, here.desk.given) == (403, 0)
@@ -134,16 +134,19 @@ async def test_over_tls_a_cookie_is_for_that_host_alone_by_whichever_name(tmp_pa
     async with served(tmp_path, tls=True) as (_, link):
         _, head, _ = await asked(link, "/v1/enter", host="failoverd.example.com", Authorization=f"Bearer {READER}")
         kept = of_header(head, "Set-Cookie")
-        assert kept == cookie(READER, tls=True)
+        assert kept == cookie(READER, {}, tls=True)
         mine = {"Cookie": kept.split(";")[0]}
         assert (await asked(link, "/v1/page", host="failoverd.example.com", **mine))[0] == 200
-        assert (await asked(link, "/v1/page", Cookie=cookie(READER, tls=False).split(";")[0]))[0] == 401
+        assert (await asked(link, "/v1/page", Cookie=cookie(READER, {}, tls=False).split(";")[0]))[0] == 401
 
 
 def test_a_cookie_says_whose_it_is_and_is_read_again() -> None:
-    assert re.fullmatch(r"__Host-failoverd=[\w-]+; Path=/; HttpOnly; SameSite=Strict; Secure", cookie(READER, tls=True))
+    kept = cookie(READER, {}, tls=True)
+    assert re.fullmatch(r"__Host-failoverd=[\w-]+; Path=/; HttpOnly; SameSite=Strict; Secure", kept)
+    assert cookie(READER, {"Host": "[::1]:8443"}, tls=True).startswith("__Host-failoverd-8443=")
+    assert cookie(READER, {"Host": "[::1]"}, tls=False).startswith("failoverd=")
     assert (
-        token_in(cookie("ümlaut und mehr als das", tls=True).split("=", 1)[1].split(";")[0])
+        token_in(cookie("ümlaut und mehr als das", {}, tls=True).split("=", 1)[1].split(";")[0])
         == "ümlaut und mehr als das"
     )
     assert token_in("!" * 40) == ""
@@ -155,6 +158,8 @@ SITES = (
     ({"Sec_Fetch_Site": "same-origin"}, 200),
     ({"Sec_Fetch_Site": "cross-site"}, 403),
     ({"Sec_Fetch_Site": "same-site"}, 403),
+    ({"Origin": "http://127.0.0.1"}, 200),
+    ({"Origin": "https://127.0.0.1"}, 403),
     ({"Origin": "https://evil.example"}, 403),
     ({"Origin": "null"}, 403),
 )
@@ -169,7 +174,7 @@ async def test_cookies_of_nobody_are_refused(tmp_path: Path) -> None:
 async def test_pages_of_other_sites_ask_in_vain(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, link):
         for said, status in SITES:
-            found = await asked(link, "/v1/page", Cookie=cookie(READER, tls=False).split(";")[0], **said)
+            found = await asked(link, "/v1/page", Cookie=cookie(READER, {}, tls=False).split(";")[0], **said)
             assert found[0] == status, said
             assert (await asked(link, "/", **said))[0] == 200, "a link to it may stand anywhere"
 
@@ -183,12 +188,24 @@ async def test_no_browser_changes_anything_not_even_with_a_token(tmp_path: Path)
 
 
 async def test_without_tls_a_cookie_counts_for_names_of_this_host_alone(tmp_path: Path) -> None:
-    kept = cookie(READER, tls=False).split(";")[0]
+    def kept(host: str) -> str:
+        return cookie(READER, {"Host": host}, tls=False).split(";")[0]
+
     async with served(tmp_path) as (_, link):
         for host in ("evil.example", "127.0.0.1.evil.example:80"):
-            status, _, body = await asked(link, "/v1/page", host=host, Cookie=kept)
+            status, _, body = await asked(link, "/v1/page", host=host, Cookie=kept(host))
             assert (status, b"host_unknown" in body) == (403, True)
-        assert (await asked(link, "/v1/page", host="localhost:9", Cookie=kept))[0] == 200
+        assert (await asked(link, "/v1/page", host="localhost:9", Cookie=kept("localhost:9")))[0] == 200
+        assert (await asked(link, "/v1/page", host="localhost:8", Cookie=kept("localhost:9")))[0] == 401
+
+
+async def test_who_speaks_no_http_gets_nothing_of_it_back(tmp_path: Path) -> None:
+    async with served(tmp_path) as (_, link):
+        for method, said in (("<script>", {}), ("GET", {"X": "x" * 9_000})):
+            status, head, body = await asked(link, "/", method=method, **said)
+            assert (status, of_header(head, "Server")) == (400, "failoverd")
+            assert (b"request_invalid" in body, b"script" in body, b"xxx" in body) == (True, False, False)
+            assert of_header(head, "X-Content-Type-Options") == "nosniff"
 
 
 async def test_no_file_is_reached_by_its_name(tmp_path: Path) -> None:

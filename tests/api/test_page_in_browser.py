@@ -6,6 +6,7 @@ Each test is a walk, for what is shared by them is the browser, and making ready
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,8 +30,11 @@ from support.browsers import (
     visiting,
     with_token,
 )
+from support.journals import TARGET, incident
 
 from failoverd.api.relay import relayed
+from failoverd.core.events import EndpointFailed, Event, RegionLost
+from failoverd.core.status import RefusedFile, TargetState
 
 pytestmark = [pytest.mark.server, pytest.mark.asyncio(loop_scope="module")]
 
@@ -155,7 +159,54 @@ async def test_what_is_old_is_called_old_until_the_daemon_is_back(browser: Brows
         await page.clock.fast_forward(10_000)
         await expect(page.locator("#headline")).to_have_text("all well: 6 policies")
         await expect(page.locator("#banner")).to_be_hidden()
+
+        async with page.expect_response(lambda each: each.status == 503 and "/v1/events" in each.url):
+            await life.aclose()  # for a moment, in which it asked to be told, and was refused
+        again = await life.enter_async_context(heard(tmp_path))
+        again.stands(evenings.moved(NOW))
+        await page.clock.fast_forward(6_500)
+        await expect(page.locator("#headline")).to_contain_text("inference-api left azure-eastus")
+        await expect(page.locator("#link-text")).to_contain_text("live")
         assert await visit.kept_from() == []
+
+
+async def test_only_what_failoverd_made_is_a_command_and_nothing_unknown_is_shown_as_none(
+    browser: Browser, tmp_path: Path
+) -> None:
+    quiet = evenings.quiet(NOW)
+    first = replace(quiet.targets[0], state=TargetState.DELAYED, published={}, seen=None, answered_since=None)
+    second = replace(quiet.targets[1], state=TargetState.DELAYED, seen=NOW - 55)
+    evil = RefusedFile('failoverctl release --all --reason "$(touch OWNED)".yaml', "failoverctl pause --all `id`")
+    book = "https://runbooks.example.com/api"
+    policies = (replace(quiet.policies[0], incident_id="inc-1", runbook=book), *quiet.policies[1:])
+    found = replace(quiet, policies=policies, targets=(first, second, *quiet.targets[2:]), refused_files=(evil,))
+    async with evening(tmp_path, found) as (here, link), visiting(browser, with_token(link)) as visit:
+        await here.journal.record(crowded(NOW - 246))
+        page = (await visit.shown()).page
+        concern = page.locator("#needs-list li", has_text="is not taken up")
+        await expect(concern.locator("code")).to_have_text("failoverctl check")
+        await concern.get_by_role("button", name="Copy").click()
+        assert await page.evaluate("navigator.clipboard.readText()") == "failoverctl check"
+        await expect(page.locator("#cares-list a")).to_have_attribute("href", book)
+        await expect(page.locator("#records tr", has_text="it was never read")).to_have_count(1)
+        await expect(page.locator("#records .gone")).to_have_count(0)
+        await expect(page.locator("#records")).to_contain_text(re.compile(r"last seen 5\d s ago"))
+
+        await page.get_by_role("button", name="What happened to inference-api").first.click()
+        await page.get_by_role("button", name="1 h").click()
+        marks = page.locator("#marks li")
+        await expect(marks.filter(has_text="change.verified")).to_have_count(1)
+        await expect(marks.filter(has_text="region.lost")).to_have_count(1)
+        await expect(marks.filter(has_text=re.compile(r"and \d+ endpoint\.failed more"))).to_have_count(1)
+        await innocent(visit, link)
+
+
+def crowded(at: float) -> list[Event]:
+    """Thirty endpoints fail one after the other, and a region is lost from sight, which is of no incident."""
+    (failed,) = [each for each in incident(at) if isinstance(each, EndpointFailed)]
+    where = {"policy": TARGET.policy, "region": "oci-ashburn", "record_type": "A", "was": "healthy"}
+    lost = RegionLost(at=at + 4, score=0, evidence="dark", rule_at="api.yaml:24", **where)
+    return [*(replace(failed, at=at + n / 10, endpoint=f"192.0.2.{n + 11}") for n in range(30)), lost]
 
 
 async def test_no_mouse_is_needed(browser: Browser, tmp_path: Path) -> None:

@@ -39,6 +39,20 @@ async def entered(link: str) -> str:
     return of_header(head, "Set-Cookie").split(";")[0]
 
 
+async def test_two_of_them_in_one_browser_do_not_knock_each_other_out(tmp_path: Path) -> None:
+    """A browser has one jar for all ports of a host."""
+    async with heard(tmp_path) as here, relayed(here.socket, 0, "alice") as one, relayed(here.socket, 0, "bob") as two:
+        kept = []
+        for link in (one, two):
+            token, host = link.split("token=")[1], urlsplit(link).netloc
+            _, head, _ = await asked(link, "/v1/enter", host=host, Authorization=f"Bearer {token}")
+            kept.append(of_header(head, "Set-Cookie").split(";")[0])
+        for link in (one, two):
+            assert (await asked(link, "/v1/page", host=urlsplit(link).netloc, Cookie="; ".join(kept)))[0] == 200
+        status, _, body = await asked(one, "/v1/page", host=urlsplit(one).netloc, Cookie=kept[1])
+    assert (status, b'"link_unknown"' in body) == (401, True)
+
+
 SITES = (
     ({"Sec-Fetch-Site": "same-origin"}, 200),
     ({"Sec-Fetch-Site": "none"}, 200),

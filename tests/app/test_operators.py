@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.daemons import NAME, Site, site
-from support.servers import ZONE
+from support.servers import ZONE, free_port
 
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
 from failoverd.api.shapes import AuditQuery, ReleaseAsked, ScopeAsked, WordAsked
@@ -118,6 +118,23 @@ async def test_files_are_read_again_for_who_asks_and_on_a_signal(here: Site) -> 
         assert files == ["api.yaml", "bad.yaml"]
         os.kill(os.getpid(), signal.SIGHUP)
         assert (await client.status()).daemon.state == "running"
+
+
+async def test_a_reload_and_the_status_say_that_a_file_of_tokens_was_not_taken_up(here: Site) -> None:
+    """Whoever withdraws a token is not to believe that it does not work any more."""
+    tokens = here.folder / "tokens"
+    tokens.write_text("")
+    here.config.write_text(
+        f"{here.config.read_text()}api: {{tcp: {{listen: '127.0.0.1:{free_port()}', tokens_file: {tokens}}}}}\n"
+    )
+    async with running(here) as (client, _):
+        assert (await client.reload()).refused_files == ()
+        tokens.write_text("new read abc 2027-06-30\n")
+        assert [each.file for each in (await client.reload()).refused_files] == [str(tokens)]
+        assert [each.file for each in (await client.status()).refused_files] == [str(tokens)]
+        tokens.write_text("")
+        assert (await client.reload()).refused_files == ()
+        assert (await client.status()).refused_files == ()
 
 
 async def test_a_daemon_that_stopped_is_not_there(here: Site) -> None:

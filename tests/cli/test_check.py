@@ -5,10 +5,12 @@ import os
 import pwd
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from support.alarms import within
 from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, written
 
@@ -222,6 +224,26 @@ def test_a_check_whose_file_is_not_there_is_an_error_in_json_as_well(tmp_path: P
     told = failoverctl("check", "--config", written(tmp_path, {"shop.yaml": policy}), "--output", "json")
     assert (told.code, severities(told)) == (FAILED, [("FD504", "error")])
     assert json.loads(told.out)["policies"] == []
+
+
+def test_what_the_api_could_not_use_and_a_certificate_that_nobody_would_take_are_told(tmp_path: Path) -> None:
+    files = {name: tmp_path / name for name in ("api.pem", "api.key", "tokens")}
+    said = f"certificate_file: {files['api.pem']}, key_file: {files['api.key']}, tokens_file: {files['tokens']}"
+    config = written(tmp_path / "etc", config=f"{CONFIG}api: {{tcp: {{listen: '192.0.2.1:8443', {said}}}}}\n")
+
+    def sign(days: int, tokens: str = "") -> Ended:
+        made = trustme.CA().issue_cert("here.example", not_after=datetime.now(UTC) + timedelta(days=days, hours=1))
+        files["api.pem"].write_bytes(b"".join(each.bytes() for each in made.cert_chain_pems))
+        made.private_key_pem.write_to_path(files["api.key"])
+        files["tokens"].write_text(tokens)
+        return failoverctl("check", "-c", config, "--output", "json")
+
+    assert severities(sign(90)) == []
+    assert severities(sign(3)) == [("FD505", "warning")]
+    assert severities(sign(-3)) == [("FD505", "error")]
+    assert severities(sign(90, "new read abc 2027-06-30\n")) == [("FD505", "error")]
+    files["api.key"].write_text("garbage")
+    assert severities(failoverctl("check", "-c", config, "--output", "json"))[0] == ("FD505", "error")
 
 
 # -- words of others ---------------------------------------------------------------------------------------------------

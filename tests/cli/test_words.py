@@ -467,6 +467,16 @@ async def test_a_reload_ends_when_it_is_done_and_says_what_did_not_load(tmp_path
     assert (told.code, "no daemon is heard at" in told.said) == (Exit.UNREACHABLE, True), told.said
 
 
+async def test_a_reload_says_what_is_at_work_and_soon_of_no_use(tmp_path: Path) -> None:
+    async with console(tmp_path) as here:
+        here.warned.append(RefusedFile("/etc/failoverd/api.pem", "it expires in 2 d"))
+        told = await here.failoverctl("reload")
+    assert (told.code, told.said) == (
+        Exit.FINE,
+        "at work, but: /etc/failoverd/api.pem: it expires in 2 d\nevery file was read again, and is at work\n",
+    )
+
+
 async def test_a_reload_says_what_waits_for_a_restart(tmp_path: Path) -> None:
     """The daemon's own file was read, and is not at work: whoever changed it would wait for it in vain."""
     async with console(tmp_path) as here:

@@ -62,7 +62,7 @@ STATUSES: tuple[Status, ...] = (
     TargetStatus(TARGET, NOW, TargetState.IN_SYNC),
     OrphansStatus(NOW, (OrphanedRecord(OTHER, 7, NOW),)),
     NotificationsStatus(NOW),
-    FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),)),
+    FilesStatus(NOW, (RefusedFile("new.yaml", "FD201"),), warned=(RefusedFile("api.pem", "it expired"),)),
     PlannedStatus(NOW, (PlannedWork("drain-01234567", "region oci", "a.yaml:9", "switches", NOW, NOW + 60),)),
 )
 

@@ -130,6 +130,7 @@ class Console:
     events: list[Event]
     refused: list[RefusedFile] = field(default_factory=list)
     deferred: list[str] = field(default_factory=list)
+    warned: list[RefusedFile] = field(default_factory=list)
     """What a reload finds that does not load."""
 
     @property
@@ -150,6 +151,7 @@ async def console(
 ) -> AsyncIterator[Console]:
     """A daemon whose policy answers as its file says."""
     config, events, refused, deferred = written(folder), list[Event](), list[RefusedFile](), list[str]()
+    warned = list[RefusedFile]()
     crew = Crew(Story(of, now=time.time()))
     crew.work()
 
@@ -157,7 +159,7 @@ async def console(
         return change if change is not None and change_id in {"", change.change_id} else None
 
     async def reload() -> FilesStatus:
-        return FilesStatus(time.time(), tuple(refused), tuple(deferred))
+        return FilesStatus(time.time(), tuple(refused), tuple(deferred), tuple(warned))
 
     journal = folder / "journal.db"
     async with open_journal(journal, words=prose.told) as opened:
@@ -173,4 +175,4 @@ async def console(
             clock=time.time,
         )
         async with api_of(around, config, folder / "api.sock", ApiEntry()):
-            yield Console(config, crew, events, refused, deferred)
+            yield Console(config, crew, events, refused, deferred, warned)

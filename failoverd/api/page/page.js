@@ -19,9 +19,13 @@
   let board = null; // what was told last
   let skew = 0; // ms by which the daemon's clock is ahead of this one's
   let heard = 0; // performance.now() of the last word
+  let patience = OLD; // ms without a word that are none to worry about
   let lostAt = 0; // since when nobody answers
   let source = null;
-  let polling = 0;
+  let asking = false;
+  let askAt = 0; // performance.now() from which on it is asked again, while nothing is told
+  let listenAt = 0; // the same of asking to be told
+  let refusals = 0; // times in a row that it was asked to be told, and refused
   let filtered = null; // records by a filter that the daemon applied
   let chosen = "";
   let hours = 6;
@@ -183,15 +187,19 @@
       keyed($(list), found, (each) => `${each.policy} ${each.subject} ${each.text}`, (each) => el("li", { "data-level": each.level },
         el("span", { class: "text" }, badge(each.level, ""), said(inLetters(each.text))),
         el("span", { class: "since" }, each.since ? time(each.since, "for") : ""),
-        each.remedy ? el("p", { class: "remedy" }, remedy(each.remedy)) : ""));
+        each.remedy || each.runbook ? el("p", { class: "remedy" }, remedy(each), each.runbook ? ["runbook ", link(each.runbook)] : "") : ""));
       if (left && section === "cares") $(list).append(el("li", { "data-key": "left" }, `and ${left} more`));
     }
   }
-  function remedy(text) {
-    const found = /(failoverctl [^;,]+)/.exec(text);
-    if (!found) return said(text);
-    const [command] = found, at = found.index;
-    return el("span", {}, said(text.slice(0, at)), line(command.trim(), text), said(text.slice(at + command.length)));
+  /* The command is the daemon's own word. In the text, which others have a part in, nobody looks for one. */
+  function remedy(concern) {
+    const { remedy: text, command } = concern, at = command ? text.lastIndexOf(command) : -1;
+    if (at < 0) return text ? el("span", {}, said(text), command ? line(command, concern.subject) : "") : "";
+    return el("span", {}, said(text.slice(0, at)), line(command, `${concern.policy} ${concern.subject}`), said(text.slice(at + command.length)));
+  }
+  function link(text) {
+    const shown = clean(text);
+    return shown === text && /^https?:\/\/[^\s]+$/i.test(text) && URL.canParse(text) ? el("a", { href: text, rel: "noopener noreferrer", target: "_blank" }, said(text)) : said(text);
   }
 
   const spoken = (name) => board.names[name] || name;
@@ -242,6 +250,7 @@
         el("div", { class: "record" }, said(`${spoken(record.record)} ${record.type}`), " ", el("span", { class: "at" }, "at ", said(record.provider))),
         badge(record.level, record.state === "in_sync" || record.level === "well" ? word : `${word}: ${record.state.replace("_", " ")}`)),
       el("td", { role: "cell", class: "shares" }, bars(record, regions), parts(record, regions),
+        record.state !== "delayed" || record.seen === null ? "" : el("div", { class: "when" }, "last seen ", time(record.seen, "ago")),
         record.since ? el("div", { class: "when" }, time(record.since, "lasts")) : ""),
       el("td", { role: "cell", class: "why" }, said(record.why || (record.moved ? "" : "as normal"))),
       el("td", { role: "cell", class: "next" }, said(record.next), record.next_at ? el("div", { class: "when" }, time(record.next_at, "in")) : ""),
@@ -250,9 +259,10 @@
   const percent = (bp) => `${Number((bp / 100).toFixed(bp % 100 ? 1 : 0))} %`;
   function bars(record, regions) {
     const bar = (shares, name) => el("div", { class: name }, regions.filter((each) => shares[each]).map((each) => el("span", { style: { width: `${shares[each] / 100}%`, background: `var(${colour(each)})` } })));
-    return el("div", { class: "bars", "aria-hidden": "true" }, "now", bar(record.now_bp, "bar-now"), "normal", bar(record.normal_bp, "bar-normal"));
+    return el("div", { class: "bars", "aria-hidden": "true" }, record.seen === null ? "" : ["now", bar(record.now_bp, "bar-now")], "normal", bar(record.normal_bp, "bar-normal"));
   }
   function parts(record, regions) {
+    if (record.seen === null) return el("p", { class: "parts" }, "what it answers is not known: it was never read");
     return el("ul", { class: "parts" }, regions.map((each) => {
       const is = record.now_bp[each] || 0, was = record.normal_bp[each] || 0;
       return el("li", {}, el("span", { class: "key", "aria-hidden": "true", style: { background: `var(${colour(each)})` } }),
@@ -329,7 +339,7 @@
       const answer = await fetch(`/v1/timeline?policy=${encodeURIComponent(chosen)}&since=${encodeURIComponent(since)}`, { signal: asking.signal });
       const told = await answer.json();
       if (asking !== looking) return;
-      if (answer.ok) { story = told; tell(); } else $("timeline-note").textContent = clean(`The journal does not say: ${told.detail}`);
+      if (answer.ok) { story = told; tell(); } else if (answer.status === 401) closed(told); else $("timeline-note").textContent = clean(`The journal does not say: ${told.detail}`);
     } catch (error) {
       if (error.name !== "AbortError") $("timeline-note").textContent = "Not known: the daemon does not answer.";
     }
@@ -350,16 +360,35 @@
   }
   const KINDS = { "endpoint.failed": "person", "region.failed": "person", "change.applied": "moved", "change.verified": "well", "incident.closed": "well", "region.recovered": "well", "endpoint.recovered": "well", "region.degraded": "moved", "failover.held": "person", "plan.held": "moved", "change.disputed": "person", "target.delayed": "person" };
   const MANY = 24;
+  /* What was told of one endpoint after the other is folded first; the change and what regions became stays. Where something is left out, it is said there. */
+  function folded(marks) {
+    const rank = (each) => (each.event.startsWith("endpoint.") ? 0 : /^(change|incident)\./.test(each.event) ? 2 : 1);
+    const kept = new Set(marks.length <= MANY ? marks : []);
+    for (const ranked of marks.length > MANY ? [2, 1, 0] : []) {
+      const some = marks.filter((each) => rank(each) === ranked), room = MANY - kept.size;
+      for (const each of some.length <= room ? some : [...some.slice(0, Math.ceil(room / 2)), ...some.slice(some.length - Math.floor(room / 2))]) kept.add(each);
+    }
+    const shown = [];
+    for (const each of marks) {
+      if (kept.has(each)) { shown.push(each); continue; }
+      if (!shown.at(-1)?.left) shown.push({ at: each.at, left: {} });
+      const { left } = shown.at(-1);
+      left[each.event] = (left[each.event] || 0) + 1;
+    }
+    return shown;
+  }
   function tellIncident() {
     const incident = story.incidents.at(-1);
     $("story").hidden = !incident;
     if (!incident) return;
     const began = Date.parse(incident.began);
-    const told = story.marks.filter((each) => each.incident_id === incident.incident_id);
+    const ended = incident.closed_at ? Date.parse(incident.closed_at) : Infinity;
+    const during = (each) => !each.incident_id && Date.parse(each.at) >= began && Date.parse(each.at) <= ended; // what the prober lost from sight, say
+    const told = story.marks.filter((each) => each.incident_id === incident.incident_id || during(each));
     $("story-title").textContent = clean(`Incident ${incident.incident_id}: ${incident.cause}`);
     $("story-note").textContent = incident.closed_at ? `Closed after ${lasting(Date.parse(incident.closed_at) - began)}.` : `Open, for ${lasting(now() - began)}.`;
-    const shown = told.length > MANY ? [...told.slice(0, MANY / 2), ...told.slice(-MANY / 2)] : told;
-    keyed($("marks"), shown, (each) => `${each.at} ${each.event} ${each.message}`, (each) => el("li", { "data-level": KINDS[each.event] || "unknown" },
+    const leftOut = (left) => `and ${Object.entries(left).map(([event, many]) => `${many} ${event}`).join(", ")} more: failoverctl history`;
+    keyed($("marks"), folded(told), (each) => `${each.at} ${each.event} ${each.message}`, (each) => each.left ? el("li", { class: "left", "data-level": "unknown" }, leftOut(each.left)) : el("li", { "data-level": KINDS[each.event] || "unknown" },
       el("span", { class: "offset" }, `+${((Date.parse(each.at) - began) / 1000).toFixed(1)} s`, el("span", { class: "clock" }, clock(Date.parse(each.at), true))),
       el("span", {}, said(each.message), " ", el("span", { class: "event" }, each.event))));
   }
@@ -455,6 +484,7 @@
   function take(told, id) {
     board = told;
     take.id = id;
+    if (id) mode("live");
     word(told.glance.at);
     show();
     if (known !== id) { known = id; refilter(); if (story) look(); }
@@ -462,72 +492,92 @@
   function word(at) {
     skew = Date.parse(at) - Date.now();
     heard = performance.now();
+    patience = OLD;
     lostAt = 0;
     freshness();
   }
   function listen() {
     source?.close();
     source = new EventSource("/v1/events");
-    source.addEventListener("board", (event) => { mode("live"); take(JSON.parse(event.data), event.lastEventId); });
+    source.addEventListener("board", (event) => { refusals = 0; take(JSON.parse(event.data), event.lastEventId); });
     source.addEventListener("beat", (event) => {
+      refusals = 0;
       mode("live");
       const told = JSON.parse(event.data);
       for (const [name, at] of Object.entries(told.seen)) seenOf.set(name, at);
       word(told.at);
       beat();
     });
+    source.addEventListener("due", (event) => { patience = Math.max(OLD, 1000 * JSON.parse(event.data).within); });
     source.onerror = () => {
-      if (source.readyState === EventSource.CLOSED) { source = null; poll(); } // refused, and it does not say why
-      else if (!lostAt) poll();
+      if (source?.readyState === EventSource.CLOSED) { // refused, and it does not say why
+        source = null;
+        refusals += 1;
+        listenAt = performance.now() + Math.min(60e3, POLL * 2 ** (refusals - 1)) * (.8 + Math.random() * .4);
+      }
+      if (!lostAt) askAt = 0;
+      keepAsking();
     };
+  }
+  /* Each second: whatever became of an earlier question, or of who told, it is asked again. */
+  function keepAsking() {
+    const at = performance.now(), silent = at - heard > patience;
+    if (!$("door").hidden) return;
+    if (source && silent && !lostAt && at - heard > 2 * patience) { source.close(); source = null; }
+    if ((!source || silent || source.readyState !== EventSource.OPEN) && !asking && at >= askAt) poll();
   }
   /* Asks by itself while it is not told, and says why. */
   async function poll() {
-    clearTimeout(polling);
+    asking = true;
     let wait = POLL;
     try {
       const answer = await fetch("/v1/page", { signal: AbortSignal.timeout(8000) });
-      if (answer.status === 401 || answer.status === 403) return closed(answer.status === 401 ? "" : (await answer.json()).detail);
+      if (answer.status === 401 || answer.status === 403) return closed(await answer.json());
       if (answer.ok) {
-        const told = await answer.json();
+        const told = await answer.json(), wasLost = lostAt;
         mode("polling");
         take(told, "");
+        if (!source && (wasLost || performance.now() >= listenAt)) listen();
       } else {
         wait = Math.max(wait, 1000 * Number(answer.headers.get("Retry-After") || 0));
         if (answer.status !== 429) lost((await answer.json()).detail);
       }
     } catch {
       lost("");
+    } finally {
+      asking = false;
+      askAt = performance.now() + wait * (.8 + Math.random() * .4);
     }
-    if (source === null && Math.random() < .3) listen();
-    polling = setTimeout(() => { if (mode.is !== "live" || performance.now() - heard > OLD) poll(); }, wait * (.8 + Math.random() * .4));
   }
   function lost(why) {
     lostAt = lostAt || performance.now();
     lost.why = why ? `: ${clean(why)}` : "";
     freshness();
   }
-  function mode(name) { mode.is = name; if (name === "live") clearTimeout(polling); }
-  function closed(detail) {
+  function mode(name) { mode.is = name; }
+  function closed(why) {
     source?.close();
     source = null;
     $("door").hidden = false;
     $("all").hidden = true;
     $("link").dataset.state = "waiting";
     $("link-text").textContent = "not signed in";
-    $("door-error").textContent = clean(detail);
+    const byLink = why.reason === "link_unknown"; // no token opens that one
+    $("enter").hidden = $("door-what").hidden = byLink;
+    $("door-error").textContent = byLink || why.reason !== "nobody" ? clean(`${why.detail}${why.remedy ? `: ${why.remedy}` : ""}`) : "";
     if (document.activeElement === document.body) $("token").focus();
   }
   async function enter(token) {
     const answer = await fetch("/v1/enter", { headers: { Authorization: `Bearer ${token}` } });
-    if (answer.ok) return listen();
-    closed((await answer.json()).detail);
+    if (!answer.ok) return closed(await answer.json());
+    $("door").hidden = true;
+    listen();
   }
   $("enter").addEventListener("submit", (event) => {
     event.preventDefault();
     const token = $("token").value;
     $("token").value = "";
-    enter(token).catch(() => closed("nobody answers"));
+    enter(token).catch(() => closed({ reason: "", detail: "nobody answers" }));
   });
 
   function freshness() {
@@ -537,7 +587,7 @@
       if (lostAt && $("banner").textContent !== told) $("banner").textContent = told;
       return;
     }
-    const silent = performance.now() - heard, old = silent > OLD;
+    const silent = performance.now() - heard, old = silent > patience;
     document.body.classList.toggle("old", old);
     $("link").dataset.state = old ? "old" : mode.is || "waiting";
     $("link-text").textContent = old ? `old: ${lasting(silent)}` : `${mode.is === "polling" ? "asking" : "live"} \u00b7 ${lasting(silent)} ago`;
@@ -548,10 +598,9 @@
       if (banner.hidden || freshness.at !== Math.floor(silent / 5000)) { banner.textContent = told; freshness.at = Math.floor(silent / 5000); }
     }
     banner.hidden = !old;
-    if (old && !lostAt && silent > 2 * OLD && source) { source.close(); source = null; poll(); }
   }
   const heardAt = () => now() - (performance.now() - heard);
-  setInterval(() => { for (const each of document.querySelectorAll("time[data-kind]")) tick(each); freshness(); }, 1000);
+  setInterval(() => { for (const each of document.querySelectorAll("time[data-kind]")) tick(each); freshness(); keepAsking(); }, 1000);
   setInterval(() => { if (story && !document.hidden && !document.body.classList.contains("old")) look(); }, 60000);
 
   // -- what a person does -------------------------------------------------------------------------------------------
@@ -565,7 +614,7 @@
       if (answer.ok && wanted === $("filter").value.trim().toLowerCase()) { filtered = await answer.json(); Object.assign(board.names, filtered.names); showRecords(); }
     } catch { /* what was shown stays, and is called old if nothing else is heard */ }
   }
-  $("filter").addEventListener("input", () => { showRecords(); clearTimeout(typed); typed = setTimeout(refilter, 250); });
+  $("filter").addEventListener("input", () => { showRecords(); if ($("records").getBoundingClientRect().bottom < 120 || $("records").getBoundingClientRect().top > innerHeight - 120) $("records").scrollIntoView({ block: "start" }); clearTimeout(typed); typed = setTimeout(refilter, 250); });
   document.addEventListener("keydown", (event) => {
     const writing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName || "");
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -601,7 +650,7 @@
   const shown = /^#token=(.+)$/.exec(location.hash);
   if (shown) {
     history.replaceState(null, "", location.pathname); // it is not to stay in the address, or in what is remembered of it
-    enter(decodeURIComponent(shown[1])).catch(() => closed("nobody answers"));
+    enter(decodeURIComponent(shown[1])).catch(() => closed({ reason: "", detail: "nobody answers" }));
   } else {
     listen();
   }

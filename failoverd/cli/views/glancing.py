@@ -13,8 +13,10 @@ from rich.cells import cell_len
 from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLineTold, RegionLineTold, WordLineTold
 from failoverd.cli.screen import Page, folded
 from failoverd.core.health.region import RegionState
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, answered, few, percentages
+from failoverd.core.status import TargetState
 from failoverd.operations import words
 from failoverd.operations.concerns import FEW, SEVERITY, Level
 from failoverd.telemetry import phrases
@@ -30,6 +32,7 @@ _NAMED: Final = 3
 _WELL: Final = "well"
 _IN_FORCE: Final = "in_force"
 
+_LETS_GO: Final = failoverctl("release")
 _COLOURS: Final = {Level.WELL: "green", Level.MOVED: "yellow", Level.UNKNOWN: "magenta", Level.PERSON: "bold red"}
 _LEVELS: Final = {Level.PERSON: "needs a person", Level.MOVED: "degraded", Level.UNKNOWN: "not known"}
 _HEALTH: Final = {RegionState.HEALTHY: "green", RegionState.DEGRADED: "yellow", RegionState.DOWN: "red"}
@@ -116,7 +119,9 @@ class Glancing:
             f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
         )
         if told.remedy:
-            self._page.say(f"  {told.remedy}" if told.remedy.startswith("runbook ") else f"  remedy: {told.remedy}")
+            self._page.say(f"  remedy: {told.remedy}")
+        if told.runbook:
+            self._page.say(f"  runbook {told.runbook}")
 
     # -- records -------------------------------------------------------------------------------------------------------
 
@@ -138,6 +143,7 @@ class Glancing:
                 folded(next_step or "-", widths[3], indent="  "),
             ]
             cells[0] += folded(_where(each), widths[0], "  ", "  ")
+            cells[1] += folded(self._last_seen(each), widths[1], "  ", "  ") if self._last_seen(each) else []
             self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
             self._details(each)
 
@@ -159,6 +165,8 @@ class Glancing:
         self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Level(each.level)]), indent="  ", first="")
         self._prose(_where(each), indent="  ")
         self._prose(_answer(each), indent="  ")
+        if last_seen := self._last_seen(each):
+            self._prose(last_seen, indent="  ")
         if each.since is not None:
             self._prose(f"for {self._for(each.since)}", indent="  ")
         if next_step := self._next(each):
@@ -172,7 +180,13 @@ class Glancing:
         if each.why:
             self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
         if each.stop:
-            self._page.say(("  stop: ", self._dim("")), each.stop)
+            self._page.say(("  let go: " if each.stop.startswith(_LETS_GO) else "  stop: ", self._dim("")), each.stop)
+
+    def _last_seen(self, each: RecordLineTold) -> str:
+        """Of what cannot be read now, which everybody would take for what it answers."""
+        if each.state != TargetState.DELAYED or each.seen is None:
+            return ""
+        return f"as it was {self._age(each.seen)}"
 
     def _next(self, each: RecordLineTold) -> str:
         if not each.next or each.next_at is None:
@@ -224,7 +238,7 @@ class Glancing:
         text = f"override {told.id}: {told.text}, {by(told.by)} until {until}{left}{state}: {told.reason}"
         self._prose(text, self._dim("cyan"), indent="    ", first="")
         about = f"about {phrases.counted(told.records, 'record')}; " if told.records is not None else ""
-        self._page.say(f"  {about}stop: failoverctl release {told.id}")
+        self._page.say(f"  {about}stop: {failoverctl('release', told.id)}")
 
     def _planned(self) -> None:
         if self._told.planned:
@@ -236,7 +250,7 @@ class Glancing:
         end = phrases.moment(told.until)
         when = f"open, until {end}" if told.since <= self._now else f"{phrases.moment(told.since)} to {end}"
         self._prose(f"planned: {told.about}, {when}: {told.reason} ({told.actor})", indent="  ", first="")
-        self._page.say(f"  to call it off: failoverctl release {told.override}")
+        self._page.say(f"  to call it off: {failoverctl('release', told.override)}")
 
 
 # -- parts of it -------------------------------------------------------------------------------------------------------
@@ -257,7 +271,7 @@ def _where(each: RecordLineTold) -> str:
 
 def _answer(each: RecordLineTold) -> str:
     """What it answers, against what it would on a day on which nothing is wrong."""
-    now = answered(each.now_bp, each.foreign) or ("not known" if each.state == "delayed" else "no answer")
+    now = answered(each.now_bp, each.foreign) or ("not known" if each.seen is None else "no answer")
     return f"{now} ({percentages(each.normal_bp)})" if each.moved else now
 
 

@@ -38,6 +38,7 @@ from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
@@ -197,7 +198,8 @@ def show_status(console: Console, told: StatusTold, now: float, *, headed: bool 
         for target in targets.get(policy.policy, ()):
             _show_target(page, target)
     _show_orphans(page, told.orphans)
-    _show_refused_files(page, told.refused_files)
+    _show_files(page, told.refused_files, "not taken up", "failoverctl check says all that is wrong with it")
+    _show_files(page, told.warned_files, "at work, but", "put another one there, then: failoverctl reload")
     page.show(console)
 
 
@@ -263,7 +265,7 @@ def _show_planned(page: Page, planned: Iterable[PlannedTold], now: float) -> Non
             open_now = f"open, until {phrases.moment(each.until)}"
             when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
             page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
-            page.say(f"  to call it off: failoverctl release {each.override}")
+            page.say(f"  to call it off: {failoverctl('release', each.override)}")
 
 
 _MANY: Final = 10
@@ -321,16 +323,16 @@ def _show_orphans(page: Page, orphans: Sequence[OrphanTold]) -> None:
         page.say()
         page.say((f"{record(target)}: orphaned", "red"), f" generation {each.generation}, last verified: {published}")
         page.say(f"  no policy file names it any more ({target.policy} did): it stays as it is, whatever fails")
-        page.say(f"  remedy: put the file back, or: failoverctl disown {target.policy} {target.record}")
+        page.say(f"  remedy: put the file back, or: {failoverctl('disown', target.policy, target.record)}")
 
 
-def _show_refused_files(page: Page, files: Sequence[RefusedFileTold]) -> None:
-    """What somebody may believe to be at work."""
+def _show_files(page: Page, files: Sequence[RefusedFileTold], what: str, remedy: str) -> None:
+    """What somebody may believe to be at work, or to do its work."""
     for each in files:
         page.say()
-        page.say((f"{each.file}: not taken up", "red"))
+        page.say((f"{each.file}: {what}", "red"))
         page.say(f"  {each.error}")
-        page.say("  remedy: failoverctl check says all that is wrong with it")
+        page.say(f"  remedy: {remedy}")
 
 
 _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
@@ -374,7 +376,7 @@ def _show_target(page: Page, target: TargetStatusTold) -> None:
     if target.remedy:
         page.say(f"    remedy: {target.remedy}")
     if target.digest:
-        page.say(f"    or let this one through: failoverctl approve {target.digest} --reason TEXT")
+        page.say(f"    or let this one through: {failoverctl('approve', target.digest, '--reason', 'TEXT')}")
     if target.until is not None:
         page.say(f"    next look at {clock(target.until)}")
     if target.manual:

@@ -206,7 +206,8 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     brought = told if told is not None and _brought(told.change, each) else None
     who = f", {_who(brought)}" if brought is not None and since else ""
     normal = f"; normally {percentages(each.normal_bp)}" if each.moved else ""
-    old = f" (as it was seen {phrases.ago(now - each.seen)} ago)" if now - each.seen > _OLD else ""
+    unseen = now - each.seen if each.seen is not None else 0.0
+    old = f" (as it was seen {phrases.ago(unseen)} ago)" if unseen > _OLD else ""
     words = f" {_STATES.get(each.state, 'answers')} {answer}{since}{who}{normal}{old}"
     say(console, (_place(each), f"bold {_COLOURS.get(each.level, 'green')}"), words)
     why = [each.why, _of_edits(brought) if brought is not None else ""]

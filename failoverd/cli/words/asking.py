@@ -347,6 +347,8 @@ def reload(line: Line) -> Exit:
 def _show_reloaded(done: ReloadedTold) -> None:
     for each in done.refused_files:
         say(console, "not loaded: ", (each.file, "bold"), f": {each.error}")
+    for each in done.warned_files:
+        say(console, "at work, but: ", (each.file, "bold"), f": {each.error}")
     if done.refused_files:
         say(console, "what ran before goes on; failoverctl check says what is wrong with the files, and where")
     elif not done.deferred:

@@ -26,6 +26,7 @@ from failoverd.core.events import (
     RivalDetected,
 )
 from failoverd.core.health.region import RegionState
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
@@ -330,7 +331,7 @@ def taken_back_by(words: Iterable[str]) -> str:
     approval let through is the policy's own change: its end takes nothing back.
     """
     ids = [word for word in words if verb_of(word) is not Verb.APPROVE]
-    return f"failoverctl release {' '.join(ids)}" if ids else ""
+    return failoverctl("release", *ids) if ids else ""
 
 
 def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
-from failoverd.core.names import quoted
+from failoverd.core.names import failoverctl
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Marker, Observed, RecordSet, Target
 
@@ -213,12 +213,13 @@ class RefusalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The name is not ours to touch. Nothing is written until a person acts on `remedy`."""
+    """The name is not ours to touch. Nothing is written until a person acts on `remedy`, in which `command` stands."""
 
     target: Target
     reason: RefusalReason
     detail: str
     remedy: str
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,12 +273,13 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             "let one policy own the name; if the policy was renamed, run failoverctl adopt",
         )
     if observed.records is not None and (marker is None or target.key.type not in marker.types):
+        command = _adopting(target)
         return Refused(
             target,
             RefusalReason.NO_MARKER,
             f"{target.key} exists and carries no marker of failoverd",
-            "check that nothing else manages it, then run: "
-            f"failoverctl adopt {target.policy} {quoted(target.key.name)}",
+            f"check that nothing else manages it, then run: {command}",
+            command,
         )
     return None
 
@@ -392,14 +394,18 @@ def _marker_lost(refused: Refused, observed: Observed, last_good: LastGood | Non
     """A name that was ours, with our answers and without our marker: somebody gave it up, or removed a stray TXT."""
     if refused.reason is not RefusalReason.NO_MARKER or last_good is None or observed.records != last_good.records:
         return None
-    target = observed.target
+    target, command = observed.target, _adopting(observed.target)
     return Refused(
         target,
         RefusalReason.MARKER_LOST,
         f"the marker of {target.key.name} is gone; the answers are those that failoverd left there",
-        f"if nobody gave the name up on purpose, run: failoverctl adopt {target.policy} {quoted(target.key.name)}; "
-        "otherwise remove the record from the policy",
+        f"if nobody gave the name up on purpose, run: {command}; otherwise remove the record from the policy",
+        command,
     )
+
+
+def _adopting(target: Target) -> str:
+    return failoverctl("adopt", target.policy, target.key.name)
 
 
 def _stale(target: Target, found: int, known: int) -> Refused:

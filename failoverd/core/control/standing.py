@@ -13,6 +13,7 @@ from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
+from failoverd.core.names import failoverctl
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, ReasonCode
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState, TargetStatus
@@ -41,13 +42,17 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
         until=outcome.until,
         answered_since=_answered_since(outcome.state.of(target), published),
         foreign=observed.foreign,
+        seen=now,
     )
     if outcome.refused is not None:
-        return replace(status, detail=outcome.refused.detail, remedy=outcome.refused.remedy)
+        return replace(
+            status, detail=outcome.refused.detail, remedy=outcome.refused.remedy, command=outcome.refused.command
+        )
     if outcome.held is not None:
         blocking = outcome.held.blocking
-        remedy = _remedy_of_limit(policy, outcome.held)
-        return replace(status, checks=blocking, remedy=remedy, manual=manual, digest=outcome.held.plan.digest)
+        remedy, command = _remedy_of_limit(policy, outcome.held)
+        digest = outcome.held.plan.digest
+        return replace(status, checks=blocking, remedy=remedy, command=command, manual=manual, digest=digest)
     if outcome.drift is not None and outcome.plan is not None:
         remedy = _REMEDIES.get(outcome.drift.action, "")
         return replace(status, detail=news.values(outcome.plan.before.records), remedy=remedy, manual=manual)
@@ -82,20 +87,26 @@ def _kept_by_word(outcome: Outcome) -> bool:
     return outcome.plan is None and told is not None and told.limits == (Limit.HELD,)
 
 
-def _remedy_of_limit(policy: Policy, held: Held) -> str:
-    """What to write, and where: a default is written out first. What a rule holds is for people to decide."""
+def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
+    """What to write, and where: a default is written out first. What a rule holds is for people to decide.
+
+    With the command that it names, or "".
+    """
     check = held.blocking[0]
     if check.rule:
         return _remedy_of_rule(held, check)
     if check.limit is Limit.NEVER_EMPTY:
-        return "an empty answer is never published: give the record an answer that serves"
+        return "an empty answer is never published: give the record an answer that serves", ""
     if check.limit is Limit.PAUSED:
         said = [each.detail for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED]
-        return f"failoverctl release {' '.join(each.partition(' ')[0] for each in said)}, or wait for its end"
+        command = failoverctl("release", *(each.partition(" ")[0] for each in said))
+        return f"{command}, or wait for its end", command
     if check.limit is Limit.LOST:
-        return "give the same word again, or end what was lost: failoverctl release --lost"
+        command = failoverctl("release", "--lost")
+        return f"give the same word again, or end what was lost: {command}", command
     if check.limit is Limit.RIVAL:
-        return "stop the other instance, or give it names of its own; then: failoverctl release --rival"
+        command = failoverctl("release", "--rival")
+        return f"stop the other instance, or give it names of its own; then: {command}", command
     rate = check.window > 0
     at_once = "; a word given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
@@ -103,7 +114,7 @@ def _remedy_of_limit(policy: Policy, held: Held) -> str:
         change = f"{'raise' if rate else 'lower'} the limit at {policy.source.at(key)}"
     else:
         change = f"write a {'higher' if rate else 'lower'} {key} into {policy.source.file} than its default"
-    return f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"
+    return (f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"), ""
 
 
 def _by_word(held: Held) -> bool:
@@ -115,13 +126,14 @@ def _by_word(held: Held) -> bool:
 _MOVING: Final = frozenset({ReasonCode.DRAINED, ReasonCode.SHED, ReasonCode.PINNED})
 
 
-def _remedy_of_rule(held: Held, check: LimitCheck) -> str:
+def _remedy_of_rule(held: Held, check: LimitCheck) -> tuple[str, str]:
     rule = f"the rule {check.rule} at {check.rule_at}"
     if check.limit is Limit.GATE:
-        return f"release the switch of {rule}, or wait for its end"
+        return f"release the switch of {rule}, or wait for its end", ""
     waits = ", or wait: then it leaves all the same" if held.until is not None else ""
     more = "one more person has to agree; " if check.note is LimitNote.AGREEMENT else ""
-    return f"{more}to do it in spite of {rule}: failoverctl approve {held.plan.digest}{waits}"
+    command = failoverctl("approve", held.plan.digest)
+    return f"{more}to do it in spite of {rule}: {command}{waits}", command
 
 
 def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) -> TargetStatus:
@@ -139,6 +151,7 @@ def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) ->
         checks=outcome.approved.checks if outcome.approved is not None and plan.whole is not None else (),
         until=outcome.until,
         answered_since=before if plan.kind is PlanKind.MARK else now,
+        seen=now,
     )
 
 
@@ -162,6 +175,7 @@ def after_failure(
         wanted=dict(plan.shares_after) if plan is not None else {},
         detail=f"{error.detail} ({error.reason})",
         remedy=error.remedy,
+        command="",
         manual=manual,
         checks=(),
         digest="",
