@@ -104,7 +104,8 @@ def _record(
 def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
     """Who sees it do what they do not want ends the word that has it done, or has failoverd leave it alone."""
     if overrides:
-        return f"failoverctl release {overrides[-1].id}"
+        named = [word for word in overrides if word.id in _why(status)]
+        return f"failoverctl release {(named or overrides)[-1].id}"
     return f"failoverctl hold {status.target.policy} --reason TEXT --for 1h"
 
 
@@ -119,7 +120,8 @@ def _why(status: TargetStatus) -> str:
         codes.setdefault(reason.code, []).append(reason)
     told = [reason for code in _TELLING for reason in codes.get(code, ()) if _tells(reason, status)]
     if told:
-        return prose.words(told[0])
+        out = [each for each in told if each.code is ReasonCode.REGION_DOWN and told[0].code is ReasonCode.PINNED]
+        return "; ".join(map(prose.words, (told[0], *out)))
     if status.checks:
         return prose.limit(status.checks[0])
     return moved_so(status) if status.moved else ""
