@@ -12,6 +12,7 @@ from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import few
 from failoverd.core.status import PATIENCE, Overview, PolicyStatus, TargetState, TargetStatus
 from failoverd.operations import words
+from failoverd.telemetry.phrases import ALL_DOWN_REMEDY
 
 
 class Level(StrEnum):
@@ -107,6 +108,7 @@ _ROWS: Final = (
     _Row(
         lambda it: it.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL},
         lambda _: "has no region that is up",
+        lambda _: ALL_DOWN_REMEDY,
     ),
     _Row(
         lambda it: bool(it.lost_words),
@@ -144,8 +146,9 @@ _ROWS: Final = (
 
 def in_the_way(status: TargetStatus) -> str:
     """What holds a plan, by name."""
-    limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if not each.passed]
-    return few(list(dict.fromkeys(limits)), _NAMED) or "an operator's word"
+    limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if each.holds_back]
+    nameless = "a limit" if status.state is TargetState.LIMITED else "an operator's word"
+    return few(list(dict.fromkeys(limits)), _NAMED) or nameless
 
 
 def _of_policies(policies: Iterable[PolicyStatus]) -> Iterator[Concern]:

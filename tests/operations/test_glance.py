@@ -7,7 +7,7 @@ from support.journals import OTHER, TARGET
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Comment, Override, Scope, Verb
-from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.status import (
     PATIENCE,
     FilesStatus,
@@ -191,9 +191,32 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
     assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
 
 
+def test_between_two_steps_of_a_return_the_limit_is_named_and_no_word_that_nobody_gave() -> None:
+    smaller = LimitCheck(Limit.MAX_SHIFT, True, 5_000, 2_000, 600.0, Cause.RETURNING, LimitNote.SMALLER)
+    halfway = moved("api", state=TargetState.LIMITED, reasons=(), checks=(smaller,), until=NOW + 600.0)
+    whole = seen(policy("api"), halfway)
+    assert whole.concerns[0].text == "api (api.example.com A at bind-main) is held by max_shift"
+    (found,) = whole.records
+    assert found.why == "max_shift of returning: 50%, not within 20% per 600s (so the step is made smaller)"
+    assert (found.next, found.next_at) == ("max_shift lets more pass", NOW + 600.0)
+
+
 def test_what_a_word_does_is_ended_by_its_release() -> None:
     (found,) = seen(policy("api"), moved("api"), overrides=(drained(),)).records
     assert (found.stop, found.overrides) == ("failoverctl release drain-1a2b3c4d", ("drain-1a2b3c4d",))
+
+
+def test_beside_a_pin_is_said_who_of_it_is_down_and_the_word_that_is_why_is_the_one_to_release() -> None:
+    pin = replace(drained(), id="pin-1a2b3c4d", verb=Verb.PIN, shares=NORMAL)
+    up = replace(drained(), id="up-1a2b3c4d", verb=Verb.UP, scope=Scope(policies=("api",)))
+    shares = {name: float(share) for name, share in NORMAL.items()}
+    pinned = Reason(
+        ReasonCode.PINNED, "overrides", numbers={"until": NOW}, shares=shares, detail="pin-1a2b3c4d by alice"
+    )
+    (found,) = seen(policy("api"), moved("api", reasons=(pinned, DOWN)), overrides=(pin, up)).records
+    assert found.why.startswith("pinned to azure-eastus 70%, oci-ashburn 30%")
+    assert found.why.endswith("; azure-eastus is down (score 0%): HTTP 503")
+    assert found.stop == "failoverctl release pin-1a2b3c4d"
 
 
 def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:

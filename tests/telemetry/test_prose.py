@@ -1,6 +1,7 @@
 """Sentences for people: every code has words, and the numbers in them are those of the reason."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from support.scenes import NOW, TARGET
@@ -53,6 +54,13 @@ def test_a_limit_says_what_was_found_and_what_is_allowed() -> None:
     assert prose.limit(NARROW) == "min_regions: 1 regions, not within at least 2 regions"
     counted = LimitCheck(Limit.MAX_CHANGES, passed=True, found=3, allowed=6, window=3_600.0)
     assert prose.limit(counted) == "max_changes: change 3, within 6 per 3600s"
+
+
+def test_a_limit_that_lets_pass_what_its_numbers_do_not_says_why_and_no_wrong_number() -> None:
+    smaller = replace(SHIFTED, passed=True, note=LimitNote.SMALLER)
+    assert prose.limit(smaller) == "max_shift of tuning: 50%, not within 20% per 300s (so the step is made smaller)"
+    before = LimitCheck(Limit.MAX_SHIFT, True, 1_000, 2_000, 300.0, note=LimitNote.BEFORE_EDIT)
+    assert prose.limit(before) == "max_shift: 10%, within 20% per 300s (counted from before somebody else's edit)"
 
 
 def test_a_held_plan_names_what_is_wanted_the_limit_and_its_line() -> None:
