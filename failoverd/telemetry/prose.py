@@ -697,9 +697,12 @@ def _(event: ChangeFenced) -> str:
 
 @say.register
 def _(event: TargetDelayed) -> str:
-    return f"{_where(event)} waits {event.retry_in:.0f}s: {event.detail} ({event.reason})" + (
-        f". {event.remedy}" if event.remedy else ""
-    )
+    wait = f"waits {event.retry_in:.0f}s" if event.retry_in >= _AT_ONCE else "is tried again at once"
+    return f"{_where(event)} {wait}: {event.detail} ({event.reason})" + (f". {event.remedy}" if event.remedy else "")
+
+
+_AT_ONCE: Final = 0.5
+"""Seconds of a wait that are not worth a number: rounded, they are none."""
 
 
 @say.register
