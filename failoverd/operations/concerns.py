@@ -123,7 +123,7 @@ _ROWS: Final = (
     _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}"),
     _Row(
         lambda it: it.state is TargetState.DELAYED,
-        lambda it: f"cannot be read or written: {it.detail}",
+        lambda it: f"{still_lost(it)}cannot be read or written: {it.detail}",
         waits=_is_young,
     ),
     _Row(
@@ -142,6 +142,14 @@ _ROWS: Final = (
         _bring_back,
     ),
 )
+
+
+def still_lost(status: TargetStatus) -> str:
+    """What traffic is lost on until it can be written: `sends traffic to azure-eastus, which is down, and `."""
+    if status.cause != Cause.FAILING_OUT:
+        return ""
+    dead = sorted(name for name, share in status.published.items() if share and not status.wanted.get(name))
+    return f"sends traffic to {' and '.join(dead) or 'an endpoint'}, which {'are' if dead[1:] else 'is'} down, and "
 
 
 def in_the_way(status: TargetStatus) -> str:

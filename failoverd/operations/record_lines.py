@@ -9,7 +9,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.status import Overview, PolicyStatus, TargetState, TargetStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, in_the_way
+from failoverd.operations.concerns import SEVERITY, Concern, Level, in_the_way, still_lost
 from failoverd.telemetry import phrases, prose
 
 
@@ -111,7 +111,10 @@ def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
 
 def _why(status: TargetStatus) -> str:
     """In a few words why it answers what it does; "" where that is normal and nothing waits."""
-    if status.state in {TargetState.DELAYED, TargetState.REFUSED}:
+    if status.state is TargetState.DELAYED:
+        lost = still_lost(status)
+        return f"{lost}cannot be read or written: {status.detail}" if lost else status.detail
+    if status.state is TargetState.REFUSED:
         return status.detail
     if status.state is TargetState.DRIFTED:
         return f"edited by somebody else: {status.detail}"

@@ -174,6 +174,14 @@ def test_of_what_was_never_read_nobody_says_that_it_moved() -> None:
     assert line(policy("api"), target("api", published={})) == "1 of 1 moved: api has no answer"
 
 
+def test_while_it_cannot_be_written_what_traffic_is_lost_on_is_said_first() -> None:
+    stuck = target("api", TargetState.DELAYED, cause=Cause.FAILING_OUT, wanted=LEFT, detail="no answer (timeout)")
+    whole = seen(policy("api"), stuck)
+    says = "sends traffic to azure-eastus, which is down, and cannot be read or written: no answer (timeout)"
+    assert whole.records[0].why == says
+    assert whole.concerns[0].text == f"api (api.example.com A at bind-main) {says}"
+
+
 # -- a line for each record --------------------------------------------------------------------------------------------
 
 
