@@ -311,6 +311,7 @@ def why(
 
 @app.command()
 def history(
+    about: Annotated[str | None, typer.Argument(metavar="[POLICY]", help="the same as --policy")] = None,
     policy: PolicyOption = None,
     since: Annotated[str, typer.Option("--since", help="how far back, such as 24h")] = "7d",
     limit: Annotated[
@@ -322,7 +323,7 @@ def history(
     """Every change and how it ended, what was held, which policies were edited, and what operators said."""
     from failoverd.cli.views import past
 
-    past.history(config, output, policy, since, limit)
+    past.history(config, output, policy or about, since, limit)
 
 
 @notify.command("test")

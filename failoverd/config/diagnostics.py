@@ -120,6 +120,7 @@ class Code(StrEnum):
     WORK_OVER = "FD411", "planned work is over, or never begins"
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
     OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
+    WORK_SLOW = "FD414", "planned work begins while its regions still get traffic, for a rate has it leave in steps"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -117,6 +117,23 @@ def drained(policy: Policy, regions: frozenset[str], rules: tuple[Rule, ...] = (
     return ""
 
 
+def leaving(policy: Policy, regions: frozenset[str], rules: tuple[Rule, ...] = ()) -> LimitCheck | None:
+    """The rate by which these regions are left in steps when they are drained on a normal day; None if at once."""
+    scope = Scope(regions=tuple(sorted(regions)))
+    word = Override("drain-00000000", Verb.DRAIN, scope, _OWNER, _NOW - 1, _NOW + 1)
+    found = (_Play(policy, record, rules).when({}, (word,)) for record in policy.records)
+    checks = (
+        check
+        for outcome in found
+        if outcome is not None
+        for each in (outcome.approved, outcome.held)
+        if each is not None
+        for check in each.checks
+    )
+    rates = (check for check in checks if check.limit is Limit.MAX_SHIFT and check.holds_back)
+    return max(rates, key=lambda check: check.found, default=None)
+
+
 def _told(check: LimitCheck) -> str:
     named = f"{check.limit} {check.rule}" if check.rule else str(check.limit)
     return f"{named} finds {check.found:g}, and asks for {check.allowed:g}"

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2s
 from itertools import islice, pairwise
+from math import ceil, inf
 from typing import Final
 
 from failoverd.config.cron import begins
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
-from failoverd.config.losses import drained
+from failoverd.config.losses import drained, leaving
 from failoverd.config.schema import MaintenanceEntry
 from failoverd.config.tree import Place
-from failoverd.config.values import say_duration
+from failoverd.config.values import say_duration, say_percent
 from failoverd.core.overrides import Comment, Override, Scope, Verb
+from failoverd.core.reasons import LimitCheck
 from failoverd.core.records import Maintenance, Policy
 from failoverd.core.rules import Rule
 
@@ -170,9 +172,13 @@ def meetings(all_written: Iterable[Written], now: float) -> tuple[Together, ...]
 
 
 def unbearable(policy: Policy, together: Iterable[Together], rules: tuple[Rule, ...]) -> Iterator[Diagnostic]:
-    """Windows, alone or together, without whose regions a policy cannot do on a normal day; each entry once."""
+    """Windows, alone or together, without whose regions a policy cannot do on a normal day; each entry once.
+
+    And those that begin while a rate still has traffic leave in steps.
+    """
     seen: set[frozenset[str]] = set()
     told: list[Written] = []
+    slow: list[Written] = []
     for some in together:
         mine = [each for each in some if any(map(each.entry.concerns, policy.regions))]
         out = frozenset(spec.name for spec in policy.regions for each in mine if each.entry.concerns(spec))
@@ -185,3 +191,19 @@ def unbearable(policy: Policy, together: Iterable[Together], rules: tuple[Rule, 
             beside = f" together with that at {' and '.join(other.entry.at for other in mine[1:])}" if mine[1:] else ""
             message = f"policy {policy.name} cannot bear this work{beside}: {why}"
             yield mine[0].say(Code.WORK_UNBEARABLE, message, "plan it for another time, or for fewer regions at once")
+        elif mine[0] not in slow and (rate := leaving(policy, out, rules)) is not None:
+            slow.append(mine[0])
+            yield _in_steps(policy, mine[0], rate)
+
+
+def _in_steps(policy: Policy, said: Written, rate: LimitCheck) -> Diagnostic:
+    """How long after its beginning a window's regions still get traffic."""
+    takes = (ceil(rate.found / rate.allowed) - 1) * rate.window if rate.allowed else inf
+    over = takes >= said.entry.lasts
+    until = "not before its end" if over else f"only {say_duration(takes)} after its beginning"
+    pace = f"max_shift lets {say_percent(round(rate.allowed))} move per {say_duration(rate.window)}"
+    leaves = say_percent(round(rate.found))
+    message = f"policy {policy.name} leaves what is worked on {until}: {leaves} has to, and {pace}"
+    earlier = "" if over else f"begin it {say_duration(takes)} before the work, or "
+    hint = f"{earlier}raise max_shift; failoverctl drain --now meets no rate"
+    return said.say(Code.WORK_SLOW, message, hint, severity=Severity.WARNING)

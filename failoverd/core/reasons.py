@@ -181,3 +181,8 @@ class LimitCheck:
     note: LimitNote = LimitNote.NONE
     rule: str = ""
     rule_at: str = ""
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it keeps from being done what is wanted: all of it, or what a smaller step leaves for later."""
+        return not self.passed or self.note in {LimitNote.SMALLER, LimitNote.FAILING_OUT}

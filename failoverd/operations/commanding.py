@@ -25,7 +25,7 @@ from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, To
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
-from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower
+from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower, unserved
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
 from failoverd.store.reading import ChangeRow, Reading
@@ -84,7 +84,7 @@ class Effect:
         after: as they will be, in the end.
         ttl: seconds for which resolvers may keep an answer.
         reasons: the steps that name the word, in words.
-        limits: what makes it slower, in words.
+        limits: what makes it slower, or keeps out whom it gives a share, in words.
         rated: a rate is among these, which meets no word that says at once.
         settled: nothing is left to be done: what is answered is what is wanted.
         left: once the word is over, why what it kept away does not come back yet, in words.
@@ -566,7 +566,7 @@ class Desk:
             after=dict(wanted),
             ttl=ttl,
             reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
-            limits=(*map(prose.words, still), *map(prose.limit, limits)),
+            limits=(*map(prose.words, (*still, *unserved(word, found))), *map(prose.limit, limits)),
             rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
             settled=not (changing or still),
             left=_left(word, policy, found) if word.over_by(self._clock()) else (),

@@ -167,6 +167,10 @@ def _is_all_down(status: TargetStatus) -> bool:
     return status.kind in _ALL_DOWN
 
 
+def _when_all_down(status: TargetStatus) -> tuple[str, str]:
+    return _put_up(status) if flapped(status) else (phrases.ALL_DOWN_REMEDY, "")
+
+
 _ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
 
 
@@ -181,7 +185,7 @@ _ROWS: Final = (
     _Row(
         _is_all_down,
         lambda it: f"has no region that is up{_although(it)}",
-        _put_up,
+        _when_all_down,
     ),
     _Row(
         lambda it: bool(it.lost_words),
@@ -198,7 +202,7 @@ _ROWS: Final = (
     _Row(lambda it: it.state is TargetState.REFUSED, lambda it: f"is not touched: {it.detail}", of_state=True),
     _Row(
         lambda it: it.state is TargetState.DELAYED,
-        lambda it: f"cannot be read or written: {it.detail}",
+        lambda it: f"{still_lost(it)}cannot be read or written: {it.detail}",
         waits=_is_young,
         of_state=True,
     ),
@@ -227,10 +231,19 @@ _ROWS: Final = (
 )
 
 
+def still_lost(status: TargetStatus) -> str:
+    """What traffic is lost on until it can be written: `sends traffic to azure-eastus, which is down, and `."""
+    if status.cause != Cause.FAILING_OUT:
+        return ""
+    dead = sorted(name for name, share in status.published.items() if share and not status.wanted.get(name))
+    return f"sends traffic to {' and '.join(dead) or 'an endpoint'}, which {'are' if dead[1:] else 'is'} down, and "
+
+
 def in_the_way(status: TargetStatus) -> str:
     """What holds a plan, by name."""
-    limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if not each.passed]
-    return few(list(dict.fromkeys(limits)), _NAMED) or "an operator's word"
+    limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if each.holds_back]
+    nameless = "a limit" if status.state is TargetState.LIMITED else "an operator's word"
+    return few(list(dict.fromkeys(limits)), _NAMED) or nameless
 
 
 def _of_policies(policies: Iterable[PolicyStatus]) -> Iterator[Concern]:

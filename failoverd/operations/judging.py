@@ -7,7 +7,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Verb
-from failoverd.core.reasons import Limit, LimitCheck, LimitNote, ReasonCode
+from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, Target
 from failoverd.core.rules import Rule
 from failoverd.telemetry import prose
@@ -70,6 +70,14 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
     if word.verb is Verb.PIN and word.id not in _pinned(after):
         words = f"no region of the pin serves at {target}: it would change nothing"
         raise _refused(word, words, "pin regions that serve; failoverctl status shows which do")
+    good = before.state.of(target).last_good
+    if word.undoes and good is not None:
+        more = {name for name, share in word.shares.items() if share > good.shares.get(name, 0)}
+        why = [prose.words(reason) for reason in unserved(word, after) if reason.region in more]
+        if why and not more & after.decision.shares.keys():
+            words = f"{word.undoes} at {target} cannot be taken back, for nothing would come back: {'; '.join(why)}"
+            remedy = "wait until it serves; if it does, and the probes are wrong: failoverctl up REGION/ADDRESS"
+            raise _refused(word, words, f"{remedy} --reason TEXT --for 1h")
     was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
     for check in _broken(after):
         if _named(check) not in was:
@@ -79,6 +87,21 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
                 remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
             raise OverrideError(words, reason="rule_broken", remedy=remedy)
 
+
+def unserved(pin: Override, found: Outcome) -> tuple[Reason, ...]:
+    """Why regions get nothing of what a pin gives them."""
+    gone = {name for name, share in pin.shares.items() if share and not found.decision.shares.get(name)}
+    return tuple(reason for reason in found.reasons if reason.code in _KEEPS_OUT and reason.region in gone)
+
+
+_KEEPS_OUT: Final = frozenset(
+    {
+        ReasonCode.REGION_DOWN,
+        ReasonCode.REGION_UNKNOWN,
+        ReasonCode.FAILBACK_HOLD,
+        ReasonCode.FAILBACK_MANUAL,
+    }
+)
 
 _NOBODY_SERVES: Final = frozenset(
     {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.HOLD_NO_VERDICT}

@@ -61,3 +61,10 @@ _TAIL_END: Final = 900.0
 
 def _part(part: float) -> str:
     return f"{part * 100:.0f}%"
+
+
+ALL_DOWN_REMEDY: Final = (
+    "repair any of them: what serves again gets the traffic by itself; if one is well and the probes are wrong: "
+    "failoverctl up REGION/ADDRESS --reason TEXT --for 1h"
+)
+"""What ends it that every region is down: no change of the answer helps."""

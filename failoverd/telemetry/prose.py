@@ -95,9 +95,32 @@ def words(reason: Reason) -> str:
         return f"{reason.region} {reason.code}: {numbers}".strip()
 
 
+def first_to_know(reasons: Iterable[Reason]) -> Reason | None:
+    """The reason by which a decision is an unusual one: why nothing moves, or moves although nobody serves."""
+    return next((reason for reason in reasons if reason.code in _UNUSUAL), None)
+
+
+_UNUSUAL: Final = frozenset(
+    {
+        ReasonCode.NO_VERDICT,
+        ReasonCode.PROBER_DOUBTED,
+        ReasonCode.ALL_DOWN,
+        ReasonCode.ALL_DOWN_NORMAL,
+        ReasonCode.ALL_DOWN_EMPTY,
+        ReasonCode.COMMON_FALL,
+        ReasonCode.COMMON_RISE,
+        ReasonCode.RESTORE,
+        ReasonCode.HELD,
+        ReasonCode.OVERRIDES_LOST,
+        ReasonCode.NOBODY_LEFT,
+    }
+)
+
+
 def limit(check: LimitCheck) -> str:
     """One limit with its numbers: what was found, and what is allowed."""
-    verdict = "within" if check.passed else "not within"
+    excused = check.note and check.note is not LimitNote.BEFORE_EDIT
+    verdict = "within" if check.passed and not excused else "not within"
     found, allowed = _LIMITS[check.limit](check)
     whose = f" of {check.cause}" if check.cause is not None else ""
     note = f" ({_NOTES[check.note]})" if check.note else ""
@@ -184,7 +207,7 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.PROBER_DOUBTED: lambda _: (
         "no region is known to serve, and not all are known to be down: the prober is doubted, nothing moves"
     ),
-    ReasonCode.ALL_DOWN: lambda _: "every region is down: the answer is kept as it is",
+    ReasonCode.ALL_DOWN: lambda _: "every region is down: nothing moves",
     ReasonCode.ALL_DOWN_NORMAL: lambda _: (
         "every region is down and when_all_down is normal: the normal shares are published"
     ),
@@ -590,7 +613,9 @@ def _where(event: TargetEvent) -> str:
 
 @say.register
 def _(event: DecisionMade) -> str:
-    return f"{_where(event)} wants {percentages(event.shares) or 'to stay as it is'} ({event.verdict})"
+    named = first_to_know(event.reasons)
+    why = f": {words(named)}" if named is not None else ""
+    return f"{_where(event)} wants {percentages(event.shares) or 'to stay as it is'} ({event.verdict}){why}"
 
 
 @say.register
@@ -675,10 +700,12 @@ def _(event: ChangeFenced) -> str:
 
 @say.register
 def _(event: TargetDelayed) -> str:
-    waits = f"{event.retry_in:.0f}s" if event.retry_in >= 1 else "less than 1s"
-    return f"{_where(event)} waits {waits}: {event.detail} ({event.reason})" + (
-        f". {event.remedy}" if event.remedy else ""
-    )
+    wait = f"waits {event.retry_in:.0f}s" if event.retry_in >= _AT_ONCE else "is tried again at once"
+    return f"{_where(event)} {wait}: {event.detail} ({event.reason})" + (f". {event.remedy}" if event.remedy else "")
+
+
+_AT_ONCE: Final = 0.5
+"""Seconds of a wait that are not worth a number: rounded, they are none."""
 
 
 @say.register

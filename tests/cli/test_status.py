@@ -97,6 +97,15 @@ LONG = [replace(each, target=replace(each.target, key=replace(TARGET.key, name="
 # -- what stands where -------------------------------------------------------------------------------------------------
 
 
+def test_a_region_that_is_down_for_one_record_type_alone_says_for_which() -> None:
+    six = replace(region("down", "shop"), record_type="AAAA")
+    four = replace(region("healthy", "shop"), score=10_000, evidence="")
+    told = screen(seen(policy("api"), policy("shop"), well("api"), well("shop"), six, four, region()), wrapped=False)
+    down, healthy = (line for line in told.splitlines() if line.startswith("azure-eastus"))
+    assert "down 0% for 4 min: HTTP 503 (in shop for AAAA, api; seen" in down
+    assert "(in shop for A; seen" in healthy
+
+
 def test_the_headline_is_first_then_how_old_it_is_then_who_is_needed_then_the_records() -> None:
     blind = VantageStatus(NOW, (), NOW - 100.0, sentinels=3, silent=("a",))
     lines = screen(seen(*NIGHT, blind), wrapped=False).splitlines()

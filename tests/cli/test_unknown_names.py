@@ -25,6 +25,7 @@ async def config(tmp_path: Path) -> Path:
     ("words", "code", "meant"),
     [
         (["history", "--policy", "inference-ap"], 2, "inference-api"),
+        (["history", "inference-ap"], 2, "inference-api"),
         (["why", "--policy", "inference-ap"], 2, "inference-api"),
         (["why", "--incident", "inc-2"], 2, "inc-1"),
         (["plan", "shpo"], 1, "shop"),

@@ -456,6 +456,9 @@ async def test_a_reload_ends_when_it_is_done_and_says_what_did_not_load(tmp_path
         told = await here.failoverctl("reload")
         assert told.code == Exit.FAILED
         assert told.said.startswith("not loaded: policies/shop.yaml: FD201 line 3: ")
+        here.refused[:] = [RefusedFile("policies/shop.yaml", "policies/shop.yaml:28:1: error FD201: unknown key")]
+        told = await here.failoverctl("reload")
+        assert told.said.startswith("not loaded: policies/shop.yaml:28:1: error FD201: unknown key"), "its file once"
         assert "what ran before goes on; failoverctl check says what is wrong" in told.said
         assert "\x1b" not in told.said
         told = await here.failoverctl("reload", "--output", "json")

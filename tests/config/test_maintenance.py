@@ -230,6 +230,23 @@ def test_work_that_the_others_cannot_carry_is_refused_with_the_sum(folder: Folde
     )
 
 
+@pytest.mark.parametrize(
+    ("rate", "says"),
+    [
+        ("20% per 10m", "only 30m after its beginning: 70% has to, and max_shift lets 20% move per 10m"),
+        ("10% per 1h", "not before its end: 70% has to, and max_shift lets 10% move per 1h"),
+    ],
+)
+def test_work_that_begins_before_a_rate_has_let_the_traffic_go_is_warned_of(
+    folder: Folder, rate: str, says: str
+) -> None:
+    (found,) = folder.only(POLICY + f"limits: {{max_shift: {rate}}}\n" + working(EAST))
+    assert (found.is_error, found.code.value, found.line) == (False, "FD414", 12)
+    assert found.message == f"policy api leaves what is worked on {says}"
+    assert "failoverctl drain --now" in found.hint
+    assert folder.only(POLICY + f"weights: membership\nlimits: {{max_shift: {rate}}}\n" + working(EAST)) == []
+
+
 def test_work_of_the_inventory_is_refused_for_the_policy_that_cannot_bear_it(folder: Folder) -> None:
     folder.write("regions.yaml", INVENTORY + working("{cloud: azure, cron: 0 22 * * TUE, for: 4h, reason: patches}"))
     folder.write(

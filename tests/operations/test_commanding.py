@@ -402,6 +402,24 @@ async def test_an_undo_of_what_a_drain_did_names_the_drain_that_is_to_be_release
 
 
 @virtually
+async def test_an_undo_while_what_left_is_down_is_refused_for_nothing_would_come_back() -> None:
+    """A pin of it would stay, and steer for its hour once the region is back."""
+    async with open_desk(THREE) as (stage, spoken):
+        stage.fails(AZURE)
+        await until(stage.steers(THREE, oci=100))
+        change = Undoable("chg-7", AT, {"azure": 7_000, "oci": 3_000}, {"oci": 10_000})
+        error = await refused(desk(stage, change).undo("chg-7", Scope(), "false alarm", HOUR, BOB))
+        assert error.reason == "override_refused"
+        assert "chg-7" in error.detail
+        assert "azure is down" in error.detail
+        assert "failoverctl up REGION/ADDRESS" in error.remedy
+        pinned = ask(Verb.PIN, Scope(policies=("api",)), shares={"azure": 4_000, "oci": 3_000, "aws": 3_000})
+        (effect,) = (await spoken.give(pinned, BOB)).effects
+        assert effect.after == {"oci": 5_000, "aws": 5_000}
+        assert effect.limits[0].startswith("azure is down"), "what the pin gives it waits for that"
+
+
+@virtually
 async def test_a_change_from_what_no_region_names_any_more_is_not_taken_back() -> None:
     async with open_desk() as (stage, _):
         change = Undoable("chg-7", AT, {"elsewhere": 10_000}, {"azure": 7_000, "oci": 3_000})

@@ -7,7 +7,7 @@ from support.journals import OTHER, TARGET
 
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Comment, Override, Scope, Verb
-from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.status import (
     PATIENCE,
     FilesStatus,
@@ -23,6 +23,7 @@ from failoverd.core.status import (
 )
 from failoverd.operations.concerns import Level
 from failoverd.operations.glance import Glance, glance, headline, part, unheard_of
+from failoverd.telemetry import phrases
 
 NOW = 1_000.0
 NORMAL = {"azure-eastus": 7_000, "oci-ashburn": 3_000}
@@ -174,6 +175,14 @@ def test_of_what_was_never_read_nobody_says_that_it_moved() -> None:
     assert line(policy("api"), target("api", published={})) == "1 of 1 moved: api has no answer"
 
 
+def test_while_it_cannot_be_written_what_traffic_is_lost_on_is_said_first() -> None:
+    stuck = target("api", TargetState.DELAYED, cause=Cause.FAILING_OUT, wanted=LEFT, detail="no answer (timeout)")
+    whole = seen(policy("api"), stuck)
+    says = "sends traffic to azure-eastus, which is down, and cannot be read or written: no answer (timeout)"
+    assert whole.records[0].why == says
+    assert whole.concerns[0].text == f"api (api.example.com A at bind-main) {says}"
+
+
 # -- a line for each record --------------------------------------------------------------------------------------------
 
 
@@ -203,6 +212,16 @@ def test_nothing_follows_by_itself_where_a_person_has_to_act_first() -> None:
     refused = moved("api", state=TargetState.REFUSED, published={}, foreign=("A (with a health check)",), until=NOW + 9)
     (line,) = seen(policy("api"), refused).records
     assert (line.now, line.foreign, line.next, line.next_at) == ({}, ("A (with a health check)",), "", None)
+
+
+def test_between_two_steps_of_a_return_the_limit_is_named_and_no_word_that_nobody_gave() -> None:
+    smaller = LimitCheck(Limit.MAX_SHIFT, True, 5_000, 2_000, 600.0, Cause.RETURNING, LimitNote.SMALLER)
+    halfway = moved("api", state=TargetState.LIMITED, reasons=(), checks=(smaller,), until=NOW + 600.0)
+    whole = seen(policy("api"), halfway)
+    assert whole.concerns[0].text == "api (api.example.com A at bind-main) is held by max_shift"
+    (found,) = whole.records
+    assert found.why == "max_shift of returning: 50%, not within 20% per 600s (so the step is made smaller)"
+    assert (found.next, found.next_at) == ("max_shift lets more pass", NOW + 600.0)
 
 
 def test_what_a_word_does_is_ended_by_its_release() -> None:
@@ -292,7 +311,7 @@ def test_where_no_region_is_up_the_one_that_flapped_is_the_way_out() -> None:
     whole = seen(policy("api"), held)
     (concern,), (found,) = whole.concerns, whole.records
     assert (concern.level, concern.remedy) == (Level.PERSON, PUT_UP)
-    assert found.why.startswith("every region is down: the answer is kept as it is; azure-eastus passes again")
+    assert found.why.startswith("every region is down: nothing moves; azure-eastus passes again")
     assert (found.next, found.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
 
 
@@ -317,12 +336,12 @@ def test_a_provider_that_is_away_for_a_moment_does_not_hide_that_no_region_is_up
     )
     whole = seen(policy("api"), away)
     assert [(each.level, each.remedy, each.since) for each in whole.concerns] == [
-        (Level.PERSON, "", None),
+        (Level.PERSON, phrases.ALL_DOWN_REMEDY, None),
         (Level.MOVED, "start it", NOW - 5),
     ]
     assert "has no region that is up" in whole.headline
     assert (whole.level, whole.records[0].level) == (Level.PERSON, Level.PERSON)
-    assert whole.records[0].why == "every region is down: the answer is kept as it is; no answer (timeout)"
+    assert whole.records[0].why == "every region is down: nothing moves; no answer (timeout)"
 
 
 def test_a_limit_that_time_ends_does_not_hide_that_a_person_is_waited_for() -> None:
@@ -354,6 +373,19 @@ def test_without_a_daemon_nothing_is_promised_that_only_a_daemon_does() -> None:
     )
     assert whole.prober == "trusts its network: 3 of 3 sentinels answer (as it was seen last)"
     assert whole.headline.startswith("not known: the daemon is silent, last seen 1 min ago")
+
+
+def test_beside_a_pin_is_said_who_of_it_is_down_and_the_word_that_is_why_is_the_one_to_release() -> None:
+    pin = replace(drained(), id="pin-1a2b3c4d", verb=Verb.PIN, shares=NORMAL)
+    up = replace(drained(), id="up-1a2b3c4d", verb=Verb.UP, scope=Scope(policies=("api",)))
+    shares = {name: float(share) for name, share in NORMAL.items()}
+    pinned = Reason(
+        ReasonCode.PINNED, "overrides", numbers={"until": NOW}, shares=shares, detail="pin-1a2b3c4d by alice"
+    )
+    (found,) = seen(policy("api"), moved("api", reasons=(pinned, DOWN)), overrides=(pin, up)).records
+    assert found.why.startswith("pinned to azure-eastus 70%, oci-ashburn 30%")
+    assert found.why.endswith("; azure-eastus is down (score 0%): HTTP 503")
+    assert found.stop == "failoverctl release pin-1a2b3c4d"
 
 
 def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:

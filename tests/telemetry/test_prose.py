@@ -1,13 +1,14 @@
 """Sentences for people: every code has words, and the numbers in them are those of the reason."""
 
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 from support.scenes import NOW, TARGET
 
 from failoverd.core.control import news
 from failoverd.core.control.propagation import Nameserver, Propagation
-from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld
+from failoverd.core.events import ChangeApplied, FailoverHeld, PlanHeld, TargetDelayed
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.telemetry import prose
 
@@ -53,6 +54,20 @@ def test_a_limit_says_what_was_found_and_what_is_allowed() -> None:
     assert prose.limit(NARROW) == "min_regions: 1 regions, not within at least 2 regions"
     counted = LimitCheck(Limit.MAX_CHANGES, passed=True, found=3, allowed=6, window=3_600.0)
     assert prose.limit(counted) == "max_changes: change 3, within 6 per 3600s"
+
+
+def test_a_limit_that_lets_pass_what_its_numbers_do_not_says_why_and_no_wrong_number() -> None:
+    smaller = replace(SHIFTED, passed=True, note=LimitNote.SMALLER)
+    assert prose.limit(smaller) == "max_shift of tuning: 50%, not within 20% per 300s (so the step is made smaller)"
+    before = LimitCheck(Limit.MAX_SHIFT, True, 1_000, 2_000, 300.0, note=LimitNote.BEFORE_EDIT)
+    assert prose.limit(before) == "max_shift: 10%, within 20% per 300s (counted from before somebody else's edit)"
+
+
+def test_what_is_tried_again_at_once_is_not_said_to_wait_for_no_seconds() -> None:
+    said = {"reason": "timeout", "detail": "no answer", "remedy": ""}
+    delayed = TargetDelayed(**WHERE, **said, retry_in=0.2, attempts=1, wanted={})
+    assert prose.say(delayed) == "api.example.com A at dns-main is tried again at once: no answer (timeout)"
+    assert "waits 4s: " in prose.say(replace(delayed, retry_in=4.0))
 
 
 def test_a_held_plan_names_what_is_wanted_the_limit_and_its_line() -> None:

@@ -4,8 +4,8 @@ A table as wide as the screen, or, where that is narrow, one thing below the oth
 where there is much of it, so that what is not never scrolls off.
 """
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -200,24 +200,29 @@ class Glancing:
         groups: dict[tuple[str, str, str, int], list[RegionLineTold]] = {}
         for each in self._told.regions:
             groups.setdefault((each.region, each.cloud, each.state, each.score_bp), []).append(each)
+        lines = Counter((each.policy, each.region) for each in self._told.regions)
+        by_type = {key for key, count in lines.items() if count > 1}
         ill = [group for key, group in groups.items() if key[2] != RegionState.HEALTHY]
         healthy = [group for key, group in groups.items() if key[2] == RegionState.HEALTHY]
         shown = healthy if self._every or len(healthy) <= FEW else []
         if ill or healthy:
             self._page.say()
         for group in [*ill, *shown]:
-            self._region(group)
+            self._region(group, by_type)
         if len(healthy) > len(shown):
             self._prose(f"and {phrases.counted(len(healthy), 'region')} healthy", self._dim("green"))
 
-    def _region(self, group: Sequence[RegionLineTold]) -> None:
+    def _region(self, group: Sequence[RegionLineTold], by_type: Collection[tuple[str, str]]) -> None:
+        """The record types are said where the policy has another line of the region, which it sees otherwise there."""
         first = group[0]
         cloud = f" ({first.cloud})" if first.cloud else ""
         seen = [each.seen for each in group]
         known = [at for at in seen if at is not None]
         age = f"seen {self._age(min(known))}" if len(known) == len(seen) else "not all of it seen yet"
         why = f": {first.why}" if first.why and first.state != RegionState.HEALTHY else ""
-        where = few(list(dict.fromkeys(each.policy for each in group)), _NAMED)
+        split = [(each, (each.policy, each.region) in by_type) for each in group]
+        names = [f"{each.policy} for {' and '.join(each.types)}" if apart else each.policy for each, apart in split]
+        where = few(list(dict.fromkeys(names)), _NAMED)
         score = f" {first.score_bp * 100 / WHOLE:g}%" if first.state != RegionState.HEALTHY else ""
         since = self._for(min(each.since for each in group))
         text = f"{first.region}{cloud}: {first.state}{score} for {since}{why} (in {where}; {age})"

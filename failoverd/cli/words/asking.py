@@ -346,7 +346,8 @@ def reload(line: Line) -> Exit:
 
 def _show_reloaded(done: ReloadedTold) -> None:
     for each in done.refused_files:
-        say(console, "not loaded: ", (each.file, "bold"), f": {each.error}")
+        said = each.error.removeprefix(each.file)  # most errors begin with their file, and a folder's with one in it
+        say(console, "not loaded: ", (each.file, "bold"), said if said != each.error else f": {said}")
     for each in done.warned_files:
         say(console, "at work, but: ", (each.file, "bold"), f": {each.error}")
     if done.refused_files:

@@ -485,6 +485,7 @@ def _limited(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan, 
         state = worst(case.regions, plan.start)
         held, told = news.held(memory.told, result, state, case.policy, case.state.incident, case.now)
         later = not memory.told.failures  # the marker changes first, and with it the digest that is told
+        memory = replace(memory, state=TargetState.LIMITED)
         after, both = replace(memory, told=told), (*events, *held)
         if (marked := _marked(case, memory if later else after, decision)) is not None:
             return replace(marked, events=events if later else both, held=result)

@@ -228,8 +228,9 @@ def pace(step: Step, replan: Replan) -> Paced:
     if skipped is not None:
         return Paced(skipped)
     paced = _rationed(step, replan, rest, cause, gone=gone)
-    within = gone and isinstance(paced.result, Held)
-    return _leaving_within(step, replan, rest, cause, paced) if within else paced
+    held = paced.result if gone and isinstance(paced.result, Held) else None
+    within = _leaving_within(step, replan, rest, cause, held) if held is not None else None
+    return within or paced
 
 
 def marker_only(plan: Plan, limits: Limits) -> Approved:
@@ -467,12 +468,11 @@ def _still(
     return Paced(Held(replace(step.plan, cause=cause), (*_end_state(step.plan, step), *checks), until))
 
 
-def _leaving_within(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, paced: Paced) -> Paced:
+def _leaving_within(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, held: Held) -> Paced | None:
     """The state after the whole step is not allowed; if that in which only what is down has left is, that is done."""
-    alone = _leaving_alone(step, replan, rest, cause, (), paced.until)
-    if isinstance(alone.result, Approved) and alone.result.plan.after != step.plan.after:
-        return replace(alone, until=None)
-    return paced
+    alone = _leaving_alone(step, replan, rest, cause, held.blocking, None)
+    moves = isinstance(alone.result, Approved) and alone.result.plan.after != step.plan.after
+    return alone if moves else None
 
 
 def _leaving_alone(

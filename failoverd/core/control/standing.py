@@ -144,15 +144,25 @@ def after_write(outcome: Outcome, plan: Plan, state: TargetState, now: float) ->
         at=now,
         state=state,
         kind=decision.kind,
+        cause=outcome.held.plan.cause if outcome.held is not None else "",
         generation=plan.generation,
         wanted=decision.shares,
         published=plan.shares_after,
         reasons=decision.reasons,
-        checks=outcome.approved.checks if outcome.approved is not None and plan.whole is not None else (),
+        checks=_left_for_later(outcome, plan),
         until=outcome.until,
         answered_since=before if plan.kind is PlanKind.MARK else now,
         seen=now,
     )
+
+
+def _left_for_later(outcome: Outcome, plan: Plan) -> tuple[LimitCheck, ...]:
+    """The limits that keep the rest of it back: after a smaller step, or after the marker alone was written."""
+    if outcome.held is not None:
+        return outcome.held.blocking
+    if outcome.approved is None or plan.whole is None:
+        return ()
+    return tuple(check for check in outcome.approved.checks if check.holds_back)
 
 
 def after_failure(

@@ -234,7 +234,8 @@ def _refused_signature(
             return Permanent(
                 f"{call}: it knows the key {call.key}, but with another secret or algorithm",
                 reason="tsig_bad_signature",
-                remedy="compare secret and algorithm on both sides; after a rotation, replace `secret_file`",
+                remedy="compare secret and algorithm on both sides; after a rotation, replace `secret_file`; or "
+                "another server answers there: two BINDs of one user can share a port unseen",
             )
         case dns.tsig.PeerBadTime() | dns.tsig.BadTime():
             return Permanent(

@@ -53,6 +53,7 @@ from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, Targe
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
 from failoverd.telemetry.commands import COMMANDS, whole
+from failoverd.telemetry.phrases import ALL_DOWN_REMEDY
 from failoverd.telemetry.times import rfc3339
 
 MOST_WORDS: Final = 1_000
@@ -114,6 +115,7 @@ class Trouble:
         patience: seconds that it may last before anybody is told, where nothing waits for it to end.
         kind: its name; that of the event by default.
         severity: that of the event by default.
+        remedy: what to do, where neither the event nor the status says it.
         outlives: whether the next process can tell that it is over; if not, it ends with the process that saw it.
     """
 
@@ -126,6 +128,7 @@ class Trouble:
     patience: float = 0.0
     kind: str = ""
     severity: Level | None = None
+    remedy: str = ""
     outlives: bool = True
 
     @property
@@ -145,7 +148,7 @@ class Trouble:
                 at=event.at,
                 incident_id=event.incident_id,
                 runbook=runbook,
-                facts=dict(_facts(event)),
+                facts=self._with_remedy(dict(_facts(event))),
             )
 
     def seen(self, sight: Sight, runbook_of: Callable[[str], str], at: float) -> Iterator[Notice]:
@@ -153,10 +156,18 @@ class Trouble:
         for status in self.standing(sight):
             policy, subject = status.target.policy, str(status.target)
             limits = "; ".join(prose.limit(check) for check in status.checks)
-            why = status.detail or limits or "; ".join(prose.words(reason) for reason in status.reasons)
+            named = prose.first_to_know(status.reasons)
+            reasons = [prose.words(reason) for reason in status.reasons]
+            why = status.detail or limits or (prose.words(named) if named is not None else "; ".join(reasons))
             share = percentages(status.wanted)
             wanted = f", and should be {share}" if share else ""
-            said = {"wanted": share, "limits": limits, "manual": status.manual, "remedy": status.remedy}
+            said = {
+                "why": "\n".join(reasons),
+                "wanted": share,
+                "limits": limits,
+                "manual": status.manual,
+                "remedy": status.remedy,
+            }
             yield Notice(
                 kind=self.name,
                 policy=policy,
@@ -167,8 +178,11 @@ class Trouble:
                 at=at,
                 incident_id=sight.incidents.get(policy, ""),
                 runbook=runbook_of(policy),
-                facts={name: _fact(name, text) for name, text in said.items() if text},
+                facts=self._with_remedy({name: _fact(name, text) for name, text in said.items() if text}),
             )
+
+    def _with_remedy(self, facts: Mapping[str, str]) -> Mapping[str, str]:
+        return {"remedy": self.remedy, **facts} if self.remedy else facts
 
 
 # -- what it is about --------------------------------------------------------------------------------------------------
@@ -328,6 +342,7 @@ TROUBLES: Final = (
         standing=_where(lambda target: target.kind in _ALL_DOWN),
         kind="regions.down",
         severity=Level.ERROR,
+        remedy=ALL_DOWN_REMEDY,
     ),
     Trouble(FailoverHeld, _target, over=_no_more(_keeps_dead), standing=_where(_keeps_dead)),
     Trouble(PlanHeld, _target, over=_no_more(_held), standing=_where(_held)),
@@ -365,6 +380,7 @@ BY_KIND: Final[Mapping[str, Trouble]] = {trouble.name: trouble for trouble in TR
 # -- words -------------------------------------------------------------------------------------------------------------
 
 _FACTS: Final = {
+    "reasons": "why",
     "evidence": "why",
     "error": "why",
     "reason": "reason",
@@ -378,13 +394,14 @@ _FACTS: Final = {
     "change_id": "change_id",
     "actor": "actor",
 }
-"""Facts of events, and what they are called in a notice."""
+"""Facts of events, and what they are called in a notice. Of two that are called the same, the later one is told."""
 
 
 def _facts(event: Event) -> Iterator[tuple[str, str]]:
-    for name, value in prose.facts(event).items():
-        if value and name in _FACTS:
-            yield _FACTS[name], _fact(name, _text(name, value))
+    said = prose.facts(event)
+    for name, called in _FACTS.items():
+        if value := said.get(name):
+            yield called, _fact(name, _text(name, value))
 
 
 def _text(name: str, value: object) -> str:

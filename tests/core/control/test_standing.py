@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.scenes import PAIR, records
+from support.scenes import PAIR, policy, records, region
 from support.stories import Story
 
 from failoverd.core.control import standing
@@ -12,7 +12,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import OnDrift, Source
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -45,6 +45,43 @@ def test_what_a_limit_left_for_later_keeps_nothing_that_is_down() -> None:
     assert (outcome.kind, outcome.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
     assert outcome.plan is not None
     assert standing.after_write(outcome, outcome.plan, TargetState.LIMITED, story.now).cause == ""
+
+
+def written(story: Story, outcome: Outcome) -> TargetStatus:
+    assert outcome.plan is not None
+    return standing.after_write(outcome, outcome.plan, story.memory.state or TargetState.IN_SYNC, story.now)
+
+
+def test_after_a_smaller_step_the_limit_that_made_it_smaller_is_in_the_way_of_the_rest_and_no_other() -> None:
+    story = Story(replace(PAIR, limits=limits(max_shift=2_000, shift_window=600.0)))
+    story.look()
+    story.look(3_600.0, azure="U")
+    story.look(60.0, azure="H")
+    status = written(story, story.look(300.0))
+    assert (status.state, story.published) == (TargetState.LIMITED, {"azure": 20, "oci": 80})
+    assert [(check.limit, check.cause) for check in status.checks] == [(Limit.MAX_SHIFT, Cause.RETURNING)]
+
+
+def test_where_only_what_is_down_may_leave_the_limit_that_keeps_the_rest_is_named() -> None:
+    """An edit takes b out as well, which would leave one region of two."""
+    of = policy(region("a", 40), region("b", 40), region("c", 20), base=replace(PAIR, limits=limits(min_regions=2)))
+    story = Story(of)
+    story.look()
+    story.edited(policy(region("a", 40), region("b", 0), region("c", 60), base=of))
+    status = written(story, story.look(3_600.0, a="U"))
+    assert (status.state, sorted(story.published)) == (TargetState.LIMITED, ["b", "c"])
+    assert [(check.limit, check.found) for check in status.checks] == [(Limit.MIN_REGIONS, 1)]
+
+
+def test_while_a_limit_keeps_what_is_down_a_new_marker_hides_neither_the_limit_nor_what_it_does() -> None:
+    story = Story(replace(PAIR, limits=limits(min_regions=2)))
+    story.look()
+    story.look(3_600.0)
+    up = Override("up-00000001", Verb.UP, Scope(endpoints=("oci/*",)), "alice", story.now, story.now + 7_200.0)
+    story.state = replace(story.state, overrides=(up,))
+    status = written(story, story.look(1.0, azure="U"))
+    assert [check.limit for check in status.checks] == [Limit.MIN_REGIONS]
+    assert status.keeps_dead
 
 
 @pytest.mark.parametrize(

@@ -167,11 +167,18 @@ def test_one_that_is_away_while_traffic_should_move_does_so_at_once(told: Told) 
 
 def test_all_regions_down_is_told_though_nothing_moves(told: Told) -> None:
     verdict = DecisionKind.HOLD_ALL_DOWN
-    (said,) = told.hear(DecisionMade(**news.names(TARGET, "", AT), verdict=verdict, shares={}, reasons=()))
+    lost = Reason(ReasonCode.REGION_DOWN, region="azure-eastus", numbers={"score": 0.0}, detail="HTTP 503")
+    why = (lost, Reason(ReasonCode.ALL_DOWN, "when_all_down"))
+    (said,) = told.hear(DecisionMade(**news.names(TARGET, "", AT), verdict=verdict, shares={}, reasons=why))
     assert (said.kind, said.severity) == ("regions.down", "error")
-    assert told.look(seen(target(TargetState.HOLDING, kind=verdict)), AT + 5) == []
-    (again,) = Told().look(seen(target(TargetState.HOLDING, kind=verdict)), AT)
+    standing = seen(target(TargetState.HOLDING, kind=verdict, reasons=why))
+    assert told.look(standing, AT + 5) == []
+    (again,) = Told().look(standing, AT)
     assert again.key == said.key, "it is found by what stands, too"
+    for each in (said, again):
+        assert each.summary.endswith("every region is down: nothing moves"), "a pager shows nothing else"
+        assert "azure-eastus is down (score 0%): HTTP 503" in each.facts["why"]
+        assert "failoverctl up REGION/ADDRESS" in each.facts["remedy"]
     over = told.look(seen(target(TargetState.IN_SYNC, kind=DecisionKind.FAILOVER)), AT + 10)
     assert kinds(over) == [("regions.down", True)]
 
