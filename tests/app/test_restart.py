@@ -1,6 +1,7 @@
 """What the embedded server says from its first moment on: what it said last, or that it does not know yet."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -108,3 +109,15 @@ async def test_no_name_is_denied_while_the_daemon_starts(
         monkeypatch.setattr(step, lambda *_: ask())
         await daemon.run()
     assert seen == [answer]
+
+
+async def test_a_signal_after_the_end_is_heeded_as_one_before_the_start(tmp_path: Path) -> None:
+    """To read the files again is asked of whoever comes, and a late word of it kills nobody."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with site(tmp_path, EMBEDDED) as here:
+            async with started(here):
+                assert signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -17,7 +17,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited,
 from failoverd.foreign import error_code, quoted
 from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import not_the_cloud, unanswered
+from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, unanswered
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _CONFLICT = 401, 403, 404, 408, 409
 _PRECONDITION_FAILED, _TOO_MANY, _SERVER_ERROR = 412, 429, 500
@@ -67,7 +67,7 @@ def edge(call: Call, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
         raise unanswered(call, "the connection broke before the answer came", "connection_lost") from error
     except OSError as error:
         raise _local(call, error) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except NONSENSE as error:
         raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
 
 
@@ -231,7 +231,7 @@ def _said(error: sdk.HttpResponseError) -> tuple[str, str]:
     """Azure's code and words. Resource Manager wraps them in `error`, Azure DNS does not always."""
     try:
         body: Any = json.loads(error.response.text()) if error.response is not None else {}
-    except (ValueError, TypeError):
+    except NONSENSE:
         return "", quoted(str(error.reason or ""))
     inner = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(inner, dict):

@@ -20,7 +20,7 @@ from failoverd.foreign import error_code, quoted
 from failoverd.providers.oci_cloud.refusals import CONFLICT, NOT_FOUND, REJECTED, permission_denied, protected, stale
 from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
+from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, unanswered, untrusted
 
 _BUSY_SECONDS: Final = 1.0
 """How long a resource is left alone that is in the middle of another change, when the answer does not say."""
@@ -57,7 +57,7 @@ def edge(call: Call) -> Iterator[None]:
         raise _unsent(call, "it takes no connection in time") from error
     except oci.exceptions.RequestException as error:
         raise _broken(call, error) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except NONSENSE as error:
         raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
     except OSError as error:
         raise _ca_file(call, error) from error

@@ -15,6 +15,7 @@ import h11
 from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited, Transient
 from failoverd.foreign import quoted
 from failoverd.providers.powerdns.http import Progress, Response, TooLong
+from failoverd.providers.shared.unanswered import NONSENSE
 
 _OK = range(200, 300)
 _NOT_FOUND, _TOO_MANY = 404, 429
@@ -63,7 +64,7 @@ def edge(call: Call) -> Iterator[None]:
     except OSError as error:
         what = f"the connection failed ({error.strerror or type(error).__name__})"
         raise _failed(call, what, "network_error", "check the way from this host to PowerDNS, and its TLS") from error
-    except (h11.RemoteProtocolError, TooLong, ValueError, KeyError, TypeError, dns.exception.DNSException) as error:
+    except (h11.RemoteProtocolError, TooLong, dns.exception.DNSException, *NONSENSE) as error:
         what = f"its answer makes no sense ({type(error).__name__})"
         raise _failed(call, what, "answer_invalid", "check that the API of PowerDNS listens at `url`") from error
 
@@ -145,6 +146,6 @@ def _said(response: Response) -> str:
     """The server's own words, as far as they may be shown."""
     try:
         said = json.loads(response.body)["error"]
-    except (ValueError, KeyError, TypeError):
+    except NONSENSE:
         return ""
     return quoted(str(said), 200)

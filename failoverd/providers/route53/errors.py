@@ -18,7 +18,7 @@ from failoverd.core.errors import Fenced, Permanent, ProviderError, RateLimited,
 from failoverd.foreign import error_code, quoted
 from failoverd.providers.shared.refusals import clock_skewed
 from failoverd.providers.shared.throttling import THROTTLED
-from failoverd.providers.shared.unanswered import not_the_cloud, unanswered, untrusted
+from failoverd.providers.shared.unanswered import NONSENSE, not_the_cloud, unanswered, untrusted
 
 _REFUSED, _TOO_MANY, _SERVER_ERROR = 400, 429, 500
 _BUSY_SECONDS = 1.0
@@ -50,7 +50,7 @@ def edge(call: Call) -> Iterator[None]:
         raise unanswered(call, "it did not answer in time", "timed_out") from error
     except sdk.HTTPClientError as error:
         raise unanswered(call, "the connection broke before the answer came", "connection_lost") from error
-    except (ResponseParserError, KeyError, TypeError, ValueError) as error:
+    except (ResponseParserError, *NONSENSE) as error:
         raise unanswered(call, f"its answer makes no sense ({type(error).__name__})", "answer_invalid") from error
     except sdk.BotoCoreError as error:
         raise _local(call, error) from error

@@ -6,6 +6,9 @@ from failoverd.core.errors import Permanent, Transient
 
 _INVALID: Final = "answer_invalid"
 
+NONSENSE: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What is raised over an answer that makes no sense: other words than were to be expected, or nested without end."""
+
 
 class Call(Protocol):
     """One request, as far as its failure has to tell about it: `cannot read zone example.com at dns-main`."""
