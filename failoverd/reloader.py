@@ -180,7 +180,10 @@ class Reloader:
         def unread(policy: str) -> bool:
             return policy in lame or not (whole or policy in found.policies)
 
-        await self._runner.restore(wanted, unread if lame or not whole else None)
+        for policy in wanted:
+            await self._alone(policy, self._runner.restore(policy))
+        if lame or not whole:
+            await self._runner.restore_unread(unread)
 
     async def _take_up_all(self, policies: Sequence[Policy]) -> None:
         """A few at a time, so that what runs is not kept waiting; who waits for a write under way holds up nobody."""

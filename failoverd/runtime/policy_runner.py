@@ -71,19 +71,19 @@ class PolicyRunner:
         """What runs, by name."""
         return {name: running.policy for name, running in self._running.items()}
 
-    async def restore(self, policies: Iterable[Policy], unread: Callable[[str], bool] | None = None) -> None:
-        """Give providers that only live in memory their last good answers back.
+    async def restore(self, policy: Policy) -> None:
+        """Give providers that only live in memory the policy's last good answers back, before it is taken up."""
+        for target in policy.targets:
+            provider = await self._forgetful(target.provider)
+            if provider is not None:
+                self._give_back(provider, target, await self._last_good(policy, target))
 
-        Args:
-            policies: those that are taken up next.
-            unread: whether a policy may be in a file that does not load; None where all do. What it answered last goes
-                on: a bad file changes nothing, and a restart moves no traffic.
+    async def restore_unread(self, unread: Callable[[str], bool]) -> None:
+        """The same for policies that may be in a file that does not load.
+
+        What they answered last goes on: a bad file changes nothing, and a restart moves no traffic.
         """
-        for policy in policies:
-            for target in policy.targets:
-                if (provider := await self._forgetful(target.provider)) is not None:
-                    self._give_back(provider, target, await self._last_good(policy, target))
-        if unread is None or not any(_in_daemon(provider) for provider in self._providers.values()):
+        if not any(_in_daemon(provider) for provider in self._providers.values()):
             return
         for target, good in await self._tools.journal.last_answers():
             if unread(target.policy) and target.policy not in self._running:

@@ -58,7 +58,7 @@ class Scene:
 
     async def start(self, policy: Policy) -> None:
         """Up to the moment before the first look."""
-        await self.runner.restore([policy])
+        await self.runner.restore(policy)
         await self.runner.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
         self.stage.runner = self.runner
 
@@ -134,7 +134,7 @@ async def test_what_a_policy_answered_goes_on_while_its_file_does_not_load() -> 
     async with playing() as scene:
         records = RecordSet.of(AT.key, 30, {AZURE: 30, OCI: 70})
         await scene.stage.journal.confirm(AT, LastGood(records, 7, {}, now()))
-        await scene.runner.restore([], lambda policy: policy == API.name)
+        await scene.runner.restore_unread(lambda policy: policy == API.name)
         assert scene.stands() == {AZURE: 30, OCI: 70}
         assert scene.zonefile.generation(AT) == 7
 
@@ -143,8 +143,7 @@ async def test_what_a_policy_answered_goes_on_while_its_file_does_not_load() -> 
 async def test_what_no_file_names_is_not_answered_again_after_a_start() -> None:
     async with playing() as scene:
         await scene.stage.journal.confirm(AT, LastGood(RecordSet.of(AT.key, 30, {AZURE: 1}), 7, {}, now()))
-        await scene.runner.restore([], lambda policy: policy == "another")
-        await scene.runner.restore([])
+        await scene.runner.restore_unread(lambda policy: policy == "another")
         assert scene.stands() == {}
 
 
