@@ -496,10 +496,11 @@ def _told_before(journal: Path) -> NotificationsStatus | None:
 
 
 class _Signals:
-    """Signal handlers for as long as the context lasts."""
+    """Signal handlers for as long as the context lasts; then what was done about each signal before."""
 
     def __init__(self, handlers: Mapping[signal.Signals, Callable[[], None]]) -> None:
         self._handlers = handlers
+        self._before = {number: signal.getsignal(number) for number in handlers}
 
     def __enter__(self) -> None:
         for number, handler in self._handlers.items():
@@ -508,3 +509,4 @@ class _Signals:
     def __exit__(self, *_: object) -> None:
         for number in self._handlers:
             asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, self._before[number])

@@ -257,6 +257,9 @@ class Journal(Protocol):
     async def recall(self, target: Target, since: float) -> tuple[LastGood | None, tuple[PastChange, ...]]:
         """The last known good answer, and the changes applied to the target after `since`."""
 
+    async def last_answers(self) -> tuple[tuple[Target, LastGood], ...]:
+        """The last known good answer of every target that has one."""
+
     async def keep(self, state: PolicyState) -> None:
         """Replace the state of a policy, and of those of its targets that it names: what a restart takes up."""
 

@@ -162,10 +162,28 @@ class Reloader:
             self._runner.expect(planner(found.policies, self._of_all))  # the same at the start
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
+        await self._restore(found, wanted)
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
         self._runner.expect(planner(self._runner.policies, self._of_all))
         self.claims = claims_of(found, self._runner.policies)
+        self._runner.announce(self.claims.targets, whole=self.claims.whole and not self._lame(found))
         return found.doubted
+
+    def _lame(self, found: PolicySet) -> frozenset[str]:
+        """Policies whose file does not load, and that do not run on as they were."""
+        return frozenset(each.named for each in found.rejected.values()) - self._runner.policies.keys() - {""}
+
+    async def _restore(self, found: PolicySet, wanted: Iterable[Policy]) -> None:
+        """Before anything is set up, which takes a while: what is answered from memory is answered as before."""
+        lame, whole = self._lame(found), claims_of(found, self._runner.policies).whole
+
+        def unread(policy: str) -> bool:
+            return policy in lame or not (whole or policy in found.policies)
+
+        for policy in wanted:
+            await self._alone(policy, self._runner.restore(policy))
+        if lame or not whole:
+            await self._runner.restore_unread(unread)
 
     async def _take_up_all(self, policies: Sequence[Policy]) -> None:
         """A few at a time, so that what runs is not kept waiting; who waits for a write under way holds up nobody."""

@@ -17,6 +17,9 @@ from failoverd.core.names import in_dns, without_wildcard
 from failoverd.core.records import Capabilities
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_LONGEST = 1e10
+"""Seconds: three hundred years."""
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
@@ -33,7 +36,10 @@ def parse_duration(value: object) -> float:
     found = list(_DURATION.finditer(value))
     if not found or "".join(match.group(0) for match in found) != value:
         raise ValueError(f'{value[:40]!r} is not a duration: write it like "500ms", "30s" or "1h30m"')
-    return sum(float(match.group(1)) * _UNIT_SECONDS[match.group(2)] for match in found)
+    seconds = sum(float(match.group(1)) * _UNIT_SECONDS[match.group(2)] for match in found)
+    if seconds > _LONGEST:
+        raise ValueError(f"{value[:40]!r} is longer than anything that may be said here")
+    return seconds
 
 
 def parse_name(value: str) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -695,11 +695,22 @@ def _query(route: Route, request: web.Request) -> Query:
 def _understood(route: Route, raw: bytes) -> Asked:
     if route.asked is None:
         raise TypeError(f"{route.name} only reads")
+    with suppress(ValueError, RecursionError):  # what is no JSON is told below
+        json.loads(raw, object_pairs_hook=_each_once)
     try:
         return route.asked.model_validate_json(raw)
     except ValidationError as error:
         status = 400 if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)) else 422
         raise Refused(status, "body_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> None:
+    """Of a key that is written twice, nobody can say which one is meant (RFC 8259, section 4)."""
+    said = set[str]()
+    for name, _ in pairs:
+        if name in said:
+            raise Refused(422, "body_invalid", f"{name[:80]!r} is said twice", "write each key once")
+        said.add(name)
 
 
 def _wrong(error: ValidationError) -> str:

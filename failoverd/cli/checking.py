@@ -11,6 +11,7 @@ from failoverd.cli.options import Exit, FileKind, Output
 from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
+from failoverd.config.files import leads_out
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
@@ -65,7 +66,7 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
             diagnostics += [replace(each, severity=Severity.ERROR) if on_site else each for each in lacks]
             held = {each.file for each in diagnostics if each.code is Code.CHECK_UNFIT and each.is_error}
             policies = sorted(policy.name for policy in found.policies.values() if policy.source.file not in held)
-        return _told(diagnostics, policies, output)
+        return _told(diagnostics, policies, output, config)
 
 
 def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> Exit:
@@ -85,7 +86,7 @@ def check_paths(paths: Sequence[Path], config: Path | None, output: Output) -> E
             found = load_paths(rest, kinds(), loaded.config if loaded is not None else None)
             diagnostics += found.diagnostics
             policies = sorted(found.policies)
-        return _told(diagnostics, policies, output)
+        return _told(diagnostics, policies, output, config)
 
 
 def _is_configuration(path: Path) -> bool:
@@ -164,8 +165,15 @@ def _origin(error: BaseException) -> BaseException:
     return error
 
 
-def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output) -> Exit:
-    found = in_order(diagnostics)
+def _without_strangers(diagnostics: Sequence[Diagnostic], config: Path | None) -> Iterator[Diagnostic]:
+    """No word of a file outside the folder, to which a link in it leads. The `config` was named to us as it is."""
+    named = {each.file for each in diagnostics if each.line and each.file != str(config)}
+    outside = {file for file in named if leads_out(Path(file))}
+    yield from (each.withheld() if each.line and each.file in outside else each for each in diagnostics)
+
+
+def _told(diagnostics: Iterable[Diagnostic], policies: Sequence[str], output: Output, config: Path | None) -> Exit:
+    found = in_order(_without_strangers(list(diagnostics), config))
     failed = any(each.is_error for each in found)
     if output is Output.JSON:
         print_json({"ok": not failed, "policies": policies, "diagnostics": [each.plain() for each in found]})

@@ -3,6 +3,7 @@
 Only how to ask stands here. What a command does is imported when it is chosen: the daemon does without the demo.
 """
 
+import signal
 import sys
 from typing import Annotated
 
@@ -55,6 +56,7 @@ def run(
         from failoverd.cli.checking import check_everything
 
         raise typer.Exit(check_everything(config, Output.TEXT, on_site=True))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would kill a start, which is about to read the files anyway
     from failoverd.cli.running import run_daemon
 
     run_daemon(config)

@@ -5,12 +5,17 @@ Every diagnostic has a stable code. `Code` is the only table of them; the manual
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import chain
 from typing import Self
 
 from failoverd.core.names import both_ways
+from failoverd.foreign import shown as escaped
+
+MOST_PROBLEMS = 200
+"""Of one file, that are shown."""
 
 _MAX_EXCERPT = 160
 _MAX_SHOWN = 60
@@ -165,10 +170,14 @@ class Diagnostic:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
-        return both_ways(f"{self.place}: {self.severity} {self.code}: {self.message}")
+        return escaped(both_ways(f"{self.place}: {self.severity} {self.code}: {self.message}"))
 
     def render(self) -> str:
-        """The sentence, the line of the file with a caret below the place, and the hint."""
+        """The sentence, the line of the file with a caret below the place, and the hint.
+
+        Each of them is one line, whatever is in the file or in its name: no line of a CI log begins with words of
+        others.
+        """
         lines = [str(self)]
         if self.excerpt:
             number = f"{self.line:5d}"
@@ -176,8 +185,13 @@ class Diagnostic:
             if self.column <= len(self.excerpt) + 1:
                 lines.append(f"{' ' * len(number)} | {' ' * (self.column - 1)}^")
         if self.hint:
-            lines.append(f"      = {both_ways(self.hint)}")
+            lines.append(f"      = {escaped(both_ways(self.hint))}")
         return "\n".join(lines)
+
+    def withheld(self) -> Self:
+        """The same without a word of the file, for who may not read it."""
+        hint = "a link leads there, out of the folder, so nothing of it is shown: check the file in its own place"
+        return replace(self, message=self.code.meaning, excerpt="", hint=hint)
 
     def plain(self) -> dict[str, str | int]:
         """For `--output json`."""
@@ -195,8 +209,24 @@ class Diagnostic:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """By place, each one once."""
-    return tuple(sorted(set(diagnostics), key=lambda diagnostic: diagnostic.order))
+    """By place, each one once, and of each file at most so many that a person can still make use of them."""
+    found: dict[str, list[Diagnostic]] = {}
+    for each in sorted(set(diagnostics), key=lambda diagnostic: diagnostic.order):
+        found.setdefault(each.file, []).append(each)
+    return tuple(chain.from_iterable(map(_bounded, found.values())))
+
+
+def _bounded(of_file: list[Diagnostic]) -> list[Diagnostic]:
+    """Errors first, where there are too many. What says so is an error if one is left out."""
+    if len(of_file) <= MOST_PROBLEMS + 1:  # which may be the word of `tree` that there may be more
+        return of_file
+    errors = [each for each in of_file if each.is_error]
+    kept = set([*errors, *(each for each in of_file if not each.is_error)][:MOST_PROBLEMS])
+    severity = Severity.ERROR if len(errors) > MOST_PROBLEMS else Severity.WARNING
+    first = next(each for each in of_file if each not in kept)
+    text = f"{len(of_file) - MOST_PROBLEMS} more problems, from here on, are not shown"
+    more = Diagnostic(Code.MORE, severity, first.file, first.line, first.column, text)
+    return [more if each is first else each for each in of_file if each in kept or each is first]
 
 
 def about_file(code: Code, file: str, message: str, hint: str = "") -> Diagnostic:

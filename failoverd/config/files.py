@@ -26,6 +26,18 @@ def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     return files
 
 
+def leads_out(path: Path) -> bool:
+    """Whether a link leads from the folder that a file was found in to somewhere else.
+
+    Whoever writes the files of a folder may be somebody else than who may read what such a link leads to. The links of
+    a ConfigMap stay in its folder. A folder that is a link itself may lead to what is beside it.
+    """
+    folder = Path(os.path.abspath(path.parent))  # noqa: PTH100 - resolve() would follow the links in question
+    home = Path(os.path.realpath(folder))
+    beside = not folder.is_symlink() or home.is_relative_to(os.path.realpath(folder.parent))
+    return not (beside and Path(os.path.realpath(path)).is_relative_to(home))
+
+
 def _named_yaml(name: str) -> bool:
     return name.endswith(_SUFFIXES) and not name.startswith(".")
 

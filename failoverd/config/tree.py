@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
-from failoverd.config.diagnostics import Code, Diagnostic, Severity, excerpt_of, shown
+from failoverd.config.diagnostics import MOST_PROBLEMS, Code, Diagnostic, Severity, excerpt_of, shown
 from failoverd.config.parsers import (
     ALIAS,
     DOCUMENT,
@@ -31,7 +31,6 @@ from failoverd.config.parsers import (
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
-MAX_PROBLEMS = 200
 
 Place = tuple[str | int, ...]
 """Where a value stands in a document: keys and indices from the root, such as ("records", 0, "ttl")."""
@@ -211,7 +210,7 @@ class Tree:
 
     def _note(self, code: Code, mark: Mark, message: str, hint: str = "") -> None:
         self.problems.append(diagnostic_at(code, self.file, self.lines, mark, message, hint))
-        if len(self.problems) >= MAX_PROBLEMS:
+        if len(self.problems) >= MOST_PROBLEMS:
             text = "there may be more problems: reading stops here"
             self.problems.append(diagnostic_at(Code.MORE, self.file, self.lines, mark, text))
             raise _Refused

@@ -183,7 +183,9 @@ def _wrong(details: ErrorDetails) -> tuple[Code, str, str]:
         return Code.BAD_VALUE, text, ""
     if kind in {"too_short", "too_long"}:
         bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return Code.BAD_VALUE, f"it needs {bound}, and has {context['actual_length']}", ""
+        found = context["actual_length"]
+        has = len(value) if found is None else found  # pydantic does not count further than a mapping may be long
+        return Code.BAD_VALUE, f"it needs {bound}, and has {has}", ""
     text = details["msg"].replace("Input should", "it should").replace("String should", "it should")
     return Code.BAD_VALUE, text[0].lower() + text[1:], ""
 

@@ -170,6 +170,10 @@ class JournalWriter:
         """What the journal knows of a target; nothing, while it cannot be read."""
         return await self._soon(self._journal.recall(target, since), reads=True) or (None, ())
 
+    async def last_answers(self) -> tuple[tuple[Target, LastGood], ...]:
+        """The last good answer of every target; none, while the journal cannot be read."""
+        return await self._soon(self._journal.last_answers(), reads=True) or ()
+
     async def protect(self, work: Awaitable[T], *, reads: bool = False) -> T | None:
         """What the journal answers, or None when it is broken.
 

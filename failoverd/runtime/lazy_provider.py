@@ -40,6 +40,11 @@ class LazyProvider:
         """Whether it lives in the daemon's own memory, and forgets when the daemon stops."""
         return self._kind.in_daemon
 
+    @property
+    def opened(self) -> Provider | None:
+        """The provider behind this one, once it is open."""
+        return self._provider
+
     async def open(self) -> Provider:
         """The provider behind this one.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol, TypeGuard, runtime_checkable
 
 from failoverd.core.control.figures import TargetFigures
 from failoverd.core.control.outcome import Outcome
@@ -36,6 +36,9 @@ class Forgetful(Protocol):
     def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
         """Answer with this again, if nothing stands there."""
 
+    def expect(self, steered: frozenset[Target], *, whole: bool) -> None:
+        """Deny no name that policies steer; unless `whole`, there may be others than these."""
+
 
 @dataclass(slots=True)
 class _Running:
@@ -56,6 +59,7 @@ class PolicyRunner:
         self._probing = probing
         self._providers = providers
         self._running: dict[str, _Running] = {}
+        self._steered: tuple[frozenset[Target], bool] = frozenset(), False
 
     @property
     def reconcilers(self) -> dict[str, Reconciler]:
@@ -67,6 +71,31 @@ class PolicyRunner:
         """What runs, by name."""
         return {name: running.policy for name, running in self._running.items()}
 
+    async def restore(self, policy: Policy) -> None:
+        """Give providers that only live in memory the policy's last good answers back, before it is taken up."""
+        for target in policy.targets:
+            provider = await self._forgetful(target.provider)
+            if provider is not None:
+                self._give_back(provider, target, await self._last_good(policy, target))
+
+    async def restore_unread(self, unread: Callable[[str], bool]) -> None:
+        """The same for policies that may be in a file that does not load.
+
+        What they answered last goes on: a bad file changes nothing, and a restart moves no traffic.
+        """
+        if not any(_in_daemon(provider) for provider in self._providers.values()):
+            return
+        for target, good in await self._tools.journal.last_answers():
+            if unread(target.policy) and target.policy not in self._running:
+                provider = await self._forgetful(target.provider)
+                if provider is not None:
+                    self._give_back(provider, target, good)
+
+    def announce(self, steered: frozenset[Target], *, whole: bool) -> None:
+        """What policies steer, those included that could not be taken up; unless `whole`, there may be more."""
+        self._steered = steered, whole
+        self._remind()
+
     async def take_up(self, policy: Policy, probers: Mapping[str, Prober]) -> None:
         """Start a policy, or replace its running revision. `probers` has one for each of its checks.
 
@@ -74,7 +103,6 @@ class PolicyRunner:
         """
         tools = self._tools
         reconciler = Reconciler(policy, self._providers, tools, partial(self._standing_of, policy.name))
-        await self._seed(policy)
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
             await tools.journal.dismiss(policy.name)
@@ -122,6 +150,7 @@ class PolicyRunner:
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""
         self._board.settle()
+        self._remind()
         for running in self._running.values():
             running.reconciler.wake()
 
@@ -233,19 +262,23 @@ class PolicyRunner:
         running.task.cancel()
         await asyncio.gather(running.task, return_exceptions=True)
 
-    async def _seed(self, policy: Policy) -> None:
-        """Give a provider that only lives in memory its last good answers back, before any probe has run."""
-        for target in (target for record in policy.records for target in record.targets):
-            provider = await self._forgetful(target)
-            last_good = await self._last_good(policy, target) if provider is not None else None
-            if provider is None or last_good is None:
-                continue
-            marker = Marker(self._tools.owner, policy.name, last_good.generation, (target.key.type,))
-            with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
-                if provider.seed(target, last_good.records, marker):
-                    state = self._tools.states.of(policy.name)
-                    memory = replace(state.of(target), last_good=last_good)
-                    self._tools.states.put(state.with_target(memory))
+    def _remind(self) -> None:
+        """Say what is steered to each provider that is open. One that opens later waits for the next tick."""
+        steered, whole = self._steered
+        for provider in self._providers.values():
+            found: object = provider.opened if _in_daemon(provider) else None
+            if isinstance(found, Forgetful):
+                found.expect(steered, whole=whole)
+
+    def _give_back(self, provider: Forgetful, target: Target, good: LastGood | None) -> None:
+        if good is None:
+            return
+        marker = Marker(self._tools.owner, target.policy, good.generation, (target.key.type,))
+        with suppress(ProviderError):  # the answer is published anew as soon as there are verdicts
+            if provider.seed(target, good.records, marker):
+                state = self._tools.states.of(target.policy)
+                memory = replace(state.of(target), last_good=good)
+                self._tools.states.put(state.with_target(memory))
 
     async def _last_good(self, policy: Policy, target: Target) -> LastGood | None:
         """What was answered last, without addresses that the policy gave up since; None when nothing is left."""
@@ -259,12 +292,16 @@ class PolicyRunner:
             return known
         return LastGood(records, known.generation, records.shares(region_of), known.at) if records.serving else None
 
-    async def _forgetful(self, target: Target) -> Forgetful | None:
-        lazy = self._providers[target.provider]
-        if not (isinstance(lazy, LazyProvider) and lazy.in_daemon):
+    async def _forgetful(self, name: str) -> Forgetful | None:
+        lazy = self._providers.get(name)
+        if not _in_daemon(lazy):
             return None
         with suppress(ProviderError, TimeoutError):  # the target says so in its own first round
             async with asyncio.timeout(PATIENCE):
                 provider = await lazy.open()
                 return provider if isinstance(provider, Forgetful) else None
         return None
+
+
+def _in_daemon(provider: Provider | None) -> TypeGuard[LazyProvider]:
+    return isinstance(provider, LazyProvider) and provider.in_daemon

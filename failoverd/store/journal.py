@@ -37,6 +37,7 @@ from failoverd.store.rows import (
     audit_row,
     change_row,
     event_row,
+    last_answer,
     open_incident,
     orphaned_record,
     override_of,
@@ -193,6 +194,14 @@ class SqliteJournal:
             ).fetchall()
             changes = (self._believed("changes", row[0], partial(past_change, row)) for row in rows)
             return good, tuple(change for change in changes if change is not None)
+
+        return await self._read(work)
+
+    async def last_answers(self) -> tuple[tuple[Target, LastGood], ...]:
+        def work(connection: sqlite3.Connection) -> tuple[tuple[Target, LastGood], ...]:
+            rows = connection.execute("SELECT policy, name, type, provider, zone, body FROM answers").fetchall()
+            found = (self._believed("answers", " ".join(map(str, row[:5])), partial(last_answer, row)) for row in rows)
+            return tuple(answer for answer in found if answer is not None)
 
         return await self._read(work)
 

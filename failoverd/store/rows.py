@@ -69,11 +69,15 @@ def _require_same(said: str, key: str) -> None:
         raise ValueError(f"the row of {key} is about {said}")
 
 
+def last_answer(row: Sequence[str]) -> tuple[Target, LastGood]:
+    """A target, and what was answered there last. Raises ValueError."""
+    policy, name, kind, provider, zone, body = row
+    return Target(policy, RecordKey(name, RecordType(kind)), provider, zone), codec.load(LastGood, body)
+
+
 def orphaned_record(row: Sequence[str]) -> OrphanedRecord:
     """An answer that nobody publishes any more. Raises ValueError."""
-    policy, name, kind, provider, zone, body = row
-    good = codec.load(LastGood, body)
-    target = Target(policy, RecordKey(name, RecordType(kind)), provider, zone)
+    target, good = last_answer(row)
     return OrphanedRecord(target, good.generation, good.at, good.shares)
 
 

@@ -270,6 +270,7 @@ async def test_a_defect_costs_one_answer_and_is_told(tmp_path: Path) -> None:
         ({**DRAIN, "scope": {"region": ["oci"]}}, 422),
         ({**DRAIN, "more": 1}, 422),
         (json.dumps(DRAIN).replace("3600", "NaN").encode(), 422),
+        (json.dumps(DRAIN).replace("{", '{"verb": "pause", ', 1).encode(), 422),
     ],
 )
 async def test_a_body_that_cannot_be_understood_changes_nothing_and_is_not_repeated(

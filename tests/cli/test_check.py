@@ -13,6 +13,7 @@ import pytest
 import trustme
 from support.alarms import within
 from support.commands import CONFIG, POLICY, REGIONS, Ended, failoverctl, written
+from support.files import publish
 
 from failoverd import providers
 from failoverd.cli.checking import check_everything
@@ -84,6 +85,41 @@ def test_what_a_record_needs_of_its_region_is_seen_without_a_provider(tmp_path: 
     assert codes(failoverctl("check", here, "--output", "json")) == [("shop.yaml", "FD401")]
     (here / "shop.yaml").write_text(POLICY + "limits: {min_regions: 2}\n")
     assert codes(failoverctl("check", here, "--output", "json")) == [("shop.yaml", "FD403")]
+
+
+def test_a_link_out_of_the_folder_shows_no_word_of_what_it_leads_to(tmp_path: Path) -> None:
+    """A branch of strangers may hold it, and whose CI runs this may read what they may not."""
+    here = folder(tmp_path, shop=POLICY)
+    (tmp_path / "secrets").write_text("STRIPE: CANARY-live\nversion: CANARY-value\n")
+    (here / "link.yaml").symlink_to("../secrets")
+    (tmp_path / "beside").symlink_to(here)
+    for named in (here, here / "link.yaml", tmp_path / "beside" / "link.yaml"):
+        for output in ("text", "json"):
+            told = failoverctl("check", named, "--output", output)
+            assert told.code == FAILED
+            assert "link.yaml" in told.said
+            assert "check the file in its own place" in told.said
+            assert "CANARY" not in told.said
+            assert "STRIPE" not in told.said
+    (tmp_path / "regions.yaml").write_text(REGIONS)
+    assert "STRIPE" in failoverctl("check", tmp_path / "secrets").said
+
+
+def test_a_folder_that_is_a_link_to_somewhere_else_shows_no_word_either(tmp_path: Path) -> None:
+    here = folder(tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "hosts.yml").write_text("CANARY: 1\n")
+    (here / "policies").symlink_to("../home")
+    assert "CANARY" not in failoverctl("check", here / "policies").said
+
+
+def test_links_that_stay_in_the_folder_are_told_of_as_files_are(tmp_path: Path) -> None:
+    here = tmp_path / "mounted"
+    here.mkdir()
+    publish(here, "1", {"regions.yaml": REGIONS, "shop.yaml": POLICY})
+    assert failoverctl("check", here).said == "fine: 1 policy: shop\n"
+    publish(here, "2", {"shop.yaml": POLICY.replace("policy: shop", "polcy: shop"), "regions.yaml": REGIONS})
+    assert 'did you mean "policy"?' in failoverctl("check", here).said
 
 
 def test_two_files_that_want_one_name_are_told_wherever_they_are(tmp_path: Path) -> None:

@@ -1,8 +1,18 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, excerpt_of, in_order, suggestion
+from failoverd.config.diagnostics import (
+    MOST_PROBLEMS,
+    Code,
+    Diagnostic,
+    Severity,
+    about_file,
+    excerpt_of,
+    in_order,
+    suggestion,
+)
 
 
 def diagnostic(line: int = 3, column: int = 9, code: Code = Code.UNKNOWN_KEY) -> Diagnostic:
@@ -86,3 +96,31 @@ def test_an_excerpt_shows_no_secret_and_steers_no_terminal(line: str, shown: str
 
 def test_an_excerpt_is_short() -> None:
     assert len(excerpt_of("a b " * 1_000)) <= 160
+
+
+def test_whatever_is_in_a_name_begins_no_line_of_its_own() -> None:
+    """A CI obeys lines that begin with `::`, and believes those that look like ours."""
+    forged = "a\n::error file=prod.yaml::forged\r\x1b[2J.yaml"
+    found = replace(diagnostic(), file=forged, message="x\n::add-mask::y", hint="x\n::stop-commands::z")
+    assert [line[:7] for line in found.render().splitlines()] == ["a\\n::er", "    3 |", "      |", "      ="]
+    assert str(found).isprintable()
+
+
+def test_of_each_file_so_many_are_shown_that_a_person_can_read_them() -> None:
+    many = [diagnostic(line) for line in range(1, 1_000)]
+    other = replace(diagnostic(), file="q.yaml")
+    found = in_order([*many, other])
+    assert len(found) == MOST_PROBLEMS + 2
+    assert found[:MOST_PROBLEMS] == tuple(many[:MOST_PROBLEMS])
+    assert (found[MOST_PROBLEMS].code, found[MOST_PROBLEMS].message) == (
+        Code.MORE,
+        "799 more problems, from here on, are not shown",
+    )
+    assert found[-1] == other
+    assert in_order(found) == found
+
+
+def test_no_error_is_left_out_for_a_warning_and_warnings_alone_reject_no_file() -> None:
+    warnings = [replace(diagnostic(line), severity=Severity.WARNING) for line in range(1, 1_000)]
+    assert diagnostic(2_000) in in_order([*warnings, diagnostic(2_000)])
+    assert not any(each.is_error for each in in_order(warnings))

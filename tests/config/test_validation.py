@@ -118,6 +118,12 @@ def test_a_list_without_items_says_how_many_it_needs(folder: Folder) -> None:
     assert found.message == "regions.east.endpoints: it needs at least 1, and has 0"
 
 
+def test_a_mapping_with_too_many_entries_says_how_many_it_has(folder: Folder) -> None:
+    many = "".join(f"  d{number}: {{tcp: 9, address: 192.0.2.1}}\n" for number in range(40))
+    found = folder.only(POLICY + f"dependencies:\n{many}")
+    assert "dependencies: it needs at most 32, and has 40" in {each.message for each in found}
+
+
 def test_a_name_that_is_no_name_is_told_at_the_key(folder: Folder) -> None:
     found = folder.only(policy().replace("live:", "Live Check:"))
     assert told(found) == [("9:3", "FD204")]

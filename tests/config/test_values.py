@@ -142,6 +142,11 @@ def test_durations_are_said_as_they_are_written(text: str) -> None:
     assert say_duration(parse_duration(text)) == text
 
 
+def test_a_duration_without_end_is_told_as_it_was_written() -> None:
+    with pytest.raises(ValueError, match=r"^'9{40}' is longer than anything"):
+        parse_duration("9" * 400 + "s")
+
+
 def test_a_duration_out_of_bounds_says_the_bounds() -> None:
     with pytest.raises(ValueError, match="2h is not within 1s and 1h"):
         within("1s", "1h")(7200.0)

@@ -60,6 +60,7 @@ def test_statuses_are_one_a_range_or_a_list(said: object, meant: set[int]) -> No
         {"http": "/", "headers": {"X-A": "a", "x-a": "b"}},
         {"http": "/", "headers": {f"X-{number}": "a" for number in range(33)}},
         {"http": "/", "headers": {"X": "a" * 4_001}},
+        {"http": "/", "json_path": {"$.a": "== " + "[" * 3_800}},
         {"http": "/", "redirects": 6},
         {"http": "/", "redirects": -1},
         {"http": "/", "redirects": "true"},

@@ -15,7 +15,7 @@ import dns.update
 import pytest
 from dns.rdatatype import RdataType
 from dns.rdtypes.IN.SRV import SRV
-from support.embedded_dns import store_of, target, types, values
+from support.embedded_dns import records, store_of, target, types, values
 
 from failoverd.core.records import RecordType, Target
 from failoverd.providers.embedded.answering import MAX_QUERY, Transport
@@ -441,3 +441,53 @@ def test_a_header_of_an_answer_is_laid_out_as_rfc_1035_says(store: ZoneStore) ->
 
     assert reply is not None
     assert struct.unpack("!HHHHHH", reply[:12]) == (0xBEEF, 0x8500, 1, 1, 0, 0)
+
+
+# -- what is not known yet ---------------------------------------------------------------------------------------------
+
+
+def unknown(response: dns.message.Message) -> bool:
+    """Whether it says "ask again", and nothing that a resolver could keep as the truth."""
+    nothing = not (response.answer or response.authority or response.flags & dns.flags.AA)
+    return response.rcode() == dns.rcode.SERVFAIL and nothing
+
+
+def test_before_the_files_are_read_no_name_is_denied_and_what_is_known_is_answered() -> None:
+    store = store_of({API: {"192.0.2.10": 1}, BROKEN: {"missing.example.com": 1}})
+    store.expect([], whole=False)
+
+    assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]
+    assert values(ask(store, question("example.com", "NS"))) == ["ns.example.com"]
+    assert ask(store, question("api.example.com", "AAAA")).rcode() == dns.rcode.NOERROR
+    assert unknown(ask(store, question("chat.example.com", "A")))
+    assert unknown(ask(store, question("broken.example.com", "A")))  # half of a chain is no answer either
+
+
+def test_a_name_that_is_steered_and_was_never_published_is_not_denied() -> None:
+    store = store_of({})
+    store.expect([API, CHAT, DEEP, STAR], whole=True)
+
+    assert unknown(ask(store, question("api.example.com", "A")))
+    assert unknown(ask(store, question("chat.example.com", "A")))
+    assert unknown(ask(store, question("any.star.example.com", "A")))
+    assert ask(store, question("api.example.com", "AAAA")).rcode() == dns.rcode.NOERROR  # nobody will ever answer it
+    assert ask(store, question("c.example.com", "A")).rcode() == dns.rcode.NOERROR  # the name below it may come
+    assert ask(store, question("typo.example.com", "A")).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_what_is_published_then_is_answered_and_stays_when_nobody_steers_it_any_more() -> None:
+    store = store_of({})
+    store.expect([API, CHAT], whole=True)
+    store.put(API, store.place(API).having(records(API, {"192.0.2.10": 1}), None))
+    assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]
+
+    store.expect([], whole=True)
+    assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]
+    assert ask(store, question("chat.example.com", "A")).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_an_alias_that_is_steered_where_addresses_stand_hides_none_of_them() -> None:
+    store = store_of({API: {"192.0.2.10": 1}})
+    store.expect([target(RecordType.CNAME)], whole=True)
+
+    assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import dns.rcode
 import pytest
 from support.contract import smuggled
 from support.embedded_dns import (
@@ -331,6 +332,31 @@ async def test_an_empty_answer_is_not_seeded() -> None:
     async with serving() as provider:
         with pytest.raises(Permanent, match="empty_answer"):
             provider.seed(target(), records(target(), {EAST: 0}), marker(1))
+
+
+async def test_after_a_start_no_name_is_denied_until_it_is_known_which_there_are() -> None:
+    async with serving(whole=False) as provider:
+        assert (await ask_udp(provider.address, NAME, "A")).rcode() == dns.rcode.SERVFAIL
+        with pytest.raises(Transient, match="not_ready"):
+            await read_from_outside(provider, target())
+
+        provider.expect(frozenset({target()}), whole=True)
+        assert (await ask_udp(provider.address, NAME, "A")).rcode() == dns.rcode.SERVFAIL
+        assert (await ask_udp(provider.address, "typo.example.com", "A")).rcode() == dns.rcode.NXDOMAIN
+        assert await read_from_outside(provider, target()) == await provider.read(target())
+
+        await publish(provider, target(), {EAST: 1})
+        assert values(await ask_udp(provider.address, NAME, "A")) == [EAST]
+
+
+async def test_what_can_never_be_published_disturbs_no_other_name() -> None:
+    async with serving(whole=False) as provider:
+        apex, nowhere = target(RecordType.CNAME, "example.com"), target(zone="example.net")
+        endless = target(name=f"{'a.' * 115}example.com")
+        provider.expect(frozenset({apex, nowhere, endless, target(name="ns.example.com")}), whole=True)
+
+        assert (await ask_udp(provider.address, "example.com", "SOA")).answer
+        assert values(await ask_udp(provider.address, "ns.example.com", "A")) == ["127.0.0.1"]
 
 
 # -- what can be said --------------------------------------------------------------------------------------------------

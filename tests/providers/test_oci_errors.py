@@ -82,9 +82,10 @@ def test_a_busy_resource_is_left_alone_for_a_moment() -> None:
 
 def test_an_answer_that_makes_no_sense_leaves_a_write_open() -> None:
     for call, reason in ((READ, "answer_invalid"), (WRITE, "outcome_unknown")):
-        with pytest.raises(Transient) as caught, edge(call):
-            raise KeyError("items")
-        assert caught.value.reason == reason
+        for nonsense in (KeyError("items"), RecursionError("nested without end")):
+            with pytest.raises(Transient) as caught, edge(call):
+                raise nonsense
+            assert caught.value.reason == reason
 
 
 MARKER = Marker("prod", "inference-api", 3, (RecordType.A,))

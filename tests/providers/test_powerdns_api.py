@@ -62,6 +62,8 @@ async def test_an_alias_of_powerdns_is_somebody_elses_record_and_no_nonsense(
         (b"", Transient, "connection_lost"),
         (b"\x00\x01\x02 this is no HTTP\r\n\r\n", Transient, "answer_invalid"),
         (response("200 OK", b"[1, 2"), Transient, "answer_invalid"),
+        (response("200 OK", b"[" * 300_000), Transient, "answer_invalid"),
+        (response("500 Internal Server Error", b"[" * 300_000), Transient, "server_failure"),
         (response("200 OK", b'{"rrsets": 7}'), Transient, "answer_invalid"),
         (response("200 OK", b'{"rrsets": [{}]}'), Transient, "answer_invalid"),
         (response("200 OK", b"{}")[:-1], Transient, "answer_invalid"),

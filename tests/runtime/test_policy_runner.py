@@ -23,6 +23,12 @@ GIVEN_UP = "192.0.2.99"
 class InMemory(PaperProvider):
     """Answers from memory, as the embedded server does: what was seeded stands until it is written."""
 
+    steered: frozenset[Target] = frozenset()
+    whole = False
+
+    def expect(self, steered: frozenset[Target], *, whole: bool) -> None:
+        self.steered, self.whole = steered, whole
+
     def seed(self, target: Target, records: RecordSet, marker: Marker) -> bool:
         self.zonefile.records[target.zone, target.key] = records
         self.zonefile.markers[target.zone, target.key.name] = marker.to_text()
@@ -36,7 +42,7 @@ class Scene:
         self.stage = Stage()
         self.opened = 0
         kind = ProviderKind("memory", ProviderSettings, Capabilities({}, 255), self._open, in_daemon)
-        opening = LazyProvider("dns-main", kind, None, Access.WRITE, stack)
+        self.opening = opening = LazyProvider("dns-main", kind, None, Access.WRITE, stack)
         self.runner = PolicyRunner(self.stage.engine.tools, self.stage.board, self.stage.probing, {"dns-main": opening})
 
     @property
@@ -52,6 +58,7 @@ class Scene:
 
     async def start(self, policy: Policy) -> None:
         """Up to the moment before the first look."""
+        await self.runner.restore(policy)
         await self.runner.take_up(policy, {check.name: self.stage.world.prober(check) for check in policy.checks})
         self.stage.runner = self.runner
 
@@ -62,7 +69,8 @@ class Scene:
     @asynccontextmanager
     async def _open(self, *_: Any) -> AsyncIterator[Provider]:  # noqa: ANN401 - whatever it is opened with
         self.opened += 1
-        yield InMemory(self.zonefile, now)
+        self.memory = InMemory(self.zonefile, now)
+        yield self.memory
 
 
 @asynccontextmanager
@@ -119,3 +127,30 @@ async def test_an_address_without_weight_alone_is_nothing_to_answer_with() -> No
         scene.answered({GIVEN_UP: 100, OCI: 0})
         await scene.start(API)
         assert scene.stands() == {}
+
+
+@virtually
+async def test_what_a_policy_answered_goes_on_while_its_file_does_not_load() -> None:
+    async with playing() as scene:
+        records = RecordSet.of(AT.key, 30, {AZURE: 30, OCI: 70})
+        await scene.stage.journal.confirm(AT, LastGood(records, 7, {}, now()))
+        await scene.runner.restore_unread(lambda policy: policy == API.name)
+        assert scene.stands() == {AZURE: 30, OCI: 70}
+        assert scene.zonefile.generation(AT) == 7
+
+
+@virtually
+async def test_what_no_file_names_is_not_answered_again_after_a_start() -> None:
+    async with playing() as scene:
+        await scene.stage.journal.confirm(AT, LastGood(RecordSet.of(AT.key, 30, {AZURE: 1}), 7, {}, now()))
+        await scene.runner.restore_unread(lambda policy: policy == "another")
+        assert scene.stands() == {}
+
+
+@virtually
+async def test_a_provider_that_opens_later_is_told_at_the_next_tick_what_is_steered() -> None:
+    async with playing() as scene:
+        scene.runner.announce(frozenset(API.targets), whole=True)
+        await scene.opening.open()
+        scene.runner.tick()
+        assert (scene.memory.steered, scene.memory.whole) == (frozenset(API.targets), True)

@@ -243,6 +243,7 @@ async def _embedded(_: pytest.FixtureRequest) -> AsyncIterator[Site]:
 
     async with embedded.KIND.open("dns-main", settings("127.0.0.1:0"), Access.WRITE) as writer:
         assert isinstance(writer, embedded.EmbeddedWriter)
+        writer.expect(frozenset(), whole=True)
         host, port = writer.address
         async with embedded.KIND.open("dns-main", settings(f"{host}:{port}"), Access.READ) as reader:
             yield Site(ZONE, writer, writer, reader)

@@ -68,19 +68,25 @@ async def publish(provider: EmbeddedWriter, at: Target, weights: Mapping[str, in
 def store_of(
     weights_of: Mapping[Target, Mapping[str, int]], *, seed: int = 7, zones: tuple[str, ...] = (ZONE,)
 ) -> ZoneStore:
-    """Zones without a server, answering from a fixed seed."""
+    """Zones without a server, answering from a fixed seed. Every policy is known."""
     store = ZoneStore(settings("127.0.0.1:53", zones=zones), serial=1, random=Random(seed))  # noqa: S311 - repeatable
     for at, weights in weights_of.items():
         place = store.place(at)
         types = sorted({*place.sets, at.key.type})
         store.put(at, place.having(records(at, weights), marker(1, *types).to_text()))
+    store.expect(weights_of, whole=True)
     return store
 
 
 @asynccontextmanager
-async def serving(listen: str = "127.0.0.1:0", *, zones: tuple[str, ...] = (ZONE,)) -> AsyncIterator[EmbeddedWriter]:
+async def serving(
+    listen: str = "127.0.0.1:0", *, zones: tuple[str, ...] = (ZONE,), whole: bool = True
+) -> AsyncIterator[EmbeddedWriter]:
+    """A server. Unless it is `whole`, it was not told yet which names policies steer."""
     async with KIND.open("embedded-main", settings(listen, zones=zones), Access.WRITE) as provider:
         assert isinstance(provider, EmbeddedWriter)
+        if whole:
+            provider.expect(frozenset(), whole=True)
         yield provider
 
 

@@ -392,6 +392,10 @@ class PaperJournal:
         )
         return self.answers.get(target), changes
 
+    async def last_answers(self) -> tuple[tuple[Target, LastGood], ...]:
+        await self._turn()
+        return tuple(self.answers.items())
+
     async def keep(self, state: PolicyState) -> None:
         await self._turn(writes=True)
         self.states[state.policy, ""] = codec.dump(replace(state, targets={}, overrides=()))

@@ -144,7 +144,7 @@ def _expectation(text: object, wanted: object) -> JsonExpectation:
 def _operand(text: str, compare: str, written: str) -> Scalar:
     try:
         found = json.loads(written, parse_constant=_no_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = _NOTHING
     if isinstance(found, bool | int | float | str) or found is None:
         number = isinstance(found, int | float) and not isinstance(found, bool) and _is_finite(found)

@@ -231,7 +231,7 @@ def _said(error: sdk.HttpResponseError) -> tuple[str, str]:
     """Azure's code and words. Resource Manager wraps them in `error`, Azure DNS does not always."""
     try:
         body: Any = json.loads(error.response.text()) if error.response is not None else {}
-    except (ValueError, TypeError):
+    except NONSENSE:
         return "", quoted(str(error.reason or ""))
     inner = body.get("error", body) if isinstance(body, dict) else {}
     if not isinstance(inner, dict):

@@ -14,6 +14,8 @@ What a message gets, in the order in which it is looked at:
 | ANY | the CNAME, or one HINFO record (RFC 8482) |
 | a name that does not exist, below a wildcard | what the wildcard says, at that name (RFC 4592) |
 | a name that does not exist | NXDOMAIN with the SOA record (RFC 2308) |
+| a name that may be steered, while the files are read or one of them is not known | SERVFAIL |
+| a name and type that is steered, and was never published | SERVFAIL |
 | a name without that type | NOERROR with the SOA record (RFC 2308) |
 | a name with a CNAME | the CNAME, followed as long as it stays inside the zones |
 | anything else | the record; one value of it, drawn by weight, for A, AAAA and CNAME |
@@ -41,7 +43,7 @@ from dns.rcode import Rcode
 from dns.rdataclass import IN
 from dns.rdatatype import RdataType
 
-from failoverd.providers.embedded.zone import APEX_TTL, NEGATIVE_TTL, Node, Zone, Zones, enclosing
+from failoverd.providers.embedded.zone import APEX_TTL, NEGATIVE_TTL, Choice, Node, Zone, Zones, enclosing
 
 UDP_PAYLOAD = 1232
 """Bytes of the largest message over UDP, both ways: what passes unfragmented everywhere (DNS flag day 2020)."""
@@ -59,6 +61,10 @@ _MAX_ADDITIONAL = 2  # OPT and TSIG
 _MAX_CHAIN = 8
 _HINFO = dns.rdata.from_text(IN, RdataType.HINFO, '"RFC8482" ""')
 _TRANSFERS = frozenset({RdataType.AXFR, RdataType.IXFR})
+
+
+class _NotKnown(Exception):  # noqa: N818 - ends the search for one answer, and never leaves this module
+    """What is asked for may be steered, and nobody knows yet with what it is to be answered."""
 
 
 class Transport(Enum):
@@ -145,7 +151,12 @@ def _fill(response: dns.message.Message, query: dns.message.Message, zones: Zone
         response.set_rcode(Rcode.REFUSED)
         return
     response.flags |= dns.flags.AA
-    _follow(response, question.name, question.rdtype, zones, random)
+    try:
+        _follow(response, question.name, question.rdtype, zones, random)
+    except _NotKnown:  # whatever stood in front of it, half of a chain is no answer
+        response.answer.clear()
+        response.flags &= ~dns.flags.AA
+        response.set_rcode(Rcode.SERVFAIL)
 
 
 def _refusal(query: dns.message.Message, question: dns.rrset.RRset) -> Rcode | None:
@@ -168,13 +179,15 @@ def _follow(response: dns.message.Message, name: dns.name.Name, kind: RdataType,
             return
         node = zone.find(name)
         if node is None:
+            if not zone.whole:
+                raise _NotKnown
             response.set_rcode(Rcode.NXDOMAIN)  # of the last name of a chain (RFC 6604)
             _deny(response, zone)
             return
         if RdataType.CNAME not in node or kind == RdataType.CNAME:
             _answer(response, zone, name, kind, node, random)
             return
-        alias = node[RdataType.CNAME].pick(random)
+        alias = _drawn(node[RdataType.CNAME], random)
         response.answer.append(_owned(name, alias))
         if kind == RdataType.ANY:
             return
@@ -187,11 +200,17 @@ def _answer(
     if kind == RdataType.ANY and node:
         response.answer.append(dns.rrset.from_rdata(name, APEX_TTL, _HINFO))
     elif kind in node:
-        response.answer.append(_owned(name, node[kind].pick(random)))
+        response.answer.append(_owned(name, _drawn(node[kind], random)))
         if kind == RdataType.NS:
             response.additional.extend(_addresses(zone, node[kind].options[0]))
     else:
         _deny(response, zone)
+
+
+def _drawn(choice: Choice, random: Random) -> dns.rdataset.Rdataset:
+    if not choice.options:
+        raise _NotKnown
+    return choice.pick(random)
 
 
 def _deny(response: dns.message.Message, zone: Zone) -> None:

@@ -12,7 +12,7 @@ One DNS answer carries all of it, so a reader never sees half of a change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Self
@@ -48,15 +48,24 @@ _MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What stands at `name`: the raw marker, and the record sets by type. Types that answer nothing are left out."""
+    """What stands at `name`: the raw marker, and the record sets by type. Types that answer nothing are left out.
+
+    `steered` are the types that a policy names here. One that has no record set yet is no type that does not exist.
+    """
 
     name: str
     marker_text: str | None = None
     sets: Mapping[RecordType, RecordSet] = field(default_factory=dict)
+    steered: frozenset[RecordType] = frozenset()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was published here, and no policy is about to."""
+        return not self.sets and not self.steered and self.marker_text is None
 
     def having(self, records: RecordSet, marker_text: str | None) -> Self:
         """This place with one record set and the marker replaced."""
-        return type(self)(self.name, marker_text, {**self.sets, records.key.type: records})
+        return replace(self, marker_text=marker_text, sets={**self.sets, records.key.type: records})
 
     def texts(self) -> tuple[str, ...]:
         """Every fact of the place, one string each; `from_texts` is the inverse."""

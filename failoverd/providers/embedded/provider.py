@@ -6,7 +6,7 @@ it asks the running server by DNS and cannot write, for the zones are memory tha
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import chain
@@ -110,6 +110,7 @@ class EmbeddedWriter(_Embedded):
     def __init__(self, name: str, settings: EmbeddedSettings, address: tuple[str, int], zones: "ZoneStore") -> None:
         super().__init__(name, settings, address)
         self._zones = zones
+        self._expected: tuple[frozenset[Target], bool] | None = None
 
     async def read(self, target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:  # noqa: ARG002 - nothing is rationed here
         self._check(target)
@@ -142,6 +143,26 @@ class EmbeddedWriter(_Embedded):
         self._zones.put(target, place.having(records, merged.to_text()))
         return True
 
+    def expect(self, steered: frozenset[Target], *, whole: bool) -> None:
+        """Take these targets for all that policies steer here; unless `whole`, there may be others.
+
+        Until this was said, and while there may be others, no name is said not to exist.
+        """
+        if self._expected == (steered, whole):
+            return
+        self._expected = steered, whole
+        own = [target for target in steered if target.provider == self.name and self._has_room(target)]
+        self._zones.expect(own, whole=whole)
+
+    def _has_room(self, target: Target) -> bool:
+        """Whether it can ever be published. Where not, its own first round says so."""
+        try:
+            self._check(target)
+            absolute(weights_name(target.key.name))
+        except Permanent:
+            return False
+        return target.key.type is not RecordType.CNAME or target.key.name != target.zone
+
 
 class EmbeddedReader(_Embedded):
     """The provider in any other process: reads what the daemon answers, writes nothing."""
@@ -169,6 +190,12 @@ class EmbeddedReader(_Embedded):
                 f"the server at {join(*self.address)} has no zone {target.zone}",
                 reason="zone_missing",
                 remedy="make the daemon read the same configuration (reload it), or correct `listen`",
+            )
+        if rcode == dns.rcode.SERVFAIL:
+            raise Transient(
+                f"the server at {join(*self.address)} does not know yet what stands at {target.key.name}",
+                reason="not_ready",
+                remedy="wait until the daemon has read its files; `failoverctl status` names those that do not load",
             )
         if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN} or not response.flags & dns.flags.AA:
             detail = f"the server at {join(*self.address)} answered {dns.rcode.to_text(rcode)} without authority"
@@ -217,6 +244,13 @@ class ZoneStore:
 
     def place(self, target: Target) -> Place:
         return self._zones[absolute(target.zone)].place(target.key.name)
+
+    def expect(self, steered: Iterable[Target], *, whole: bool) -> None:
+        types: dict[dns.name.Name, dict[str, frozenset[RecordType]]] = {origin: {} for origin in self._zones}
+        for target in steered:
+            names = types[absolute(target.zone)]
+            names[target.key.name] = names.get(target.key.name, frozenset()) | {target.key.type}
+        self._zones = {origin: zone.steering(types[origin], whole=whole) for origin, zone in self._zones.items()}
 
     def put(self, target: Target, place: Place) -> None:
         """Replace a place. Raises Permanent, having changed nothing, when it cannot be said in DNS."""

@@ -4,11 +4,16 @@
 "no such data" and "no such name" apart. A change makes a new zone with a greater serial; whoever holds the old one goes
 on seeing all of it, so a query meets a change entirely or not at all. Places are never removed, only replaced: a name
 that was published once keeps existing.
+
+That a name or type does not exist is for resolvers to believe and to keep (RFC 2308). So it is said of what nobody
+steers, and of nothing that is merely not published yet: a choice without options stands for the latter, and a zone that
+is not `whole` may have names that it does not know.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from itertools import chain
 from random import Random
 from typing import Self
 
@@ -38,7 +43,10 @@ _MAX_STRING = 255
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a name answers for one type: one of `options` for each query, drawn by weight. Mostly there is only one."""
+    """What a name answers for one type: one of `options` for each query, drawn by weight. Mostly there is only one.
+
+    Without options, it is not known yet what the name answers.
+    """
 
     options: tuple[dns.rdataset.Rdataset, ...]
     cumulative: tuple[int, ...] = ()
@@ -49,19 +57,25 @@ class Choice:
         return random.choices(self.options, cum_weights=self.cumulative)[0]
 
 
+_NOT_KNOWN = Choice(())
+
 Node = Mapping[RdataType, Choice]
 """What stands at one name. Empty for a name that exists only because something stands below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """One zone: its own data (SOA, NS, the name server's address) and the places published in it."""
+    """One zone: its own data (SOA, NS, the name server's address) and the places published in it.
+
+    `whole` says whether every name that is steered is known, so that any other one does not exist.
+    """
 
     origin: dns.name.Name
     serial: int
     own: Mapping[dns.name.Name, Node]
     nodes: Mapping[dns.name.Name, Node]
     places: Mapping[str, Place]
+    whole: bool = False
 
     @classmethod
     def new(cls, name: str, serial: int, nameserver: str | None) -> Self:
@@ -83,15 +97,31 @@ class Zone:
     def with_place(self, place: Place) -> Self:
         """This zone with one place replaced and the serial advanced. Raises Permanent when it cannot be said in DNS."""
         place.check()
+        return self._compiled(self.nodes, [place], {**self.places, place.name: place})
+
+    def steering(self, types: Mapping[str, frozenset[RecordType]], *, whole: bool) -> Self:
+        """This zone when policies steer these types of these names, and as far as it is known no others.
+
+        What was published stays, whether or not anybody names it still.
+        """
+        names = {*self.places, *types}
+        said = (replace(self.place(name), steered=types.get(name, frozenset())) for name in sorted(names))
+        places = {place.name: place for place in said if not place.idle}
+        if places == self.places:
+            return replace(self, whole=whole)
+        return replace(self._compiled(self.own, list(places.values()), places), whole=whole)
+
+    def _compiled(self, nodes: Mapping[dns.name.Name, Node], more: list[Place], places: Mapping[str, Place]) -> Self:
+        """The places `more` compiled into `nodes`, which make `places` of it, with the next serial."""
         serial = (self.serial + 1) % _SERIALS
-        nodes = dict(self.nodes)
-        for name, node in _nodes(place):
-            nodes[name] = {**self.own.get(name, {}), **node}
+        compiled = dict(nodes)
+        for name, node in chain.from_iterable(map(_nodes, more)):
+            compiled[name] = {**self.own.get(name, {}), **node}
             for parent in self._above(name):
-                nodes.setdefault(parent, {})
+                compiled.setdefault(parent, {})
         soa = _soa(self.origin.to_text(omit_final_dot=True), serial)
-        nodes[self.origin] = {**nodes[self.origin], RdataType.SOA: soa}
-        return replace(self, serial=serial, nodes=nodes, places={**self.places, place.name: place})
+        compiled[self.origin] = {**compiled[self.origin], RdataType.SOA: soa}
+        return replace(self, serial=serial, nodes=compiled, places=places)
 
     def place(self, name: str) -> Place:
         return self.places.get(name, Place(name))
@@ -128,7 +158,10 @@ def enclosing(zones: Zones, name: dns.name.Name) -> Zone | None:
 
 
 def _nodes(place: Place) -> Iterator[tuple[dns.name.Name, Node]]:
-    yield absolute(place.name), {RdataType.make(kind.value): _choice(records) for kind, records in place.sets.items()}
+    published = {kind: _choice(records) for kind, records in place.sets.items()}
+    barred = {RecordType.CNAME} if published else set()  # it stands alone, so what is published keeps it away
+    answers = {**dict.fromkeys(place.steered - barred, _NOT_KNOWN), **published}
+    yield absolute(place.name), {RdataType.make(kind.value): choice for kind, choice in answers.items()}
     marker = () if place.marker_text is None else (place.marker_text,)
     yield absolute(marker_name(place.name)), _texts(marker)
     yield absolute(weights_name(place.name)), _texts(place.texts())

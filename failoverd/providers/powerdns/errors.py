@@ -145,6 +145,6 @@ def _said(response: Response) -> str:
     """The server's own words, as far as they may be shown."""
     try:
         said = json.loads(response.body)["error"]
-    except (ValueError, KeyError, TypeError):
+    except NONSENSE:
         return ""
     return quoted(str(said), 200)
