@@ -21,8 +21,8 @@ from failoverd.api.service import Surroundings as Around
 from failoverd.api.serving import Api, api_of
 from failoverd.assembly import authorities_of, provider_set
 from failoverd.config.loader import Config
-from failoverd.core.errors import JournalError, ProviderError
-from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed
+from failoverd.core.errors import JournalError, ProviderError, describe
+from failoverd.core.events import DaemonStarted, DaemonStopped, Event, JournalFailed, MetricsFailed, TaskCrashed
 from failoverd.core.health.isolation import SENTINELS
 from failoverd.core.overrides import KNOWN
 from failoverd.core.records import Policy
@@ -465,8 +465,13 @@ class Daemon:
         return Heartbeat(time.time(), os.getpid(), self._started_at, __version__, state, self._engine.instance)
 
     def _status(self) -> str:
-        """The headline of `failoverctl status`."""
-        return headline(self._standing(), self._clock(), by_daemon=True)
+        """The headline of `failoverctl status`. It is only words: a defect in them ends no start and no heartbeat."""
+        try:
+            return headline(self._standing(), self._clock(), by_daemon=True)
+        except Exception as error:  # noqa: BLE001 - the boundary that keeps a defect in a view out of the daemon's life
+            told = describe(error)
+            self.emit(TaskCrashed(at=self._clock(), policy="", task="headline", error=told, restart_in=HEARTBEAT))
+            return f"where things stand cannot be said, for a defect in failoverd; it goes on steering: {told}"
 
     def _standing(self) -> Overview:
         own: list[Status] = [self._engine.board.vantage(), self._orphans.status, self._files()]

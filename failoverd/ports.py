@@ -114,7 +114,7 @@ class Authorities(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderKind:
-    """What `providers/<kind>.py` exports as `KIND`: enough to check a policy without opening a connection.
+    """What `providers/<kind>/` exports as `KIND`: enough to check a policy without opening a connection.
 
     `open` gives a provider for as long as the context lasts; an SDK is imported inside it, not before. `in_daemon` says
     that it lives in the daemon's own memory, so that other processes can only read it. `needs` is what a first

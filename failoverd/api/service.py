@@ -7,7 +7,7 @@ of a body is read before somebody is known to be allowed to send it.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from functools import partial
 from http import HTTPStatus
 from math import ceil
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -72,16 +72,16 @@ from failoverd.api.telling import (
 )
 from failoverd.api.trail import Keeper, Reply, Trail
 from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
-from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.records import Policy
+from failoverd.core.overrides import STOPPING, Override
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.board import board
-from failoverd.operations.commanding import STOPPING, Ask, Effect, Given
+from failoverd.operations.commanding import Ask, Desk, Given
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
-from failoverd.operations.planning import Applied, Planned
+from failoverd.operations.plan_desk import PlanDesk
+from failoverd.operations.planning import Planned
 from failoverd.operations.session import unknown
 from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, no_change, why
@@ -128,62 +128,13 @@ _REQUEST_SHOWN: Final = 200
 _WRONG_SHOWN: Final = 8
 
 
-class Desk(Protocol):
-    """Where words are judged: `operations.commanding.Desk`."""
-
-    @property
-    def policies(self) -> tuple[Policy, ...]: ...
-
-    def words(self) -> tuple[Override, ...]: ...
-
-    def word(self, override_id: str) -> Override: ...
-
-    async def effects(self, override_id: str) -> tuple[Effect, ...]: ...
-
-    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given: ...
-
-    async def undo(
-        self,
-        change_id: str,
-        scope: Scope,
-        reason: str,
-        seconds: float,
-        actor: str,
-        *,
-        now: bool = False,
-        dry_run: bool = False,
-    ) -> Given: ...
-
-    async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given: ...
-
-    async def agree(self, override_id: str, comment: str, actor: str) -> Given: ...
-
-    async def release(self, override_id: str, comment: str, actor: str) -> Given: ...
-
-    async def release_matching(
-        self, verb: Verb | None, scope: Scope, comment: str, actor: str
-    ) -> tuple[Given, ...]: ...
-
-    async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
-
-    async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]: ...
-
-
-class PlanDesk(Protocol):
-    """Where plans are made and applied: `operations.plan_desk.PlanDesk`."""
-
-    async def plan(self, names: Collection[str], returning: Collection[str]) -> Planned: ...
-
-    async def apply(self, changes: Sequence[Mapping[str, object]], actor: str) -> Applied: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the API is put into: the daemon, as far as it is asked about.
 
     Attributes:
-        desk: judges words.
-        plans: makes plans, and applies them.
+        desk: where words are judged.
+        plans: where plans are made and applied.
         overview: where everything stands now.
         heartbeat: who the daemon is.
         reload: reads every file again; says what was refused.

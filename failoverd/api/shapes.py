@@ -86,7 +86,9 @@ Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
 Named = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=_PRINTABLE)]
 Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
-Mark = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
+LONGEST_MARK: Final = 128
+MARK: Final = rf"^[A-Za-z0-9._:-]{{1,{LONGEST_MARK}}}$"
+Mark = Annotated[str, StringConstraints(pattern=MARK)]
 """An id, a digest, a name of a switch or of a rule."""
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST)]

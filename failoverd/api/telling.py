@@ -50,7 +50,7 @@ from failoverd.api.shapes import (
     WordTold,
 )
 from failoverd.core.health.endpoint import Health
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import Policy, Target
 from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
 from failoverd.operations.board import Board
@@ -59,7 +59,7 @@ from failoverd.operations.history import Past
 from failoverd.operations.overview import daemon_state
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
-from failoverd.operations.words import OF_NO_RECORD, concerned, overruled, standing
+from failoverd.operations.words import concerned, overruled, standing
 from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption
+from failoverd.cli.options import DEFAULT_CONFIG, ConfigOption, FileKind, Kind, Output, OutputOption, tell_version
 from failoverd.cli.words.commands import app as words
 
 app = typer.Typer(
@@ -21,23 +21,7 @@ app = typer.Typer(
 )
 
 
-def _version(on: bool) -> None:
-    if on:
-        import failoverd
-        from failoverd.cli.failing import print_text
-
-        print_text(f"failoverctl {failoverd.__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="print the version and leave", is_eager=True, callback=_version)
-    ] = False,
-) -> None:
-    """Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe."""
-
+tell_version(app, "failoverctl")
 
 notify = typer.Typer(no_args_is_help=True, help="Who is told of what needs a person.")
 app.add_typer(notify, name="notify")

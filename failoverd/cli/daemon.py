@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import failoverd
-from failoverd.cli.options import ConfigOption, Output, OutputOption, hush_libraries
+from failoverd.cli.options import ConfigOption, Output, OutputOption, hush_libraries, tell_version
 from failoverd.cli.streams import ready
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__doc__)
@@ -27,21 +27,7 @@ def main() -> None:
         sys.exit(not_printed(error))
 
 
-def _version(on: bool) -> None:
-    if on:
-        from failoverd.cli.failing import print_text
-
-        print_text(f"failoverd {failoverd.__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="print the version and leave", is_eager=True, callback=_version)
-    ] = False,
-) -> None:
-    """Moves weighted DNS away from a failing region by reviewed policy, and back when it is safe."""
+tell_version(app, "failoverd")
 
 
 @app.command()

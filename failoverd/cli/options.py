@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+import failoverd
 from failoverd.cli.defaults import CONFIG, CONFIG_VARIABLE
 
 
@@ -45,6 +46,25 @@ ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar=CONFIG_VARIABLE)
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs")]
+
+
+def tell_version(app: typer.Typer, name: str) -> None:
+    """Have a command of this name tell its version when it is asked for that and nothing else."""
+
+    def told(on: bool) -> None:
+        if on:
+            from failoverd.cli.failing import print_text
+
+            print_text(f"{name} {failoverd.__version__}\n")
+            raise typer.Exit
+
+    @app.callback(help=failoverd.__doc__)
+    def root(
+        version: Annotated[
+            bool, typer.Option("--version", help="print the version and leave", is_eager=True, callback=told)
+        ] = False,
+    ) -> None:
+        pass
 
 
 def hush_libraries() -> None:

@@ -82,7 +82,12 @@ def _health(entry: HealthEntry) -> HealthRules:
 
 
 def _limits(entry: LimitsEntry) -> Limits:
-    return Limits(entry.min_regions, _ration(entry, entry.tuning), _ration(entry, entry.returning), entry.min_step)
+    return Limits(
+        min_regions=entry.min_regions,
+        tuning=_ration(entry, entry.tuning),
+        returning=_ration(entry, entry.returning),
+        min_step=entry.min_step,
+    )
 
 
 def _ration(entry: LimitsEntry, said: RationEntry) -> Ration:

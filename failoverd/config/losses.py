@@ -29,10 +29,12 @@ def losses(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     if policy.limits.min_regions <= 1:
         return  # an answer is never empty, so that whatever is left is enough
     held = [
-        (int(outcome.held.blocking[0].found), play.record, lost)
+        (int(check.found), play.record, lost)
         for play in (_Play(policy, record) for record in policy.records)
         for lost in _losses(policy, play.record.key.type)
         if (outcome := play.when(dict.fromkeys(lost, RegionState.DOWN))) is not None and outcome.held is not None
+        for check in outcome.held.blocking
+        if check.limit is Limit.MIN_REGIONS
     ]
     if not held:
         return

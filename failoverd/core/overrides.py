@@ -28,6 +28,9 @@ KNOWN: Final = LONGEST + 86_400.0
 WARNING: Final = 900.0
 """Seconds before its end at which that is told."""
 
+APPROVAL: Final = 900.0
+"""Seconds for which an approval lets its plan through."""
+
 WITHDRAWN: Final = "the file does not say it any more"
 
 UNSAID: Final = "no reason was given"
@@ -56,6 +59,48 @@ class Verb(StrEnum):
     DOWN = "down"
     APPROVE = "approve"  # one held plan is let through
     SWITCH = "switch"  # a named gate is on
+
+
+class About(StrEnum):
+    """What a word of a verb has to name."""
+
+    REGIONS = "regions"  # or endpoints: a part of a policy, and never all of it
+    ENDPOINTS = "endpoints"
+    RECORDS = "records"  # or policies, each as a whole
+    NO_RECORD = "no_record"  # a plan, or a gate: no marker names it
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What follows from a verb wherever words are told apart by their kind.
+
+    Attributes:
+        about: what it is about.
+        stops: whether it has nothing done, and so is in nobody's way.
+        takes_away: whether less may go to what it is about.
+    """
+
+    about: About
+    stops: bool = False
+    takes_away: bool = False
+
+
+MEANINGS: Final[Mapping[Verb, Meaning]] = {
+    Verb.PAUSE: Meaning(About.RECORDS, stops=True),
+    Verb.HOLD: Meaning(About.RECORDS, stops=True),
+    Verb.DRAIN: Meaning(About.REGIONS, takes_away=True),
+    Verb.PIN: Meaning(About.RECORDS, takes_away=True),
+    Verb.SHED: Meaning(About.REGIONS, takes_away=True),
+    Verb.DOWN: Meaning(About.ENDPOINTS, takes_away=True),
+    Verb.UP: Meaning(About.ENDPOINTS),
+    Verb.SWITCH: Meaning(About.NO_RECORD),
+    Verb.APPROVE: Meaning(About.NO_RECORD),
+}
+"""By verb, in the order in which a headline names words: what stops most comes first."""
+
+OF_NO_RECORD: Final = frozenset(verb for verb, means in MEANINGS.items() if means.about is About.NO_RECORD)
+STOPPING: Final = frozenset(verb for verb, means in MEANINGS.items() if means.stops)
+TAKING_AWAY: Final = frozenset(verb for verb, means in MEANINGS.items() if means.takes_away)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +218,7 @@ class Override:
         since: when it begins: when it was given, or everybody had agreed who has to. `given_at` is when it was said.
         until: when it ends, at the latest.
         comments: what was said about it; the first is the reason.
-        shares: of a pin, by region, in basis points.
+        shares: of a pin, by region, in basis points; and of a hold by hand, some of whose answers are of no region.
         part: of a shed: how much less, in basis points.
         over: of a drain: seconds in which the traffic leaves, in steps.
         now: it meets no rates.

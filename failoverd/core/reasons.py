@@ -7,6 +7,7 @@ The sentences are made in `telemetry/prose.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class ReasonCode(StrEnum):
@@ -143,6 +144,34 @@ class Limit(StrEnum):
     ASSERTION = "assertion"  # a rule of the installation: what has to be in the answer
     GATE = "gate"  # a rule of the installation: a switch is on
     HELD = "held"  # an operator's word: the answer stays as it is, whatever fails
+
+    @property
+    def kind(self) -> "LimitKind":
+        return LIMIT_KINDS[self]
+
+
+class LimitKind(StrEnum):
+    """What sort of a limit it is: what lets more pass, and who says it, follow from that."""
+
+    FLOOR = "floor"  # a policy says it: so much there has to be, and a lower number lets more pass
+    CEILING = "ceiling"  # a policy says it: so much there may be, and a higher number lets more pass
+    RATE = "rate"  # a policy says it: so much within a window, and so time lets more pass, too
+    RULE = "rule"  # the inventory says it
+    STATE = "state"  # no file says it, and none can lift it
+
+
+LIMIT_KINDS: Final[Mapping[Limit, LimitKind]] = {
+    Limit.NEVER_EMPTY: LimitKind.STATE,
+    Limit.MIN_REGIONS: LimitKind.FLOOR,
+    Limit.MAX_SHIFT: LimitKind.RATE,
+    Limit.MAX_CHANGES: LimitKind.RATE,
+    Limit.PAUSED: LimitKind.STATE,
+    Limit.LOST: LimitKind.STATE,
+    Limit.RIVAL: LimitKind.STATE,
+    Limit.ASSERTION: LimitKind.RULE,
+    Limit.GATE: LimitKind.RULE,
+    Limit.HELD: LimitKind.STATE,
+}
 
 
 class LimitNote(StrEnum):

@@ -18,9 +18,6 @@ from failoverd.core.records import ELSEWHERE
 ELSE_AFTER: Final = 600.0
 """Seconds after which what is down leaves although an assertion breaks: by then a person was asked, and did not say."""
 
-GATED: Final = frozenset({Cause.OPERATOR, Cause.TUNING, Cause.RETURNING})
-"""Causes that may wait at a gate. What is down, and what answers nothing, waits at none."""
-
 
 @dataclass(frozen=True, slots=True)
 class Assertion:

@@ -21,7 +21,20 @@ from failoverd.core.control.overriding import drained_regions
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import LONGEST, LOST, Comment, Override, Scope, Told, Verb, begins, by, verb_of
+from failoverd.core.overrides import (
+    APPROVAL,
+    LONGEST,
+    LOST,
+    STOPPING,
+    Comment,
+    Override,
+    Scope,
+    Told,
+    Verb,
+    begins,
+    by,
+    verb_of,
+)
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
@@ -30,9 +43,6 @@ from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
 from failoverd.store.reading import ChangeRow, Reading
 from failoverd.telemetry import prose
-
-APPROVAL: Final = 900.0
-"""Seconds for which an approval lets its plan through."""
 
 MOST_WORDS: Final = 500
 """Words in force or to come that one installation keeps: a script that gives them in a loop is stopped by this."""
@@ -45,9 +55,6 @@ MOST_TOLD: Final = 20
 
 So few are looked at in one go: whoever stops everything hears at once that it is so.
 """
-
-STOPPING: Final = frozenset({Verb.PAUSE, Verb.HOLD})
-"""Words that have nothing done, and so are never in anybody's way."""
 
 _UNKNOWN: Final = "failoverctl overrides lists them; what only markers know is ended by failoverctl release --lost"
 

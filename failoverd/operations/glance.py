@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import Override
+from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import few
 from failoverd.core.status import Overview, PlannedWork, RegionStatus, TargetStatus, VantageStatus
 from failoverd.operations import words
@@ -226,7 +226,7 @@ _NAMED: Final = 3
 
 
 def _word(word: Override, found: Overview, now: float) -> WordLine:
-    of_records = word.verb not in words.OF_NO_RECORD
+    of_records = word.verb not in OF_NO_RECORD
     return WordLine(
         id=word.id,
         text=words.title(word),

@@ -6,13 +6,13 @@ from typing import Final
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import FailoverdError
-from failoverd.core.overrides import Override, Verb
-from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
+from failoverd.core.overrides import MEANINGS, About, Override, Verb
+from failoverd.core.reasons import Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, Target
 from failoverd.core.rules import Rule
 from failoverd.telemetry import prose
 
-RATES: Final = frozenset({Limit.MAX_SHIFT, Limit.MAX_CHANGES})
+RATES: Final = frozenset(limit for limit in Limit if limit.kind is LimitKind.RATE)
 """Limits that a word meets unless it says at once."""
 
 _SLOWING: Final = RATES | {Limit.PAUSED, Limit.LOST}
@@ -26,13 +26,13 @@ class OverrideError(FailoverdError):
 def nonsense(word: Override) -> str:
     """Why a word cannot be meant so, by what it says alone; "" if it can."""
     scope, verb, total = word.scope, word.verb, sum(word.shares.values())
-    lasts = word.until - word.since
+    lasts, about = word.until - word.since, MEANINGS[verb].about
     wrong = (
         (
-            verb in {Verb.DRAIN, Verb.SHED} and not scope.of_some_regions,
+            about is About.REGIONS and not scope.of_some_regions,
             f"{verb} needs a region, a cloud or an endpoint: of everything there would be nothing left",
         ),
-        (verb in {Verb.UP, Verb.DOWN} and not scope.endpoints, f"{verb} is the verdict on an endpoint: name it"),
+        (about is About.ENDPOINTS and not scope.endpoints, f"{verb} is the verdict on an endpoint: name it"),
         (
             verb is Verb.SHED and not 0 < word.part < WHOLE,
             "shed takes more than 0% and less than 100%; all of it is a drain",
@@ -47,7 +47,7 @@ def nonsense(word: Override) -> str:
             f"{verb} needs a policy or a record; to stop everything: failoverctl pause --all",
         ),
         (
-            verb in {Verb.PIN, Verb.HOLD, Verb.PAUSE} and scope.of_some_regions,
+            about is About.RECORDS and scope.of_some_regions,
             f"{verb} is about policies and records, and not about regions",
         ),
         (verb is Verb.SWITCH and not word.name, "name the switch"),

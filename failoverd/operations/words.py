@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from failoverd.core.overrides import LOST, Override, Scope, Verb, by
+from failoverd.core.overrides import LOST, MEANINGS, OF_NO_RECORD, Override, Scope, by
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import Endpoint, RegionSpec, Target
 from failoverd.telemetry import phrases
@@ -95,27 +95,10 @@ def brief(words: Iterable[Override], now: float) -> str:
 
 def _weight(word: Override, now: float) -> tuple[bool, int, float]:
     """What is in force before what is not, what stops most first, the newest first."""
-    return standing(word, now) is not Standing.IN_FORCE, _FIRST.index(word.verb), -word.since
-
-
-_FIRST: Final = (
-    Verb.PAUSE,
-    Verb.HOLD,
-    Verb.DRAIN,
-    Verb.PIN,
-    Verb.SHED,
-    Verb.DOWN,
-    Verb.UP,
-    Verb.SWITCH,
-    Verb.APPROVE,
-)
+    return standing(word, now) is not Standing.IN_FORCE, list(MEANINGS).index(word.verb), -word.since
 
 
 # -- what they concern -------------------------------------------------------------------------------------------------
-
-
-OF_NO_RECORD: Final = frozenset({Verb.SWITCH, Verb.APPROVE})
-"""Words about a gate, or a plan, and no record."""
 
 
 def concerned(word: Override, found: "Overview") -> tuple[Target, ...]:

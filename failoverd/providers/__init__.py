@@ -1,4 +1,4 @@
-"""One module per provider kind. A module imports its SDK when a provider of that kind is opened, never before."""
+"""One package per provider kind. It imports its SDK when a provider of that kind is opened, never before."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -16,7 +16,7 @@ _MODULES = {
     "oci_dns": "failoverd.providers.oci_dns",
     "oci_steering": "failoverd.providers.oci_steering",
 }
-"""Kind to module. Adding a provider is one module that exports `KIND`, and one line here."""
+"""Kind to the package that exports its `KIND`. What else a new one needs is in CONTRIBUTING.md: "Adding a provider"."""
 
 
 def kinds() -> Mapping[str, ProviderKind]:

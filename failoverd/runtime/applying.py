@@ -236,7 +236,7 @@ class _Write:
     async def _took_effect(self) -> bool:
         """Whether a write whose answer was lost is there all the same."""
         try:
-            return holds(await self.provider.read(self.plan.target, urgency=Urgency.of(self.plan)), self.plan)
+            return self.plan.stands_in(await self.provider.read(self.plan.target, urgency=Urgency.of(self.plan)))
         except ProviderError:
             return False  # cannot be known now: the next round reads again and decides again
 
@@ -296,8 +296,3 @@ def _not_read_back(plan: Plan, error: ProviderError) -> ProviderError:
     if isinstance(told, RateLimited) and isinstance(error, RateLimited):
         told.retry_after = error.retry_after
     return told
-
-
-def holds(observed: Observed, plan: Plan) -> bool:
-    """Whether what is read is exactly what the plan wrote."""
-    return observed.records == plan.after and observed.marker_text == plan.marker_text

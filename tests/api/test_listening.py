@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,9 @@ from support.browsing import listening
 
 from failoverd.api import listening as hub
 from failoverd.api.listening import telling
+from failoverd.api.telling import board_told
+from failoverd.core.status import Overview
+from failoverd.operations.board import board
 
 
 @pytest.fixture
@@ -58,6 +62,15 @@ def test_that_time_passes_is_no_news() -> None:
     assert first.id == later.id
     assert json.loads(later.beat.split(b"data: ")[1]) == {"at": "03:13", "seen": {"azure/eastus": "03:12"}}
     assert telling(said("03:13", "03:12", "healthy")).id != first.id
+
+
+@pytest.mark.parametrize("evening", [evenings.bad, evenings.crowd])
+def test_nothing_on_the_whole_page_counts_the_seconds(evening: Callable[[float], Overview]) -> None:
+    """A number that does would have every browser sent all of it at each look."""
+    seen = evening(NOW)
+    one, two = (board_told(board(seen, NOW + later)).model_dump_json().encode() for later in (130.0, 131.0))
+    assert one != two
+    assert telling(one).id == telling(two).id
 
 
 async def test_many_share_one_look(tmp_path: Path) -> None:

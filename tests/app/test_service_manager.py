@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ from support.daemons import NAME, site
 from support.servers import ZONE
 
 from failoverd.app import Daemon
-from failoverd.core.events import DaemonStarted, Event
+from failoverd.core.events import DaemonStarted, Event, TaskCrashed
+from failoverd.core.status import Heartbeat, Status
 
 PATIENCE = 20.0
 KEY = "key: {name: failoverd, secret_file: /nonexistent/tsig.key}"
@@ -131,5 +132,42 @@ async def test_a_defect_in_a_reload_does_not_leave_the_manager_waiting(
             await daemon.reload()
         assert "RELOADING" in await manager.next_transition()
         assert "READY" in await manager.next_transition()
+        daemon.stop("the test is over")
+        await life
+
+
+async def test_a_defect_in_the_words_of_where_things_stand_ends_neither_the_start_nor_the_heartbeat(
+    manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal has the signs of life all the same: whoever asks does not take the daemon for silent."""
+
+    def fail(*_: object, **__: object) -> str:
+        raise ValueError("a defect")
+
+    for name, value in manager.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("failoverd.app.headline", fail)
+    crashed: list[str] = []
+
+    def take(event: Event) -> None:
+        if isinstance(event, TaskCrashed):
+            crashed.append(event.task)
+
+    async with site(tmp_path, EMBEDDED) as here:
+        daemon = Daemon(here.config, [take])
+        life = asyncio.create_task(daemon.run())
+        assert "cannot be said" in (await manager.hears(lambda said: "READY" in said))["STATUS"]
+        writer, beaten = daemon._engine.writer, asyncio.Event()
+        written = writer.update_status
+
+        async def write(statuses: Sequence[Status]) -> bool:
+            if any(isinstance(status, Heartbeat) for status in statuses):
+                beaten.set()
+            return await written(statuses)
+
+        monkeypatch.setattr(writer, "update_status", write)
+        async with asyncio.timeout(PATIENCE):
+            await beaten.wait()
+        assert set(crashed) == {"headline"}
         daemon.stop("the test is over")
         await life

@@ -12,6 +12,7 @@ from support.consoles import console
 from support.plain_terminal import on_plain_terminal
 
 from failoverd.cli.command_line import app
+from failoverd.core.overrides import Verb
 
 REASON = "Kühlung 東京"
 GIVEN = ("--reason", REASON, "--for", "1h")
@@ -63,6 +64,7 @@ def verbs(command: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - type
 
 def test_no_verb_is_forgotten() -> None:
     assert set(verbs(typer.main.get_command(app))) == set(VERBS)
+    assert set(Verb) <= set(VERBS), "what a daemon can be told, a person can say"
 
 
 async def test_every_verb_answers_in_ascii_alone(tmp_path: Path) -> None:

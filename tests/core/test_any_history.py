@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from support.approving import limits
-from support.scenes import HEALTHS, KEY, LIVE, NOW, OWNER, RECORD, TARGET, records, rolled
+from support.scenes import GATED, HEALTHS, KEY, LIVE, NOW, OWNER, RECORD, TARGET, records, rolled
 from support.stories import as_it_is, in_or_out, same
 from support.sums import found, redone
 
@@ -49,7 +49,7 @@ from failoverd.core.records import (
     Weights,
     apportion,
 )
-from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.core.rules import Assertion, Gate, Rule
 
 STRANGERS = ["203.0.113.1", "203.0.113.2"]
 

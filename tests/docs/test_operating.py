@@ -9,6 +9,7 @@ from support.daemons import EAST, NAME, WEST, Site, provider_block, site
 from support.servers import DnsServer
 
 from failoverd.core.clients import still_old
+from failoverd.core.overrides import Verb
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operating.md").read_text()
 
@@ -33,6 +34,11 @@ def test_there_are_ten() -> None:
     assert re.findall(r"^## (\d+)\.", PAGE, re.MULTILINE) == [str(number) for number in range(1, 11)]
     verbs = {words[0] for words in commands()}
     assert verbs == {"status", "why", "pause", "release", "drain", "overrides", "extend", "undo", "hold", "down"}
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_every_word_that_can_be_given_is_on_the_page(verb: Verb) -> None:
+    assert re.search(rf"failoverctl {verb}\b", PAGE)
 
 
 async def test_each_command_does_what_the_page_says(bind_server: DnsServer, tmp_path: Path) -> None:

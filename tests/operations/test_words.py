@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from support.journals import TARGET
 
-from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
+from failoverd.core.overrides import LOST, MEANINGS, Comment, Override, Scope, Verb
 from failoverd.core.records import RecordKey, RecordType, Target
 from failoverd.core.status import (
     EndpointStatus,
@@ -68,6 +68,18 @@ def seen(*overrides: Override) -> Overview:
 def test_the_headline_says_what_people_said(overrides: tuple[Override, ...], says: str) -> None:
     told = headline(seen(*overrides), NOW, by_daemon=True)
     assert told.endswith(says)
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_a_word_of_each_verb_has_its_headline_and_its_title(verb: Verb) -> None:
+    """A verb without a meaning would end what draws a headline: the page, `status`, what a service manager is told."""
+    said = word(verb, Scope(), name="freeze", digest="freeze")
+    assert f"1 override: {verb} of " in headline(seen(said), NOW, by_daemon=True)
+    assert words.title(said).startswith(f"{verb} of ")
+
+
+def test_every_verb_has_its_meaning() -> None:
+    assert MEANINGS.keys() == set(Verb)
 
 
 @pytest.mark.parametrize(

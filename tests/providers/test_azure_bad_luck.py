@@ -20,7 +20,6 @@ from failoverd.ports import Provider, ProviderKind, Urgency
 from failoverd.providers import azure_dns, azure_traffic_manager
 from failoverd.providers.azure_traffic_manager import DOMAIN
 from failoverd.providers.shared.throttling import FIRST_TRIAL
-from failoverd.runtime.applying import holds
 
 CNAME = RecordType.CNAME
 EAST, WEST = "east.example.net", "west.example.net"
@@ -231,7 +230,7 @@ async def test_an_api_that_lies_is_found_out_by_reading_back(scene: Scene) -> No
         except ProviderError as error:
             assert error.reason == "no_effect"  # noqa: PT017 - Traffic Manager looks by itself, Azure DNS is looked at
         scene.azure.site.arm.relent()
-        assert not holds(await provider.read(scene.at), plan)
+        assert not plan.stands_in(await provider.read(scene.at))
     assert await scene.standing() == before
 
 

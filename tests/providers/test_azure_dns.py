@@ -16,7 +16,6 @@ from failoverd.core.records import RecordType, Target
 from failoverd.ports import Access, Provider, Urgency
 from failoverd.providers.azure_dns import KIND
 from failoverd.providers.shared.bucket import Rate
-from failoverd.runtime.applying import holds
 from failoverd.runtime.manual_command import manual_command
 
 A, AAAA, CNAME = RecordType.A, RecordType.AAAA, RecordType.CNAME
@@ -252,7 +251,7 @@ async def test_a_region_that_fails_in_many_records_costs_few_reads(
 
         async def move(at: Target) -> None:
             plan = await publish(provider, at, WEST)
-            assert holds(await provider.read(at, urgency=Urgency.FAIL_OUT), plan)
+            assert plan.stands_in(await provider.read(at, urgency=Urgency.FAIL_OUT))
 
         before = azure.site.arm.count("GET"), azure.writes()
         await asyncio.gather(*(move(at) for at in wanted))

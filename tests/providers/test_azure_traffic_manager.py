@@ -18,7 +18,6 @@ from failoverd.providers.azure_traffic_manager import DOMAIN, KIND
 from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
 from failoverd.providers.azure_traffic_manager.steering import steps
 from failoverd.providers.shared.bucket import Rate
-from failoverd.runtime.applying import holds
 from failoverd.runtime.manual_command import manual_command
 
 CNAME = RecordType.CNAME
@@ -310,7 +309,7 @@ async def test_what_was_read_after_the_last_write_proves_it(provider: Provider, 
     found = await provider.apply(approved(plan))
     assert found == await provider.read(at)
     assert found is not None
-    assert holds(found, plan)
+    assert plan.stands_in(found)
 
 
 async def test_the_reads_between_the_writes_of_many_profiles_are_shared(
@@ -324,7 +323,7 @@ async def test_the_reads_between_the_writes_of_many_profiles_are_shared(
         before = azure.site.arm.count("GET"), azure.writes()
         plans = await asyncio.gather(*(publish(provider, at, WEST) for at in wanted))
         found = await asyncio.gather(*(provider.read(at) for at in wanted))
-    assert all(holds(observed, plan) for observed, plan in zip(found, plans, strict=True))
+    assert all(plan.stands_in(observed) for observed, plan in zip(found, plans, strict=True))
     assert azure.writes() - before[1] == 3 * len(wanted)
     assert azure.site.arm.count("GET") - before[0] <= len(wanted)
 

@@ -21,7 +21,6 @@ from failoverd.core.records import Observed, RecordSet, RecordType
 from failoverd.ports import Access, Provider, ProviderKind, Urgency
 from failoverd.providers import oci_dns, oci_steering
 from failoverd.providers.shared.throttling import FIRST_TRIAL
-from failoverd.runtime.applying import holds
 
 ADDRESSES = VALUES[RecordType.A]
 AT = target(f"api.{ZONE}")
@@ -237,7 +236,7 @@ async def test_an_api_that_lies_is_found_out_by_reading(local: LocalOci, kind: P
         local.endpoint.expect(Luck.LIE, method="PATCH|PUT")
         await provider.apply(approved(plan))
         observed = await provider.read(AT)
-        assert not holds(observed, plan)
+        assert not plan.stands_in(observed)
         assert observed.records == plan.before.records
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.fakes import paper_incidents
+from support.scenes import through_check
 from support.stage import AZURE, OCI, endpoints, policy, regions
 
 from failoverd.core.events import EndpointFailed, EndpointLost, EndpointRecovered, Event, IncidentOpened
@@ -66,7 +67,7 @@ class Scene:
 
     def check_health(self, address: str) -> CheckHealth:
         (endpoint,) = self._endpoints([address])
-        return self.board.table.check_health(self.policy.name, endpoint, "live")
+        return through_check(self.board.table, self.policy.name, endpoint)
 
     def region(self, name: str) -> RegionState:
         return self.board.regions(self.policy.name, RecordType.A)[name].state

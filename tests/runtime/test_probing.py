@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from support.fakes import Does, World, paper_incidents
+from support.scenes import through_check
 from support.stage import AZURE, OCI, endpoints, policy, regions
 from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, virtually
 
@@ -260,7 +261,7 @@ async def test_a_prober_with_a_defect_blinds_itself_and_never_counts_against_the
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.HEALTHY}
         assert watch.failed() == {}
-        health = watch.board.table.check_health(found.name, found.regions[0].endpoints[0], "live")
+        health = through_check(watch.board.table, found.name, found.regions[0].endpoints[0])
         assert health.blind >= 2
 
 
@@ -271,7 +272,7 @@ async def test_from_the_start_a_defect_is_the_evidence_of_not_knowing() -> None:
         watch.world.let(Does.CRASH, AZURE)
         await elapse(25.0)
         assert watch.verdicts(found) == {AZURE: Health.UNKNOWN}
-        health = watch.board.table.check_health(found.name, found.regions[0].endpoints[0], "live")
+        health = through_check(watch.board.table, found.name, found.regions[0].endpoints[0])
         assert ProbeReason.PROBER_ERROR in health.evidence
         assert "a defect in the prober" in health.evidence
 

@@ -30,6 +30,7 @@ from support.fakes import (
     refused,
 )
 from support.operating import CRON, Decided, Files, Operators, killed_at
+from support.scenes import GATED
 from support.stage import AWS, AZURE, OCI, OWNER, Stage, policy, record, regions
 from support.virtual import START, elapse, now, run
 from support.watching import Is, Scene, Sight, unlike
@@ -58,7 +59,7 @@ from failoverd.core.records import (
     RecordType,
     Target,
 )
-from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides

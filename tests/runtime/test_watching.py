@@ -8,7 +8,7 @@ import pytest
 from support.approving import limits
 from support.fakes import PaperJournal
 from support.operating import Decided, Operators
-from support.scenes import NOW, TARGET, TRIO, healths, observed, plan_between, published
+from support.scenes import GATED, NOW, TARGET, TRIO, healths, observed, plan_between, published
 from support.stage import Stage
 from support.virtual import elapse, now, virtually
 from support.watching import Scene, Sight, against, unlike
@@ -16,7 +16,7 @@ from support.watching import Scene, Sight, against, unlike
 from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
-from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Given
 from failoverd.runtime.overrides import given
 

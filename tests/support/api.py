@@ -48,8 +48,9 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.commanding import Ask, Effect, Given
+from failoverd.operations.commanding import Ask, Desk, Effect, Given
 from failoverd.operations.judging import OverrideError
+from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.settings import ServerAddress
@@ -94,7 +95,7 @@ DEFECT = "defect"
 
 
 @dataclass
-class PaperDesk:
+class PaperDesk(Desk):
     """`operations.commanding.Desk` that believes every word, but one about `NOWHERE`, and two pins of one scope.
 
     Attributes:
@@ -218,7 +219,7 @@ class PaperDesk:
 
 
 @dataclass
-class PaperPlans:
+class PaperPlans(PlanDesk):
     """`operations.plan_desk.PlanDesk` that would change one record, cannot read another, and applies whatever comes.
 
     Attributes:

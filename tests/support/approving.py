@@ -22,7 +22,7 @@ class RationSaid(TypedDict, total=False):
 def limits(min_regions: int = 1, *, min_step: int = 500, **ration: Unpack[RationSaid]) -> Limits:
     """The same ration for tuning and for returning."""
     both = Ration(**ration)
-    return Limits(min_regions, both, both, min_step)
+    return Limits(min_regions=min_regions, tuning=both, returning=both, min_step=min_step)
 
 
 def reviewed(

@@ -15,7 +15,9 @@ from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import InSync, LastGood, Plan, Refused, Signature, diff
 from failoverd.core.health.endpoint import CheckHealth, Health, Observation, Verdict, observe
 from failoverd.core.health.region import RegionHealth, roll_up
+from failoverd.core.health.table import HealthTable
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
+from failoverd.core.reasons import Cause
 from failoverd.core.records import (
     WHOLE,
     Check,
@@ -43,6 +45,8 @@ TARGET = Target("inference-api", KEY, "dns-main", "example.com")
 TTL = 30
 RECORD = RecordSpec(KEY, TTL, (TARGET,))
 LIVE = Check("live", "https", every=10.0, timeout=2.0)
+GATED = frozenset(cause for cause in Cause if not cause.urgent)
+"""Causes that may wait at a gate. What is down, and what answers nothing, waits at none."""
 
 
 # -- policies ----------------------------------------------------------------------------------------------------------
@@ -256,3 +260,10 @@ def past(at: float, before: Mapping[str, float], after: Mapping[str, float]) -> 
 def basis_points(shares: Mapping[str, float]) -> dict[str, int]:
     """Percent to basis points."""
     return {name: round(share * WHOLE / 100) for name, share in shares.items()}
+
+
+def through_check(table: HealthTable, policy: str, endpoint: Endpoint, check: str = "live") -> CheckHealth:
+    """What is known of an endpoint through one check."""
+    state = table._policies[policy].state(endpoint, check)
+    assert state is not None
+    return state.health

@@ -39,7 +39,7 @@ from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
 from failoverd.core.names import failoverctl
-from failoverd.core.overrides import by
+from failoverd.core.overrides import OF_NO_RECORD, by
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
@@ -293,7 +293,7 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
         word = word_of(each)
         page.say((f"override {word.id}: {words.title(word)}", "bold"))
         page.say(f"  {by(word.actor)}, {words.when(word, now)}: {word.reason}")
-        if word.verb in words.OF_NO_RECORD:
+        if word.verb in OF_NO_RECORD:
             continue
         many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")

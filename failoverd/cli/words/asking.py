@@ -5,6 +5,7 @@ Each is one request. The daemon judges it by what it would do, so that what is r
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +16,8 @@ from rich.console import Console
 
 from failoverd.api.client import Client, DaemonUnreachableError, OnHost
 from failoverd.api.shapes import (
+    LONGEST_MARK,
+    MARK,
     Answer,
     EffectTold,
     GivenTold,
@@ -36,7 +39,7 @@ from failoverd.cli.words.showing import record, show_effects, title, when
 from failoverd.cli.words.waiting import begun, clients, followed, moved, progress
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
-from failoverd.core.overrides import Scope, Verb, verb_of
+from failoverd.core.overrides import APPROVAL, Scope, Verb, verb_of
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import phrases
 
@@ -205,7 +208,7 @@ def _give(
 ) -> Exit:
     """What is wrong with how it was asked is said before anybody is asked. Without names, nobody has to know any."""
     comment = saying.reason(line.reason)
-    seconds = _APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
+    seconds = APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
     rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
 
     async def work(admin: Client) -> Exit:
@@ -224,18 +227,11 @@ def _give(
     return _asked(line, work)
 
 
-_APPROVAL: Final = 900.0
-"""Seconds: how long an approval holds is the daemon's to say."""
-
-
 def _mark(text: str, what: str) -> str:
-    if not 0 < len(text) <= _LONGEST or not set(text) <= _OF_MARKS:
-        raise usage(f"{text[:40]!r} is not {what}: these have up to {_LONGEST} letters, digits, '.', '_', ':' and '-'")
+    if re.fullmatch(MARK, text) is None:
+        these = f"these have up to {LONGEST_MARK} letters, digits, '.', '_', ':' and '-'"
+        raise usage(f"{text[:40]!r} is not {what}: {these}")
     return text
-
-
-_LONGEST: Final = 128
-_OF_MARKS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-")
 
 
 # -- words that are there ----------------------------------------------------------------------------------------------

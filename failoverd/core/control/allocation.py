@@ -56,9 +56,7 @@ def allocate(
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     rooms = {name: min(carries[name], Fraction(caps.get(name, WHOLE))) for name in carries}
     if shed and any(name in rooms for name in shed):
-        otherwise = allocate(
-            policy, record, regions, specs, budget
-        ).shares  # a cap is what it has: that is shed already
+        otherwise = allocate(policy, record, regions, specs, budget).shares  # without caps: what it has is shed already
         left = {name: Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE) for name, (part, _) in shed.items()}
         rooms = {name: min(of, left.get(name, of)) for name, of in rooms.items()}
     for tier in tiers(policy, specs):

@@ -37,7 +37,7 @@ from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.overrides import Verb
+from failoverd.core.overrides import TAKING_AWAY, Verb
 from failoverd.core.reasons import Limit, Reason, ReasonCode
 from failoverd.core.records import Answer, Marker, Observed, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
@@ -182,12 +182,8 @@ def _spoken_of(case: _Case, edit: LastGood) -> bool:
             if word.scope.has_endpoint(end)
         )
         for word in case.heeded.words
-        if word.since > edit.at and word.verb in _SHAPING
+        if word.since > edit.at and word.verb in TAKING_AWAY
     )
-
-
-_SHAPING: Final = frozenset({Verb.DRAIN, Verb.SHED, Verb.PIN, Verb.DOWN})
-"""Words after which less may go to what they are about."""
 
 
 def _with_others(case: _Case, memory: TargetMemory) -> TargetMemory:

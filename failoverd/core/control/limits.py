@@ -241,7 +241,7 @@ def marker_only(plan: Plan, limits: Limits) -> Approved:
     """
     if not _leaves_answers(plan):
         raise ValueError(f"{plan.id} changes what {plan.target} answers")
-    return Approved(plan, (_never_empty(plan), _min_regions(plan, limits)), seal=_SEAL)
+    return Approved(plan, _of_policy(plan, limits), seal=_SEAL)
 
 
 def let_through(held: Held, people: int = 1, needed: Mapping[str, int] | None = None) -> Approved | Held:
@@ -587,11 +587,15 @@ def _takes_out(step: Step) -> bool:
 
 
 def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
-    own = _never_empty(plan), _min_regions(plan, step.limits)
+    own = _of_policy(plan, step.limits)
     if not step.ruled.assertions:
         return own
     move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_out(step), step.now)
     return (*own, *asserted(step.ruled, move))
+
+
+def _of_policy(plan: Plan, limits: Limits) -> tuple[LimitCheck, ...]:
+    return _never_empty(plan), _min_regions(plan, limits)
 
 
 def _ends_well(plan: Plan, step: Step) -> bool:

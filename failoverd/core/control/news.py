@@ -28,7 +28,7 @@ from failoverd.core.events import (
 from failoverd.core.health.region import RegionState
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode, tells_health
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode, tells_health
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
 
 WAITS: Final = frozenset(
@@ -203,13 +203,9 @@ def kept_dead(
     return (event,), replace(told, hold=now)
 
 
-_OF_NO_FILE: Final = frozenset({Limit.PAUSED, Limit.LOST, Limit.RIVAL, Limit.HELD})
-"""Limits that no file says, and that none can lift."""
-
-
 def limit_at(policy: Policy, check: LimitCheck) -> str:
     """Where the limit is written, or which default it is; empty where no file has anything to do with it."""
-    if check.limit in _OF_NO_FILE:
+    if check.limit.kind is LimitKind.STATE:
         return ""
     if check.rule_at:
         return check.rule_at
@@ -217,9 +213,7 @@ def limit_at(policy: Policy, check: LimitCheck) -> str:
 
 
 def limit_key(policy: Policy, check: LimitCheck) -> str:
-    """The key that says the limit: for its cause alone, where that is written, or for both."""
-    if check.limit in {Limit.NEVER_EMPTY, *_OF_NO_FILE}:
-        return "limits"
+    """The key of the policy that says the limit: for its cause alone, where that is written, or for both."""
     ration = Cause.RETURNING if check.cause is Cause.RETURNING else Cause.TUNING
     own = f"limits.{ration}.{check.limit}"
     return own if own in policy.source.lines else f"limits.{check.limit}"

@@ -14,7 +14,7 @@ from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.names import failoverctl
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, ReasonCode
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, ReasonCode
 from failoverd.core.records import Observed, Policy, RecordSet, Target
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -107,13 +107,13 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     if check.limit is Limit.RIVAL:
         command = failoverctl("release", "--rival")
         return f"stop the other instance, or give it names of its own; then: {command}", command
-    rate = check.window > 0
+    rate, floor = check.limit.kind is LimitKind.RATE, check.limit.kind is LimitKind.FLOOR
     at_once = "; a word given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
     if key in policy.source.lines:
-        change = f"{'raise' if rate else 'lower'} the limit at {policy.source.at(key)}"
+        change = f"{'lower' if floor else 'raise'} the limit at {policy.source.at(key)}"
     else:
-        change = f"write a {'higher' if rate else 'lower'} {key} into {policy.source.file} than its default"
+        change = f"write a {'lower' if floor else 'higher'} {key} into {policy.source.file} than its default"
     return (f"{change}, or wait{at_once}" if rate else f"{change}: time does not end this"), ""
 
 

@@ -189,10 +189,6 @@ class HealthTable:
         state = policy.state(endpoint, check) if policy is not None else None
         return state is not None and state.health.state is Health.UNHEALTHY
 
-    def check_health(self, name: str, endpoint: Endpoint, check: str) -> CheckHealth:
-        """What is known of an endpoint through one check."""
-        return next(each.health for each in self._policies[name].endpoints[endpoint].checks if each.check.name == check)
-
     def statuses(self, name: str, now: float) -> list[RegionStatus | EndpointStatus]:
         """Where each endpoint and each region stands."""
         return [*(of.status(name, now) for of in self._policies[name].answering), *self._region_statuses(name, now)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.scenes import NOW, TARGET, basis_points, policy, region
+from support.scenes import GATED, NOW, TARGET, basis_points, policy, region
 from support.stories import Story
 
 from failoverd.codec import dump, load
@@ -17,7 +17,7 @@ from failoverd.core.events import FailoverHeld, PlanHeld
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote
 from failoverd.core.records import ELSEWHERE, Policy
-from failoverd.core.rules import GATED, Assertion, Gate, Rule
+from failoverd.core.rules import Assertion, Gate, Rule
 
 CLOUDS = ("azure*", "oci*", "aws*")
 AT = "policies/regions.yaml:9"

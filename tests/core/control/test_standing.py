@@ -12,7 +12,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.errors import Transient
 from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.core.reasons import Cause, Limit, ReasonCode
+from failoverd.core.reasons import LIMIT_KINDS, Cause, Limit, LimitKind, ReasonCode
 from failoverd.core.records import OnDrift, Source
 from failoverd.core.status import TargetState, TargetStatus
 
@@ -97,6 +97,26 @@ def test_a_limit_is_raised_at_its_line_or_by_writing_its_key(lines: dict[str, in
     story = Story(replace(PAIR, limits=limits(max_shift=0), source=Source("api.yaml", "r1", lines)))
     story.look()
     assert stands(story, story.look(3_600.0, azure="D")).remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        (LimitKind.FLOOR, "write a lower limits.min_regions into api.yaml than its default: time does not end this"),
+        (LimitKind.CEILING, "write a higher limits.min_regions into api.yaml than its default: time does not end this"),
+    ],
+)
+def test_a_floor_is_lowered_and_a_ceiling_raised(kind: LimitKind, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which it is says the limit itself, and not whether it has a window."""
+    monkeypatch.setitem(LIMIT_KINDS, Limit.MIN_REGIONS, kind)
+    story = Story(replace(PAIR, limits=limits(min_regions=2), source=Source("api.yaml", "r1", {"checks": 9})))
+    story.look()
+    story.look(3_600.0)
+    assert stands(story, story.look(azure="U")).remedy == remedy
+
+
+def test_every_limit_is_of_a_kind() -> None:
+    assert LIMIT_KINDS.keys() == set(Limit)
 
 
 def test_a_word_that_a_rate_holds_says_what_meets_none() -> None:
