@@ -409,8 +409,11 @@ class World(RuleBasedStateMachine):
     @property
     def heard(self) -> dict[str, str]:
         """The letters of the endpoints, as words have them."""
+        return self._by_words(Verb.UP, Verb.DOWN, Verb.DRAIN)
+
+    def _by_words(self, *verbs: Verb) -> dict[str, str]:
         letters = dict(self.letters)
-        about = [word for word in self.said(Verb.UP, Verb.DOWN, Verb.DRAIN) if word.scope.endpoints]
+        about = [word for word in self.said(*verbs) if word.scope.endpoints]
         for word in reversed(about):
             named = {name.partition("/")[2] for name in word.scope.endpoints}
             letters |= dict.fromkeys(named, "H" if word.verb is Verb.UP else "U")
@@ -616,7 +619,10 @@ class World(RuleBasedStateMachine):
                 assert outcome.until <= self.now + max(each.else_after for each in self.estate.rules)
 
     def check_no_dead_region_is_kept(self, outcome: Outcome) -> None:
-        """Only an end state, a doubt, an edit by consent, or there being nowhere to go keeps what is down."""
+        """Only an end state, a doubt, an edit by consent, or there being nowhere to go keeps what is down.
+
+        What is drained and well may wait, for a word meets the rates.
+        """
         good = outcome.state.of(TARGET).last_good
         edited = outcome.kind in {OutcomeKind.DRIFT, OutcomeKind.REFUSE} or (good is not None and good.overruled)
         adopted = outcome.plan is not None and outcome.plan.kind in {PlanKind.ADOPT, PlanKind.MARK}
@@ -629,7 +635,8 @@ class World(RuleBasedStateMachine):
             return
         assert self.observed.records is not None
         kept = {answer.value for answer in self.observed.records.serving}
-        assert not {value for value in kept if self.heard.get(value) == "U"}
+        dead = self.heard if outcome.held is None else self._by_words(Verb.UP, Verb.DOWN)
+        assert not {value for value in kept if dead.get(value) == "U"}
         down = {name for name, region in self.seen_regions.items() if region.state is RegionState.DOWN}
         assert not down & self.observed.records.shares(self.region_of).keys()
 

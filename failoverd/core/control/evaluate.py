@@ -534,11 +534,20 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         now=case.now,
         by_word=_by_word(case, plan, out),
         at_once=case.heeded.now,
-        out=out,
+        out=out - _ill(case, out),
         still=_still(case.heeded),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
+    )
+
+
+def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
+    """Those of the values that are known not to serve: that they are drained as well keeps none in the answer."""
+    regions = case.state.regions(case.record.key.type)
+    healths = ((value, regions.get(case.region_of.get(value, ""))) for value in values)
+    return frozenset(
+        value for value, health in healths if health is not None and value not in (*health.serving, *health.unknown)
     )
 
 

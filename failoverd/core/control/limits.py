@@ -168,7 +168,7 @@ class Step:
         now: seconds since the epoch.
         by_word: whether an operator's word moves the traffic.
         at_once: whether no rate counts, because the operator said so.
-        out: answer values that leave because an operator said so, and not for illness.
+        out: answer values that leave because an operator said so, and are not ill as well.
         still: why nothing may move but what fails out, and until when: an operator said so, or words were lost.
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
@@ -289,11 +289,14 @@ _MARKER_ONLY: Final = frozenset({PlanKind.ADOPT, PlanKind.DISOWN, PlanKind.MARK}
 
 
 def _failing_out(step: Step) -> frozenset[str]:
-    """Regions that leave because they are down, or because what they answer with is."""
+    """Regions that leave because they are down, or because what they answer with is.
+
+    Also one that answers since somebody edited the record, of which the shares that are counted from know nothing.
+    """
     if step.decision.kind is DecisionKind.ALL_DOWN_NORMAL:
         return frozenset(step.before)
-    leaving = (name for name, share in step.before.items() if share > 0 and not step.wanted.get(name))
-    return frozenset(name for name in leaving if _dead(step, name))
+    answering = {name for name, share in (*step.before.items(), *step.plan.shares_before.items()) if share > 0}
+    return frozenset(name for name in answering if not step.wanted.get(name) and _dead(step, name))
 
 
 def _dead(step: Step, region: str) -> bool:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from support.approving import limits
-from support.scenes import NOW, OWNER, TARGET, policy, region
+from support.scenes import NOW, OWNER, TARGET, address_of, policy, records, region
 from support.stories import Story
 
 from failoverd.core.control import standing
 from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.drift import INTENT
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.events import FailoverHeld, IncidentClosed, OverridesLost, PlanHeld
@@ -21,6 +22,7 @@ from failoverd.telemetry import prose
 HOUR = 3_600.0
 THREE = policy(region("a", 50, "192.0.2.1", "192.0.2.2"), region("b", 30), region("c", 20))
 FREE = limits(max_shift=10_000, max_changes=1_000)
+NOTHING = limits(max_shift=0, max_changes=0)
 SLOW = limits(max_shift=2_000, shift_window=300.0, max_changes=100)
 
 
@@ -200,6 +202,31 @@ def test_one_endpoint_drained_leaves_its_region_the_share_that_it_has() -> None:
     assert story.observed.records is not None
     assert "192.0.2.1" not in {answer.value for answer in story.observed.records.serving}
     assert "192.0.2.2" in {answer.value for answer in story.observed.records.serving}
+
+
+def test_a_drained_endpoint_that_waits_for_the_rates_leaves_at_once_when_it_is_down() -> None:
+    story = begun(bounds=NOTHING).say(word(Verb.DRAIN, scope=Scope(endpoints=("a/192.0.2.1",))))
+    held = story.settled()
+    assert (held.kind, held.cause) == (OutcomeKind.LIMITED, Cause.OPERATOR)
+    left = story.look(a="UH")
+    assert (left.kind, left.cause) == (OutcomeKind.WRITE, Cause.FAILING_OUT)
+    assert "192.0.2.1" not in answers(story)
+
+
+def test_a_region_that_is_down_and_somebody_put_back_leaves_at_once_whatever_else_waits_for_the_rates() -> None:
+    """Also by an endpoint of which nothing is known: it is the region that is down."""
+    three = region("c", 20, "203.0.113.1", "203.0.113.2", "203.0.113.3")
+    story = begun(policy(region("a", 50), region("b", 30), three), NOTHING)
+    assert story.look(c="UU?").cause is Cause.FAILING_OUT
+    story.observed = replace(story.observed, records=records({address_of("a"): 9_999, "203.0.113.3": 1}))
+    assert story.look().kind is OutcomeKind.DRIFT, "for a while it is intent"
+    story.edited(replace(policy(region("a", 10), region("b", 70), three), limits=NOTHING))
+    assert (story.look(INTENT).kind, "203.0.113.3" in answers(story)) == (OutcomeKind.WRITE, False)
+
+
+def answers(story: Told) -> list[str]:
+    assert story.observed.records is not None
+    return [answer.value for answer in story.observed.records.serving]
 
 
 def test_a_region_of_which_every_endpoint_is_drained_is_drained() -> None:
