@@ -94,8 +94,11 @@ class Provider(Protocol):
 class Propagating(Protocol):
     """A provider that says by itself when all of its servers have a change."""
 
-    async def propagated(self, target: Target) -> None:
-        """Return once the provider says that all of its servers answer with what was last applied to the target."""
+    async def propagated(self, target: Target) -> bool:
+        """Return once the provider says that all of its servers answer with what was last applied to the target.
+
+        At once, and False, where it cannot say so of that change: its answer was lost, or another process had it.
+        """
 
 
 class Authorities(Protocol):

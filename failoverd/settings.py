@@ -10,7 +10,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from failoverd.core.addresses import unreachable
 from failoverd.core.names import in_dns, without_wildcard
@@ -72,6 +80,12 @@ def expand_home(path: Path) -> Path:
     such file, and whoever needs it says so by its name. `Path.expanduser` raises RuntimeError there.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111 - see above
+
+
+def _from_its_file(path: Path, info: ValidationInfo) -> Path:
+    """The path as the file means it that says it; `context` has that file's `folder`, unless no file says it."""
+    path = expand_home(path)
+    return info.context["folder"] / path if info.context else path
 
 
 def parse_address(value: str) -> str:
@@ -142,8 +156,8 @@ Duration = Annotated[
 ]
 """Seconds, written with a unit."""
 
-FilePath = Annotated[Path, Field(strict=False), AfterValidator(expand_home)]
-"""A file of the daemon's machine; `~` is the home of its user."""
+FilePath = Annotated[Path, Field(strict=False), AfterValidator(_from_its_file)]
+"""A file of the daemon's machine, relative to the file that names it; `~` is the home of the daemon's user."""
 
 DnsName = Annotated[str, AfterValidator(parse_name)]
 Address = Annotated[str, AfterValidator(parse_reachable)]

@@ -75,7 +75,7 @@ def _file(document: Document, place: Place, path: Path) -> Iterator[Diagnostic]:
             path,
             "the user that failoverd runs as has to be able to read it"
             if doubtful
-            else "put a file there; a path that is not absolute begins at the daemon's working directory",
+            else "put a file there; a path that is not absolute begins at the folder of this file",
         )
         severity = Severity.WARNING if doubtful else Severity.ERROR
         yield document.diagnose(Code.FILE_MISSING, place, message, hint, severity=severity)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -50,25 +51,30 @@ def validate(model: type[M], document: Document, place: Place = ()) -> Validated
     data = document.find(place)
     empty = [_no_value(document, found, model, place) for found in _nulls(data, place)]
     try:
-        return Validated(model.model_validate(data), tuple(empty))
+        return Validated(model.model_validate(data, context=_context(document)), tuple(empty))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=True)
     causes = _causes(document, model, place, errors)
     found = [_diagnose(document, model, place, details) for details in causes]
     unknown = [details for details in errors if details["type"] == "extra_forbidden"]
-    again = _without(model, data, unknown) if len(unknown) == len(errors) else None
+    again = _without(model, document, data, unknown) if len(unknown) == len(errors) else None
     return Validated(again, (*empty, *found))
 
 
 def wrong_at(model: type[BaseModel], document: Document, place: Place) -> Diagnostic | None:
     """What is wrong with what stands at one place, whatever else the document lacks."""
     try:
-        model.model_validate(document.data)
+        model.model_validate(document.data, context=_context(document))
     except ValidationError as error:
         for details in error.errors(include_url=False, include_input=True):
             if details["type"] != "missing" and _place(document, (), details)[: len(place)] == place:
                 return _diagnose(document, model, (), details)
     return None
+
+
+def _context(document: Document) -> Mapping[str, Path]:
+    """Where paths begin that the document names: `FilePath` asks for it."""
+    return {"folder": Path(document.file).parent}
 
 
 def _causes(
@@ -95,10 +101,11 @@ def _misspelt(document: Document, model: type[BaseModel], root: Place, errors: l
     return {(*place[:-1], key) for place, key in meant if key is not None}
 
 
-def _without(model: type[M], data: object, unknown: list[ErrorDetails]) -> M | None:
+def _without(model: type[M], document: Document, data: object, unknown: list[ErrorDetails]) -> M | None:
     """The model as it would be if the unknown keys were not there."""
     try:
-        return model.model_validate(_pruned(data, {details["loc"] for details in unknown}))
+        kept = _pruned(data, {details["loc"] for details in unknown})
+        return model.model_validate(kept, context=_context(document))
     except ValidationError:
         return None
 

@@ -630,6 +630,8 @@ class ChangeApplied(TargetEvent):
 class ChangeVerified(TargetEvent):
     """Every authoritative server answers what was written; with `servers` 0, the provider says so and nobody was asked.
 
+    With `unconfirmed` not even the provider says so: it was written and read back, and no more is known.
+
     `took` counts from the decision. Resolvers may use the old answer until `aged_out_at`, by the TTL of that answer;
     None when there was none. `unasked` names servers that this host cannot reach.
     """
@@ -641,6 +643,7 @@ class ChangeVerified(TargetEvent):
     took: float
     aged_out_at: float | None = None
     servers: int = 0
+    unconfirmed: bool | None = None
     unasked: tuple[str, ...] = ()
 
 

@@ -71,11 +71,10 @@ class LazyProvider:
         with _counted(self._writes):
             return await (await self.open()).apply(approved)
 
-    async def propagated(self, target: Target) -> None:
-        """Return at once for a provider that does not say when its servers have a change."""
+    async def propagated(self, target: Target) -> bool:
+        """Return at once for a provider whose yes to a change is all that it ever says of it."""
         provider = await self.open()
-        if isinstance(provider, Propagating):
-            await provider.propagated(target)
+        return await provider.propagated(target) if isinstance(provider, Propagating) else True
 
     def manual(self, plan: Plan) -> str:
         return self._opened().manual(plan)

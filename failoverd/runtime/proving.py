@@ -145,11 +145,11 @@ class Prover:
             del self._proofs[proof.plan.target]
 
     async def _prove(self, proof: _Proof) -> None:
-        await self._propagated(proof)
+        everywhere = await self._propagated(proof)
         while True:
             who = await self._locate(proof)
             if who is not None and not who.servers:
-                return self._tell_verified(proof)
+                return self._tell_verified(proof, unconfirmed=not everywhere)
             if who is not None:
                 await self._hear(proof, who)
             if proof.propagation.overtaken:
@@ -159,17 +159,18 @@ class Prover:
             self._dispute_in_time(proof)
             await asyncio.sleep(self._pause(proof))
 
-    async def _propagated(self, proof: _Proof) -> None:
+    async def _propagated(self, proof: _Proof) -> bool:
         """Let a provider that knows by itself say when all of its servers have it, before any of them is asked.
 
-        It proves nothing, so what keeps it from saying so does not matter: the servers are asked all the same.
+        What keeps it from saying so matters only where nobody is to be asked: else the servers prove it all the same.
         """
         provider = proof.provider
         if not isinstance(provider, Propagating):
-            return
+            return True
         with suppress(ProviderError, TimeoutError):
             async with asyncio.timeout(self._dispute_after):
-                await provider.propagated(proof.plan.target)
+                return await provider.propagated(proof.plan.target)
+        return False
 
     async def _locate(self, proof: _Proof) -> Nameservers | None:
         try:
@@ -216,7 +217,7 @@ class Prover:
 
     # -- what is told --------------------------------------------------------------------------------------------------
 
-    def _tell_verified(self, proof: _Proof) -> None:
+    def _tell_verified(self, proof: _Proof, *, unconfirmed: bool = False) -> None:
         plan, now, old = proof.plan, self._clock(), proof.plan.before.records
         self._emit(
             ChangeVerified(
@@ -227,6 +228,7 @@ class Prover:
                 took=now - plan.decision.at,
                 aged_out_at=now + old.ttl if old is not None and old.serving else None,
                 servers=len(proof.propagation.agreeing),
+                unconfirmed=unconfirmed or None,
                 unasked=_texts(proof.propagation.unasked),
             )
         )

@@ -101,7 +101,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "change.verified": (
         "All authoritative servers answer it, `took` seconds after the decision; resolvers may use the old answer "
-        "until `aged_out_at`."
+        "until `aged_out_at`. With `unconfirmed`, it was written and read back, and no more is known."
     ),
     "change.disputed": "`waited` seconds after the write, not all of them do. They are asked on.",
     "change.fenced": "Another writer was first; nothing was changed.",
@@ -230,6 +230,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "took": "how long it took; seconds",
     "ttl": "time to live of the answer; seconds",
     "unasked": "authoritative servers that this host cannot reach",
+    "unconfirmed": "where nobody says that the provider's servers have it",
     "undo": "the command that takes it back",
     "until": "when it ends, or passes by itself; seconds since the epoch",
     "untold": "how many like it were not told",
@@ -306,7 +307,7 @@ def _json_type(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an annot
         return {"type": "array", "items": {"type": "string"}}
     if origin is Mapping:
         return {"type": "object", "additionalProperties": {"anyOf": [{"type": "integer"}, {"type": "string"}]}}
-    return {"type": {int: "integer", float: "number"}.get(hint, "string")}
+    return {"type": {bool: "boolean", int: "integer", float: "number"}.get(hint, "string")}
 
 
 # -- the page ----------------------------------------------------------------------------------------------------------
@@ -355,6 +356,8 @@ def _in_words(hint: Any) -> str:  # noqa: ANN401 - the same reason
             return "numbers by name"
         case "integer" | "number":
             return "number"
+        case "boolean":
+            return "true"
         case _:
             return "text"
 

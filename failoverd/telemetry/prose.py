@@ -664,6 +664,8 @@ def _(event: ChangeApplied) -> str:
 
 def witnesses(event: ChangeVerified) -> str:
     """Who says so, in words."""
+    if event.unconfirmed:
+        return "whether the provider's servers answer it is not known, and none of them was asked"
     if not event.servers:
         return "no authoritative server was asked"
     who = (
@@ -676,7 +678,11 @@ def witnesses(event: ChangeVerified) -> str:
 def _(event: ChangeVerified) -> str:
     after = f"{event.took * 1000:.0f} ms after the decision"
     ages = f"; the old answer ages out in {event.aged_out_at - event.at:.0f}s" if event.aged_out_at is not None else ""
-    return f"{_where(event)} is in place {after}: {witnesses(event)}{ages}"
+    if event.unconfirmed:
+        stands, ages = "was written and read back", ages and f"{ages} at the earliest"
+    else:
+        stands = "is in place"
+    return f"{_where(event)} {stands} {after}: {witnesses(event)}{ages}"
 
 
 def unproved(found: Propagation | ChangeDisputed) -> str:

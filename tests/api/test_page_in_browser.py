@@ -176,10 +176,11 @@ async def test_only_what_failoverd_made_is_a_command_and_nothing_unknown_is_show
     quiet = evenings.quiet(NOW)
     first = replace(quiet.targets[0], state=TargetState.DELAYED, published={}, seen=None, answered_since=None)
     second = replace(quiet.targets[1], state=TargetState.DELAYED, seen=NOW - 55)
+    third = replace(quiet.targets[2], state=TargetState.REFUSED, published={}, foreign=("A (with a health check)",))
     evil = RefusedFile('failoverctl release --all --reason "$(touch OWNED)".yaml', "failoverctl pause --all `id`")
     book = "https://runbooks.example.com/api"
     policies = (replace(quiet.policies[0], incident_id="inc-1", runbook=book), *quiet.policies[1:])
-    found = replace(quiet, policies=policies, targets=(first, second, *quiet.targets[2:]), refused_files=(evil,))
+    found = replace(quiet, policies=policies, targets=(first, second, third, *quiet.targets[3:]), refused_files=(evil,))
     async with evening(tmp_path, found) as (here, link), visiting(browser, with_token(link)) as visit:
         await here.journal.record(crowded(NOW - 246))
         page = (await visit.shown()).page
@@ -190,6 +191,9 @@ async def test_only_what_failoverd_made_is_a_command_and_nothing_unknown_is_show
         await expect(page.locator("#cares-list a")).to_have_attribute("href", book)
         await expect(page.locator("#records tr", has_text="it was never read")).to_have_count(1)
         await expect(page.locator("#records .gone")).to_have_count(0)
+        foreign = page.locator("#records tr", has_text="A (with a health check)")
+        await expect(foreign.locator(".parts")).to_have_text("A (with a health check)")
+        await expect(foreign.locator(".bars")).to_have_text("normal")
         await expect(page.locator("#records")).to_contain_text(re.compile(r"last seen 5\d s ago"))
 
         await page.get_by_role("button", name="What happened to inference-api").first.click()

@@ -192,6 +192,28 @@ def test_a_key_file_that_is_not_there_is_an_error_at_its_place(tmp_path: Path) -
     assert found["message"] == "/nonexistent/tsig.key cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize("place", ["tsig.key", "../tsig.key"])
+def test_a_file_is_looked_for_from_the_file_that_names_it_wherever_somebody_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """So does the daemon read what `check` has seen, whose working directory is another."""
+    policy, api = (
+        {"shop.yaml": POLICY + "weights: membership\n"},
+        "api: {tcp: {listen: '127.0.0.1:1', tokens_file: %s}}\n",
+    )
+    receiver = "notify: {desk: {webhook: 'http://127.0.0.1:1', token_file: %s}}\n"
+    config = written(tmp_path / "etc", policy, (SIGNED + api + receiver).replace("%s", place))
+    monkeypatch.chdir(tmp_path)
+    for path in (config, Path("etc/failoverd.yaml")):
+        found = json.loads(failoverctl("check", "--config", path, "--output", "json").out)["diagnostics"]
+        assert [(each["code"], each["message"].split()[0]) for each in found] == [
+            ("FD501", str(path.parent / place))
+        ] * 3
+    (config.parent / place).write_text("c2VjcmV0\n")
+    for path in (config, Path("etc/failoverd.yaml")):
+        assert "FD501" not in failoverctl("check", "--config", path).said
+
+
 def test_a_key_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with within(10.0):

@@ -299,13 +299,15 @@ class Announcing(PaperProvider):
     """`ports.Propagating`: says when all of its servers have a change, after `lag` seconds, or that it cannot tell."""
 
     lag = 40.0
+    knows = True
     error: Permanent | None = None
 
-    async def propagated(self, target: Target) -> None:
+    async def propagated(self, target: Target) -> bool:
         assert target.key.name
         await elapse(self.lag)
         if self.error is not None:
             raise self.error
+        return self.knows
 
 
 async def _proved(provider: Provider, zonefile: Zonefile, plan: Plan) -> tuple[float, PaperAuthorities]:
@@ -340,6 +342,38 @@ async def test_a_provider_that_never_says_so_or_cannot_is_no_obstacle() -> None:
     provider.lag, provider.error = 1.0, Permanent("no permission", reason="permission_denied")
     took, _ = await _proved(provider, zonefile, made())
     assert took < 2.0
+
+
+class Nobody(PaperAuthorities):
+    """`nameservers: none`."""
+
+    async def of(self, target: Target) -> Nameservers:
+        return replace(await super().of(target), servers=())
+
+
+@virtually
+async def test_what_neither_the_provider_says_nor_anybody_is_asked_about_is_not_called_in_place() -> None:
+    """Its answer was lost, or a restart came between, or it keeps its word for too long, or may not be asked."""
+    told: list[Event] = []
+    zonefile = Zonefile()
+    provider = Announcing(zonefile, now)
+    prover = Prover(Nobody(zonefile), told.append, now)
+
+    async def said(lag: float, *, knows: bool = True, error: Permanent | None = None) -> str:
+        provider.lag, provider.knows, provider.error = lag, knows, error
+        told.clear()
+        prover.prove(provider, made(), "")
+        await until(lambda: told)
+        return prose.say(told[0])
+
+    assert "is in place" in await said(40.0)
+    for words in (
+        await said(0.0, knows=False),
+        await said(10_000.0),
+        await said(1.0, error=Permanent("no permission", reason="permission_denied")),
+    ):
+        assert "is in place" not in words
+        assert "whether the provider's servers answer it is not known, and none of them was asked" in words
 
 
 @virtually

@@ -259,15 +259,16 @@
   const percent = (bp) => `${Number((bp / 100).toFixed(bp % 100 ? 1 : 0))} %`;
   function bars(record, regions) {
     const bar = (shares, name) => el("div", { class: name }, regions.filter((each) => shares[each]).map((each) => el("span", { style: { width: `${shares[each] / 100}%`, background: `var(${colour(each)})` } })));
-    return el("div", { class: "bars", "aria-hidden": "true" }, record.seen === null ? "" : ["now", bar(record.now_bp, "bar-now")], "normal", bar(record.normal_bp, "bar-normal"));
+    return el("div", { class: "bars", "aria-hidden": "true" }, record.seen === null || (record.foreign.length && !Object.keys(record.now_bp).length) ? "" : ["now", bar(record.now_bp, "bar-now")], "normal", bar(record.normal_bp, "bar-normal"));
   }
   function parts(record, regions) {
     if (record.seen === null) return el("p", { class: "parts" }, "what it answers is not known: it was never read");
-    return el("ul", { class: "parts" }, regions.map((each) => {
+    const told = record.foreign.length ? regions.filter((each) => record.now_bp[each]) : regions; // of the others nobody knows that they get nothing
+    return el("ul", { class: "parts" }, told.map((each) => {
       const is = record.now_bp[each] || 0, was = record.normal_bp[each] || 0;
       return el("li", {}, el("span", { class: "key", "aria-hidden": "true", style: { background: `var(${colour(each)})` } }),
         said(each, { class: !is && was ? "gone" : undefined }), el("strong", {}, percent(is)), is === was ? "" : el("span", { class: "was" }, `normal ${percent(was)}`));
-    }));
+    }), record.foreign.map((each) => el("li", {}, said(each))));
   }
 
   function showWords() {

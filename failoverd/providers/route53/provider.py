@@ -65,11 +65,13 @@ class Route53:
             self._doubt(plan.target, error)
             raise
 
-    async def propagated(self, target: Target) -> None:
-        """Return once Route 53 calls the last change of the target INSYNC; at once when this process made none."""
+    async def propagated(self, target: Target) -> bool:
+        """Return once Route 53 calls the last change of the target INSYNC; at once when this process knows no id."""
         change_id = self._changes.get(target)
-        if change_id is not None:
-            await self._spreading.wait(change_id)
+        if change_id is None:
+            return False
+        await self._spreading.wait(change_id)
+        return True
 
     def manual(self, plan: Plan) -> str:
         """An AWS CLI command with the same fence. It finds the hosted zone by itself where that is not known."""
