@@ -383,7 +383,7 @@ class TargetWorker:
         same = before is not None and before.state is status.state
         since = before.since if before is not None and same else status.at
         self.status = status = replace(status, since=since, normal=self._normal)
-        if before is None or replace(before, at=status.at) != status:
+        if before is None or replace(before, at=status.at, seen=status.seen) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)
 
