@@ -127,12 +127,14 @@ def test_zsh_understands_its_script(name: str) -> None:
     shell("zsh", "-f", "-n", str(ZSH / f"_{name}"))
 
 
+# Its prompt is a character that nobody types, so that it is seen when it is drawn and not when it is set: from then on
+# the line editor reads the terminal, and not the system, which would give back what is typed.
 _ASK_ZSH = r"""
 zmodload zsh/zpty
 zpty asked zsh -f -i
-zpty -w asked "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-colors ''"
-zpty -w asked "bindkey '^I' complete-word; setopt no_beep; LISTMAX=0; print READY"
-zpty -r asked said '*READY*READY*'
+zpty -w asked "fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; zstyle ':completion:*' list-colors ''"
+zpty -w asked "bindkey '^I' complete-word; setopt no_beep; LISTMAX=0; PS1=\$'\x06'"
+zpty -r asked said $'*\x06*'
 zpty -w -n asked "$2"$'\t'
 zpty -w -n asked $'\x05@\n'
 zpty -r -m asked said '*@*'
