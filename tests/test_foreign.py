@@ -4,13 +4,16 @@ from hashlib import sha256
 
 import pytest
 
+from failoverd import foreign
 from failoverd.foreign import error_code, keep_secret, quoted, shown
 
 SECRET = "Xk8~qLw0.pretend-this-was-issued"  # noqa: S105 - nobody issued it
 
 
 @pytest.fixture(autouse=True)
-def _known() -> None:
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These alone: what other tests have kept is none of theirs."""
+    monkeypatch.setattr(foreign, "_secrets", {})
     keep_secret(SECRET)
     keep_secret("pw-12")
     keep_secret("ab")
