@@ -108,11 +108,11 @@ async def test_nothing_that_failoverd_says_has_a_part_of_a_secret(tmp_path: Path
         canaries, sweep, site = here.canaries, Sweep(here), Site(tmp_path, 0, {})
         env = {name: canaries.hatch(name) for name in IN_THE_ENVIRONMENT}
         async with site.daemon(env=env) as daemon:
-            await daemon.each(*(("target.delayed", {"provider": name}) for name in PROVIDERS), "region.failed")
+            delayed = (("target.delayed", {"provider": name}) for name in PROVIDERS)
+            await daemon.each(*delayed, "region.failed", "notification.failed")
             for words in (*WRITING, *READING):
                 await sweep.control(*words)
             await ask_the_api(here, sweep)
-            await daemon.event("notification.failed")
             here.spoil()
             daemon.signal(signal.SIGHUP)
             await daemon.until(lambda line: line["event"] in {"config.rejected", "api.failed"}, "what is spoilt")

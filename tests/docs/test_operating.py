@@ -44,6 +44,7 @@ def test_every_word_that_can_be_given_is_on_the_page(verb: Verb) -> None:
 async def test_each_command_does_what_the_page_says(bind_server: DnsServer, tmp_path: Path) -> None:
     async with site(tmp_path, {"main": provider_block("main", bind_server)}) as here, here.daemon() as daemon:
         await daemon.event("change.verified")
+        await here.tells(lambda told: "all well" in told, "status")  # which may be of a second ago
         both, east, given = sorted([WEST, EAST]), [EAST], ""
         answers = {
             "drain --wait": east,
