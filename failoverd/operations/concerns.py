@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, DecisionKind
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Reason, ReasonCode
@@ -59,7 +59,7 @@ AT_WORK_AGAIN: Final = "systemctl start failoverd"
 def nobody_at_work(since: float | None) -> Concern:
     """Without a daemon, records stay as they are: who has to move one does so with commands that need none."""
     text = "no daemon is at work: records stay as they are, whatever fails"
-    remedy = f"{AT_WORK_AGAIN}; what moves traffic until then: failoverctl plan --out FILE, then failoverctl apply FILE"
+    remedy = f"{AT_WORK_AGAIN}; what moves traffic until then: {phrases.by_plan()[0]}"
     return Concern(Level.PERSON, "", "daemon", text, remedy, since, AT_WORK_AGAIN)
 
 
@@ -132,14 +132,13 @@ def _to_bring_back(status: TargetStatus) -> list[str]:
 
 def _bring_back(status: TargetStatus) -> tuple[str, str]:
     returning = [word for each in _to_bring_back(status) for word in ("--return", each)]
-    command = failoverctl("plan", status.target.policy, *returning, "--out", "FILE")
-    return f"{command}, then failoverctl apply FILE", command
+    return phrases.by_plan(status.target.policy, *returning)
 
 
 def flapped(status: TargetStatus) -> list[Reason]:
     """Regions that pass, and are kept out of the answer because they flapped; of a standby nobody waits for that."""
     found = (reason for reason in status.reasons if reason.code is ReasonCode.FLAPPED)
-    return [each for each in found if status.normal.get(each.region) or status.kind in _ALL_DOWN]
+    return [each for each in found if status.normal.get(each.region) or _is_all_down(status)]
 
 
 def put_up(status: TargetStatus, out: Iterable[Reason]) -> str:
@@ -164,14 +163,11 @@ def _although(status: TargetStatus) -> str:
 
 
 def _is_all_down(status: TargetStatus) -> bool:
-    return status.kind in _ALL_DOWN
+    return status.kind in ALL_DOWN
 
 
 def _when_all_down(status: TargetStatus) -> tuple[str, str]:
     return _put_up(status) if flapped(status) else (phrases.ALL_DOWN_REMEDY, "")
-
-
-_ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
 
 
 def _is_held(status: TargetStatus) -> bool:

@@ -83,9 +83,7 @@ def _of_now(status: TargetStatus, health: Mapping[tuple[str, str, str], RegionSt
 
 def _by_hand(policy: str) -> str:
     """What happens where no daemon is at work, and what a person can do there."""
-    return (
-        f"nothing, for no daemon is at work; to move it: failoverctl plan {policy} --out FILE, failoverctl apply FILE"
-    )
+    return f"nothing, for no daemon is at work; to move it: {phrases.by_plan(policy)[1]}, failoverctl apply FILE"
 
 
 def _shaping(found: Overview, now: float) -> dict[object, tuple[Override, ...]]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from failoverd.core.clients import still_old
+from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override, Verb
 from failoverd.core.records import WHOLE, percentages
 
@@ -61,6 +62,12 @@ _TAIL_END: Final = 900.0
 
 def _part(part: float) -> str:
     return f"{part * 100:.0f}%"
+
+
+def by_plan(*words: str) -> tuple[str, str]:
+    """How a person moves traffic by a plan that is looked at first: in words, and the command that they begin with."""
+    command = failoverctl("plan", *words, "--out", "FILE")
+    return f"{command}, then failoverctl apply FILE", command
 
 
 ALL_DOWN_REMEDY: Final = (

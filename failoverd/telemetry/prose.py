@@ -67,7 +67,7 @@ from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
-from failoverd.telemetry.phrases import clients, counted, detail, moment, percent
+from failoverd.telemetry.phrases import by_plan, clients, counted, detail, moment, percent
 
 __all__ = [
     "clients",
@@ -235,8 +235,7 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{r.region} has been well for {r.numbers['well']:.0f}s of the {r.numbers['hold']:g}s before it gets traffic"
     ),
     ReasonCode.FAILBACK_MANUAL: lambda r: (
-        f"{r.region} serves again and waits for a person: "
-        f"{failoverctl('plan', '--return', r.region, '--out', 'FILE')}, then failoverctl apply FILE"
+        f"{r.region} serves again and waits for a person: {by_plan('--return', r.region)[0]}"
     ),
     ReasonCode.FAILBACK_WAIVED: lambda r: (
         f"{_listed(r.regions)} is let in before its failback is due: no other region can carry the traffic"

@@ -143,7 +143,8 @@ class Glancing:
                 folded(next_step or "-", widths[3], indent="  "),
             ]
             cells[0] += folded(_where(each), widths[0], "  ", "  ")
-            cells[1] += folded(self._last_seen(each), widths[1], "  ", "  ") if self._last_seen(each) else []
+            if last_seen := self._last_seen(each):
+                cells[1] += folded(last_seen, widths[1], "  ", "  ")
             self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
             self._details(each)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Reason
@@ -22,6 +23,10 @@ class DecisionKind(StrEnum):
     HOLD_OPERATOR = "hold_operator"  # a person said so
     HOLD_OVERRIDES_LOST = "hold_overrides_lost"  # a person said something, and the journal does not know what
     OPERATOR = "operator"  # a person decided: drain, shed, pin, adoption, manual return
+
+
+ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
+"""Kinds of answer where no region is up, whatever the policy has done then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 from failoverd.core.control import news, progress, rivals
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
-from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
+from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
 from failoverd.core.control.eligible import shown_within
 from failoverd.core.control.identity import identity
@@ -290,7 +290,7 @@ def _fallen(case: _Case, memory: TargetMemory, decision: Decision, view: View) -
     """
     down = {name: health.since for name, health in case.regions.items() if health.state is RegionState.DOWN}
     fell = dict(memory.common_fall)
-    if decision.kind in {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL} and down:
+    if decision.kind in ALL_DOWN and down:
         last = max(down.values())
         together = {name: False for name, since in down.items() if last - since <= shown_within(case.policy)}
         if len(together) > 1:
@@ -546,9 +546,7 @@ def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
     """Those of the values that are known not to serve: that they are drained as well keeps none in the answer."""
     regions = case.state.regions(case.record.key.type)
     healths = ((value, regions.get(case.region_of.get(value, ""))) for value in values)
-    return frozenset(
-        value for value, health in healths if health is not None and value not in (*health.serving, *health.unknown)
-    )
+    return frozenset(value for value, health in healths if health is not None and health.fails(value))
 
 
 def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:

@@ -308,7 +308,7 @@ def _dead(step: Step, region: str) -> bool:
     if health is None or health.state is not RegionState.UNKNOWN:
         return health is not None and health.state is RegionState.DOWN
     mine = (value for value in _published(step) if step.region_of.get(value) == region)
-    return frozenset((*health.serving, *health.unknown)).isdisjoint(mine)
+    return all(map(health.fails, mine))
 
 
 def _after_leaving(step: Step, leaving: frozenset[str]) -> tuple[Mapping[str, int], bool]:
@@ -334,7 +334,7 @@ def _dead_values(step: Step) -> bool:
     """Whether an endpoint leaves the answer because it is down, whatever becomes of its region."""
     wanted = frozenset(answer.value for answer in step.plan.after.serving)
     return any(
-        value not in health.serving and value not in health.unknown
+        health.fails(value)
         for value in _published(step) - wanted - step.out
         if (health := step.regions.get(step.region_of.get(value, ""))) is not None
     )

@@ -79,6 +79,10 @@ class RegionHealth:
     passed_at: float | None = None
     open_until: float | None = None
 
+    def fails(self, value: str) -> bool:
+        """Whether an answer of the region is known not to serve."""
+        return value not in self.serving and value not in self.unknown
+
     @property
     def seen(self) -> bool:
         """Whether there ever was a verdict: a region that was never seen is not the same as one lost from sight."""

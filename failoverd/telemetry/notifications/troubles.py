@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, DecisionKind
 from failoverd.core.events import (
     ChangeApplied,
     ChangeDisputed,
@@ -201,10 +201,7 @@ def _left(event: ChangeApplied) -> Sequence[str]:
 
 
 def _kept_down(event: DecisionMade) -> Sequence[str]:
-    return _target(event) if event.verdict in _ALL_DOWN else ()
-
-
-_ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
+    return _target(event) if event.verdict in ALL_DOWN else ()
 
 
 def _family(event: VantageEvent) -> Sequence[str]:
@@ -283,7 +280,7 @@ def _is_delayed(target: TargetStatus) -> bool:
 
 
 def _is_all_down(target: TargetStatus) -> bool:
-    return target.kind in {*_ALL_DOWN, DecisionKind.RESTORE_LAST_GOOD}
+    return target.kind in {*ALL_DOWN, DecisionKind.RESTORE_LAST_GOOD}
 
 
 def _lost_words(target: TargetStatus) -> bool:
@@ -339,7 +336,7 @@ TROUBLES: Final = (
         DecisionMade,
         _kept_down,
         over=_no_more(_is_all_down),
-        standing=_where(lambda target: target.kind in _ALL_DOWN),
+        standing=_where(lambda target: target.kind in ALL_DOWN),
         kind="regions.down",
         severity=Level.ERROR,
         remedy=ALL_DOWN_REMEDY,
