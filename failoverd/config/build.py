@@ -57,7 +57,14 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
     share = WHOLE // len(draft.policy.regions) if entry.share is None else entry.share  # no shares at all: evenly
     place = inventory.regions[name]
     return RegionSpec(
-        name, share, draft.endpoints[name], entry.priority, place.capacity, place.cloud, tuple(entry.depends_on)
+        name,
+        share,
+        draft.endpoints[name],
+        entry.priority,
+        place.capacity,
+        place.cloud,
+        tuple(entry.depends_on),
+        headroom=inventory.headroom if place.headroom is None else place.headroom,
     )
 
 
@@ -87,6 +94,19 @@ def _limits(entry: LimitsEntry) -> Limits:
         tuning=_ration(entry, entry.tuning),
         returning=_ration(entry, entry.returning),
         min_step=entry.min_step,
+        making_room=_making_room(entry.making_room),
+    )
+
+
+def _making_room(said: RationEntry) -> Ration:
+    """Whoever has to make room does so at once, unless the file bounds that."""
+    usual = Limits().making_room
+    shift, changes = said.max_shift, said.max_changes
+    return Ration(
+        shift.amount if shift else usual.max_shift,
+        shift.window if shift else usual.shift_window,
+        changes.amount if changes else usual.max_changes,
+        changes.window if changes else usual.changes_window,
     )
 
 

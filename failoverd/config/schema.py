@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from failoverd.config.cron import parse_cron, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
@@ -32,6 +33,9 @@ from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.names import MARKER_LABEL, WILDCARD_LABEL, marker_name
 from failoverd.core.records import (
     ELSEWHERE,
+    LOWEST_TIER,
+    TIERS,
+    WHOLE,
     AllDown,
     HealthRules,
     Limits,
@@ -254,6 +258,9 @@ class LimitsEntry(Settings):
         default=Allowance(_LIMITS.tuning.max_changes, _LIMITS.tuning.changes_window),
         description=f"{_CHANGES}, for either cause",
     )
+    making_room: RationEntry = Field(
+        default=RationEntry(), description="leaving a region that a higher tier needs; not bound by what both say"
+    )
     tuning: RationEntry = Field(
         default=RationEntry(), description="DEGRADED regions, capacity, demand, and an edited policy"
     )
@@ -261,6 +268,22 @@ class LimitsEntry(Settings):
     min_step: Percent = Field(
         default=_LIMITS.min_step, description="tuning that moves every region by less is not worth a change"
     )
+
+
+def _tier(value: object) -> object:
+    if isinstance(value, str):
+        if value not in TIERS:
+            expected = ", ".join(map(repr, TIERS))
+            raise PydanticCustomError("literal_error", "not one of {expected}", {"expected": expected})
+        return TIERS[value]
+    if isinstance(value, int) and not isinstance(value, bool) and not 0 <= value <= _MAX_TIER:
+        raise ValueError(f"write a number from 0 to {_MAX_TIER}: the lowest is served first")
+    return value
+
+
+_MAX_TIER = 1_000
+
+_TIER_SCHEMA = {"anyOf": [{"enum": list(TIERS)}, {"type": "integer", "minimum": 0, "maximum": _MAX_TIER}]}
 
 
 class PolicyFile(Settings):
@@ -272,7 +295,10 @@ class PolicyFile(Settings):
     runbook: Annotated[str, Field(pattern="^https?://[!-~]+$", max_length=500)] | None = Field(
         default=None, description="where the people on call read on"
     )
-    tier: Literal["prod", "pilot", "dev"] = Field(default="prod", description="how important the service is")
+    tier: Annotated[int, BeforeValidator(_tier), WithJsonSchema(_TIER_SCHEMA)] = Field(
+        default=LOWEST_TIER,
+        description="who is served first where policies share regions: prod, pilot, dev, or a number, the lowest first",
+    )
     records: tuple[RecordEntry, ...] = Field(
         min_length=1, max_length=_MAX_RECORDS, strict=False, description="DNS records whose answers the policy owns"
     )
@@ -323,12 +349,21 @@ def _not_reserved(name: str) -> str:
     return name
 
 
+def _some_headroom(points: int) -> int:
+    if points == 0:
+        raise ValueError("with 0% no region could carry anything")
+    return points
+
+
 class Region(Settings):
     """A named place in one cloud."""
 
     cloud: Name = Field(description="whose cloud it is: aws, azure, oci, or your own name")
     capacity: float | None = Field(
         default=None, gt=0, le=1e12, description="what it can carry, in the unit of the policies' demand"
+    )
+    headroom: Annotated[Percent, AfterValidator(_some_headroom)] | None = Field(
+        default=None, description="how much of its capacity is planned with; the inventory's headroom unless said"
     )
     jurisdiction: Text | None = Field(default=None, description="whose law applies, such as US or EU")
     egress_cost_per_gb: float | None = Field(default=None, ge=0, le=1e6, description="list price in USD")
@@ -398,6 +433,9 @@ class InventoryFile(Settings):
     version: Version
     regions: dict[Annotated[Name, AfterValidator(_not_reserved)], Region] = Field(
         min_length=1, description="regions by name"
+    )
+    headroom: Annotated[Percent, AfterValidator(_some_headroom)] = Field(
+        default=WHOLE, description="how much of each region's capacity is planned with"
     )
     rules: tuple[RuleEntry, ...] = Field(
         default=(),

@@ -45,6 +45,8 @@ class ReasonCode(StrEnum):
     CAPACITY = "capacity"  # [wanted, room, score], and [capacity, demand] where they are stated
     OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
     SPILL = "spill"  # [carried, rest]: `regions` are full
+    SHARED_CAPACITY = "shared_capacity"  # as `capacity`, and [taken]: so much of it other policies need first
+    EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
@@ -125,6 +127,7 @@ class Cause(StrEnum):
     REBUILDING = "rebuilding"  # nothing is answered, so there is no traffic to move
     OPERATOR = "operator"  # a person said so: an edited policy, adoption
     TUNING = "tuning"  # DEGRADED, capacity or demand
+    MAKING_ROOM = "making_room"  # a policy of a higher tier needs what it has
     RETURNING = "returning"  # failback
 
     @property

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_address
 from math import lcm
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from failoverd.core.names import marker_name
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
@@ -415,6 +415,7 @@ class RegionSpec:
 
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
+    `headroom` is how much of the capacity may be planned with, in basis points.
     """
 
     name: str
@@ -424,6 +425,7 @@ class RegionSpec:
     capacity: float | None = None
     cloud: str = ""
     depends_on: tuple[str, ...] = ()
+    headroom: int = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,17 +501,22 @@ class Ration:
 class Limits:
     """What bounds a change. Rates ration tuning and returning; they never keep a dead region in the answer.
 
-    `min_step`: tuning that moves every region by less, in basis points, is not worth a change.
+    `making_room` rations what leaves for a policy of a higher tier. `min_step`: tuning that moves every region by less,
+    in basis points, is not worth a change.
     """
 
     min_regions: int = 1
     tuning: Ration = Ration()
     returning: Ration = Ration()
     min_step: int = 500
+    making_room: Ration = Ration(max_changes=60)
 
     @property
     def longest_window(self) -> float:
-        return max(max(ration.shift_window, ration.changes_window) for ration in (self.tuning, self.returning))
+        return max(
+            max(ration.shift_window, ration.changes_window)
+            for ration in (self.tuning, self.returning, self.making_room)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -560,12 +567,25 @@ class Source:
         return place if written == path else f"{place}, default of {path}"
 
 
+TIERS: Final[Mapping[str, int]] = MappingProxyType({"prod": 100, "pilot": 200, "dev": 300})
+"""Names of tiers; any number between them may be written as well."""
+
+LOWEST_TIER: Final = TIERS["dev"]
+"""Of who says nothing."""
+
+
+def tier_name(tier: int) -> str:
+    """How people write it."""
+    return next((name for name, number in TIERS.items() if number == tier), str(tier))
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One service: its records, its regions, and how traffic moves between them.
 
     `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
-    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity.
+    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity. Of policies
+    that share regions, those of the lowest `tier` are served first.
     """
 
     name: str
@@ -582,7 +602,8 @@ class Policy:
     demand: float | None = None
     owner: str = ""
     runbook: str = ""
-    tier: str = ""
+    tier: int = LOWEST_TIER
+    unit: str = ""
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()

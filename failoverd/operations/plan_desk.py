@@ -179,8 +179,7 @@ class _AtWork:
         return found
 
     def estate(self, target: Target) -> Estate:
-        tools, normalise = self.engine.tools, self.providers[target.provider].normalise
-        return Estate(tools.owner, normalise, tools.instance, tools.rulebook.rules)
+        return self.engine.tools.estate(self.policy(target.policy), self.providers[target.provider])
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""

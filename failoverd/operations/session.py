@@ -5,7 +5,7 @@ import pwd
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.config.diagnostics import suggestion
@@ -21,6 +21,7 @@ from failoverd.operations.verdicts import probed
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Prober, Provider, Urgency
 from failoverd.runtime.applying import Applier
+from failoverd.runtime.estate import Shared
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
 from failoverd.runtime.proving import Prover
@@ -36,6 +37,14 @@ class Patience:
     """Seconds that are left to wait for proofs."""
 
     left: float = PROOF_PATIENCE
+
+
+@dataclass(slots=True)
+class Beside:
+    """What is known of all policies, for who shares regions with others: verdicts of those that were probed."""
+
+    verdicts: dict[str, Verdicts] = field(default_factory=dict)
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,7 @@ class Session:
     waits: Callable[[Waiting], None] = lambda _: None
     instance: str = ""
     patience: Patience = field(default_factory=Patience)
+    beside: Beside = field(default_factory=Beside)
 
     @property
     def owner(self) -> str:
@@ -100,7 +110,18 @@ class Session:
         return self.policies[name]
 
     def estate(self, target: Target) -> Estate:
-        return Estate(self.config.owner, self.providers[target.provider].normalise, self.instance, self.rules)
+        """Policies that were not probed are taken to carry what they publish."""
+        shared = self.beside.shared
+        if shared is None:
+            shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
+            for policy in self.policies.values():
+                shared.put(policy)
+        grant, usual = shared.grants(self.policies[target.policy], self.clock())
+        normalise = self.providers[target.provider].normalise
+        return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
+
+    def _looked_at(self, policy: Policy) -> PolicyState:
+        return replace(self.states.told(policy), verdicts=self.beside.verdicts.get(policy.name, {}))
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         return await self.providers[target.provider].read(target, urgency=urgency)
@@ -108,7 +129,10 @@ class Session:
     async def verdicts(
         self, policies: Sequence[Policy], failed: tuple[str, ...]
     ) -> Mapping[str, Verdicts | FailoverdError]:
-        return await probed(self, policies, failed)
+        found = await probed(self, policies, failed)
+        self.beside.verdicts |= {name: each for name, each in found.items() if not isinstance(each, FailoverdError)}
+        self.beside.shared = None
+        return found
 
     def turn(self, target: Target) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 - it is always its turn
         return nullcontext()

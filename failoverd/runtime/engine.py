@@ -24,6 +24,7 @@ from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.board import Board
+from failoverd.runtime.estate import Shared
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -100,6 +101,7 @@ class Engine:
         table = HealthTable(clock(), said.isolation, said.sentinels)
         self.board = Board(self.emit, clock, self.incidents, self._wake, table)
         self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
+        self.shared = Shared(lambda policy: self.states.looked_at(policy, self.board), self._make_room)
         self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)
         self.tools = Tools(
             verdicts=self.board,
@@ -113,6 +115,7 @@ class Engine:
             owner=said.owner,
             instance=said.instance,
             chance=chance,
+            shared=self.shared,
         )
         self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
         self._background: list[asyncio.Task[None]] = []
@@ -273,4 +276,9 @@ class Engine:
 
     def _wake(self, policy: str, *, more: bool) -> None:
         """The board exists before the runner that it wakes."""
+        self.shared.touch(policy)
         self.runner.wake(policy, more=more)
+
+    def _make_room(self, policy: str) -> None:
+        """What the others leave to a policy is another part than before."""
+        self.look_again(policy)

@@ -106,6 +106,7 @@ class PolicyRunner:
         if policy.name in self._running:
             await self._halt(self._running.pop(policy.name))
             await tools.journal.dismiss(policy.name)
+        tools.shared.put(policy)
         self._board.watch(policy)
         self._probing.watch(policy.name, policy.probes(), policy.health, probers)
         work = supervise(
@@ -123,6 +124,7 @@ class PolicyRunner:
         self._probing.forget(name)
         tools.applier.prover.forget(name)
         self._board.forget(name)
+        tools.shared.remove(name)
         tools.incidents.close(name)
         tools.states.forget(name)
         await tools.journal.dismiss(name)
@@ -166,6 +168,7 @@ class PolicyRunner:
         def wake_next() -> None:
             running = next(concerned, None)
             if running is not None:
+                self._tools.shared.touch(running.policy.name)
                 running.reconciler.wake(Urgency.CHANGE)
                 loop.call_soon(wake_next)
 

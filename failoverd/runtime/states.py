@@ -58,13 +58,17 @@ class States:
         self._kept.pop(policy, None)
 
     def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
+        """The same as `looked_at`, kept from now on."""
+        state = self.looked_at(policy, verdicts)
+        self.put(state)
+        return state
+
+    def looked_at(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
         """The state, with the health of the policy's regions as it is now, and what operators say."""
         types = sorted({record.key.type for record in policy.records})
         health = {record_type: verdicts.regions(policy.name, record_type) for record_type in types}
         calm = verdicts.calm(policy.name, self.drained(policy))
-        state = self.told(policy).with_verdicts(health, calm=calm)
-        self.put(state)
-        return state
+        return self.told(policy).with_verdicts(health, calm=calm)
 
     def told(self, policy: Policy) -> PolicyState:
         """The state, with what operators say of the policy."""

@@ -30,6 +30,7 @@ from failoverd.core.status import Status, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Clock, Emit, Provider, Urgency
 from failoverd.runtime.agenda import Agenda
 from failoverd.runtime.applying import Applier
+from failoverd.runtime.estate import Shared
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.manual_command import manual_command
@@ -107,7 +108,13 @@ class Tools:
     owner: str
     instance: str
     chance: random.Random
+    shared: Shared
     rulebook: Rulebook = field(default_factory=Rulebook)
+
+    def estate(self, policy: Policy, provider: Provider) -> Estate:
+        """What a decision about one of the policy's targets looks at besides it, as it is now."""
+        grant, usual = self.shared.grants(policy, self.clock())
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual)
 
 
 class Rounds:
@@ -294,8 +301,7 @@ class TargetWorker:
 
     @property
     def _estate(self) -> Estate:
-        tools = self._tools
-        return Estate(tools.owner, self._provider.normalise, tools.instance, tools.rulebook.rules)
+        return self._tools.estate(self._policy, self._provider)
 
     async def _write(self, outcome: Outcome) -> None:
         if self._rounds.stopping or outcome.plan is None:

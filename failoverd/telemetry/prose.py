@@ -167,8 +167,19 @@ def _health(state: str) -> Callable[[Reason], str]:
 def _capacity(reason: Reason) -> str:
     numbers = reason.numbers
     stated = f" x capacity {numbers['capacity']:.12g} / demand {numbers['demand']:.12g}" if "demand" in numbers else ""
-    score = f" (score {percent(numbers['score'])}{stated})"
+    headroom = f" x headroom {percent(numbers['headroom'])}" if "headroom" in numbers else ""
+    taken = f", of which other policies need {numbers['taken']:.12g} first" if "taken" in numbers else ""
+    score = f" (score {percent(numbers['score'])}{stated}{headroom}{taken})"
     return f"{reason.region} would get {percent(numbers['wanted'])} but can carry {percent(numbers['room'])}{score}"
+
+
+def _excess(reason: Reason) -> str:
+    numbers, rest = reason.numbers, percent(reason.numbers["rest"])
+    load = f"{numbers['rest'] * numbers['demand'] / WHOLE:.6g} of {numbers['demand']:.12g}"
+    return (
+        f"{rest} ({load}) fits nowhere: it goes to {reason.region}, where policies of higher tiers are overloaded the "
+        "least by it; name a place for it with shed_to, or lower the demand"
+    )
 
 
 def _pull(reason: Reason) -> str:
@@ -242,6 +253,8 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ),
     ReasonCode.PULL: _pull,
     ReasonCode.CAPACITY: _capacity,
+    ReasonCode.SHARED_CAPACITY: _capacity,
+    ReasonCode.EXCESS: _excess,
     ReasonCode.OPEN_VERDICT: lambda r: (
         f"{r.region} would get {percent(r.numbers['wanted'])} and keeps {percent(r.numbers['room'])} "
         "until it is known whether it is falling as well"

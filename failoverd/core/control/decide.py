@@ -8,13 +8,14 @@ there, so that an edit ends no hold.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
@@ -31,8 +32,30 @@ from failoverd.core.records import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What is left to be settled: how much each of those gets who may have traffic.
+
+    Attributes:
+        found: who may.
+        specs: all that no word keeps out.
+        published: shares by region, in basis points.
+    """
+
+    found: Eligible
+    specs: list[RegionSpec]
+    published: Mapping[str, int]
+
+
 def decide(
-    policy: Policy, record: RecordSpec, target: Target, view: View, now: float, heeded: Heeded | None = None
+    policy: Policy,
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    now: float,
+    heeded: Heeded | None = None,
+    grant: Grant | None = None,
+    usual: Grant | None = None,
 ) -> Decision:
     """What `policy` wants `record` to answer at `target`.
 
@@ -43,8 +66,28 @@ def decide(
         view: health and what is published.
         now: seconds since the epoch.
         heeded: what operators' words say about the target.
+        grant: what the other policies of the estate leave.
+        usual: what they leave on a day on which nothing is wrong.
     """
     heeded = heeded or Heeded()
+    weighed = weigh(policy, record, target, view, now, heeded)
+    if isinstance(weighed, Decision):
+        return weighed
+    found, published = weighed.found, weighed.published
+    shared, until = with_failback(policy, record, view, published, found, heeded, now, grant)
+    if found.capped and (not shared.fits or not shared.shares):
+        return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
+    whole = dict(sorted({**found.frozen, **shared.shares}.items()))
+    found = replace(found, reasons=(*found.reasons, *shared.reasons))
+    normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
+    until = soonest(until, found.until, *found.capped.values())
+    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+
+
+def weigh(
+    policy: Policy, record: RecordSpec, target: Target, view: View, now: float, heeded: Heeded
+) -> Decision | Open:
+    """Everything that comes before the question how much each region gets; a decision, where it does not arise."""
     published = view.shares(policy.region_of(record.key.type))
     specs = _left(policy, view, published, heeded)
     if (held := _held(policy, record, target, view, specs, heeded, now)) is not None:
@@ -61,14 +104,7 @@ def decide(
         found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
     if heeded.pin is not None and pinned:
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
-    shared, until = with_failback(policy, record, view, published, found, heeded, now)
-    if found.capped and (not shared.fits or not shared.shares):
-        return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
-    whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    found = replace(found, reasons=(*found.reasons, *shared.reasons))
-    normal = normal_shares(policy, record, specs, heeded.shed)
-    until = soonest(until, found.until, *found.capped.values())
-    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+    return Open(found, specs, published)
 
 
 def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of

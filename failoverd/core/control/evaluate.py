@@ -100,7 +100,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = decide(policy, case.record, observed.target, view, now, case.heeded)
+    decision = decide(policy, case.record, observed.target, view, now, case.heeded, estate.grant, estate.usual)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -368,7 +368,8 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
         verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
         seen = seen_by_word(case.policy, kind, case.state.regions(kind), verdicts)
         view = replace(_view(case, memory), regions=seen)
-        would = decide(case.policy, case.record, case.observed.target, view, case.now)
+        shared = case.estate.grant, case.estate.usual
+        would = decide(case.policy, case.record, case.observed.target, view, case.now, None, *shared)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
         if would.records is not None and dead - would.shares.keys():
             events, told = news.kept_dead(told, decision, would, stands, case.policy, case.state.incident, case.now)
@@ -536,6 +537,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         at_once=case.heeded.now,
         out=out - _ill(case, out),
         still=_still(case.heeded),
+        yielding=frozenset(case.estate.grant.taken) if case.estate.grant is not None else frozenset(),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),

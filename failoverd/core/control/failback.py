@@ -12,6 +12,7 @@ from failoverd.core.control.allocation import Allocation, allocate
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.eligible import Eligible
 from failoverd.core.control.overriding import Heeded
+from failoverd.core.control.sharing import Grant
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec
 
@@ -30,6 +31,7 @@ def with_failback(
     found: Eligible,
     heeded: Heeded,
     now: float,
+    grant: Grant | None = None,
 ) -> tuple[Allocation, float | None]:
     """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts.
 
@@ -39,9 +41,9 @@ def with_failback(
     caps = {name: published.get(name, 0) for name in found.capped}
 
     def share_out(specs: tuple[RegionSpec, ...]) -> Allocation:
-        return allocate(policy, record, view.regions, specs, budget, caps, heeded.shed)
+        return allocate(policy, record, view.regions, specs, budget, caps, heeded.shed, grant)
 
-    held = _held_back(policy, view, published, found.serving, now)
+    held = held_back(policy, view, published, found.serving, now)
     others = tuple(spec for spec in found.serving if spec.name not in held)
     if not held:
         return _with_returns(share_out(found.serving), view, published), None
@@ -69,9 +71,10 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     return Allocation(shared.shares, shared.fits, (reason, *shared.reasons))
 
 
-def _held_back(
+def held_back(
     policy: Policy, view: View, published: Mapping[str, int], serving: tuple[RegionSpec, ...], now: float
-) -> dict[str, _Held]:
+) -> Mapping[str, _Held]:
+    """Who of those that serve waits, and why."""
     if not published:
         return {}  # a record that answers nothing has nobody to hold back
     held = {}

@@ -170,6 +170,7 @@ class Step:
         at_once: whether no rate counts, because the operator said so.
         out: answer values that leave because an operator said so, and are not ill as well.
         still: why nothing may move but what fails out, and until when: an operator said so, or words were lost.
+        yielding: regions of which other policies need so much first that it leaves too little for this one.
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
         ruled: what the rules of the installation say.
@@ -188,6 +189,7 @@ class Step:
     at_once: bool = False
     out: frozenset[str] = frozenset()
     still: Mapping[Limit, float] = field(default_factory=dict)
+    yielding: frozenset[str] = frozenset()
     rival: bool = False
     contested: bool = False
     ruled: Ruled = FREE
@@ -369,6 +371,9 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
     if step.edited or step.by_word:
         return Cause.OPERATOR
     moves = [(step.normal.get(name, 0), rest.get(name, 0), step.wanted.get(name, 0)) for name in {*rest, *step.wanted}]
+    less = frozenset(name for name, share in rest.items() if step.wanted.get(name, 0) < share)
+    if less and less <= step.yielding:
+        return Cause.MAKING_ROOM
     back = any(had < normal and wants > had for normal, had, wants in moves)
     relieved = any(had <= normal and wants < had for normal, had, wants in moves)
     endpoints = shift(rest, step.wanted) == 0
@@ -376,12 +381,14 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
 
 
 def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
-    if cause is not Cause.TUNING or distance == 0:
+    if cause not in {Cause.TUNING, Cause.MAKING_ROOM} or distance == 0:
         return None
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
     if largest < step.limits.min_step and not _overfull(step):
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
+    if cause is Cause.MAKING_ROOM:
+        return None  # the higher tier is in the region by now, or on its way
     dwell = max(2.0 * step.ttl, LEAST_DWELL)
     last = max((change.at for change in step.history if Cause.TUNING in change.rationed), default=None)
     if last is not None and last + dwell > step.now:
@@ -392,7 +399,8 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
 def _overfull(step: Step) -> bool:
     """Whether a region has more than it can carry."""
     return any(
-        reason.code is ReasonCode.CAPACITY and step.before.get(reason.region, 0) > reason.numbers["room"]
+        reason.code in {ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY}
+        and step.before.get(reason.region, 0) > reason.numbers["room"]
         for reason in step.decision.reasons
     )
 
@@ -502,6 +510,8 @@ def left(limits: Limits, history: Sequence[PastChange], cause: Cause, now: float
 
 
 def _ration(limits: Limits, cause: Cause) -> Ration:
+    if cause is Cause.MAKING_ROOM:
+        return limits.making_room
     return limits.returning if cause is Cause.RETURNING else limits.tuning
 
 
@@ -520,8 +530,8 @@ def _spent(cause: Cause, *, by_word: bool) -> frozenset[Cause]:
     A person's edits of the file are rationed with tuning. A person's word is not: what tuned before keeps nobody from
     draining a region.
     """
-    if cause is Cause.RETURNING:
-        return frozenset({Cause.RETURNING})
+    if cause in {Cause.RETURNING, Cause.MAKING_ROOM}:
+        return frozenset({cause})
     return frozenset({Cause.OPERATOR} if by_word else {Cause.TUNING, Cause.OPERATOR})
 
 

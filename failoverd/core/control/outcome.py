@@ -9,6 +9,7 @@ from failoverd.core.control.decision import Decision
 from failoverd.core.control.drift import DriftResponse
 from failoverd.core.control.limits import Approved, Held
 from failoverd.core.control.plan import LastGood, Plan, Refused
+from failoverd.core.control.sharing import Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.overrides import Override
@@ -57,12 +58,16 @@ class Estate:
             when the provider cannot say it.
         instance: which process of it this is, the same after a restart.
         rules: those of the inventory.
+        grant: what the other policies leave this one of the regions that they share; None where it shares none.
+        usual: the same for a day on which nothing is wrong.
     """
 
     owner: str
     normalise: Callable[[RecordSet], RecordSet]
     instance: str = ""
     rules: tuple[Rule, ...] = ()
+    grant: Grant | None = None
+    usual: Grant | None = None
 
 
 @dataclass(frozen=True, slots=True)

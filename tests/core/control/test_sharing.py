@@ -1,0 +1,192 @@
+"""One allocation over the estate, with the numbers of a bad day worked out by hand."""
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failoverd.core.control.sharing import Claim, Draw, Grant, connected, share_out
+
+ROOMS = {"oci": 600.0, "aws": 900.0}
+"""What is left when azure is lost."""
+
+
+def claim(policy: str, tier: int, demand: float, pulls: dict[str, float], **more: object) -> Claim:
+    level = tuple(Draw(name, pull, ROOMS[name], ROOMS[name]) for name, pull in pulls.items())
+    return Claim(policy, tier, demand, (level,), **more)  # type: ignore[arg-type]
+
+
+def three(**dev: object) -> list[Claim]:
+    left = {"oci": 30.0, "aws": 20.0}  # of 50/30/20
+    return [
+        claim("prod", 100, 800, left),
+        claim("pilot", 200, 500, left),
+        claim("dev", 300, 400, left, **dev),
+    ]
+
+
+def load(grants: dict[str, Grant], region: str) -> float:
+    return sum(
+        grant.loads.get(region, 0.0) + (grant.short if grant.excess_on == region else 0.0) for grant in grants.values()
+    )
+
+
+def test_prod_is_served_first_and_what_fits_nowhere_goes_to_its_place() -> None:
+    grants = dict(share_out(three(sheds=True)))
+    assert grants["prod"].loads == {"oci": 480, "aws": 320}
+    assert grants["pilot"].loads == pytest.approx({"oci": 120, "aws": 380})
+    assert grants["dev"].loads == pytest.approx({"aws": 200})
+    assert (grants["dev"].short, grants["dev"].excess_on) == (pytest.approx(200), "")
+    assert (load(grants, "oci"), load(grants, "aws")) == (pytest.approx(600), pytest.approx(900))
+
+
+def test_without_a_place_all_of_the_excess_goes_where_the_higher_tiers_suffer_least() -> None:
+    grants = dict(share_out(three()))
+    assert grants["dev"].excess_on == "aws"
+    assert (load(grants, "oci"), load(grants, "aws")) == (pytest.approx(600), pytest.approx(1100))
+
+
+def test_what_others_take_is_told_to_whom_it_leaves_too_little() -> None:
+    grants = share_out(three())
+    assert grants["prod"].taken == {}
+    assert grants["pilot"].taken == pytest.approx({"oci": 480, "aws": 320})
+    assert grants["pilot"].rooms == pytest.approx({"oci": 120, "aws": 580})
+
+
+def test_equals_are_raised_together() -> None:
+    one, other = claim("one", 100, 900, {"oci": 1}), claim("other", 100, 300, {"oci": 1})
+    grants = share_out([one, other])
+    assert grants["one"].loads == pytest.approx({"oci": 450})
+    assert grants["other"].loads == pytest.approx({"oci": 150})
+
+
+def test_a_load_that_nothing_can_move_is_taken_off_first() -> None:
+    pinned = Claim("dev", 300, 400, (), {"oci": 400.0})
+    grants = share_out([claim("prod", 100, 800, {"oci": 30, "aws": 20}), pinned])
+    assert grants["prod"].loads == pytest.approx({"oci": 200, "aws": 600})
+
+
+def test_a_standby_is_drawn_upon_when_the_first_level_is_full() -> None:
+    first, then = (Draw("oci", 1, 600, 600),), (Draw("aws", 1, 900, 900),)
+    grant = share_out([Claim("prod", 100, 800, (first, then))])["prod"]
+    assert grant.loads == pytest.approx({"oci": 600, "aws": 200})
+
+
+def test_nobody_gets_more_of_a_region_than_it_may_have() -> None:
+    shed = Claim("prod", 100, 800, ((Draw("oci", 1, 600, 150), Draw("aws", 1, 900, 900)),))
+    assert share_out([shed])["prod"].loads == pytest.approx({"oci": 150, "aws": 650})
+
+
+def test_a_region_of_which_nobody_said_what_it_carries_is_shared_with_nobody() -> None:
+    free = Claim("prod", 100, 800, ((Draw("lab", 1),),))
+    assert free.resources == frozenset()
+    assert share_out([free])["prod"] == Grant(800, {"lab": 800.0}, {})
+
+
+def test_units_are_rooms_of_their_own() -> None:
+    tokens = Claim("llm", 100, 1e6, ((Draw("oci", 1, 2e6, 2e6),),), unit="tokens")
+    grants = share_out([tokens, claim("prod", 200, 600, {"oci": 1})])
+    assert grants["prod"].short == 0
+    assert grants["llm"].short == 0
+
+
+def test_who_shares_nothing_with_what_changed_is_left_alone() -> None:
+    claims = {each.policy: each for each in (*three(), Claim("lone", 100, 1, ((Draw("lab", 1, 5, 5),),)))}
+    assert connected(claims, ["dev"]) == {"prod", "pilot", "dev"}
+    assert connected(claims, ["lone"]) == {"lone"}
+
+
+# -- whatever the estate -----------------------------------------------------------------------------------------------
+
+NAMES = ("a", "b", "c", "d")
+
+
+@st.composite
+def estates(draw: st.DrawFn) -> list[Claim]:
+    rooms = {name: float(draw(st.integers(0, 1_000))) for name in NAMES}
+    claims = []
+    for index in range(draw(st.integers(1, 6))):
+        levels = []
+        names = list(NAMES)
+        for _ in range(draw(st.integers(1, 2))):
+            mine = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True)) if names else []
+            names = [name for name in names if name not in mine]
+            level = []
+            for name in mine:
+                score = draw(st.sampled_from([1.0, 0.5, 0.0]))
+                level.append(Draw(name, float(draw(st.integers(1, 100))), rooms[name] * score, rooms[name] * score))
+            levels.append(tuple(level))
+        tier = draw(st.integers(1, 3))
+        claims.append(Claim(f"p{index}", tier, float(draw(st.integers(1, 800))), tuple(filter(None, levels))))
+    return claims
+
+
+def carried(claims: list[Claim]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for each in claims:
+        for level in each.levels:
+            for draw in level:
+                found[draw.region] = max(found.get(draw.region, 0.0), draw.room)
+    return found
+
+
+@given(estates())
+def test_no_region_gets_more_than_its_room_and_nothing_is_lost(claims: list[Claim]) -> None:
+    grants, rooms = share_out(claims), carried(claims)
+    for name, room in rooms.items():
+        assert sum(grant.loads.get(name, 0.0) for grant in grants.values()) <= room + 1e-6
+    for each in claims:
+        grant = grants[each.policy]
+        assert sum(grant.loads.values()) + grant.short == pytest.approx(each.demand)
+
+
+@given(estates())
+def test_nobody_is_short_while_a_region_that_it_may_use_has_room(claims: list[Claim]) -> None:
+    grants, rooms = share_out(claims), carried(claims)
+    used = {name: sum(grant.loads.get(name, 0.0) for grant in grants.values()) for name in rooms}
+    for each in claims:
+        if grants[each.policy].short <= 1e-6:
+            continue
+        for level in each.levels:
+            for draw in level:
+                mine = grants[each.policy].loads.get(draw.region, 0.0)
+                assert used[draw.region] >= rooms[draw.region] - 1e-3 or mine >= draw.room - 1e-3
+
+
+@given(estates())
+def test_a_higher_tier_is_served_as_if_no_lower_one_were_there(claims: list[Claim]) -> None:
+    whole = share_out(claims)
+    for tier in {each.tier for each in claims}:
+        alone = share_out([each for each in claims if each.tier <= tier])
+        for each in claims:
+            if each.tier <= tier:  # the room may be seen by a lower tier that sees more of it alive
+                assert whole[each.policy].short <= alone[each.policy].short + 1e-6
+
+
+@given(estates(), st.randoms(use_true_random=False))
+def test_equal_estates_in_any_order_come_to_the_same(claims: list[Claim], chance: object) -> None:
+    shuffled = list(claims)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert share_out(shuffled) == share_out(claims)
+
+
+@given(estates())
+def test_a_region_that_gets_sicker_is_never_sent_more(claims: list[Claim]) -> None:
+    def sick(each: Claim) -> Claim:
+        levels = tuple(
+            tuple(Draw(d.region, d.pull, d.room / 2, d.most / 2) if d.region == "a" else d for d in level)
+            for level in each.levels
+        )
+        return Claim(each.policy, each.tier, each.demand, levels)
+
+    before, after = share_out(claims), share_out(map(sick, claims))
+    total = {
+        name: sum(grant.loads.get("a", 0.0) for grant in grants.values())
+        for name, grants in (("b", before), ("a", after))
+    }
+    assert total["a"] <= total["b"] + 1e-6
+
+
+def test_infinite_room_is_no_resource() -> None:
+    assert Draw("lab", 1).room == inf

@@ -1,0 +1,108 @@
+"""Several services share the regions of several clouds, and one region is lost."""
+
+from dataclasses import replace
+
+from support.stage import Stage, playing, policy, regions
+from support.virtual import elapse, until, virtually
+
+from failoverd.core.events import ChangeApplied
+from failoverd.core.reasons import Cause, ReasonCode
+from failoverd.core.records import TIERS, Policy
+
+CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
+
+
+def service(name: str, demand: float, last: int) -> Policy:
+    spread = regions(az=(50, f"192.0.2.{last}"), oci=(30, f"198.51.100.{last}"), aws=(20, f"203.0.113.{last}"))
+    able = tuple(replace(spec, capacity=CAPACITY[spec.name]) for spec in spread)
+    return policy(name, regions=able, demand=demand, tier=TIERS[name])
+
+
+PROD, PILOT, DEV = service("prod", 800, 10), service("pilot", 500, 11), service("dev", 400, 12)
+ALL = (DEV, PILOT, PROD)
+USUAL = {"az": 50.0, "oci": 30.0, "aws": 20.0}
+
+
+async def calm(stage: Stage) -> None:
+    for each in ALL:
+        await until(stage.steers(each, **USUAL))
+    await elapse(30.0)
+
+
+def lose_azure(stage: Stage) -> None:
+    stage.fails("192.0.2.10", "192.0.2.11", "192.0.2.12")
+
+
+def load(stage: Stage, region: str) -> float:
+    return sum((each.demand or 0) * stage.shares(each).get(region, 0.0) / 100 for each in ALL)
+
+
+@virtually
+async def test_on_a_normal_day_everybody_has_the_shares_of_the_file() -> None:
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        assert len(stage.told(ChangeApplied)) == 3
+
+
+@virtually
+async def test_prod_is_served_first_when_a_region_is_lost_and_nobody_else_is_in_its_way_but_where_it_hurts_least() -> (
+    None
+):
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        lose_azure(stage)
+        await until(stage.steers(PROD, oci=60.0, aws=40.0))
+        await until(stage.steers(PILOT, oci=24.0, aws=76.0))
+        await until(stage.steers(DEV, aws=100.0))
+        await elapse(60.0)
+        assert (load(stage, "oci"), load(stage, "aws")) == (600, 1_100)
+        said = stage.reconcilers["dev"].statuses()[0].reasons
+        excess = next(reason for reason in said if reason.code is ReasonCode.EXCESS)
+        assert (excess.region, excess.numbers["rest"] * excess.numbers["demand"] / 10_000) == ("aws", 200)
+
+
+@virtually
+async def test_the_lower_tiers_make_room_at_once_although_nothing_of_their_own_has_failed() -> None:
+    """What is lost is prod's alone: its endpoints in azure. The others have theirs, and leave what prod needs."""
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        stage.fails("192.0.2.10")
+        await until(stage.steers(PROD, oci=60.0, aws=40.0))
+        await elapse(5.0)
+        assert load(stage, "oci") <= 600
+        made = [each for each in stage.told(ChangeApplied) if each.policy != "prod" and each.cause is Cause.MAKING_ROOM]
+        assert {each.policy for each in made} == {"pilot", "dev"}
+        await elapse(300.0)
+        assert load(stage, "oci") <= 600
+
+
+@virtually
+async def test_what_was_left_comes_back_when_the_region_does() -> None:
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        lose_azure(stage)
+        await until(stage.steers(DEV, aws=100.0))
+        stage.heals("192.0.2.10", "192.0.2.11", "192.0.2.12")
+        for each in ALL:
+            await until(stage.steers(each, **USUAL))
+        before = len(stage.told(ChangeApplied))
+        await elapse(900.0)
+        assert len(stage.told(ChangeApplied)) == before
+
+
+@virtually
+async def test_a_policy_that_is_gone_leaves_its_room_to_the_others() -> None:
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        lose_azure(stage)
+        await until(stage.steers(DEV, aws=100.0))
+        await stage.runner.remove("prod")
+        await until(lambda: stage.shares(DEV).get("oci", 0.0) > 0)
+
+
+@virtually
+async def test_a_policy_without_a_demand_is_in_nobodys_sum() -> None:
+    free = replace(DEV, demand=None)
+    async with playing(PROD, free) as stage:
+        await until(stage.steers(free, **USUAL))
+        assert set(stage.engine.shared.standing) == {"prod"}
