@@ -8,7 +8,9 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import prose
 
-_TIERS = frozenset({ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
+_TIERS = frozenset(
+    {ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED}
+)
 
 
 def told(decision: Decision, code: str) -> list[str]:
@@ -34,6 +36,8 @@ def redone(decision: Decision) -> dict[str, float]:
     for reason in found(decision, ReasonCode.OVERLOAD):
         total = sum(reason.shares.values())
         given = {name: given.get(name, 0.0) + rest * room / total for name, room in reason.shares.items()}
+    for reason in found(decision, ReasonCode.EXCESS):
+        given = {**given, reason.region: given.get(reason.region, 0.0) + _percent(reason.numbers["rest"])}
     return frozen | {name: share for name, share in given.items() if share > 0}
 
 
@@ -66,7 +70,11 @@ def _room(reason: Reason) -> float:
     numbers = reason.numbers
     if "demand" not in numbers:
         return _percent(numbers["room"])
-    return _percent(numbers["score"] * numbers["capacity"] / numbers["demand"])
+    headroom = numbers.get("headroom", WHOLE) / WHOLE
+    carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
+    if reason.code is ReasonCode.SHARED_CAPACITY:
+        carries -= numbers["taken"]
+    return carries / numbers["demand"] * 100
 
 
 def _percent(basis_points: float) -> float:
