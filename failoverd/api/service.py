@@ -545,7 +545,7 @@ class Service:
             who = last.actor if last is not None else newest.actor
             what = f"the last one is {newest.id} of {newest.scope.text()}, by {who}"
             what += f": {last.text}" if last is not None else ""
-        words_changed = f"operators' words changed since you looked: {what}"
+        words_changed = f"overrides changed since you looked: {what}"
         raise FailoverdError(words_changed, reason="override_conflict", remedy="look again, and decide again")
 
 
