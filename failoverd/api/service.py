@@ -539,13 +539,13 @@ class Service:
         if said.expected is None or said.expected == version_of(words):
             return
         newest = max(words, key=_touched, default=None)
-        what = "a word that was in force is over"
+        what = "an override that was in force is over"
         if newest is not None:
             last = newest.comments[-1] if newest.comments else None
             who = last.actor if last is not None else newest.actor
             what = f"the last one is {newest.id} of {newest.scope.text()}, by {who}"
             what += f": {last.text}" if last is not None else ""
-        words_changed = f"operators' words changed since you looked: {what}"
+        words_changed = f"overrides changed since you looked: {what}"
         raise FailoverdError(words_changed, reason="override_conflict", remedy="look again, and decide again")
 
 
@@ -677,7 +677,7 @@ def _wrong(error: ValidationError) -> str:
 def _expected(route: Route, request: web.Request) -> str | None:
     said = request.headers.get(EXPECTED) if route.rests else None
     if said is not None and not re.fullmatch(EXPECTED_PATTERN, said):
-        words = f"{EXPECTED} names no version of the words"
+        words = f"{EXPECTED} names no version of the overrides"
         raise Refused(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
     return said.strip('"') if said is not None else None
 

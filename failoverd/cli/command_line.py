@@ -299,7 +299,8 @@ def history(
     policy: PolicyOption = None,
     since: Annotated[str, typer.Option("--since", help="how far back, such as 24h")] = "7d",
     limit: Annotated[
-        int, typer.Option("--limit", min=1, max=10_000, help="the last so many of each: changes, words, holds, edits")
+        int,
+        typer.Option("--limit", min=1, max=10_000, help="the last so many of each: changes, overrides, holds, edits"),
     ] = 50,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,

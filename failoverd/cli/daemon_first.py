@@ -139,7 +139,7 @@ def tell_differences(config: Path, loaded: Sequence[PolicyTold], *, every: bool 
     try:
         found = load_policies(read_config(config), kinds(), running={})
     except FailoverdError as error:
-        note(f"whether the files still are what the daemon has loaded cannot be told: {error}")
+        note(f"cannot tell whether the files are still what the daemon has loaded: {error}")
         return False
     broken = {each.policy: wrong for each in loaded if (wrong := _broken(each, found)) is not None}
     for each in loaded:

@@ -58,7 +58,7 @@ def unruled(policy: Policy, rules: Sequence[Rule], written: Written) -> Iterator
             unmet = next((found for record in policy.records if (found := _unmet(policy, record, rule.says))), "")
             if unmet:
                 message = f"policy {policy.name} can never be within rule {rule.name}: {unmet}"
-                hint = "name the policies that it binds under policies, or ask for less"
+                hint = "leave this policy out of the rule's `policies`, or lower its at_least or share"
                 yield document.diagnose(Code.RULE_UNMET, (*place, "assert", "at_least"), message, hint)
             else:
                 yield from _kept(policy, rule, document, place)
@@ -69,11 +69,13 @@ def _unmet(policy: Policy, record: RecordSpec, says: Assertion) -> str:
     kind = record.key.type
     able = says.groups(spec.name for spec in policy.regions if any(end.answer(kind) for end in spec.endpoints))
     if able < says.at_least:
-        return f"its regions can answer {record.key} for {able} of the groups, and it asks for {says.at_least}"
+        return f"its regions can answer {record.key} for {able} of the groups, and the rule asks for {says.at_least}"
     normal = when_all_is_well(policy, record).plan
     met = says.met(normal.shares_after) if normal is not None else says.at_least
     if met < says.at_least:
-        return f"{record.key} is answered by {met} of the groups when all is well, and it asks for {says.at_least}"
+        return (
+            f"{record.key} is answered by {met} of the groups when all is well, and the rule asks for {says.at_least}"
+        )
     return ""
 
 
@@ -95,7 +97,7 @@ def _kept(policy: Policy, rule: Rule, document: Document, place: Place) -> Itera
         f"would be left, of at least {left.allowed:g}): what is down stays in the answer for "
         f"{say_duration(rule.else_after)}, unless a person approves the plan before"
     )
-    hint = "else_after says for how long; 0s does not wait"
+    hint = "else_after says for how long; with 0s it leaves at once"
     yield document.diagnose(Code.RULE_KEEPS, (*place, "assert"), message, hint, key=True, severity=Severity.WARNING)
 
 

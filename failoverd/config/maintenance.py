@@ -205,5 +205,6 @@ def _in_steps(policy: Policy, said: Written, rate: LimitCheck) -> Diagnostic:
     leaves = say_percent(round(rate.found))
     message = f"policy {policy.name} leaves what is worked on {until}: {leaves} has to, and {pace}"
     earlier = "" if over else f"begin it {say_duration(takes)} before the work, or "
-    hint = f"{earlier}raise max_shift; failoverctl drain --now meets no rate"
+    at_once = f"failoverctl drain REGION --now --reason TEXT --for {say_duration(said.entry.lasts)}"
+    hint = f"{earlier}raise max_shift; no rate slows {at_once}"
     return said.say(Code.WORK_SLOW, message, hint, severity=Severity.WARNING)

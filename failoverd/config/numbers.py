@@ -136,7 +136,7 @@ def times(document: Document, place: tuple[str, str], check: Check) -> Iterator[
         message = (
             f"a probe may take {say_duration(check.timeout)}, longer than the {say_duration(check.every)} to the next"
         )
-        hint = "an endpoint that hangs is then probed less often than every says"
+        hint = "an endpoint that hangs is then probed less often than `every` says"
         where = (*place, "timeout")
         yield document.diagnose(Code.SLOW_CHECK, where, message, hint, severity=Severity.WARNING)
 

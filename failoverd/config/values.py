@@ -135,7 +135,9 @@ def parse_shift(value: object) -> Allowance:
     """Basis points and seconds in `70% per 5m`."""
     rate = _parse_rate(value, parse_percent, "70% per 5m")
     if rate.amount == 0:
-        raise ValueError("0% would never let any traffic move; leave the policy out to freeze a record")
+        raise ValueError(
+            "0% would never let any traffic move; to freeze a record: failoverctl hold POLICY --reason TEXT --for 72h"
+        )
     return rate
 
 
@@ -143,7 +145,9 @@ def parse_changes(value: object) -> Allowance:
     """A number and seconds in `4 per 1h`."""
     rate = _parse_rate(value, _count, "4 per 1h")
     if rate.amount == 0:
-        raise ValueError("0 would never let any traffic move; leave the policy out to freeze a record")
+        raise ValueError(
+            "0 would never let any traffic move; to freeze a record: failoverctl hold POLICY --reason TEXT --for 72h"
+        )
     return rate
 
 

@@ -230,7 +230,7 @@ class Desk:
         """One word, over or not. Raises OverrideError when nobody gave it."""
         found = next((word for word in self._crew.words() if word.id == override_id), None)
         if found is None:
-            words = f"there is no operator's word {override_id[:80]!r}"
+            words = f"there is no override {override_id[:80]!r}"
             raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
         return found
 
@@ -357,7 +357,7 @@ class Desk:
                 and not (word.planned and word.since > now)  # what is to come is called off by its id
             ]
             if not found:
-                what = f"{verb} of {scope.text()}" if verb is not None else f"operator's word about {scope.text()}"
+                what = f"{verb} of {scope.text()}" if verb is not None else f"override about {scope.text()}"
                 words = f"there is no {what} to release"
                 raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
             return tuple([await self._release(word, comment, actor) for word in found])
@@ -379,7 +379,7 @@ class Desk:
                 word = replace(word.released(actor, comment, now), told=Told.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:
-                words = f"no marker of {scope.text()} names a word that this journal does not know"
+                words = f"no marker of {scope.text()} names an override that this journal does not know"
                 raise OverrideError(words, reason="override_unknown")
             return tuple(sorted(lost))
 
@@ -481,7 +481,7 @@ class Desk:
         """It stands against no other word, and there are not too many of them. Files may plan what they want."""
         words = [word for word in self.words() if not word.planned]
         if len(words) >= MOST_WORDS:
-            said = f"{len(words)} operators' words are in force or to come, and there is room for {MOST_WORDS}"
+            said = f"{len(words)} overrides are in force or to come, and there is room for {MOST_WORDS}"
             raise OverrideError(said, reason="override_refused", remedy="release those that nobody needs any more")
         targets = {each.target for each in concerned}
         for other in words:
@@ -513,7 +513,7 @@ class Desk:
     @staticmethod
     def _require_seconds(seconds: float) -> None:
         if not 1 <= seconds <= LONGEST:
-            words = f"a word holds for 1s to {LONGEST / 3600:g}h, and {seconds:g}s were asked for"
+            words = f"an override holds for 1s to {LONGEST / 3600:g}h, and {seconds:g}s were asked for"
             raise OverrideError(words, reason="override_invalid", remedy="--for TIME; it can be extended later")
 
     # -- parts: what it does -------------------------------------------------------------------------------------------
@@ -603,7 +603,7 @@ class Desk:
         for other in self._crew.words():
             stands = other.in_force(now) and other.verb in STOPPING and word.verb not in STOPPING
             if stands and any(other.scope.has_target(each.target) for each in concerned):
-                notes.append(f"nothing moves for it yet: {other.id} {by(other.actor)} holds until then: {other.reason}")
+                notes.append(f"nothing moves for it before {other.id} {by(other.actor)} ends: {other.reason}")
         switches = {rule.says.switch for rule in self._crew.rules if isinstance(rule.says, Gate)}
         if word.verb is Verb.SWITCH and word.name not in switches:
             known = few(sorted(switches), _NAMED) or "none"
@@ -615,9 +615,8 @@ class Desk:
             words = f"it moves nothing of {few(alike, 3)}, whose answers know no shares (weights: membership)"
             notes.append(f"{words}: a drain takes a region out")
         if any(each.rated for each in judged) and not word.now:
-            again = "the same with --now meets none, and moves at once"
             first = "" if dry_run else f"failoverctl release {word.id}; then "
-            notes.append(f"rates make it slower, and it goes on by itself. Not to wait for them: {first}{again}")
+            notes.append(f"rates make it slower; it goes on by itself. To move at once: {first}the same with --now")
         if unread := [str(each.target) for each in judged if each.error]:
             notes.append(f"nobody can say what it does at {few(unread, 3)}, which cannot be read now")
         return tuple(notes)
@@ -728,7 +727,7 @@ def _conflict(word: Override, other: Override) -> OverrideError:
         f"{word.verb} of {word.scope.text()} stands against {other.id} of {other.scope.text()}, which was given "
         f"{by(other.actor)} ({other.reason}) and {state}"
     )
-    remedy = f"failoverctl extend {other.id}, or failoverctl release {other.id} first"
+    remedy = f"failoverctl extend {other.id} --for 1h, or failoverctl release {other.id} first"
     return OverrideError(words, reason="override_conflict", remedy=remedy)
 
 

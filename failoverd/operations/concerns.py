@@ -185,8 +185,8 @@ _ROWS: Final = (
     ),
     _Row(
         lambda it: bool(it.lost_words),
-        lambda _: "is held by operators' words that were lost",
-        lambda _: _ending_with("give the same word again, or: ", failoverctl("release", "--lost")),
+        lambda _: "is held by overrides that were lost",
+        lambda _: _ending_with("give the same override again, or: ", failoverctl("release", "--lost")),
     ),
     _Row(
         lambda it: it.has_rival,
@@ -238,7 +238,7 @@ def still_lost(status: TargetStatus) -> str:
 def in_the_way(status: TargetStatus) -> str:
     """What holds a plan, by name."""
     limits = [f"the rule {each.rule}" if each.rule else str(each.limit) for each in status.checks if each.holds_back]
-    nameless = "a limit" if status.state is TargetState.LIMITED else "an operator's word"
+    nameless = "a limit" if status.state is TargetState.LIMITED else "an override"
     return few(list(dict.fromkeys(limits)), _NAMED) or nameless
 
 

@@ -30,7 +30,7 @@ def nonsense(word: Override) -> str:
     wrong = (
         (
             about is About.REGIONS and not scope.of_some_regions,
-            f"{verb} needs a region, a cloud or an endpoint: of everything there would be nothing left",
+            f"{verb} needs a region, a cloud or an endpoint: without everything nothing is left",
         ),
         (about is About.ENDPOINTS and not scope.endpoints, f"{verb} is the verdict on an endpoint: name it"),
         (
@@ -44,7 +44,7 @@ def nonsense(word: Override) -> str:
         ),
         (
             verb in {Verb.PIN, Verb.HOLD} and not (scope.policies or scope.records),
-            f"{verb} needs a policy or a record; to stop everything: failoverctl pause --all",
+            f"{verb} needs a policy or a record; to stop everything: failoverctl pause --all --reason TEXT --for 1h",
         ),
         (
             about is About.RECORDS and scope.of_some_regions,
@@ -76,13 +76,13 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
         why = [prose.words(reason) for reason in unserved(word, after) if reason.region in more]
         if why and not more & after.decision.shares.keys():
             words = f"{word.undoes} at {target} cannot be taken back, for nothing would come back: {'; '.join(why)}"
-            remedy = "wait until it serves; if it does, and the probes are wrong: failoverctl up REGION/ADDRESS"
-            raise _refused(word, words, f"{remedy} --reason TEXT --for 1h")
+            up = "failoverctl up REGION/ADDRESS --reason TEXT --for 1h"
+            raise _refused(word, words, f"wait until it serves; if it does, and the probes are wrong: {up}")
     was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
     for check in _broken(after):
         if _named(check) not in was:
             words = f"{target} would not be allowed to change so: {prose.limit(check)}"
-            remedy = "lessen it, or change the rule in its file"
+            remedy = "ask for less, or change the limit in its file"
             if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
                 remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
             raise OverrideError(words, reason="rule_broken", remedy=remedy)

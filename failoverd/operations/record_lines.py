@@ -291,7 +291,7 @@ _KEPT_OUT: Final = frozenset({ReasonCode.FLAPPED, ReasonCode.DRAINED, ReasonCode
 
 _STEPS: Final = {
     ReasonCode.HELD: "the hold ends",
-    ReasonCode.OVERRIDES_LOST: "the lost word would end",
+    ReasonCode.OVERRIDES_LOST: "the lost override would end",
     ReasonCode.FAILBACK_HOLD: "{region} comes back if it stays well",
     ReasonCode.COMMON_FALL: "it is known who else fell",
     ReasonCode.COMMON_RISE: "it moves without who is waited for",
@@ -300,7 +300,7 @@ _STEPS: Final = {
     ReasonCode.PINNED: "the pin ends",
     ReasonCode.DRAINED: "the drain of {region} ends",
     ReasonCode.SHED: "the shed of {region} ends",
-    ReasonCode.SAID: "the word about endpoints ends",
+    ReasonCode.SAID: "the override of endpoints ends",
     ReasonCode.PAUSED: "the pause ends",
 }
 """What the first of these reasons waits for."""

@@ -63,7 +63,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "region.recovered": "It is healthy again.",
     "region.lost": "No verdict on it; its share stays.",
     "override.given": (
-        "An operator gave a word (`verb`), or a window of planned work begins: it is heeded from now on, or once "
+        "An operator gave an override (`verb`), or a window of planned work begins: it is heeded from now on, or once "
         "`needed` people agree."
     ),
     "override.changed": (
@@ -74,8 +74,8 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Its time is over, or somebody (`by`) released it; or the file that planned it (`by`) does not say it any more."
     ),
     "overrides.lost": (
-        "The marker names words (`overrides`) that the journal does not know. Nothing is undone: only what fails "
-        "out moves until then."
+        "The marker names `overrides` that the journal does not know. Nothing is undone: before `until`, only what "
+        "fails out moves."
     ),
     "rival.detected": (
         "Other instances (`rivals`) of the same `owner` write a name turn by turn with this one (`instance`). Told "
@@ -90,7 +90,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "plan.held": "A limit blocks the change; `manual` does it by hand.",
     "failover.held": (
-        "`min_regions` or an operator's word keeps what is down in the answer, or a rival puts it back each time: "
+        "`min_regions` or an override keeps what is down in the answer, or a rival puts it back each time: "
         "until a person acts. Or an assertion of the inventory keeps it, until `until` at most."
     ),
     "plan.refused": "The name is not ours to touch.",
@@ -146,7 +146,7 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
-    "about": "what the word is about: a region, a policy, a record",
+    "about": "what the override is about: a region, a policy, a record",
     "actor": "who did it, or who asked",
     "aged_out_at": "until when resolvers may use the old answer; seconds since the epoch",
     "agreeing": "authoritative servers that answer what was written",
@@ -193,8 +193,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "manual": "commands that do it without failoverd, for bash",
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
-    "override": "id of the operator's word",
-    "overrides": "ids of operators' words",
+    "override": "id of the override",
+    "overrides": "ids of overrides",
     "owner": "`owner` of the configuration, as markers say it",
     "passes": "how many probes passed: between the failures, or in a row since",
     "pid": "number of the process",
@@ -202,7 +202,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "policies": "names of policies",
     "provider": "the provider's name in the configuration",
     "providers": "names of providers",
-    "reason": "why, as a code that is stable; of a word, what its giver said",
+    "reason": "why, as a code that is stable; of an override, what its giver said",
     "reasons": "the sum, step by step",
     "receiver": "the receiver's name in the configuration",
     "record": "name and type",
@@ -234,7 +234,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "undo": "the command that takes it back",
     "until": "when it ends, or passes by itself; seconds since the epoch",
     "untold": "how many like it were not told",
-    "verb": "which word: `drain`, `hold`, `pin` and so on",
+    "verb": "which kind of override: `drain`, `hold`, `pin` and so on",
     "verdict": "name of the decision",
     "version": "of failoverd",
     "waited": "how long ago it was written; seconds",

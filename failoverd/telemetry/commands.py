@@ -11,4 +11,4 @@ def whole(command: object, most: int) -> str:
     text = str(command)
     if len(text) <= most:
         return text
-    return f"# too long to be shown here: failoverctl why and status print all {len(text)} characters"
+    return f"# too long to be shown here: failoverctl why and status -v print all {len(text)} characters"

@@ -307,7 +307,7 @@ def _words(work: Work) -> Iterator[Metric]:
     words = [word for word in work.words if word.in_force(work.now)]
     numbers = Counter(word.verb for word in words)
     ends = Counter(word.verb for word in words if word.told is Told.ENDING)
-    total = GaugeMetricFamily("failoverd_overrides", "Operators' words in force.", labels=("verb",))
+    total = GaugeMetricFamily("failoverd_overrides", "Overrides in force.", labels=("verb",))
     ending = GaugeMetricFamily(
         "failoverd_overrides_ending", "Those of them whose end was announced, for it is near.", labels=("verb",)
     )
@@ -320,7 +320,7 @@ def _words(work: Work) -> Iterator[Metric]:
         oldest.add_metric((verb,), max((work.now - word.since for word in words if word.verb is verb), default=0.0))
     yield from (total, ending, oldest)
     pending = sum(1 for word in work.words if word.pending and not word.over_by(work.now))
-    yield _gauge("overrides_pending", "Operators' words that wait for another person to agree.", pending)
+    yield _gauge("overrides_pending", "Overrides that wait for another person to agree.", pending)
 
 
 def _notifications(found: Overview) -> Iterator[Metric]:

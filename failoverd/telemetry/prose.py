@@ -286,11 +286,11 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{f'{r.region} is not drained' if r.region else 'a pin does not count'} {_until(r)}, for what was said later "
         f"is in force ({r.detail})"
     ),
-    ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by word {_until(r)} ({r.detail})",
+    ReasonCode.SAID: lambda r: f"endpoints are up, down or drained by override {_until(r)} ({r.detail})",
     ReasonCode.PAUSED: lambda r: f"paused {_until(r)}: nothing moves but what fails out ({r.detail})",
     ReasonCode.HELD: lambda r: f"held {_until(r)}: nothing is written ({r.detail})",
     ReasonCode.OVERRIDES_LOST: lambda r: (
-        f"the marker names operators' words that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
+        f"the marker names overrides that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
         "traffic who has none, and nothing moves but what fails out"
     ),
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
@@ -314,11 +314,11 @@ _LIMITS: Final[Mapping[Limit, Callable[[LimitCheck], tuple[str, str]]]] = {
     Limit.MAX_SHIFT: lambda c: (percent(c.found), f"{percent(c.allowed)} per {c.window:g}s"),
     Limit.MAX_CHANGES: lambda c: (f"change {c.found:g}", f"{c.allowed:g} per {c.window:g}s"),
     Limit.PAUSED: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator paused it"),
-    Limit.LOST: lambda c: (percent(c.found), f"{percent(c.allowed)}: operators' words were lost with a journal"),
+    Limit.LOST: lambda c: (percent(c.found), f"{percent(c.allowed)}: overrides were lost with a journal"),
     Limit.RIVAL: lambda c: (percent(c.found), f"{percent(c.allowed)}: another instance writes it as well"),
     Limit.ASSERTION: lambda c: (f"{c.found:g} of its groups", f"at least {c.allowed:g}"),
     Limit.GATE: lambda c: (percent(c.found), f"{percent(c.allowed)}: its switch is on"),
-    Limit.HELD: lambda c: (percent(c.found), f"{percent(c.allowed)}: an operator's word keeps it as it is"),
+    Limit.HELD: lambda c: (percent(c.found), f"{percent(c.allowed)}: an override keeps it as it is"),
 }
 
 _NOTES: Final[Mapping[LimitNote, str]] = {
@@ -578,8 +578,8 @@ def _(event: OverrideEnded) -> str:
 @say.register
 def _(event: OverridesLost) -> str:
     return (
-        f"{_where(event)} is under operators' words that this journal does not know ({', '.join(event.overrides)}), "
-        f"until {moment(event.until)}: only what fails out moves. Give the same word again, or end it: "
+        f"{_where(event)} is under overrides that this journal does not know ({', '.join(event.overrides)}), "
+        f"until {moment(event.until)}: only what fails out moves. Give the same override again, or end it: "
         f"failoverctl release --lost"
     )
 
@@ -643,7 +643,7 @@ def _(event: PlanHeld) -> str:
     if not any(check.limit is Limit.ASSERTION for check in event.limits):
         return words
     else_at = f", or it goes at {moment(event.until)}" if event.until is not None else ""
-    return f"{words}. To let it through: failoverctl approve {event.digest}{else_at}"
+    return f"{words}. To let it through: failoverctl approve {event.digest} --reason TEXT{else_at}"
 
 
 @say.register
@@ -664,7 +664,7 @@ def _(event: ChangeApplied) -> str:
     by = f" By {event.actor}." if event.overrides else ""
     why += by
     if event.kind == PlanKind.MARK:
-        marked = f"its marker says which operators' words apply (generation {event.generation}).{by}"
+        marked = f"its marker says which overrides apply (generation {event.generation}).{by}"
         return f"{where} keeps its answer; {marked}"
     if event.kind == PlanKind.BY_HAND:
         return f"{where} was moved by hand from {before} to {after} (generation {event.generation})"

@@ -134,13 +134,12 @@ async def test_what_cannot_be_made_is_told_as_a_defect_and_nobody_hears_a_beat(
 ) -> None:
     monkeypatch.setattr(hub, "_FRESH", 0.01)
     monkeypatch.setattr("failoverd.api.service._FRESH", 0.0)
-    told: list[str] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, said: told.append(said["message"]))
+    loop, told = asyncio.get_running_loop(), asyncio.Queue[str]()
+    loop.set_exception_handler(lambda _, said: told.put_nowait(said["message"]))
     async with heard(tmp_path) as here:
         good, here.standing[:] = list(here.standing), []
         async with listening(here.socket) as listener:
-            while not told:  # noqa: ASYNC110 - it is told to the loop
-                await asyncio.sleep(0.01)
+            first = await told.get()
             here.standing[:] = good
             assert (await listener.next()).event == "board"
-    assert told[0] == "listeners could not be told anything"
+    assert first == "listeners could not be told anything"

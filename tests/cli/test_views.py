@@ -338,11 +338,11 @@ async def test_words_that_were_lost_are_shown_wherever_words_are(journal: Sqlite
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
-    assert first.endswith("is held by operators' words that were lost")
+    assert first.endswith("is held by overrides that were lost")
     assert f"    why: {prose.words(lost)}" in rest
     assert rest[-2:] == [
         "drain-1a2b3c4d  was lost with the journal, and the marker beside a record still names it",
-        "  only what fails out moves there; give the same word again, or end it: failoverctl release --lost",
+        "  only what fails out moves there; give the same override again, or end it: failoverctl release --lost",
     ]
 
 
@@ -375,7 +375,7 @@ async def test_status_says_of_a_word_that_a_later_one_is_in_force_instead(journa
     with Reading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     lines = written.getvalue().splitlines()
-    assert "  it is not in force at api.example.com A at bind-main: a later word is, see there" in lines
+    assert "  it is not in force at api.example.com A at bind-main: a later override is" in lines
     (why,) = (line for line in lines if line.startswith("    why: "))
     assert why.startswith("    why: azure-eastus is not drained until ")
     assert why.endswith("; later: pin-0a0a0a0a by hand)")

@@ -120,7 +120,7 @@ async def test_what_more_is_said_of_a_word_reaches_the_daemon(tmp_path: Path) ->
         (["switch", "a b"], "'a b' is not the name of a switch"),
         (["switch", "freeze", "--off"], "there is no switch that is on 'freeze'"),
         (["approve", "a/b"], "'a/b' is not the digest of a plan"),
-        (["extend", "drain-00000000"], "there is no operator's word"),
+        (["extend", "drain-00000000"], "there is no override"),
         (["undo", "chg-9"], "the journal knows no change"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, list) else None,
@@ -178,7 +178,7 @@ async def test_a_dry_run_shows_it_and_what_is_in_the_way_and_changes_nothing(tmp
         printed = told.out.decode()
         assert printed.startswith("would be given: drain of region azure")
         assert "azure 70%, oci 30%" in printed
-        assert "note: nothing moves for it yet: pause-" in printed
+        assert "note: nothing moves for it before pause-" in printed
         assert printed.endswith("nothing was changed (--dry-run)\n")
         assert len(here.crew.words()) == 1
 
@@ -186,10 +186,10 @@ async def test_a_dry_run_shows_it_and_what_is_in_the_way_and_changes_nothing(tmp
 async def test_rates_in_the_way_are_said_with_the_way_to_meet_none(tmp_path: Path) -> None:
     async with console(tmp_path, replace(TRIO, limits=limits(max_shift=2_000, shift_window=300.0))) as here:
         dry = (await here.said("drain", "azure", "--dry-run")).said
-        assert "Not to wait for them: the same with --now meets none, and moves at once" in dry
+        assert "To move at once: the same with --now" in dry
         told = (await here.said("drain", "azure")).said
         (word,) = here.crew.words()
-        assert f"Not to wait for them: failoverctl release {word.id}; then the same with --now meets none" in told
+        assert f"To move at once: failoverctl release {word.id}; then the same with --now" in told
         await here.failoverctl("release", word.id)
         assert "Not to wait" not in (await here.said("drain", "azure", "--now")).said
         assert here.story.published == {"oci": 100.0}
@@ -367,11 +367,11 @@ async def test_with_wait_a_release_says_what_is_left_where_a_hold_keeps_it_away(
     ("selectors", "code", "says"),
     [
         ([], Exit.USAGE, "say what is to be released"),
-        (["oci"], Exit.USAGE, "there is no operator's word about region oci to release"),
-        (["drain-00000000"], Exit.USAGE, "there is no operator's word 'drain-00000000'"),
+        (["oci"], Exit.USAGE, "there is no override about region oci to release"),
+        (["drain-00000000"], Exit.USAGE, "there is no override 'drain-00000000'"),
         (["azrue"], Exit.USAGE, 'did you mean "azure"?'),
         (["--verb", "drian"], Exit.USAGE, "there is no kind of override 'drian'; did you mean \"drain\"?"),
-        (["--lost"], Exit.USAGE, "no marker of everything names a word"),
+        (["--lost"], Exit.USAGE, "no marker of everything names an override"),
         (["--rival"], Exit.USAGE, "no other instance writes the names of everything"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -242,7 +242,7 @@ def test_work_that_begins_before_a_rate_has_let_the_traffic_go_is_warned_of(
     (found,) = folder.only(POLICY + f"limits: {{max_shift: {rate}}}\n" + working(EAST))
     assert (found.is_error, found.code.value, found.line) == (False, "FD414", 12)
     assert found.message == f"policy api leaves what is worked on {says}"
-    assert "failoverctl drain --now" in found.hint
+    assert "failoverctl drain REGION --now --reason TEXT --for" in found.hint
     assert folder.only(POLICY + f"weights: membership\nlimits: {{max_shift: {rate}}}\n" + working(EAST)) == []
 
 

@@ -107,11 +107,11 @@ def test_a_whole_cloud_is_lost_in_play_as_well(folder: Folder) -> None:
     [
         (
             "{name: x, assert: {at_least: 2, of: [east, north]}}",
-            "its regions can answer api.example.net A for 1 of the groups, and it asks for 2",
+            "its regions can answer api.example.net A for 1 of the groups, and the rule asks for 2",
         ),
         (
             "{name: x, assert: {at_least: 2, of: [east, west], share: 40%}}",
-            "api.example.net A is answered by 1 of the groups when all is well, and it asks for 2",
+            "api.example.net A is answered by 1 of the groups when all is well, and the rule asks for 2",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"takes nothing for {listening._TAKING:g} seconds is hung up on" in words
     script = (HERE / "page.js").read_text()
     assert "const OLD = 12000;" in script
-    assert "after 12 seconds without a word" in words
+    assert "after 12 seconds without news" in words
     version = re.findall(r"uplot-([\d.]+)\.min\.js", " ".join(each.name for each in (HERE / "vendor").iterdir()))
     assert f"uPlot](https://github.com/leeoniya/uPlot) {version[0]} (MIT)" in words
 

@@ -17,7 +17,7 @@ from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Endpoint, ProbeResult
 from failoverd.probes import execution
 from failoverd.probes.http1.http_url import HttpUrl
-from failoverd.probes.http_check.redirect_guard import refuse_metadata_name, refuse_nearer
+from failoverd.probes.http_check.redirect_guard import refuse_nearer
 from failoverd.probes.http_check.redirects import RedirectRefused, method_after, redirect_target
 from failoverd.probes.transport.stream_transport import TcpTransport
 
@@ -300,8 +300,16 @@ async def test_the_name_of_a_metadata_service_is_not_even_looked_up(
 
 
 @pytest.mark.parametrize("name", ["metadata.example.com", "my-metadata.internal", "www.metadata.google.internal"])
-def test_a_name_that_only_resembles_one_is_looked_up_as_any(name: str) -> None:
-    refuse_metadata_name(name)
+async def test_a_name_that_only_resembles_one_is_looked_up_as_any(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+
+    async def lookup(host: str) -> tuple[str, ...]:
+        looked_up.append(host)
+        return ("169.254.169.254",)
+
+    monkeypatch.setattr(execution, "addresses_of", lookup)
+    result, _ = await followed(pages(start=to(f"http://{name}/")))
+    assert (result.reason, looked_up) == (ProbeReason.REDIRECT_REFUSED, [name])
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1%2", "::ffff:100.100.100.200", "10.0.0.1"])

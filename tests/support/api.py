@@ -120,7 +120,7 @@ class PaperDesk(Desk):
 
     def word(self, override_id: str) -> Override:
         if override_id not in self.said:
-            raise OverrideError(f"there is no operator's word {override_id[:80]!r}", reason="override_unknown")
+            raise OverrideError(f"there is no override {override_id[:80]!r}", reason="override_unknown")
         return self.said[override_id]
 
     async def effects(self, override_id: str) -> tuple[Effect, ...]:

@@ -154,7 +154,7 @@ def test_a_command_of_one_line_stands_in_a_line_on_a_terminal_as_it_is() -> None
 def test_half_a_command_is_never_shown(form: LogFormat) -> None:
     (line,) = lines(held_with("update add api.example.com\n" * 5_000), form=form)
     assert "update add" not in line
-    assert "# too long to be shown here: failoverctl why and status print all 135000 characters" in line
+    assert "# too long to be shown here: failoverctl why and status -v print all 135000 characters" in line
 
 
 def test_a_number_that_json_cannot_say_is_said_in_words() -> None:

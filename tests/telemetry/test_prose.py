@@ -96,7 +96,7 @@ def test_a_plan_that_a_rule_holds_says_its_name_who_lets_it_through_and_when_it_
     assert prose.say(event) == (
         "api.example.com A at dns-main should be oci 100% but a limit holds it (regions.yaml:9): "
         "assertion two-clouds: 1 of its groups, not within at least 2. "
-        f"To let it through: failoverctl approve 0123456789ab, or it goes at {prose.moment(NOW + 600)}"
+        f"To let it through: failoverctl approve 0123456789ab --reason TEXT, or it goes at {prose.moment(NOW + 600)}"
     )
 
 

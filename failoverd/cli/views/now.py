@@ -298,7 +298,7 @@ def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float)
         many = phrases.counted(len(each.records), "record")
         page.say(f"  it is about {f'{many}: {few(each.records, _NAMED)}' if each.records else 'nothing now'}")
         if each.overruled:
-            page.say(("  it is not in force", "red"), f" at {few(each.overruled, _NAMED)}: a later word is, see there")
+            page.say(("  it is not in force", "red"), f" at {few(each.overruled, _NAMED)}: a later override is")
 
 
 _NAMED: Final = 4

@@ -104,6 +104,10 @@ _REGIONS: Final = ("region", "endpoint")
 _SERVICES: Final = ("policy", "record")
 
 
+_FOR_AN_HOUR: Final = "--reason TEXT --for 1h"
+"""What each of these verbs asks for besides, so that an example can be pasted."""
+
+
 def drain(line: Line, what: Selected, over: str | None, *, now: bool) -> Exit:
     if not (what.names or what.clouds or what.endpoints):
         raise usage("say what is to be drained: a region, a glob such as 'azure-*', --cloud azure, or an endpoint")
@@ -113,7 +117,7 @@ def drain(line: Line, what: Selected, over: str | None, *, now: bool) -> Exit:
 
 def shed(line: Line, what: Selected, *, now: bool) -> Exit:
     if not what.names or not (what.names[1:] or what.clouds):
-        raise usage("say what is to be shed, and how much of it: failoverctl shed azure-eastus 25%")
+        raise usage(f"say what is to be shed, and how much of it: failoverctl shed azure-eastus 25% {_FOR_AN_HOUR}")
     *names, part = what.names
     named = Selected(tuple(names), what.policies, what.records, clouds=what.clouds)
     points = saying.percent(part)
@@ -122,7 +126,8 @@ def shed(line: Line, what: Selected, *, now: bool) -> Exit:
 
 def pin(line: Line, what: Selected, *, now: bool) -> Exit:
     if not what.names or not (what.names[1:] or what.policies or what.records):
-        raise usage("say what is pinned, and to which shares: failoverctl pin shop azure-eastus=60,oci-ashburn=40")
+        example = f"failoverctl pin shop azure-eastus=60,oci-ashburn=40 {_FOR_AN_HOUR}"
+        raise usage(f"say what is pinned, and to which shares: {example}")
     *names, shares = what.names
     named = Selected(tuple(names), what.policies, what.records)
     points = saying.shares([shares])
@@ -140,14 +145,15 @@ def pin(line: Line, what: Selected, *, now: bool) -> Exit:
 
 def hold(line: Line, what: Selected) -> Exit:
     if not what:
-        raise usage("say what is to be left as it is: failoverctl hold POLICY; all of it: failoverctl pause --all")
+        every = f"failoverctl pause --all {_FOR_AN_HOUR}"
+        raise usage(f"say what is to be left as it is: failoverctl hold POLICY {_FOR_AN_HOUR}; all of it: {every}")
     return _give(line, Verb.HOLD, lambda known: what.scope(known, _SERVICES))
 
 
 def pause(line: Line, what: Selected, *, everything: bool, key: str) -> Exit:
     """`key` names the command if it was sent before: then this asks what came of it."""
     if everything is bool(what):
-        raise usage("say what is to be paused, a policy or --all: failoverctl pause POLICY, failoverctl pause --all")
+        raise usage(f"say what is to be paused, a policy or --all: failoverctl pause POLICY {_FOR_AN_HOUR}")
     if everything:
         return _give(line, Verb.PAUSE, Scope(), key=key)
     return _give(line, Verb.PAUSE, lambda known: what.scope(known, _SERVICES))

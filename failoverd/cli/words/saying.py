@@ -36,7 +36,7 @@ def comment(text: str | None) -> str:
 
 def lasting(text: str | None) -> float:
     """For how many seconds."""
-    most = f"at most {LONGEST / 3600:g}h, and failoverctl extend makes it longer"
+    most = f"at most {LONGEST / 3600:g}h, and longer by failoverctl extend"
     if text is None:
         raise usage(f"say for how long: --for TIME, such as 45m or 2h, {most}")
     found = seconds(text)

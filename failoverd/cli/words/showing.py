@@ -84,7 +84,9 @@ def show_words(console: Console, told: WordsTold, now: float, *, verbose: bool) 
         page.say("no overrides: failoverd does what its policies say")
     for name in told.lost:
         page.say((name, "bold"), "  was lost with the journal, and the marker beside a record still names it")
-        page.say("  only what fails out moves there; give the same word again, or end it: failoverctl release --lost")
+        page.say(
+            "  only what fails out moves there; give the same override again, or end it: failoverctl release --lost"
+        )
     for each in told.overrides:
         word = word_of(each)
         page.say((word.id, "bold"), f"  {words.title(word)}")

@@ -249,6 +249,7 @@ class LastGood:
 def refusal(observed: Observed, owner: str) -> Refused | None:
     """Why this name may not be written by this policy of this owner, or None when it may."""
     target, marker, text = observed.target, observed.marker, observed.marker_text
+    adopting = _adopting(target)
     if observed.foreign:
         return _foreign(observed)
     if text is not None and marker is None:
@@ -256,7 +257,8 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             target,
             RefusalReason.FOREIGN_MARKER,
             f"{target.key.marker_name} holds a TXT record that is no marker of this version: {text[:120]!r}",
-            "find out who wrote it; remove it if it is a leftover, then run failoverctl adopt",
+            f"find out who wrote it; if it is a leftover, remove it, then run: {adopting}",
+            adopting,
         )
     if marker is not None and marker.owner != owner:
         return Refused(
@@ -270,16 +272,16 @@ def refusal(observed: Observed, owner: str) -> Refused | None:
             target,
             RefusalReason.OTHER_POLICY,
             f"{target.key.name} belongs to policy {marker.policy!r}, not to {target.policy!r}",
-            "let one policy own the name; if the policy was renamed, run failoverctl adopt",
+            f"let one policy own the name; if the policy was renamed, run: {adopting}",
+            adopting,
         )
     if observed.records is not None and (marker is None or target.key.type not in marker.types):
-        command = _adopting(target)
         return Refused(
             target,
             RefusalReason.NO_MARKER,
             f"{target.key} exists and carries no marker of failoverd",
-            f"check that nothing else manages it, then run: {command}",
-            command,
+            f"check that nothing else manages it, then run: {adopting}",
+            adopting,
         )
     return None
 
@@ -409,12 +411,14 @@ def _adopting(target: Target) -> str:
 
 
 def _stale(target: Target, found: int, known: int) -> Refused:
+    adopting = _adopting(target)
     return Refused(
         target,
         RefusalReason.STALE_MARKER,
         f"the marker of {target.key.name} says generation {found}, but generation {known} was verified before: "
         f"this server lags behind, or a zone backup was restored",
-        "point the provider at the primary server; if the zone was restored on purpose, run failoverctl adopt",
+        f"point the provider at the primary server; if the zone was restored on purpose, run: {adopting}",
+        adopting,
     )
 
 

@@ -103,12 +103,12 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
         return f"{command}, or wait for its end", command
     if check.limit is Limit.LOST:
         command = failoverctl("release", "--lost")
-        return f"give the same word again, or end what was lost: {command}", command
+        return f"give the same override again, or end what was lost: {command}", command
     if check.limit is Limit.RIVAL:
         command = failoverctl("release", "--rival")
         return f"stop the other instance, or give it names of its own; then: {command}", command
     rate, floor = check.limit.kind is LimitKind.RATE, check.limit.kind is LimitKind.FLOOR
-    at_once = "; a word given with --now meets no rate" if rate and _by_word(held) else ""
+    at_once = "; an override given with --now meets no rate" if rate and _by_word(held) else ""
     key = news.limit_key(policy, check)
     if key in policy.source.lines:
         change = f"{'lower' if floor else 'raise'} the limit at {policy.source.at(key)}"
@@ -132,7 +132,7 @@ def _remedy_of_rule(held: Held, check: LimitCheck) -> tuple[str, str]:
         return f"release the switch of {rule}, or wait for its end", ""
     waits = ", or wait: then it leaves all the same" if held.until is not None else ""
     more = "one more person has to agree; " if check.note is LimitNote.AGREEMENT else ""
-    command = failoverctl("approve", held.plan.digest)
+    command = failoverctl("approve", held.plan.digest, "--reason", "TEXT")
     return f"{more}to do it in spite of {rule}: {command}{waits}", command
 
 

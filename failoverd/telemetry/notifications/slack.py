@@ -26,7 +26,7 @@ _AROUND: Final = 20
 _MOST_FACT: Final = 450
 """Characters of one fact, so that there is room for all of them."""
 
-_CUT: Final = " ... (cut: failoverctl status has all of it)"
+_CUT: Final = " ... (cut: failoverctl status -v has all of it)"
 
 _SHOWN: Final = ("why", "limits", "remedy", "rule_at", "until")
 

@@ -341,9 +341,9 @@ def test_words_that_were_lost_are_not_called_a_pause() -> None:
     assert [check.limit for check in held.held.blocking] == [Limit.LOST]
     assert held.until == NOW + 2 * HOUR
     (said,) = story.told(PlanHeld)
-    assert prose.say(said).endswith("not within 0%: operators' words were lost with a journal")
+    assert prose.say(said).endswith("not within 0%: overrides were lost with a journal")
     status = standing.after_outcome(story.policy, held, story.observed, "", story.now)
-    assert status.remedy == "give the same word again, or end what was lost: failoverctl release --lost"
+    assert status.remedy == "give the same override again, or end what was lost: failoverctl release --lost"
     story.say(word(Verb.PAUSE, lasts=2 * HOUR))
     both = story.settled(10.0)
     assert both.held is not None

@@ -83,10 +83,14 @@ def test_another_ttl_is_a_difference_too() -> None:
 
 REFUSALS = [
     (observed(NORMAL, generation=None), RefusalReason.NO_MARKER, "failoverctl adopt inference-api api.example.com"),
-    (observed(NORMAL, types=(RecordType.AAAA,)), RefusalReason.NO_MARKER, "failoverctl adopt"),
+    (
+        observed(NORMAL, types=(RecordType.AAAA,)),
+        RefusalReason.NO_MARKER,
+        "failoverctl adopt inference-api api.example.com",
+    ),
     (observed(NORMAL, owner="staging"), RefusalReason.OTHER_OWNER, "let that owner give the name up first"),
     (observed(None, owner="staging"), RefusalReason.OTHER_OWNER, "correct `owner`"),
-    (observed(NORMAL, by="old-name"), RefusalReason.OTHER_POLICY, "failoverctl adopt"),
+    (observed(NORMAL, by="old-name"), RefusalReason.OTHER_POLICY, "failoverctl adopt inference-api api.example.com"),
     (observed(NORMAL, generation=None, text="heritage=x"), RefusalReason.FOREIGN_MARKER, "find out who wrote it"),
     (observed(None, generation=None, text=""), RefusalReason.FOREIGN_MARKER, "find out who wrote it"),
     (observed(NORMAL, foreign=("CNAME",)), RefusalReason.FOREIGN_TYPE, "remove the other record"),
@@ -238,7 +242,7 @@ def test_a_zone_restored_on_purpose_is_adopted_above_the_verified_generation() -
     stale, good = observed(NORMAL, generation=3), verified(generation=7)
     refused = compared(PAIR, stale, NORMAL, last_good=good)
     assert isinstance(refused, Refused)
-    assert "run failoverctl adopt" in refused.remedy
+    assert refused.remedy.endswith(f"run: {refused.command}")
     plan = taken_over(stale, good)
     assert isinstance(plan, Plan)
     assert (plan.kind, plan.generation, plan.after) == (PlanKind.ADOPT, 8, NORMAL)

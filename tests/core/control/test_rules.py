@@ -359,8 +359,12 @@ def test_another_rule_in_the_way_is_news() -> None:
 @pytest.mark.parametrize(
     ("rule", "letters", "remedy"),
     [
-        (TWO_CLOUDS, "U", "failoverctl approve {digest}, or wait: then it leaves all the same"),
-        (replace(TWO_CLOUDS, people=2), "U", "failoverctl approve {digest}, or wait: then it leaves all the same"),
+        (TWO_CLOUDS, "U", "failoverctl approve {digest} --reason TEXT, or wait: then it leaves all the same"),
+        (
+            replace(TWO_CLOUDS, people=2),
+            "U",
+            "failoverctl approve {digest} --reason TEXT, or wait: then it leaves all the same",
+        ),
         (FREEZE, "D", "release the switch of the rule freeze at policies/regions.yaml:9, or wait for its end"),
     ],
 )

@@ -126,7 +126,7 @@ def test_a_word_that_a_rate_holds_says_what_meets_none() -> None:
     drain = Override("drain-00000001", Verb.DRAIN, Scope(regions=("azure",)), "alice", story.now, story.now + 7_200.0)
     story.state = replace(story.state, overrides=(drain,))
     remedy = stands(story, story.look(3_600.0)).remedy
-    assert remedy.endswith("or wait; a word given with --now meets no rate")
+    assert remedy.endswith("or wait; an override given with --now meets no rate")
 
 
 def test_what_a_pause_holds_is_let_go_by_the_end_of_that_word() -> None:

@@ -333,7 +333,9 @@ def test_where_there_are_too_many_those_that_need_a_person_still_have_a_place(
 
 def test_words_of_others_are_bounded_and_command_no_terminal(told: Told) -> None:
     (said,) = told.hear(replace(held(AT), manual="x" * 100_000, rule_at="a\x1b[2Jb"))
-    assert said.facts["manual"].startswith("# too long to be shown here: failoverctl why and status print all 100000 ")
+    assert said.facts["manual"].startswith(
+        "# too long to be shown here: failoverctl why and status -v print all 100000 "
+    )
     assert said.facts["rule_at"] == "a\\x1b[2Jb"
     (changed,) = told.hear(replace(held(AT), record="www.example.com A", rule_at="x" * 100_000))
     assert len(changed.facts["rule_at"]) == 4_000

@@ -142,7 +142,9 @@ async def test_slack_has_a_command_whole_in_a_block_of_its_own_or_not_at_all(cha
     texts = [block["text"]["text"] for block in slack.messages[-1]["blocks"]]
     assert f"undo:\n```{command.replace('<', '&lt;')}```" in texts
     (other,) = [text for text in texts if text.startswith("manual:")]
-    assert other == "manual:\n```# too long to be shown here: failoverctl why and status print all 4000 characters```"
+    assert (
+        other == "manual:\n```# too long to be shown here: failoverctl why and status -v print all 4000 characters```"
+    )
 
 
 async def test_the_url_of_a_webhook_is_shown_nowhere(channel: tuple[Slack, Outlet], tmp_path: Path) -> None:
