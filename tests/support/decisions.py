@@ -144,9 +144,12 @@ class Example:
         for policy in self.policies.values():
             self._shared.touch(policy.name)
         for _ in range(10):
-            if not any([self._look(policy) for policy in sorted(self.policies.values(), key=lambda each: each.tier)]):
+            if not any(self._looks()):
                 return
         raise AssertionError("policies that answer each other without end")
+
+    def _looks(self) -> list[bool]:
+        return [self._look(policy) for policy in sorted(self.policies.values(), key=lambda each: each.tier)]
 
     def _look(self, policy: Policy) -> bool:
         grant, usual = self._shared.grants(policy, self.now)
@@ -190,7 +193,7 @@ class Example:
         """The reasons alone let the sum be done again."""
         again = redone(outcome.decision)
         for name, share in said_shares(outcome.decision).items():
-            assert abs(again.get(name, 0.0) - share) < 0.02, (outcome.decision.target, again)  # noqa: PLR2004 - rounding
+            assert abs(again.get(name, 0.0) - share) < 0.02, (outcome.decision.target, again)
 
 
 def _target(policy: Policy) -> Target:
