@@ -22,10 +22,10 @@ from failoverd.api.routes import EXPECTED, ROUTES, Route
 from failoverd.api.sending import REACHING, connected, headers, new_key
 from failoverd.api.shapes import (
     SCHEMA,
-    Answer,
+    AnswerBody,
     AppliedTold,
     ApplyAsked,
-    Asked,
+    AskedModel,
     AuditQuery,
     AuditTold,
     CommentAsked,
@@ -55,8 +55,8 @@ from failoverd.api.shapes import (
 )
 from failoverd.core.errors import FailoverdError
 
-A = TypeVar("A", bound=Answer)
-S = TypeVar("S", bound=Asked)
+A = TypeVar("A", bound=AnswerBody)
+S = TypeVar("S", bound=AskedModel)
 
 PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
@@ -211,7 +211,7 @@ class Client:
         name: str,
         kind: type[A],
         *,
-        asked: Asked | None = None,
+        asked: AskedModel | None = None,
         query: Query | None = None,
         word_id: str = "",
         key: str = "",

@@ -10,10 +10,10 @@ from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     SCHEMA,
     TITLES,
-    Answer,
+    AnswerBody,
     AppliedTold,
     ApplyAsked,
-    Asked,
+    AskedModel,
     AuditQuery,
     AuditTold,
     BoardTold,
@@ -74,8 +74,8 @@ class Route:
     method: str
     path: str
     summary: str
-    answer: type[Answer] | None
-    asked: type[Asked] | None = None
+    answer: type[AnswerBody] | None
+    asked: type[AskedModel] | None = None
     query: type[Query] = NoQuery
     refusals: tuple[int, ...] = _READ
     keeps: bool = True
@@ -100,7 +100,7 @@ class Route:
         return self.answer in {GivenTold, ReleasedTold}
 
 
-def _write(name: str, path: str, summary: str, asked: type[Asked], answer: type[Answer], *more: int) -> Route:
+def _write(name: str, path: str, summary: str, asked: type[AskedModel], answer: type[AnswerBody], *more: int) -> Route:
     return Route(name, "POST", path, summary, answer, asked, refusals=tuple(sorted((*_WRITE, *more))))
 
 
@@ -145,7 +145,7 @@ Json = dict[str, Any]
 
 def document() -> Json:
     """OpenAPI 3.1 (spec.openapis.org/oas/v3.1.0), made of the table and of the models."""
-    models: dict[type[Answer | Asked], Literal["validation", "serialization"]] = {Problem: "serialization"}
+    models: dict[type[AnswerBody | AskedModel], Literal["validation", "serialization"]] = {Problem: "serialization"}
     for route in ROUTES:
         models |= {route.answer: "serialization"} if route.answer is not None else {}
         models |= {route.asked: "validation"} if route.asked is not None else {}
@@ -199,11 +199,11 @@ def _operation(route: Route) -> Json:
     return operation
 
 
-def _content(shape: type[Answer] | type[Asked] | None) -> Json:
+def _content(shape: type[AnswerBody] | type[AskedModel] | None) -> Json:
     return {"application/json": {"schema": _ref(shape) if shape is not None else {"type": "object"}}}
 
 
-def _ref(shape: type[Answer] | type[Asked]) -> Json:
+def _ref(shape: type[AnswerBody] | type[AskedModel]) -> Json:
     return {"$ref": f"#/components/schemas/{shape.__name__}"}
 
 

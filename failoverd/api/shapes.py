@@ -94,7 +94,7 @@ Mark = Annotated[str, StringConstraints(pattern=MARK)]
 Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 
 
-class Asked(BaseModel):
+class AskedModel(BaseModel):
     """Whatever somebody asks for: nothing is guessed, and what is not known is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
@@ -104,7 +104,7 @@ class Asked(BaseModel):
         return self.model_dump_json()
 
 
-class ScopeAsked(Asked):
+class ScopeAsked(AskedModel):
     """What a word is about: each part is a list of globs, of which one has to match. Without any part: everything."""
 
     policies: Globs = Field(default=(), description="names of policies")
@@ -118,7 +118,7 @@ class ScopeAsked(Asked):
         return Scope(**self.model_dump())
 
 
-class WordAsked(Asked):
+class WordAsked(AskedModel):
     """An operator's word that is to be heeded."""
 
     verb: Verb = Field(strict=False)
@@ -140,7 +140,7 @@ class WordAsked(Asked):
     dry_run: bool = Field(default=False, description="only say what it would do")
 
 
-class UndoAsked(Asked):
+class UndoAsked(AskedModel):
     """A change that is to be taken back: a pin to the shares of before."""
 
     scope: ScopeAsked = Field(default=ScopeAsked(), description="without a change: where the last one is meant")
@@ -151,20 +151,20 @@ class UndoAsked(Asked):
     dry_run: bool = Field(default=False, description="only say what it would do")
 
 
-class CommentAsked(Asked):
+class CommentAsked(AskedModel):
     """A word is released, or agreed to."""
 
     comment: Words
 
 
-class ExtendAsked(Asked):
+class ExtendAsked(AskedModel):
     """A word is to hold for so long from now on."""
 
     for_seconds: Seconds
     comment: Words
 
 
-class ReleaseAsked(Asked):
+class ReleaseAsked(AskedModel):
     """All words of a scope are to end."""
 
     scope: ScopeAsked
@@ -174,11 +174,11 @@ class ReleaseAsked(Asked):
     comment: Words
 
 
-class ReloadAsked(Asked):
+class ReloadAsked(AskedModel):
     """Every file is to be read again."""
 
 
-class PlanAsked(Asked):
+class PlanAsked(AskedModel):
     """What would be changed now is to be found out; nothing is."""
 
     policies: Annotated[tuple[Glob, ...], Field(max_length=1_000)] = Field(
@@ -189,7 +189,7 @@ class PlanAsked(Asked):
     )
 
 
-class ApplyAsked(Asked):
+class ApplyAsked(AskedModel):
     """Changes that were planned are to be made, each if it is exactly what would be done now."""
 
     changes: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=10_000)] = Field(
@@ -274,7 +274,7 @@ class AuditQuery(Query):
 # -- what is answered --------------------------------------------------------------------------------------------------
 
 
-class Told(BaseModel):
+class ToldModel(BaseModel):
     """Whatever is answered. A client reads what it knows, and passes over what came later."""
 
     model_config = ConfigDict(
@@ -286,7 +286,7 @@ class Told(BaseModel):
     )
 
 
-class Answer(Told):
+class AnswerBody(ToldModel):
     """What an answer as a whole has."""
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
@@ -298,7 +298,7 @@ class Answer(Told):
             return json.dumps(sayable(self.model_dump(mode="json", by_alias=True))).encode()
 
 
-class Problem(Answer):
+class Problem(AnswerBody):
     """Why something was not done (RFC 9457). `reason` is for programs, `detail` and `remedy` for people."""
 
     type: str = "about:blank"
@@ -309,7 +309,7 @@ class Problem(Answer):
     remedy: str = ""
 
 
-class TargetTold(Told):
+class TargetTold(ToldModel):
     """A record at a provider."""
 
     policy: str
@@ -319,7 +319,7 @@ class TargetTold(Told):
     zone: str
 
 
-class DaemonTold(Told):
+class DaemonTold(ToldModel):
     """What is known of the daemon; null of one that never ran."""
 
     state: str = Field(description="running, stopped, silent after 30 s without a sign of life, or that it never ran")
@@ -330,7 +330,7 @@ class DaemonTold(Told):
     instance: str | None = Field(default=None, description="which daemon it is, the same after a restart")
 
 
-class JournalTold(Told):
+class JournalTold(ToldModel):
     """The journal does not work, since then. Traffic is steered all the same."""
 
     since: Moment
@@ -339,7 +339,7 @@ class JournalTold(Told):
     remedy: str
 
 
-class VantageTold(Told):
+class VantageTold(ToldModel):
     at: Moment
     isolated: tuple[str, ...]
     since: Moment
@@ -348,7 +348,7 @@ class VantageTold(Told):
     silent: tuple[str, ...]
 
 
-class ProbingTold(Told):
+class ProbingTold(ToldModel):
     at: Moment
     rate: float = Field(description="probes in a second")
     lag_seconds: float = Field(validation_alias=AliasChoices("lag_seconds", "lag"))
@@ -360,7 +360,7 @@ class ProbingTold(Told):
     wires: int
 
 
-class PolicyTold(Told):
+class PolicyTold(ToldModel):
     policy: str
     at: Moment
     file: str
@@ -376,7 +376,7 @@ class PolicyTold(Told):
     )
 
 
-class RegionTold(Told):
+class RegionTold(ToldModel):
     policy: str
     record_type: str
     region: str
@@ -396,7 +396,7 @@ class RegionTold(Told):
     )
 
 
-class EndpointTold(Told):
+class EndpointTold(ToldModel):
     policy: str
     region: str
     endpoint: str
@@ -409,7 +409,7 @@ class EndpointTold(Told):
 _COMMAND: Final = "the command that the remedy names, if it names one; its words are quoted for a shell"
 
 
-class TargetStatusTold(Told):
+class TargetStatusTold(ToldModel):
     target: TargetTold
     at: Moment
     state: str
@@ -443,19 +443,19 @@ class TargetStatusTold(Told):
     )
 
 
-class OrphanTold(Told):
+class OrphanTold(ToldModel):
     target: TargetTold
     generation: int
     since: Moment
     published_bp: Shares = _bp("published", "shares by region that were verified last")
 
 
-class RefusedFileTold(Told):
+class RefusedFileTold(ToldModel):
     file: str
     error: str
 
 
-class PlannedTold(Told):
+class PlannedTold(ToldModel):
     """A window of planned work that is open or soon will be. `override` is the word that it is."""
 
     override: str
@@ -467,7 +467,7 @@ class PlannedTold(Told):
     policies: tuple[str, ...]
 
 
-class ReceiverTold(Told):
+class ReceiverTold(ToldModel):
     receiver: str
     kind: str
     place: str
@@ -478,7 +478,7 @@ class ReceiverTold(Told):
     error: str
 
 
-class NoticeTold(Told):
+class NoticeTold(ToldModel):
     """A trouble that people are told of."""
 
     kind: str
@@ -495,19 +495,19 @@ class NoticeTold(Told):
     told: tuple[str, ...]
 
 
-class NotificationsTold(Told):
+class NotificationsTold(ToldModel):
     at: Moment
     receivers: tuple[ReceiverTold, ...]
     notices: tuple[NoticeTold, ...]
 
 
-class CommentTold(Told):
+class CommentTold(ToldModel):
     at: Moment
     actor: str
     text: str
 
 
-class ScopeTold(Told):
+class ScopeTold(ToldModel):
     """What a word is about, by lists of globs."""
 
     policies: tuple[str, ...]
@@ -518,7 +518,7 @@ class ScopeTold(Told):
     endpoints: tuple[str, ...]
 
 
-class WordTold(Told):
+class WordTold(ToldModel):
     """An operator's word, and what was said of it."""
 
     id: str
@@ -558,7 +558,7 @@ class WordListedTold(WordTold):
     records: int | None = Field(default=None, description="how many it is about now; null where that is not known")
 
 
-class EffectTold(Told):
+class EffectTold(ToldModel):
     """What a word does at one record, and how far that is."""
 
     target: TargetTold
@@ -579,7 +579,7 @@ class EffectTold(Told):
 Level = Literal["well", "moved", "unknown", "person"]
 
 
-class ConcernTold(Told):
+class ConcernTold(ToldModel):
     """What is not as it should be, and what ends it."""
 
     level: Level
@@ -592,7 +592,7 @@ class ConcernTold(Told):
     since: Moment | None
 
 
-class RecordLineTold(Told):
+class RecordLineTold(ToldModel):
     """One record at one provider: what it answers now, against a day on which nothing is wrong."""
 
     policy: str
@@ -618,7 +618,7 @@ class RecordLineTold(Told):
     )
 
 
-class RegionLineTold(Told):
+class RegionLineTold(ToldModel):
     """The health of one region of one policy, for the record types that see it so."""
 
     policy: str
@@ -634,7 +634,7 @@ class RegionLineTold(Told):
     )
 
 
-class WordLineTold(Told):
+class WordLineTold(ToldModel):
     """An operator's word that is not over, in a few words."""
 
     id: str
@@ -648,7 +648,7 @@ class WordLineTold(Told):
     planned: bool = Field(description="a file says it: planned work")
 
 
-class GlanceTold(Answer):
+class GlanceTold(AnswerBody):
     """Who is needed, where each record points against normal, why, and what happens next."""
 
     at: Moment
@@ -666,7 +666,7 @@ class GlanceTold(Answer):
     planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
 
 
-class RegionAtLargeTold(Told):
+class RegionAtLargeTold(ToldModel):
     """A region of a cloud, over all policies that use it."""
 
     cloud: str = Field(description="empty when that is not known")
@@ -678,7 +678,7 @@ class RegionAtLargeTold(Told):
     seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
 
 
-class BoardTold(Answer):
+class BoardTold(AnswerBody):
     """What one screen has room for: the glance, cut to what has to be seen first."""
 
     glance: GlanceTold = Field(description="its regions are left out: see `regions`")
@@ -688,13 +688,13 @@ class BoardTold(Answer):
     names: dict[str, str] = Field(description="names of records in their own letters, by how DNS writes them")
 
 
-class EnteredTold(Answer):
+class EnteredTold(AnswerBody):
     """Who a browser is, that showed its token."""
 
     actor: str
 
 
-class PolicyNamesTold(Told):
+class PolicyNamesTold(ToldModel):
     """What a policy is called, and what it names."""
 
     policy: str
@@ -703,7 +703,7 @@ class PolicyNamesTold(Told):
     endpoints: tuple[str, ...] = Field(description="region/address, with the port where it has one of its own")
 
 
-class NamesTold(Answer):
+class NamesTold(AnswerBody):
     """The names that a word may be about, of the policies that run."""
 
     policies: tuple[PolicyNamesTold, ...]
@@ -712,7 +712,7 @@ class NamesTold(Answer):
 _WARNED: Final = "what is at work, and does not do what it is for, or soon will not: a certificate that expires"
 
 
-class StatusTold(Answer):
+class StatusTold(AnswerBody):
     """Where everything stands."""
 
     at: Moment
@@ -734,7 +734,7 @@ class StatusTold(Answer):
     overrides: tuple[WordStatusTold, ...]
 
 
-class ChangeTold(Told):
+class ChangeTold(ToldModel):
     at: Moment
     change_id: str
     incident_id: str
@@ -755,7 +755,7 @@ class ChangeTold(Told):
     disputed: bool
 
 
-class SaidTold(Told):
+class SaidTold(ToldModel):
     """What somebody said of a word, or that it ended."""
 
     at: Moment
@@ -768,7 +768,7 @@ class SaidTold(Told):
     until: Moment
 
 
-class HoldTold(Told):
+class HeldTold(ToldModel):
     """What was held, refused or could not be written; or an edit that was found."""
 
     at: Moment
@@ -782,7 +782,7 @@ class HoldTold(Told):
     digest: str = Field(description="of a plan that a limit held")
 
 
-class EditTold(Told):
+class EditTold(ToldModel):
     """A newer revision of a policy's file began to run."""
 
     at: Moment
@@ -792,22 +792,22 @@ class EditTold(Told):
     to_revision: str = Field(validation_alias=AliasChoices("to_revision", "after"))
 
 
-class HistoryTold(Answer):
+class HistoryTold(AnswerBody):
     """Changes, what was held, edits of policies, and what operators said, each the oldest first."""
 
     changes: tuple[ChangeTold, ...]
     overrides: tuple[SaidTold, ...]
-    holds: tuple[HoldTold, ...] = ()
+    holds: tuple[HeldTold, ...] = ()
     edits: tuple[EditTold, ...] = ()
 
 
-class RegionStepTold(Told):
+class RegionStepTold(ToldModel):
     at: Moment
     state: str
     why: str
 
 
-class RegionTrackTold(Told):
+class RegionTrackTold(ToldModel):
     """The health of a region for one record type."""
 
     region: str
@@ -816,7 +816,7 @@ class RegionTrackTold(Told):
     steps: tuple[RegionStepTold, ...]
 
 
-class RecordTrackTold(Told):
+class RecordTrackTold(ToldModel):
     """What a record at a provider answered."""
 
     record: str
@@ -825,12 +825,12 @@ class RecordTrackTold(Told):
     moves: tuple[ChangeTold, ...]
 
 
-class ClientsPointTold(Told):
+class ClientsPointTold(ToldModel):
     at: Moment
     old_bp: int = _bp("old", "clients that still used the old answer then, as computed from its TTL")
 
 
-class IncidentTold(Told):
+class IncidentTold(ToldModel):
     incident_id: str
     began: Moment = Field(description="its first failing probe")
     opened_at: Moment
@@ -838,7 +838,7 @@ class IncidentTold(Told):
     cause: str
 
 
-class MarkTold(Told):
+class MarkTold(ToldModel):
     """Something that was told."""
 
     at: Moment
@@ -849,7 +849,7 @@ class MarkTold(Told):
     change_id: str
 
 
-class TimelineTold(Answer):
+class TimelineTold(AnswerBody):
     """What became of a policy over a time, each list the oldest first."""
 
     policy: str
@@ -864,13 +864,13 @@ class TimelineTold(Answer):
     cut: bool = Field(description="there was more than there is room for: the oldest of it is left out")
 
 
-class EventTold(Told):
+class EventTold(ToldModel):
     at: Moment
     event: str
     message: str
 
 
-class RegionSumTold(Told):
+class RegionSumTold(ToldModel):
     """One region in the sum of a decision; null where the sum has no such step."""
 
     region: str
@@ -886,7 +886,7 @@ class RegionSumTold(Told):
     after_bp: int = _bp("after", "what it gets")
 
 
-class CostTold(Told):
+class CostTold(ToldModel):
     """What a failure cost until traffic had left what failed."""
 
     began: Moment = Field(description="the first failing probe")
@@ -903,7 +903,7 @@ class CostTold(Told):
     )
 
 
-class WhyTold(Answer):
+class WhyTold(AnswerBody):
     """A change, and everything that led to it."""
 
     change: ChangeTold = Field(validation_alias=AliasChoices("change", "move"))
@@ -924,7 +924,7 @@ class WhyTold(Answer):
     cost: CostTold | None = Field(default=None, description="null of a change that no failure led to")
 
 
-class WordsTold(Answer):
+class WordsTold(AnswerBody):
     """The words that are in force, wait for more people, or are still to come."""
 
     version: str = Field(description="of all of them together, for `If-Match`")
@@ -932,7 +932,7 @@ class WordsTold(Answer):
     lost: tuple[str, ...] = Field(default=(), description="words that only markers know, for the journal was lost")
 
 
-class WordAnswer(Answer):
+class WordAnswer(AnswerBody):
     """One word, and where each record stands that it concerns."""
 
     override: WordTold
@@ -947,7 +947,7 @@ class GivenTold(WordAnswer):
     notes: tuple[str, ...]
 
 
-class ReleasedTold(Answer):
+class ReleasedTold(AnswerBody):
     """Words that ended."""
 
     released: tuple[WordTold, ...]
@@ -956,7 +956,7 @@ class ReleasedTold(Answer):
     kept: bool
 
 
-class ReloadedTold(Answer):
+class ReloadedTold(AnswerBody):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 
     refused_files: tuple[RefusedFileTold, ...]
@@ -965,7 +965,7 @@ class ReloadedTold(Answer):
     kept: bool
 
 
-class FindingTold(Told):
+class FindingTold(ToldModel):
     """What planning found at one record."""
 
     target: TargetTold
@@ -988,7 +988,7 @@ class FindingTold(Told):
     change: dict[str, Any] | None = Field(default=None, description="what /v1/apply takes; null if nothing is to be")
 
 
-class PlanTold(Answer):
+class PlanTold(AnswerBody):
     """What would be changed now, by the daemon's own verdicts."""
 
     at: Moment
@@ -996,7 +996,7 @@ class PlanTold(Answer):
     findings: tuple[FindingTold, ...]
 
 
-class AttemptTold(Told):
+class AttemptTold(ToldModel):
     """What became of one change."""
 
     target: TargetTold
@@ -1009,7 +1009,7 @@ class AttemptTold(Told):
     remedy: str = ""
 
 
-class AppliedTold(Answer):
+class AppliedTold(AnswerBody):
     """What became of each change."""
 
     policies: tuple[PolicyTold, ...] = Field(description="those that it is about, as the daemon has loaded them")
@@ -1017,7 +1017,7 @@ class AppliedTold(Answer):
     kept: bool
 
 
-class RequestTold(Told):
+class RequestTold(ToldModel):
     """A request that would change something."""
 
     seq: int
@@ -1034,7 +1034,7 @@ class RequestTold(Told):
     )
 
 
-class AuditTold(Answer):
+class AuditTold(AnswerBody):
     """Requests that would have changed something, the oldest first."""
 
     requests: tuple[RequestTold, ...]

@@ -18,8 +18,8 @@ from failoverd.api.shapes import (
     EventTold,
     GivenTold,
     GlanceTold,
+    HeldTold,
     HistoryTold,
-    HoldTold,
     JournalTold,
     NamesTold,
     NotificationsTold,
@@ -40,7 +40,7 @@ from failoverd.api.shapes import (
     TargetStatusTold,
     TargetTold,
     TimelineTold,
-    Told,
+    ToldModel,
     VantageTold,
     WhyTold,
     WordAnswer,
@@ -142,7 +142,7 @@ def _word_status(word: Override, found: Overview, now: float) -> WordStatusTold:
     return WordStatusTold(**dict(word_told(word, now)), records=records, overruled=instead)
 
 
-T = TypeVar("T", bound=Told)
+T = TypeVar("T", bound=ToldModel)
 
 
 def _told(kind: type[T], value: object) -> T | None:
@@ -206,7 +206,7 @@ def history_told(found: Past) -> HistoryTold:
     return HistoryTold(
         changes=tuple(map(ChangeTold.model_validate, found.moves)),
         overrides=tuple(map(SaidTold.model_validate, found.words)),
-        holds=tuple(map(HoldTold.model_validate, found.holds)),
+        holds=tuple(map(HeldTold.model_validate, found.holds)),
         edits=tuple(map(EditTold.model_validate, found.edits)),
     )
 

@@ -26,10 +26,10 @@ from failoverd.core.overrides import (
     LONGEST,
     LOST,
     STOPPING,
+    Announced,
     Comment,
     Override,
     Scope,
-    Told,
     Verb,
     begins,
     by,
@@ -41,7 +41,7 @@ from failoverd.core.rules import Gate, Rule
 from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower, unserved
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
-from failoverd.store.reading import ChangeRow, Reading
+from failoverd.store.reading import ChangeRow, HistoryReading
 from failoverd.telemetry import prose
 
 MOST_WORDS: Final = 500
@@ -63,7 +63,7 @@ _NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class WordRequest:
     """What an operator asks for. What the fields mean is said by `Override`; `seconds` is how long it is to hold."""
 
     verb: Verb
@@ -184,7 +184,7 @@ def past_of(journal: Path) -> Past:
     """The changes that a journal knows."""
 
     def found(scope: Scope, change_id: str) -> Undoable | None:
-        with Reading(journal) as reading:
+        with HistoryReading(journal) as reading:
             if change_id:
                 row = reading.change(change_id)
                 return _undoable(row) if row is not None and row.outcome == ChangeOutcome.APPLIED else None
@@ -242,7 +242,7 @@ class Desk:
 
     # -- giving --------------------------------------------------------------------------------------------------------
 
-    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given:
+    async def give(self, ask: WordRequest, actor: str, *, dry_run: bool = False) -> Given:
         """Heed a word from now on, if nothing stands against it.
 
         Raises:
@@ -297,7 +297,7 @@ class Desk:
             )
             raise OverrideError(words, reason="override_refused", remedy="pin the shares that you want instead")
         where = Scope(policies=(found.target.policy,), records=(found.target.key.name,))
-        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
+        ask = WordRequest(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
         return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
@@ -313,7 +313,7 @@ class Desk:
                     words, reason="override_invalid", remedy=f"call it off: failoverctl release {word.id}"
                 )
             said = replace(word, until=now + seconds, comments=(*word.comments, Comment(now, actor, comment)))
-            told = Told.UPCOMING if word.since > now else Told.GIVEN
+            told = Announced.UPCOMING if word.since > now else Announced.GIVEN
             return await self._changed(replace(said, told=told), actor, comment)
 
     async def agree(self, override_id: str, comment: str, actor: str) -> Given:
@@ -376,7 +376,7 @@ class Desk:
             for name, (policies, until) in lost.items():
                 where = Scope(policies=tuple(sorted(policies)))
                 word = Override(name, verb_of(name) or Verb.HOLD, where, LOST, now, until)
-                word = replace(word.released(actor, comment, now), told=Told.ENDED)
+                word = replace(word.released(actor, comment, now), told=Announced.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:
                 words = f"no marker of {scope.text()} names a word that this journal does not know"
@@ -395,7 +395,7 @@ class Desk:
 
     # -- parts: what is said -------------------------------------------------------------------------------------------
 
-    def _sensible(self, ask: Ask, actor: str) -> tuple[Override, list[_Concerned]]:
+    def _sensible(self, ask: WordRequest, actor: str) -> tuple[Override, list[_Concerned]]:
         """The word, and what it is about: all that is said of it without judging what it does."""
         word = self._made(ask, actor)
         concerned = self._concerned(word)
@@ -403,7 +403,7 @@ class Desk:
         self._require_room(word, concerned)
         return word, concerned
 
-    def _made(self, ask: Ask, actor: str) -> Override:
+    def _made(self, ask: WordRequest, actor: str) -> Override:
         self._require_text(ask.reason)
         seconds = APPROVAL if ask.verb is Verb.APPROVE else ask.seconds
         self._require_seconds(seconds)
@@ -427,7 +427,7 @@ class Desk:
             needed=self._people(ask.breaks),
         )
 
-    def _id(self, ask: Ask, actor: str, now: float) -> str:
+    def _id(self, ask: WordRequest, actor: str, now: float) -> str:
         """One that no word has that is known."""
         named = (ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
         known, begin, salt = {word.id for word in self._crew.words()}, begins(ask.verb, ask.scope), 0
@@ -437,7 +437,7 @@ class Desk:
                 return found
             salt += 1
 
-    async def _approving(self, ask: Ask) -> Ask:
+    async def _approving(self, ask: WordRequest) -> WordRequest:
         """An approval is about the record whose plan it names, and about the rules that hold it."""
         if ask.verb is not Verb.APPROVE:
             return ask
@@ -649,7 +649,7 @@ class Desk:
     async def _release(self, word: Override, comment: str, actor: str) -> Given:
         self._require_text(comment)
         now = self._clock()
-        over = replace(word.released(actor, comment, now), told=Told.ENDED)
+        over = replace(word.released(actor, comment, now), told=Announced.ENDED)
         kept = await self._crew.say(over, ended(over, now))
         return Given(over, (), kept)
 

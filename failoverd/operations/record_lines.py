@@ -11,7 +11,7 @@ from failoverd.core.reasons import Reason, ReasonCode, tells_health
 from failoverd.core.records import WHOLE
 from failoverd.core.status import Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, flapped, in_the_way, put_up, still_lost
+from failoverd.operations.concerns import SEVERITY, Concern, Condition, flapped, in_the_way, put_up, still_lost
 from failoverd.telemetry import phrases, prose
 
 
@@ -30,7 +30,7 @@ class RecordLine:
     record: str
     type: str
     provider: str
-    level: Level
+    level: Condition
     state: str
     now: Mapping[str, int]
     normal: Mapping[str, int]
@@ -49,11 +49,11 @@ def record_lines(
     found: Overview, concerns: Iterable[Concern], now: float, seen: float | None, *, stale: bool = False
 ) -> Iterator[RecordLine]:
     """One for each record at each provider, as far as it was seen by `seen`. `stale`: no daemon is at work."""
-    worst: dict[tuple[str, str], Level] = {}
+    worst: dict[tuple[str, str], Condition] = {}
     for each in concerns:
         if each.policy:
             key = each.policy, each.subject
-            worst[key] = max(worst.get(key, Level.WELL), each.level, key=SEVERITY.index)
+            worst[key] = max(worst.get(key, Condition.WELL), each.level, key=SEVERITY.index)
     policies = {each.policy: each for each in found.policies}
     shaping = _shaping(found, now)
     health = {(each.policy, each.record_type, each.region): each for each in found.regions}
@@ -62,7 +62,7 @@ def record_lines(
         line = _record(
             status,
             policies.get(status.target.policy),
-            worst.get((status.target.policy, str(status.target)), Level.WELL),
+            worst.get((status.target.policy, str(status.target)), Condition.WELL),
             shaping.get(status.target, ()),
             seen,
         )
@@ -99,14 +99,14 @@ def _shaping(found: Overview, now: float) -> dict[object, tuple[Override, ...]]:
 def _record(
     status: TargetStatus,
     policy: PolicyStatus | None,
-    level: Level,
+    level: Condition,
     overrides: Sequence[Override],
     seen: float | None,
 ) -> RecordLine:
     target = status.target
     levels = [level]
-    levels += [Level.MOVED] if status.moved or overrides else []
-    levels += [Level.UNKNOWN] if status.kind == DecisionKind.HOLD_NO_VERDICT else []
+    levels += [Condition.MOVED] if status.moved or overrides else []
+    levels += [Condition.UNKNOWN] if status.kind == DecisionKind.HOLD_NO_VERDICT else []
     next_step, next_at = _next(status, policy)
     return RecordLine(
         policy=target.policy,

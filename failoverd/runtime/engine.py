@@ -23,7 +23,7 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable, Urgency
 from failoverd.runtime.applying import Applier
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -98,7 +98,7 @@ class Engine:
         self.states = States(self.writer, self.emit, self.overrides)
         self.incidents = Incidents(self.states, clock)
         table = HealthTable(clock(), said.isolation, said.sentinels)
-        self.board = Board(self.emit, clock, self.incidents, self._wake, table)
+        self.board = HealthBoard(self.emit, clock, self.incidents, self._wake, table)
         self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
         self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)
         self.tools = Tools(

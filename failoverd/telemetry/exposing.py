@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from failoverd.guests import Guest, Guests
 from failoverd.telemetry.metrics import Metrics
-from failoverd.telemetry.vital_signs import Answer, VitalSigns
+from failoverd.telemetry.vital_signs import SignReport, VitalSigns
 
 PATH: Final = "/metrics"
 LIVE: Final = "/livez"
@@ -85,7 +85,7 @@ class _Page:
             return self._made
 
 
-async def _sign(look: Callable[[], Answer], request: web.Request) -> web.Response:
+async def _sign(look: Callable[[], SignReport], request: web.Request) -> web.Response:
     """`ok`, or sign by sign where somebody wants that (`?verbose`) or something is wrong."""
     found = look()
     text = found.told if "verbose" in request.query or not found.sound else "ok"

@@ -18,7 +18,7 @@ from failoverd.api.client import Client, DaemonUnreachableError, OnHost
 from failoverd.api.shapes import (
     LONGEST_MARK,
     MARK,
-    Answer,
+    AnswerBody,
     EffectTold,
     GivenTold,
     ReleaseAsked,
@@ -30,7 +30,7 @@ from failoverd.api.shapes import (
     WordAsked,
     WordTold,
 )
-from failoverd.cli.failing import Screen, note, print_json, told, unknown, usage
+from failoverd.cli.failing import OutputConsole, note, print_json, told, unknown, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
@@ -43,7 +43,7 @@ from failoverd.core.overrides import APPROVAL, Scope, Verb, verb_of
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import phrases
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 Work = Callable[[Client], Awaitable[Exit]]
@@ -420,7 +420,7 @@ def _clients(effect: EffectTold, now: float) -> dict[str, Any]:
     return {"target": effect.target.model_dump(mode="json"), "since_seconds": round(since, 3), "still_old_bp": part}
 
 
-def _print(answer: Answer, **more: object) -> None:
+def _print(answer: AnswerBody, **more: object) -> None:
     print_json({**json.loads(answer.to_json()), **more})
 
 
