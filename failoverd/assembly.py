@@ -90,7 +90,7 @@ async def session(
             yield Session(
                 config=config,
                 policies=found.policies,
-                unsound=tuple(each.errors[0] for each in found.rejected.values()),
+                unsound=tuple(str(each.errors[0]) for each in found.rejected.values()),
                 providers=provider_set(config, access, stack, beside_daemon=True),
                 states=states,
                 journal=writer,

@@ -161,7 +161,7 @@ class Door:
 
     def reread(self) -> None:
         """Take up what the files hold now, each by itself: a certificate that is amiss keeps no token at work."""
-        self.refused = tuple(RefusedFile(str(file), str(error)) for file, error in self._read().items())
+        self.refused = tuple(RefusedFile(str(file), error.wrong, error.place) for file, error in self._read().items())
         self._turn += 1
 
     def warned(self, within: float) -> tuple[RefusedFile, ...]:

@@ -37,7 +37,7 @@ class Api:
         self._door.reread()
         for each in self._door.refused:
             at, keeps = self._around.clock(), "what that file held when it was read before"
-            self._around.emit(ConfigRejected(at=at, file=each.file, errors=(each.error,), keeps=keeps))
+            self._around.emit(ConfigRejected(at=at, file=each.file, errors=(str(each),), keeps=keeps))
 
     def beside(self, files: FilesStatus, within: float = 0.0) -> FilesStatus:
         """These, and the API's own: what is not at work, and certificates that end within so many seconds."""

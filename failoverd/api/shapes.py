@@ -453,6 +453,7 @@ class OrphanTold(ToldModel):
 class RefusedFileTold(ToldModel):
     file: str
     error: str
+    place: str = Field(default="", description="file, line and column of the error; empty where all of `file` is meant")
 
 
 class PlannedTold(ToldModel):
@@ -612,6 +613,7 @@ class RecordLineTold(ToldModel):
     stop: str = Field(
         description="the command that ends what an operator said there, or keeps it as it is; empty without a daemon"
     )
+    ends: str = Field(default="", description="the override that this ends; empty where it ends none")
     overrides: tuple[str, ...] = Field(description="ids of the words in force that are about it")
     foreign: tuple[str, ...] = Field(
         default=(), description="what it answers with besides, or instead, which failoverd does not state"

@@ -47,13 +47,14 @@ class AdminTokens:
             text = read_regular(path, _MOST).decode()
         except (OSError, UnicodeDecodeError) as error:
             words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise ConfigError(f"{path} cannot be read: {words}", reason="tokens_unreadable", remedy=_REMEDY) from error
+            words = f"it cannot be read: {words}"
+            raise ConfigError(words, reason="tokens_unreadable", remedy=_REMEDY, place=str(path)) from error
         lines = ((number, line.partition("#")[0].split()) for number, line in enumerate(text.splitlines(), 1))
         known = tuple(_token(f"{path}:{number}", words) for number, words in lines if words)
         twice = {token.name for token in known if sum(other.name == token.name for other in known) > 1}
         if twice:
-            words = f"{path}: {' and '.join(sorted(twice))} is there twice: nobody could tell who asked"
-            raise ConfigError(words, reason="tokens_invalid", remedy=_REMEDY)
+            words = f"{' and '.join(sorted(twice))} is there twice: nobody could tell who asked"
+            raise ConfigError(words, reason="tokens_invalid", remedy=_REMEDY, place=str(path))
         return cls(known)
 
     def actor(self, said: str, origin: str, now: float) -> Actor:
@@ -96,4 +97,4 @@ def _token(place: str, words: list[str]) -> AdminToken:
             wrong = f"the expiry of {name} is no time with its zone, such as 2027-06-30T00:00:00Z"
         else:
             return AdminToken(name, Role(role), digest, expires.timestamp())
-    raise ConfigError(f"{place}: {wrong}", reason="tokens_invalid", remedy=_REMEDY)
+    raise ConfigError(wrong, reason="tokens_invalid", remedy=_REMEDY, place=place)

@@ -150,7 +150,7 @@ def tell_differences(config: Path, loaded: Sequence[PolicyTold], *, every: bool 
     for name in sorted(found.policies.keys() - {each.policy for each in loaded}):
         note(f"policy {name} is not planned for: the daemon has not loaded {found.policies[name].source.file}")
     told = {wrong.file for wrong in broken.values()}
-    tell_unsound([each.errors[0] for each in found.rejected.values() if each.file not in told])
+    tell_unsound([str(each.errors[0]) for each in found.rejected.values() if each.file not in told])
     return bool(found.rejected)
 
 

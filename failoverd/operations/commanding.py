@@ -370,7 +370,7 @@ class Desk:
             async for each in _in_turn(self._concerned(Override("", Verb.HOLD, scope, "", now, now))):
                 for reason in _reasons(each.preview, self._words_of(each.policy)):
                     if reason.code is ReasonCode.OVERRIDES_LOST:
-                        for name in map(str.strip, reason.detail.split(",")):
+                        for name in reason.named:
                             others, until = lost.get(name, (frozenset[str](), 0.0))
                             lost[name] = others | {each.policy.name}, max(until, reason.numbers["until"])
             for name, (policies, until) in lost.items():
@@ -674,20 +674,6 @@ def _agreed(word: Override) -> Override:
     return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))
 
 
-_KEPT_BACK: Final = frozenset(
-    {
-        ReasonCode.FAILBACK_HOLD,
-        ReasonCode.FAILBACK_MANUAL,
-        ReasonCode.COMMON_RISE,
-        ReasonCode.FLAPPED,
-        ReasonCode.REGION_DOWN,
-        ReasonCode.REGION_UNKNOWN,
-        ReasonCode.DRAINED,
-    }
-)
-"""Why a region gets nothing, or not yet, though no word of the past keeps it away."""
-
-
 def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
     """What still keeps the regions away that the word was about."""
     scope = word.scope
@@ -696,7 +682,7 @@ def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
         for region in policy.regions
         if scope.has_region(region) and any(map(scope.has_endpoint, region.endpoints))
     }
-    kept = (each for each in found.reasons if each.code in _KEPT_BACK and about & {each.region, *each.regions})
+    kept = (each for each in found.reasons if each.code.traits.keeps_out and about & {each.region, *each.regions})
     return tuple(map(prose.words, kept))
 
 

@@ -143,7 +143,7 @@ def flapped(status: TargetStatus) -> list[Reason]:
 
 def put_up(status: TargetStatus, out: Iterable[Reason]) -> str:
     """The command by which regions are used that pass, and are kept out; "" without any."""
-    endpoints = [name for each in out for name in each.detail.split()]
+    endpoints = [name for each in out for name in each.named]
     about = ("--policy", status.target.policy, "--reason", "TEXT", "--for", "1h")
     return failoverctl("up", *endpoints, *about) if endpoints else ""
 
@@ -272,7 +272,7 @@ def _of_installation(found: Overview) -> Iterator[Concern]:
         remedy = "look at the prober's own network: failures are not counted and move nothing until it sees again"
         yield Concern(Condition.PERSON, "", "prober", text, remedy, vantage.since)
     for file in found.refused_files:
-        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; all of it is said by: {_CHECK}"
+        text, remedy = f"{Path(file.file).name} is not taken up", f"{file}; all of it is said by: {_CHECK}"
         yield Concern(Condition.PERSON, "", file.file, text, remedy, command=_CHECK)
     for file in found.warned_files:
         text, command = f"{Path(file.file).name}: {file.error}", failoverctl("reload")

@@ -117,7 +117,7 @@ def overruled(word: Override, found: "Overview") -> tuple[Target, ...]:
     return tuple(
         each.target
         for each in found.targets
-        if any(reason.code is ReasonCode.OVERRULED and reason.detail.startswith(word.id) for reason in each.reasons)
+        if any(reason.code is ReasonCode.OVERRULED and word.id in reason.named for reason in each.reasons)
     )
 
 

@@ -254,13 +254,13 @@ def test_a_journal_that_is_not_there_is_named_once(path: Path) -> None:
 
 
 async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: Path) -> None:
-    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "policies/new.yaml:3:1: error FD201: unknown key"),))
+    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "error FD201: unknown key", "policies/new.yaml:3:1"),))
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), refused])
     console, written = screen()
     with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     assert written.getvalue().startswith("new.yaml is not taken up; no policies")
-    assert "policies/new.yaml: not taken up\n  policies/new.yaml:3:1: error FD201: unknown key\n" in written.getvalue()
+    assert "policies/new.yaml:3:1: not taken up\n  error FD201: unknown key\n" in written.getvalue()
 
 
 async def test_status_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:
@@ -329,7 +329,8 @@ async def test_status_shows_what_operators_said_with_the_daemon_dead(journal: Sq
 async def test_words_that_were_lost_are_shown_wherever_words_are(journal: SqliteJournal, path: Path) -> None:
     """The answer lacks a region for which there is no word any more: somebody has to be told why, and what ends it."""
     await seen(journal)
-    lost = Reason(ReasonCode.OVERRIDES_LOST, numbers={"until": NOW + 60.0}, detail="drain-1a2b3c4d")
+    name = "drain-1a2b3c4d"
+    lost = Reason(ReasonCode.OVERRIDES_LOST, numbers={"until": NOW + 60.0}, named=(name,), detail=name)
     await journal.update_status(
         [TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="normal", generation=8, reasons=(lost,))]
     )
@@ -366,7 +367,7 @@ async def test_status_says_of_a_word_that_a_later_one_is_in_force_instead(journa
     await seen(journal)
     await journal.say(DRAIN)
     said = Reason(
-        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0},
+        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0}, named=(DRAIN.id,),
         detail=f"{DRAIN.id} by alice@console: upgrade of the racks; later: pin-0a0a0a0a by hand",
     )  # fmt: skip
     target = TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="operator", generation=8, reasons=(said,))

@@ -201,7 +201,14 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
 
 
 def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:
-    return Reason(code, "overrides", region, numbers={"until": NOW + 3_600.0, **numbers}, detail=f"{word} by alice: x")
+    return Reason(
+        code,
+        "overrides",
+        region,
+        numbers={"until": NOW + 3_600.0, **numbers},
+        named=(word,),
+        detail=f"{word} by alice: x",
+    )
 
 
 def said(word: str, verb: Verb, since: float = NOW - 30.0) -> Override:
@@ -276,7 +283,11 @@ def test_a_file_that_does_not_load_is_a_part_of_why() -> None:
 # -- kept out although it passes ---------------------------------------------------------------------------------------
 
 FLAPPED = Reason(
-    ReasonCode.FLAPPED, "health.flap", "azure-eastus", numbers={"until": NOW + 600.0}, detail="azure-eastus/192.0.2.10"
+    ReasonCode.FLAPPED,
+    "health.flap",
+    "azure-eastus",
+    numbers={"until": NOW + 600.0},
+    named=("azure-eastus/192.0.2.10",),
 )
 PUT_UP = "failoverctl up azure-eastus/192.0.2.10 --policy api --reason TEXT --for 1h"
 
@@ -380,7 +391,12 @@ def test_beside_a_pin_is_said_who_of_it_is_down_and_the_word_that_is_why_is_the_
     up = replace(drained(), id="up-1a2b3c4d", verb=Verb.UP, scope=Scope(policies=("api",)))
     shares = {name: float(share) for name, share in NORMAL.items()}
     pinned = Reason(
-        ReasonCode.PINNED, "overrides", numbers={"until": NOW}, shares=shares, detail="pin-1a2b3c4d by alice"
+        ReasonCode.PINNED,
+        "overrides",
+        numbers={"until": NOW},
+        shares=shares,
+        named=("pin-1a2b3c4d",),
+        detail="by alice",
     )
     (found,) = seen(policy("api"), moved("api", reasons=(pinned, DOWN)), overrides=(pin, up)).records
     assert found.why.startswith("pinned to azure-eastus 70%, oci-ashburn 30%")

@@ -32,7 +32,6 @@ _NAMED: Final = 3
 _WELL: Final = "well"
 _IN_FORCE: Final = "in_force"
 
-_LETS_GO: Final = failoverctl("release")
 _COLOURS: Final = {
     Condition.WELL: "green",
     Condition.MOVED: "yellow",
@@ -186,7 +185,7 @@ class Glancing:
         if each.why:
             self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
         if each.stop:
-            self._page.say(("  let go: " if each.stop.startswith(_LETS_GO) else "  stop: ", self._dim("")), each.stop)
+            self._page.say(("  let go: " if each.ends else "  stop: ", self._dim("")), each.stop)
 
     def _last_seen(self, each: RecordLineTold) -> str:
         """Of what cannot be read now, which everybody would take for what it answers."""

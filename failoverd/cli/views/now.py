@@ -330,7 +330,7 @@ def _show_files(page: Printout, files: Sequence[RefusedFileTold], what: str, rem
     """What somebody may believe to be at work, or to do its work."""
     for each in files:
         page.say()
-        page.say((f"{each.file}: {what}", "red"))
+        page.say((f"{each.place or each.file}: {what}", "red"))
         page.say(f"  {each.error}")
         page.say(f"  remedy: {remedy}")
 

@@ -64,7 +64,7 @@ class Line:
     output: Output
     reason: str | None = None
     lasts: str | None = None
-    rules: tuple[str, ...] = ()
+    rules: Sequence[str] | None = None
     dry_run: bool = False
     wait: bool = False
 
@@ -153,10 +153,10 @@ def pause(line: Line, what: Selected, *, everything: bool, key: str) -> Exit:
     return _give(line, Verb.PAUSE, lambda known: what.scope(known, _SERVICES))
 
 
-def verdict(line: Line, verb: Verb, what: Selected) -> Exit:
+def verdict(line: Line, verb: str, what: Selected) -> Exit:
     if not what:
         raise usage(f"say which endpoint is {verb}: its address, or region/address")
-    return _give(line, verb, lambda known: what.scope(known, ("endpoint",)))
+    return _give(line, Verb(verb), lambda known: what.scope(known, ("endpoint",)))
 
 
 def approve(line: Line, digest: str) -> Exit:
@@ -209,7 +209,7 @@ def _give(
     """What is wrong with how it was asked is said before anybody is asked. Without names, nobody has to know any."""
     comment = saying.reason(line.reason)
     seconds = APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
-    rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
+    rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules or ())
 
     async def work(admin: Client) -> Exit:
         about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.names()))
@@ -342,8 +342,7 @@ def reload(line: Line) -> Exit:
 
 def _show_reloaded(done: ReloadedTold) -> None:
     for each in done.refused_files:
-        said = each.error.removeprefix(each.file)  # most errors begin with their file, and a folder's with one in it
-        say(console, "not loaded: ", (each.file, "bold"), said if said != each.error else f": {said}")
+        say(console, "not loaded: ", (each.place or each.file, "bold"), f": {each.error}")
     for each in done.warned_files:
         say(console, "at work, but: ", (each.file, "bold"), f": {each.error}")
     if done.refused_files:

@@ -193,7 +193,7 @@ def test_a_dispute_is_over_when_the_change_or_a_later_one_is_verified(told: Told
 
 
 def test_words_that_the_journal_lost_are_told_for_as_long_as_the_marker_names_them(told: Told) -> None:
-    lost = Reason(ReasonCode.OVERRIDES_LOST, "overrides", detail="ovr-1", numbers={"until": AT + 600})
+    lost = Reason(ReasonCode.OVERRIDES_LOST, "overrides", named=("ovr-1",), numbers={"until": AT + 600})
     said = target(TargetState.HOLDING, kind=DecisionKind.HOLD_OVERRIDES_LOST, reasons=(lost,))
     told.hear(OverridesLost(**news.names(TARGET, "", AT), overrides=("ovr-1",), until=AT + 600))
     assert told.lasting == [("overrides.lost", RECORD)]
