@@ -17,6 +17,23 @@ from urllib.parse import quote, urlencode
 import h11
 from pydantic import BaseModel, Field, ValidationError
 
+from failoverd.api.asked import (
+    ApplyAsked,
+    AskedModel,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GlanceQuery,
+    HistoryQuery,
+    PlanAsked,
+    Query,
+    ReleaseAsked,
+    ReloadAsked,
+    StatusQuery,
+    UndoAsked,
+    WhyQuery,
+    WordAsked,
+)
 from failoverd.api.bounds import PLANNING
 from failoverd.api.routes import EXPECTED, ROUTES, Route
 from failoverd.api.sending import REACHING, connected, headers, new_key
@@ -24,33 +41,18 @@ from failoverd.api.shapes import (
     SCHEMA,
     AnswerBody,
     AppliedTold,
-    ApplyAsked,
-    AskedModel,
-    AuditQuery,
     AuditTold,
-    CommentAsked,
-    ExtendAsked,
     GivenTold,
-    GlanceQuery,
     GlanceTold,
-    HistoryQuery,
     HistoryTold,
     NamesTold,
-    PlanAsked,
     PlanTold,
     Problem,
-    Query,
-    ReleaseAsked,
     ReleasedTold,
-    ReloadAsked,
     ReloadedTold,
-    StatusQuery,
     StatusTold,
-    UndoAsked,
-    WhyQuery,
     WhyTold,
     WordAnswer,
-    WordAsked,
     WordsTold,
 )
 from failoverd.core.errors import FailoverdError

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -27,7 +27,7 @@ from failoverd.api.tokens import AdminTokens
 from failoverd.config.schema import ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.status import RefusedFile
-from failoverd.guests import Guest, Guests
+from failoverd.guests import Guest, Guests, running
 from failoverd.ports import Clock
 
 _BACKLOG: Final = 64
@@ -57,7 +57,7 @@ async def heard_on_host(path: Path, users: Users, others: Role, site: web.Applic
         OSError: there can be no socket.
     """
     guests = Guests(MOST_CALLERS, MOST_OF_PEER)
-    async with _running(site) as server:
+    async with running(site) as server:
         listener, made = await asyncio.to_thread(_bound, path, users.gid if others is Role.NONE else None)
         loop = asyncio.get_running_loop()
         serving = await loop.create_unix_server(partial(_Neighbour, server, guests, ASKING), sock=listener)
@@ -236,7 +236,7 @@ async def heard_elsewhere(address: str, port: int, door: Door, site: web.Applica
     """
     guests = Guests(MOST_CALLERS, MOST_OF_PEER)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    async with _running(site) as server, AsyncExitStack() as stack:
+    async with running(site) as server, AsyncExitStack() as stack:
         listener = socket.create_server((address, port), family=family, backlog=_BACKLOG)
         listener.setblocking(False)
         stack.callback(listener.close)
@@ -299,13 +299,3 @@ class _Porch:
 
 
 _NAP: Final = 0.1
-
-
-@asynccontextmanager
-async def _running(site: web.Application) -> AsyncIterator[web.Server]:
-    runner = web.AppRunner(site, handle_signals=False)
-    await runner.setup()
-    try:
-        yield cast("web.Server", runner.server)
-    finally:
-        await runner.cleanup()

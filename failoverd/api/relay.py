@@ -10,10 +10,9 @@ import hmac
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import h11
 from aiohttp import web
@@ -25,7 +24,7 @@ from failoverd.api.browsers import HEADERS, cookie, cookie_name, require_own_pag
 from failoverd.api.sending import REACHING, connected, headers
 from failoverd.api.service import SHELL, refusal, shell
 from failoverd.api.shapes import EnteredTold
-from failoverd.guests import Guest, Guests
+from failoverd.guests import Guest, Guests, heard_at
 
 PASSED_ON: Final = frozenset({"/v1/page", "/v1/events", "/v1/timeline"})
 
@@ -47,26 +46,15 @@ async def relayed(socket: Path, port: int, user: str) -> AsyncIterator[str]:
         OSError: nobody can listen there.
     """
     token, guests = os.urandom(24).hex(), Guests(_MOST_GUESTS, _MOST_GUESTS)
-    relay, loop = _Relay(socket, token, user), asyncio.get_running_loop()
+    relay = _Relay(socket, token, user)
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001 - aiohttp's
         return await relay.answered(request)
 
     site = web.Application(middlewares=[answered])
-    runner = web.AppRunner(site, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        guest = partial(Guest, cast("web.Server", runner.server), guests, ASKING)
-        server = await loop.create_server(guest, "127.0.0.1", port)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/#token={token}"
-        finally:
-            server.close()
-            guests.leave()
-            await server.wait_closed()
-    finally:
-        await runner.cleanup()
+    async with heard_at("127.0.0.1", port, site, guests, ASKING, shutdown=1.0) as heard:
+        yield f"http://127.0.0.1:{heard}/#token={token}"
 
 
 class _Relay:

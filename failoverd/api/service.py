@@ -22,6 +22,24 @@ from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, RefusedError, Role
+from failoverd.api.asked import (
+    ApplyAsked,
+    AskedModel,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GlanceQuery,
+    HistoryQuery,
+    PageQuery,
+    PlanAsked,
+    Query,
+    ReleaseAsked,
+    StatusQuery,
+    TimelineQuery,
+    UndoAsked,
+    WhyQuery,
+    WordAsked,
+)
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, LARGEST_PLAN, PLANNING, SENDING, Rates
 from failoverd.api.browsers import HEADERS, require_own_page
 from failoverd.api.listening import Listeners, Telling, telling
@@ -29,31 +47,7 @@ from failoverd.api.page import page
 from failoverd.api.planned import applied_told, plan_told
 from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
-from failoverd.api.shapes import (
-    AnswerBody,
-    ApplyAsked,
-    AskedModel,
-    AuditQuery,
-    CommentAsked,
-    EnteredTold,
-    ExtendAsked,
-    GivenTold,
-    GlanceQuery,
-    HistoryQuery,
-    HistoryTold,
-    PageQuery,
-    PlanAsked,
-    Query,
-    ReleaseAsked,
-    ReleasedTold,
-    StatusQuery,
-    TimelineQuery,
-    UndoAsked,
-    WhyQuery,
-    WhyTold,
-    WordAsked,
-    problem,
-)
+from failoverd.api.shapes import AnswerBody, EnteredTold, GivenTold, HistoryTold, ReleasedTold, WhyTold, problem
 from failoverd.api.telling import (
     audit_told,
     board_told,

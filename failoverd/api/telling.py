@@ -64,7 +64,8 @@ from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
 if TYPE_CHECKING:
-    from failoverd.operations.commanding import Effect, Given
+    from failoverd.operations.commanding import Given
+    from failoverd.operations.effects import Effect
 
 
 def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy: bool = True) -> StatusTold:

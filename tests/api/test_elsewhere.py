@@ -17,9 +17,9 @@ from support.api import NOW, House, elsewhere, heard
 
 from failoverd.api import bounds, places
 from failoverd.api import listening as hub
+from failoverd.api.asked import ScopeAsked, WordAsked
 from failoverd.api.client import ApiError, Client, Elsewhere
 from failoverd.api.credentials import SOON
-from failoverd.api.shapes import ScopeAsked, WordAsked
 from failoverd.api.tokens import AdminTokens
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError

@@ -9,13 +9,14 @@ from pydantic import BaseModel, ValidationError
 from support.api import NOW, STANDING
 from support.journals import TARGET
 
-from failoverd.api import shapes
+from failoverd.api import asked, shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
 from failoverd.operations import (
     board,
     commanding,
     concerns,
+    effects,
     glance,
     history,
     reckoning,
@@ -46,7 +47,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Override, shapes.WordStatusTold, {"told"}),
     (overrides.Override, shapes.WordListedTold, {"told"}),
-    (overrides.Scope, shapes.ScopeAsked, set()),
+    (overrides.Scope, asked.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
     (glance.Glance, shapes.GlanceTold, set()),
     (concerns.Concern, shapes.ConcernTold, set()),
@@ -63,8 +64,8 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (timeline.TimelineEvent, shapes.MarkTold, set()),
     (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
-    (commanding.WordRequest, shapes.WordAsked, {"undoes"}),
-    (commanding.Effect, shapes.EffectTold, set()),
+    (commanding.WordRequest, asked.WordAsked, {"undoes"}),
+    (effects.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
     (history.PastMove, shapes.ChangeTold, set()),
     (history.PastHold, shapes.HeldTold, set()),
@@ -138,7 +139,7 @@ def test_what_nobody_could_ask_for_is_told_all_the_same() -> None:
     word = overrides.Override("hold-1", overrides.Verb.HOLD, scope, "?", NOW, 1e12, shares={"two words": 20_000})
     told = shapes.WordTold.model_validate_json(word_told(word, NOW).model_dump_json())
     assert (told.scope.records, told.shares_bp) == (("api.example.com A",), {"two words": 20_000})
-    assert shapes.ScopeAsked.model_validate_json(told.scope.model_dump_json()).scope() == scope
+    assert asked.ScopeAsked.model_validate_json(told.scope.model_dump_json()).scope() == scope
 
 
 @pytest.mark.parametrize(
@@ -150,13 +151,13 @@ def test_what_nobody_could_ask_for_is_told_all_the_same() -> None:
     ],
 )
 def test_times_are_read_with_their_zone(written: str, at: float) -> None:
-    assert shapes.HistoryQuery.model_validate({"since": written}).since == at
+    assert asked.HistoryQuery.model_validate({"since": written}).since == at
 
 
 @pytest.mark.parametrize("written", ["2025-12-01", "2025-12-01T03:12:00", "03:12", "", "9999-12-31T23:59:59-12:00"])
 def test_times_without_a_zone_or_a_calendar_are_refused(written: str) -> None:
     with pytest.raises(ValidationError):
-        shapes.HistoryQuery.model_validate({"since": written})
+        asked.HistoryQuery.model_validate({"since": written})
 
 
 def test_a_time_that_no_calendar_has_is_shown_as_its_end() -> None:

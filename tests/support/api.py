@@ -48,7 +48,8 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.commanding import Desk, Effect, Given, WordRequest
+from failoverd.operations.commanding import Desk, Given, WordRequest
+from failoverd.operations.effects import Effect
 from failoverd.operations.judging import OverrideError
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyQuery, WhyTold, WordsTold
+from failoverd.api.asked import WhyQuery
+from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyTold, WordsTold
 from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
 
+from failoverd.api.asked import GlanceQuery
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
-    GlanceQuery,
     GlanceTold,
     JournalTold,
     NotificationsTold,

@@ -7,17 +7,16 @@ from typing import Final
 
 from rich.console import Console
 
+from failoverd.api.asked import HistoryQuery, WhyQuery
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     ChangeTold,
     CostTold,
     EditTold,
-    HistoryQuery,
     HistoryTold,
     RecordLineTold,
     RegionSumTold,
     SaidTold,
-    WhyQuery,
     WhyTold,
 )
 from failoverd.cli.failing import OutputConsole, print_json, seconds, told, usage

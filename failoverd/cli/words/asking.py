@@ -14,22 +14,9 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from failoverd.api.asked import LONGEST_MARK, MARK, ReleaseAsked, ScopeAsked, UndoAsked, WordAsked
 from failoverd.api.client import Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import (
-    LONGEST_MARK,
-    MARK,
-    AnswerBody,
-    EffectTold,
-    GivenTold,
-    ReleaseAsked,
-    ReleasedTold,
-    ReloadedTold,
-    ScopeAsked,
-    UndoAsked,
-    WordAnswer,
-    WordAsked,
-    WordTold,
-)
+from failoverd.api.shapes import AnswerBody, EffectTold, GivenTold, ReleasedTold, ReloadedTold, WordAnswer, WordTold
 from failoverd.cli.failing import OutputConsole, note, print_json, told, unknown, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
