@@ -401,7 +401,9 @@ def test_beside_a_pin_is_said_who_of_it_is_down_and_the_word_that_is_why_is_the_
     (found,) = seen(policy("api"), moved("api", reasons=(pinned, DOWN)), overrides=(pin, up)).records
     assert found.why.startswith("pinned to azure-eastus 70%, oci-ashburn 30%")
     assert found.why.endswith("; azure-eastus is down (score 0%): HTTP 503")
-    assert found.stop == "failoverctl release pin-1a2b3c4d"
+    assert (found.stop, found.ends) == ("failoverctl release pin-1a2b3c4d", "pin-1a2b3c4d")
+    (alone,) = seen(policy("api"), moved("api", reasons=(DOWN,))).records
+    assert (alone.stop.split()[1], alone.ends) == ("hold", ""), "who ends nothing lets nothing go"
 
 
 def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:
