@@ -20,7 +20,7 @@ from bench.exposition import Histogram, histogram, scrape
 from bench.nginx import HOST, PATH, nginx
 from bench.processes import Cpus, failoverd_program, running
 from bench.scale_run import LAG
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 MOVING = 20
 """Policies whose first region fails and comes back, again and again."""
@@ -195,7 +195,7 @@ class _Desk:
     def _begun_since(self, at: float) -> int:
         if not self._journal.exists():
             return 0
-        with Reading(self._journal) as reading:
+        with HistoryReading(self._journal) as reading:
             return sum(1 for row in reading.changes(since=at, limit=None) if row.intended_at > at)
 
     def _command(self, *words: str) -> list[str]:

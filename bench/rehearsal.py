@@ -31,7 +31,7 @@ from failoverd.core.records import (
     RegionSpec,
     Target,
 )
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Probing
 
 _BATCH = 50
@@ -158,7 +158,7 @@ async def _probing(policies: Iterable[Policy], paper: Paper, variant: Variant) -
     timetable = VirtualTimetable()
     incidents = paper_incidents(events.append, now)
     table = (HealthTable if variant.siblings else Loners)(now())
-    board = Board(events.append, now, incidents, lambda *_, **__: None, table)
+    board = HealthBoard(events.append, now, incidents, lambda *_, **__: None, table)
     probing = Probing(timetable, board, now, chance=paper.chance)
     for policy in policies:
         board.watch(policy)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from failoverd import __version__
 from failoverd.api.credentials import SOON
-from failoverd.api.service import Surroundings as Around
+from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import Api, api_of
 from failoverd.assembly import authorities_of, provider_set
 from failoverd.config.loader import Config
@@ -302,7 +302,7 @@ class Daemon:
 
     async def _hear(self, config: Config) -> None:
         """Hear operators, once there is something that they can speak about. Where that fails, it is told."""
-        around = Around(
+        around = ServiceSurroundings(
             desk=Desk(self._engine, self._clock, past_of(config.journal), self._people),
             plans=PlanDesk(self._engine, self._clock),
             overview=self._overview,

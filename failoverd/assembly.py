@@ -28,7 +28,7 @@ from failoverd.runtime.states import States
 from failoverd.store.access import copied, require_readable
 from failoverd.store.failures import journal_errors
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 FRESH: Final = 60.0
@@ -90,7 +90,7 @@ async def session(
             yield Session(
                 config=config,
                 policies=found.policies,
-                unsound=tuple(each.errors[0] for each in found.rejected.values()),
+                unsound=tuple(str(each.errors[0]) for each in found.rejected.values()),
                 providers=provider_set(config, access, stack, beside_daemon=True),
                 states=states,
                 journal=writer,
@@ -131,6 +131,6 @@ async def _journal_of(path: Path, access: Access, stack: AsyncExitStack) -> Sqli
 
 def _alive(journal: Path, now: float) -> bool:
     """Whether a daemon works with this journal, so that what it said lately is still so."""
-    with Reading(journal) as reading:
+    with HistoryReading(journal) as reading:
         beat = reading.heartbeat()
     return beat is not None and now - beat.at <= FRESH and beat.state == "running"

@@ -8,8 +8,10 @@ by holding connections.
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -140,3 +142,34 @@ class Guest(RequestHandler):
         self._guests.part(self)
         if self.transport is not None:
             self.transport.abort()
+
+
+@asynccontextmanager
+async def running(site: web.Application, *, shutdown: float = 60.0) -> AsyncIterator[web.Server]:
+    """A server without a place to listen at. At the end, who is being answered has so many seconds."""
+    runner = web.AppRunner(site, handle_signals=False, shutdown_timeout=shutdown)
+    await runner.setup()
+    try:
+        yield cast("web.Server", runner.server)
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def heard_at(
+    address: str, port: int, site: web.Application, guests: Guests, patience: float, *, shutdown: float = 60.0
+) -> AsyncIterator[int]:
+    """Serve over TCP for as long as the context lasts; gives the port, which is chosen by the system for 0.
+
+    Raises:
+        OSError: nobody can listen there.
+    """
+    async with running(site, shutdown=shutdown) as server:
+        guest = partial(Guest, server, guests, patience)
+        listening = await asyncio.get_running_loop().create_server(guest, address, port)
+        try:
+            yield listening.sockets[0].getsockname()[1]
+        finally:
+            listening.close()
+            guests.leave()
+            await listening.wait_closed()

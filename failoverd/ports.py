@@ -218,7 +218,7 @@ class ChangeOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AuditEntry:
     """A request that would change something, as it is kept for ever.
 
     Attributes:
@@ -278,10 +278,10 @@ class Journal(Protocol):
     async def belong(self, instance: str) -> None:
         """Belong to that daemon, now and after its restart."""
 
-    async def audit(self, asked: Asked) -> None:
+    async def audit(self, asked: AuditEntry) -> None:
         """Add a request to the audit trail."""
 
-    async def asked(self, actor: str, key: str) -> Asked | None:
+    async def asked(self, actor: str, key: str) -> AuditEntry | None:
         """The request that this actor gave that key to, the first one if there are several."""
 
     async def update_status(self, statuses: Sequence[Status]) -> None:

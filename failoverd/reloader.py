@@ -61,7 +61,7 @@ class Reloader:
         self._equipping = asyncio.Lock()  # checks share what they read, so they are set up one after the other
         self._watch = watch(config)
         self._deferred: tuple[str, ...] = ()
-        self._told: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, tuple[RefusedFile, ...]] = {}
         self._refused: dict[str, Policy] = {}
         self._of_all: tuple[Maintenance, ...] = ()
         self.claims = Claims()
@@ -78,8 +78,8 @@ class Reloader:
     @property
     def refused(self) -> FilesStatus:
         """Every file that is not at work as it stands there, newer revisions of running policies among them."""
-        found = (RefusedFile(file, errors[0]) for file, errors in self._told.items())
-        return FilesStatus(self._clock(), tuple(sorted(found, key=lambda each: each.file)), self._deferred)
+        found = tuple(errors[0] for _, errors in sorted(self._told.items()))
+        return FilesStatus(self._clock(), found, self._deferred)
 
     def waits(self) -> bool:
         """Whether a policy loads and still could not be taken up, so that `retry` may help."""
@@ -126,7 +126,7 @@ class Reloader:
                 sound, doubted = False, doubted | {self._path}  # nobody waits for it, so it is never read in haste
             doubted |= await self._follow(watch)
         except Exception as error:  # noqa: BLE001 - what runs goes on, whatever goes wrong with reading files
-            self._reject(str(self._path), (describe(error),))
+            self._reject((RefusedFile(str(self._path), describe(error)),))
         else:
             if sound:
                 self._told.pop(str(self._path), None)
@@ -136,7 +136,8 @@ class Reloader:
         """Whether the daemon's own file loads. It is taken up at a restart alone."""
         loaded = await asyncio.to_thread(load_config, self._path, self._known)
         if loaded.config is None:
-            self._reject(str(self._path), tuple(str(found) for found in loaded.diagnostics if found.is_error))
+            file = str(self._path)
+            self._reject(tuple(found.refusal(file) for found in loaded.diagnostics if found.is_error))
             return False
         self._defer(loaded.config)
         return True
@@ -225,9 +226,9 @@ class Reloader:
         try:
             await work
         except ConfigError as error:
-            self._reject(policy.source.file, (str(error),), (policy.name,))
+            self._reject((RefusedFile(policy.source.file, error.wrong, error.place),), (policy.name,))
         except Exception as error:  # noqa: BLE001 - a defect that one policy brings to light stays with that policy
-            self._reject(policy.source.file, (describe(error),), (policy.name,))
+            self._reject((RefusedFile(policy.source.file, describe(error)),), (policy.name,))
         else:
             return True
         return False
@@ -239,20 +240,21 @@ class Reloader:
         for name in self._runner.policies:
             self._runner.reject(name, "")
         for rejected in found.rejected.values():
-            self._reject(rejected.file, rejected.errors, rejected.policies)
+            self._reject(rejected.errors, rejected.policies)
         for file in self._told.keys() - found.rejected.keys() - wanted - {str(self._path)}:
             del self._told[file]
 
-    def _reject(self, file: str, errors: tuple[str, ...], policies: tuple[str, ...] = ()) -> None:
-        """Once for each set of errors: a file that is merely read again is no news."""
+    def _reject(self, errors: tuple[RefusedFile, ...], policies: tuple[str, ...] = ()) -> None:
+        """Once for each set of errors of a file: one that is merely read again is no news."""
+        file, said = errors[0].file, tuple(map(str, errors))
         for name in policies:
-            self._runner.reject(name, errors[0])
+            self._runner.reject(name, said[0])
         if self._told.get(file) == errors:
             return
         self._told[file] = errors
         policy = policies[0] if len(policies) == 1 else ""
         keeps = self._keeps(file, policies)
-        self._emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=errors, keeps=keeps))
+        self._emit(ConfigRejected(at=self._clock(), policy=policy, file=file, errors=said, keeps=keeps))
 
     def _keeps(self, file: str, policies: tuple[str, ...]) -> str:
         """What goes on in spite of it."""

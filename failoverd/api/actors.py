@@ -82,7 +82,7 @@ class Peer(NamedTuple):
         )
 
 
-class Refused(FailoverdError):  # noqa: N818 - the word of the field
+class RefusedError(FailoverdError):
     """A request is refused for who asks, or how."""
 
     def __init__(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from failoverd.api.actors import Actor, Refused, Role
+from failoverd.api.actors import Actor, RefusedError, Role
 
 _THIS_HOST: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -29,31 +29,31 @@ def require_own_page(method: str, scheme: str, headers: Mapping[str, str], *, sh
     `shell`: it is the page itself that is asked for, which says nothing to anybody: links to it may stand anywhere.
 
     Raises:
-        Refused: it is not of our page.
+        RefusedError: it is not of our page.
     """
     site = headers.get(_SITE)
     origin = headers.get("Origin")
     if (site is not None or origin is not None) and method != "GET":
-        raise Refused(403, "cross_site", "browsers only read here", "failoverctl changes something")
+        raise RefusedError(403, "cross_site", "browsers only read here", "failoverctl changes something")
     if shell:
         return
     foreign = origin is not None and origin.lower() != f"{scheme}://{headers.get('Host', '')}".lower()
     if foreign or (site is not None and site not in _OWN):
-        raise Refused(403, "cross_site", "a page of another site asks", "open the page of this daemon itself")
+        raise RefusedError(403, "cross_site", "a page of another site asks", "open the page of this daemon itself")
 
 
 def require_this_host(headers: Mapping[str, str]) -> None:
     """Without TLS no certificate says whose name it is: a site that renames itself to 127.0.0.1 is told by its name.
 
     Raises:
-        Refused: it is asked by a name that is not of this host.
+        RefusedError: it is asked by a name that is not of this host.
     """
     try:
         name = urlsplit(f"//{headers.get('Host', '')}").hostname
     except ValueError:
         name = None
     if name not in _THIS_HOST:
-        raise Refused(403, "host_unknown", "that is no name of this host", "ask at 127.0.0.1, or localhost")
+        raise RefusedError(403, "host_unknown", "that is no name of this host", "ask at 127.0.0.1, or localhost")
 
 
 def cookie_name(headers: Mapping[str, str], *, tls: bool) -> str:
@@ -89,10 +89,10 @@ def reader(actor: Actor) -> Actor:
 
 
 def require_reader(actor: Actor) -> None:
-    """Raises Refused for a token that a browser is not to have."""
+    """Raises RefusedError for a token that a browser is not to have."""
     if actor.role is Role.OPERATE:
         words = f"the token {actor.name} may change something: that is nothing for a browser"
-        raise Refused(403, "token_too_strong", words, "give it a token of its own, with the role read")
+        raise RefusedError(403, "token_too_strong", words, "give it a token of its own, with the role read")
 
 
 HEADERS: Final = {

@@ -17,46 +17,48 @@ from urllib.parse import quote, urlencode
 import h11
 from pydantic import BaseModel, Field, ValidationError
 
+from failoverd.api.asked import (
+    ApplyAsked,
+    AskedModel,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GlanceQuery,
+    HistoryQuery,
+    PlanAsked,
+    Query,
+    ReleaseAsked,
+    ReloadAsked,
+    StatusQuery,
+    UndoAsked,
+    WhyQuery,
+    WordAsked,
+)
 from failoverd.api.bounds import PLANNING
 from failoverd.api.routes import EXPECTED, ROUTES, Route
 from failoverd.api.sending import REACHING, connected, headers, new_key
 from failoverd.api.shapes import (
     SCHEMA,
-    Answer,
+    AnswerBody,
     AppliedTold,
-    ApplyAsked,
-    Asked,
-    AuditQuery,
     AuditTold,
-    CommentAsked,
-    ExtendAsked,
     GivenTold,
-    GlanceQuery,
     GlanceTold,
-    HistoryQuery,
     HistoryTold,
     NamesTold,
-    PlanAsked,
     PlanTold,
     Problem,
-    Query,
-    ReleaseAsked,
     ReleasedTold,
-    ReloadAsked,
     ReloadedTold,
-    StatusQuery,
     StatusTold,
-    UndoAsked,
-    WhyQuery,
     WhyTold,
     WordAnswer,
-    WordAsked,
     WordsTold,
 )
 from failoverd.core.errors import FailoverdError
 
-A = TypeVar("A", bound=Answer)
-S = TypeVar("S", bound=Asked)
+A = TypeVar("A", bound=AnswerBody)
+S = TypeVar("S", bound=AskedModel)
 
 PATIENCE: Final = 35.0
 """Seconds for one answer: a little more than the daemon takes for it."""
@@ -211,7 +213,7 @@ class Client:
         name: str,
         kind: type[A],
         *,
-        asked: Asked | None = None,
+        asked: AskedModel | None = None,
         query: Query | None = None,
         word_id: str = "",
         key: str = "",

@@ -32,10 +32,10 @@ def tls_of(said: ApiTcpEntry) -> ssl.SSLContext:
             context.load_verify_locations(said.client_ca_file)
             context.verify_mode = ssl.CERT_OPTIONAL if said.tokens_file is not None else ssl.CERT_REQUIRED
     except OSError as error:
-        files = " and ".join(map(str, paths))
-        words = f"{files} cannot be used for TLS: {error.strerror or error}"
+        others = " and ".join(map(str, paths[1:]))
+        words = f"it cannot be used for TLS with {others}: {error.strerror or error}"
         remedy = "certificate_file holds the certificate and its chain, key_file its key without a passphrase (PEM)"
-        raise ConfigError(words, reason="certificate_invalid", remedy=remedy) from error
+        raise ConfigError(words, reason="certificate_invalid", remedy=remedy, place=str(paths[0])) from error
     return context
 
 

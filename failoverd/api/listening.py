@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from failoverd.api.actors import Refused
+from failoverd.api.actors import RefusedError
 from failoverd.api.bounds import MOST_LISTENERS
 from failoverd.api.browsers import HEADERS
 from failoverd.guests import Guest
@@ -94,12 +94,12 @@ class Listeners:
         `require` says whether they may still. A token is withdrawn, or expires, while its owner listens.
 
         Raises:
-            Refused: too many listen.
+            RefusedError: too many listen.
         """
         task = asyncio.current_task()
         if task is None or len(self._here) >= MOST_LISTENERS:
             words = f"{MOST_LISTENERS} listen already"
-            raise Refused(503, "too_many_listeners", words, "ask /v1/page now and then", {"Retry-After": "30"})
+            raise RefusedError(503, "too_many_listeners", words, "ask /v1/page now and then", {"Retry-After": "30"})
         if isinstance(request.protocol, Guest):
             request.protocol.stay(task.cancel)
         self._here.add(task)
@@ -163,7 +163,7 @@ class Listeners:
                 await turn.wait()
                 try:
                     await require()
-                except Refused:  # who asks again is told why
+                except RefusedError:  # who asks again is told why
                     return answer
         if request.transport is not None:
             request.transport.abort()

@@ -12,22 +12,22 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 
-from failoverd.api.actors import Actor, Peer, Refused, Role, Users, certificate_name
+from failoverd.api.actors import Actor, Peer, RefusedError, Role, Users, certificate_name
 from failoverd.api.bounds import ASKING, MOST_CALLERS, MOST_OF_PEER
 from failoverd.api.browsers import cookie, cookie_name, reader, require_reader, require_this_host, token_in
 from failoverd.api.credentials import end_of, expiring, tls_of
 from failoverd.api.sending import BEHIND
 from failoverd.api.service import Known
 from failoverd.api.sockets import reachable
-from failoverd.api.tokens import Tokens
+from failoverd.api.tokens import AdminTokens
 from failoverd.config.schema import ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.status import RefusedFile
-from failoverd.guests import Guest, Guests
+from failoverd.guests import Guest, Guests, running
 from failoverd.ports import Clock
 
 _BACKLOG: Final = 64
@@ -57,7 +57,7 @@ async def heard_on_host(path: Path, users: Users, others: Role, site: web.Applic
         OSError: there can be no socket.
     """
     guests = Guests(MOST_CALLERS, MOST_OF_PEER)
-    async with _running(site) as server:
+    async with running(site) as server:
         listener, made = await asyncio.to_thread(_bound, path, users.gid if others is Role.NONE else None)
         loop = asyncio.get_running_loop()
         serving = await loop.create_unix_server(partial(_Neighbour, server, guests, ASKING), sock=listener)
@@ -76,7 +76,7 @@ def known_on_host(users: Users) -> Known:
     async def known(request: web.Request) -> Actor:
         peer = request.protocol.asks if isinstance(request.protocol, _Neighbour) else None
         if peer is None:
-            raise Refused(401, "peer_unknown", "the system does not say whose process this is")
+            raise RefusedError(401, "peer_unknown", "the system does not say whose process this is")
         return await users.actor(peer, request.headers.get(BEHIND))
 
     return known
@@ -152,7 +152,7 @@ class Door:
         self._said = said
         self._clock = clock
         self.tls: ssl.SSLContext | None = None
-        self._tokens: Tokens | None = None
+        self._tokens: AdminTokens | None = None
         self._ends: float | None = None
         self._turn = 0
         self.refused: tuple[RefusedFile, ...] = ()
@@ -161,7 +161,7 @@ class Door:
 
     def reread(self) -> None:
         """Take up what the files hold now, each by itself: a certificate that is amiss keeps no token at work."""
-        self.refused = tuple(RefusedFile(str(file), str(error)) for file, error in self._read().items())
+        self.refused = tuple(RefusedFile(str(file), error.wrong, error.place) for file, error in self._read().items())
         self._turn += 1
 
     def warned(self, within: float) -> tuple[RefusedFile, ...]:
@@ -174,7 +174,7 @@ class Door:
         said, amiss = self._said, dict[Path, ConfigError]()
         if said.tokens_file is not None:
             try:
-                self._tokens = Tokens.read(said.tokens_file)
+                self._tokens = AdminTokens.read(said.tokens_file)
             except ConfigError as error:
                 amiss[said.tokens_file] = error
         if said.certificate_file is not None:
@@ -203,13 +203,13 @@ class Door:
             role = Role.OPERATE if name in self._said.operators else Role.READ
             return Actor(name, role, origin, "api.tcp.operators names the certificates that may change something")
         wanted = "a token (Authorization: Bearer)" if self._tokens is not None else "a client certificate"
-        raise Refused(401, "nobody", f"nobody can tell who asks: show {wanted}")
+        raise RefusedError(401, "nobody", f"nobody can tell who asks: show {wanted}")
 
     def _require_current(self, request: web.Request, certificate: Mapping[str, Any]) -> None:
         """Certificates are verified when a connection begins: one that lasts is asked to begin again."""
         expires = ssl.cert_time_to_seconds(certificate["notAfter"])
         if self._clock() > expires or request.setdefault(_TURN, self._turn) != self._turn:
-            raise Refused(401, "certificate_old", "the certificate was shown long ago", "connect again")
+            raise RefusedError(401, "certificate_old", "the certificate was shown long ago", "connect again")
 
     def let_in(self, request: web.Request, actor: Actor) -> Mapping[str, str]:
         """How a browser keeps being known that shows a token. A certificate it shows each time by itself."""
@@ -236,7 +236,7 @@ async def heard_elsewhere(address: str, port: int, door: Door, site: web.Applica
     """
     guests = Guests(MOST_CALLERS, MOST_OF_PEER)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    async with _running(site) as server, AsyncExitStack() as stack:
+    async with running(site) as server, AsyncExitStack() as stack:
         listener = socket.create_server((address, port), family=family, backlog=_BACKLOG)
         listener.setblocking(False)
         stack.callback(listener.close)
@@ -299,13 +299,3 @@ class _Porch:
 
 
 _NAP: Final = 0.1
-
-
-@asynccontextmanager
-async def _running(site: web.Application) -> AsyncIterator[web.Server]:
-    runner = web.AppRunner(site, handle_signals=False)
-    await runner.setup()
-    try:
-        yield cast("web.Server", runner.server)
-    finally:
-        await runner.cleanup()

@@ -10,22 +10,21 @@ import hmac
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import h11
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from failoverd.api.actors import Refused
+from failoverd.api.actors import RefusedError
 from failoverd.api.bounds import ASKING
 from failoverd.api.browsers import HEADERS, cookie, cookie_name, require_own_page, require_this_host, token_in
 from failoverd.api.sending import REACHING, connected, headers
 from failoverd.api.service import SHELL, refusal, shell
 from failoverd.api.shapes import EnteredTold
-from failoverd.guests import Guest, Guests
+from failoverd.guests import Guest, Guests, heard_at
 
 PASSED_ON: Final = frozenset({"/v1/page", "/v1/events", "/v1/timeline"})
 
@@ -47,26 +46,15 @@ async def relayed(socket: Path, port: int, user: str) -> AsyncIterator[str]:
         OSError: nobody can listen there.
     """
     token, guests = os.urandom(24).hex(), Guests(_MOST_GUESTS, _MOST_GUESTS)
-    relay, loop = _Relay(socket, token, user), asyncio.get_running_loop()
+    relay = _Relay(socket, token, user)
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: ARG001 - aiohttp's
         return await relay.answered(request)
 
     site = web.Application(middlewares=[answered])
-    runner = web.AppRunner(site, handle_signals=False, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        guest = partial(Guest, cast("web.Server", runner.server), guests, ASKING)
-        server = await loop.create_server(guest, "127.0.0.1", port)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/#token={token}"
-        finally:
-            server.close()
-            guests.leave()
-            await server.wait_closed()
-    finally:
-        await runner.cleanup()
+    async with heard_at("127.0.0.1", port, site, guests, ASKING, shutdown=1.0) as heard:
+        yield f"http://127.0.0.1:{heard}/#token={token}"
 
 
 class _Relay:
@@ -79,7 +67,7 @@ class _Relay:
     async def answered(self, request: web.Request) -> web.StreamResponse:
         try:
             answer = await self._answer(request)
-        except Refused as error:
+        except RefusedError as error:
             answer = refusal(error, error.status)
         if not answer.prepared:
             answer.force_close()
@@ -93,14 +81,14 @@ class _Relay:
             request.method, request.scheme, request.headers, shell=path == SHELL and request.method == "GET"
         )
         if request.method != "GET":
-            raise Refused(405, "method_unknown", "this only reads", headers={"Allow": "GET"})
+            raise RefusedError(405, "method_unknown", "this only reads", headers={"Allow": "GET"})
         if path == SHELL:
             return shell(request)
         if path == "/v1/enter":
             return self._enter(request)
         self._require_known(token_in(request.cookies.get(cookie_name(request.headers, tls=False), "")))
         if path not in PASSED_ON:
-            raise Refused(404, "path_unknown", "there is nothing at this path", "the page is at /")
+            raise RefusedError(404, "path_unknown", "there is nothing at this path", "the page is at /")
         return await self._passed_on(request, path)
 
     def _enter(self, request: web.Request) -> web.Response:
@@ -113,13 +101,15 @@ class _Relay:
     def _require_known(self, token: str) -> None:
         if not hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token.encode()):
             words = "that is not the link that failoverctl page printed"
-            raise Refused(401, "link_unknown", words, "open the one that it prints now: each time it is another one")
+            raise RefusedError(
+                401, "link_unknown", words, "open the one that it prints now: each time it is another one"
+            )
 
     async def _passed_on(self, request: web.Request, path: str) -> web.StreamResponse:
         stays = path == "/v1/events"
         if stays and self._listening >= _MOST_LISTENERS:
             words = f"{_MOST_LISTENERS} listen already"
-            raise Refused(503, "too_many_listeners", words, "close a page", {"Retry-After": "30"})
+            raise RefusedError(503, "too_many_listeners", words, "close a page", {"Retry-After": "30"})
         task = asyncio.current_task()
         if isinstance(request.protocol, Guest) and task is not None:
             request.protocol.stay(task.cancel) if stays else request.protocol.answer(_SILENCE)
@@ -130,7 +120,7 @@ class _Relay:
                 reader, writer = await asyncio.open_unix_connection(sock=connection)
         except OSError as error:  # a time-out is one, too
             words = f"no daemon is heard at {self._socket}: {error.strerror or 'nobody answers'}"
-            raise Refused(503, "daemon_unreachable", words, "start it: systemctl start failoverd") from error
+            raise RefusedError(503, "daemon_unreachable", words, "start it: systemctl start failoverd") from error
         else:
             try:
                 return await _told(request, reader, writer)
@@ -165,7 +155,7 @@ async def _told(request: web.Request, reader: asyncio.StreamReader, writer: asyn
         if request.transport is not None and answer is not None:
             request.transport.abort()
     if answer is None:
-        raise Refused(503, "daemon_slow", "the daemon hung up before it answered", "look whether it is busy")
+        raise RefusedError(503, "daemon_slow", "the daemon hung up before it answered", "look whether it is busy")
     return answer
 
 

@@ -6,45 +6,47 @@ from typing import Any, Final, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from failoverd.api.asked import (
+    ApplyAsked,
+    AskedModel,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GlanceQuery,
+    HistoryQuery,
+    NoQuery,
+    PageQuery,
+    PlanAsked,
+    Query,
+    ReleaseAsked,
+    ReloadAsked,
+    StatusQuery,
+    TimelineQuery,
+    UndoAsked,
+    WhyQuery,
+    WordAsked,
+)
 from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     SCHEMA,
     TITLES,
-    Answer,
+    AnswerBody,
     AppliedTold,
-    ApplyAsked,
-    Asked,
-    AuditQuery,
     AuditTold,
     BoardTold,
-    CommentAsked,
     EnteredTold,
-    ExtendAsked,
     GivenTold,
-    GlanceQuery,
     GlanceTold,
-    HistoryQuery,
     HistoryTold,
     NamesTold,
-    NoQuery,
-    PageQuery,
-    PlanAsked,
     PlanTold,
     Problem,
-    Query,
-    ReleaseAsked,
     ReleasedTold,
-    ReloadAsked,
     ReloadedTold,
-    StatusQuery,
     StatusTold,
-    TimelineQuery,
     TimelineTold,
-    UndoAsked,
-    WhyQuery,
     WhyTold,
     WordAnswer,
-    WordAsked,
     WordsTold,
 )
 
@@ -74,8 +76,8 @@ class Route:
     method: str
     path: str
     summary: str
-    answer: type[Answer] | None
-    asked: type[Asked] | None = None
+    answer: type[AnswerBody] | None
+    asked: type[AskedModel] | None = None
     query: type[Query] = NoQuery
     refusals: tuple[int, ...] = _READ
     keeps: bool = True
@@ -100,7 +102,7 @@ class Route:
         return self.answer in {GivenTold, ReleasedTold}
 
 
-def _write(name: str, path: str, summary: str, asked: type[Asked], answer: type[Answer], *more: int) -> Route:
+def _write(name: str, path: str, summary: str, asked: type[AskedModel], answer: type[AnswerBody], *more: int) -> Route:
     return Route(name, "POST", path, summary, answer, asked, refusals=tuple(sorted((*_WRITE, *more))))
 
 
@@ -122,18 +124,18 @@ ROUTES: Final = (
         refusals=_NOT_FOUND,
     ),
     Route("enter", "GET", "/v1/enter", "Let a browser in by its token", EnteredTold),
-    Route("names", "GET", "/v1/names", "What a word may be about", NamesTold),
+    Route("names", "GET", "/v1/names", "What an override may be about", NamesTold),
     Route("history", "GET", "/v1/history", "What was changed", HistoryTold, query=HistoryQuery, refusals=_NOT_FOUND),
     Route("why", "GET", "/v1/why", "A change, and what led to it", WhyTold, query=WhyQuery, refusals=_NOT_FOUND),
     Route("words", "GET", "/v1/overrides", "Operators' words", WordsTold),
-    Route("word", "GET", "/v1/overrides/{id}", "One word, and how far it is", WordAnswer, refusals=_NOT_FOUND),
+    Route("word", "GET", "/v1/overrides/{id}", "One override, and how far it is", WordAnswer, refusals=_NOT_FOUND),
     Route("audit", "GET", "/v1/audit", "Who asked for what", AuditTold, query=AuditQuery),
     Route("document", "GET", "/v1/openapi.json", "This document", None),
     _write("give", "/v1/overrides", "Give a word", WordAsked, GivenTold),
-    _write("release", "/v1/overrides/{id}/release", "End a word now", CommentAsked, GivenTold, 404),
-    _write("extend", "/v1/overrides/{id}/extend", "Have a word hold longer", ExtendAsked, GivenTold, 404),
-    _write("agree", "/v1/overrides/{id}/agree", "Agree to a word", CommentAsked, GivenTold, 404),
-    _write("release_matching", "/v1/release", "End the words of a scope", ReleaseAsked, ReleasedTold, 404),
+    _write("release", "/v1/overrides/{id}/release", "End an override now", CommentAsked, GivenTold, 404),
+    _write("extend", "/v1/overrides/{id}/extend", "Have an override hold longer", ExtendAsked, GivenTold, 404),
+    _write("agree", "/v1/overrides/{id}/agree", "Agree to an override", CommentAsked, GivenTold, 404),
+    _write("release_matching", "/v1/release", "End the overrides of a scope", ReleaseAsked, ReleasedTold, 404),
     _write("undo", "/v1/undo", "Take a change back", UndoAsked, GivenTold, 404),
     Route("plan", "POST", "/v1/plan", "What would be changed", PlanTold, PlanAsked, refusals=_PLAN, keeps=False),
     _write("apply", "/v1/apply", "Apply what was planned", ApplyAsked, AppliedTold),
@@ -145,7 +147,7 @@ Json = dict[str, Any]
 
 def document() -> Json:
     """OpenAPI 3.1 (spec.openapis.org/oas/v3.1.0), made of the table and of the models."""
-    models: dict[type[Answer | Asked], Literal["validation", "serialization"]] = {Problem: "serialization"}
+    models: dict[type[AnswerBody | AskedModel], Literal["validation", "serialization"]] = {Problem: "serialization"}
     for route in ROUTES:
         models |= {route.answer: "serialization"} if route.answer is not None else {}
         models |= {route.asked: "validation"} if route.asked is not None else {}
@@ -186,7 +188,7 @@ def _operation(route: Route) -> Json:
         responses["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
     if route.name == "words":
         responses["200"]["headers"] = {
-            "ETag": {"description": "the version of all words, for If-Match", "schema": {"type": "string"}}
+            "ETag": {"description": "the version of all overrides, for If-Match", "schema": {"type": "string"}}
         }
     for status in route.refusals:
         content = {"application/problem+json": {"schema": _ref(Problem)}}
@@ -199,11 +201,11 @@ def _operation(route: Route) -> Json:
     return operation
 
 
-def _content(shape: type[Answer] | type[Asked] | None) -> Json:
+def _content(shape: type[AnswerBody] | type[AskedModel] | None) -> Json:
     return {"application/json": {"schema": _ref(shape) if shape is not None else {"type": "object"}}}
 
 
-def _ref(shape: type[Answer] | type[Asked]) -> Json:
+def _ref(shape: type[AnswerBody] | type[AskedModel]) -> Json:
     return {"$ref": f"#/components/schemas/{shape.__name__}"}
 
 
@@ -244,6 +246,6 @@ _KEY: Final[Json] = {
 _EXPECTED: Final[Json] = {
     "name": EXPECTED,
     "in": "header",
-    "description": "the version of the words that this rests on: 409 if somebody changed them since",
+    "description": "the version of the overrides that this rests on: 409 if somebody changed them since",
     "schema": {"type": "string", "pattern": EXPECTED_PATTERN},
 }

@@ -21,7 +21,25 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
-from failoverd.api.actors import Actor, Refused, Role
+from failoverd.api.actors import Actor, RefusedError, Role
+from failoverd.api.asked import (
+    ApplyAsked,
+    AskedModel,
+    AuditQuery,
+    CommentAsked,
+    ExtendAsked,
+    GlanceQuery,
+    HistoryQuery,
+    PageQuery,
+    PlanAsked,
+    Query,
+    ReleaseAsked,
+    StatusQuery,
+    TimelineQuery,
+    UndoAsked,
+    WhyQuery,
+    WordAsked,
+)
 from failoverd.api.bounds import ANSWERING, LARGEST_ANSWER, LARGEST_BODY, LARGEST_PLAN, PLANNING, SENDING, Rates
 from failoverd.api.browsers import HEADERS, require_own_page
 from failoverd.api.listening import Listeners, Telling, telling
@@ -29,31 +47,7 @@ from failoverd.api.page import page
 from failoverd.api.planned import applied_told, plan_told
 from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
-from failoverd.api.shapes import (
-    Answer,
-    ApplyAsked,
-    Asked,
-    AuditQuery,
-    CommentAsked,
-    EnteredTold,
-    ExtendAsked,
-    GivenTold,
-    GlanceQuery,
-    HistoryQuery,
-    HistoryTold,
-    PageQuery,
-    PlanAsked,
-    Query,
-    ReleaseAsked,
-    ReleasedTold,
-    StatusQuery,
-    TimelineQuery,
-    UndoAsked,
-    WhyQuery,
-    WhyTold,
-    WordAsked,
-    problem,
-)
+from failoverd.api.shapes import AnswerBody, EnteredTold, GivenTold, HistoryTold, ReleasedTold, WhyTold, problem
 from failoverd.api.telling import (
     audit_told,
     board_told,
@@ -70,13 +64,13 @@ from failoverd.api.telling import (
     word_told,
     words_told,
 )
-from failoverd.api.trail import Keeper, Reply, Trail
+from failoverd.api.trail import Keeper, Trail, TrailReply
 from failoverd.core.errors import FailoverdError, JournalError, ProviderError, classified
 from failoverd.core.overrides import STOPPING, Override
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
 from failoverd.operations.board import board
-from failoverd.operations.commanding import Ask, Desk, Given
+from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
@@ -86,7 +80,7 @@ from failoverd.operations.session import unknown
 from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, no_change, why
 from failoverd.ports import Clock, Emit
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 _READS: Final = (60.0, 0.2)
 _WRITES: Final = (50.0, 0.5)
@@ -129,7 +123,7 @@ _WRONG_SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ServiceSurroundings:
     """What the API is put into: the daemon, as far as it is asked about.
 
     Attributes:
@@ -164,10 +158,10 @@ class _Request:
 
 
 Known = Callable[[web.Request], Awaitable[Actor]]
-"""Says who sends a request. Raises Refused for whom nobody knows, and for what is not to be asked at that way in."""
+"""Who sends a request. Raises RefusedError for whom nobody knows, and for what is not to be asked at that way in."""
 
 LetIn = Callable[[web.Request, Actor], Mapping[str, str]]
-"""Says by which fields of an answer a browser keeps being known. Raises Refused for a token that is not for one."""
+"""The fields of an answer by which a browser keeps being known. Raises RefusedError for a token that is not for one."""
 
 
 def nobody_let_in(_: web.Request, __: Actor) -> Mapping[str, str]:
@@ -178,12 +172,12 @@ def nobody_let_in(_: web.Request, __: Actor) -> Mapping[str, str]:
 class Service:
     """The answers. Made inside a running loop."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: ServiceSurroundings) -> None:
         self._around = around
         self._turn = asyncio.Lock()
         self._looking, self._making = asyncio.Lock(), asyncio.Lock()
         self._looks_at = 0.0
-        self._seen: dict[str, Answer] = {}
+        self._seen: dict[str, AnswerBody] = {}
         self._made: dict[str, tuple[float, bytes]] = {}
         self._planning: set[asyncio.Task[Planned]] = set()
         self._trail = Trail(around.keeper, around.emit, around.clock)
@@ -234,7 +228,7 @@ class Service:
             self._require_pace(self._strangers, actor.origin, taking=False)
             actor = await known(request)
             return await self._admitted(request, actor, text, known, let_in)
-        except Refused as error:
+        except RefusedError as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._strangers.take(actor.origin)
             if error.status not in _NO_NEWS:
@@ -261,7 +255,7 @@ class Service:
             async with _patience("ask again in a moment"):
                 return await self._read(route, query, request.match_info.get("id", ""))
         if actor.role is not Role.OPERATE:
-            raise Refused(403, "forbidden", f"{actor.name} may read, and {_MAY_NOT[route.writes]}", actor.remedy)
+            raise RefusedError(403, "forbidden", f"{actor.name} may read, and {_MAY_NOT[route.writes]}", actor.remedy)
         return await (self._write(route, request, actor, text) if route.writes else self._plan(route, request))
 
     def _route(self, request: web.Request) -> Route:
@@ -269,10 +263,10 @@ class Service:
         if isinstance(missing, web.HTTPMethodNotAllowed):
             allowed = ", ".join(sorted(missing.allowed_methods))
             words = f"{request.method[:20]} is not for this path; {allowed} is"
-            raise Refused(405, "method_unknown", words, headers={"Allow": allowed})
+            raise RefusedError(405, "method_unknown", words, headers={"Allow": allowed})
         resource = request.match_info.route.resource
         if missing is not None or resource is None:
-            raise Refused(
+            raise RefusedError(
                 404, "path_unknown", "there is nothing at this path", "GET /v1/openapi.json says what there is"
             )
         return self._routes[request.method, resource.canonical]
@@ -282,7 +276,7 @@ class Service:
         wait = rates.take(name) if taking else rates.wait(name)
         if wait:
             words, headers = f"too many requests: the next one in {wait:.1f}s", {"Retry-After": str(ceil(wait))}
-            raise Refused(429, "too_many_requests", words, "ask less often", headers=headers)
+            raise RefusedError(429, "too_many_requests", words, "ask less often", headers=headers)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -305,10 +299,12 @@ class Service:
         else:
             body = await self._thread(self._view(query))
         if len(body) > LARGEST_ANSWER:
-            raise Refused(422, "answer_too_large", "the answer would be too large", "ask for less: see the parameters")
+            raise RefusedError(
+                422, "answer_too_large", "the answer would be too large", "ask for less: see the parameters"
+            )
         return _plain(body)
 
-    async def _word(self, word_id: str) -> Answer:
+    async def _word(self, word_id: str) -> AnswerBody:
         """Each record is evaluated for that, in the loop that decides: it gets a tenth of the time, and no more."""
         desk, time = self._around.desk, asyncio.get_running_loop().time
         async with self._looking:
@@ -338,12 +334,12 @@ class Service:
                 self._made[asked] = (now, body)
             return body
 
-    async def _seen_by(self, query: Query) -> Callable[[], Answer]:
+    async def _seen_by(self, query: Query) -> Callable[[], AnswerBody]:
         if isinstance(query, StatusQuery | GlanceQuery | PageQuery):
             return await self._standing(query)
         return self._view(query)
 
-    def _view(self, query: Query) -> Callable[[], Answer]:
+    def _view(self, query: Query) -> Callable[[], AnswerBody]:
         match query:
             case HistoryQuery():
                 return partial(self._history, query)
@@ -354,7 +350,7 @@ class Service:
             case _:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
-    async def _standing(self, query: StatusQuery | GlanceQuery | PageQuery) -> Callable[[], Answer]:
+    async def _standing(self, query: StatusQuery | GlanceQuery | PageQuery) -> Callable[[], AnswerBody]:
         around, found = self._around, await self._seen_now()
         if isinstance(query, PageQuery):
             return partial(_board, found, around.clock(), query.policy or "*")
@@ -370,7 +366,7 @@ class Service:
         return replace(await around.overview(), heartbeat=around.heartbeat(), overrides=around.desk.words())
 
     def _history(self, query: HistoryQuery) -> HistoryTold:
-        with Reading(self._around.journal) as reading:
+        with HistoryReading(self._around.journal) as reading:
             _require_policy(reading, query.policy)
             since = query.since if query.since is not None else 0.0
             return history_told(
@@ -379,7 +375,7 @@ class Service:
 
     def _why(self, query: WhyQuery, seen: Overview) -> WhyTold:
         now = self._around.clock()
-        with Reading(self._around.journal) as reading:
+        with HistoryReading(self._around.journal) as reading:
             _require_policy(reading, query.policy)
             if query.incident is not None and reading.incident(query.incident) is None:
                 ids = [row.incident_id for row in reading.incidents(limit=20)]
@@ -400,20 +396,20 @@ class Service:
             raise no_change(query.at)
         return why_told(found)
 
-    def _audit(self, query: AuditQuery) -> Answer:
-        with Reading(self._around.journal) as reading:
+    def _audit(self, query: AuditQuery) -> AnswerBody:
+        with HistoryReading(self._around.journal) as reading:
             return audit_told(reading.audit(actor=query.actor, before=query.before, limit=query.limit))
 
-    def _timeline(self, query: TimelineQuery) -> Answer:
+    def _timeline(self, query: TimelineQuery) -> AnswerBody:
         now = self._around.clock()
         runs = {policy.name for policy in self._around.desk.policies}
-        with Reading(self._around.journal) as reading:
+        with HistoryReading(self._around.journal) as reading:
             if query.policy not in runs:
                 _require_policy(reading, query.policy)
             since = query.since if query.since is not None else now - _RECENT
             return timeline_told(timeline(reading, now, policy=query.policy, since=since))
 
-    async def _thread(self, work: Callable[[], Answer]) -> bytes:
+    async def _thread(self, work: Callable[[], AnswerBody]) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work().to_json())
 
     # -- writing -------------------------------------------------------------------------------------------------------
@@ -428,7 +424,9 @@ class Service:
             found = await self._while_heard(request, self._around.plans.plan(asked.policies, asked.returning))
             body = await self._thread(partial(plan_told, found, self._around.clock()))
         if len(body) > LARGEST_ANSWER:
-            raise Refused(422, "answer_too_large", "the answer would be too large", "name fewer policies at a time")
+            raise RefusedError(
+                422, "answer_too_large", "the answer would be too large", "name fewer policies at a time"
+            )
         return _plain(body)
 
     async def _while_heard(self, request: web.Request, work: Coroutine[None, None, Planned]) -> Planned:
@@ -439,7 +437,7 @@ class Service:
             while not task.done():
                 await asyncio.wait({task}, timeout=_LISTENING)
                 if not task.done() and (request.transport is None or request.transport.is_closing()):
-                    raise Refused(400, "hung_up", "whoever asked hung up", "ask again")
+                    raise RefusedError(400, "hung_up", "whoever asked hung up", "ask again")
             return task.result()
         finally:
             self._planning.discard(task)
@@ -451,14 +449,16 @@ class Service:
         key = request.headers.get(KEY, "")
         if not re.fullmatch(KEY_PATTERN, key):
             words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
-            raise Refused(400, "key_missing", words, "give each command a key of its own, and repeat it with the same")
+            raise RefusedError(
+                400, "key_missing", words, "give each command a key of its own, and repeat it with the same"
+            )
         expected = _expected(route, request)
         raw = await _said(route, request)
         patience = PLANNING if route.name == "apply" else ANSWERING
         self._worth(request, patience)
         try:
             asked = _understood(route, raw)
-        except Refused as error:
+        except RefusedError as error:
             await self._trail.invalid(actor, text, raw.decode(errors="replace"), _problem(error, error.status))
             return refusal(error, error.status)
         said = _Request(actor, text, request.match_info.get("id", ""), expected)
@@ -474,29 +474,29 @@ class Service:
         if isinstance(request.protocol, Guest):
             request.protocol.answer(patience + SENDING)
 
-    async def _done(self, route: Route, asked: Asked, said: _Request) -> Reply:
+    async def _done(self, route: Route, asked: AskedModel, said: _Request) -> TrailReply:
         try:
             if route.name == "reload":
                 files = await self._around.reload()
                 self._made.clear()
-                return Reply(200, reloaded_told(files).to_json())
+                return TrailReply(200, reloaded_told(files).to_json())
             if isinstance(asked, ApplyAsked):  # it may take minutes, and no word is to wait for it
                 done = applied_told(await self._around.plans.apply(asked.changes, said.actor.name))
                 self._made.clear()
-                return Reply(200, done.to_json())
+                return TrailReply(200, done.to_json())
             urgent = isinstance(asked, WordAsked) and asked.verb in STOPPING  # it is said in one step, and never waits
             async with nullcontext() if urgent else self._turn:  # what was expected still holds when it is done
                 self._require_expected(said)
                 told = await self._command(route, asked, said)
                 self._made.clear()
                 self._seen.clear()
-                return Reply(200, told.to_json())
+                return TrailReply(200, told.to_json())
         except FailoverdError as error:
             return _problem(error, _status_of(error))
         except Exception as defect:  # noqa: BLE001 - whatever it is, it is a defect of ours, and told as one
             return _problem(_defect(defect), 500)
 
-    async def _command(self, route: Route, asked: Asked, said: _Request) -> Answer:
+    async def _command(self, route: Route, asked: AskedModel, said: _Request) -> AnswerBody:
         desk, actor = self._around.desk, said.actor.name
         match asked:
             case WordAsked():
@@ -564,11 +564,11 @@ _Shared: Final = StatusQuery | GlanceQuery | PageQuery | TimelineQuery
 
 def _require_role(actor: Actor) -> None:
     if actor.role is Role.NONE:
-        raise Refused(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
+        raise RefusedError(403, "forbidden", f"{actor.name} may not ask anything here", actor.remedy)
 
 
 async def _require_listener(known: Known, request: web.Request) -> None:
-    """Raises Refused for whom an answer that lasts is not for any more."""
+    """Raises RefusedError for whom an answer that lasts is not for any more."""
     _require_role(await known(request))
 
 
@@ -589,11 +589,11 @@ async def _never(request: web.Request) -> web.StreamResponse:
     raise web.HTTPInternalServerError(text=request.path)
 
 
-def _board(found: Overview, now: float, name: str) -> Answer:
+def _board(found: Overview, now: float, name: str) -> AnswerBody:
     return board_told(board(found, now, name))
 
 
-def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> Answer:
+def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> AnswerBody:
     wrong = unheard_of(found, policies)
     if wrong is not None:
         raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
@@ -610,8 +610,8 @@ def _touched(word: Override) -> float:
     return max((word.since, *(comment.at for comment in word.comments)))
 
 
-def _ask(asked: WordAsked) -> Ask:
-    return Ask(
+def _ask(asked: WordAsked) -> WordRequest:
+    return WordRequest(
         verb=asked.verb,
         scope=asked.scope.scope(),
         reason=asked.reason,
@@ -626,7 +626,7 @@ def _ask(asked: WordAsked) -> Ask:
     )
 
 
-def _require_policy(reading: Reading, policy: str | None) -> None:
+def _require_policy(reading: HistoryReading, policy: str | None) -> None:
     if policy is not None and policy not in (known := reading.policy_names()):
         raise unknown("policy", policy, known, "policy_unknown")
 
@@ -635,15 +635,15 @@ def _query(route: Route, request: web.Request) -> Query:
     said: dict[str, str] = {}
     for name, value in request.query.items():
         if name in said:
-            raise Refused(422, "query_invalid", f"{name[:80]!r} is said twice")
+            raise RefusedError(422, "query_invalid", f"{name[:80]!r} is said twice")
         said[name] = value
     try:
         return route.query.model_validate(said)
     except ValidationError as error:
-        raise Refused(422, "query_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
+        raise RefusedError(422, "query_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
 
 
-def _understood(route: Route, raw: bytes) -> Asked:
+def _understood(route: Route, raw: bytes) -> AskedModel:
     if route.asked is None:
         raise TypeError(f"{route.name} only reads")
     with suppress(ValueError, RecursionError):  # what is no JSON is told below
@@ -652,7 +652,7 @@ def _understood(route: Route, raw: bytes) -> Asked:
         return route.asked.model_validate_json(raw)
     except ValidationError as error:
         status = 400 if any(each["type"] == "json_invalid" for each in error.errors(include_input=False)) else 422
-        raise Refused(status, "body_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
+        raise RefusedError(status, "body_invalid", _wrong(error), "GET /v1/openapi.json says what there is") from error
 
 
 def _each_once(pairs: list[tuple[str, object]]) -> None:
@@ -660,7 +660,7 @@ def _each_once(pairs: list[tuple[str, object]]) -> None:
     said = set[str]()
     for name, _ in pairs:
         if name in said:
-            raise Refused(422, "body_invalid", f"{name[:80]!r} is said twice", "write each key once")
+            raise RefusedError(422, "body_invalid", f"{name[:80]!r} is said twice", "write each key once")
         said.add(name)
 
 
@@ -678,7 +678,7 @@ def _expected(route: Route, request: web.Request) -> str | None:
     said = request.headers.get(EXPECTED) if route.rests else None
     if said is not None and not re.fullmatch(EXPECTED_PATTERN, said):
         words = f"{EXPECTED} names no version of the overrides"
-        raise Refused(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
+        raise RefusedError(400, "version_invalid", words, "GET /v1/overrides has it in its ETag, quotes and all")
     return said.strip('"') if said is not None else None
 
 
@@ -691,12 +691,12 @@ async def _require_heard(request: web.Request) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     if request.transport is None or request.transport.is_closing():
-        raise Refused(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
+        raise RefusedError(400, "hung_up", "whoever asked hung up before it was begun: it is not done", "ask again")
 
 
 def _require_json(request: web.Request) -> None:
     if request.content_type != "application/json":
-        raise Refused(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
+        raise RefusedError(415, "body_unknown", "the body is no application/json", "say so in Content-Type")
 
 
 async def _said(route: Route, request: web.Request) -> bytes:
@@ -717,7 +717,7 @@ async def _body(request: web.Request, most: int) -> bytes:
                 break
         else:
             return bytes(raw)
-    raise Refused(413, "body_too_large", f"the body has more than {most // 1024} KiB", "say less")
+    raise RefusedError(413, "body_too_large", f"the body has more than {most // 1024} KiB", "say less")
 
 
 @asynccontextmanager
@@ -734,7 +734,7 @@ async def _patience(remedy: str, seconds: float = ANSWERING) -> AsyncIterator[No
 
 
 def _status_of(error: FailoverdError) -> int:
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedError):
         return error.status
     if isinstance(error, JournalError | ProviderError) or error.reason == "still_working":
         return 503
@@ -747,17 +747,17 @@ def _defect(defect: Exception) -> FailoverdError:
     return classified(defect)
 
 
-def _problem(error: FailoverdError, status: int) -> Reply:
+def _problem(error: FailoverdError, status: int) -> TrailReply:
     body = problem(status, error.reason, error.detail, error.remedy).to_json()
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
-    return Reply(status, body, final=not passing)
+    return TrailReply(status, body, final=not passing)
 
 
 def refusal(error: FailoverdError, status: int) -> web.Response:
     headers = {"Content-Type": "application/problem+json"}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="failoverd"'
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedError):
         headers |= error.headers
     return web.Response(status=status, body=_problem(error, status).body, headers=headers)
 

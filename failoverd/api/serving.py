@@ -9,7 +9,7 @@ from typing import Final
 
 from failoverd.api.actors import Role, Users
 from failoverd.api.places import Door, heard_elsewhere, heard_on_host, known_on_host
-from failoverd.api.service import Service, Surroundings
+from failoverd.api.service import Service, ServiceSurroundings
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected
@@ -23,7 +23,7 @@ class Api:
         port: where other machines reach it; None while they do not.
     """
 
-    def __init__(self, around: Surroundings, file: Path) -> None:
+    def __init__(self, around: ServiceSurroundings, file: Path) -> None:
         self._around = around
         self._file = file
         self._door: Door | None = None
@@ -37,7 +37,7 @@ class Api:
         self._door.reread()
         for each in self._door.refused:
             at, keeps = self._around.clock(), "what that file held when it was read before"
-            self._around.emit(ConfigRejected(at=at, file=each.file, errors=(each.error,), keeps=keeps))
+            self._around.emit(ConfigRejected(at=at, file=each.file, errors=(str(each),), keeps=keeps))
 
     def beside(self, files: FilesStatus, within: float = 0.0) -> FilesStatus:
         """These, and the API's own: what is not at work, and certificates that end within so many seconds."""
@@ -90,7 +90,7 @@ _NO_SOCKET: Final = (
 
 
 @asynccontextmanager
-async def api_of(around: Surroundings, file: Path, socket: Path, said: ApiEntry) -> AsyncIterator[Api]:
+async def api_of(around: ServiceSurroundings, file: Path, socket: Path, said: ApiEntry) -> AsyncIterator[Api]:
     """Serve the API for as long as the context lasts. Commands that were begun end before it does."""
     api, service = Api(around, file), Service(around)
     async with AsyncExitStack() as stack:

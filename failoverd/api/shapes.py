@@ -1,4 +1,4 @@
-"""What goes over the wire, in both directions: one set of models checks it, makes it, and is the document.
+"""What the API answers: one set of models makes it, checks it, and is the document. What is asked is in `asked.py`.
 
 `schema` is the version of all of it: within 1, keys come and none goes. Times are RFC 3339 in UTC, durations seconds
 under keys that say so, shares and scores basis points (10,000 is all of it) under keys that end in `_bp`.
@@ -6,7 +6,6 @@ under keys that say so, shares and scores basis points (10,000 is all of it) und
 
 import json
 from datetime import UTC, datetime
-from hashlib import blake2s
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -15,15 +14,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     PlainSerializer,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic_core import PydanticSerializationError
 
 from failoverd.codec import sayable
-from failoverd.core.overrides import LONGEST, Scope, Verb
 from failoverd.core.records import WHOLE
 from failoverd.telemetry.times import rfc3339
 
@@ -78,203 +74,7 @@ def _bp(name: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's Fie
     return Field(validation_alias=AliasChoices(f"{name}_bp", name), description=description)
 
 
-# -- what is asked -----------------------------------------------------------------------------------------------------
-
-_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
-
-Words = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_PRINTABLE)]
-Glob = Annotated[str, StringConstraints(min_length=1, max_length=260, pattern=_PRINTABLE)]
-Named = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=_PRINTABLE)]
-Globs = Annotated[tuple[Glob, ...], Field(max_length=64)]
-LONGEST_MARK: Final = 128
-MARK: Final = rf"^[A-Za-z0-9._:-]{{1,{LONGEST_MARK}}}$"
-Mark = Annotated[str, StringConstraints(pattern=MARK)]
-"""An id, a digest, a name of a switch or of a rule."""
-
-Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
-
-
-class Asked(BaseModel):
-    """Whatever somebody asks for: nothing is guessed, and what is not known is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
-
-    def gist(self) -> str:
-        """What is kept of it in the audit trail, and tells it from every other."""
-        return self.model_dump_json()
-
-
-class ScopeAsked(Asked):
-    """What a word is about: each part is a list of globs, of which one has to match. Without any part: everything."""
-
-    policies: Globs = Field(default=(), description="names of policies")
-    records: Globs = Field(default=(), description="names of records, with or without their type")
-    providers: Globs = Field(default=(), description="names of providers, as the daemon's file calls them")
-    regions: Globs = Field(default=(), description="names of regions")
-    clouds: Globs = Field(default=(), description="clouds, as the inventory names them")
-    endpoints: Globs = Field(default=(), description="region/address, or the address alone")
-
-    def scope(self) -> Scope:
-        return Scope(**self.model_dump())
-
-
-class WordAsked(Asked):
-    """An operator's word that is to be heeded."""
-
-    verb: Verb = Field(strict=False)
-    scope: ScopeAsked
-    reason: Words
-    for_seconds: Seconds = Field(description="how long it holds; an approval has its own time")
-    shares_bp: dict[Mark, Points] = Field(
-        default={},
-        max_length=64,
-        description="of a pin, by region",
-        json_schema_extra={"additionalProperties": False},
-    )
-    part_bp: Points = Field(default=0, description="of a shed: how much less")
-    over_seconds: Annotated[float, Field(ge=0, le=LONGEST)] = Field(default=0.0, description="of a drain: in how long")
-    now: bool = Field(default=False, description="heeds no rates")
-    digest: Mark | None = Field(default=None, description="of an approval: which plan")
-    name: Mark | None = Field(default=None, description="of a switch")
-    breaks: Annotated[tuple[Mark, ...], Field(max_length=16)] = Field(default=(), description="rules that it may break")
-    dry_run: bool = Field(default=False, description="only say what it would do")
-
-
-class UndoAsked(Asked):
-    """A change that is to be taken back: a pin to the shares of before."""
-
-    scope: ScopeAsked = Field(default=ScopeAsked(), description="without a change: where the last one is meant")
-    change_id: Mark | None = Field(default=None, description="the last change of the scope, without it")
-    reason: Words
-    for_seconds: Seconds
-    now: bool = Field(default=False, description="heeds no rates")
-    dry_run: bool = Field(default=False, description="only say what it would do")
-
-
-class CommentAsked(Asked):
-    """A word is released, or agreed to."""
-
-    comment: Words
-
-
-class ExtendAsked(Asked):
-    """A word is to hold for so long from now on."""
-
-    for_seconds: Seconds
-    comment: Words
-
-
-class ReleaseAsked(Asked):
-    """All words of a scope are to end."""
-
-    scope: ScopeAsked
-    verb: Verb | None = Field(default=None, strict=False, description="only words of this kind")
-    lost: bool = Field(default=False, description="those that markers name and the journal does not know, instead")
-    rival: bool = Field(default=False, description="instead: whoever else wrote the names of the scope is gone")
-    comment: Words
-
-
-class ReloadAsked(Asked):
-    """Every file is to be read again."""
-
-
-class PlanAsked(Asked):
-    """What would be changed now is to be found out; nothing is."""
-
-    policies: Annotated[tuple[Glob, ...], Field(max_length=1_000)] = Field(
-        default=(), description="names of policies; all that run, without any"
-    )
-    returning: Annotated[tuple[Glob, ...], Field(max_length=64)] = Field(
-        default=(), description="regions to bring back now, whatever failback says"
-    )
-
-
-class ApplyAsked(Asked):
-    """Changes that were planned are to be made, each if it is exactly what would be done now."""
-
-    changes: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=10_000)] = Field(
-        description="each as /v1/plan tells it under `change`, whole and unchanged"
-    )
-
-    def gist(self) -> str:
-        """Of many kilobytes what was agreed to, and their digest."""
-        digest = blake2s(self.model_dump_json().encode(), digest_size=16).hexdigest()
-        return json.dumps({"digest": digest, "changes": [_gist(each) for each in self.changes]})
-
-
-_AGREED: Final = {"id": 128, "kind": 40, "target": 600, "shares_before": 600, "shares_after": 600}
-"""Parts of a plan that the audit trail shows, and how many characters of each."""
-
-
-def _gist(change: dict[str, JsonValue]) -> dict[str, str]:
-    """Whatever it is: it was not judged yet."""
-    plan = change.get("plan")
-    said = plan if isinstance(plan, dict) else {}
-    return {name: json.dumps(said[name])[:most] for name, most in _AGREED.items() if name in said}
-
-
-class Query(BaseModel):
-    """What stands behind the question mark of an address."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class NoQuery(Query):
-    pass
-
-
-class StatusQuery(Query):
-    healthy: Literal["true", "false"] = Field(default="true", description="false: without healthy endpoints")
-
-
-class GlanceQuery(Query):
-    policy: Named | None = Field(
-        default=None, description="only this policy; globs and several, with commas between them, are understood"
-    )
-    problems: Literal["true", "false", "auto"] = Field(
-        default="false", description="true: without what is well; auto: so where there are more than 12 policies"
-    )
-
-    @property
-    def policies(self) -> list[str]:
-        return self.policy.split(",") if self.policy is not None else []
-
-
-class PageQuery(Query):
-    policy: Glob | None = Field(default=None, description="only records whose policy or name are like this glob")
-
-
-class TimelineQuery(Query):
-    policy: Glob = Field(description="of this policy")
-    since: Moment | None = Field(default=None, description="since then; six hours without it")
-
-
-Limit = Annotated[int, Field(ge=1, le=10_000)]
-
-
-class HistoryQuery(Query):
-    policy: Glob | None = Field(default=None, description="only changes of this policy")
-    since: Moment | None = Field(default=None, description="only changes since then")
-    limit: Limit = Field(default=50, description="the newest of them")
-
-
-class WhyQuery(Query):
-    policy: Glob | None = Field(default=None, description="the last change of this policy")
-    record: Glob | None = Field(default=None, description="the last change of this record, by its name in DNS")
-    at: Moment | None = Field(default=None, description="the last change until then")
-    incident: Mark | None = Field(default=None, description="the last change in this incident")
-
-
-class AuditQuery(Query):
-    actor: Words | None = Field(default=None, description="only requests of this one")
-    before: Annotated[int, Field(ge=1, le=2**53)] | None = Field(default=None, description="only those before this seq")
-    limit: Annotated[int, Field(ge=1, le=200)] = Field(default=50, description="the newest of them")
-
-
-# -- what is answered --------------------------------------------------------------------------------------------------
-
-
-class Told(BaseModel):
+class ToldModel(BaseModel):
     """Whatever is answered. A client reads what it knows, and passes over what came later."""
 
     model_config = ConfigDict(
@@ -286,7 +86,7 @@ class Told(BaseModel):
     )
 
 
-class Answer(Told):
+class AnswerBody(ToldModel):
     """What an answer as a whole has."""
 
     schema_version: Literal[1] = Field(default=1, validation_alias="schema", serialization_alias="schema")
@@ -298,7 +98,7 @@ class Answer(Told):
             return json.dumps(sayable(self.model_dump(mode="json", by_alias=True))).encode()
 
 
-class Problem(Answer):
+class Problem(AnswerBody):
     """Why something was not done (RFC 9457). `reason` is for programs, `detail` and `remedy` for people."""
 
     type: str = "about:blank"
@@ -309,7 +109,7 @@ class Problem(Answer):
     remedy: str = ""
 
 
-class TargetTold(Told):
+class TargetTold(ToldModel):
     """A record at a provider."""
 
     policy: str
@@ -319,7 +119,7 @@ class TargetTold(Told):
     zone: str
 
 
-class DaemonTold(Told):
+class DaemonTold(ToldModel):
     """What is known of the daemon; null of one that never ran."""
 
     state: str = Field(description="running, stopped, silent after 30 s without a sign of life, or that it never ran")
@@ -330,7 +130,7 @@ class DaemonTold(Told):
     instance: str | None = Field(default=None, description="which daemon it is, the same after a restart")
 
 
-class JournalTold(Told):
+class JournalTold(ToldModel):
     """The journal does not work, since then. Traffic is steered all the same."""
 
     since: Moment
@@ -339,7 +139,7 @@ class JournalTold(Told):
     remedy: str
 
 
-class VantageTold(Told):
+class VantageTold(ToldModel):
     at: Moment
     isolated: tuple[str, ...]
     since: Moment
@@ -348,7 +148,7 @@ class VantageTold(Told):
     silent: tuple[str, ...]
 
 
-class ProbingTold(Told):
+class ProbingTold(ToldModel):
     at: Moment
     rate: float = Field(description="probes in a second")
     lag_seconds: float = Field(validation_alias=AliasChoices("lag_seconds", "lag"))
@@ -360,7 +160,7 @@ class ProbingTold(Told):
     wires: int
 
 
-class PolicyTold(Told):
+class PolicyTold(ToldModel):
     policy: str
     at: Moment
     file: str
@@ -376,7 +176,7 @@ class PolicyTold(Told):
     )
 
 
-class RegionTold(Told):
+class RegionTold(ToldModel):
     policy: str
     record_type: str
     region: str
@@ -396,7 +196,7 @@ class RegionTold(Told):
     )
 
 
-class EndpointTold(Told):
+class EndpointTold(ToldModel):
     policy: str
     region: str
     endpoint: str
@@ -409,7 +209,7 @@ class EndpointTold(Told):
 _COMMAND: Final = "the command that the remedy names, if it names one; its words are quoted for a shell"
 
 
-class TargetStatusTold(Told):
+class TargetStatusTold(ToldModel):
     target: TargetTold
     at: Moment
     state: str
@@ -439,23 +239,25 @@ class TargetStatusTold(Told):
     seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
-        default=(), description="words that its marker names and the journal does not know: only what fails out moves"
+        default=(),
+        description="overrides that its marker names and the journal does not know: only what fails out moves",
     )
 
 
-class OrphanTold(Told):
+class OrphanTold(ToldModel):
     target: TargetTold
     generation: int
     since: Moment
     published_bp: Shares = _bp("published", "shares by region that were verified last")
 
 
-class RefusedFileTold(Told):
+class RefusedFileTold(ToldModel):
     file: str
     error: str
+    place: str = Field(default="", description="file, line and column of the error; empty where all of `file` is meant")
 
 
-class PlannedTold(Told):
+class PlannedTold(ToldModel):
     """A window of planned work that is open or soon will be. `override` is the word that it is."""
 
     override: str
@@ -467,7 +269,7 @@ class PlannedTold(Told):
     policies: tuple[str, ...]
 
 
-class ReceiverTold(Told):
+class ReceiverTold(ToldModel):
     receiver: str
     kind: str
     place: str
@@ -478,7 +280,7 @@ class ReceiverTold(Told):
     error: str
 
 
-class NoticeTold(Told):
+class NoticeTold(ToldModel):
     """A trouble that people are told of."""
 
     kind: str
@@ -495,19 +297,19 @@ class NoticeTold(Told):
     told: tuple[str, ...]
 
 
-class NotificationsTold(Told):
+class NotificationsTold(ToldModel):
     at: Moment
     receivers: tuple[ReceiverTold, ...]
     notices: tuple[NoticeTold, ...]
 
 
-class CommentTold(Told):
+class CommentTold(ToldModel):
     at: Moment
     actor: str
     text: str
 
 
-class ScopeTold(Told):
+class ScopeTold(ToldModel):
     """What a word is about, by lists of globs."""
 
     policies: tuple[str, ...]
@@ -518,7 +320,7 @@ class ScopeTold(Told):
     endpoints: tuple[str, ...]
 
 
-class WordTold(Told):
+class WordTold(ToldModel):
     """An operator's word, and what was said of it."""
 
     id: str
@@ -549,7 +351,7 @@ class WordStatusTold(WordTold):
     """An operator's word, and what it is about now."""
 
     records: tuple[str, ...] = Field(description="each with its provider; none where it is about nothing now")
-    overruled: tuple[str, ...] = Field(default=(), description="those of them at which a later word counts instead")
+    overruled: tuple[str, ...] = Field(default=(), description="those of them at which a later override counts instead")
 
 
 class WordListedTold(WordTold):
@@ -558,7 +360,7 @@ class WordListedTold(WordTold):
     records: int | None = Field(default=None, description="how many it is about now; null where that is not known")
 
 
-class EffectTold(Told):
+class EffectTold(ToldModel):
     """What a word does at one record, and how far that is."""
 
     target: TargetTold
@@ -568,10 +370,12 @@ class EffectTold(Told):
     ttl_seconds: int = Field(validation_alias=AliasChoices("ttl_seconds", "ttl"))
     reasons: tuple[str, ...]
     limits: tuple[str, ...]
-    rated: bool = Field(default=False, description="a rate is among the limits, which a word with `now` meets none of")
+    rated: bool = Field(
+        default=False, description="a rate is among the limits, which an override with `now` meets none of"
+    )
     error: str
     settled: bool
-    left: tuple[str, ...] = Field(default=(), description="why what an ended word kept away is not back yet")
+    left: tuple[str, ...] = Field(default=(), description="why what an ended override kept away is not back yet")
     changed_at: Moment | None
     verified: bool
 
@@ -579,7 +383,7 @@ class EffectTold(Told):
 Level = Literal["well", "moved", "unknown", "person"]
 
 
-class ConcernTold(Told):
+class ConcernTold(ToldModel):
     """What is not as it should be, and what ends it."""
 
     level: Level
@@ -592,7 +396,7 @@ class ConcernTold(Told):
     since: Moment | None
 
 
-class RecordLineTold(Told):
+class RecordLineTold(ToldModel):
     """One record at one provider: what it answers now, against a day on which nothing is wrong."""
 
     policy: str
@@ -612,13 +416,14 @@ class RecordLineTold(Told):
     stop: str = Field(
         description="the command that ends what an operator said there, or keeps it as it is; empty without a daemon"
     )
-    overrides: tuple[str, ...] = Field(description="ids of the words in force that are about it")
+    ends: str = Field(default="", description="the override that this ends; empty where it ends none")
+    overrides: tuple[str, ...] = Field(description="ids of the overrides in force that are about it")
     foreign: tuple[str, ...] = Field(
         default=(), description="what it answers with besides, or instead, which failoverd does not state"
     )
 
 
-class RegionLineTold(Told):
+class RegionLineTold(ToldModel):
     """The health of one region of one policy, for the record types that see it so."""
 
     policy: str
@@ -634,7 +439,7 @@ class RegionLineTold(Told):
     )
 
 
-class WordLineTold(Told):
+class WordLineTold(ToldModel):
     """An operator's word that is not over, in a few words."""
 
     id: str
@@ -648,7 +453,7 @@ class WordLineTold(Told):
     planned: bool = Field(description="a file says it: planned work")
 
 
-class GlanceTold(Answer):
+class GlanceTold(AnswerBody):
     """Who is needed, where each record points against normal, why, and what happens next."""
 
     at: Moment
@@ -666,7 +471,7 @@ class GlanceTold(Answer):
     planned: tuple[PlannedTold, ...] = Field(description="planned work that is open, or soon will be")
 
 
-class RegionAtLargeTold(Told):
+class RegionAtLargeTold(ToldModel):
     """A region of a cloud, over all policies that use it."""
 
     cloud: str = Field(description="empty when that is not known")
@@ -678,7 +483,7 @@ class RegionAtLargeTold(Told):
     seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
 
 
-class BoardTold(Answer):
+class BoardTold(AnswerBody):
     """What one screen has room for: the glance, cut to what has to be seen first."""
 
     glance: GlanceTold = Field(description="its regions are left out: see `regions`")
@@ -688,13 +493,13 @@ class BoardTold(Answer):
     names: dict[str, str] = Field(description="names of records in their own letters, by how DNS writes them")
 
 
-class EnteredTold(Answer):
+class EnteredTold(AnswerBody):
     """Who a browser is, that showed its token."""
 
     actor: str
 
 
-class PolicyNamesTold(Told):
+class PolicyNamesTold(ToldModel):
     """What a policy is called, and what it names."""
 
     policy: str
@@ -703,7 +508,7 @@ class PolicyNamesTold(Told):
     endpoints: tuple[str, ...] = Field(description="region/address, with the port where it has one of its own")
 
 
-class NamesTold(Answer):
+class NamesTold(AnswerBody):
     """The names that a word may be about, of the policies that run."""
 
     policies: tuple[PolicyNamesTold, ...]
@@ -712,7 +517,7 @@ class NamesTold(Answer):
 _WARNED: Final = "what is at work, and does not do what it is for, or soon will not: a certificate that expires"
 
 
-class StatusTold(Answer):
+class StatusTold(AnswerBody):
     """Where everything stands."""
 
     at: Moment
@@ -734,7 +539,7 @@ class StatusTold(Answer):
     overrides: tuple[WordStatusTold, ...]
 
 
-class ChangeTold(Told):
+class ChangeTold(ToldModel):
     at: Moment
     change_id: str
     incident_id: str
@@ -755,7 +560,7 @@ class ChangeTold(Told):
     disputed: bool
 
 
-class SaidTold(Told):
+class SaidTold(ToldModel):
     """What somebody said of a word, or that it ended."""
 
     at: Moment
@@ -768,7 +573,7 @@ class SaidTold(Told):
     until: Moment
 
 
-class HoldTold(Told):
+class HeldTold(ToldModel):
     """What was held, refused or could not be written; or an edit that was found."""
 
     at: Moment
@@ -782,7 +587,7 @@ class HoldTold(Told):
     digest: str = Field(description="of a plan that a limit held")
 
 
-class EditTold(Told):
+class EditTold(ToldModel):
     """A newer revision of a policy's file began to run."""
 
     at: Moment
@@ -792,22 +597,22 @@ class EditTold(Told):
     to_revision: str = Field(validation_alias=AliasChoices("to_revision", "after"))
 
 
-class HistoryTold(Answer):
+class HistoryTold(AnswerBody):
     """Changes, what was held, edits of policies, and what operators said, each the oldest first."""
 
     changes: tuple[ChangeTold, ...]
     overrides: tuple[SaidTold, ...]
-    holds: tuple[HoldTold, ...] = ()
+    holds: tuple[HeldTold, ...] = ()
     edits: tuple[EditTold, ...] = ()
 
 
-class RegionStepTold(Told):
+class RegionStepTold(ToldModel):
     at: Moment
     state: str
     why: str
 
 
-class RegionTrackTold(Told):
+class RegionTrackTold(ToldModel):
     """The health of a region for one record type."""
 
     region: str
@@ -816,7 +621,7 @@ class RegionTrackTold(Told):
     steps: tuple[RegionStepTold, ...]
 
 
-class RecordTrackTold(Told):
+class RecordTrackTold(ToldModel):
     """What a record at a provider answered."""
 
     record: str
@@ -825,12 +630,12 @@ class RecordTrackTold(Told):
     moves: tuple[ChangeTold, ...]
 
 
-class ClientsPointTold(Told):
+class ClientsPointTold(ToldModel):
     at: Moment
     old_bp: int = _bp("old", "clients that still used the old answer then, as computed from its TTL")
 
 
-class IncidentTold(Told):
+class IncidentTold(ToldModel):
     incident_id: str
     began: Moment = Field(description="its first failing probe")
     opened_at: Moment
@@ -838,7 +643,7 @@ class IncidentTold(Told):
     cause: str
 
 
-class MarkTold(Told):
+class MarkTold(ToldModel):
     """Something that was told."""
 
     at: Moment
@@ -849,7 +654,7 @@ class MarkTold(Told):
     change_id: str
 
 
-class TimelineTold(Answer):
+class TimelineTold(AnswerBody):
     """What became of a policy over a time, each list the oldest first."""
 
     policy: str
@@ -864,13 +669,13 @@ class TimelineTold(Answer):
     cut: bool = Field(description="there was more than there is room for: the oldest of it is left out")
 
 
-class EventTold(Told):
+class EventTold(ToldModel):
     at: Moment
     event: str
     message: str
 
 
-class RegionSumTold(Told):
+class RegionSumTold(ToldModel):
     """One region in the sum of a decision; null where the sum has no such step."""
 
     region: str
@@ -886,7 +691,7 @@ class RegionSumTold(Told):
     after_bp: int = _bp("after", "what it gets")
 
 
-class CostTold(Told):
+class CostTold(ToldModel):
     """What a failure cost until traffic had left what failed."""
 
     began: Moment = Field(description="the first failing probe")
@@ -903,7 +708,7 @@ class CostTold(Told):
     )
 
 
-class WhyTold(Answer):
+class WhyTold(AnswerBody):
     """A change, and everything that led to it."""
 
     change: ChangeTold = Field(validation_alias=AliasChoices("change", "move"))
@@ -924,15 +729,15 @@ class WhyTold(Answer):
     cost: CostTold | None = Field(default=None, description="null of a change that no failure led to")
 
 
-class WordsTold(Answer):
+class WordsTold(AnswerBody):
     """The words that are in force, wait for more people, or are still to come."""
 
     version: str = Field(description="of all of them together, for `If-Match`")
     overrides: tuple[WordListedTold, ...]
-    lost: tuple[str, ...] = Field(default=(), description="words that only markers know, for the journal was lost")
+    lost: tuple[str, ...] = Field(default=(), description="overrides that only markers know, for the journal was lost")
 
 
-class WordAnswer(Answer):
+class WordAnswer(AnswerBody):
     """One word, and where each record stands that it concerns."""
 
     override: WordTold
@@ -947,7 +752,7 @@ class GivenTold(WordAnswer):
     notes: tuple[str, ...]
 
 
-class ReleasedTold(Answer):
+class ReleasedTold(AnswerBody):
     """Words that ended."""
 
     released: tuple[WordTold, ...]
@@ -956,7 +761,7 @@ class ReleasedTold(Answer):
     kept: bool
 
 
-class ReloadedTold(Answer):
+class ReloadedTold(AnswerBody):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 
     refused_files: tuple[RefusedFileTold, ...]
@@ -965,7 +770,7 @@ class ReloadedTold(Answer):
     kept: bool
 
 
-class FindingTold(Told):
+class FindingTold(ToldModel):
     """What planning found at one record."""
 
     target: TargetTold
@@ -988,7 +793,7 @@ class FindingTold(Told):
     change: dict[str, Any] | None = Field(default=None, description="what /v1/apply takes; null if nothing is to be")
 
 
-class PlanTold(Answer):
+class PlanTold(AnswerBody):
     """What would be changed now, by the daemon's own verdicts."""
 
     at: Moment
@@ -996,7 +801,7 @@ class PlanTold(Answer):
     findings: tuple[FindingTold, ...]
 
 
-class AttemptTold(Told):
+class AttemptTold(ToldModel):
     """What became of one change."""
 
     target: TargetTold
@@ -1009,7 +814,7 @@ class AttemptTold(Told):
     remedy: str = ""
 
 
-class AppliedTold(Answer):
+class AppliedTold(AnswerBody):
     """What became of each change."""
 
     policies: tuple[PolicyTold, ...] = Field(description="those that it is about, as the daemon has loaded them")
@@ -1017,7 +822,7 @@ class AppliedTold(Answer):
     kept: bool
 
 
-class RequestTold(Told):
+class RequestTold(ToldModel):
     """A request that would change something."""
 
     seq: int
@@ -1030,11 +835,11 @@ class RequestTold(Told):
     status: int
     reason: str = Field(description="of a refusal")
     detail: str = Field(
-        description="of a refusal; else the ids of the words that it was about, or what became of each record"
+        description="of a refusal; else the ids of the overrides that it was about, or what became of each record"
     )
 
 
-class AuditTold(Answer):
+class AuditTold(AnswerBody):
     """Requests that would have changed something, the oldest first."""
 
     requests: tuple[RequestTold, ...]

@@ -18,8 +18,8 @@ from failoverd.api.shapes import (
     EventTold,
     GivenTold,
     GlanceTold,
+    HeldTold,
     HistoryTold,
-    HoldTold,
     JournalTold,
     NamesTold,
     NotificationsTold,
@@ -40,7 +40,7 @@ from failoverd.api.shapes import (
     TargetStatusTold,
     TargetTold,
     TimelineTold,
-    Told,
+    ToldModel,
     VantageTold,
     WhyTold,
     WordAnswer,
@@ -64,7 +64,8 @@ from failoverd.store.reading import AuditRow
 from failoverd.telemetry import prose
 
 if TYPE_CHECKING:
-    from failoverd.operations.commanding import Effect, Given
+    from failoverd.operations.commanding import Given
+    from failoverd.operations.effects import Effect
 
 
 def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy: bool = True) -> StatusTold:
@@ -142,7 +143,7 @@ def _word_status(word: Override, found: Overview, now: float) -> WordStatusTold:
     return WordStatusTold(**dict(word_told(word, now)), records=records, overruled=instead)
 
 
-T = TypeVar("T", bound=Told)
+T = TypeVar("T", bound=ToldModel)
 
 
 def _told(kind: type[T], value: object) -> T | None:
@@ -206,7 +207,7 @@ def history_told(found: Past) -> HistoryTold:
     return HistoryTold(
         changes=tuple(map(ChangeTold.model_validate, found.moves)),
         overrides=tuple(map(SaidTold.model_validate, found.words)),
-        holds=tuple(map(HoldTold.model_validate, found.holds)),
+        holds=tuple(map(HeldTold.model_validate, found.holds)),
         edits=tuple(map(EditTold.model_validate, found.edits)),
     )
 
@@ -344,7 +345,7 @@ def _request_told(row: AuditRow) -> RequestTold:
 
 
 def _gist(answer: str) -> tuple[str, str]:
-    """Why it was refused; or the ids of the words that it was about; or what became of each record."""
+    """Why it was refused; or the ids of the overrides that it was about; or what became of each record."""
     try:
         said = json.loads(answer or "{}")
         if "reason" in said:

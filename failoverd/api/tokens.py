@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from failoverd.api.actors import Actor, Refused, Role
+from failoverd.api.actors import Actor, RefusedError, Role
 from failoverd.core.errors import ConfigError
 from failoverd.files import read_regular
 
@@ -27,57 +27,58 @@ _LEAST: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AdminToken:
     name: str
     role: Role
     digest: str
     expires: float
 
 
-class Tokens:
+class AdminTokens:
     """Those of one file, as it was read last."""
 
-    def __init__(self, known: tuple[Token, ...]) -> None:
+    def __init__(self, known: tuple[AdminToken, ...]) -> None:
         self._known = known
 
     @classmethod
-    def read(cls, path: Path) -> "Tokens":
+    def read(cls, path: Path) -> "AdminTokens":
         """Raises ConfigError, naming the line."""
         try:
             text = read_regular(path, _MOST).decode()
         except (OSError, UnicodeDecodeError) as error:
             words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise ConfigError(f"{path} cannot be read: {words}", reason="tokens_unreadable", remedy=_REMEDY) from error
+            words = f"it cannot be read: {words}"
+            raise ConfigError(words, reason="tokens_unreadable", remedy=_REMEDY, place=str(path)) from error
         lines = ((number, line.partition("#")[0].split()) for number, line in enumerate(text.splitlines(), 1))
         known = tuple(_token(f"{path}:{number}", words) for number, words in lines if words)
         twice = {token.name for token in known if sum(other.name == token.name for other in known) > 1}
         if twice:
-            words = f"{path}: {' and '.join(sorted(twice))} is there twice: nobody could tell who asked"
-            raise ConfigError(words, reason="tokens_invalid", remedy=_REMEDY)
+            words = f"{' and '.join(sorted(twice))} is there twice: nobody could tell who asked"
+            raise ConfigError(words, reason="tokens_invalid", remedy=_REMEDY, place=str(path))
         return cls(known)
 
     def actor(self, said: str, origin: str, now: float) -> Actor:
-        """Whose token it is. Raises Refused when it is nobody's, or has expired."""
+        """Whose token it is. Raises RefusedError when it is nobody's, or has expired."""
         digest = sha256(said.encode("utf-8", "surrogateescape")).hexdigest()
-        found: Token | None = None
+        found: AdminToken | None = None
         for token in self._known:
             if hmac.compare_digest(token.digest, digest):
                 found = token
         if found is None:
-            raise Refused(401, "token_unknown", "nobody has that token", "see the tokens_file of the daemon")
+            raise RefusedError(401, "token_unknown", "nobody has that token", "see the tokens_file of the daemon")
         if len(said) < _LEAST:
             words = f"the token {found.name} has fewer than {_LEAST} characters, and could be guessed"
-            raise Refused(401, "token_short", words, "make a longer one: openssl rand -hex 32")
+            raise RefusedError(401, "token_short", words, "make a longer one: openssl rand -hex 32")
         if now >= found.expires:
             words = f"the token {found.name} has expired"
-            raise Refused(401, "token_expired", words, "make a new one, and send SIGHUP to the daemon")
+            raise RefusedError(401, "token_expired", words, "make a new one, and send SIGHUP to the daemon")
         return Actor(found.name, found.role, origin, f"the token {found.name} may {found.role}")
 
 
 _REMEDY: Final = "one token a line: name, read or operate, SHA-256 of the token in hexadecimal, expiry (RFC 3339)"
 
 
-def _token(place: str, words: list[str]) -> Token:
+def _token(place: str, words: list[str]) -> AdminToken:
     """One line. What is wrong is told without repeating it: somebody may have written the token itself."""
     wrong = "it needs a name, a role, a digest and an expiry"
     if len(words) == 4:  # noqa: PLR2004 - as many as it says
@@ -95,5 +96,5 @@ def _token(place: str, words: list[str]) -> Token:
         elif expires is None or expires.tzinfo is None:
             wrong = f"the expiry of {name} is no time with its zone, such as 2027-06-30T00:00:00Z"
         else:
-            return Token(name, Role(role), digest, expires.timestamp())
-    raise ConfigError(f"{place}: {wrong}", reason="tokens_invalid", remedy=_REMEDY)
+            return AdminToken(name, Role(role), digest, expires.timestamp())
+    raise ConfigError(wrong, reason="tokens_invalid", remedy=_REMEDY, place=place)

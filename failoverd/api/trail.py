@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from failoverd.api.actors import Actor, Refused
+from failoverd.api.actors import Actor, RefusedError
 from failoverd.api.bounds import Rates
 from failoverd.core.events import RequestRefused
-from failoverd.ports import Asked, Clock, Emit
+from failoverd.ports import AuditEntry, Clock, Emit
 
 _REMEMBERED: Final = 256
 """Answers that are kept in memory; the journal has them all."""
@@ -31,13 +31,13 @@ _REFUSALS: Final = (20.0, 10.0)
 class Keeper(Protocol):
     """The journal as it is used here: its calls never raise."""
 
-    async def audit(self, asked: Asked) -> bool: ...
+    async def audit(self, asked: AuditEntry) -> bool: ...
 
-    async def asked(self, actor: str, key: str) -> Asked | None: ...
+    async def asked(self, actor: str, key: str) -> AuditEntry | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class TrailReply:
     """A status of HTTP and a body in JSON. `final`: the same will be answered to the same request."""
 
     status: int
@@ -52,20 +52,20 @@ class Trail:
         self._journal = journal
         self._emit = emit
         self._clock = clock
-        self._begun: dict[tuple[str, str], tuple[str, asyncio.Task[Reply]]] = {}
-        self._done: OrderedDict[tuple[str, str], Asked] = OrderedDict()
+        self._begun: dict[tuple[str, str], tuple[str, asyncio.Task[TrailReply]]] = {}
+        self._done: OrderedDict[tuple[str, str], AuditEntry] = OrderedDict()
         self._refusals = Rates(*_REFUSALS, asyncio.get_running_loop().time)
         self._untold = 0
 
     async def once(
-        self, actor: Actor, request: str, key: str, body: str, work: Callable[[], Awaitable[Reply]]
-    ) -> Reply:
+        self, actor: Actor, request: str, key: str, body: str, work: Callable[[], Awaitable[TrailReply]]
+    ) -> TrailReply:
         """What `work` answers, or answered to the same request before; it is kept before it is answered.
 
         Who gives up waiting ends nothing: asked again, it is answered.
 
         Raises:
-            Refused: `key_reused`, for another request had that key.
+            RefusedError: `key_reused`, for another request had that key.
         """
         name, said = (actor.name, key), f"{request} {body}"
         if name not in self._begun:
@@ -77,12 +77,12 @@ class Trail:
             raise _reused(key)
         return await asyncio.shield(task)
 
-    async def invalid(self, actor: Actor, request: str, body: str, reply: Reply) -> None:
+    async def invalid(self, actor: Actor, request: str, body: str, reply: TrailReply) -> None:
         """Keep that somebody asked for what cannot be understood."""
-        row = Asked(self._clock(), actor.name, actor.origin, request, "", body, reply.status, reply.body.decode())
+        row = AuditEntry(self._clock(), actor.name, actor.origin, request, "", body, reply.status, reply.body.decode())
         await self._journal.audit(row)
 
-    async def refused(self, actor: Actor, request: str, error: Refused) -> None:
+    async def refused(self, actor: Actor, request: str, error: RefusedError) -> None:
         """Keep and tell that somebody was refused, or count it where there are too many."""
         if self._refusals.take(actor.name):  # whoever is nobody shares one
             self._untold += 1
@@ -101,7 +101,7 @@ class Trail:
             )
         )
         answer = json.dumps({"reason": error.reason, "detail": error.detail})
-        await self._journal.audit(Asked(now, actor.name, actor.origin, request, "", "", error.status, answer))
+        await self._journal.audit(AuditEntry(now, actor.name, actor.origin, request, "", "", error.status, answer))
 
     async def close(self) -> None:
         """Let what was begun end, within a time."""
@@ -112,7 +112,7 @@ class Trail:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _before(self, actor: Actor, request: str, key: str, body: str) -> Reply | None:
+    async def _before(self, actor: Actor, request: str, key: str, body: str) -> TrailReply | None:
         name = (actor.name, key)
         done = self._done.get(name)
         if done is None:
@@ -125,14 +125,16 @@ class Trail:
             return None
         if (done.request, done.body) != (request, body):
             raise _reused(key)
-        return Reply(done.status, done.answer.encode())
+        return TrailReply(done.status, done.answer.encode())
 
-    async def _do(self, actor: Actor, request: str, key: str, body: str, work: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def _do(
+        self, actor: Actor, request: str, key: str, body: str, work: Callable[[], Awaitable[TrailReply]]
+    ) -> TrailReply:
         before = await self._before(actor, request, key, body)
         if before is not None:
             return before
         reply = await work()
-        row = Asked(
+        row = AuditEntry(
             at=self._clock(),
             actor=actor.name,
             origin=actor.origin,
@@ -158,8 +160,8 @@ def _unkept(body: bytes) -> bytes:
     return json.dumps({**said, "kept": False}).encode() if "kept" in said else body
 
 
-def _reused(key: str) -> Refused:
-    return Refused(
+def _reused(key: str) -> RefusedError:
+    return RefusedError(
         422,
         "key_reused",
         f"the key {key} named another request before, which was answered",

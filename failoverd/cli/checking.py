@@ -128,12 +128,12 @@ def _idle(config: Config, found: PolicySet) -> list[Diagnostic]:
 def _of_api(config: Config, said: ApiTcpEntry) -> Iterator[Diagnostic]:
     """What the API would not take up at a reload, and a certificate that nobody would take."""
     from failoverd.api.credentials import SOON, end_of, expiring, tls_of  # noqa: PLC0415 - for who has such an API
-    from failoverd.api.tokens import Tokens  # noqa: PLC0415 - the same reason
+    from failoverd.api.tokens import AdminTokens  # noqa: PLC0415 - the same reason
 
     file = str(config.file)
     try:
         if said.tokens_file is not None:
-            Tokens.read(said.tokens_file)
+            AdminTokens.read(said.tokens_file)
         if said.certificate_file is not None:
             tls_of(said)
     except ConfigError as error:

@@ -252,7 +252,7 @@ def status(
     """
     from failoverd.cli.views import now
 
-    asked = now.Asked(config, tuple(policies or ()), problems=problems, dns=dns, verbose=verbose)
+    asked = now.StatusWanted(config, tuple(policies or ()), problems=problems, dns=dns, verbose=verbose)
     if again and output is not Output.TEXT:
         raise typer.BadParameter("--watch is for people: a program asks again by itself")
     raise typer.Exit(now.watch(asked) if again else now.status(asked, output))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import Answer, PolicyTold
+from failoverd.api.shapes import AnswerBody, PolicyTold
 from failoverd.cli.failing import note
 from failoverd.cli.options import Output
 from failoverd.cli.progress import progress
@@ -20,7 +20,7 @@ from failoverd.core.errors import ConfigError, FailoverdError
 from failoverd.installed import kinds, read_config
 from failoverd.operations.waiting import Stage, Waiting
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=AnswerBody)
 
 KNOCKING: Final = 5.0
 """Seconds that a daemon may take to show that it lives, before it is asked and while it is at it."""
@@ -46,7 +46,7 @@ _ELSEWHERE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DaemonQuestion:
     """Something to ask the daemon of a configuration. `goes_on`: it does so when nobody waits for it any more."""
 
     config: Path
@@ -150,7 +150,7 @@ def tell_differences(config: Path, loaded: Sequence[PolicyTold], *, every: bool 
     for name in sorted(found.policies.keys() - {each.policy for each in loaded}):
         note(f"policy {name} is not planned for: the daemon has not loaded {found.policies[name].source.file}")
     told = {wrong.file for wrong in broken.values()}
-    tell_unsound([each.errors[0] for each in found.rejected.values() if each.file not in told])
+    tell_unsound([str(each.errors[0]) for each in found.rejected.values() if each.file not in told])
     return bool(found.rejected)
 
 

@@ -47,7 +47,7 @@ def printing() -> Iterator[None]:
         raise typer.Exit(not_printed(error)) from error
 
 
-class Screen(Console):
+class OutputConsole(Console):
     """Standard output for people. What is printed arrives, or ends the command: see `printing`."""
 
     def print(self, *objects: Any, **how: Any) -> None:  # noqa: ANN401 - as rich has it

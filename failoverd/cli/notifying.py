@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from failoverd.cli.failing import Screen, print_json, told, unknown
+from failoverd.cli.failing import OutputConsole, print_json, told, unknown
 from failoverd.cli.options import Exit, Output
-from failoverd.cli.screen import Page
+from failoverd.cli.screen import Printout
 from failoverd.core.errors import ConfigError
 from failoverd.installed import read_config, steady_clock
 from failoverd.telemetry.notifications.outbox import Address
@@ -18,7 +18,7 @@ from failoverd.telemetry.notifications.telling import addresses
 from failoverd.telemetry.notifications.trying import Tried, tried
 from failoverd.telemetry.prose import counted
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 def try_receivers(config: Path, output: Output, name: str | None) -> Exit:
@@ -49,7 +49,7 @@ async def _try(whom: Sequence[Address]) -> list[Tried]:
 
 
 def _show(console: Console, found: Sequence[Tried]) -> None:
-    page, wrong = Page(), sum(not each.fine for each in found)
+    page, wrong = Printout(), sum(not each.fine for each in found)
     verdict = "all of them took a test and its end" if not wrong else f"{wrong} did not take a test"
     page.say((f"{counted(len(found), 'address', 'addresses')}: {verdict}", "bold"))
     for each in found:

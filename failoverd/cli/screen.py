@@ -16,8 +16,8 @@ from failoverd.core.names import both_ways
 from failoverd.foreign import shown
 
 __all__ = [
-    "Page",
     "Part",
+    "Printout",
     "aligned",
     "folded",
     "joined",
@@ -48,7 +48,7 @@ def say_block(console: Console, text: str) -> None:
     console.print(Text(shown(text, lines=True)), soft_wrap=True)
 
 
-class Page:
+class Printout:
     """Many lines, shown together: to print thousands one by one takes seconds. Lines as long as they are."""
 
     def __init__(self) -> None:

@@ -12,8 +12,8 @@ from rich.console import Console
 from failoverd.api.planned import attempt_told, finding_told
 from failoverd.assembly import session
 from failoverd.cli import importing, planning, saving
-from failoverd.cli.daemon_first import Question, tell_differences, tell_unsound
-from failoverd.cli.failing import Screen, note, print_json, print_text, told, usage
+from failoverd.cli.daemon_first import DaemonQuestion, tell_differences, tell_unsound
+from failoverd.cli.failing import OutputConsole, note, print_json, print_text, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.progress import progress
 from failoverd.cli.screen import say, shown
@@ -40,7 +40,7 @@ from failoverd.operations.session import Session, actor
 from failoverd.ports import Access
 from failoverd.settings import parse_name, parse_record_name
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 MOST_BYTES: Final = 32 << 20
 """Of a plan file: some thousands of changes. One of a policy with many endpoints takes 10 KiB."""
@@ -61,7 +61,7 @@ def plan(
     with told():
         if out is not None:
             saving.try_place(out, "plan")
-        asked = Question(config, output, without_daemon=without_daemon)
+        asked = DaemonQuestion(config, output, without_daemon=without_daemon)
         answer = asked.put(lambda daemon: daemon.plan(names, returning))
         if answer is not None:
             findings, errors = answer.findings, tuple[str, ...]()
@@ -100,7 +100,7 @@ async def _plan(
 def apply(config: Path, output: Output, file: Path, *, without_daemon: bool = False) -> Exit:
     with told():
         changes = _read_plans(file)
-        asked = Question(config, output, without_daemon=without_daemon, goes_on=True)
+        asked = DaemonQuestion(config, output, without_daemon=without_daemon, goes_on=True)
         answer = asked.put(lambda daemon: daemon.apply(map(plain, changes))) if changes else None
         if answer is not None:
             attempts = answer.attempts

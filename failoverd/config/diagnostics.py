@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Self
 
 from failoverd.core.names import both_ways
+from failoverd.core.status import RefusedFile
 from failoverd.foreign import shown as escaped
 
 MOST_PROBLEMS = 200
@@ -169,8 +170,15 @@ class Diagnostic:
     def place(self) -> str:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
+    def refusal(self, file: str) -> RefusedFile:
+        """Why `file` is not taken up."""
+        place, error = (
+            escaped(both_ways(each)) for each in (self.place, f"{self.severity} {self.code}: {self.message}")
+        )
+        return RefusedFile(file, error, place)
+
     def __str__(self) -> str:
-        return escaped(both_ways(f"{self.place}: {self.severity} {self.code}: {self.message}"))
+        return str(self.refusal(self.file))
 
     def render(self) -> str:
         """The sentence, the line of the file with a caret below the place, and the hint.

@@ -44,6 +44,7 @@ from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.records import Dependency, Maintenance, Policy, Source, Target
 from failoverd.core.rules import Rule
+from failoverd.core.status import RefusedFile
 from failoverd.ports import Kinds
 from failoverd.settings import ServerAddress
 
@@ -113,10 +114,10 @@ class Rejected:
     named: str = ""
 
     @property
-    def errors(self) -> tuple[str, ...]:
+    def errors(self) -> tuple[RefusedFile, ...]:
         """What is wrong with it: first what cannot be read or is not known, for what it comes to follows from that."""
         errors = (diagnostic for diagnostic in self.diagnostics if diagnostic.is_error)
-        return tuple(map(str, sorted(errors, key=lambda each: each.code.value[: len("FD2")])))
+        return tuple(each.refusal(self.file) for each in sorted(errors, key=lambda each: each.code.value[: len("FD2")]))
 
 
 @dataclass(frozen=True, slots=True)

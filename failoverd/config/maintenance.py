@@ -101,7 +101,7 @@ def planner(policies: Mapping[str, Policy], of_all: Sequence[Maintenance]) -> Ca
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenEntry:
     """An entry, and where it stands."""
 
     entry: Maintenance
@@ -112,11 +112,11 @@ class Written:
         return self.document.diagnose(code, self.place, message, hint, severity=severity)
 
 
-def written(entries: Iterable[Maintenance], document: Document) -> tuple[Written, ...]:
-    return tuple(Written(entry, document, ("maintenance", index)) for index, entry in enumerate(entries))
+def written(entries: Iterable[Maintenance], document: Document) -> tuple[WrittenEntry, ...]:
+    return tuple(WrittenEntry(entry, document, ("maintenance", index)) for index, entry in enumerate(entries))
 
 
-def untimely(all_written: Iterable[Written], now: float) -> Iterator[Diagnostic]:
+def untimely(all_written: Iterable[WrittenEntry], now: float) -> Iterator[Diagnostic]:
     """Entries whose windows are over, never come, or follow each other without a pause.
 
     That time passes makes no file wrong: what is over is a warning.
@@ -138,7 +138,7 @@ def _coming(entry: Maintenance, now: float) -> list[float]:
     return list(islice(windows(entry, now, horizon), _MOST))
 
 
-def unknown(all_written: Iterable[Written], clouds: Mapping[str, str], where: str) -> Iterator[Diagnostic]:
+def unknown(all_written: Iterable[WrittenEntry], clouds: Mapping[str, str], where: str) -> Iterator[Diagnostic]:
     """Entries about what is not there. `clouds` has the cloud of each region that there is."""
     for each in all_written:
         region, cloud = each.entry.region, each.entry.cloud
@@ -152,15 +152,15 @@ def unknown(all_written: Iterable[Written], clouds: Mapping[str, str], where: st
             yield each.document.diagnose(Code.UNKNOWN_REGION, (*each.place, "cloud"), message, suggestion(cloud, known))
 
 
-Together = tuple[Written, ...]
+Together = tuple[WrittenEntry, ...]
 """Entries that are at work in one moment: the one that begins then is the first."""
 
 
-def meetings(all_written: Iterable[Written], now: float) -> tuple[Together, ...]:
+def meetings(all_written: Iterable[WrittenEntry], now: float) -> tuple[Together, ...]:
     """Which entries are at work together at some time, each set of them once."""
     openings = [(start, index, each) for index, each in enumerate(all_written) for start in _coming(each.entry, now)]
     found: dict[frozenset[int], Together] = {}
-    open_now: dict[int, tuple[float, Written]] = {}
+    open_now: dict[int, tuple[float, WrittenEntry]] = {}
     for start, index, each in sorted(openings, key=lambda opening: opening[:2]):
         open_now = {other: said for other, said in open_now.items() if said[0] > start}
         found.setdefault(
@@ -177,8 +177,8 @@ def unbearable(policy: Policy, together: Iterable[Together], rules: tuple[Rule, 
     And those that begin while a rate still has traffic leave in steps.
     """
     seen: set[frozenset[str]] = set()
-    told: list[Written] = []
-    slow: list[Written] = []
+    told: list[WrittenEntry] = []
+    slow: list[WrittenEntry] = []
     for some in together:
         mine = [each for each in some if any(map(each.entry.concerns, policy.regions))]
         out = frozenset(spec.name for spec in policy.regions for each in mine if each.entry.concerns(spec))
@@ -196,7 +196,7 @@ def unbearable(policy: Policy, together: Iterable[Together], rules: tuple[Rule, 
             yield _in_steps(policy, mine[0], rate)
 
 
-def _in_steps(policy: Policy, said: Written, rate: LimitCheck) -> Diagnostic:
+def _in_steps(policy: Policy, said: WrittenEntry, rate: LimitCheck) -> Diagnostic:
     """How long after its beginning a window's regions still get traffic."""
     takes = (ceil(rate.found / rate.allowed) - 1) * rate.window if rate.allowed else inf
     over = takes >= said.entry.lasts

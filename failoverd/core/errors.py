@@ -57,7 +57,15 @@ class JournalError(FailoverdError):
 
 
 class ConfigError(FailoverdError):
-    """The configuration cannot be used at all, so there is nothing to run."""
+    """The configuration cannot be used at all, so there is nothing to run.
+
+    `place` is the file that it is about, or a line of it, which its sentence begins with; `wrong` is all but that.
+    """
+
+    def __init__(self, detail: str, *, reason: str, remedy: str = "", place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail, reason=reason, remedy=remedy)
+        self.place = place
+        self.wrong = str(FailoverdError(detail, reason=reason, remedy=remedy))
 
 
 def describe(error: BaseException) -> str:

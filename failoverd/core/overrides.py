@@ -199,7 +199,7 @@ class Comment:
     text: str
 
 
-class Told(StrEnum):
+class Announced(StrEnum):
     UPCOMING = "upcoming"  # nothing yet: a person spoke of planned work before it began
     GIVEN = "given"
     ENDING = "ending"
@@ -253,7 +253,7 @@ class Override:
     agreed: tuple[str, ...] = ()
     ended_at: float | None = None
     ended_by: str = ""
-    told: Told = Told.GIVEN
+    told: Announced = Announced.GIVEN
     planned: bool = False
 
     @property

@@ -18,9 +18,7 @@ class ReasonCode(StrEnum):
     REGION_HEALTHY = "region_healthy"
     REGION_DEGRADED = "region_degraded"
     REGION_DOWN = "region_down"
-    FLAPPED = (
-        "flapped"  # [until]: it passes, and is kept out until its flap penalty has decayed; `detail` has endpoints
-    )
+    FLAPPED = "flapped"  # [until]: it passes, and is kept out until its flap penalty has decayed; `named` has endpoints
 
     # why nothing moves
     NO_VERDICT = "no_verdict"  # `regions` were never seen
@@ -51,14 +49,12 @@ class ReasonCode(StrEnum):
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
 
-    # what an operator's word says; `detail` names the word, who gave it and why, [until] is its end
+    # what an operator's word says; `named` has its id, `detail` who gave it and why as well, [until] is its end
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
     PINNED = "pinned"  # `shares`, among those that serve
     PIN_IDLE = "pin_idle"  # `shares`: nobody of them serves
-    OVERRULED = (
-        "overruled"  # a drain (of `region`) or a pin that does not count, for a later word does: `detail` has both
-    )
+    OVERRULED = "overruled"  # a drain (of `region`) or a pin does not count, for a later word does: `detail` has both
     SAID = "said"  # endpoints are up, down or drained by word
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written
@@ -75,6 +71,10 @@ class ReasonCode(StrEnum):
 
     REGION = "region"  # as versions before this told the health of a region
 
+    @property
+    def traits(self) -> "ReasonTraits":
+        return TRAITS[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -87,7 +87,8 @@ class Reason:
         regions: the regions that it is about, where there may be several.
         numbers: by name, as the code says.
         shares: by region, in basis points.
-        detail: words that come from elsewhere: evidence, who did it.
+        named: ids of what else it is about: endpoints, operators' words.
+        detail: words that come from elsewhere, to be shown: evidence, who did it.
         text: the sentence, where an earlier version told it; empty in what this one makes.
     """
 
@@ -97,24 +98,87 @@ class Reason:
     regions: tuple[str, ...] = ()
     numbers: Mapping[str, float] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
+    named: tuple[str, ...] = ()
     detail: str = ""
     text: str = ""
 
 
-_HEALTH = frozenset(
-    {
-        ReasonCode.REGION_UNKNOWN,
-        ReasonCode.REGION_HEALTHY,
-        ReasonCode.REGION_DEGRADED,
-        ReasonCode.REGION_DOWN,
-        ReasonCode.REGION,
-    }
-)
+@dataclass(frozen=True, slots=True)
+class ReasonTraits:
+    """What follows from a code wherever reasons are told apart by their kind.
+
+    Attributes:
+        health: of a region, which it tells; "" where an earlier version told it in words; None: it tells none.
+        unusual: whether a decision is an unusual one by it: nothing moves, or moves although nobody serves.
+        news: whether it is told when it comes or goes, though the shares stay: somebody at night would wonder, as why a
+            region that serves gets nothing. What is added after the decision (DEADBAND, DWELL) cannot be.
+        of_region: whether it matters only where its region answers, or would.
+        keeps_out: whether it is why a region gets nothing, or not yet.
+        waits: whether something is let pass before what is wanted is done.
+        bounds: whether it bounds what a region gets.
+        rated: whether it is a word by which traffic moves within rates.
+        explains: whether it explains an answer in a few words; the others are steps of the sum alone.
+    """
+
+    health: str | None = None
+    unusual: bool = False
+    news: bool = False
+    of_region: bool = False
+    keeps_out: bool = False
+    waits: bool = False
+    bounds: bool = False
+    rated: bool = False
+    explains: bool = True
 
 
-def tells_health(reason: Reason) -> bool:
-    """Whether it tells the health of one region."""
-    return reason.code in _HEALTH
+TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
+    ReasonCode.OVERRIDES_LOST: ReasonTraits(unusual=True),
+    ReasonCode.RIVAL: ReasonTraits(news=True),
+    ReasonCode.HELD: ReasonTraits(unusual=True),
+    ReasonCode.NOBODY_LEFT: ReasonTraits(unusual=True),
+    ReasonCode.PINNED: ReasonTraits(rated=True),
+    ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
+    ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
+    ReasonCode.SAID: ReasonTraits(news=True),
+    ReasonCode.RESTORE: ReasonTraits(unusual=True),
+    ReasonCode.ALL_DOWN: ReasonTraits(unusual=True),
+    ReasonCode.ALL_DOWN_NORMAL: ReasonTraits(unusual=True),
+    ReasonCode.ALL_DOWN_EMPTY: ReasonTraits(unusual=True),
+    ReasonCode.COMMON_FALL: ReasonTraits(unusual=True, news=True),
+    ReasonCode.COMMON_RISE: ReasonTraits(unusual=True, news=True, keeps_out=True, waits=True),
+    ReasonCode.PROBER_DOUBTED: ReasonTraits(unusual=True, news=True),
+    ReasonCode.NO_VERDICT: ReasonTraits(unusual=True, news=True),
+    ReasonCode.FLAPPED: ReasonTraits(of_region=True, keeps_out=True),
+    ReasonCode.REGION_DOWN: ReasonTraits(health="down", of_region=True, keeps_out=True),
+    ReasonCode.RELEASED: ReasonTraits(news=True),
+    ReasonCode.FAILBACK_MANUAL: ReasonTraits(news=True, keeps_out=True, waits=True),
+    ReasonCode.FAILBACK_HOLD: ReasonTraits(news=True, keeps_out=True, waits=True),
+    ReasonCode.FROZEN: ReasonTraits(news=True),
+    ReasonCode.EXCESS: ReasonTraits(news=True),
+    ReasonCode.OVERLOAD: ReasonTraits(news=True),
+    ReasonCode.REGION_DEGRADED: ReasonTraits(health="degraded", of_region=True),
+    ReasonCode.SHARED_CAPACITY: ReasonTraits(bounds=True),
+    ReasonCode.CAPACITY: ReasonTraits(bounds=True),
+    ReasonCode.OPEN_VERDICT: ReasonTraits(bounds=True),
+    ReasonCode.SPILL: ReasonTraits(),
+    ReasonCode.PAUSED: ReasonTraits(news=True),
+    ReasonCode.DEADBAND: ReasonTraits(),
+    ReasonCode.DWELL: ReasonTraits(waits=True),
+    ReasonCode.FAILBACK_WAIVED: ReasonTraits(),
+    ReasonCode.BY_HAND: ReasonTraits(),
+    ReasonCode.ADOPT: ReasonTraits(),
+    ReasonCode.REGION_UNKNOWN: ReasonTraits(health="unknown", of_region=True, keeps_out=True, explains=False),
+    ReasonCode.REGION_HEALTHY: ReasonTraits(health="healthy", explains=False),
+    ReasonCode.REGION: ReasonTraits(health="", explains=False),
+    ReasonCode.COMMON_RETURN: ReasonTraits(news=True, explains=False),
+    ReasonCode.PULL: ReasonTraits(explains=False),
+    ReasonCode.SHARE: ReasonTraits(explains=False),
+    ReasonCode.SINGLE: ReasonTraits(explains=False),
+    ReasonCode.PIN_IDLE: ReasonTraits(explains=False),
+    ReasonCode.OVERRULED: ReasonTraits(explains=False),
+    ReasonCode.DISOWN: ReasonTraits(explains=False),
+}
+"""By code, in the order in which a person wants to know them."""
 
 
 # -- what a change is measured against ---------------------------------------------------------------------------------

@@ -83,8 +83,8 @@ class TargetStatus:
     @property
     def lost_words(self) -> tuple[str, ...]:
         """Ids of the operators' words that its marker names and the journal does not know: it holds."""
-        lost = (reason.detail for reason in self.reasons if reason.code is ReasonCode.OVERRIDES_LOST)
-        return tuple(name.strip() for names in lost for name in names.split(","))
+        lost = (reason.named for reason in self.reasons if reason.code is ReasonCode.OVERRIDES_LOST)
+        return tuple(name for names in lost for name in names)
 
 
 _NOISE: Final = 100
@@ -238,11 +238,16 @@ class OrphansStatus:
 class RefusedFile:
     """A file, or a folder, that could not be taken up, by its first error. No policy that runs tells of it.
 
-    Or one that was taken up and does not do what it is for, as a certificate that has expired.
+    Or one that was taken up and does not do what it is for, as a certificate that has expired. `place` is where that
+    stands: a line, it may be of a file in the folder, or of another one that this one rests on; or all of `file`.
     """
 
     file: str
     error: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place or self.file}: {self.error}"
 
 
 @dataclass(frozen=True, slots=True)

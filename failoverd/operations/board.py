@@ -14,7 +14,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.names import both_ways, failoverctl
 from failoverd.core.status import Overview
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level
+from failoverd.operations.concerns import SEVERITY, Concern, Condition
 from failoverd.operations.glance import Glance, RegionLine, WordLine, glance
 from failoverd.operations.record_lines import RecordLine
 
@@ -86,14 +86,14 @@ def _concerns(found: Sequence[Concern]) -> tuple[Concern, ...]:
     return tuple(found[:MOST_CONCERNS])
 
 
-def _records(found: Iterable[RecordLine]) -> tuple[tuple[RecordLine, ...], Mapping[Level, int]]:
+def _records(found: Iterable[RecordLine]) -> tuple[tuple[RecordLine, ...], Mapping[Condition, int]]:
     """The worst first; and how many are left out of each level."""
     ordered = sorted(found, key=lambda each: (-SEVERITY.index(each.level), each.policy, each.record, each.type))
     return tuple(ordered[:MOST_RECORDS]), Counter(each.level for each in ordered[MOST_RECORDS:])
 
 
 def _stop(word: WordLine) -> str:
-    return failoverctl("agree" if word.state is words.Standing.PENDING else "release", word.id)
+    return failoverctl("agree" if word.state is words.WordStanding.PENDING else "release", word.id)
 
 
 _BADNESS: Final = (RegionState.HEALTHY, RegionState.UNKNOWN, RegionState.DEGRADED, RegionState.DOWN)

@@ -9,16 +9,15 @@ record is looked at afterwards. Records are evaluated in the loop that steers tr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2s
 from pathlib import Path
 from typing import Final, Protocol
 
-from failoverd.core.control.limits import Held, PastChange
-from failoverd.core.control.outcome import Outcome, OutcomeKind
+from failoverd.core.control.limits import Held
+from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.overriding import drained_regions
-from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import (
@@ -26,22 +25,23 @@ from failoverd.core.overrides import (
     LONGEST,
     LOST,
     STOPPING,
+    Announced,
     Comment,
     Override,
     Scope,
-    Told,
     Verb,
     begins,
     by,
     verb_of,
 )
-from failoverd.core.reasons import Cause, Reason, ReasonCode
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
-from failoverd.operations.judging import RATES, OverrideError, nonsense, require_allowed, slower, unserved
+from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
+from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
 from failoverd.runtime.overrides import ended, names
-from failoverd.store.reading import ChangeRow, Reading
+from failoverd.store.reading import ChangeRow, HistoryReading
 from failoverd.telemetry import prose
 
 MOST_WORDS: Final = 500
@@ -63,7 +63,7 @@ _NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class WordRequest:
     """What an operator asks for. What the fields mean is said by `Override`; `seconds` is how long it is to hold."""
 
     verb: Verb
@@ -78,40 +78,6 @@ class Ask:
     name: str = ""
     breaks: tuple[str, ...] = ()
     undoes: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a word does at one record, and how far that is.
-
-    Attributes:
-        target: which record.
-        kind: what `evaluate` says is to be done there now; None where nobody can say, and `error` is why.
-        before: shares in basis points by region, as they are answered now.
-        after: as they will be, in the end.
-        ttl: seconds for which resolvers may keep an answer.
-        reasons: the steps that name the word, in words.
-        limits: what makes it slower, or keeps out whom it gives a share, in words.
-        rated: a rate is among these, which meets no word that says at once.
-        settled: nothing is left to be done: what is answered is what is wanted.
-        left: once the word is over, why what it kept away does not come back yet, in words.
-        changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
-        verified: the authoritative servers agree with it.
-    """
-
-    target: Target
-    kind: OutcomeKind | None
-    before: Mapping[str, int] = field(default_factory=dict)
-    after: Mapping[str, int] = field(default_factory=dict)
-    ttl: int = 0
-    reasons: tuple[str, ...] = ()
-    limits: tuple[str, ...] = ()
-    rated: bool = False
-    error: str = ""
-    settled: bool = False
-    left: tuple[str, ...] = ()
-    changed_at: float | None = None
-    verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +102,6 @@ class Undoable:
     target: Target
     before: Mapping[str, int]
     after: Mapping[str, int]
-
-
-class Preview(Protocol):
-    """One record as it is worked on: what would be done about it if these words were all there are."""
-
-    def __call__(self, overrides: tuple[Override, ...]) -> Outcome: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Concerned:
-    """A record that a word is about."""
-
-    policy: Policy
-    target: Target
-    preview: Preview
 
 
 class Crew(Protocol):
@@ -184,7 +135,7 @@ def past_of(journal: Path) -> Past:
     """The changes that a journal knows."""
 
     def found(scope: Scope, change_id: str) -> Undoable | None:
-        with Reading(journal) as reading:
+        with HistoryReading(journal) as reading:
             if change_id:
                 row = reading.change(change_id)
                 return _undoable(row) if row is not None and row.outcome == ChangeOutcome.APPLIED else None
@@ -238,11 +189,11 @@ class Desk:
         """Where each record stands that the word concerns."""
         word = self.word(override_id)
         concerned = self._concerned(word)
-        return tuple([self._effect(word, each, self._words_of(each.policy)) async for each in _in_turn(concerned)])
+        return tuple([self._effect(word, each, self._words_of(each.policy)) async for each in in_turn(concerned)])
 
     # -- giving --------------------------------------------------------------------------------------------------------
 
-    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given:
+    async def give(self, ask: WordRequest, actor: str, *, dry_run: bool = False) -> Given:
         """Heed a word from now on, if nothing stands against it.
 
         Raises:
@@ -252,14 +203,14 @@ class Desk:
             return await self._stop(*self._sensible(ask, actor), dry_run=dry_run)
         async with self._turn:
             word, concerned = self._sensible(await self._approving(ask), actor)
-            judged = [self._judged(word, each) async for each in _in_turn(concerned)]
+            judged = [self._judged(word, each) async for each in in_turn(concerned)]
             notes = self._notes(word, concerned, judged, dry_run=dry_run)
             if dry_run:
                 return Given(word, tuple(judged), dry_run=True, notes=notes)
             kept = await self._crew.say(word, self._given(word))
             return Given(word, tuple(judged), kept, notes=notes)
 
-    async def _stop(self, word: Override, concerned: Sequence[_Concerned], *, dry_run: bool) -> Given:
+    async def _stop(self, word: Override, concerned: Sequence[Concerned], *, dry_run: bool) -> Given:
         """Nothing that it does can be refused: it waits for nobody's turn, and is heeded before anything is judged."""
         kept = dry_run or await self._crew.say(word, self._given(word))
         notes = () if dry_run else self._on_their_way()
@@ -297,7 +248,7 @@ class Desk:
             )
             raise OverrideError(words, reason="override_refused", remedy="pin the shares that you want instead")
         where = Scope(policies=(found.target.policy,), records=(found.target.key.name,))
-        ask = Ask(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
+        ask = WordRequest(Verb.PIN, where, reason, seconds, shares=shares, undoes=found.change_id, now=now)
         return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
@@ -313,7 +264,7 @@ class Desk:
                     words, reason="override_invalid", remedy=f"call it off: failoverctl release {word.id}"
                 )
             said = replace(word, until=now + seconds, comments=(*word.comments, Comment(now, actor, comment)))
-            told = Told.UPCOMING if word.since > now else Told.GIVEN
+            told = Announced.UPCOMING if word.since > now else Announced.GIVEN
             return await self._changed(replace(said, told=told), actor, comment)
 
     async def agree(self, override_id: str, comment: str, actor: str) -> Given:
@@ -367,16 +318,16 @@ class Desk:
         async with self._turn:
             self._require_text(comment)
             now, lost = self._clock(), dict[str, tuple[frozenset[str], float]]()
-            async for each in _in_turn(self._concerned(Override("", Verb.HOLD, scope, "", now, now))):
+            async for each in in_turn(self._concerned(Override("", Verb.HOLD, scope, "", now, now))):
                 for reason in _reasons(each.preview, self._words_of(each.policy)):
                     if reason.code is ReasonCode.OVERRIDES_LOST:
-                        for name in map(str.strip, reason.detail.split(",")):
+                        for name in reason.named:
                             others, until = lost.get(name, (frozenset[str](), 0.0))
                             lost[name] = others | {each.policy.name}, max(until, reason.numbers["until"])
             for name, (policies, until) in lost.items():
                 where = Scope(policies=tuple(sorted(policies)))
                 word = Override(name, verb_of(name) or Verb.HOLD, where, LOST, now, until)
-                word = replace(word.released(actor, comment, now), told=Told.ENDED)
+                word = replace(word.released(actor, comment, now), told=Announced.ENDED)
                 await self._crew.say(word, ended(word, now))
             if not lost:
                 words = f"no marker of {scope.text()} names an override that this journal does not know"
@@ -395,7 +346,7 @@ class Desk:
 
     # -- parts: what is said -------------------------------------------------------------------------------------------
 
-    def _sensible(self, ask: Ask, actor: str) -> tuple[Override, list[_Concerned]]:
+    def _sensible(self, ask: WordRequest, actor: str) -> tuple[Override, list[Concerned]]:
         """The word, and what it is about: all that is said of it without judging what it does."""
         word = self._made(ask, actor)
         concerned = self._concerned(word)
@@ -403,7 +354,7 @@ class Desk:
         self._require_room(word, concerned)
         return word, concerned
 
-    def _made(self, ask: Ask, actor: str) -> Override:
+    def _made(self, ask: WordRequest, actor: str) -> Override:
         self._require_text(ask.reason)
         seconds = APPROVAL if ask.verb is Verb.APPROVE else ask.seconds
         self._require_seconds(seconds)
@@ -427,7 +378,7 @@ class Desk:
             needed=self._people(ask.breaks),
         )
 
-    def _id(self, ask: Ask, actor: str, now: float) -> str:
+    def _id(self, ask: WordRequest, actor: str, now: float) -> str:
         """One that no word has that is known."""
         named = (ask.reason, actor, now, tuple(sorted(ask.shares.items())), ask.digest, ask.name)
         known, begin, salt = {word.id for word in self._crew.words()}, begins(ask.verb, ask.scope), 0
@@ -437,13 +388,13 @@ class Desk:
                 return found
             salt += 1
 
-    async def _approving(self, ask: Ask) -> Ask:
+    async def _approving(self, ask: WordRequest) -> WordRequest:
         """An approval is about the record whose plan it names, and about the rules that hold it."""
         if ask.verb is not Verb.APPROVE:
             return ask
-        held: dict[str, tuple[Target, Held]] = {}
-        async for each in _in_turn(self._records(self._crew.policies.values())):
-            found = _outcome(each.preview, self._words_of(each.policy))
+        held = dict[str, tuple[Target, Held]]()
+        async for each in in_turn(self._records(self._crew.policies.values())):
+            found = outcome_of(each.preview, self._words_of(each.policy))
             if isinstance(found, Outcome) and found.held is not None:
                 held[found.held.plan.digest] = (each.target, found.held)
         if ask.digest not in held:
@@ -477,7 +428,7 @@ class Desk:
                 words = f"policy {policy.name} has no region {', '.join(sorted(unknown))}; it has: {known}"
                 raise OverrideError(words, reason="override_invalid")
 
-    def _require_room(self, word: Override, concerned: Sequence[_Concerned]) -> None:
+    def _require_room(self, word: Override, concerned: Sequence[Concerned]) -> None:
         """It stands against no other word, and there are not too many of them. Files may plan what they want."""
         words = [word for word in self.words() if not word.planned]
         if len(words) >= MOST_WORDS:
@@ -528,58 +479,33 @@ class Desk:
         """The words of a policy once everybody has agreed to this one who has to."""
         return (*(each for each in self._words_of(policy) if each.id != word.id), _agreed(word))
 
-    def _records(self, policies: Iterable[Policy]) -> list[_Concerned]:
+    def _records(self, policies: Iterable[Policy]) -> list[Concerned]:
         return [
-            _Concerned(policy, target, preview)
+            Concerned(policy, target, preview)
             for policy in policies
             for target, preview in self._crew.previews(policy.name)
         ]
 
-    def _concerned(self, word: Override) -> list[_Concerned]:
+    def _concerned(self, word: Override) -> list[Concerned]:
         """The records of a word. A switch is about what rules say of it, so it is judged at no record."""
         if word.verb is Verb.SWITCH:
             return []
         return [each for each in self._records(self._policies(word)) if word.scope.has_target(each.target)]
 
-    def _judged(self, word: Override, each: _Concerned) -> Effect:
+    def _judged(self, word: Override, each: Concerned) -> Effect:
         """What the word does at a record. Raises OverrideError where it would do what nobody may."""
         others = tuple(other for other in self._words_of(each.policy) if other.id != word.id)
-        before, after = _outcome(each.preview, others), _outcome(each.preview, self._with(word, each.policy))
+        before, after = outcome_of(each.preview, others), outcome_of(each.preview, self._with(word, each.policy))
         effect = self._told(word, each, after)
         if isinstance(before, Outcome) and isinstance(after, Outcome):
             require_allowed(word, each.target, before, after)
         return effect
 
-    def _effect(self, word: Override, each: _Concerned, words: tuple[Override, ...]) -> Effect:
-        return self._told(word, each, _outcome(each.preview, words))
+    def _effect(self, word: Override, each: Concerned, words: tuple[Override, ...]) -> Effect:
+        return self._told(word, each, outcome_of(each.preview, words))
 
-    def _told(self, word: Override, each: _Concerned, found: Outcome | FailoverdError) -> Effect:
-        policy, target = each.policy, each.target
-        ttl = policy.record_of(target).ttl
-        if not isinstance(found, Outcome):
-            return Effect(target, None, ttl=ttl, error=str(found))
-        memory = found.state.of(target)
-        good = memory.last_good
-        now = good.shares if good is not None else {}
-        plan = found.held.plan if found.held is not None else found.plan
-        changing = plan is not None and plan.kind is not PlanKind.MARK
-        wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
-        limits = found.held.blocking if found.held is not None else slower(found)
-        still = () if word.verb in STOPPING else tuple(each for each in found.reasons if each.code is ReasonCode.HELD)
-        return Effect(
-            target=target,
-            kind=found.kind,
-            before=dict(plan.shares_before if plan is not None else now),
-            after=dict(wanted),
-            ttl=ttl,
-            reasons=tuple(prose.words(each) for each in found.reasons if each.rule == "overrides"),
-            limits=(*map(prose.words, (*still, *unserved(word, found))), *map(prose.limit, limits)),
-            rated=any(check.limit in RATES and check.cause is Cause.OPERATOR for check in limits),
-            settled=not (changing or still),
-            left=_left(word, policy, found) if word.over_by(self._clock()) else (),
-            changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
-            verified=good is not None and self._crew.verified(target) >= good.generation,
-        )
+    def _told(self, word: Override, each: Concerned, found: Outcome | FailoverdError) -> Effect:
+        return effect_of(word, each, found, self._crew.verified(each.target), over=word.over_by(self._clock()))
 
     # -- parts: what is told -------------------------------------------------------------------------------------------
 
@@ -593,7 +519,7 @@ class Desk:
         )
 
     def _notes(
-        self, word: Override, concerned: Sequence[_Concerned], judged: Sequence[Effect], *, dry_run: bool
+        self, word: Override, concerned: Sequence[Concerned], judged: Sequence[Effect], *, dry_run: bool
     ) -> tuple[str, ...]:
         """What whoever gives it should know."""
         notes = []
@@ -648,7 +574,7 @@ class Desk:
     async def _release(self, word: Override, comment: str, actor: str) -> Given:
         self._require_text(comment)
         now = self._clock()
-        over = replace(word.released(actor, comment, now), told=Told.ENDED)
+        over = replace(word.released(actor, comment, now), told=Announced.ENDED)
         kept = await self._crew.say(over, ended(over, now))
         return Given(over, (), kept)
 
@@ -668,56 +594,8 @@ class Desk:
         return all(map(scope.has_target, targets))
 
 
-def _agreed(word: Override) -> Override:
-    """The word once everybody has agreed who has to."""
-    return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))
-
-
-_KEPT_BACK: Final = frozenset(
-    {
-        ReasonCode.FAILBACK_HOLD,
-        ReasonCode.FAILBACK_MANUAL,
-        ReasonCode.COMMON_RISE,
-        ReasonCode.FLAPPED,
-        ReasonCode.REGION_DOWN,
-        ReasonCode.REGION_UNKNOWN,
-        ReasonCode.DRAINED,
-    }
-)
-"""Why a region gets nothing, or not yet, though no word of the past keeps it away."""
-
-
-def _left(word: Override, policy: Policy, found: Outcome) -> tuple[str, ...]:
-    """What still keeps the regions away that the word was about."""
-    scope = word.scope
-    about = {
-        region.name
-        for region in policy.regions
-        if scope.has_region(region) and any(map(scope.has_endpoint, region.endpoints))
-    }
-    kept = (each for each in found.reasons if each.code in _KEPT_BACK and about & {each.region, *each.regions})
-    return tuple(map(prose.words, kept))
-
-
-# -- judging -----------------------------------------------------------------------------------------------------------
-
-
-def _outcome(preview: Preview, overrides: tuple[Override, ...]) -> Outcome | FailoverdError:
-    try:
-        return preview(overrides)
-    except FailoverdError as error:
-        return error
-
-
-async def _in_turn(concerned: Iterable[_Concerned]) -> AsyncIterator[_Concerned]:
-    """One record after the other; after each, whatever else the loop has to do is done."""
-    for each in concerned:
-        yield each
-        await asyncio.sleep(0)
-
-
 def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason, ...]:
-    found = _outcome(preview, overrides)
+    found = outcome_of(preview, overrides)
     return found.reasons if isinstance(found, Outcome) else ()
 
 
@@ -731,10 +609,11 @@ def _conflict(word: Override, other: Override) -> OverrideError:
     return OverrideError(words, reason="override_conflict", remedy=remedy)
 
 
-def _moves(change: PastChange) -> bool:
-    return change.shares_before != change.shares_after
-
-
 def person(actor: str) -> str:
     """Who it is, from whichever machine: two people are two names."""
     return actor.partition("@")[0]
+
+
+def _agreed(word: Override) -> Override:
+    """The word once everybody has agreed who has to."""
+    return replace(word, needed=1, agreed=tuple(f"person {number}" for number in range(1, word.needed)))

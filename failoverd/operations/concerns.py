@@ -16,7 +16,7 @@ from failoverd.operations import words
 from failoverd.telemetry import phrases
 
 
-class Level(StrEnum):
+class Condition(StrEnum):
     """How a record, a policy, or all of it is."""
 
     WELL = "well"
@@ -25,7 +25,7 @@ class Level(StrEnum):
     PERSON = "person"  # somebody has to do something
 
 
-SEVERITY: Final = (Level.WELL, Level.UNKNOWN, Level.MOVED, Level.PERSON)
+SEVERITY: Final = (Condition.WELL, Condition.UNKNOWN, Condition.MOVED, Condition.PERSON)
 """From what may wait to what may not: that nobody knows counts for less than what is known to be wrong."""
 
 
@@ -42,7 +42,7 @@ class Concern:
     nobody is to look for one. `runbook` is in the words of the policy.
     """
 
-    level: Level
+    level: Condition
     policy: str
     subject: str
     text: str
@@ -60,7 +60,7 @@ def nobody_at_work(since: float | None) -> Concern:
     """Without a daemon, records stay as they are: who has to move one does so with commands that need none."""
     text = "no daemon is at work: records stay as they are, whatever fails"
     remedy = f"{AT_WORK_AGAIN}; what moves traffic until then: {phrases.by_plan()[0]}"
-    return Concern(Level.PERSON, "", "daemon", text, remedy, since, AT_WORK_AGAIN)
+    return Concern(Condition.PERSON, "", "daemon", text, remedy, since, AT_WORK_AGAIN)
 
 
 def concerns_of(found: Overview, now: float) -> list[Concern]:
@@ -76,7 +76,7 @@ def _of_target(status: TargetStatus, now: float) -> Iterator[Concern]:
     for row in _ROWS:
         if row.stands(status):
             text = f"{policy} ({subject}) {row.words(status)}"
-            level = Level.MOVED if row.waits(status, now) else Level.PERSON
+            level = Condition.MOVED if row.waits(status, now) else Condition.PERSON
             own = row.of_state or status.state not in _OF_STATE
             remedy, command = row.remedy(status)
             if own and not remedy:
@@ -143,7 +143,7 @@ def flapped(status: TargetStatus) -> list[Reason]:
 
 def put_up(status: TargetStatus, out: Iterable[Reason]) -> str:
     """The command by which regions are used that pass, and are kept out; "" without any."""
-    endpoints = [name for each in out for name in each.detail.split()]
+    endpoints = [name for each in out for name in each.named]
     about = ("--policy", status.target.policy, "--reason", "TEXT", "--for", "1h")
     return failoverctl("up", *endpoints, *about) if endpoints else ""
 
@@ -247,49 +247,51 @@ def _of_policies(policies: Iterable[PolicyStatus]) -> Iterator[Concern]:
         if each.rejected:
             text = f"{each.policy} runs an older revision: its newer file does not load"
             remedy = f"{_CHECK}: {each.rejected}"
-            yield Concern(Level.PERSON, each.policy, each.file, text, remedy, each.at, _CHECK)
+            yield Concern(Condition.PERSON, each.policy, each.file, text, remedy, each.at, _CHECK)
         if each.incident_id:
             text, since = f"{each.policy} has an incident open ({each.incident_id})", each.incident_since
-            yield Concern(Level.MOVED, each.policy, each.incident_id, text, since=since, runbook=each.runbook)
+            yield Concern(Condition.MOVED, each.policy, each.incident_id, text, since=since, runbook=each.runbook)
 
 
 def _of_words(overrides: Iterable[Override], now: float) -> Iterator[Concern]:
     for word in overrides:
-        if words.standing(word, now) is words.Standing.PENDING:
+        if words.standing(word, now) is words.WordStanding.PENDING:
             text = f"{words.title(word)} waits for somebody to agree"
             command = failoverctl("agree", word.id)
-            yield Concern(Level.PERSON, "", word.id, text, command, word.since, command)
+            yield Concern(Condition.PERSON, "", word.id, text, command, word.since, command)
 
 
 def _of_installation(found: Overview) -> Iterator[Concern]:
     if found.journal is not None:
         text = f"the journal cannot be {'written' if found.journal.writes else 'read'}"
         remedy = f"{found.journal.error}; {found.journal.remedy}"
-        yield Concern(Level.PERSON, "", "journal", text, remedy, found.journal.since)
+        yield Concern(Condition.PERSON, "", "journal", text, remedy, found.journal.since)
     vantage = found.vantage
     if vantage is not None and vantage.isolated:
         text = f"the prober abstains on {' and '.join(vantage.isolated)}: {vantage.evidence}"
         remedy = "look at the prober's own network: failures are not counted and move nothing until it sees again"
-        yield Concern(Level.PERSON, "", "prober", text, remedy, vantage.since)
+        yield Concern(Condition.PERSON, "", "prober", text, remedy, vantage.since)
     for file in found.refused_files:
-        text, remedy = f"{Path(file.file).name} is not taken up", f"{file.error}; all of it is said by: {_CHECK}"
-        yield Concern(Level.PERSON, "", file.file, text, remedy, command=_CHECK)
+        text, remedy = f"{Path(file.file).name} is not taken up", f"{file}; all of it is said by: {_CHECK}"
+        yield Concern(Condition.PERSON, "", file.file, text, remedy, command=_CHECK)
     for file in found.warned_files:
         text, command = f"{Path(file.file).name}: {file.error}", failoverctl("reload")
-        yield Concern(Level.PERSON, "", file.file, text, f"put another one there, then: {command}", command=command)
+        yield Concern(Condition.PERSON, "", file.file, text, f"put another one there, then: {command}", command=command)
     if found.orphans:
         names = list(dict.fromkeys(str(each.target.key) for each in found.orphans))
         text = f"no file names {few(names, _NAMED)} any more: it stays as it is, whatever fails"
         first = found.orphans[0]
         command = failoverctl("disown", first.target.policy, first.target.key.name)
-        yield Concern(Level.PERSON, "", names[0], text, f"put the file back, or: {command}", first.since, command)
+        yield Concern(Condition.PERSON, "", names[0], text, f"put the file back, or: {command}", first.since, command)
     for each in found.notifications.receivers if found.notifications is not None else ():
         if each.failing_since is not None:
             text = f"{each.receiver} at {each.place} does not take what it is told"
-            yield Concern(Level.PERSON, "", each.receiver, text, each.error, each.failing_since)
+            yield Concern(Condition.PERSON, "", each.receiver, text, each.error, each.failing_since)
     if found.probing is not None and found.probing.stretched > 1:
         text = f"probing sheds load: intervals are {found.probing.stretched} times as long as written"
-        yield Concern(Level.MOVED, "", "probing", text, "give it more processor, or probe less often", found.probing.at)
+        yield Concern(
+            Condition.MOVED, "", "probing", text, "give it more processor, or probe less often", found.probing.at
+        )
 
 
 def unseen(found: Overview) -> list[str]:

@@ -14,7 +14,7 @@ from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import few
 from failoverd.core.status import Overview, PlannedWork, RegionStatus, TargetStatus, VantageStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, concerns_of, nobody_at_work, unseen
+from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
 from failoverd.telemetry import phrases
@@ -44,7 +44,7 @@ class WordLine:
 
     id: str
     text: str
-    state: words.Standing
+    state: words.WordStanding
     by: str
     reason: str
     since: float
@@ -62,7 +62,7 @@ class Glance:
     """
 
     at: float
-    level: Level
+    level: Condition
     headline: str
     stale: bool
     seen: float | None
@@ -86,12 +86,12 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
     prober = _prober(found.vantage)
     return Glance(
         at=now,
-        level=Level.UNKNOWN if stale else level(found, concerns, now),
+        level=Condition.UNKNOWN if stale else level(found, concerns, now),
         headline=headline(found, now, by_daemon=by_daemon, concerns=concerns),
         stale=stale,
         seen=seen,
         policies=len(found.policies),
-        well=sum(each.level is Level.WELL for each in records),
+        well=sum(each.level is Condition.WELL for each in records),
         prober=f"{prober} (as it was seen last)" if prober and stale else prober,
         concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
@@ -117,9 +117,9 @@ def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> G
     about = {word for each in records for word in each.overrides}
     return replace(
         whole,
-        well=sum(each.level is Level.WELL for each in records),
+        well=sum(each.level is Condition.WELL for each in records),
         concerns=tuple(each for each in whole.concerns if not each.policy or asked(each.policy)),
-        records=tuple(each for each in records if not (problems and each.level is Level.WELL)),
+        records=tuple(each for each in records if not (problems and each.level is Condition.WELL)),
         regions=tuple(
             each
             for each in whole.regions
@@ -128,19 +128,19 @@ def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> G
         overrides=tuple(
             each
             for each in whole.overrides
-            if each.id in about or not (each.records and each.state is words.Standing.IN_FORCE)
+            if each.id in about or not (each.records and each.state is words.WordStanding.IN_FORCE)
         ),
         planned=tuple(each for each in whole.planned if not each.policies or any(map(asked, each.policies))),
     )
 
 
-def level(found: Overview, concerns: Iterable[Concern], now: float) -> Level:
+def level(found: Overview, concerns: Iterable[Concern], now: float) -> Condition:
     """The worst of everything, but that nobody knows counts for less than what is known to be wrong."""
     levels = [each.level for each in concerns]
-    levels += [Level.MOVED for each in found.targets if each.moved]
-    levels += [Level.MOVED for word in found.overrides if word.in_force(now)]
-    levels += [Level.UNKNOWN for _ in unseen(found)]
-    return max(levels, key=SEVERITY.index, default=Level.WELL)
+    levels += [Condition.MOVED for each in found.targets if each.moved]
+    levels += [Condition.MOVED for word in found.overrides if word.in_force(now)]
+    levels += [Condition.UNKNOWN for _ in unseen(found)]
+    return max(levels, key=SEVERITY.index, default=Condition.WELL)
 
 
 # -- in one line -------------------------------------------------------------------------------------------------------
@@ -156,10 +156,10 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     all_concerns = concerns_of(found, now) if concerns is None else concerns
     concerns = [each for each in all_concerns if each.subject not in said_below]
     all_of_them = len(found.policies)
-    needed = [each for each in concerns if each.level is Level.PERSON]
+    needed = [each for each in concerns if each.level is Condition.PERSON]
     in_need = list(dict.fromkeys(each.policy for each in needed if each.policy))
     moved = [each for each in found.targets if each.moved and each.target.policy not in in_need]
-    at_large = [each for each in concerns if each.level is Level.MOVED and each.policy]
+    at_large = [each for each in concerns if each.level is Condition.MOVED and each.policy]
     busy = {*in_need, *(each.target.policy for each in moved)}
     degraded = [each for each in at_large if each.policy not in busy]
     said = [
@@ -168,7 +168,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
         "; ".join(each.text for each in needed if not each.policy),
         _of([each.target.policy for each in moved], all_of_them, "moved", "moved", "", [_left(moved, now)]),
         _of([each.policy for each in degraded], all_of_them, "are degraded", "is degraded", "", _texts(degraded)),
-        "; ".join(each.text for each in concerns if each.level is Level.MOVED and not each.policy),
+        "; ".join(each.text for each in concerns if each.level is Condition.MOVED and not each.policy),
         _listed("without a verdict", unseen(found)),
         words.brief(found.overrides, now),
     ]

@@ -33,7 +33,7 @@ _NAMED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RecordHearing:
     """What the servers of one record said: which answer with it, which with something else and what, who says nothing.
 
     `unasked` cannot be reached from this host. `error` tells why nobody was asked.
@@ -71,7 +71,9 @@ class Heard:
         return "; ".join(filter(None, said))
 
 
-async def heard(published: Iterable[tuple[Target, LastGood | None]], authorities: Authorities) -> tuple[Heard, ...]:
+async def heard(
+    published: Iterable[tuple[Target, LastGood | None]], authorities: Authorities
+) -> tuple[RecordHearing, ...]:
     """One for each record, in their order; all servers of all of them are asked side by side, for a bounded time."""
     gate = asyncio.Semaphore(ABREAST)
     loop = asyncio.get_running_loop()
@@ -82,18 +84,18 @@ async def heard(published: Iterable[tuple[Target, LastGood | None]], authorities
 
 async def _of_record(
     target: Target, good: LastGood | None, authorities: Authorities, gate: asyncio.Semaphore, until: float
-) -> Heard:
+) -> RecordHearing:
     if good is None:
-        return Heard(str(target), error="the journal does not know what was published there last")
+        return RecordHearing(str(target), error="the journal does not know what was published there last")
     try:
         async with asyncio.timeout_at(until):
             who = await authorities.of(target)
     except TimeoutError:
-        return Heard(str(target), error="who serves the zone was not found out in time")
+        return RecordHearing(str(target), error="who serves the zone was not found out in time")
     except Exception as error:  # noqa: BLE001 - classified, and told of this record alone
-        return Heard(str(target), error=classified(error).detail)
+        return RecordHearing(str(target), error=classified(error).detail)
     if not who.servers:
-        return Heard(str(target), error="its provider is configured to have nobody asked")
+        return RecordHearing(str(target), error="its provider is configured to have nobody asked")
     question = Question(target.key, marked=False, times=1 if who.whole else UNMARKED_DRAWS)
     said = await asyncio.gather(*(_ask(each, question, authorities, gate, until) for each in who.servers))
     return _judged(target, good, who, said)
@@ -109,7 +111,7 @@ async def _ask(
         return Statement(server, Hearing.SILENT, trouble="it does not answer in time")
 
 
-def _judged(target: Target, good: LastGood, who: Nameservers, said: Iterable[Statement]) -> Heard:
+def _judged(target: Target, good: LastGood, who: Nameservers, said: Iterable[Statement]) -> RecordHearing:
     agreeing, differing, silent, unasked = list[str](), list[str](), list[str](), list[str]()
     for each in said:
         match each.hearing:
@@ -121,4 +123,4 @@ def _judged(target: Target, good: LastGood, who: Nameservers, said: Iterable[Sta
                 agreeing.append(str(each.server))
             case Hearing.ANSWERED:
                 differing.append(f"{each.server} says {each}")
-    return Heard(str(target), tuple(agreeing), tuple(differing), tuple(silent), tuple(unasked))
+    return RecordHearing(str(target), tuple(agreeing), tuple(differing), tuple(silent), tuple(unasked))

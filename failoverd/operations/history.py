@@ -8,7 +8,7 @@ from typing import Final
 from failoverd.core.overrides import Scope
 from failoverd.core.records import RegionSpec
 from failoverd.operations.words import Said, told
-from failoverd.store.reading import ChangeRow, EventRow, Reading
+from failoverd.store.reading import ChangeRow, EventRow, HistoryReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def history(rows: Iterable[ChangeRow]) -> tuple[PastMove, ...]:
     return tuple(map(PastMove.of, rows))
 
 
-def past(reading: Reading, now: float, *, policy: str | None, since: float, limit: int) -> Past:
+def past(reading: HistoryReading, now: float, *, policy: str | None, since: float, limit: int) -> Past:
     """What was changed, held, edited and said since then, of one policy or of all: at most the last `limit` of each."""
     moves = history(reading.changes(policy=policy, since=since, limit=limit))
     words = reading.overrides(since)

@@ -91,17 +91,8 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
 def unserved(pin: Override, found: Outcome) -> tuple[Reason, ...]:
     """Why regions get nothing of what a pin gives them."""
     gone = {name for name, share in pin.shares.items() if share and not found.decision.shares.get(name)}
-    return tuple(reason for reason in found.reasons if reason.code in _KEEPS_OUT and reason.region in gone)
+    return tuple(reason for reason in found.reasons if reason.code.traits.keeps_out and reason.region in gone)
 
-
-_KEEPS_OUT: Final = frozenset(
-    {
-        ReasonCode.REGION_DOWN,
-        ReasonCode.REGION_UNKNOWN,
-        ReasonCode.FAILBACK_HOLD,
-        ReasonCode.FAILBACK_MANUAL,
-    }
-)
 
 _NOBODY_SERVES: Final = frozenset(
     {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.HOLD_NO_VERDICT}

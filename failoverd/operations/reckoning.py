@@ -28,16 +28,6 @@ class RegionSum:
     after: int
 
 
-_HEALTH: Final = {
-    ReasonCode.REGION_UNKNOWN: "unknown",
-    ReasonCode.REGION_HEALTHY: "healthy",
-    ReasonCode.REGION_DEGRADED: "degraded",
-    ReasonCode.REGION_DOWN: "down",
-}
-
-_ROOMS: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
-
-
 def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[RegionSum, ...]:
     """The sum by region, those first that lose most."""
     rows: dict[str, RegionSum] = {}
@@ -52,12 +42,12 @@ def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int
 
 
 def _with(row: RegionSum, reason: Reason) -> RegionSum:
-    numbers = reason.numbers
-    if reason.code in _HEALTH:
-        return replace(row, health=_HEALTH[reason.code], score=_whole(numbers, "score"))
+    numbers, traits = reason.numbers, reason.code.traits
+    if traits.health:
+        return replace(row, health=traits.health, score=_whole(numbers, "score"))
     if reason.code is ReasonCode.PULL:
         return replace(row, pull=_whole(numbers, "pull"))
-    if reason.code in _ROOMS and "room" in numbers:
+    if traits.bounds and "room" in numbers:
         return replace(row, room=_whole(numbers, "room"))
     if reason.code is ReasonCode.DRAINED:
         return replace(row, room=0)

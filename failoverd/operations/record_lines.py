@@ -7,11 +7,11 @@ from typing import Final
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
-from failoverd.core.reasons import Reason, ReasonCode, tells_health
+from failoverd.core.reasons import TRAITS, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.status import Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Concern, Level, flapped, in_the_way, put_up, still_lost
+from failoverd.operations.concerns import SEVERITY, Concern, Condition, flapped, in_the_way, put_up, still_lost
 from failoverd.telemetry import phrases, prose
 
 
@@ -21,16 +21,17 @@ class RecordLine:
 
     `now` is what it answers since `since`, as of `seen`, which is None while it was never read; `normal` what the file
     says for a day on which nothing is wrong. `why` is in a few words, and so is `next`, which comes at `next_at` if
-    time alone brings it. `stop` is the command that has failoverd leave it alone, or gives it back; "" where no daemon
-    is at work, who would do either. `overrides` are the ids of words in force about it. `foreign` is what it answers
-    with besides, or instead, which is no region's share.
+    time alone brings it. Who sees it do what they do not want has `stop` for a command: it ends the word `ends` that
+    has it done or, without one, has failoverd leave it alone; "" where no daemon is at work, who would do either.
+    `overrides` are the ids of words in force about it. `foreign` is what it answers with besides, or instead, which is
+    no region's share.
     """
 
     policy: str
     record: str
     type: str
     provider: str
-    level: Level
+    level: Condition
     state: str
     now: Mapping[str, int]
     normal: Mapping[str, int]
@@ -40,6 +41,7 @@ class RecordLine:
     next: str
     next_at: float | None
     stop: str
+    ends: str
     overrides: tuple[str, ...]
     moved: bool
     foreign: tuple[str, ...] = ()
@@ -49,11 +51,11 @@ def record_lines(
     found: Overview, concerns: Iterable[Concern], now: float, seen: float | None, *, stale: bool = False
 ) -> Iterator[RecordLine]:
     """One for each record at each provider, as far as it was seen by `seen`. `stale`: no daemon is at work."""
-    worst: dict[tuple[str, str], Level] = {}
+    worst: dict[tuple[str, str], Condition] = {}
     for each in concerns:
         if each.policy:
             key = each.policy, each.subject
-            worst[key] = max(worst.get(key, Level.WELL), each.level, key=SEVERITY.index)
+            worst[key] = max(worst.get(key, Condition.WELL), each.level, key=SEVERITY.index)
     policies = {each.policy: each for each in found.policies}
     shaping = _shaping(found, now)
     health = {(each.policy, each.record_type, each.region): each for each in found.regions}
@@ -62,11 +64,11 @@ def record_lines(
         line = _record(
             status,
             policies.get(status.target.policy),
-            worst.get((status.target.policy, str(status.target)), Level.WELL),
+            worst.get((status.target.policy, str(status.target)), Condition.WELL),
             shaping.get(status.target, ()),
             seen,
         )
-        yield replace(line, next=_by_hand(line.policy), next_at=None, stop="") if stale else line
+        yield replace(line, next=_by_hand(line.policy), next_at=None, stop="", ends="") if stale else line
 
 
 def _of_now(status: TargetStatus, health: Mapping[tuple[str, str, str], RegionStatus]) -> TargetStatus:
@@ -74,7 +76,7 @@ def _of_now(status: TargetStatus, health: Mapping[tuple[str, str, str], RegionSt
 
     def of_now(reason: Reason) -> Reason:
         key = status.target.policy, status.target.key.type, reason.region
-        region = health.get(key) if tells_health(reason) else None
+        region = health.get(key) if reason.code.traits.health is not None else None
         same = region is not None and reason.code == f"region_{region.state}"
         return replace(reason, detail=region.evidence) if region is not None and same else reason
 
@@ -99,15 +101,17 @@ def _shaping(found: Overview, now: float) -> dict[object, tuple[Override, ...]]:
 def _record(
     status: TargetStatus,
     policy: PolicyStatus | None,
-    level: Level,
+    level: Condition,
     overrides: Sequence[Override],
     seen: float | None,
 ) -> RecordLine:
     target = status.target
     levels = [level]
-    levels += [Level.MOVED] if status.moved or overrides else []
-    levels += [Level.UNKNOWN] if status.kind == DecisionKind.HOLD_NO_VERDICT else []
+    levels += [Condition.MOVED] if status.moved or overrides else []
+    levels += [Condition.UNKNOWN] if status.kind == DecisionKind.HOLD_NO_VERDICT else []
     next_step, next_at = _next(status, policy)
+    ends = _doing(status, overrides)
+    leave_alone = failoverctl("hold", target.policy, "--reason", "TEXT", "--for", "1h")
     return RecordLine(
         policy=target.policy,
         record=target.key.name,
@@ -122,7 +126,8 @@ def _record(
         why="; ".join(filter(None, (_why(status), _file(policy)))),
         next=next_step,
         next_at=next_at,
-        stop=_stop(status, overrides),
+        stop=failoverctl("release", ends) if ends else leave_alone,
+        ends=ends,
         overrides=tuple(word.id for word in overrides),
         moved=status.moved,
         foreign=status.foreign,
@@ -136,15 +141,12 @@ def _seen(status: TargetStatus, seen: float | None) -> float | None:
     return max(status.at, seen if seen is not None else status.at)
 
 
-def _stop(status: TargetStatus, overrides: Sequence[Override]) -> str:
-    """Who sees it do what they do not want ends the word that has it done, or has failoverd leave it alone."""
-    said = [each.detail for each in _told(status) if each.rule == "overrides"]
-    doing = next((word.id for text in said for word in overrides if text.startswith(f"{word.id} ")), "")
-    given_since = [word.id for word in overrides if word.since >= status.at]
-    ending = doing or next(reversed(given_since), "")
-    if ending:
-        return failoverctl("release", ending)
-    return failoverctl("hold", status.target.policy, "--reason", "TEXT", "--for", "1h")
+def _doing(status: TargetStatus, overrides: Sequence[Override]) -> str:
+    """The word that has it do what it does, or was given since and will; "" without one."""
+    in_force = [word.id for word in overrides]
+    said = [name for each in _told(status) if each.rule == "overrides" for name in each.named if name in in_force]
+    given_since = [word.id for word in reversed(overrides) if word.since >= status.at]
+    return next(iter([*said, *given_since]), "")
 
 
 def _file(policy: PolicyStatus | None) -> str:
@@ -176,7 +178,9 @@ def _told(status: TargetStatus) -> list[Reason]:
     codes: dict[ReasonCode, list[Reason]] = {}
     for reason in status.reasons:
         codes.setdefault(reason.code, []).append(reason)
-    return [reason for code in _TELLING for reason in codes.get(code, ()) if _tells(reason, status)]
+    return [
+        reason for code in TRAITS if code.traits.explains for reason in codes.get(code, ()) if _tells(reason, status)
+    ]
 
 
 def _tells(reason: Reason, status: TargetStatus) -> bool:
@@ -187,7 +191,7 @@ def _tells(reason: Reason, status: TargetStatus) -> bool:
     if reason.code is ReasonCode.SHED and status.state is not TargetState.LIMITED:
         wanted = reason.numbers.get("wanted", WHOLE)
         return status.published.get(reason.region, 0) < wanted - _ROUNDING
-    if reason.code in _OF_ONE_REGION:
+    if reason.code.traits.of_region:
         return bool(status.normal.get(reason.region)) or bool(status.published.get(reason.region))
     return True
 
@@ -195,58 +199,7 @@ def _tells(reason: Reason, status: TargetStatus) -> bool:
 _ROUNDING: Final = 100
 """Basis points that two shares may differ by and still be called the same."""
 
-_OF_ONE_REGION: Final = frozenset(
-    {
-        ReasonCode.REGION_DOWN,
-        ReasonCode.REGION_DEGRADED,
-        ReasonCode.REGION_UNKNOWN,
-        ReasonCode.FLAPPED,
-        ReasonCode.DRAINED,
-        ReasonCode.SHED,
-    }
-)
-
 _ALL_DOWN: Final = frozenset({ReasonCode.ALL_DOWN, ReasonCode.ALL_DOWN_NORMAL, ReasonCode.ALL_DOWN_EMPTY})
-
-
-_TELLING: Final = (
-    ReasonCode.OVERRIDES_LOST,
-    ReasonCode.RIVAL,
-    ReasonCode.HELD,
-    ReasonCode.NOBODY_LEFT,
-    ReasonCode.PINNED,
-    ReasonCode.DRAINED,
-    ReasonCode.SHED,
-    ReasonCode.SAID,
-    ReasonCode.RESTORE,
-    ReasonCode.ALL_DOWN,
-    ReasonCode.ALL_DOWN_NORMAL,
-    ReasonCode.ALL_DOWN_EMPTY,
-    ReasonCode.COMMON_FALL,
-    ReasonCode.COMMON_RISE,
-    ReasonCode.PROBER_DOUBTED,
-    ReasonCode.NO_VERDICT,
-    ReasonCode.FLAPPED,
-    ReasonCode.REGION_DOWN,
-    ReasonCode.RELEASED,
-    ReasonCode.FAILBACK_MANUAL,
-    ReasonCode.FAILBACK_HOLD,
-    ReasonCode.FROZEN,
-    ReasonCode.EXCESS,
-    ReasonCode.OVERLOAD,
-    ReasonCode.REGION_DEGRADED,
-    ReasonCode.SHARED_CAPACITY,
-    ReasonCode.CAPACITY,
-    ReasonCode.OPEN_VERDICT,
-    ReasonCode.SPILL,
-    ReasonCode.PAUSED,
-    ReasonCode.DEADBAND,
-    ReasonCode.DWELL,
-    ReasonCode.FAILBACK_WAIVED,
-    ReasonCode.BY_HAND,
-    ReasonCode.ADOPT,
-)
-"""Which step of the sum a person wants to know first."""
 
 
 def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float | None]:

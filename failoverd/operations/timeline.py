@@ -14,7 +14,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.records import WHOLE
 from failoverd.operations.history import PastMove
 from failoverd.ports import ChangeOutcome
-from failoverd.store.reading import ChangeRow, EventRow, IncidentRow, Reading
+from failoverd.store.reading import ChangeRow, EventRow, HistoryReading, IncidentRow
 
 MOST: Final = 500
 """Of changes, of events of regions, and of others: the newest."""
@@ -64,7 +64,7 @@ class ClientsPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class IncidentTrack:
     """From its first failing probe, at `began`, to its end; `closed_at` is None while it is open."""
 
     incident_id: str
@@ -75,7 +75,7 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TimelineEvent:
     """Something that was told."""
 
     at: float
@@ -99,8 +99,8 @@ class Timeline:
     until: float
     records: tuple[RecordTrack, ...]
     regions: tuple[RegionTrack, ...]
-    incidents: tuple[Incident, ...]
-    marks: tuple[Mark, ...]
+    incidents: tuple[IncidentTrack, ...]
+    marks: tuple[TimelineEvent, ...]
     change: str
     clients: tuple[ClientsPoint, ...]
     cut: bool
@@ -135,7 +135,7 @@ _MARKS: Final = (
 )
 
 
-def timeline(reading: Reading, now: float, *, policy: str, since: float) -> Timeline:
+def timeline(reading: HistoryReading, now: float, *, policy: str, since: float) -> Timeline:
     """What became of a policy since then."""
     changes = reading.changes(policy=policy, outcome=ChangeOutcome.APPLIED, since=since, limit=MOST)
     told = reading.events(policy=policy, since=since - _BEFORE, names=_MARKS, limit=MOST)
@@ -149,7 +149,9 @@ def timeline(reading: Reading, now: float, *, policy: str, since: float) -> Time
         records=tuple(_records(moved, reading.at(since, policy=policy))),
         regions=tuple(_regions(reading, policy, since, health)),
         incidents=tuple(_incidents(reading.incidents_of(policy, since, MOST), told)),
-        marks=tuple(Mark(row.at, row.name, row.level, row.message, row.incident_id, row.change_id) for row in told),
+        marks=tuple(
+            TimelineEvent(row.at, row.name, row.level, row.message, row.incident_id, row.change_id) for row in told
+        ),
         change=last.change_id if last is not None else "",
         clients=tuple(_clients(last)) if last is not None else (),
         cut=MOST in {len(changes), len(told)},
@@ -170,7 +172,7 @@ def _records(moved: Iterable[ChangeRow], before: Iterable[ChangeRow]) -> Iterabl
         yield RecordTrack(*place, begin, tuple(moves.get(place, ())))
 
 
-def _regions(reading: Reading, policy: str, since: float, told: Sequence[EventRow]) -> Iterable[RegionTrack]:
+def _regions(reading: HistoryReading, policy: str, since: float, told: Sequence[EventRow]) -> Iterable[RegionTrack]:
     """How a region was at first is what its first event says that it was; where there is none, it is as it is now."""
     tracks: dict[tuple[str, str], tuple[str, list[RegionStep]]] = {
         (each.region, each.record_type): (each.state, []) for each in reading.regions(policy)
@@ -191,11 +193,11 @@ def _regions(reading: Reading, policy: str, since: float, told: Sequence[EventRo
         yield RegionTrack(region, record_type, begin, tuple(steps))
 
 
-def _incidents(rows: Iterable[IncidentRow], told: Sequence[EventRow]) -> Iterable[Incident]:
+def _incidents(rows: Iterable[IncidentRow], told: Sequence[EventRow]) -> Iterable[IncidentTrack]:
     for row in rows:
         of_it = [each.at for each in told if each.incident_id == row.incident_id]
         began = min([*of_it, row.opened_at])
-        yield Incident(row.incident_id, began, row.opened_at, row.closed_at, row.cause)
+        yield IncidentTrack(row.incident_id, began, row.opened_at, row.closed_at, row.cause)
 
 
 def _clients(change: ChangeRow) -> Iterable[ClientsPoint]:

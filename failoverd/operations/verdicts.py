@@ -14,7 +14,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Policy
 from failoverd.operations.waiting import Stage, Waiting
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.probing import Probing
 from failoverd.runtime.scheduling import ApTimetable
@@ -58,7 +58,7 @@ async def probed(
     states = States(session.journal, told.append, session.states.overrides)
     sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
     table = HealthTable(clock(), config.isolation, sentinels)
-    board = Board(told.append, clock, Incidents(states, clock), wake, table)
+    board = HealthBoard(told.append, clock, Incidents(states, clock), wake, table)
     unequipped: dict[str, FailoverdError] = {}
     with ApTimetable(told.append, clock) as timetable:
         probing = Probing(timetable, board, clock)
@@ -88,7 +88,7 @@ async def probed(
 
 
 async def _until_decided(
-    session: "Session", board: Board, policies: Sequence[Policy], news: asyncio.Event, failed: tuple[str, ...]
+    session: "Session", board: HealthBoard, policies: Sequence[Policy], news: asyncio.Event, failed: tuple[str, ...]
 ) -> None:
     """What has no verdict by the end of patience is told by the decision, which holds."""
     patience = max((_patience(policy) for policy in policies), default=0.0)
@@ -109,7 +109,7 @@ def _patience(policy: Policy) -> float:
     return (policy.health.rise + policy.health.fall) * (policy.health.recheck + slowest) + 1.0
 
 
-def verdicts_of(policy: Policy, board: Board) -> Verdicts:
+def verdicts_of(policy: Policy, board: HealthBoard) -> Verdicts:
     """What a board knows of the regions of a policy."""
     types = sorted({record.key.type for record in policy.records})
     return {record_type: board.regions(policy.name, record_type) for record_type in types}

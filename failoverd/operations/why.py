@@ -11,14 +11,14 @@ from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
 from failoverd.core.status import Overview
-from failoverd.operations.concerns import SEVERITY, Level, concerns_of
+from failoverd.operations.concerns import SEVERITY, Condition, concerns_of
 from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
 from failoverd.operations.reckoning import Cost, RegionSum, cost, table
 from failoverd.operations.record_lines import RecordLine, record_lines
 from failoverd.operations.words import concerned, title, when
 from failoverd.ports import ChangeOutcome
-from failoverd.store.reading import ChangeRow, Reading
+from failoverd.store.reading import ChangeRow, HistoryReading
 from failoverd.telemetry import prose
 
 _TOLD_BY_WHY: Final = (
@@ -104,7 +104,7 @@ class Present:
     seen: float | None
     stale: bool = False
 
-    def names(self, reading: Reading) -> list[str]:
+    def names(self, reading: HistoryReading) -> list[str]:
         """Those of the records that there are, or were: what else is asked about is a slip."""
         return sorted({*(each.target.key.name for each in self.found.targets), *reading.record_names()})
 
@@ -121,7 +121,7 @@ def no_change(at: float | None) -> ConfigError:
 
 
 def why(
-    reading: Reading,
+    reading: HistoryReading,
     now: float,
     *,
     policy: str | None,
@@ -194,7 +194,7 @@ _HOLDS: Final = ("plan.held", "failover.held", "plan.refused", "target.delayed",
 _ENDS: Final = ("change.applied", "target.resumed")
 
 
-def _then(reading: Reading, change: ChangeRow, at: float) -> str:
+def _then(reading: HistoryReading, change: ChangeRow, at: float) -> str:
     """What stood in the way at that moment, if anything did."""
     target = change.target
     rows = reading.events(until=at, names=[*_HOLDS, *_ENDS], policy=target.policy)
@@ -202,7 +202,7 @@ def _then(reading: Reading, change: ChangeRow, at: float) -> str:
     return about[-1].message if about and about[-1].name in _HOLDS else ""
 
 
-def _edited(reading: Reading, change: ChangeRow, facts: Mapping[str, Any]) -> str:
+def _edited(reading: HistoryReading, change: ChangeRow, facts: Mapping[str, Any]) -> str:
     """Which edit of the file moved it: no health and no word did, and the change before it had another revision."""
     if change.plan.cause is not Cause.OPERATOR or facts.get("overrides") or change.kind != PlanKind.CHANGE:
         return ""
@@ -221,32 +221,32 @@ def _by_hand(undo: str) -> str:
     return "" if undo.startswith("failoverctl ") else undo
 
 
-def _undo_with(reading: Reading, change: ChangeRow, facts: Mapping[str, Any], now: float) -> str:
+def _undo_with(reading: HistoryReading, change: ChangeRow, facts: Mapping[str, Any], now: float) -> str:
     said = facts.get("overrides", ())
     held = [word.id for word in reading.overrides(now) if word.id in said and word.in_force(now)]
     return taken_back_by(held) or failoverctl("undo", change.change_id, "--reason", "TEXT", "--for", "1h")
 
 
-def _overrides(reading: Reading, change: ChangeRow, moment: float) -> tuple[str, ...]:
+def _overrides(reading: HistoryReading, change: ChangeRow, moment: float) -> tuple[str, ...]:
     found = overview(reading, moment, healthy=False)
     about = (word for word in found.overrides if word.in_force(moment) and change.target in concerned(word, found))
     return tuple(f"{title(word)} {by(word.actor)}, {when(word, moment)}: {word.reason} ({word.id})" for word in about)
 
 
-def _worst_changed(reading: Reading, found: Overview, now: float) -> ChangeRow | None:
+def _worst_changed(reading: HistoryReading, found: Overview, now: float) -> ChangeRow | None:
     """The last change of the policies that are worst off; None where all is well, or none of them ever changed."""
     levels = {each.policy: each.level for each in reversed(concerns_of(found, now)) if each.policy}
     for status in found.targets:
         if status.moved:
-            levels.setdefault(status.target.policy, Level.MOVED)
-    worst = max(levels.values(), key=SEVERITY.index, default=Level.WELL)
+            levels.setdefault(status.target.policy, Condition.MOVED)
+    worst = max(levels.values(), key=SEVERITY.index, default=Condition.WELL)
     ill = [policy for policy, level in levels.items() if level is worst][:_LOOKED_THROUGH]
     found_of = (_change_asked_for(reading, policy=policy, record=None, at=None, incident=None) for policy in ill)
     return max((each for each in found_of if each is not None), key=lambda each: each.intended_at, default=None)
 
 
 def _change_asked_for(
-    reading: Reading, *, policy: str | None, record: str | None, at: float | None, incident: str | None
+    reading: HistoryReading, *, policy: str | None, record: str | None, at: float | None, incident: str | None
 ) -> ChangeRow | None:
     if incident is not None:
         rows = reading.events(incident_id=incident, names=["change.applied"])

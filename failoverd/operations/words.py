@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DAY: Final = 86_400.0
 
 
-class Standing(StrEnum):
+class WordStanding(StrEnum):
     """Where a word stands."""
 
     IN_FORCE = "in_force"
@@ -26,12 +26,12 @@ class Standing(StrEnum):
     OVER = "over"
 
 
-def standing(word: Override, now: float) -> Standing:
+def standing(word: Override, now: float) -> WordStanding:
     if word.over_by(now):
-        return Standing.OVER
+        return WordStanding.OVER
     if word.pending:
-        return Standing.PENDING
-    return Standing.IN_FORCE if word.since <= now else Standing.UPCOMING
+        return WordStanding.PENDING
+    return WordStanding.IN_FORCE if word.since <= now else WordStanding.UPCOMING
 
 
 def title(word: Override) -> str:
@@ -53,15 +53,15 @@ def when(word: Override, now: float) -> str:
     state = standing(word, now)
     end = f"until {until(word.ends, now)}"
     match state:
-        case Standing.OVER:
+        case WordStanding.OVER:
             how = f"released {by(word.ended_by)}" if word.ended_by else "its time had passed"
             return f"over since {until(word.ends, now)} ({how})"
-        case Standing.PENDING:
+        case WordStanding.PENDING:
             missing = word.needed - len({word.actor, *word.agreed})
             return f"waits for {missing} more to agree (failoverctl agree {word.id}), {end}"
-        case Standing.UPCOMING:
+        case WordStanding.UPCOMING:
             return f"from {until(word.since, now)} {end}"
-        case Standing.IN_FORCE:
+        case WordStanding.IN_FORCE:
             return f"{end} ({left(word.ends - now)} left)"
 
 
@@ -81,9 +81,9 @@ def brief(words: Iterable[Override], now: float) -> str:
         return ""
     first = found[0]
     match standing(first, now):
-        case Standing.UPCOMING:
+        case WordStanding.UPCOMING:
             how = f"from {until(first.since, now)}"
-        case Standing.PENDING:
+        case WordStanding.PENDING:
             how = "waits for somebody to agree"
         case _:
             how = f"until {until(first.ends, now)}"
@@ -95,7 +95,7 @@ def brief(words: Iterable[Override], now: float) -> str:
 
 def _weight(word: Override, now: float) -> tuple[bool, int, float]:
     """What is in force before what is not, what stops most first, the newest first."""
-    return standing(word, now) is not Standing.IN_FORCE, list(MEANINGS).index(word.verb), -word.since
+    return standing(word, now) is not WordStanding.IN_FORCE, list(MEANINGS).index(word.verb), -word.since
 
 
 # -- what they concern -------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def overruled(word: Override, found: "Overview") -> tuple[Target, ...]:
     return tuple(
         each.target
         for each in found.targets
-        if any(reason.code is ReasonCode.OVERRULED and reason.detail.startswith(word.id) for reason in each.reasons)
+        if any(reason.code is ReasonCode.OVERRULED and word.id in reason.named for reason in each.reasons)
     )
 
 

@@ -23,8 +23,8 @@ from failoverd.core.rules import Rule
 from failoverd.core.status import Status
 from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable, Urgency
 from failoverd.runtime.applying import Applier
-from failoverd.runtime.board import Board
 from failoverd.runtime.estate import Shared
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -99,7 +99,7 @@ class Engine:
         self.states = States(self.writer, self.emit, self.overrides)
         self.incidents = Incidents(self.states, clock)
         table = HealthTable(clock(), said.isolation, said.sentinels)
-        self.board = Board(self.emit, clock, self.incidents, self._wake, table)
+        self.board = HealthBoard(self.emit, clock, self.incidents, self._wake, table)
         self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
         self.shared = Shared(lambda policy: self.states.looked_at(policy, self.board), self._make_room)
         self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)

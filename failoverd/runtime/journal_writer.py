@@ -15,7 +15,7 @@ from failoverd.core.events import Event, JournalFailed
 from failoverd.core.overrides import Override
 from failoverd.core.records import Target
 from failoverd.core.status import JournalStatus, Status
-from failoverd.ports import Asked, ChangeOutcome, Clock, Emit, Journal
+from failoverd.ports import AuditEntry, ChangeOutcome, Clock, Emit, Journal
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class JournalWriter:
         """The words that the journal knows; None while it cannot be read."""
         return await self._soon(self._journal.overrides(until), reads=True)
 
-    async def audit(self, asked: Asked) -> bool:
+    async def audit(self, asked: AuditEntry) -> bool:
         """Whether it was written."""
 
         async def audited() -> bool:
@@ -162,7 +162,7 @@ class JournalWriter:
 
         return await self._soon(audited()) is True
 
-    async def asked(self, actor: str, key: str) -> Asked | None:
+    async def asked(self, actor: str, key: str) -> AuditEntry | None:
         """The request that this actor gave that key to; None, too, while the journal cannot be read."""
         return await self._soon(self._journal.asked(actor, key), reads=True)
 

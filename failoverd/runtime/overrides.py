@@ -13,7 +13,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
-from failoverd.core.overrides import KNOWN, WARNING, Override, Told, Verb, as_planned, in_force
+from failoverd.core.overrides import KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
@@ -195,24 +195,24 @@ class Overrides:
             self._known = None
         due = await self._follow_plans(self._plans, now) if self._plans is not None else []
         for word in list(self._words.values()):
-            if word.told is Told.ENDED:
+            if word.told is Announced.ENDED:
                 continue
             if now >= word.ends:
-                await self._told(word, Told.ENDED, ended(word, now))
-            elif word.told is Told.UPCOMING and now < word.since:
+                await self._told(word, Announced.ENDED, ended(word, now))
+            elif word.told is Announced.UPCOMING and now < word.since:
                 due.append(min(word.since, word.ends))
-            elif word.told is Told.UPCOMING:
-                await self._told(word, Told.GIVEN, self._begun(word, now))
+            elif word.told is Announced.UPCOMING:
+                await self._told(word, Announced.GIVEN, self._begun(word, now))
                 due.append(now)
-            elif word.told is Told.GIVEN and word.until - word.since > WARNING and now >= word.ends - WARNING:
-                await self._told(word, Told.ENDING, _ending(word, now))
+            elif word.told is Announced.GIVEN and word.until - word.since > WARNING and now >= word.ends - WARNING:
+                await self._told(word, Announced.ENDING, _ending(word, now))
                 due.append(word.ends)
             else:
-                early = word.told is Told.GIVEN and word.until - word.since > WARNING
+                early = word.told is Announced.GIVEN and word.until - word.since > WARNING
                 due.append(word.ends - WARNING if early else word.ends)
         return min(due, default=None)
 
-    async def _told(self, word: Override, what: Told, event: OverrideEvent) -> None:
+    async def _told(self, word: Override, what: Announced, event: OverrideEvent) -> None:
         word = replace(word, told=what)
         self._set(word)
         self._emit(event)
@@ -226,15 +226,15 @@ class Overrides:
             kept = self._words.get(written.id)
             if kept is not None and kept.taken_over:
                 continue
-            if kept is None or kept.told is Told.ENDED:
+            if kept is None or kept.told is Announced.ENDED:
                 if written.in_force(now):
-                    await self._told(written, Told.GIVEN, self._begun(written, now))
+                    await self._told(written, Announced.GIVEN, self._begun(written, now))
                 elif written.since > now:
                     due.append(written.since)
             elif (said := as_planned(kept, written, now)) != kept:
                 await self._say_otherwise(kept, said, now)
         for kept in list(self._words.values()):
-            gone = kept.planned and kept.id not in near and kept.told is not Told.ENDED
+            gone = kept.planned and kept.id not in near and kept.told is not Announced.ENDED
             # where a policy does not run, its file may not load: it takes nothing back
             if gone and self._concerned(kept):
                 self._set(as_planned(kept, None, now))
@@ -242,8 +242,8 @@ class Overrides:
 
     async def _say_otherwise(self, kept: Override, said: Override, now: float) -> None:
         """The file was edited while its window was open."""
-        warned = said.told is Told.ENDING and now >= said.ends - WARNING
-        said = replace(said, told=Told.ENDING if warned else Told.GIVEN)
+        warned = said.told is Announced.ENDING and now >= said.ends - WARNING
+        said = replace(said, told=Announced.ENDING if warned else Announced.GIVEN)
         self._set(said)
         if (said.until, said.reason) != (kept.until, kept.reason):
             self._emit(replace(changed(said, said.actor, said.reason, now), policies=self._concerned(said)))
@@ -284,7 +284,7 @@ def _age(word: Override) -> tuple[float, str]:
     return word.since, word.id
 
 
-class Names(TypedDict):
+class WordNames(TypedDict):
     at: float
     override: str
     verb: str
@@ -294,7 +294,7 @@ class Names(TypedDict):
     until: float
 
 
-def names(word: Override, at: float) -> Names:
+def names(word: Override, at: float) -> WordNames:
     """What every event about a word says first: which, about what, who gave it and why, until when."""
     return {
         "at": at,

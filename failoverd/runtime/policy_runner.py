@@ -17,7 +17,7 @@ from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import PolicyStatus, Status
 from failoverd.ports import Prober, Provider, Urgency
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.overrides import Plans
 from failoverd.runtime.probing import Probing
@@ -53,7 +53,7 @@ class _Running:
 class PolicyRunner:
     """Starts, replaces and removes policies; wakes them; says where they stand."""
 
-    def __init__(self, tools: Tools, board: Board, probing: Probing, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, tools: Tools, board: HealthBoard, probing: Probing, providers: Mapping[str, Provider]) -> None:
         self._tools = tools
         self._board = board
         self._probing = probing

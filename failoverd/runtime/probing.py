@@ -27,7 +27,7 @@ from failoverd.core.status import ProbingStatus
 from failoverd.core.tallies import ProbeTally, ProbingFigures
 from failoverd.deadlines import Deadlines
 from failoverd.ports import Clock, Emit, Prober, Timetable
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.in_flight import InFlightLimiter
 from failoverd.runtime.scheduled_probe import RunningProbe, ScheduledProbe
 from failoverd.runtime.shedding import WINDOW, Lags, Shedding
@@ -81,7 +81,7 @@ class Probing:
     def __init__(
         self,
         timetable: Timetable,
-        board: Board,
+        board: HealthBoard,
         clock: Clock,
         *,
         emit: Emit = _nobody,

@@ -25,10 +25,10 @@ from failoverd.core.control.plan import LastGood, Plan, PlanKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, IncidentClosed, IncidentOpened
-from failoverd.core.overrides import Override, Told
+from failoverd.core.overrides import Announced, Override
 from failoverd.core.records import Target
 from failoverd.core.status import OrphanedRecord, Status
-from failoverd.ports import Asked, ChangeOutcome, Words
+from failoverd.ports import AuditEntry, ChangeOutcome, Words
 from failoverd.store.database import Database, Kind, Notify
 from failoverd.store.failures import failure
 from failoverd.store.ledger import Spending
@@ -228,7 +228,7 @@ class SqliteJournal:
         def work(connection: sqlite3.Connection) -> tuple[Override, ...]:
             rows = connection.execute(
                 f"SELECT id, body FROM overrides WHERE until > ? OR {extract('body', '$.told')} <> ? ORDER BY id",  # noqa: S608 - a constant
-                (until, Told.ENDED.value),
+                (until, Announced.ENDED.value),
             ).fetchall()
             words = (self._believed("overrides", name, partial(override_of, name, body)) for name, body in rows)
             return tuple(word for word in words if word is not None)
@@ -249,7 +249,7 @@ class SqliteJournal:
         row = (_INSTANCE, instance)
         await self._write(lambda connection: connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row))
 
-    async def audit(self, asked: Asked) -> None:
+    async def audit(self, asked: AuditEntry) -> None:
         row = audit_row(asked)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -261,14 +261,14 @@ class SqliteJournal:
 
         await self._write(work)
 
-    async def asked(self, actor: str, key: str) -> Asked | None:
-        def work(connection: sqlite3.Connection) -> Asked | None:
+    async def asked(self, actor: str, key: str) -> AuditEntry | None:
+        def work(connection: sqlite3.Connection) -> AuditEntry | None:
             row = connection.execute(
                 "SELECT at, actor, origin, request, key, body, status, answer FROM audit"
                 " WHERE key = ? AND key <> '' AND actor = ? ORDER BY seq LIMIT 1",
                 (key, actor),
             ).fetchone()
-            return Asked(*row) if row is not None else None
+            return AuditEntry(*row) if row is not None else None
 
         return await self._read(work)
 

@@ -111,7 +111,7 @@ class AuditRow:
     answer: str
 
 
-class Reading(StatusReading):
+class HistoryReading(StatusReading):
     """The same with the history."""
 
     def last_good(self, target: Target) -> LastGood | None:

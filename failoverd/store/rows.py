@@ -17,7 +17,7 @@ from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, RecordKey, RecordType, Target
 from failoverd.core.status import OrphanedRecord
-from failoverd.ports import Asked
+from failoverd.ports import AuditEntry
 from failoverd.store.sieve import Moment
 
 
@@ -109,7 +109,7 @@ def event_row(event: Event, message: str, facts: Mapping[str, object]) -> tuple[
     return event.at, event.name, event.level.value, _whole(message), *columns, json.dumps(_finite(facts))
 
 
-def audit_row(asked: Asked) -> tuple[object, ...]:
+def audit_row(asked: AuditEntry) -> tuple[object, ...]:
     """A request. What somebody asked may be no text at all."""
     texts = (asked.actor, asked.origin, asked.request, asked.key, asked.body)
     return asked.at, *map(_whole, texts), asked.status, _whole(asked.answer)

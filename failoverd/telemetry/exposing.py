@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from failoverd.guests import Guest, Guests
+from failoverd.guests import Guests, heard_at
 from failoverd.telemetry.metrics import Metrics
-from failoverd.telemetry.vital_signs import Answer, VitalSigns
+from failoverd.telemetry.vital_signs import SignReport, VitalSigns
 
 PATH: Final = "/metrics"
 LIVE: Final = "/livez"
@@ -38,26 +38,15 @@ async def exposed(address: str, port: int, metrics: Metrics, signs: VitalSigns |
     Raises:
         OSError: nobody can listen there.
     """
-    page, guests, loop = _Page(metrics), Guests(_MOST_GUESTS, _MOST_OF_PEER), asyncio.get_running_loop()
+    page, guests = _Page(metrics), Guests(_MOST_GUESTS, _MOST_OF_PEER)
     site = web.Application(middlewares=[_only_one])
     site.router.add_get(PATH, page.show)
     if signs is not None:
         site.router.add_get(LIVE, partial(_sign, signs.live))
         site.router.add_get(READY, partial(_sign, signs.ready))
     site.router.add_get("/{anything:.*}", _elsewhere)
-    runner = web.AppRunner(site, handle_signals=False)
-    await runner.setup()
-    try:
-        guest = partial(Guest, cast("web.Server", runner.server), guests, _PATIENCE)
-        server = await loop.create_server(guest, address, port)
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            guests.leave()
-            await server.wait_closed()
-    finally:
-        await runner.cleanup()
+    async with heard_at(address, port, site, guests, _PATIENCE) as heard:
+        yield heard
 
 
 class _Page:
@@ -85,7 +74,7 @@ class _Page:
             return self._made
 
 
-async def _sign(look: Callable[[], Answer], request: web.Request) -> web.Response:
+async def _sign(look: Callable[[], SignReport], request: web.Request) -> web.Response:
     """`ok`, or sign by sign where somebody wants that (`?verbose`) or something is wrong."""
     found = look()
     text = found.told if "verbose" in request.query or not found.sound else "ok"

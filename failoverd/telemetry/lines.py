@@ -23,7 +23,7 @@ Line = TypeVar("Line", bound=Sized)
 Taken_contra = TypeVar("Taken_contra", contravariant=True)
 
 
-class Outlet(Protocol[Taken_contra]):
+class LineSink(Protocol[Taken_contra]):
     """Who takes the lines, in a thread of its own: it may wait as long as it has to."""
 
     def take(self, line: Taken_contra) -> None:
@@ -42,7 +42,7 @@ class LineWriter(Generic[Line]):
     """
 
     def __init__(
-        self, outlet: Outlet[Line], lost: Callable[[int], Line], capacity: int = CAPACITY, most: int = MOST_WAITING
+        self, outlet: LineSink[Line], lost: Callable[[int], Line], capacity: int = CAPACITY, most: int = MOST_WAITING
     ) -> None:
         self._outlet = outlet
         self._lost_line = lost
@@ -154,7 +154,7 @@ class Stream:
         self._stream.flush()
 
 
-def outlet(stream: TextIO) -> Outlet[str]:
+def outlet(stream: TextIO) -> LineSink[str]:
     """Whoever reads this stream."""
     try:
         return Descriptor(stream.fileno(), stream.encoding)

@@ -35,7 +35,7 @@ from failoverd.core.records import percentages
 from failoverd.foreign import shown
 from failoverd.telemetry import journald, lines, prose
 from failoverd.telemetry.commands import COMMANDS, whole
-from failoverd.telemetry.lines import LineWriter, Outlet
+from failoverd.telemetry.lines import LineSink, LineWriter
 from failoverd.telemetry.times import rfc3339
 
 _LEVELS: Final = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
@@ -135,7 +135,7 @@ def configure_logs(form: LogFormat, level: Level, stream: TextIO, socket: str = 
     """
     reads = _is_journal(stream)
     render: Processor = _Prefixed(_on_stream(form, stream.isatty()), reads)
-    outlet: Outlet[Any] = lines.outlet(stream)
+    outlet: LineSink[Any] = lines.outlet(stream)
     if form is LogFormat.JOURNAL or (form is LogFormat.AUTO and reads):
         render = _native(render)
         outlet = _Journal(outlet, socket, _notice(render))
@@ -236,7 +236,7 @@ def _native(render: Processor) -> Processor:
 class _Journal:
     """journald, and the stream in its place while its socket is gone or full. What it missed it is told afterwards."""
 
-    def __init__(self, stream: Outlet[str], socket: str, notice: Callable[[str, str, int], Any]) -> None:
+    def __init__(self, stream: LineSink[str], socket: str, notice: Callable[[str, str, int], Any]) -> None:
         self._journald = journald.Journald(socket)
         self._stream = stream
         self._notice = notice

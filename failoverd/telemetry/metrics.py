@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from failoverd.core.control.figures import TargetFigures, held_by, waits_for
-from failoverd.core.overrides import Override, Told, Verb
+from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
 from failoverd.core.status import Overview, RegionStatus, Status
 from failoverd.core.tallies import CallFigures, Histogram, ProbingFigures
@@ -306,7 +306,7 @@ def _words(work: Work) -> Iterator[Metric]:
     """Operators' words in force, by verb."""
     words = [word for word in work.words if word.in_force(work.now)]
     numbers = Counter(word.verb for word in words)
-    ends = Counter(word.verb for word in words if word.told is Told.ENDING)
+    ends = Counter(word.verb for word in words if word.told is Announced.ENDING)
     total = GaugeMetricFamily("failoverd_overrides", "Overrides in force.", labels=("verb",))
     ending = GaugeMetricFamily(
         "failoverd_overrides_ending", "Those of them whose end was announced, for it is near.", labels=("verb",)

@@ -97,24 +97,7 @@ def words(reason: Reason) -> str:
 
 def first_to_know(reasons: Iterable[Reason]) -> Reason | None:
     """The reason by which a decision is an unusual one: why nothing moves, or moves although nobody serves."""
-    return next((reason for reason in reasons if reason.code in _UNUSUAL), None)
-
-
-_UNUSUAL: Final = frozenset(
-    {
-        ReasonCode.NO_VERDICT,
-        ReasonCode.PROBER_DOUBTED,
-        ReasonCode.ALL_DOWN,
-        ReasonCode.ALL_DOWN_NORMAL,
-        ReasonCode.ALL_DOWN_EMPTY,
-        ReasonCode.COMMON_FALL,
-        ReasonCode.COMMON_RISE,
-        ReasonCode.RESTORE,
-        ReasonCode.HELD,
-        ReasonCode.OVERRIDES_LOST,
-        ReasonCode.NOBODY_LEFT,
-    }
-)
+    return next((reason for reason in reasons if reason.code.traits.unusual), None)
 
 
 def limit(check: LimitCheck) -> str:

@@ -60,11 +60,11 @@ class VitalSigns:
     def stop(self) -> None:
         self._stands = "it is stopping"
 
-    def live(self) -> "Answer":
+    def live(self) -> "SignReport":
         """What `/livez` answers."""
         return self._answer("livez", self._living())
 
-    def ready(self) -> "Answer":
+    def ready(self) -> "SignReport":
         """What `/readyz` answers."""
         beside = () if self._stands else self._beside()
         return self._answer("readyz", [*self._living(), Sign("started", self._stands), *beside])
@@ -76,17 +76,17 @@ class VitalSigns:
         since = self._clock() - self._beat_at if self._beat_at is not None else 0.0
         return f"no heartbeat for {since:.0f}s" if since > LATE else ""
 
-    def _answer(self, name: str, signs: Iterable[Sign]) -> "Answer":
+    def _answer(self, name: str, signs: Iterable[Sign]) -> "SignReport":
         told = tuple(signs)
         sound = not any(sign.fault and sign.counts for sign in told)
         lines = [*map(_line, told), f"{name} check {'passed' if sound else 'failed'}"]
         if self.headline:
             lines.append(f"where things stand, which does not count: {self.headline}")
-        return Answer(sound, "\n".join(map(shown, lines)))
+        return SignReport(sound, "\n".join(map(shown, lines)))
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SignReport:
     """`told` says it sign by sign, in the words of Kubernetes."""
 
     sound: bool

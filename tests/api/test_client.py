@@ -17,8 +17,8 @@ from support.journals import apply
 from support.strangers import can_be_others, connected_as
 
 from failoverd.api import client as clients
+from failoverd.api.asked import AuditQuery, HistoryQuery, ReleaseAsked, ScopeAsked, UndoAsked, WhyQuery, WordAsked
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import AuditQuery, HistoryQuery, ReleaseAsked, ScopeAsked, UndoAsked, WhyQuery, WordAsked
 from failoverd.config.locating import socket_of
 from failoverd.config.schema import ApiEntry
 from failoverd.core.overrides import Verb

@@ -21,9 +21,9 @@ from support.fuzzing import SOAK
 from support.journals import apply
 
 from failoverd.api import service
+from failoverd.api.asked import NoQuery
 from failoverd.api.routes import ROUTES, Route, document
 from failoverd.api.sending import KEY
-from failoverd.api.shapes import NoQuery
 from failoverd.config.schema import ApiEntry
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"

@@ -17,16 +17,16 @@ from support.api import NOW, House, elsewhere, heard
 
 from failoverd.api import bounds, places
 from failoverd.api import listening as hub
+from failoverd.api.asked import ScopeAsked, WordAsked
 from failoverd.api.client import ApiError, Client, Elsewhere
 from failoverd.api.credentials import SOON
-from failoverd.api.shapes import ScopeAsked, WordAsked
-from failoverd.api.tokens import Tokens
+from failoverd.api.tokens import AdminTokens
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected, RequestRefused
 from failoverd.core.overrides import Verb
 from failoverd.core.status import FilesStatus, RefusedFile
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("oci",)), reason="it burns", for_seconds=60)
 READER, OPERATOR, OLD = "the-token-of-who-reads", "the-token-of-who-operates", "the-token-of-last-year"
@@ -100,7 +100,7 @@ async def test_a_token_is_its_role_and_its_name_is_the_actor(site: Site) -> None
         assert (await reader.words()).overrides == ()
         assert await refusal(reader, writes=True) == (403, "forbidden")
         assert (await operator.give(DRAIN)).override.actor == "deploy"
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             refused, given = reading.audit()
     assert (refused.actor, refused.origin, refused.status) == ("grafana", "127.0.0.1", 403)
     assert (given.actor, given.status) == ("deploy", 200)
@@ -113,7 +113,7 @@ async def test_tokens_that_are_wrong_expired_or_missing_are_refused_told_and_kep
         assert await refusal(caller(here, tls, OLD)) == (401, "token_expired")
         assert await refusal(caller(here, tls)) == (401, "nobody")
         told = [(event.status, event.reason) for event in here.events if isinstance(event, RequestRefused)]
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             kept = [(row.status, row.origin, row.actor) for row in reading.audit()]
     assert told == [(401, "token_unknown"), (401, "token_expired"), (401, "nobody")]
     assert kept == [(401, "127.0.0.1", "")] * 3
@@ -129,7 +129,7 @@ async def test_a_token_is_never_told(site: Site) -> None:
     async with heard(site.folder, site.entry()) as here:
         await caller(here, site.trusting(), OPERATOR).give(DRAIN)
         await refusal(caller(here, site.trusting(), OLD))
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             everything = repr((here.events, reading.audit()))
     assert not [token for token in (OPERATOR, OLD) if token in everything]
 
@@ -165,7 +165,7 @@ async def test_what_a_reload_did_not_take_up_is_told_until_it_is_mended(site: Si
 
         def refused() -> list[tuple[str, str]]:
             found = here.api.beside(FilesStatus(NOW, (RefusedFile("/etc/shop.yaml", "FD201"),))).refused
-            return [(Path(each.file).name, each.error.partition(": ")[2]) for each in found if each.error != "FD201"]
+            return [(Path(each.file).name, each.error) for each in found if each.error != "FD201"]
 
         assert refused() == []
         (site.folder / "tokens").write_text(line("later", "operate", OPERATOR) + "new read abc 2027-06-30\n")
@@ -267,7 +267,7 @@ async def test_who_may_not_hear_it_any_more_is_told_no_more(site: Site, monkeypa
 def test_a_tokens_file_that_is_wrong_says_where(tmp_path: Path, text: str, wrong: str) -> None:
     (tmp_path / "tokens").write_text(text)
     with pytest.raises(ConfigError, match=wrong):
-        Tokens.read(tmp_path / "tokens")
+        AdminTokens.read(tmp_path / "tokens")
 
 
 def test_every_token_is_compared_with_every_line_in_constant_time(
@@ -281,7 +281,7 @@ def test_every_token_is_compared_with_every_line_in_constant_time(
         return known == said
 
     monkeypatch.setattr("hmac.compare_digest", counted)
-    assert Tokens.read(tmp_path / "tokens").actor(READER, "127.0.0.1", NOW).name == "grafana"
+    assert AdminTokens.read(tmp_path / "tokens").actor(READER, "127.0.0.1", NOW).name == "grafana"
     assert len(compared) == 3, "the first line fits, and the others are looked at all the same"
 
 

@@ -17,7 +17,7 @@ from failoverd.api import actors, bounds, places
 from failoverd.config.schema import ApiEntry
 from failoverd.core.events import ApiFailed, Event, RequestRefused
 from failoverd.runtime.descriptors import raise_limit
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 HOST = socket.gethostname()
@@ -59,7 +59,7 @@ async def test_everybody_may_read_and_who_may_not_operate_is_told_who_may(folder
         read = await asked_as(NOBODY, NOBODY, here, STATUS)
         status, _, told = await asked_as(NOBODY, NOBODY, here, COMMAND)
         (refused,) = [event for event in here.events if isinstance(event, RequestRefused)]
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             (row,) = reading.audit()
     assert read[0] == 200
     assert (status, told["reason"], here.desk.given) == (403, "forbidden", 0)
@@ -287,7 +287,7 @@ async def test_one_actor_asks_at_a_bounded_rate_and_reading_takes_nothing_from_a
         assert int(refused[0]["Retry-After"]) >= 1
         assert parted(await exchanged(here.socket, COMMAND))[0] == 200
         told = [event for event in here.events if isinstance(event, RequestRefused)]
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             assert len(reading.audit()) == len(told) + 1
     assert len(told) <= 21, "who floods the socket does not flood the log"
 

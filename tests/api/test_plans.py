@@ -10,7 +10,7 @@ from support.api import ME, NOWHERE, House, elsewhere, heard
 
 from failoverd.api.client import ApiError, Client, Elsewhere
 from failoverd.config.schema import ApiEntry
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 CHANGE = {"plan": {"id": "chg-1", "kind": "change", "shares_after": {"west": 10_000}, "before": "?" * 1_000}}
 READER = "the-token-of-who-reads"
@@ -37,7 +37,7 @@ async def test_a_plan_is_asked_for_by_names_and_nothing_of_it_is_kept(tmp_path: 
     async with heard(tmp_path) as here:
         told = await here.client.plan(["inference-api"], ["oci-ashburn"])
         assert await refused(here.client.plan([NOWHERE], [])) == (404, "policy_unknown")
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             assert reading.audit() == ()
     assert here.plans.asked[0] == (("inference-api",), ("oci-ashburn",))
     assert [(each.policy, each.revision) for each in told.policies] == [("inference-api", "1")]
@@ -53,7 +53,7 @@ async def test_a_change_is_applied_once_in_the_name_of_who_asks_and_the_trail_sa
             assert (await here.client.apply([CHANGE], key="k-1")).kept
         other = {"plan": {**CHANGE["plan"], "before": "!" * 1_000}}
         assert await refused(here.client.apply([other], key="k-1")) == (422, "key_reused")
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             first, *_ = reading.audit()
     assert [(list(changes), actor) for changes, actor in here.plans.applied] == [([CHANGE], ME)]
     assert (first.actor, first.request, first.status) == (ME, "POST /v1/apply", 200)
@@ -131,7 +131,7 @@ async def test_who_only_reads_has_no_plans_made_for_each_costs_requests_that_ste
             assert await refused(asking) == (403, "forbidden")
         wrong = Client(Elsewhere("127.0.0.1", here.api.port, None, "a-token-that-nobody-has"))
         assert await refused(wrong.plan([], [])) == (401, "token_unknown")
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             kept = [(row.actor, row.request, row.status) for row in reading.audit()]
     assert kept[:2] == [("grafana", "POST /v1/plan", 403), ("grafana", "POST /v1/apply", 403)]
     assert (here.plans.asked, here.plans.applied) == ([], [])

@@ -14,9 +14,9 @@ from support.journals import apply, incident
 from failoverd.api.telling import audit_told
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed, RequestRefused
-from failoverd.ports import Asked
+from failoverd.ports import AuditEntry
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 DRAIN = {"verb": "drain", "scope": {"regions": ["oci-*"]}, "reason": "it burns", "for_seconds": 3600}
 root = pytest.mark.skipif(os.getuid() != 0, reason="only root may say who is behind it")
@@ -278,7 +278,7 @@ async def test_a_body_that_cannot_be_understood_changes_nothing_and_is_not_repea
 ) -> None:
     async with heard(tmp_path) as here:
         found, told = await give(here, body)
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             (row,) = reading.audit()
     assert (found, told["reason"], here.desk.given) == (status, "body_invalid", 0)
     assert "explode" not in str(told["detail"])
@@ -447,7 +447,7 @@ async def test_the_trail_is_append_only(tmp_path: Path) -> None:
             for statement in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"):
                 with pytest.raises(JournalError, match="append-only"):
                     await other._write(lambda connection, said=statement: connection.execute(said))  # type: ignore[misc]
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             assert len(reading.audit()) == 1
 
 
@@ -456,8 +456,8 @@ async def test_what_is_no_text_is_kept_as_well(tmp_path: Path) -> None:
         raw = b"POST /v1/\xff\xfe HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
         await exchanged(here.socket, raw)
         await give(here, b"\xff\xfe\x00")
-        await here.journal.audit(Asked(NOW, "a\udcff", "", "", "", "", 200, ""))
-        with Reading(here.path) as reading:
+        await here.journal.audit(AuditEntry(NOW, "a\udcff", "", "", "", "", 200, ""))
+        with HistoryReading(here.path) as reading:
             kept = reading.audit()
     assert [row.actor for row in kept] == [ME, "a\\udcff"]
     assert not [event for event in here.events if isinstance(event, JournalFailed)]
@@ -466,7 +466,7 @@ async def test_what_is_no_text_is_kept_as_well(tmp_path: Path) -> None:
 async def test_a_row_that_lost_bits_is_shown_as_far_as_it_can_be_read(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         await give(here)
-        with Reading(here.path) as reading:
+        with HistoryReading(here.path) as reading:
             (row,) = reading.audit()
         (told,) = audit_told([replace(row, answer='{"override": [')]).requests
     assert (told.status, told.reason, told.detail, told.at) == (200, "", "", NOW)

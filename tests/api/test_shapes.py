@@ -9,13 +9,14 @@ from pydantic import BaseModel, ValidationError
 from support.api import NOW, STANDING
 from support.journals import TARGET
 
-from failoverd.api import shapes
+from failoverd.api import asked, shapes
 from failoverd.api.telling import status_told, word_told
 from failoverd.core import overrides, status
 from failoverd.operations import (
     board,
     commanding,
     concerns,
+    effects,
     glance,
     history,
     reckoning,
@@ -46,7 +47,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (overrides.Comment, shapes.CommentTold, set()),
     (overrides.Override, shapes.WordStatusTold, {"told"}),
     (overrides.Override, shapes.WordListedTold, {"told"}),
-    (overrides.Scope, shapes.ScopeAsked, set()),
+    (overrides.Scope, asked.ScopeAsked, set()),
     (overrides.Scope, shapes.ScopeTold, set()),
     (glance.Glance, shapes.GlanceTold, set()),
     (concerns.Concern, shapes.ConcernTold, set()),
@@ -59,15 +60,15 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (timeline.RegionTrack, shapes.RegionTrackTold, set()),
     (timeline.RecordTrack, shapes.RecordTrackTold, set()),
     (timeline.ClientsPoint, shapes.ClientsPointTold, set()),
-    (timeline.Incident, shapes.IncidentTold, set()),
-    (timeline.Mark, shapes.MarkTold, set()),
+    (timeline.IncidentTrack, shapes.IncidentTold, set()),
+    (timeline.TimelineEvent, shapes.MarkTold, set()),
     (glance.WordLine, shapes.WordLineTold, set()),
     (words.Said, shapes.SaidTold, set()),
-    (commanding.Ask, shapes.WordAsked, {"undoes"}),
-    (commanding.Effect, shapes.EffectTold, set()),
+    (commanding.WordRequest, asked.WordAsked, {"undoes"}),
+    (effects.Effect, shapes.EffectTold, set()),
     (commanding.Given, shapes.GivenTold, set()),
     (history.PastMove, shapes.ChangeTold, set()),
-    (history.PastHold, shapes.HoldTold, set()),
+    (history.PastHold, shapes.HeldTold, set()),
     (history.PastEdit, shapes.EditTold, {"before", "after"}),
     (reckoning.RegionSum, shapes.RegionSumTold, set()),
     (reckoning.Cost, shapes.CostTold, set()),
@@ -89,8 +90,8 @@ def test_nothing_that_is_known_is_left_out(known: type[Any], shape: type[BaseMod
 
 def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
     wholes = {
-        "Told",
-        "Answer",
+        "ToldModel",
+        "AnswerBody",
         "Problem",
         "TargetTold",
         "NamesTold",
@@ -103,7 +104,9 @@ def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
     }
     lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold"}
     put_into_words = {"FindingTold", "AttemptTold"}
-    found = {name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.Told)}
+    found = {
+        name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.ToldModel)
+    }
     assert found - wholes - lists - put_into_words <= {shape.__name__ for _, shape, _ in PAIRS}
 
 
@@ -136,7 +139,7 @@ def test_what_nobody_could_ask_for_is_told_all_the_same() -> None:
     word = overrides.Override("hold-1", overrides.Verb.HOLD, scope, "?", NOW, 1e12, shares={"two words": 20_000})
     told = shapes.WordTold.model_validate_json(word_told(word, NOW).model_dump_json())
     assert (told.scope.records, told.shares_bp) == (("api.example.com A",), {"two words": 20_000})
-    assert shapes.ScopeAsked.model_validate_json(told.scope.model_dump_json()).scope() == scope
+    assert asked.ScopeAsked.model_validate_json(told.scope.model_dump_json()).scope() == scope
 
 
 @pytest.mark.parametrize(
@@ -148,13 +151,13 @@ def test_what_nobody_could_ask_for_is_told_all_the_same() -> None:
     ],
 )
 def test_times_are_read_with_their_zone(written: str, at: float) -> None:
-    assert shapes.HistoryQuery.model_validate({"since": written}).since == at
+    assert asked.HistoryQuery.model_validate({"since": written}).since == at
 
 
 @pytest.mark.parametrize("written", ["2025-12-01", "2025-12-01T03:12:00", "03:12", "", "9999-12-31T23:59:59-12:00"])
 def test_times_without_a_zone_or_a_calendar_are_refused(written: str) -> None:
     with pytest.raises(ValidationError):
-        shapes.HistoryQuery.model_validate({"since": written})
+        asked.HistoryQuery.model_validate({"since": written})
 
 
 def test_a_time_that_no_calendar_has_is_shown_as_its_end() -> None:

@@ -11,7 +11,7 @@ from support.servers import DnsServer
 from failoverd import app
 from failoverd.core.events import ClockJumped, DaemonStarted, Event
 from failoverd.operations.overview import daemon_state
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 
 @pytest.mark.parametrize("jump", [3_600.0, -3_600.0])
@@ -33,7 +33,7 @@ async def test_a_living_daemon_is_not_called_silent_after_the_clock_was_set(
             await told[DaemonStarted].wait()
             monkeypatch.setattr(time, "time", lambda: wall_clock() + jump)
             await told[ClockJumped].wait()
-        with Reading(tmp_path / "journal.db") as reading:
+        with HistoryReading(tmp_path / "journal.db") as reading:
             beat = reading.heartbeat()
         assert beat is not None
         assert daemon_state(beat, time.time()) == "running"

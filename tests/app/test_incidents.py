@@ -9,7 +9,7 @@ from support.servers import DnsServer
 
 from failoverd.core.events import IncidentOpened
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 
 async def test_the_oldest_of_many_open_incidents_goes_on_and_those_of_policies_that_are_gone_end(
@@ -30,6 +30,6 @@ async def test_the_oldest_of_many_open_incidents_goes_on_and_those_of_policies_t
         await daemon.stop()
         assert [found["incident_id"] for found in daemon.named("incident.closed")] == ["inc-api"]
 
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.incidents(open_only=True) == ()
         assert len(reading.incidents()) == len(policies)

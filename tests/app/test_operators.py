@@ -13,8 +13,8 @@ import pytest
 from support.daemons import NAME, Site, site
 from support.servers import ZONE, free_port
 
+from failoverd.api.asked import AuditQuery, ReleaseAsked, ScopeAsked, WordAsked
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import AuditQuery, ReleaseAsked, ScopeAsked, WordAsked
 from failoverd.app import Daemon
 from failoverd.core.events import (
     ApiFailed,

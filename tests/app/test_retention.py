@@ -18,7 +18,7 @@ from failoverd.core.events import DaemonStarted, Event
 from failoverd.core.status import PolicyStatus
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 DAY = 86_400.0
@@ -60,7 +60,7 @@ async def test_the_regular_job_deletes_history_that_is_older_than_the_retention(
             job = daemon._timetable._scheduler.get_job("retention")
             assert job.trigger.interval.total_seconds() <= 3_600
             await job.func()
-            with Reading(tmp_path / "journal.db") as reading:
+            with HistoryReading(tmp_path / "journal.db") as reading:
                 known = {change.change_id for change in reading.changes()}  # and the daemon's own, if it was quick
                 assert known & {"chg-old", "chg-new"} == {"chg-new"}
                 assert min(event.at for event in reading.events()) >= now - 2 * DAY
@@ -73,7 +73,7 @@ async def test_a_start_forgets_where_policies_stood_that_are_gone(tmp_path: Path
         async with open_journal(tmp_path / "journal.db", complain) as journal:
             await journal.update_status([gone])
         async with running(here.config):
-            with Reading(tmp_path / "journal.db") as reading:
+            with HistoryReading(tmp_path / "journal.db") as reading:
                 assert [policy.policy for policy in reading.policies()] == ["api"]
 
 

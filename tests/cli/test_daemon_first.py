@@ -16,7 +16,7 @@ from support.journals import plan
 
 from failoverd.api.client import Client
 from failoverd.api.shapes import StatusTold
-from failoverd.cli.daemon_first import Question
+from failoverd.cli.daemon_first import DaemonQuestion
 from failoverd.cli.options import Output
 from failoverd.codec import dump
 from failoverd.operations.planning import PLAN_VERSION, PlanFile, PlannedChange
@@ -153,7 +153,7 @@ async def test_who_interrupts_what_the_daemon_applies_is_told_that_it_goes_on(
 
     def interrupted(*, goes_on: bool) -> str:
         with suppress(KeyboardInterrupt):
-            Question(config, Output.TEXT, goes_on=goes_on).put(ctrl_c)
+            DaemonQuestion(config, Output.TEXT, goes_on=goes_on).put(ctrl_c)
         return capsys.readouterr().err
 
     async with heard(tmp_path):

@@ -270,14 +270,14 @@ async def _kept(folder: Path, *statuses: Status) -> Path:
     ],
 )
 def test_how_it_stands_is_the_exit_code(said: tuple[Status, ...], code: Exit) -> None:
-    asked = view.Asked(Path("failoverd.yaml"))
+    asked = view.StatusWanted(Path("failoverd.yaml"))
     assert view.exit_of(seen(*said), asked) == code
     assert view.exit_of(seen(*said, by_daemon=False), asked) == Exit.UNREACHABLE
 
 
 def test_the_exit_code_is_of_the_policies_that_were_asked_about() -> None:
     whole = glance(Overview.of((policy("api"), policy("shop"), moved("api"), well("shop"))), NOW, by_daemon=True)
-    asked = view.Asked(Path("failoverd.yaml"), ("shop",))
+    asked = view.StatusWanted(Path("failoverd.yaml"), ("shop",))
     assert view.exit_of(glance_told(part(whole, ["shop"])), asked) == Exit.FINE
     assert view.exit_of(glance_told(part(whole, ["api"])), asked) == Exit.MOVED
 
@@ -358,7 +358,7 @@ def test_watching_in_a_pipe_tells_only_what_changed_and_ends_with_the_last_look(
     later = CALM.model_copy(update={"at": NOW + 2, "seen": NOW + 2})
     looks += [CALM, later, ILL, ILL]
     drawn = io.StringIO()
-    assert view.watch(view.Asked(Path("x")), Console(file=drawn, width=80)) == Exit.MOVED
+    assert view.watch(view.StatusWanted(Path("x")), Console(file=drawn, width=80)) == Exit.MOVED
     assert re.findall(r"^(?:all well|1 of 1 moved)", drawn.getvalue(), re.MULTILINE) == ["all well", "1 of 1 moved"]
 
 
@@ -366,7 +366,7 @@ def test_watching_on_a_terminal_draws_each_look_in_the_place_of_the_last(looks: 
     looks += [ILL, CALM]
     drawn = io.StringIO()
     terminal = Console(file=drawn, width=80, height=24, force_terminal=True, _environ={"TERM": "xterm"})
-    assert view.watch(view.Asked(Path("x")), terminal) == Exit.FINE
+    assert view.watch(view.StatusWanted(Path("x")), terminal) == Exit.FINE
     assert "\x1b[1A" in drawn.getvalue()
     assert drawn.getvalue().count("1 of 1 moved") == 1
 

@@ -51,7 +51,7 @@ from failoverd.operations.planning import PlanFinding
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
@@ -89,7 +89,7 @@ async def test_why_finds_the_last_change_behind_any_number_of_failed_ones(journa
     await attempt(journal, "chg-good", 8, 100.0, ChangeOutcome.APPLIED)
     for number in range(200):
         await attempt(journal, f"chg-{number}", 9 + number, 200.0 + number, ChangeOutcome.FAILED)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = why(reading, NOW, policy=None, at=None, incident=None)
         assert told is not None
         assert told.move.change_id == "chg-good"
@@ -102,7 +102,7 @@ async def test_why_knows_the_rule_of_a_change_behind_any_number_of_later_ones(
     await attempt(journal, "chg-1", 8, 100.0, ChangeOutcome.APPLIED)
     (applied,) = (event for event in incident(100.0) if isinstance(event, ChangeApplied))
     await journal.record([applied, *(replace(applied, at=200.0 + n, change_id=f"later-{n}") for n in range(1_500))])
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = why(reading, NOW, policy=None, at=150.0, incident=None)
     assert told is not None
     assert (told.rule_at, told.actor) == ("policies/inference-api.yaml:24", "failoverd")
@@ -112,7 +112,7 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
     for number in range(1, 31):
         await attempt(journal, f"chg-{number}", 8, 100.0 + number, ChangeOutcome.FAILED)
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         rows = reading.changes()
         show_history(console, history_told(Past(history(rows), ())))
     assert [move.attempts for move in history(rows)] == [30]
@@ -126,7 +126,7 @@ async def test_history_says_what_a_change_was_that_moved_no_share(journal: Sqlit
     given_back = replace(plan(), kind=PlanKind.DISOWN, shares_before={"a": 10_000}, shares_after={"a": 10_000})
     await journal.settle(given_back, ChangeOutcome.APPLIED, "", 100.0)
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_history(console, history_told(Past(history(reading.changes()), ())))
     assert "  disown, generation 8 applied: a 100% -> a 100%\n" in written.getvalue()
 
@@ -144,7 +144,7 @@ async def test_status_says_while_the_prober_abstains_and_which_sentinels_are_sil
     ):
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), isolation])
         console, written = screen()
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             show_status(console, status_told(overview(reading, NOW), NOW), NOW)
             assert reading.vantage() == isolation
         assert words in " ".join(written.getvalue().split())
@@ -159,7 +159,7 @@ async def test_status_says_whether_the_schedule_is_kept(journal: SqliteJournal, 
     ):
         await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), probing])
         console, written = screen()
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             show_status(console, status_told(overview(reading, NOW), NOW), NOW)
             assert reading.probing() == probing
             assert status_told(overview(reading, NOW), NOW).probing.skipped == 1_200  # type: ignore[union-attr]
@@ -171,7 +171,7 @@ async def test_status_says_first_that_the_journal_cannot_be_written(journal: Sql
     await seen(journal)
     full = JournalStatus(NOW - 300.0, writes=True, error="j.db: disk is full", remedy="free space")
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(replace(overview(reading, NOW), journal=full), NOW), NOW)
     first, daemon, third, *rest = written.getvalue().splitlines()
     assert first.startswith("the journal cannot be written")
@@ -188,7 +188,7 @@ async def test_status_says_who_is_not_told(journal: SqliteJournal, path: Path) -
     told = NotificationsStatus(NOW, (silent, replace(silent, receiver="chat", failing_since=None)), (notice(),))
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), told])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         found = status_told(overview(reading, NOW), NOW)
         show_status(console, found, NOW)
     assert found.notifications is not None
@@ -204,7 +204,7 @@ async def test_status_tells_the_endpoints_that_are_not_well(journal: SqliteJourn
     ill = replace(well, endpoint="192.0.2.11:443", state="unhealthy", since=NOW - 120.0, evidence="3 times 503")
     await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), well, ill])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         assert overview(reading, NOW, healthy=False).endpoints == (ill,)
         assert [each.endpoint for each in status_told(overview(reading, NOW), NOW).endpoints] == [
@@ -219,7 +219,7 @@ async def test_status_lists_what_no_file_names_any_more_and_how_that_ends(journa
     orphan = OrphanedRecord(TARGET, 8, NOW, {"oci-ashburn": 10_000})
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), OrphansStatus(NOW, (orphan,))])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     first, *_, last = written.getvalue().splitlines()
     assert first.startswith("no file names api.example.com A any more: it stays as it is")
@@ -234,7 +234,7 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
     over = replace(soon, override="drain-76543210", since=NOW - 60, until=NOW - 1)
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), PlannedStatus(NOW, (over, soon))])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_status(console, status_told(overview(reading, NOW), NOW), NOW + 60)
     told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
@@ -249,23 +249,23 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
 
 def test_a_journal_that_is_not_there_is_named_once(path: Path) -> None:
     with pytest.raises(JournalError) as caught:
-        Reading(path)
+        HistoryReading(path)
     assert caught.value.detail == f"{path}: No such file or directory; traffic is not affected"
 
 
 async def test_status_lists_what_is_not_taken_up(journal: SqliteJournal, path: Path) -> None:
-    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "policies/new.yaml:3:1: error FD201: unknown key"),))
+    refused = FilesStatus(NOW, (RefusedFile("policies/new.yaml", "error FD201: unknown key", "policies/new.yaml:3:1"),))
     await journal.update_status([Heartbeat(NOW, 1, NOW, "1", "running"), refused])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     assert written.getvalue().startswith("new.yaml is not taken up; no policies")
-    assert "policies/new.yaml: not taken up\n  policies/new.yaml:3:1: error FD201: unknown key\n" in written.getvalue()
+    assert "policies/new.yaml:3:1: not taken up\n  error FD201: unknown key\n" in written.getvalue()
 
 
 async def test_status_says_that_a_daemon_is_silent(journal: SqliteJournal, path: Path) -> None:
     await journal.update_status([Heartbeat(NOW - 60.0, 1, NOW - 90.0, "1", "running")])
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert status_told(overview(reading, NOW), NOW).daemon.state == "silent"
 
 
@@ -286,7 +286,7 @@ async def test_a_region_with_a_long_name_moves_its_table_and_breaks_no_line(jour
     )
     await journal.update_status([PolicyStatus(TARGET.policy, NOW, "a.yaml", "1"), region, replace(region, region="y")])
     written = io.StringIO()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(Console(file=written, width=80, highlight=False), status_told(overview(reading, NOW), NOW), NOW)
     head, first, second = written.getvalue().splitlines()[-3:]
     assert head.index("type") == first.index("A  ") == second.index("A  ") == 2 + 63 + 2
@@ -315,7 +315,7 @@ async def test_status_shows_what_operators_said_with_the_daemon_dead(journal: Sq
     await seen(journal)
     await journal.say(DRAIN)
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     first, *rest = written.getvalue().splitlines()
     assert first == "1 override: drain of region azure-eastus by alice until 03:13Z"
@@ -329,12 +329,13 @@ async def test_status_shows_what_operators_said_with_the_daemon_dead(journal: Sq
 async def test_words_that_were_lost_are_shown_wherever_words_are(journal: SqliteJournal, path: Path) -> None:
     """The answer lacks a region for which there is no word any more: somebody has to be told why, and what ends it."""
     await seen(journal)
-    lost = Reason(ReasonCode.OVERRIDES_LOST, numbers={"until": NOW + 60.0}, detail="drain-1a2b3c4d")
+    name = "drain-1a2b3c4d"
+    lost = Reason(ReasonCode.OVERRIDES_LOST, numbers={"until": NOW + 60.0}, named=(name,), detail=name)
     await journal.update_status(
         [TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="normal", generation=8, reasons=(lost,))]
     )
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
@@ -353,7 +354,7 @@ async def test_status_says_of_a_word_that_it_concerns_nothing_now_and_forgets_on
     await journal.say(replace(DRAIN, scope=Scope(regions=("azure-westus",))))
     await journal.say(replace(DRAIN, id="drain-2a2b3c4d").released("alice@console", "done", NOW - 1.0))
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     assert "  it is about nothing now\n" in written.getvalue()
@@ -366,13 +367,13 @@ async def test_status_says_of_a_word_that_a_later_one_is_in_force_instead(journa
     await seen(journal)
     await journal.say(DRAIN)
     said = Reason(
-        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0},
+        ReasonCode.OVERRULED, "overrides", "azure-eastus", numbers={"until": NOW + 60.0}, named=(DRAIN.id,),
         detail=f"{DRAIN.id} by alice@console: upgrade of the racks; later: pin-0a0a0a0a by hand",
     )  # fmt: skip
     target = TargetStatus(TARGET, NOW, TargetState.IN_SYNC, kind="operator", generation=8, reasons=(said,))
     await journal.update_status([target])
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     lines = written.getvalue().splitlines()
     assert "  it is not in force at api.example.com A at bind-main: a later override is" in lines
@@ -389,7 +390,7 @@ async def test_why_names_the_word_before_all_else(journal: SqliteJournal, path: 
     made = replace(made, decision=replace(made.decision, reasons=(*made.decision.reasons, drained)))
     await journal.settle(made, ChangeOutcome.APPLIED, "", NOW - 50.0)
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = why(reading, NOW, policy=None, at=None, incident=None)
         assert told is not None
         show_why(console, why_told(told), NOW)
@@ -418,7 +419,7 @@ async def test_what_an_operators_word_moved_is_taken_back_by_its_end(journal: Sq
 
     def undoing(now: float) -> list[str]:
         console, written = screen()
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             told = why(reading, now, policy=None, at=None, incident=None)
             assert told is not None
             show_why(console, why_told(told), NOW)
@@ -439,7 +440,7 @@ async def test_history_tells_what_operators_said_beside_the_changes(
     await attempt(journal, "chg-1", 8, NOW - 50.0, ChangeOutcome.APPLIED)
     await journal.say(DRAIN.released("bob@console", "racks are done", NOW - 10.0))
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_history(console, history_told(past(reading, NOW, policy=policy, since=NOW - 3_600.0, limit=50)))
     told = written.getvalue().splitlines()
     assert len(told) == lines
@@ -468,7 +469,7 @@ async def test_status_shows_what_servers_said_and_never_obeys_it(journal: Sqlite
         ]
     )
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
     assert_harmless(written, times=9)
 
@@ -486,7 +487,7 @@ async def test_why_and_history_show_what_servers_said_and_never_obey_it(journal:
         other.execute("UPDATE events SET facts = json_set(facts, '$.limits', json_array(?))", (EVIL,))
     other.close()
     console, written = screen()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = why(reading, NOW, policy=None, at=None, incident=None)
         assert told is not None
         show_why(console, why_told(told), NOW)
@@ -503,7 +504,7 @@ async def test_what_a_view_leaves_out_is_noted_beside_it(
         other.execute("UPDATE changes SET plan = substr(plan, 1, 100) WHERE change_id = 'chg-1'")
     other.close()
     console, written = screen()
-    with opened(Reading(path)) as reading:
+    with opened(HistoryReading(path)) as reading:
         show_history(console, history_told(Past(history(reading.changes()), ())))
     assert "generation 9" in written.getvalue()
     assert "generation 8" not in written.getvalue()

@@ -12,7 +12,7 @@ from failoverd.cli.words.waiting import PATIENCE, POLL, clients, followed
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Scope, Verb
-from failoverd.operations.commanding import Effect
+from failoverd.operations.effects import Effect
 from failoverd.telemetry import prose
 
 BEGAN = 1_000.0

@@ -33,7 +33,7 @@ from failoverd.operations.history import past
 from failoverd.operations.why import Present, why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
@@ -82,7 +82,7 @@ async def fell(journal: SqliteJournal) -> None:
 
 def asked(path: Path, *statuses: Status, at: float | None = None, record: str | None = None) -> WhyTold:
     seen = Present(Overview.of((POLICY, *(statuses or (MOVED,)))), NOW)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         found = why(reading, NOW, policy=None, at=at, incident=None, record=record, present=seen)
     assert found is not None
     return why_told(found)
@@ -228,7 +228,7 @@ async def test_what_stood_in_the_way_at_a_moment_is_told_of_that_moment(journal:
 async def test_a_record_is_asked_about_by_its_name(journal: SqliteJournal, path: Path) -> None:
     await fell(journal)
     assert asked(path, record="api.example.com").change.change_id == "chg-1"
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert why(reading, NOW, policy=None, at=None, incident=None, record="web.example.com") is None
 
 
@@ -272,7 +272,7 @@ async def test_history_has_holds_and_edits_of_files_among_the_changes(journal: S
     restarts = [loaded(AT - 90, "aaaa"), loaded(AT - 80, "aaaa"), loaded(AT - 70, "x", "shop"), loaded(AT + 10, "bbbb")]
     await journal.record([*restarts, held, loaded(AT + 30, "bbbb")])
     drawn = io.StringIO()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = history_told(past(reading, NOW, policy=None, since=AT - 30, limit=50))
         assert past(reading, NOW, policy="shop", since=0.0, limit=50).edits == ()
         assert past(reading, NOW, policy=TARGET.policy, since=0.0, limit=50).edits[-1].after == "bbbb"
@@ -287,7 +287,7 @@ async def test_history_has_holds_and_edits_of_files_among_the_changes(journal: S
 async def test_on_a_terminal_a_long_line_goes_on_further_in(journal: SqliteJournal, path: Path) -> None:
     await fell(journal)
     drawn = io.StringIO()
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         told = history_told(past(reading, NOW, policy=None, since=0.0, limit=50))
     show_history(Console(file=drawn, width=80, highlight=False, force_terminal=True, color_system=None), told)
     first, second, *_ = drawn.getvalue().splitlines()
@@ -311,7 +311,7 @@ async def test_without_a_name_it_is_of_the_policy_that_a_person_is_needed_for(
 
 async def test_without_a_daemon_it_promises_nothing(journal: SqliteJournal, path: Path) -> None:
     await fell(journal)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         seen = Present(Overview.of((POLICY, MOVED)), NOW - 60, stale=True)
         found = why(reading, NOW, policy="inference-api", at=None, incident=None, present=seen)
     assert found is not None

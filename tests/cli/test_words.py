@@ -456,7 +456,7 @@ async def test_a_reload_ends_when_it_is_done_and_says_what_did_not_load(tmp_path
         told = await here.failoverctl("reload")
         assert told.code == Exit.FAILED
         assert told.said.startswith("not loaded: policies/shop.yaml: FD201 line 3: ")
-        here.refused[:] = [RefusedFile("policies/shop.yaml", "policies/shop.yaml:28:1: error FD201: unknown key")]
+        here.refused[:] = [RefusedFile("policies/shop.yaml", "error FD201: unknown key", "policies/shop.yaml:28:1")]
         told = await here.failoverctl("reload")
         assert told.said.startswith("not loaded: policies/shop.yaml:28:1: error FD201: unknown key"), "its file once"
         assert "what ran before goes on; failoverctl check says what is wrong" in told.said

@@ -265,7 +265,7 @@ def test_a_file_that_does_not_load_is_rejected_alone(folder: Folder) -> None:
 def test_of_what_is_wrong_the_cause_is_told_before_what_follows_from_it(folder: Folder) -> None:
     """One sentence is all that a status has room for."""
     bad = folder.write("api.yaml", POLICY.replace("share: 70", "shaer: 70"))
-    first, *_, last = folder.load().rejected[str(bad)].errors
+    first, *_, last = map(str, folder.load().rejected[str(bad)].errors)
     assert 'FD201: unknown key "shaer"' in first
     assert "FD313" in last
 

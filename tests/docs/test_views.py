@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.journals import OTHER, TARGET, incident, plan
 
-from failoverd.api.shapes import Answer, CostTold, EditTold, HoldTold, RegionSumTold
+from failoverd.api.shapes import AnswerBody, CostTold, EditTold, HeldTold, RegionSumTold
 from failoverd.api.telling import history_told, status_told, why_told
 from failoverd.cli.views.reading import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -40,7 +40,7 @@ from failoverd.operations.overview import overview
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 PAGE = (Path(__file__).parents[2] / "docs" / "views.md").read_text()
@@ -78,7 +78,7 @@ def row(name: str, key: str) -> list[str]:
     return re.findall(r"`(\w+)`", cells)
 
 
-def plain(told: Answer) -> dict[str, Any]:
+def plain(told: AnswerBody) -> dict[str, Any]:
     """What is printed."""
     return Found(told, "journal", NOW).plain()
 
@@ -100,7 +100,7 @@ async def path(tmp_path: Path) -> Path:
 
 
 async def test_the_keys_of_status(path: Path) -> None:
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         broken = JournalStatus(NOW, writes=True, error="it is full", remedy="free space")
         found = plain(status_told(replace(overview(reading, NOW), journal=broken), NOW))
     assert named("status") == sorted(found)
@@ -112,7 +112,7 @@ async def test_the_keys_of_status(path: Path) -> None:
 
 
 async def test_the_keys_of_why(path: Path) -> None:
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         explained = why(reading, NOW, policy=None, at=None, incident=None)
     assert explained is not None
     found = plain(why_told(explained))
@@ -123,12 +123,12 @@ async def test_the_keys_of_why(path: Path) -> None:
 
 
 async def test_the_keys_of_history(path: Path) -> None:
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         found = plain(history_told(past(reading, NOW + 1, policy=None, since=0.0, limit=50)))
     assert named("history") == sorted(found)
     for key in ("changes", "overrides"):
         assert row("history", key) == list(found[key][0])
-    for key, shape in (("holds", HoldTold), ("edits", EditTold)):
+    for key, shape in (("holds", HeldTold), ("edits", EditTold)):
         assert row("history", key) == list(shape.model_fields)
 
 

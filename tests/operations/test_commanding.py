@@ -29,7 +29,7 @@ from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Limits, Policy, Target, Weights
 from failoverd.core.rules import Assertion, Gate, Rule
-from failoverd.operations.commanding import MOST_TOLD, Ask, Desk, Undoable
+from failoverd.operations.commanding import MOST_TOLD, Desk, Undoable, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
 
 ALICE, BOB = "alice@bastion", "bob@laptop"
@@ -38,8 +38,8 @@ THREE = policy(regions=regions(azure=(70, AZURE), oci=(30, OCI), aws=(0, "203.0.
 AZURE_OUT = Scope(regions=("azure",))
 
 
-def ask(verb: Verb = Verb.DRAIN, scope: Scope = AZURE_OUT, seconds: float = HOUR, **said: object) -> Ask:
-    return Ask(verb, scope, "rack maintenance", seconds, **said)  # type: ignore[arg-type]
+def ask(verb: Verb = Verb.DRAIN, scope: Scope = AZURE_OUT, seconds: float = HOUR, **said: object) -> WordRequest:
+    return WordRequest(verb, scope, "rack maintenance", seconds, **said)  # type: ignore[arg-type]
 
 
 def desk(stage: Stage, change: Undoable | None = None) -> Desk:
@@ -280,7 +280,7 @@ async def among(records: int) -> AsyncIterator[tuple[Many, Desk]]:
     [ask(Verb.PAUSE, Scope()), ask(Verb.PAUSE, Scope(policies=("api",))), ask(Verb.HOLD, Scope(policies=("*",)))],
 )
 @virtually
-async def test_a_word_that_stops_is_heeded_before_any_record_is_looked_at(stop: Ask) -> None:
+async def test_a_word_that_stops_is_heeded_before_any_record_is_looked_at(stop: WordRequest) -> None:
     async with among(5) as (many, spoken):
         given = await spoken.give(stop, ALICE)
         assert many.steps == [f"said {stop.verb}", *["looked"] * 5]
@@ -440,8 +440,8 @@ async def test_a_change_from_what_no_region_names_any_more_is_not_taken_back() -
         (ask(seconds=LONGEST + 1), "holds for 1s to 72h"),
         (ask(seconds=0), "holds for 1s to 72h"),
         (ask(over=2 * HOUR), "the drain would take"),
-        (Ask(Verb.DRAIN, AZURE_OUT, " ", HOUR), "say why"),
-        (Ask(Verb.DRAIN, AZURE_OUT, "a\x00b", HOUR), "say why"),
+        (WordRequest(Verb.DRAIN, AZURE_OUT, " ", HOUR), "say why"),
+        (WordRequest(Verb.DRAIN, AZURE_OUT, "a\x00b", HOUR), "say why"),
         (ask(Verb.PIN, Scope(policies=("api",)), shares={"azure": 9_000}), "100%"),
         (ask(Verb.PIN, Scope(policies=("api",)), shares={"mars": 10_000}), "no region mars"),
         (ask(Verb.PIN, AZURE_OUT, shares={"azure": 10_000}), "needs a policy or a record"),
@@ -453,7 +453,7 @@ async def test_a_change_from_what_no_region_names_any_more_is_not_taken_back() -
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @virtually
-async def test_a_word_that_cannot_be_meant_is_refused_with_what_is_wrong(asked: Ask, words: str) -> None:
+async def test_a_word_that_cannot_be_meant_is_refused_with_what_is_wrong(asked: WordRequest, words: str) -> None:
     async with open_desk() as (stage, spoken):
         error = await refused(spoken.give(asked, ALICE))
         assert error.reason == "override_invalid"

@@ -21,7 +21,7 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.concerns import Level
+from failoverd.operations.concerns import Condition
 from failoverd.operations.glance import Glance, glance, headline, part, unheard_of
 from failoverd.telemetry import phrases
 
@@ -66,12 +66,12 @@ def line(*statuses: Status, now: float | None = None) -> str:
 
 def test_all_is_well_when_everything_was_seen_and_is() -> None:
     whole = seen(policy("api"), policy("shop"), target("api"), target("shop"))
-    assert (whole.headline, whole.level, whole.concerns) == ("all well: 2 policies", Level.WELL, ())
+    assert (whole.headline, whole.level, whole.concerns) == ("all well: 2 policies", Condition.WELL, ())
 
 
 def test_what_moved_says_where_from_and_how_long_ago() -> None:
     whole = seen(policy("api"), policy("shop"), moved("api"), target("shop"))
-    assert (whole.headline, whole.level) == ("1 of 2 moved: api left azure-eastus 4 min ago", Level.MOVED)
+    assert (whole.headline, whole.level) == ("1 of 2 moved: api left azure-eastus 4 min ago", Condition.MOVED)
 
 
 def test_who_needs_a_person_is_said_before_what_moved() -> None:
@@ -81,7 +81,7 @@ def test_who_needs_a_person_is_said_before_what_moved() -> None:
         "1 of 2 needs a person: shop (api.example.com A at bind-main) is kept on what is down by min_regions; "
         "1 of 2 moved: api left azure-eastus 4 min ago"
     )
-    assert (whole.level, whole.concerns[0].remedy) == (Level.PERSON, "lower it")
+    assert (whole.level, whole.concerns[0].remedy) == (Condition.PERSON, "lower it")
 
 
 def test_nothing_is_well_that_nobody_has_seen() -> None:
@@ -89,7 +89,7 @@ def test_nothing_is_well_that_nobody_has_seen() -> None:
     waits = target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_NO_VERDICT, published={}, normal={})
     assert (seen(policy("api"), waits).headline, seen(policy("api"), waits).level) == (
         "without a verdict: api",
-        Level.UNKNOWN,
+        Condition.UNKNOWN,
     )
 
 
@@ -116,7 +116,7 @@ def test_nobody_steers_where_there_is_no_policy() -> None:
 def test_nothing_is_well_that_nobody_looks_after(beat: Heartbeat | None, says: str) -> None:
     statuses: list[Status] = [policy("api"), target("api"), *([beat] if beat is not None else [])]
     whole = seen(*statuses, by_daemon=False)
-    assert (whole.headline, whole.level, whole.stale) == (says, Level.UNKNOWN, True)
+    assert (whole.headline, whole.level, whole.stale) == (says, Condition.UNKNOWN, True)
     assert whole.seen == (beat.at if beat is not None else None)
 
 
@@ -132,20 +132,20 @@ def test_a_daemon_at_work_is_no_news() -> None:
 @pytest.mark.parametrize(
     ("status", "level"),
     [
-        (target("api", TargetState.REFUSED, detail="it has no marker"), Level.PERSON),
-        (target("api", TargetState.DRIFTED), Level.PERSON),
-        (target("api", TargetState.DRIFTED, until=NOW + 60), Level.MOVED),
-        (target("api", TargetState.LIMITED, checks=(SLOWER,), until=NOW + 60), Level.MOVED),
-        (target("api", TargetState.LIMITED, checks=(SLOWER,)), Level.PERSON),
-        (target("api", TargetState.DELAYED, since=NOW - PATIENCE), Level.MOVED),
-        (target("api", TargetState.DELAYED, since=NOW - PATIENCE - 1), Level.PERSON),
-        (target("api", TargetState.DELAYED, since=NOW, cause=Cause.FAILING_OUT), Level.PERSON),
-        (target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_ALL_DOWN), Level.PERSON),
-        (moved("api", reasons=(Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus"),)), Level.PERSON),
-        (moved("api"), Level.MOVED),
+        (target("api", TargetState.REFUSED, detail="it has no marker"), Condition.PERSON),
+        (target("api", TargetState.DRIFTED), Condition.PERSON),
+        (target("api", TargetState.DRIFTED, until=NOW + 60), Condition.MOVED),
+        (target("api", TargetState.LIMITED, checks=(SLOWER,), until=NOW + 60), Condition.MOVED),
+        (target("api", TargetState.LIMITED, checks=(SLOWER,)), Condition.PERSON),
+        (target("api", TargetState.DELAYED, since=NOW - PATIENCE), Condition.MOVED),
+        (target("api", TargetState.DELAYED, since=NOW - PATIENCE - 1), Condition.PERSON),
+        (target("api", TargetState.DELAYED, since=NOW, cause=Cause.FAILING_OUT), Condition.PERSON),
+        (target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_ALL_DOWN), Condition.PERSON),
+        (moved("api", reasons=(Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus"),)), Condition.PERSON),
+        (moved("api"), Condition.MOVED),
     ],
 )
-def test_a_person_is_needed_where_neither_time_nor_failoverd_ends_it(status: TargetStatus, level: Level) -> None:
+def test_a_person_is_needed_where_neither_time_nor_failoverd_ends_it(status: TargetStatus, level: Condition) -> None:
     whole = seen(policy("api"), status)
     assert (whole.level, whole.records[0].level) == (level, level)
 
@@ -160,9 +160,9 @@ def test_files_and_the_prober_are_matters_of_the_whole_installation() -> None:
 
 def test_a_rounding_of_the_provider_moves_nothing() -> None:
     rounded = {"azure-eastus": 7_010, "oci-ashburn": 2_990}
-    assert seen(policy("api"), target("api", published=rounded)).level is Level.WELL
+    assert seen(policy("api"), target("api", published=rounded)).level is Condition.WELL
     assert seen(policy("api"), target("api", published={"azure-eastus": 6_800, "oci-ashburn": 3_200})).level is (
-        Level.MOVED
+        Condition.MOVED
     )
 
 
@@ -201,7 +201,14 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
 
 
 def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:
-    return Reason(code, "overrides", region, numbers={"until": NOW + 3_600.0, **numbers}, detail=f"{word} by alice: x")
+    return Reason(
+        code,
+        "overrides",
+        region,
+        numbers={"until": NOW + 3_600.0, **numbers},
+        named=(word,),
+        detail=f"{word} by alice: x",
+    )
 
 
 def said(word: str, verb: Verb, since: float = NOW - 30.0) -> Override:
@@ -276,7 +283,11 @@ def test_a_file_that_does_not_load_is_a_part_of_why() -> None:
 # -- kept out although it passes ---------------------------------------------------------------------------------------
 
 FLAPPED = Reason(
-    ReasonCode.FLAPPED, "health.flap", "azure-eastus", numbers={"until": NOW + 600.0}, detail="azure-eastus/192.0.2.10"
+    ReasonCode.FLAPPED,
+    "health.flap",
+    "azure-eastus",
+    numbers={"until": NOW + 600.0},
+    named=("azure-eastus/192.0.2.10",),
 )
 PUT_UP = "failoverctl up azure-eastus/192.0.2.10 --policy api --reason TEXT --for 1h"
 
@@ -289,7 +300,7 @@ def test_a_region_that_flapped_is_told_with_its_end_and_with_what_uses_it_now() 
         f"azure-eastus passes again, and is kept out until {until}, because it flapped (to use it now: {PUT_UP})"
     )
     assert (found.next, found.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
-    assert (concern.level, concern.remedy) == (Level.MOVED, PUT_UP)
+    assert (concern.level, concern.remedy) == (Condition.MOVED, PUT_UP)
     assert f"keeps azure-eastus until {until} out, which flapped" in concern.text
 
 
@@ -310,7 +321,7 @@ def test_where_no_region_is_up_the_one_that_flapped_is_the_way_out() -> None:
     )
     whole = seen(policy("api"), held)
     (concern,), (found,) = whole.concerns, whole.records
-    assert (concern.level, concern.remedy) == (Level.PERSON, PUT_UP)
+    assert (concern.level, concern.remedy) == (Condition.PERSON, PUT_UP)
     assert found.why.startswith("every region is down: nothing moves; azure-eastus passes again")
     assert (found.next, found.next_at) == ("azure-eastus may be used again if it still passes", NOW + 600.0)
 
@@ -336,18 +347,18 @@ def test_a_provider_that_is_away_for_a_moment_does_not_hide_that_no_region_is_up
     )
     whole = seen(policy("api"), away)
     assert [(each.level, each.remedy, each.since) for each in whole.concerns] == [
-        (Level.PERSON, phrases.ALL_DOWN_REMEDY, None),
-        (Level.MOVED, "start it", NOW - 5),
+        (Condition.PERSON, phrases.ALL_DOWN_REMEDY, None),
+        (Condition.MOVED, "start it", NOW - 5),
     ]
     assert "has no region that is up" in whole.headline
-    assert (whole.level, whole.records[0].level) == (Level.PERSON, Level.PERSON)
+    assert (whole.level, whole.records[0].level) == (Condition.PERSON, Condition.PERSON)
     assert whole.records[0].why == "every region is down: nothing moves; no answer (timeout)"
 
 
 def test_a_limit_that_time_ends_does_not_hide_that_a_person_is_waited_for() -> None:
     manual = Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus")
     limited = target("api", TargetState.LIMITED, checks=(SLOWER,), until=NOW + 60, reasons=(manual,))
-    assert [each.level for each in seen(policy("api"), limited).concerns] == [Level.PERSON, Level.MOVED]
+    assert [each.level for each in seen(policy("api"), limited).concerns] == [Condition.PERSON, Condition.MOVED]
 
 
 def test_what_is_kept_dead_is_told_once() -> None:
@@ -380,17 +391,24 @@ def test_beside_a_pin_is_said_who_of_it_is_down_and_the_word_that_is_why_is_the_
     up = replace(drained(), id="up-1a2b3c4d", verb=Verb.UP, scope=Scope(policies=("api",)))
     shares = {name: float(share) for name, share in NORMAL.items()}
     pinned = Reason(
-        ReasonCode.PINNED, "overrides", numbers={"until": NOW}, shares=shares, detail="pin-1a2b3c4d by alice"
+        ReasonCode.PINNED,
+        "overrides",
+        numbers={"until": NOW},
+        shares=shares,
+        named=("pin-1a2b3c4d",),
+        detail="by alice",
     )
     (found,) = seen(policy("api"), moved("api", reasons=(pinned, DOWN)), overrides=(pin, up)).records
     assert found.why.startswith("pinned to azure-eastus 70%, oci-ashburn 30%")
     assert found.why.endswith("; azure-eastus is down (score 0%): HTTP 503")
-    assert found.stop == "failoverctl release pin-1a2b3c4d"
+    assert (found.stop, found.ends) == ("failoverctl release pin-1a2b3c4d", "pin-1a2b3c4d")
+    (alone,) = seen(policy("api"), moved("api", reasons=(DOWN,))).records
+    assert (alone.stop.split()[1], alone.ends) == ("hold", ""), "who ends nothing lets nothing go"
 
 
 def test_a_word_in_force_is_not_all_well_and_one_to_come_is() -> None:
-    assert seen(policy("api"), target("api"), overrides=(drained(),)).level is Level.MOVED
-    assert seen(policy("api"), target("api"), overrides=(drained(since=NOW + 60.0),)).level is Level.WELL
+    assert seen(policy("api"), target("api"), overrides=(drained(),)).level is Condition.MOVED
+    assert seen(policy("api"), target("api"), overrides=(drained(since=NOW + 60.0),)).level is Condition.WELL
 
 
 def test_a_standby_that_is_ill_is_not_why() -> None:

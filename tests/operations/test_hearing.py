@@ -11,7 +11,7 @@ from failoverd.core.control.plan import LastGood
 from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.errors import Transient
 from failoverd.core.records import Target
-from failoverd.operations.hearing import ABREAST, WHOLE_PATIENCE, Heard, heard
+from failoverd.operations.hearing import ABREAST, WHOLE_PATIENCE, RecordHearing, heard
 
 GOOD = LastGood(AFTER, 8, {"oci-ashburn": 10_000}, 100.0)
 NEW, OLD = frozenset({"198.51.100.10"}), frozenset({"192.0.2.10", "198.51.100.10"})
@@ -50,7 +50,7 @@ class Zone:
         return Statement(server, Hearing.ANSWERED, (said or frozenset(),) * question.times)
 
 
-async def one(zone: Zone, good: LastGood | None = GOOD) -> Heard:
+async def one(zone: Zone, good: LastGood | None = GOOD) -> RecordHearing:
     (found,) = await heard([(TARGET, good)], zone)
     return found
 
@@ -105,7 +105,7 @@ async def test_what_nobody_can_ask_about_says_why() -> None:
 async def test_it_ends_however_many_servers_are_silent() -> None:
     began = now()
     zone = Zone({Nameserver("192.0.2.9", port): None for port in range(1, 1_001)})
-    many: Sequence[Heard] = await heard([(TARGET, GOOD)], zone)
+    many: Sequence[RecordHearing] = await heard([(TARGET, GOOD)], zone)
     assert len(many[0].silent) == 1_000
     assert now() - began <= WHOLE_PATIENCE + 1.0
     assert zone.most <= ABREAST

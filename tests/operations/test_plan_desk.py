@@ -17,7 +17,7 @@ from failoverd.core.control.plan import InSync
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, OverrideGiven
 from failoverd.core.overrides import Scope, Verb
-from failoverd.operations.commanding import Ask, Desk
+from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.plan_desk import IN_TURN, LONGEST, WRITING, PlanDesk
 from failoverd.operations.planning import Planned
 
@@ -161,7 +161,7 @@ async def test_a_word_that_was_said_since_is_heeded() -> None:
         await left(stage)
         planned = changes(await desk.plan((), ["azure"]))
         words = Desk(stage.engine, now, lambda _scope, _id: None)
-        await words.give(Ask(Verb.HOLD, Scope(policies=("api",)), "I look into it", 600.0), ALICE)
+        await words.give(WordRequest(Verb.HOLD, Scope(policies=("api",)), "I look into it", 600.0), ALICE)
         assert stage.told(OverrideGiven)
         (attempt,) = (await desk.apply(planned, ALICE)).attempts
         assert isinstance(attempt.result, FailoverdError)

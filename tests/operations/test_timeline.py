@@ -13,7 +13,7 @@ from failoverd.operations import timeline as module
 from failoverd.operations.timeline import Timeline, timeline
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 FELL = 10_000.0
@@ -35,7 +35,7 @@ async def told(folder: Path, since: float, now: float = FELL + 400, policy: str 
         made = plan("chg-9", generation=9)
         await journal.intend(made, FELL + 0.2)
         await journal.settle(made, ChangeOutcome.APPLIED, "", FELL + 0.3)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         return timeline(reading, now, policy=policy, since=since)
 
 
@@ -105,6 +105,6 @@ async def test_a_record_at_two_providers_has_two_tracks(tmp_path: Path) -> None:
             made = plan(f"chg-{number}", target=where)
             await journal.intend(made, FELL)
             await journal.settle(made, ChangeOutcome.APPLIED, "", FELL)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         found = timeline(reading, FELL + 9, policy=TARGET.policy, since=FELL - 1)
     assert [each.provider for each in found.records] == ["bind-main", "knot-second"]

@@ -15,7 +15,7 @@ from failoverd.core.errors import Fenced, Permanent, Transient
 from failoverd.core.records import RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
 from failoverd.providers.azure_traffic_manager import DOMAIN, KIND
-from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
+from failoverd.providers.azure_traffic_manager.profile import Profile, ProfileEndpoint, observe
 from failoverd.providers.azure_traffic_manager.steering import steps
 from failoverd.providers.shared.bucket import Rate
 from failoverd.runtime.manual_command import manual_command
@@ -206,8 +206,8 @@ async def test_an_endpoint_that_is_a_resource_of_azure_is_matched_by_what_it_ans
 
 def test_an_endpoint_whose_resource_is_gone_is_left_alone() -> None:
     at = target(f"web.{DOMAIN}", CNAME, DOMAIN)
-    east = Endpoint("east", "externalEndpoints", EAST, enabled=True, weight=100)
-    orphan = Endpoint("orphan", "azureEndpoints", "", enabled=True, weight=5)
+    east = ProfileEndpoint("east", "externalEndpoints", EAST, enabled=True, weight=100)
+    orphan = ProfileEndpoint("orphan", "azureEndpoints", "", enabled=True, weight=5)
     profile = Profile(
         "web", at.key.name, "web", enabled=True, routing="Weighted", ttl=30, tags={}, endpoints=(east, orphan)
     )

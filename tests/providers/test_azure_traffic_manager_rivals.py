@@ -14,7 +14,7 @@ from support.contract import OWNER, compare, planned, target
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
 from failoverd.core.records import Marker, RecordSet, RecordType, Target
-from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile, observe
+from failoverd.providers.azure_traffic_manager.profile import Profile, ProfileEndpoint, observe
 from failoverd.providers.azure_traffic_manager.steering import steer
 
 NAME = "api.trafficmanager.net"
@@ -27,7 +27,7 @@ Writing = Coroutine[None, None, object]
 
 def profile_of(weights: Weights) -> Profile:
     endpoints = tuple(
-        Endpoint(f"at-{value}", "externalEndpoints", value, weight > 0, weight or 1)
+        ProfileEndpoint(f"at-{value}", "externalEndpoints", value, weight > 0, weight or 1)
         for value, weight in weights.items()
     )
     tags = {"team": "web", "failoverd": Marker(OWNER, AT.policy, 1, (AT.key.type,)).to_text()}
@@ -75,14 +75,14 @@ class Requests:
         self.sent += 1
         self.world.become(replace(self.world.profile, relative_name=profile.relative_name, ttl=ttl))
 
-    async def create(self, endpoint: Endpoint) -> None:
+    async def create(self, endpoint: ProfileEndpoint) -> None:
         await turn()
         self.sent += 1
         there = self.world.profile
         if endpoint.value not in {each.value for each in there.endpoints}:  # else refused: a target stands once
             self.world.become(replace(there, endpoints=(*there.endpoints, endpoint)))
 
-    async def update(self, endpoint: Endpoint) -> None:
+    async def update(self, endpoint: ProfileEndpoint) -> None:
         await turn()
         self.sent += 1
         there = self.world.profile

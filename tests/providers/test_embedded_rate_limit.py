@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from failoverd.providers.embedded.rate_limit import BURST, MOST_NETWORKS, ResponseRateLimit, Verdict, network_of
+from failoverd.providers.embedded.rate_limit import BURST, MOST_NETWORKS, RateVerdict, ResponseRateLimit, network_of
 
 RATE = 100
 GREEDY, SIBLING, OTHER = "198.51.100.7", "198.51.100.200", "203.0.113.9"
@@ -15,34 +15,34 @@ class Scene:
         self.now = 1_000.0
         self.limit = ResponseRateLimit(rate, lambda: self.now)
 
-    def ask(self, times: int, address: str = GREEDY) -> Counter[Verdict]:
+    def ask(self, times: int, address: str = GREEDY) -> Counter[RateVerdict]:
         return Counter(self.limit.verdict(address) for _ in range(times))
 
 
 def test_a_network_gets_its_burst_and_of_the_rest_every_other_query_is_sent_to_tcp() -> None:
     scene, burst = Scene(), int(RATE * BURST)
-    assert scene.ask(burst) == {Verdict.ANSWER: burst}
-    assert scene.ask(50) == {Verdict.SLIP: 25, Verdict.DROP: 25}
+    assert scene.ask(burst) == {RateVerdict.ANSWER: burst}
+    assert scene.ask(50) == {RateVerdict.SLIP: 25, RateVerdict.DROP: 25}
 
 
 def test_its_addresses_share_one_bucket_and_other_networks_have_their_own() -> None:
     scene = Scene()
     scene.ask(10 * RATE)
-    assert scene.ask(1, SIBLING) == {Verdict.SLIP: 1}
-    assert scene.ask(RATE, OTHER) == {Verdict.ANSWER: RATE}
+    assert scene.ask(1, SIBLING) == {RateVerdict.SLIP: 1}
+    assert scene.ask(RATE, OTHER) == {RateVerdict.ANSWER: RATE}
 
 
 def test_tokens_come_back_with_time_and_never_more_than_a_burst() -> None:
     scene = Scene()
     scene.ask(10 * RATE)
     scene.now += 0.5
-    assert scene.ask(RATE)[Verdict.ANSWER] == RATE / 2
+    assert scene.ask(RATE)[RateVerdict.ANSWER] == RATE / 2
     scene.now += 3_600.0
-    assert scene.ask(10 * RATE)[Verdict.ANSWER] == RATE * BURST
+    assert scene.ask(10 * RATE)[RateVerdict.ANSWER] == RATE * BURST
 
 
 def test_a_rate_of_zero_limits_nobody() -> None:
-    assert Scene(rate=0).ask(100_000) == {Verdict.ANSWER: 100_000}
+    assert Scene(rate=0).ask(100_000) == {RateVerdict.ANSWER: 100_000}
 
 
 def test_forged_addresses_of_all_the_world_cost_bounded_memory() -> None:

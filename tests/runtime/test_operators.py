@@ -9,7 +9,7 @@ from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import ChangeFenced, IncidentClosed, IncidentOpened, OverrideEnded, OverridesLost
 from failoverd.core.overrides import Scope, Verb
-from failoverd.operations.commanding import Ask, Desk
+from failoverd.operations.commanding import Desk, WordRequest
 
 ALICE = "alice@host"
 WEB = policy(
@@ -23,8 +23,8 @@ def desk(stage: Stage) -> Desk:
     return Desk(stage.engine, now, lambda scope, change: None)  # noqa: ARG005 - nothing was changed
 
 
-def drain(region: str, seconds: float = 3_600.0) -> Ask:
-    return Ask(Verb.DRAIN, Scope(regions=(region,)), "maintenance", seconds)
+def drain(region: str, seconds: float = 3_600.0) -> WordRequest:
+    return WordRequest(Verb.DRAIN, Scope(regions=(region,)), "maintenance", seconds)
 
 
 @virtually

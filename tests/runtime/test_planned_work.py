@@ -23,7 +23,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.overrides import WITHDRAWN, Scope, Verb
 from failoverd.core.records import Maintenance, Policy
-from failoverd.operations.commanding import Ask, Desk
+from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -270,7 +270,7 @@ async def test_nobody_calls_a_window_off_by_extending_it() -> None:
 async def test_planned_work_keeps_nobody_from_draining_the_region_now() -> None:
     async with at_work(QUIET, work(after=6 * TURN)) as stage:
         await normal(stage)
-        await desk(stage).give(Ask(Verb.DRAIN, Scope(regions=("azure",)), "smoke", TURN), ALICE)
+        await desk(stage).give(WordRequest(Verb.DRAIN, Scope(regions=("azure",)), "smoke", TURN), ALICE)
         await until(stage.steers(API, oci=100))
 
 

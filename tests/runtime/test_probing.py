@@ -19,7 +19,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.health.table import STAGGER
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, HealthRules, Policy, RecordType, RegionSpec
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.scheduled_probe import ScheduledProbe
 
@@ -35,7 +35,7 @@ class Watch:
         self.timetable = VirtualTimetable()
         incidents = paper_incidents(self.events.append, now)
         self.woken: list[bool] = []
-        self.board = Board(self.events.append, now, incidents, lambda _, *, more: self.woken.append(more))
+        self.board = HealthBoard(self.events.append, now, incidents, lambda _, *, more: self.woken.append(more))
         self.probing = Probing(self.timetable, self.board, now, pace=Pace(jitter=0.0))
 
     def watch(self, found: Policy) -> None:

@@ -17,7 +17,7 @@ from failoverd.core.health.policy_health import FLOOR
 from failoverd.core.health.table import HealthTable
 from failoverd.core.records import Check, Endpoint, HealthRules, Policy, RegionSpec
 from failoverd.ports import Cancel
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
 from failoverd.runtime.slot_clock import AHEAD
@@ -64,7 +64,7 @@ class Scene:
         self.timetable = Stoppable()
         incidents = paper_incidents(self.events.append, now)
         table = HealthTable(now(), None, sentinels)
-        self.board = Board(self.events.append, now, incidents, lambda *_, **__: None, table)
+        self.board = HealthBoard(self.events.append, now, incidents, lambda *_, **__: None, table)
         self.probing = Probing(
             self.timetable,
             self.board,

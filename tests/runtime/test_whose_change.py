@@ -6,7 +6,7 @@ from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.core.overrides import Scope, Verb
-from failoverd.operations.commanding import Ask, Desk
+from failoverd.operations.commanding import Desk, WordRequest
 
 ALICE = "alice@console"
 OF_AZURE = Scope(regions=("azure",))
@@ -17,13 +17,13 @@ def desk_of(stage: Stage) -> Desk:
     return Desk(stage.engine, now, lambda *_: None)
 
 
-WORDS: dict[str, Ask] = {
-    "drain": Ask(Verb.DRAIN, OF_AZURE, "maintenance", 3_600.0),
-    "drain of an endpoint": Ask(Verb.DRAIN, Scope(endpoints=(AZURE,)), "maintenance", 3_600.0),
-    "shed": Ask(Verb.SHED, OF_AZURE, "too hot", 3_600.0, part=2_500),
-    "pin": Ask(Verb.PIN, OF_API, "half and half", 3_600.0, shares={"azure": 5_000, "oci": 5_000}),
-    "down": Ask(Verb.DOWN, Scope(endpoints=(AZURE,)), "it lies", 3_600.0),
-    "hold": Ask(Verb.HOLD, OF_API, "looking", 3_600.0),
+WORDS: dict[str, WordRequest] = {
+    "drain": WordRequest(Verb.DRAIN, OF_AZURE, "maintenance", 3_600.0),
+    "drain of an endpoint": WordRequest(Verb.DRAIN, Scope(endpoints=(AZURE,)), "maintenance", 3_600.0),
+    "shed": WordRequest(Verb.SHED, OF_AZURE, "too hot", 3_600.0, part=2_500),
+    "pin": WordRequest(Verb.PIN, OF_API, "half and half", 3_600.0, shares={"azure": 5_000, "oci": 5_000}),
+    "down": WordRequest(Verb.DOWN, Scope(endpoints=(AZURE,)), "it lies", 3_600.0),
+    "hold": WordRequest(Verb.HOLD, OF_API, "looking", 3_600.0),
 }
 
 
@@ -55,7 +55,7 @@ async def test_an_endpoint_that_is_drained_says_why_it_gets_nothing() -> None:
 async def test_a_change_beside_a_word_is_nobodys_but_the_policys() -> None:
     async with playing(API) as stage:
         await normal(stage)
-        await desk_of(stage).give(Ask(Verb.SHED, OF_AZURE, "too hot", 3_600.0, part=2_500), ALICE)
+        await desk_of(stage).give(WordRequest(Verb.SHED, OF_AZURE, "too hot", 3_600.0, part=2_500), ALICE)
         await until(lambda: len(stage.told(ChangeApplied)) == 2)
         await elapse(120.0)
         told = len(stage.told(ChangeApplied))

@@ -16,7 +16,7 @@ from failoverd.core.errors import JournalError
 from failoverd.ports import ChangeOutcome
 from failoverd.store.access import SIDE_FILES, require_readable
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 several_users = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 
@@ -72,7 +72,7 @@ def reads(path: Path) -> Callable[[], str]:
     def look() -> str:
         try:
             for _ in range(10):
-                with Reading(path) as reading:
+                with HistoryReading(path) as reading:
                     assert reading.last_good(TARGET) is not None
                     assert len(reading.changes()) >= 3
         except JournalError as error:

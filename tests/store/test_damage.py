@@ -15,7 +15,7 @@ from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, PolicyRemoved
 from failoverd.core.status import Heartbeat, PolicyStatus
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 NAME = "inference-api"
 HEART = Heartbeat(210.0, 4711, 10.0, "0.1.0", "running")
@@ -144,7 +144,7 @@ async def test_an_event_that_has_no_place_in_the_history_does_not_keep_the_other
     """A file name that is no UTF-8 comes with half characters, which no text of SQLite can hold."""
     async with open_journal(path) as journal:
         await journal.record([PolicyRemoved(at=1.0, policy="half \udcff"), closed(2.0)])
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.name for row in reading.events()] == ["policy.removed", "incident.closed"]
 
 
@@ -154,7 +154,7 @@ async def test_an_event_that_cannot_be_told_is_kept_with_its_name_alone(path: Pa
 
     async with open_journal(path, words=speechless) as journal:
         await journal.record([closed(2.0)])
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [(row.name, row.facts) for row in reading.events()] == [("incident.closed", {})]
 
 
@@ -226,7 +226,7 @@ async def test_what_is_no_file_is_refused_at_once_and_left_alone(path: Path, mak
             await journal.touch()
     assert caught.value.reason == "journal_not_a_file"
     with pytest.raises(JournalError) as caught:
-        Reading(path)
+        HistoryReading(path)
     assert caught.value.reason == "journal_not_a_file"
     assert kind_of(path) == before
 
@@ -267,7 +267,7 @@ async def test_a_broken_journal_behind_a_link_is_kept_beside_itself_and_the_link
         await apply(journal, 1)
     assert points_to(path) == real
     assert [name for name in siblings(real) if name.startswith("real.db.corrupt-")]
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert len(reading.changes()) == 1
 
 
@@ -287,7 +287,7 @@ async def test_what_cannot_be_read_is_left_out_of_the_views_and_counted(path: Pa
         "UPDATE events SET at = 9e300 WHERE name = 'region.failed'",
         spoil("answers.body", damage),
     )
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.change_id for row in reading.changes()] == ["chg-2"]
         assert reading.skipped == 1
         assert [row.policy for row in reading.policies()] == [NAME]

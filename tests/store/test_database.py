@@ -11,7 +11,7 @@ from support.journals import TARGET, apply
 
 from failoverd.core.errors import JournalError
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 WRITER = """
 import asyncio, sys
@@ -78,7 +78,7 @@ async def test_kill_9_in_the_middle_of_writing_leaves_a_journal_that_can_be_read
     rest = (await process.communicate())[0].split()
     told = int(rest[-1]) if rest else told
 
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         last_good = reading.last_good(TARGET)
     assert last_good is not None
     assert last_good.generation in {told, told + 1}
@@ -97,7 +97,7 @@ async def test_a_full_disk_loses_what_is_new_and_nothing_else_until_there_is_spa
         last_good, changes = await journal.recall(TARGET, 0.0)
         assert last_good is not None
         assert changes
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert reading.change("chg-1") is not None
         await journal._write(lambda connection: connection.execute("PRAGMA max_page_count = 100000"))
         await apply(journal, 5_000)
@@ -115,7 +115,7 @@ async def test_a_deleted_journal_is_begun_anew_at_the_next_write_and_somebody_is
         await apply(journal, 1)
         remove(path)
         await apply(journal, 2)
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert [row.change_id for row in reading.changes()] == ["chg-2"]
     assert [notice.reason for notice in notices] == ["journal_missing"]
 
@@ -141,7 +141,7 @@ async def test_a_journal_with_broken_pages_is_kept_beside_and_a_new_one_is_begun
     async with open_journal(path, notices.append) as journal:
         await apply(journal, 2)
     assert [notice.reason for notice in notices] == ["journal_corrupt"]
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.change_id for row in reading.changes()] == ["chg-2"]
 
 

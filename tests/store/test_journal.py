@@ -18,7 +18,7 @@ from failoverd.core.reasons import Cause
 from failoverd.core.status import Heartbeat, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.ports import ChangeOutcome, Journal
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ async def test_a_plan_that_is_tried_again_has_the_outcome_of_the_last_try(journa
     await journal.settle(made, ChangeOutcome.FAILED, "timeout", 101.0)
     await journal.intend(made, 110.0)
     await journal.settle(made, ChangeOutcome.APPLIED, "", 111.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         row = reading.change("chg-1")
     assert row is not None
     assert (row.outcome, row.detail, row.intended_at, row.settled_at) == ("applied", "", 110.0, 111.0)
@@ -150,7 +150,7 @@ async def test_a_day_of_retries_of_one_change_is_one_row_that_counts_them(
         retry = plan(f"chg-{number}")
         await journal.intend(retry, 100.0 + number)
         await journal.settle(retry, outcome, f"refused {number}", 100.5 + number)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         kept = [(row.change_id, row.outcome, row.detail, row.attempts) for row in reading.changes()]
     assert kept == [("chg-0", "applied", "", 1), ("chg-100", outcome.value, "refused 100", 100)]
 
@@ -159,7 +159,7 @@ async def test_what_comes_about_at_last_says_how_many_tries_it_took(journal: Sql
     await journal.intend(plan("chg-1"), 100.0)
     await journal.settle(plan("chg-1"), ChangeOutcome.FAILED, "timeout", 101.0)
     await apply(journal, "chg-2", 8, at=110.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [(row.change_id, row.outcome, row.attempts) for row in reading.changes()] == [("chg-2", "applied", 2)]
 
 
@@ -175,7 +175,7 @@ async def test_only_the_same_answer_at_the_same_generation_and_target_is_a_retry
     for number, made in enumerate(different):
         await journal.intend(made, 100.0 + number)
         await journal.settle(made, ChangeOutcome.FAILED, "timeout", 100.5 + number)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.attempts for row in reading.changes()] == [1, 1, 1, 1]
 
 
@@ -187,7 +187,7 @@ async def test_what_moved_traffic_or_may_have_is_never_replaced(
     if outcome is not None:
         await journal.settle(plan("chg-1"), outcome, "", 101.0)
     await journal.intend(plan("chg-2"), 110.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert sorted(row.change_id for row in reading.changes()) == ["chg-1", "chg-2"]
 
 
@@ -240,7 +240,7 @@ async def test_pruning_keeps_what_is_recent_the_answers_and_the_story_of_an_open
     await journal.record(incident(5_000.0, "inc-new"))
     assert await journal.prune(before=1_000.0) > 0
     assert await journal.prune(before=1_000.0) == 0
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.change_id for row in reading.changes()] == ["chg-new"]
         assert [row.incident_id for row in reading.incidents()] == ["inc-open", "inc-new"]
         assert len(reading.events(incident_id="inc-open")) == 6
@@ -262,7 +262,7 @@ async def test_the_newest_status_of_each_key_is_what_stands(journal: SqliteJourn
     heart = Heartbeat(210.0, 4711, 10.0, "0.1.0", "running")
     await journal.update_status([held, other, region, policy, Heartbeat(1.0, 1, 1.0, "0.1.0", "starting")])
     await journal.update_status([synced, heart])
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.targets() == (synced, other)
         assert reading.regions() == (region,)
         assert reading.policies() == (policy,)
@@ -275,7 +275,7 @@ async def test_a_dismissed_policy_has_no_status_and_keeps_its_history(journal: S
         [TargetStatus(TARGET, 100.0, TargetState.IN_SYNC), Heartbeat(1.0, 1, 1.0, "1", "running")]
     )
     await journal.dismiss("inference-api")
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.targets() == ()
         assert reading.heartbeat() is not None
         assert len(reading.changes()) == 1
@@ -287,7 +287,7 @@ async def test_only_the_statuses_of_configured_policies_survive_a_start(journal:
         [known, PolicyStatus("gone", 1.0, "b.yaml", "r1"), Heartbeat(1.0, 1, 1.0, "1", "running")]
     )
     await journal.retain(["inference-api"], 2.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.policies() == (known,)
         assert reading.heartbeat() is not None
 
@@ -298,13 +298,13 @@ async def test_an_incident_of_a_policy_that_does_not_run_any_more_is_closed_at_t
     opened = IncidentOpened(at=100.0, policy="gone", incident_id="inc-gone", cause="region azure-eastus is down")
     await journal.record([*incident(200.0, "inc-open"), opened])
     await journal.retain(["inference-api"], 1_000.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert [row.incident_id for row in reading.incidents(open_only=True)] == ["inc-open"]
         row = reading.incident("inc-gone")
         assert row is not None
         assert row.closed_at == 1_000.0
     await journal.prune(before=1_001.0)
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.incident("inc-gone") is None
         assert reading.events(incident_id="inc-gone") == ()
         assert len(reading.events(incident_id="inc-open")) == 6
@@ -317,7 +317,7 @@ async def test_a_caller_that_gives_up_does_not_take_its_outcome_back(path: Path)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert reading.last_good(TARGET) is not None
 
 
@@ -357,7 +357,7 @@ async def test_two_processes_write_one_journal_at_the_same_time(path: Path) -> N
 
 async def test_a_reader_sees_whole_changes_while_the_daemon_writes(path: Path) -> None:
     async with open_journal(path) as journal:
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             for number in range(1, 50):
                 writing = asyncio.create_task(apply(journal, f"chg-{number}", number, float(number)))
                 await asyncio.sleep(0)
@@ -383,10 +383,10 @@ async def test_what_stands_there_already_is_not_written_again(path: Path) -> Non
     async with open_journal(path) as journal:
         await journal.update_status([told])
         await journal.update_status([replace(told, at=2.0)])
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert [status.at for status in reading.policies()] == [1.0]
         await journal.update_status([replace(told, at=3.0, revision="2")])
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert [status.at for status in reading.policies()] == [3.0]
 
 
@@ -396,7 +396,7 @@ async def test_a_policy_that_was_dismissed_and_comes_back_is_written_again(path:
         await journal.update_status([told])
         await journal.dismiss("api")
         await journal.update_status([told])
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert reading.policies() == (told,)
 
 
@@ -405,7 +405,7 @@ async def test_a_heartbeat_is_always_news(path: Path) -> None:
     async with open_journal(path) as journal:
         await journal.update_status([beat])
         await journal.update_status([replace(beat, at=2.0)])
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert reading.heartbeat() == replace(beat, at=2.0)
 
 
@@ -416,7 +416,7 @@ async def test_a_journal_that_was_deleted_is_told_everything_again(path: Path) -
         for file in path.parent.iterdir():
             file.unlink()
         await journal.update_status([told])
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             assert reading.policies() == (told,)
 
 

@@ -25,7 +25,7 @@ from failoverd.core.events import DecisionCrashed, TargetDelayed, TaskCrashed
 from failoverd.operations.overview import overview
 from failoverd.operations.why import why
 from failoverd.store.journal import SqliteJournal, open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 PARTS = 4
@@ -126,7 +126,7 @@ def naming(seed: int) -> Iterator[None]:
 def views(path: Path) -> None:
     """Whoever reads it gets an answer or a word about the file."""
     try:
-        with Reading(path) as reading:
+        with HistoryReading(path) as reading:
             status_told(overview(reading, 2_000.0), 2_000.0).to_json()
             reading.events()
             reading.incidents()

@@ -15,7 +15,7 @@ import pytest
 
 from failoverd.core.errors import JournalError
 from failoverd.store.journal import open_journal
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 
 HOLDER = """
 import sys, time
@@ -106,7 +106,7 @@ async def test_operators_and_readers_work_beside_a_daemon(path: Path) -> None:
     with held(path):
         async with open_journal(path) as operator:
             await operator.touch()
-            with Reading(path) as reading:
+            with HistoryReading(path) as reading:
                 assert reading.changes() == ()
 
 

@@ -12,7 +12,7 @@ from failoverd.core.reasons import Cause
 from failoverd.operations.why import why
 from failoverd.store.journal import open_journal
 from failoverd.store.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 OLD_FILES = Path(__file__).parent / "versions"
@@ -48,7 +48,7 @@ async def test_a_journal_of_every_earlier_version_is_read_and_written_after_the_
         (state,) = await journal.states()
         assert (state.policy, state.incident) == ("inference-api", Incident("inc-1", 1_000.1, changes=1))
     assert notices == []
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert len(reading.events(incident_id="inc-1")) == 6
         assert len(reading.targets()) == (version >= 3)  # what was told in another shape is told anew
         told = why(reading, 2_000.0, policy=None, at=None, incident=None)

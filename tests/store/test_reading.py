@@ -22,7 +22,7 @@ from failoverd.core.records import Answer, Marker, Observed, RecordSet, RecordTy
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.migrations import APPLICATION_ID
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
 
@@ -56,13 +56,13 @@ async def story(journal: SqliteJournal) -> None:
 
 
 @pytest.fixture
-def reading(path: Path) -> Iterator[Reading]:
+def reading(path: Path) -> Iterator[HistoryReading]:
     async def tell() -> None:
         async with open_journal(path, words=prose.told) as journal:
             await story(journal)
 
     asyncio.run(tell())
-    with Reading(path) as opened:
+    with HistoryReading(path) as opened:
         yield opened
 
 
@@ -70,7 +70,7 @@ def ids(rows: tuple[object, ...]) -> list[str]:
     return [str(getattr(row, "change_id", None) or getattr(row, "incident_id", "")) for row in rows]
 
 
-def test_an_incident_can_be_told_from_its_id_alone(reading: Reading) -> None:
+def test_an_incident_can_be_told_from_its_id_alone(reading: HistoryReading) -> None:
     told = reading.events(incident_id="inc-1")
     assert [row.name for row in told] == [
         "endpoint.failed",
@@ -86,7 +86,7 @@ def test_an_incident_can_be_told_from_its_id_alone(reading: Reading) -> None:
     assert "moved from azure-eastus 70%" in told[4].message
 
 
-def test_incidents_say_when_they_were_open_and_how_many_changes_they_made(reading: Reading) -> None:
+def test_incidents_say_when_they_were_open_and_how_many_changes_they_made(reading: HistoryReading) -> None:
     first, second = reading.incidents()
     assert (first.opened_at, first.closed_at, first.changes) == (1_000.1, 2_100.0, 1)
     assert first.cause == "region azure-eastus is down"
@@ -96,7 +96,7 @@ def test_incidents_say_when_they_were_open_and_how_many_changes_they_made(readin
     assert reading.incident("inc-0") is None
 
 
-def test_changes_are_found_by_policy_outcome_and_time(reading: Reading) -> None:
+def test_changes_are_found_by_policy_outcome_and_time(reading: HistoryReading) -> None:
     assert ids(reading.changes()) == ["chg-1", "chg-2", "chg-3", "chg-4"]
     assert ids(reading.changes(limit=1)) == ["chg-4"]
     assert ids(reading.changes(since=1_001.0)) == ["chg-2", "chg-3", "chg-4"]
@@ -105,7 +105,7 @@ def test_changes_are_found_by_policy_outcome_and_time(reading: Reading) -> None:
     assert ids(reading.changes(outcome="applied", limit=1)) == ["chg-3"]
 
 
-def test_a_change_carries_its_plan_and_the_ids_that_its_events_gave_it(reading: Reading) -> None:
+def test_a_change_carries_its_plan_and_the_ids_that_its_events_gave_it(reading: HistoryReading) -> None:
     row = reading.change("chg-1")
     assert row is not None
     assert (row.incident_id, row.decision_id, row.outcome) == ("inc-1", "dec-1", "applied")
@@ -115,7 +115,7 @@ def test_a_change_carries_its_plan_and_the_ids_that_its_events_gave_it(reading: 
     assert reading.change("chg-0") is None
 
 
-def test_a_change_says_whether_its_servers_were_heard_to_agree(reading: Reading) -> None:
+def test_a_change_says_whether_its_servers_were_heard_to_agree(reading: HistoryReading) -> None:
     proved, unproved = reading.change("chg-1"), reading.change("chg-2")
     assert proved is not None
     assert unproved is not None
@@ -123,14 +123,14 @@ def test_a_change_says_whether_its_servers_were_heard_to_agree(reading: Reading)
     assert (unproved.verified_after, unproved.disputed) == (None, False)
 
 
-def test_a_decision_holds_the_reasons_to_redo_the_sum(reading: Reading) -> None:
+def test_a_decision_holds_the_reasons_to_redo_the_sum(reading: HistoryReading) -> None:
     row = reading.decision("dec-1")
     assert row is not None
     assert row.facts["reasons"] == ["azure-eastus is down (score 0%)", "oci-ashburn gets 100%"]
     assert reading.decision("dec-0") is None
 
 
-def test_events_are_found_by_time_name_and_change(reading: Reading) -> None:
+def test_events_are_found_by_time_name_and_change(reading: HistoryReading) -> None:
     assert [row.name for row in reading.events(names=["incident.opened", "incident.closed"])] == [
         "incident.opened",
         "incident.closed",
@@ -141,7 +141,7 @@ def test_events_are_found_by_time_name_and_change(reading: Reading) -> None:
     assert [row.name for row in reading.events(change_id="chg-1")] == ["change.applied", "change.verified"]
 
 
-def test_the_change_in_force_at_a_moment_is_the_last_one_applied_to_each_record(reading: Reading) -> None:
+def test_the_change_in_force_at_a_moment_is_the_last_one_applied_to_each_record(reading: HistoryReading) -> None:
     assert ids(reading.at(500.0)) == []
     assert ids(reading.at(1_500.0)) == ["chg-1", "chg-2"]
     assert ids(reading.at(9_999.0)) == ["chg-2", "chg-3"]
@@ -156,33 +156,33 @@ def test_however_many_incidents_are_open_all_of_them_are_found(path: Path) -> No
             await journal.record(many)
 
     asyncio.run(tell())
-    with Reading(path) as reading:
+    with HistoryReading(path) as reading:
         assert ids(reading.incidents(open_only=True)) == [event.incident_id for event in many]
         assert ids(reading.incidents(open_only=True, limit=2)) == ["inc-298", "inc-299"]
 
 
-def test_the_last_good_answer_of_each_target_is_its_own(reading: Reading) -> None:
+def test_the_last_good_answer_of_each_target_is_its_own(reading: HistoryReading) -> None:
     good, other = reading.last_good(TARGET), reading.last_good(OTHER)
     assert good is not None
     assert other is not None
     assert (good.generation, other.generation) == (9, 4)
 
 
-def test_nothing_is_known_before_the_daemon_ever_ran(reading: Reading) -> None:
+def test_nothing_is_known_before_the_daemon_ever_ran(reading: HistoryReading) -> None:
     assert reading.heartbeat() is None
     assert reading.targets() == ()
     assert reading.regions() == ()
     assert reading.policies() == ()
 
 
-def test_a_reader_cannot_write(reading: Reading) -> None:
+def test_a_reader_cannot_write(reading: HistoryReading) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reading._connection.execute("DELETE FROM events")
 
 
 def test_a_missing_journal_is_said_with_what_to_do(path: Path) -> None:
     with pytest.raises(JournalError, match="check the path") as caught:
-        Reading(path)
+        HistoryReading(path)
     assert caught.value.reason == "journal_missing"
     assert not path.exists()
 
@@ -190,7 +190,7 @@ def test_a_missing_journal_is_said_with_what_to_do(path: Path) -> None:
 def test_a_corrupt_journal_is_said_and_left_for_the_daemon(path: Path) -> None:
     path.write_bytes(b"nothing of the kind " * 500)
     with pytest.raises(JournalError) as caught:
-        Reading(path)
+        HistoryReading(path)
     assert caught.value.reason == "journal_corrupt"
     assert path.exists()
 
@@ -198,11 +198,11 @@ def test_a_corrupt_journal_is_said_and_left_for_the_daemon(path: Path) -> None:
 def test_an_empty_file_is_said_to_need_the_daemon(path: Path) -> None:
     path.touch()
     with pytest.raises(JournalError, match=r"nothing was ever written to it; .*start the daemon") as caught:
-        Reading(path)
+        HistoryReading(path)
     assert caught.value.reason == "journal_older"
 
 
-def test_a_row_of_another_version_is_left_out_and_counted(reading: Reading, path: Path) -> None:
+def test_a_row_of_another_version_is_left_out_and_counted(reading: HistoryReading, path: Path) -> None:
     with sqlite3.connect(path) as other:
         assert other.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         other.execute("INSERT INTO statuses VALUES ('heartbeat', 'daemon', '', 1.0, '{\"of\": \"the future\"}')")
@@ -241,7 +241,7 @@ def test_a_journal_of_a_dead_daemon_is_read_by_somebody_who_may_not_write_there(
     asyncio.run(die())
     for file in directory.iterdir():
         file.chmod(0o644)
-    with another_user(directory), Reading(dead) as reading:
+    with another_user(directory), HistoryReading(dead) as reading:
         assert ids(reading.changes()) == ["chg-1", "chg-2", "chg-3", "chg-4"]
         assert len(reading.incidents()) == 2
 

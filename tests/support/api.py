@@ -19,14 +19,14 @@ from support.journals import OTHER, TARGET, plan
 from support.scenes import AZURE, OCI, policy
 
 from failoverd.api.client import Client, OnHost
-from failoverd.api.service import Surroundings
+from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import Api, api_of
 from failoverd.config.schema import ApiEntry, ApiTcpEntry
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Transient
 from failoverd.core.events import Event
-from failoverd.core.overrides import Comment, Override, Scope, Told, Verb
+from failoverd.core.overrides import Announced, Comment, Override, Scope, Verb
 from failoverd.core.records import Policy
 from failoverd.core.status import (
     EndpointStatus,
@@ -48,7 +48,8 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.commanding import Ask, Desk, Effect, Given
+from failoverd.operations.commanding import Desk, Given, WordRequest
+from failoverd.operations.effects import Effect
 from failoverd.operations.judging import OverrideError
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
@@ -127,7 +128,7 @@ class PaperDesk(Desk):
         self.word(override_id)
         return EFFECTS
 
-    async def give(self, ask: Ask, actor: str, *, dry_run: bool = False) -> Given:
+    async def give(self, ask: WordRequest, actor: str, *, dry_run: bool = False) -> Given:
         await self._wait()
         if NOWHERE in ask.scope.regions:
             words = f"{ask.verb} of region {NOWHERE} would leave nothing"
@@ -173,7 +174,7 @@ class PaperDesk(Desk):
         if change_id != "chg-1":
             raise OverrideError(f"the journal knows no change {change_id!r}", reason="change_unknown")
         shares = {"oci-ashburn": 10_000}
-        ask = Ask(Verb.PIN, scope, reason, seconds, shares=shares, now=now, undoes=change_id)
+        ask = WordRequest(Verb.PIN, scope, reason, seconds, shares=shares, now=now, undoes=change_id)
         return await self.give(ask, actor, dry_run=dry_run)
 
     async def extend(self, override_id: str, seconds: float, comment: str, actor: str) -> Given:
@@ -185,7 +186,7 @@ class PaperDesk(Desk):
         return await self._say(replace(word, agreed=(*word.agreed, actor)))
 
     async def release(self, override_id: str, comment: str, actor: str) -> Given:
-        return await self._say(replace(self._open(override_id).released(actor, comment, NOW), told=Told.ENDED))
+        return await self._say(replace(self._open(override_id).released(actor, comment, NOW), told=Announced.ENDED))
 
     async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
         found = [word for word in self.words() if verb in {None, word.verb} and scope in {Scope(), word.scope}]
@@ -348,7 +349,7 @@ async def heard(folder: Path, said: ApiEntry | None = None, desk: PaperDesk | No
         return standing[0]
 
     async with open_journal(path, words=prose.told) as journal:
-        around = Surroundings(
+        around = ServiceSurroundings(
             desk=desk,
             plans=plans,
             overview=overview,

@@ -16,7 +16,7 @@ from support.commands import Ended, answered, written
 from support.scenes import AWS, AZURE, OCI, TARGET, policy
 from support.stories import Story
 
-from failoverd.api.service import Surroundings
+from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import api_of
 from failoverd.config.schema import ApiEntry
 from failoverd.core.control.outcome import Outcome
@@ -163,7 +163,7 @@ async def console(
 
     journal = folder / "journal.db"
     async with open_journal(journal, words=prose.told) as opened:
-        around = Surroundings(
+        around = ServiceSurroundings(
             desk=Desk(crew, time.time, past, people),
             plans=PaperPlans(),
             overview=crew.overview,

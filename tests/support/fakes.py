@@ -18,11 +18,11 @@ from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers,
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanent, Transient
 from failoverd.core.events import ChangeVerified, Event
-from failoverd.core.overrides import Override, Told
+from failoverd.core.overrides import Announced, Override
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
 from failoverd.core.status import Status
-from failoverd.ports import Asked, Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
+from failoverd.ports import AuditEntry, Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.overrides import Overrides
@@ -338,7 +338,7 @@ class PaperJournal:
     states: dict[tuple[str, str], str] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
     belongs: str = ""
-    trail: list[Asked] = field(default_factory=list)
+    trail: list[AuditEntry] = field(default_factory=list)
     broken: JournalError | None = None
     full: JournalError | None = None
     stuck: asyncio.Event | None = None
@@ -419,7 +419,7 @@ class PaperJournal:
 
     def words_kept(self, until: float) -> tuple[Override, ...]:
         """The same, for who begins after an earlier process."""
-        return tuple(word for word in self.spoken() if word.until > until or word.told is not Told.ENDED)
+        return tuple(word for word in self.spoken() if word.until > until or word.told is not Announced.ENDED)
 
     def spoken(self) -> list[Override]:
         """Every operator's word that it holds, after the way through the file."""
@@ -433,11 +433,11 @@ class PaperJournal:
         await self._turn(writes=True)
         self.belongs = instance
 
-    async def audit(self, asked: Asked) -> None:
+    async def audit(self, asked: AuditEntry) -> None:
         await self._turn(writes=True)
         self.trail.append(asked)
 
-    async def asked(self, actor: str, key: str) -> Asked | None:
+    async def asked(self, actor: str, key: str) -> AuditEntry | None:
         await self._turn()
         return next((each for each in self.trail if (each.actor, each.key) == (actor, key) and key), None)
 

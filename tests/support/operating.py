@@ -20,7 +20,7 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.overrides import LOST, WARNING, Override, Scope, Verb, begins
 from failoverd.core.records import WHOLE, Maintenance, Policy, Target, apportion
 from failoverd.core.rules import Rule
-from failoverd.operations.commanding import Ask, Desk, Given, Undoable
+from failoverd.operations.commanding import Desk, Given, Undoable, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
 from failoverd.ports import ChangeOutcome
 
@@ -158,7 +158,7 @@ class Operators:
             for given in await desk.release_matching(None, Scope(), "enough", self._actor()):
                 self.heard(given, "releases")
 
-    def _ask(self, stage: Stage) -> Ask:
+    def _ask(self, stage: Stage) -> WordRequest:
         found = self.random.choice(self.policies)
         spec = self.random.choice(found.regions)
         end = self.random.choice(spec.endpoints)
@@ -176,7 +176,7 @@ class Operators:
             Verb.HOLD: [Scope(mine), Scope(records=(found.records[0].key.name,))],
         }  # fmt: skip
         parts = {each.name: self.random.randint(0, 3) for each in found.regions}
-        return Ask(
+        return WordRequest(
             verb,
             self.random.choice(about.get(verb, [Scope(mine)])),
             "it is night",

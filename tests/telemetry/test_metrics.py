@@ -23,7 +23,7 @@ from failoverd.core.control.figures import TargetFigures
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
-from failoverd.core.overrides import Override, Scope, Told, Verb
+from failoverd.core.overrides import Announced, Override, Scope, Verb
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Endpoint, Limits, ProbeResult, RecordSet, Timings
@@ -297,7 +297,7 @@ def in_trouble() -> Metrics:
     calls.add(CallOutcome.FENCED, 0.2)
     word = Override("drain-1", Verb.DRAIN, Scope(), "alice@host", NOW - 600.0, NOW + 60.0)
     words = (
-        replace(word, told=Told.ENDING),
+        replace(word, told=Announced.ENDING),
         replace(word, id="drain-2", since=NOW - 60.0, until=NOW + 7_200.0),
         replace(word, id="hold-1", verb=Verb.HOLD, until=NOW - 1.0),
         replace(word, id="pin-1", verb=Verb.PIN, needed=2),

@@ -20,7 +20,7 @@ SCRIPTS: Final = ("vendor/uplot-1.6.32.min.js", "page.js")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StatusPage:
     """`policy` is its Content-Security-Policy, `squeezed` the same page in gzip."""
 
     plain: bytes
@@ -29,7 +29,7 @@ class Page:
 
 
 @cache
-def page() -> Page:
+def page() -> StatusPage:
     """The same bytes for everybody: nothing of an installation is in it."""
     style, script = _joined(STYLES), _joined(SCRIPTS)
     text = (HERE / "page.html").read_text("utf-8")
@@ -45,7 +45,7 @@ def page() -> Page:
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
     )
-    return Page(plain, gzip.compress(plain, mtime=0), "; ".join(allowed))
+    return StatusPage(plain, gzip.compress(plain, mtime=0), "; ".join(allowed))
 
 
 def _joined(names: tuple[str, ...]) -> str:

@@ -18,7 +18,7 @@ def demo(output: Output, port: int | None, *, keep_running: bool) -> None:
         play = scenario.play(view.Silence(), print_json, dns_port=port, keep_running=keep_running)
     else:
         show = partial(_summarise, console, keep_running=keep_running)
-        play = scenario.play(view.Screen(console), show, dns_port=port, keep_running=keep_running)
+        play = scenario.play(view.DemoScreen(console), show, dns_port=port, keep_running=keep_running)
     with told():
         finished = uvloop.run(play)
     if not finished:

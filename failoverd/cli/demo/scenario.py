@@ -30,7 +30,7 @@ LAST_EVENTS: Final = 8
 """How many events are shown of a demo that failed."""
 
 
-class Stage(Protocol):
+class DemoStage(Protocol):
     """Who shows the demo: a live terminal view, or nobody."""
 
     def say(self, text: str) -> None: ...
@@ -61,7 +61,7 @@ class World:
 
 
 async def play(
-    stage: Stage, show: Callable[[dict[str, Any]], None], *, dns_port: int | None, keep_running: bool
+    stage: DemoStage, show: Callable[[dict[str, Any]], None], *, dns_port: int | None, keep_running: bool
 ) -> bool:
     """Play the demo and hand what it measured to `show`; then leave, or keep everything up until the daemon is stopped.
 
@@ -87,7 +87,7 @@ async def play(
 
 
 @asynccontextmanager
-async def _world(folder: Path, stage: Stage, dns_port: int | None) -> AsyncIterator[World]:
+async def _world(folder: Path, stage: DemoStage, dns_port: int | None) -> AsyncIterator[World]:
     dns_port, http_port = free_ports(dns_port)
     regions = {address: DemoRegion(name, address, http_port) for address, name in REGIONS.items()}
     async with AsyncExitStack() as stack:
@@ -113,7 +113,7 @@ async def _end(task: "asyncio.Task[Any]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _script(world: World, stage: Stage) -> dict[str, Any]:
+async def _script(world: World, stage: DemoStage) -> dict[str, Any]:
     victim = world.regions[VICTIM]
     stage.say("three regions start; nothing is published before their health is known")
     await _until(world, "the first answer", lambda: _true(world.changes))

@@ -29,7 +29,7 @@ _COLOURS: Final = {"healthy": "green", "degraded": "yellow", "down": "red", "unk
 _LEVELS: Final = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
-class Screen:
+class DemoScreen:
     """A stage on a terminal. Without one (a pipe) it prints the same lines, one after the other."""
 
     def __init__(self, console: Console) -> None:

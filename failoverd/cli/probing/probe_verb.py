@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from failoverd.cli.failing import Screen, print_json, told, usage
+from failoverd.cli.failing import OutputConsole, print_json, told, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.probing import probe_output
 from failoverd.cli.probing.probe_rounds import (
@@ -30,7 +30,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.installed import read_config
 from failoverd.operations.waiting import Stage, Waiting
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 notes = Console(stderr=True, highlight=False)
 
 

@@ -11,14 +11,14 @@ from typing import Final
 from rich.cells import cell_len
 
 from failoverd.api.shapes import ConcernTold, GlanceTold, PlannedTold, RecordLineTold, RegionLineTold, WordLineTold
-from failoverd.cli.screen import Page, folded
+from failoverd.cli.screen import Printout, folded
 from failoverd.core.health.region import RegionState
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
-from failoverd.operations.concerns import FEW, SEVERITY, Level
+from failoverd.operations.concerns import FEW, SEVERITY, Condition
 from failoverd.telemetry import phrases
 
 _NARROW: Final = 72
@@ -32,9 +32,13 @@ _NAMED: Final = 3
 _WELL: Final = "well"
 _IN_FORCE: Final = "in_force"
 
-_LETS_GO: Final = failoverctl("release")
-_COLOURS: Final = {Level.WELL: "green", Level.MOVED: "yellow", Level.UNKNOWN: "magenta", Level.PERSON: "bold red"}
-_LEVELS: Final = {Level.PERSON: "needs a person", Level.MOVED: "degraded", Level.UNKNOWN: "not known"}
+_COLOURS: Final = {
+    Condition.WELL: "green",
+    Condition.MOVED: "yellow",
+    Condition.UNKNOWN: "magenta",
+    Condition.PERSON: "bold red",
+}
+_LEVELS: Final = {Condition.PERSON: "needs a person", Condition.MOVED: "degraded", Condition.UNKNOWN: "not known"}
 _HEALTH: Final = {RegionState.HEALTHY: "green", RegionState.DEGRADED: "yellow", RegionState.DOWN: "red"}
 
 
@@ -50,14 +54,14 @@ class Glancing:
         self._width = width
         self._wrapped = wrapped
         self._every = every
-        self._page = Page()
+        self._page = Printout()
 
-    def page(self) -> Page:
+    def page(self) -> Printout:
         told = self._told
-        self._prose(told.headline, _COLOURS[Level(told.level)] if told.level != _WELL else "bold green")
+        self._prose(told.headline, _COLOURS[Condition(told.level)] if told.level != _WELL else "bold green")
         self._prose(self._as_of(), "dim")
         self._concerns()
-        records = sorted(told.records, key=lambda each: -SEVERITY.index(Level(each.level)))
+        records = sorted(told.records, key=lambda each: -SEVERITY.index(Condition(each.level)))
         ailing = [each for each in records if each.level != _WELL]
         well = records[len(ailing) :]
         shown = well if self._every or len(well) <= FEW else []
@@ -114,7 +118,7 @@ class Glancing:
 
     def _concern(self, told: ConcernTold) -> None:
         lasted = f" ({self._for(told.since)})" if told.since is not None else ""
-        level = Level(told.level)
+        level = Condition(told.level)
         self._prose(
             f"{_LEVELS.get(level, level)}: {told.text}{lasted}", self._dim(_COLOURS[level]), indent="  ", first=""
         )
@@ -145,7 +149,7 @@ class Glancing:
             cells[0] += folded(_where(each), widths[0], "  ", "  ")
             if last_seen := self._last_seen(each):
                 cells[1] += folded(last_seen, widths[1], "  ", "  ")
-            self._row(cells, widths, self._dim(_COLOURS[Level(each.level)]))
+            self._row(cells, widths, self._dim(_COLOURS[Condition(each.level)]))
             self._details(each)
 
     def _row(self, cells: Sequence[Sequence[str]], widths: Sequence[int], style: str) -> None:
@@ -163,7 +167,7 @@ class Glancing:
             self._page.say_worded(line.rstrip(), style)
 
     def _stacked(self, each: RecordLineTold) -> None:
-        self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Level(each.level)]), indent="  ", first="")
+        self._prose(f"{each.record} {each.type}", self._dim(_COLOURS[Condition(each.level)]), indent="  ", first="")
         self._prose(_where(each), indent="  ")
         self._prose(_answer(each), indent="  ")
         if last_seen := self._last_seen(each):
@@ -181,7 +185,7 @@ class Glancing:
         if each.why:
             self._prose(f"why: {each.why}", self._dim(""), indent="    ", first="  ")
         if each.stop:
-            self._page.say(("  let go: " if each.stop.startswith(_LETS_GO) else "  stop: ", self._dim("")), each.stop)
+            self._page.say(("  let go: " if each.ends else "  stop: ", self._dim("")), each.stop)
 
     def _last_seen(self, each: RecordLineTold) -> str:
         """Of what cannot be read now, which everybody would take for what it answers."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyQuery, WhyTold, WordsTold
+from failoverd.api.asked import WhyQuery
+from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyTold, WordsTold
 from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
@@ -18,7 +19,7 @@ from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
 from failoverd.operations.why import Present, no_change, why
-from failoverd.store.reading import Reading
+from failoverd.store.reading import HistoryReading
 from failoverd.store.statuses import StatusReading
 
 R = TypeVar("R", bound=StatusReading)
@@ -62,14 +63,14 @@ def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
 def history_read(
     config: Path, now: float, *, policy: str | None, since: float, limit: int
 ) -> tuple[HistoryTold, float | None]:
-    with opened(Reading(journal_of(config))) as reading:
+    with opened(HistoryReading(journal_of(config))) as reading:
         _require(reading, policy, None)
         return history_told(past(reading, now, policy=policy, since=since, limit=limit)), _alive(reading)
 
 
 def why_read(config: Path, now: float, query: WhyQuery, *, silent: bool) -> tuple[WhyTold, float | None]:
     """`silent` as for `status_read`."""
-    with opened(Reading(journal_of(config))) as reading:
+    with opened(HistoryReading(journal_of(config))) as reading:
         _require(reading, query.policy, query.incident)
         seen = _seen(reading, now, healthy=False, silent=silent)
         alive = seen.heartbeat.at if seen.heartbeat is not None else None
@@ -95,7 +96,7 @@ def _alive(reading: StatusReading) -> float | None:
     return beat.at if beat is not None else None
 
 
-def _require(reading: Reading, policy: str | None, incident: str | None) -> None:
+def _require(reading: HistoryReading, policy: str | None, incident: str | None) -> None:
     """A name that the journal does not know is a slip, and no reason to say that nothing happened."""
     if policy is not None and policy not in (known := reading.policy_names()):
         raise unknown("policy", policy, known, "the journal knows no other")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
 
+from failoverd.api.asked import GlanceQuery
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     DaemonTold,
     EndpointTold,
-    GlanceQuery,
     GlanceTold,
     JournalTold,
     NotificationsTold,
@@ -29,9 +29,9 @@ from failoverd.api.shapes import (
     VantageTold,
     WordStatusTold,
 )
-from failoverd.cli.failing import Screen, print_json, told
+from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Exit, Output
-from failoverd.cli.screen import Page, aligned
+from failoverd.cli.screen import Printout, aligned
 from failoverd.cli.views.glancing import Glancing, differs
 from failoverd.cli.views.reading import SILENT, Found, found
 from failoverd.cli.views.times import ago, clock
@@ -43,28 +43,28 @@ from failoverd.core.overrides import OF_NO_RECORD, by
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
-from failoverd.operations.concerns import SEVERITY, Level
+from failoverd.operations.concerns import SEVERITY, Condition
 from failoverd.telemetry import phrases
 
 if TYPE_CHECKING:
-    from failoverd.operations.hearing import Heard
+    from failoverd.operations.hearing import RecordHearing
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 EVERY: Final = 2.0
 """Seconds between two looks."""
 
 _EXITS: Final = {
-    Level.WELL: Exit.FINE,
-    Level.MOVED: Exit.MOVED,
-    Level.PERSON: Exit.PERSON,
-    Level.UNKNOWN: Exit.UNREACHABLE,
+    Condition.WELL: Exit.FINE,
+    Condition.MOVED: Exit.MOVED,
+    Condition.PERSON: Exit.PERSON,
+    Condition.UNKNOWN: Exit.UNREACHABLE,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StatusWanted:
     """What of it is wanted: of these policies (by globs; all without any), only what is not well, how much."""
 
     config: Path
@@ -80,7 +80,7 @@ class Asked:
         return GlanceQuery(policy=",".join(self.policies) or None, problems=told)
 
 
-def status(asked: Asked, output: Output) -> Exit:
+def status(asked: StatusWanted, output: Output) -> Exit:
     """Where everything stands. How it stands is the exit code."""
     now = time.time()
     with told():
@@ -103,7 +103,7 @@ def status(asked: Asked, output: Output) -> Exit:
         return exit_of(seen, asked)
 
 
-def watch(asked: Asked, screen: Console = console) -> Exit:
+def watch(asked: StatusWanted, screen: Console = console) -> Exit:
     """Look again and again until somebody ends it; the exit code is that of the last look.
 
     On a terminal it is drawn in its place. Elsewhere it is told anew when something changed.
@@ -131,15 +131,15 @@ def watch(asked: Asked, screen: Console = console) -> Exit:
             return exit_of(last, asked) if last is not None else Exit.INTERRUPTED
 
 
-def exit_of(seen: GlanceTold, asked: Asked) -> Exit:
+def exit_of(seen: GlanceTold, asked: StatusWanted) -> Exit:
     """By the worst of what was asked about: of some policies, theirs and that of the installation."""
     if seen.stale or not asked.policies:
-        return _EXITS[Level(seen.level)]
-    levels = [Level(each.level) for each in seen.concerns] + [Level(each.level) for each in seen.records]
-    return _EXITS[max(levels, key=SEVERITY.index, default=Level.WELL)]
+        return _EXITS[Condition(seen.level)]
+    levels = [Condition(each.level) for each in seen.concerns] + [Condition(each.level) for each in seen.records]
+    return _EXITS[max(levels, key=SEVERITY.index, default=Condition.WELL)]
 
 
-def _page(asked: Asked, seen: GlanceTold, now: float, screen: Console) -> Page:
+def _page(asked: StatusWanted, seen: GlanceTold, now: float, screen: Console) -> Printout:
     """A reader that is no terminal gets each sentence as one line, to search it."""
     drawing = Glancing(seen, now, screen.width, wrapped=screen.is_terminal, every=asked.verbose or bool(asked.policies))
     page = drawing.page()
@@ -150,13 +150,13 @@ def _page(asked: Asked, seen: GlanceTold, now: float, screen: Console) -> Page:
     return page
 
 
-def _heard(asked: Asked, seen: GlanceTold) -> "Sequence[Heard]":
+def _heard(asked: StatusWanted, seen: GlanceTold) -> "Sequence[RecordHearing]":
     from failoverd.cli.views.hearing import ask_servers
 
     return ask_servers(asked.config, seen.records)
 
 
-def look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool = False) -> GlanceTold:
+def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again: bool = False) -> GlanceTold:
     """`again`: that it comes from the journal was said before."""
 
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
@@ -167,7 +167,7 @@ def look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool 
     return found(asked.config, Output.JSON if again else output, lambda client: client.glance(asked.query), read).told
 
 
-def _whole(asked: Asked, output: Output, now: float, *, healthy: bool) -> Found[StatusTold]:
+def _whole(asked: StatusWanted, output: Output, now: float, *, healthy: bool) -> Found[StatusTold]:
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
@@ -178,7 +178,7 @@ def _whole(asked: Asked, output: Output, now: float, *, healthy: bool) -> Found[
 
 def show_status(console: Console, told: StatusTold, now: float, *, headed: bool = True) -> None:
     """All that is known: is the daemon alive, what is wrong, what is published, what waits and for what."""
-    page = Page()
+    page = Printout()
     page.say((told.headline, "bold") if headed else "")
     page.say("daemon: ", (told.daemon.state, "bold"), _beat_words(told.daemon, now))
     _show_journal(page, told.journal, now)
@@ -221,7 +221,7 @@ def _beat_words(beat: DaemonTold, now: float) -> str:
     return f" (pid {beat.pid}{named}, version {beat.version}, {seen}); records stay as they are"
 
 
-def _show_journal(page: Page, journal: JournalTold | None, now: float) -> None:
+def _show_journal(page: Printout, journal: JournalTold | None, now: float) -> None:
     """What is lost while it does not work, and how that ends."""
     if journal is None:
         return
@@ -233,7 +233,7 @@ def _show_journal(page: Page, journal: JournalTold | None, now: float) -> None:
         page.say(f"  remedy: {journal.remedy}")
 
 
-def _show_vantage(page: Page, vantage: VantageTold | None, now: float) -> None:
+def _show_vantage(page: Printout, vantage: VantageTold | None, now: float) -> None:
     """Whether the prober trusts its own network; nothing where there is nothing to say."""
     if vantage is None:
         return
@@ -246,7 +246,7 @@ def _show_vantage(page: Page, vantage: VantageTold | None, now: float) -> None:
         page.say(f"prober: trusts its network; {many}: {', '.join(vantage.silent)}")
 
 
-def _show_probing(page: Page, probing: ProbingTold | None) -> None:
+def _show_probing(page: Printout, probing: ProbingTold | None) -> None:
     """Whether the schedule is kept."""
     if probing is None:
         return
@@ -258,7 +258,7 @@ def _show_probing(page: Page, probing: ProbingTold | None) -> None:
         page.say((words, "red"), "; re-checks keep their pace")
 
 
-def _show_planned(page: Page, planned: Iterable[PlannedTold], now: float) -> None:
+def _show_planned(page: Printout, planned: Iterable[PlannedTold], now: float) -> None:
     """What will happen by itself, and what does already."""
     for each in planned:
         if each.until > now:
@@ -272,7 +272,7 @@ _MANY: Final = 10
 """From so many a second on, tenths say nothing."""
 
 
-def _show_notifications(page: Page, told: NotificationsTold | None, now: float) -> None:
+def _show_notifications(page: Printout, told: NotificationsTold | None, now: float) -> None:
     """How many troubles people are told of, and who does not hear of them."""
     if told is None or not told.receivers:
         return
@@ -287,7 +287,7 @@ def _show_notifications(page: Page, told: NotificationsTold | None, now: float) 
             )
 
 
-def _show_overrides(page: Page, overrides: Iterable[WordStatusTold], now: float) -> None:
+def _show_overrides(page: Printout, overrides: Iterable[WordStatusTold], now: float) -> None:
     """What people said: by whom and why, until when, and which records it is about."""
     for each in overrides:
         word = word_of(each)
@@ -305,7 +305,7 @@ _NAMED: Final = 4
 """Records that a line names."""
 
 
-def _show_policy(page: Page, policy: PolicyTold, now: float) -> None:
+def _show_policy(page: Printout, policy: PolicyTold, now: float) -> None:
     page.say()
     page.say((policy.policy, "bold"), f"  revision {policy.revision} of {policy.file}")
     if policy.rejected:
@@ -316,7 +316,7 @@ def _show_policy(page: Page, policy: PolicyTold, now: float) -> None:
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
 
 
-def _show_orphans(page: Page, orphans: Sequence[OrphanTold]) -> None:
+def _show_orphans(page: Printout, orphans: Sequence[OrphanTold]) -> None:
     """What nothing moves any more, and how that ends."""
     for each in orphans:
         target, published = each.target, percentages(each.published_bp) or "not known"
@@ -326,11 +326,11 @@ def _show_orphans(page: Page, orphans: Sequence[OrphanTold]) -> None:
         page.say(f"  remedy: put the file back, or: {failoverctl('disown', target.policy, target.record)}")
 
 
-def _show_files(page: Page, files: Sequence[RefusedFileTold], what: str, remedy: str) -> None:
+def _show_files(page: Printout, files: Sequence[RefusedFileTold], what: str, remedy: str) -> None:
     """What somebody may believe to be at work, or to do its work."""
     for each in files:
         page.say()
-        page.say((f"{each.file}: {what}", "red"))
+        page.say((f"{each.place or each.file}: {what}", "red"))
         page.say(f"  {each.error}")
         page.say(f"  remedy: {remedy}")
 
@@ -338,7 +338,7 @@ def _show_files(page: Page, files: Sequence[RefusedFileTold], what: str, remedy:
 _COLUMNS: Final = ("region", "type", "health", "score", "for", "evidence")
 
 
-def _show_regions(page: Page, regions: Sequence[RegionTold], now: float) -> None:
+def _show_regions(page: Printout, regions: Sequence[RegionTold], now: float) -> None:
     rows = [
         (each.region, each.record_type, each.state, f"{each.score_bp * 100 / WHOLE:g}%", ago(now - each.since),
          each.evidence)
@@ -348,7 +348,7 @@ def _show_regions(page: Page, regions: Sequence[RegionTold], now: float) -> None
         page.say_worded(line)
 
 
-def _show_endpoints(page: Page, endpoints: Iterable[EndpointTold], now: float) -> None:
+def _show_endpoints(page: Printout, endpoints: Iterable[EndpointTold], now: float) -> None:
     """Those that are not well: of the others, the table of the regions says enough."""
     for each in endpoints:
         if each.state != Health.HEALTHY:
@@ -361,7 +361,7 @@ def _unusual(target: TargetStatusTold) -> bool:
     return target.kind != DecisionKind.NORMAL or target.has_rival or bool(target.lost_overrides)
 
 
-def _show_target(page: Page, target: TargetStatusTold) -> None:
+def _show_target(page: Printout, target: TargetStatusTold) -> None:
     colour = "green" if target.state == TargetState.IN_SYNC else "red"
     unread = target.state == TargetState.DELAYED and not target.generation and not target.published_bp
     published = answered(target.published_bp, target.foreign) or "no answer"

@@ -5,12 +5,12 @@ import getpass
 from pathlib import Path
 
 from failoverd.api.relay import relayed
-from failoverd.cli.failing import Screen, note, told
+from failoverd.cli.failing import OutputConsole, note, told
 from failoverd.cli.screen import say
 from failoverd.config.locating import socket_of
 from failoverd.core.errors import FailoverdError
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 def page(config: Path, port: int) -> None:

@@ -7,20 +7,19 @@ from typing import Final
 
 from rich.console import Console
 
+from failoverd.api.asked import HistoryQuery, WhyQuery
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import (
     ChangeTold,
     CostTold,
     EditTold,
-    HistoryQuery,
     HistoryTold,
     RecordLineTold,
     RegionSumTold,
     SaidTold,
-    WhyQuery,
     WhyTold,
 )
-from failoverd.cli.failing import Screen, print_json, seconds, told, usage
+from failoverd.cli.failing import OutputConsole, print_json, seconds, told, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import aligned, folded, say, say_block, say_worded, shown
 from failoverd.cli.views.glancing import countdown
@@ -35,7 +34,7 @@ from failoverd.operations.moments import moment
 from failoverd.settings import parse_record_name
 from failoverd.telemetry import phrases
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 def why(
@@ -78,11 +77,11 @@ def _asked(what: str | None, policy: str | None, at: float | None, incident: str
 
 def _show_present(config: Path, query: WhyQuery) -> None:
     """How it stands, where nothing was ever changed."""
-    from failoverd.cli.views.now import Asked, look
+    from failoverd.cli.views.now import StatusWanted, look
 
     now = time.time()
     policies = (query.policy,) if query.policy is not None else ()
-    seen = look(Asked(config, policies, verbose=True), now, again=True)
+    seen = look(StatusWanted(config, policies, verbose=True), now, again=True)
     for each in seen.records:
         if query.record in {None, each.record} and (each.level != "well" or query.policy or query.record):
             _show_standing(console, each, now)

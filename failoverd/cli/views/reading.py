@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from failoverd.api.client import ApiError, Client, OnHost
-from failoverd.api.shapes import Answer
+from failoverd.api.shapes import AnswerBody
 from failoverd.cli.failing import note, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import shown
@@ -17,7 +17,7 @@ from failoverd.cli.views.times import ago
 from failoverd.config.locating import socket_of
 from failoverd.telemetry.times import rfc3339
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=AnswerBody)
 
 PATIENCE: Final = 3.0
 """Seconds that a daemon has to answer: the journal is there at once, and a person waits."""

@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 
 from failoverd.api.shapes import WordsTold
-from failoverd.cli.failing import Screen, print_json, told
+from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Output
 from failoverd.cli.views.reading import found
 from failoverd.cli.words.showing import show_words
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 def overrides(config: Path, output: Output, *, verbose: bool) -> None:

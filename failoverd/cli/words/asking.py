@@ -14,23 +14,10 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from failoverd.api.asked import LONGEST_MARK, MARK, ReleaseAsked, ScopeAsked, UndoAsked, WordAsked
 from failoverd.api.client import Client, DaemonUnreachableError, OnHost
-from failoverd.api.shapes import (
-    LONGEST_MARK,
-    MARK,
-    Answer,
-    EffectTold,
-    GivenTold,
-    ReleaseAsked,
-    ReleasedTold,
-    ReloadedTold,
-    ScopeAsked,
-    UndoAsked,
-    WordAnswer,
-    WordAsked,
-    WordTold,
-)
-from failoverd.cli.failing import Screen, note, print_json, told, unknown, usage
+from failoverd.api.shapes import AnswerBody, EffectTold, GivenTold, ReleasedTold, ReloadedTold, WordAnswer, WordTold
+from failoverd.cli.failing import OutputConsole, note, print_json, told, unknown, usage
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import say
 from failoverd.cli.words import saying
@@ -43,7 +30,7 @@ from failoverd.core.overrides import APPROVAL, Scope, Verb, verb_of
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import phrases
 
-console = Screen(highlight=False)
+console = OutputConsole(highlight=False)
 
 
 Work = Callable[[Client], Awaitable[Exit]]
@@ -64,7 +51,7 @@ class Line:
     output: Output
     reason: str | None = None
     lasts: str | None = None
-    rules: tuple[str, ...] = ()
+    rules: Sequence[str] | None = None
     dry_run: bool = False
     wait: bool = False
 
@@ -159,10 +146,10 @@ def pause(line: Line, what: Selected, *, everything: bool, key: str) -> Exit:
     return _give(line, Verb.PAUSE, lambda known: what.scope(known, _SERVICES))
 
 
-def verdict(line: Line, verb: Verb, what: Selected) -> Exit:
+def verdict(line: Line, verb: str, what: Selected) -> Exit:
     if not what:
         raise usage(f"say which endpoint is {verb}: its address, or region/address")
-    return _give(line, verb, lambda known: what.scope(known, ("endpoint",)))
+    return _give(line, Verb(verb), lambda known: what.scope(known, ("endpoint",)))
 
 
 def approve(line: Line, digest: str) -> Exit:
@@ -215,7 +202,7 @@ def _give(
     """What is wrong with how it was asked is said before anybody is asked. Without names, nobody has to know any."""
     comment = saying.reason(line.reason)
     seconds = APPROVAL if verb is Verb.APPROVE else saying.lasting(line.lasts)
-    rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules)
+    rules = tuple(_mark(rule, "the name of a rule") for rule in line.rules or ())
 
     async def work(admin: Client) -> Exit:
         about = scope if isinstance(scope, Scope) else scope(Known.of(await admin.names()))
@@ -348,8 +335,7 @@ def reload(line: Line) -> Exit:
 
 def _show_reloaded(done: ReloadedTold) -> None:
     for each in done.refused_files:
-        said = each.error.removeprefix(each.file)  # most errors begin with their file, and a folder's with one in it
-        say(console, "not loaded: ", (each.file, "bold"), said if said != each.error else f": {said}")
+        say(console, "not loaded: ", (each.place or each.file, "bold"), f": {each.error}")
     for each in done.warned_files:
         say(console, "at work, but: ", (each.file, "bold"), f": {each.error}")
     if done.refused_files:
@@ -426,7 +412,7 @@ def _clients(effect: EffectTold, now: float) -> dict[str, Any]:
     return {"target": effect.target.model_dump(mode="json"), "since_seconds": round(since, 3), "still_old_bp": part}
 
 
-def _print(answer: Answer, **more: object) -> None:
+def _print(answer: AnswerBody, **more: object) -> None:
     print_json({**json.loads(answer.to_json()), **more})
 
 

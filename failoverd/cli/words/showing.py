@@ -6,7 +6,7 @@ from typing import Final
 from rich.console import Console
 
 from failoverd.api.shapes import EffectTold, TargetTold, WordsTold, WordTold
-from failoverd.cli.screen import Page, aligned, say
+from failoverd.cli.screen import Printout, aligned, say
 from failoverd.core.overrides import Comment, Override, Scope, Verb, by
 from failoverd.core.records import percentages
 from failoverd.operations import words
@@ -60,7 +60,7 @@ def show_effects(console: Console, effects: Sequence[EffectTold]) -> None:
         say(console, "  no record is concerned")
         return
     rows = [(record(each.target), *_shares(each), _in_the_way(each)) for each in effects]
-    page = Page()
+    page = Printout()
     for line in aligned((_COLUMNS, *rows)):
         page.say_worded(line)
     page.show(console)
@@ -79,7 +79,7 @@ def _in_the_way(effect: EffectTold) -> str:
 
 def show_words(console: Console, told: WordsTold, now: float, *, verbose: bool) -> None:
     """What people said, one after the other, and with `verbose` everything that was said of it."""
-    page = Page()
+    page = Printout()
     if not (told.overrides or told.lost):
         page.say("no overrides: failoverd does what its policies say")
     for name in told.lost:

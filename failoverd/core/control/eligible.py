@@ -174,7 +174,7 @@ def _flapped(spec: RegionSpec, health: RegionHealth) -> Reason:
         "health.flap",
         spec.name,
         numbers={"until": health.flapping_until or 0.0},
-        detail=" ".join(sorted(out)[:_NAMED]),
+        named=tuple(sorted(out)[:_NAMED]),
     )
 
 

@@ -23,13 +23,6 @@ _HOLDS: Final[Mapping[str, str]] = {
     DecisionKind.HOLD_OPERATOR: "operator",
 }
 
-_WAITS: Final[Mapping[ReasonCode, str]] = {
-    ReasonCode.DWELL: "dwell",
-    ReasonCode.FAILBACK_HOLD: "failback_hold",
-    ReasonCode.FAILBACK_MANUAL: "failback_manual",
-    ReasonCode.COMMON_RISE: "common_rise",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class TargetFigures:
@@ -94,7 +87,7 @@ def _hold(status: TargetStatus) -> str:
 
 def waits_for(status: TargetStatus) -> tuple[str, ...]:
     """What it lets pass before it does what is wanted: time, or the next step of a change that was made smaller."""
-    said = [_WAITS[reason.code] for reason in status.reasons if reason.code in _WAITS]
+    said = [reason.code.value for reason in status.reasons if reason.code.traits.waits]
     if status.state is TargetState.LIMITED and not held_by(status):
         said.append("next_step")
     return tuple(dict.fromkeys(said))

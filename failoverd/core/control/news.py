@@ -28,29 +28,8 @@ from failoverd.core.events import (
 from failoverd.core.health.region import RegionState
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode, tells_health
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
-
-WAITS: Final = frozenset(
-    {
-        ReasonCode.FAILBACK_HOLD,
-        ReasonCode.FAILBACK_MANUAL,
-        ReasonCode.FROZEN,
-        ReasonCode.RELEASED,
-        ReasonCode.OVERLOAD,
-        ReasonCode.NO_VERDICT,
-        ReasonCode.PROBER_DOUBTED,
-        ReasonCode.COMMON_FALL,
-        ReasonCode.COMMON_RISE,
-        ReasonCode.COMMON_RETURN,
-        ReasonCode.DRAINED,
-        ReasonCode.SHED,
-        ReasonCode.SAID,
-        ReasonCode.PAUSED,
-        ReasonCode.RIVAL,
-    }
-)
-"""Reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
 
 _WILL: Final = {
     DriftAction.RESTORE: "puts its own answer back",
@@ -102,7 +81,7 @@ def decided(told: Told, decision: Decision, incident: Incident | None) -> News:
 
 
 def essence(decision: Decision) -> Essence:
-    waits = frozenset(reason.code for reason in decision.reasons if reason.code in WAITS)
+    waits = frozenset(reason.code for reason in decision.reasons if reason.code.traits.news)
     return Essence(decision.kind, dict(decision.shares), decision.records, waits)
 
 
@@ -335,7 +314,9 @@ def evidence_of(plan: Plan, policy: Policy) -> tuple[Reason, ...]:
     touched = {region_of.get(value) for value in {*before, *after} if (value in before) != (value in after)}
     shares = plan.shares_before, plan.shares_after
     touched |= {region for region in {*shares[0], *shares[1]} if shares[0].get(region) != shares[1].get(region)}
-    told = (reason for reason in plan.decision.reasons if tells_health(reason) and reason.region in touched)
+    told = (
+        reason for reason in plan.decision.reasons if reason.code.traits.health is not None and reason.region in touched
+    )
     return tuple(reason for reason in told if reason.rule != "health")
 
 

@@ -102,15 +102,22 @@ class Heeded:
             found.append(by_operator(ReasonCode.HELD, self.hold))
         if self.lost:
             numbers = {"until": self.lost_until}
-            found.append(Reason(ReasonCode.OVERRIDES_LOST, "overrides", numbers=numbers, detail=", ".join(self.lost)))
+            lost = ", ".join(self.lost)
+            found.append(Reason(ReasonCode.OVERRIDES_LOST, "overrides", numbers=numbers, named=self.lost, detail=lost))
         return tuple(found)
 
 
 def by_operator(code: ReasonCode, word: Override, region: str = "", **numbers: float) -> Reason:
     """A step of the sum that a word makes: which, who gave it and why, and until when it holds."""
-    shares = {name: float(share) for name, share in word.shares.items()}
-    detail = f"{word.id} {by(word.actor)}: {word.reason}"
-    return Reason(code, "overrides", region, numbers={**numbers, "until": word.ends}, shares=shares, detail=detail)
+    return Reason(
+        code,
+        "overrides",
+        region,
+        numbers={**numbers, "until": word.ends},
+        shares={name: float(share) for name, share in word.shares.items()},
+        named=(word.id,),
+        detail=f"{word.id} {by(word.actor)}: {word.reason}",
+    )
 
 
 def _overruled(region: str, word: Override, pin: Override) -> Reason:

@@ -98,8 +98,8 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
     if check.limit is Limit.NEVER_EMPTY:
         return "an empty answer is never published: give the record an answer that serves", ""
     if check.limit is Limit.PAUSED:
-        said = [each.detail for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED]
-        command = failoverctl("release", *(each.partition(" ")[0] for each in said))
+        said = [name for each in held.plan.decision.reasons if each.code is ReasonCode.PAUSED for name in each.named]
+        command = failoverctl("release", *said)
         return f"{command}, or wait for its end", command
     if check.limit is Limit.LOST:
         command = failoverctl("release", "--lost")
@@ -119,11 +119,8 @@ def _remedy_of_limit(policy: Policy, held: Held) -> tuple[str, str]:
 
 def _by_word(held: Held) -> bool:
     """Whether an operator's word, and no edited file, is what moves the traffic."""
-    found = {reason.code for reason in held.plan.decision.reasons}
-    return held.plan.cause is Cause.OPERATOR and not found.isdisjoint(_MOVING)
-
-
-_MOVING: Final = frozenset({ReasonCode.DRAINED, ReasonCode.SHED, ReasonCode.PINNED})
+    rated = any(reason.code.traits.rated for reason in held.plan.decision.reasons)
+    return held.plan.cause is Cause.OPERATOR and rated
 
 
 def _remedy_of_rule(held: Held, check: LimitCheck) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from failoverd.providers.azure.settings import AzureSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class GroupScope:
     """One resource group."""
 
     base_url: str
@@ -15,7 +15,7 @@ class Scope:
     resource_group: str
 
     @classmethod
-    def of(cls, settings: AzureSettings) -> "Scope":
+    def of(cls, settings: AzureSettings) -> "GroupScope":
         return cls(settings.base_url, settings.subscription, settings.resource_group)
 
     def url(self, resource: str, api_version: str) -> str:

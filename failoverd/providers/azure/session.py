@@ -60,7 +60,7 @@ class Bearer(HTTPPolicy[HttpRequest, HttpResponse]):
         return response
 
 
-class Session(Generic[Client]):
+class SdkSession(Generic[Client]):
     """One SDK client, made at the first call.
 
     Args:

@@ -12,15 +12,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
-from failoverd.core.records import Capabilities, Fence, Marking, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, Marking, RecordType
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.providers.azure.settings import NEEDS
 from failoverd.providers.azure_dns.records import MAX_ANSWERS
 from failoverd.providers.azure_dns.settings import AzureDnsSettings
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
+from failoverd.providers.shared import sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,14 +42,7 @@ KIND = ProviderKind(
     name="azure_dns",
     settings=AzureDnsSettings,
     capabilities=Capabilities(
-        weights=MappingProxyType(
-            {
-                RecordType.A: Weights.MEMBERSHIP,
-                RecordType.AAAA: Weights.MEMBERSHIP,
-                RecordType.CNAME: Weights.MEMBERSHIP,
-                RecordType.SRV: Weights.NATIVE,
-            }
-        ),
+        weights=sets.WEIGHTS,
         max_weight=MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=MAX_ANSWERS,

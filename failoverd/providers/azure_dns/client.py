@@ -9,8 +9,8 @@ from azure.mgmt.dns import DnsManagementClient
 from azure.mgmt.dns.models import RecordSet as SdkRecordSet
 
 from failoverd.providers.azure.errors import ABSENT, Call, code_of
-from failoverd.providers.azure.scope import Scope
-from failoverd.providers.azure.session import Session
+from failoverd.providers.azure.scope import GroupScope
+from failoverd.providers.azure.session import SdkSession
 from failoverd.providers.azure.settings import AzureSettings
 from failoverd.providers.azure_dns.records import API_VERSION, Change, Stored
 
@@ -20,19 +20,19 @@ PAGE: Final = 100
 _NO_ANSWER = frozenset({"ParentResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound", ""})
 """Codes of a 404 that say nothing of the record set: what it is in is not there, or it was not Azure that answered."""
 
-Connection = Session[DnsManagementClient]
+Connection = SdkSession[DnsManagementClient]
 Page = tuple[Sequence[Stored], str | None]
 """Record sets, and where the next page begins; None after the last."""
 
 
 def connection(settings: AzureSettings) -> Connection:
-    return Session(settings, _connect)
+    return SdkSession(settings, _connect)
 
 
 class Reader:
     """Reads record sets."""
 
-    def __init__(self, connection: Connection, scope: Scope) -> None:
+    def __init__(self, connection: Connection, scope: GroupScope) -> None:
         self._connection = connection
         self._scope = scope
 

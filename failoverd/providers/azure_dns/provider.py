@@ -9,7 +9,7 @@ from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure.scope import GroupScope
 from failoverd.providers.azure.session import READS, WRITES
 from failoverd.providers.azure.settings import PUBLIC_ENDPOINT
 from failoverd.providers.azure_dns import records
@@ -24,7 +24,7 @@ from failoverd.providers.shared.account import Account, account
 class AzureDns:
     """Zones of one resource group. What it may do depends on the client that it is given."""
 
-    def __init__(self, scope: Scope, client: Reader, rationed: Account) -> None:
+    def __init__(self, scope: GroupScope, client: Reader, rationed: Account) -> None:
         self._scope = scope
         self._client = client
         self._account = rationed
@@ -50,7 +50,7 @@ class AzureDns:
         return az_rest(self._scope, plan)
 
 
-def az_rest(scope: Scope, plan: Plan) -> str:
+def az_rest(scope: GroupScope, plan: Plan) -> str:
     """An Azure CLI command that sends what failoverd would send, under the same condition, as whoever is signed in.
 
     A plan that does not know its version (an undo) has no condition to state, and no metadata of others to keep.
@@ -72,7 +72,7 @@ def az_rest(scope: Scope, plan: Plan) -> str:
 @asynccontextmanager
 async def opened(settings: AzureDnsSettings, access: Access) -> AsyncIterator[AzureDns]:
     """Opening asks nothing of Azure: missing credentials stop each operation with their reason, and not the daemon."""
-    scope, client = Scope.of(settings), Writer if access is Access.WRITE else Reader
+    scope, client = GroupScope.of(settings), Writer if access is Access.WRITE else Reader
     with closing(connection(settings)) as session:
         async with account(READS, WRITES) as rationed:
             yield AzureDns(scope, client(session, scope), rationed)

@@ -9,10 +9,10 @@ from azure.mgmt.trafficmanager.models import Endpoint as SdkEndpoint
 from azure.mgmt.trafficmanager.models import Profile as SdkProfile
 
 from failoverd.providers.azure.errors import Call, code_of
-from failoverd.providers.azure.scope import Scope
-from failoverd.providers.azure.session import Session
+from failoverd.providers.azure.scope import GroupScope
+from failoverd.providers.azure.session import SdkSession
 from failoverd.providers.azure.settings import AzureSettings
-from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile
+from failoverd.providers.azure_traffic_manager.profile import Profile, ProfileEndpoint
 
 API_VERSION: Final = "2022-04-01"
 
@@ -20,17 +20,17 @@ _ENABLED, _DISABLED = "Enabled", "Disabled"
 _PERMISSIONS = "azure_traffic_manager"
 
 Json = dict[str, Any]
-Connection = Session[TrafficManagerManagementClient]
+Connection = SdkSession[TrafficManagerManagementClient]
 
 
 def connection(settings: AzureSettings) -> Connection:
-    return Session(settings, _connect)
+    return SdkSession(settings, _connect)
 
 
 class Reader:
     """Reads profiles with their endpoints."""
 
-    def __init__(self, connection: Connection, scope: Scope) -> None:
+    def __init__(self, connection: Connection, scope: GroupScope) -> None:
         self._connection = connection
         self._scope = scope
 
@@ -76,21 +76,21 @@ class Writer(Reader):
         with self._connection.calling(self._call(what, writes=True)) as client:
             client.profiles.update(self._scope.resource_group, profile.name, SdkProfile(body))
 
-    def update(self, profile: str, endpoint: Endpoint) -> None:
+    def update(self, profile: str, endpoint: ProfileEndpoint) -> None:
         """Give an endpoint its weight and status."""
         with self._connection.calling(self._endpoint(profile, endpoint)) as client:
             client.endpoints.update(*self._place(profile, endpoint), SdkEndpoint({"properties": _steered(endpoint)}))
 
-    def create(self, profile: str, endpoint: Endpoint) -> None:
+    def create(self, profile: str, endpoint: ProfileEndpoint) -> None:
         """Create an endpoint."""
         body = {"properties": _steered(endpoint) | {"target": endpoint.target}}
         with self._connection.calling(self._endpoint(profile, endpoint)) as client:
             client.endpoints.create_or_update(*self._place(profile, endpoint), SdkEndpoint(body))
 
-    def _place(self, profile: str, endpoint: Endpoint) -> tuple[str, str, str, str]:
+    def _place(self, profile: str, endpoint: ProfileEndpoint) -> tuple[str, str, str, str]:
         return self._scope.resource_group, profile, endpoint.kind, endpoint.name
 
-    def _endpoint(self, profile: str, endpoint: Endpoint) -> Call:
+    def _endpoint(self, profile: str, endpoint: ProfileEndpoint) -> Call:
         return self._call(f"change endpoint {endpoint.name} of the profile {profile}", writes=True)
 
 
@@ -98,7 +98,7 @@ def _connect(options: dict[str, Any]) -> TrafficManagerManagementClient:
     return TrafficManagerManagementClient(api_version=API_VERSION, **options)
 
 
-def _steered(endpoint: Endpoint) -> dict[str, Any]:
+def _steered(endpoint: ProfileEndpoint) -> dict[str, Any]:
     return {"weight": endpoint.weight, "endpointStatus": _ENABLED if endpoint.enabled else _DISABLED}
 
 
@@ -117,9 +117,9 @@ def _profile(found: Json) -> Profile:
     )
 
 
-def _endpoint(found: Json) -> Endpoint:
+def _endpoint(found: Json) -> ProfileEndpoint:
     said = found["properties"]
-    return Endpoint(
+    return ProfileEndpoint(
         name=str(found["name"]),
         kind=str(found["type"]).rpartition("/")[2],
         target=str(said.get("target") or ""),

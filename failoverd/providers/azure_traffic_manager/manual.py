@@ -7,19 +7,19 @@ never read them says the names that failoverd itself would give.
 import shlex
 
 from failoverd.core.control.plan import Plan
-from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure.scope import GroupScope
 from failoverd.providers.azure_traffic_manager.profile import (
     EXTERNAL,
     MARKER_TAG,
     WEIGHTED,
     WRITER_TAG,
-    Endpoint,
     Profile,
+    ProfileEndpoint,
 )
 from failoverd.providers.azure_traffic_manager.steering import plain_name, steps
 
 
-def az(scope: Scope, plan: Plan, known: Profile | None) -> str:
+def az(scope: GroupScope, plan: Plan, known: Profile | None) -> str:
     """Shell commands that end at the first failure."""
     profile = known or _supposed(plan)
     where = ["--subscription", scope.subscription, "--resource-group", scope.resource_group]
@@ -42,7 +42,7 @@ def _update(profile: Profile, where: list[str]) -> list[str]:
     return ["profile", "update", *where, "--name", profile.name]
 
 
-def _endpoint(profile: Profile, endpoint: Endpoint, where: list[str]) -> list[str]:
+def _endpoint(profile: Profile, endpoint: ProfileEndpoint, where: list[str]) -> list[str]:
     new = endpoint.name not in profile.endpoint_names
     status = "Enabled" if endpoint.enabled else "Disabled"
     command = ["endpoint", "create" if new else "update", *where, "--profile-name", profile.name]
@@ -55,7 +55,7 @@ def _supposed(plan: Plan) -> Profile:
     before, fqdn = plan.before.records, plan.target.key.name
     name = fqdn.partition(".")[0]
     endpoints = tuple(
-        Endpoint(plain_name(answer.value), EXTERNAL, answer.value, enabled=True, weight=answer.weight)
+        ProfileEndpoint(plain_name(answer.value), EXTERNAL, answer.value, enabled=True, weight=answer.weight)
         for answer in (before.answers if before is not None else ())
     )
     ttl = before.ttl if before is not None else 0

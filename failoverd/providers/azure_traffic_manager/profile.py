@@ -32,7 +32,7 @@ MAX_ANSWERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ProfileEndpoint:
     """One endpoint. `kind` is `azureEndpoints`, `externalEndpoints` or `nestedEndpoints`, in whatever case."""
 
     name: str
@@ -82,7 +82,7 @@ class Profile:
     routing: str
     ttl: int
     tags: Mapping[str, str]
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[ProfileEndpoint, ...]
 
     @property
     def writer(self) -> str:
@@ -93,7 +93,7 @@ class Profile:
         return frozenset(endpoint.name for endpoint in self.endpoints)
 
     @property
-    def answering(self) -> tuple[Endpoint, ...]:
+    def answering(self) -> tuple[ProfileEndpoint, ...]:
         """The enabled endpoints."""
         return tuple(endpoint for endpoint in self.endpoints if endpoint.enabled)
 

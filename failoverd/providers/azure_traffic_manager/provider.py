@@ -9,12 +9,12 @@ from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
-from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure.scope import GroupScope
 from failoverd.providers.azure.session import READS, WRITES
 from failoverd.providers.azure_traffic_manager import profile as profiles
 from failoverd.providers.azure_traffic_manager.client import Reader, Writer, connection
 from failoverd.providers.azure_traffic_manager.manual import az
-from failoverd.providers.azure_traffic_manager.profile import Endpoint, Profile
+from failoverd.providers.azure_traffic_manager.profile import Profile, ProfileEndpoint
 from failoverd.providers.azure_traffic_manager.reading import Reading
 from failoverd.providers.azure_traffic_manager.settings import AzureTrafficManagerSettings
 from failoverd.providers.azure_traffic_manager.steering import steer
@@ -28,7 +28,7 @@ class AzureTrafficManager:
 
     def __init__(self, settings: AzureTrafficManagerSettings, client: Reader, rationed: Account) -> None:
         self._zones = settings.zones
-        self._scope = Scope.of(settings)
+        self._scope = GroupScope.of(settings)
         self._client = client
         self._account = rationed
         self._reading = Reading(rationed, client, self._scope)
@@ -94,17 +94,17 @@ class _Requests:
     async def set_ttl(self, profile: Profile, ttl: int) -> None:
         await self._account.write(self._urgency, lambda: self._client.set_ttl(profile, ttl))
 
-    async def create(self, endpoint: Endpoint) -> None:
+    async def create(self, endpoint: ProfileEndpoint) -> None:
         await self._account.write(self._urgency, lambda: self._client.create(self._name, endpoint))
 
-    async def update(self, endpoint: Endpoint) -> None:
+    async def update(self, endpoint: ProfileEndpoint) -> None:
         await self._account.write(self._urgency, lambda: self._client.update(self._name, endpoint))
 
 
 @asynccontextmanager
 async def opened(settings: AzureTrafficManagerSettings, access: Access) -> AsyncIterator[AzureTrafficManager]:
     """Opening asks nothing of Azure: missing credentials stop each operation with their reason, and not the daemon."""
-    scope, client = Scope.of(settings), Writer if access is Access.WRITE else Reader
+    scope, client = GroupScope.of(settings), Writer if access is Access.WRITE else Reader
     with closing(connection(settings)) as session:
         async with account(READS, WRITES) as rationed:
             yield AzureTrafficManager(settings, client(session, scope), rationed)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from failoverd.core.errors import Permanent
 from failoverd.core.records import Target
 from failoverd.ports import Urgency
-from failoverd.providers.azure.scope import Scope
+from failoverd.providers.azure.scope import GroupScope
 from failoverd.providers.azure_traffic_manager.client import Reader
 from failoverd.providers.azure_traffic_manager.profile import Profile
 from failoverd.providers.shared.account import Account
@@ -21,7 +21,7 @@ from failoverd.providers.shared.bucket import Ticket
 class Reading:
     """Finds profiles of one resource group by the names that they answer for."""
 
-    def __init__(self, account: Account, client: Reader, scope: Scope) -> None:
+    def __init__(self, account: Account, client: Reader, scope: GroupScope) -> None:
         self._account = account
         self._client = client
         self._scope = scope

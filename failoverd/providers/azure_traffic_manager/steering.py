@@ -32,8 +32,8 @@ from failoverd.providers.azure_traffic_manager.profile import (
     EXTERNAL,
     MARKER_TAG,
     WRITER_TAG,
-    Endpoint,
     Profile,
+    ProfileEndpoint,
     observe,
 )
 from failoverd.providers.shared import sets
@@ -56,8 +56,8 @@ class Requests(Protocol):
     async def set_ttl(self, profile: Profile, ttl: int) -> None:
         """Replace the TTL of the profile, which was read so."""
 
-    async def create(self, endpoint: Endpoint) -> None: ...
-    async def update(self, endpoint: Endpoint) -> None:
+    async def create(self, endpoint: ProfileEndpoint) -> None: ...
+    async def update(self, endpoint: ProfileEndpoint) -> None:
         """Give the endpoint its weight and status, and leave the rest of it alone."""
 
 
@@ -79,11 +79,11 @@ async def steer(plan: Plan, requests: Requests, writer: str) -> Profile:
         raise _stale(plan)
     await requests.claim(_claimed(found.tags, plan, writer))
     mine, before = writer if plan.marker_text is not None else "", found.tags
-    last: Endpoint | int | None = None
+    last: ProfileEndpoint | int | None = None
     repeated = 0
     for _ in range(_ROUNDS * (len(found.endpoints) + len(plan.after.answers) + 1) + 1):
         found = await requests.read()
-        if isinstance(last, Endpoint) and not last.enabled and not found.answering:
+        if isinstance(last, ProfileEndpoint) and not last.enabled and not found.answering:
             await requests.update(replace(last, enabled=True))
         if found.writer != mine:
             raise _no_effect(plan) if found.tags == before else _overtaken(plan, found)
@@ -98,9 +98,9 @@ async def steer(plan: Plan, requests: Requests, writer: str) -> Profile:
     raise _unsettled(plan)
 
 
-async def _write(requests: Requests, found: Profile, step: Endpoint | int) -> None:
+async def _write(requests: Requests, found: Profile, step: ProfileEndpoint | int) -> None:
     """An endpoint as it is to be, or the TTL."""
-    if not isinstance(step, Endpoint):
+    if not isinstance(step, ProfileEndpoint):
         await requests.set_ttl(found, step)
     elif step.name in found.endpoint_names:
         await requests.update(step)
@@ -108,7 +108,7 @@ async def _write(requests: Requests, found: Profile, step: Endpoint | int) -> No
         await requests.create(step)
 
 
-def next_step(profile: Profile, wanted: RecordSet) -> Endpoint | None:
+def next_step(profile: Profile, wanted: RecordSet) -> ProfileEndpoint | None:
     """The endpoint to write next, as it is to be; None when the profile answers as wanted.
 
     In this order: what is missing or too light, what is too heavy, what is not to answer at all.
@@ -120,9 +120,9 @@ def next_step(profile: Profile, wanted: RecordSet) -> Endpoint | None:
     return next((step for step in (*gains, *losses, *gone) if step is not None), None)
 
 
-def steps(profile: Profile, wanted: RecordSet) -> list[Endpoint]:
+def steps(profile: Profile, wanted: RecordSet) -> list[ProfileEndpoint]:
     """Every endpoint to be written, in order, when nobody else writes."""
-    found: list[Endpoint] = []
+    found: list[ProfileEndpoint] = []
     while (step := next_step(profile, wanted)) is not None:
         found.append(step)
         others = tuple(endpoint for endpoint in profile.endpoints if endpoint.name != step.name)
@@ -135,11 +135,11 @@ def plain_name(value: str) -> str:
     return f"failoverd-{value.replace(':', '-')}"
 
 
-def _matched(profile: Profile, wanted: RecordSet) -> tuple[dict[str, Endpoint], list[Endpoint]]:
+def _matched(profile: Profile, wanted: RecordSet) -> tuple[dict[str, ProfileEndpoint], list[ProfileEndpoint]]:
     """The endpoint that answers with each wanted value, and those that are not to answer; without those left alone."""
     values = {answer.value for answer in wanted.serving}
-    ours: dict[str, Endpoint] = {}
-    spare: list[Endpoint] = []
+    ours: dict[str, ProfileEndpoint] = {}
+    spare: list[ProfileEndpoint] = []
     for endpoint in sorted(profile.endpoints, key=lambda endpoint: (not endpoint.enabled, endpoint.name)):
         if endpoint.left_alone:
             continue
@@ -150,15 +150,17 @@ def _matched(profile: Profile, wanted: RecordSet) -> tuple[dict[str, Endpoint], 
     return ours, spare
 
 
-def _gaining(profile: Profile, answer: Answer, endpoint: Endpoint | None) -> Endpoint | None:
+def _gaining(profile: Profile, answer: Answer, endpoint: ProfileEndpoint | None) -> ProfileEndpoint | None:
     if endpoint is None:
-        return Endpoint(_free_name(profile, answer.value), EXTERNAL, answer.value, enabled=True, weight=answer.weight)
+        return ProfileEndpoint(
+            _free_name(profile, answer.value), EXTERNAL, answer.value, enabled=True, weight=answer.weight
+        )
     if endpoint.enabled and endpoint.weight >= answer.weight:
         return None
     return replace(endpoint, enabled=True, weight=answer.weight)
 
 
-def _losing(answer: Answer, endpoint: Endpoint | None) -> Endpoint | None:
+def _losing(answer: Answer, endpoint: ProfileEndpoint | None) -> ProfileEndpoint | None:
     if endpoint is None or endpoint.weight <= answer.weight:
         return None
     return replace(endpoint, weight=answer.weight)

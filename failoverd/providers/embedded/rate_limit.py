@@ -21,7 +21,7 @@ _V6_NETWORK: Final = 7
 """Bytes of an IPv6 network, /56: what one customer of a provider has."""
 
 
-class Verdict(Enum):
+class RateVerdict(Enum):
     ANSWER = "answer"
     SLIP = "slip"  # tell it to come over TCP
     DROP = "drop"
@@ -42,19 +42,19 @@ class ResponseRateLimit:
         self._networks: dict[str | bytes, tuple[float, float]] = {}  # tokens, and when there were so many
         self._slip = False
 
-    def verdict(self, address: str) -> Verdict:
+    def verdict(self, address: str) -> RateVerdict:
         """What a query from this address gets."""
         if not self._rate:
-            return Verdict.ANSWER
+            return RateVerdict.ANSWER
         network, now = network_of(address), self._clock()
         tokens, at = self._networks.get(network) or self._welcome(now)
         tokens = min(self._most, tokens + (now - at) * self._rate)
         if tokens >= 1.0:
             self._networks[network] = (tokens - 1.0, now)
-            return Verdict.ANSWER
+            return RateVerdict.ANSWER
         self._networks[network] = (tokens, now)
         self._slip = not self._slip
-        return Verdict.SLIP if self._slip else Verdict.DROP
+        return RateVerdict.SLIP if self._slip else RateVerdict.DROP
 
     def _welcome(self, now: float) -> tuple[float, float]:
         if len(self._networks) >= MOST_NETWORKS:

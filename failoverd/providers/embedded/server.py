@@ -20,7 +20,7 @@ from dns.rcode import Rcode
 
 from failoverd.core.errors import Permanent, ProviderError, Transient
 from failoverd.providers.embedded.answering import MAX_QUERY, Transport, bare, truncated
-from failoverd.providers.embedded.rate_limit import ResponseRateLimit, Verdict
+from failoverd.providers.embedded.rate_limit import RateVerdict, ResponseRateLimit
 
 Answer = Callable[[bytes, Transport], bytes | None]
 """The answer to one message, or None for silence."""
@@ -108,9 +108,9 @@ class _Datagrams(asyncio.DatagramProtocol):
         if self._transport is None or self._congested or nowhere:
             return
         verdict = self._rate_limit.verdict(addr[0])
-        if verdict is Verdict.DROP:
+        if verdict is RateVerdict.DROP:
             return
-        reply = self._answer(data, Transport.UDP) if verdict is Verdict.ANSWER else truncated(data)
+        reply = self._answer(data, Transport.UDP) if verdict is RateVerdict.ANSWER else truncated(data)
         if reply is not None:
             self._transport.sendto(reply, addr)
 

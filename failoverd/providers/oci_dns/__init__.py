@@ -7,15 +7,14 @@ what `oci_steering` is for; where a steering policy is attached to a name, what 
 OCI itself is the fence: see `change.py`.
 """
 
-from types import MappingProxyType
-
-from failoverd.core.records import Capabilities, Fence, RecordType, Weights
+from failoverd.core.records import Capabilities, Fence, RecordType
 from failoverd.ports import ProviderKind
 from failoverd.providers.dnsupdate.rdata import MAX_WEIGHT
 from failoverd.providers.oci_cloud.lazy_import import lazily
 from failoverd.providers.oci_cloud.settings import NEEDS
 from failoverd.providers.oci_dns.records import MAX_ANSWERS
 from failoverd.providers.oci_dns.settings import OciDnsSettings
+from failoverd.providers.shared import sets
 
 __all__ = ["KIND", "OciDnsSettings"]
 
@@ -24,14 +23,7 @@ KIND = ProviderKind(
     name="oci_dns",
     settings=OciDnsSettings,
     capabilities=Capabilities(
-        weights=MappingProxyType(
-            {
-                RecordType.A: Weights.MEMBERSHIP,
-                RecordType.AAAA: Weights.MEMBERSHIP,
-                RecordType.CNAME: Weights.MEMBERSHIP,
-                RecordType.SRV: Weights.NATIVE,
-            }
-        ),
+        weights=sets.WEIGHTS,
         max_weight=MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=MAX_ANSWERS,

@@ -21,7 +21,7 @@ from failoverd.providers.oci_steering.policies import (
     TAG,
     TEMPLATE,
     Json,
-    Policy,
+    SteeringPolicy,
     value_of,
     weights_of,
 )
@@ -41,7 +41,7 @@ def normalise(desired: RecordSet) -> RecordSet:
     return RecordSet.of(said.key, said.ttl, dict(zip(values, (answer.weight for answer in said.answers), strict=True)))
 
 
-def update_of(plan: Plan, policy: Policy) -> dict[str, Any]:
+def update_of(plan: Plan, policy: SteeringPolicy) -> dict[str, Any]:
     """What of the policy becomes different (UpdateSteeringPolicyDetails); what it does not name stays.
 
     Raises Permanent when the plan would publish nothing, or something that OCI cannot say.
@@ -57,7 +57,7 @@ def update_of(plan: Plan, policy: Policy) -> dict[str, Any]:
 def creation_of(plan: Plan, compartment: str) -> dict[str, Any]:
     """A policy of its own (CreateSteeringPolicyDetails). Raises Permanent as `update_of`."""
     sets.serving(plan.after)
-    nothing = Policy({"rules": [FILTER, {"ruleType": "WEIGHTED"}, LIMIT]}, "")
+    nothing = SteeringPolicy({"rules": [FILTER, {"ruleType": "WEIGHTED"}, LIMIT]}, "")
     return {
         "compartmentId": compartment,
         "displayName": display_name(plan.target.key),
@@ -85,7 +85,7 @@ def _marker(plan: Plan) -> dict[str, str]:
     return {TAG: text}
 
 
-def _said(after: RecordSet, policy: Policy) -> dict[str, Any]:
+def _said(after: RecordSet, policy: SteeringPolicy) -> dict[str, Any]:
     """Answers, rules and TTL of the policy, once it answers this for the set's type."""
     others = [answer for answer in policy.answers if answer["rtype"] != after.key.type]
     own = _answers(after, policy, taken={str(answer["name"]) for answer in others})
@@ -104,7 +104,7 @@ def _said(after: RecordSet, policy: Policy) -> dict[str, Any]:
     return {"ttl": after.ttl, "answers": [*others, *own], "rules": rules}
 
 
-def _answers(after: RecordSet, policy: Policy, taken: set[str]) -> Sequence[Json]:
+def _answers(after: RecordSet, policy: SteeringPolicy, taken: set[str]) -> Sequence[Json]:
     """One answer for each of the set; who is in the policy already stays what it is, but is no longer disabled."""
     there = {value_of(after.key, answer): answer for answer in policy.answers if answer["rtype"] == after.key.type}
     known = {str(answer["name"]) for answer in there.values()}

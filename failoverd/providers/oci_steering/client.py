@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from failoverd.providers.oci_cloud.client import Ask, Reply, Zone, ZoneReader
-from failoverd.providers.oci_steering.policies import Policy
+from failoverd.providers.oci_steering.policies import SteeringPolicy
 from failoverd.providers.oci_steering.standing import Attachment
 
 PAGE: Final = 100
@@ -28,7 +28,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class PolicySummary:
     """A policy in a list, which says neither answers nor rules. Times are as OCI writes them."""
 
     id: str
@@ -38,7 +38,7 @@ class Summary:
     created: str
 
     @classmethod
-    def of(cls, item: Mapping[str, Any]) -> "Summary":
+    def of(cls, item: Mapping[str, Any]) -> "PolicySummary":
         tags = item.get("freeformTags") or {}
         return cls(
             str(item["id"]),
@@ -69,7 +69,7 @@ class Reader(ZoneReader):
         ask = Ask("list_steering_policy_attachments", (zone.compartment,), options)
         return self._in_zone(zone.id, "list attachments", ask, Page.of)
 
-    def policy(self, zone: Zone, policy: str) -> Policy:
+    def policy(self, zone: Zone, policy: str) -> SteeringPolicy:
         """A steering policy with its rules (GetSteeringPolicy)."""
         ask = Ask("get_steering_policy", (policy,))
         return self._in_zone(zone.id, f"read steering policy {policy}", ask, _policy)
@@ -79,7 +79,7 @@ class Reader(ZoneReader):
         ask = Ask("get_domain_records", (zone.id, name), {"limit": PAGE})
         return self._in_zone(zone.id, f"read records at {name}", ask, _types)
 
-    def policies(self, zone: Zone, compartment: str, display_name: str) -> tuple[str, tuple[Summary, ...]]:
+    def policies(self, zone: Zone, compartment: str, display_name: str) -> tuple[str, tuple[PolicySummary, ...]]:
         """OCI's clock, and the policies of this name (ListSteeringPolicies). One page holds a hundred."""
         ask = Ask("list_steering_policies", (compartment,), {"limit": PAGE, "display_name": display_name})
         return self._in_zone(zone.id, "list steering policies", ask, _summaries)
@@ -93,7 +93,7 @@ class Writer(Reader):
         ask = Ask("update_steering_policy", (policy, dict(body)), {"if_match": etag}, writes=True)
         self._in_zone(zone.id, f"change steering policy {policy}", ask, _nothing)
 
-    def create(self, zone: Zone, body: Mapping[str, Any]) -> Policy:
+    def create(self, zone: Zone, body: Mapping[str, Any]) -> SteeringPolicy:
         """Make a policy, which answers nothing until it is attached (CreateSteeringPolicy)."""
         once = {"opc_retry_token": uuid.uuid4().hex}
         ask = Ask("create_steering_policy", (dict(body),), once, writes=True)
@@ -111,14 +111,14 @@ class Writer(Reader):
         ask = Ask("create_steering_policy_attachment", (body,), once, writes=True)
         self._in_zone(zone.id, f"attach a steering policy to {domain}", ask, _nothing)
 
-    def delete(self, zone: Zone, policy: Policy) -> None:
+    def delete(self, zone: Zone, policy: SteeringPolicy) -> None:
         """Remove a policy that is not attached, while it is still this version (DeleteSteeringPolicy)."""
         ask = Ask("delete_steering_policy", (policy.id,), {"if_match": policy.etag}, writes=True)
         self._in_zone(zone.id, f"remove steering policy {policy.id}", ask, _nothing)
 
 
-def _policy(reply: Reply) -> Policy:
-    policy = Policy(reply.data, reply.etag)
+def _policy(reply: Reply) -> SteeringPolicy:
+    policy = SteeringPolicy(reply.data, reply.etag)
     if not policy.id or not policy.etag or any("rtype" not in answer for answer in policy.answers):
         raise ValueError("no steering policy")
     return policy
@@ -128,8 +128,8 @@ def _types(reply: Reply) -> frozenset[str]:
     return frozenset(str(item["rtype"]) for item in reply.data["items"])
 
 
-def _summaries(reply: Reply) -> tuple[str, tuple[Summary, ...]]:
-    return reply.date, tuple(Summary.of(item) for item in reply.data)
+def _summaries(reply: Reply) -> tuple[str, tuple[PolicySummary, ...]]:
+    return reply.date, tuple(PolicySummary.of(item) for item in reply.data)
 
 
 def _nothing(_: Reply) -> None:

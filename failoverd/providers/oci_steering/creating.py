@@ -24,8 +24,8 @@ from failoverd.ports import Urgency
 from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.refusals import DOUBTFUL
 from failoverd.providers.oci_steering.change import creation_of, display_name
-from failoverd.providers.oci_steering.client import Summary, Writer
-from failoverd.providers.oci_steering.policies import Policy
+from failoverd.providers.oci_steering.client import PolicySummary, Writer
+from failoverd.providers.oci_steering.policies import SteeringPolicy
 from failoverd.providers.shared.account import Account
 
 T = TypeVar("T")
@@ -118,16 +118,16 @@ class Creating:
             return
         self._orphans.pop(plan.target, None)
 
-    async def _delete(self, plan: Plan, zone: Zone, policy: Policy) -> None:
+    async def _delete(self, plan: Plan, zone: Zone, policy: SteeringPolicy) -> None:
         await self._write(plan, lambda: self._client.delete(zone, policy))
 
-    async def _left(self, plan: Plan, zone: Zone) -> tuple[str, list[Summary]]:
+    async def _left(self, plan: Plan, zone: Zone) -> tuple[str, list[PolicySummary]]:
         """OCI's clock, and the policies that this owner and policy made for the target, attached or not."""
         compartment, name = self._compartment or zone.compartment, display_name(plan.target.key)
         now, found = await self._account.read(Urgency.of(plan), lambda: self._client.policies(zone, compartment, name))
         return now, [each for each in found if _is_ours(each, plan.marker)]
 
-    async def _orphan(self, plan: Plan, zone: Zone, old: Sequence[str]) -> Policy | None:
+    async def _orphan(self, plan: Plan, zone: Zone, old: Sequence[str]) -> SteeringPolicy | None:
         """A policy that was made for this target and never attached: the one that is known, or one of the old ones."""
         known = self._orphans.pop(plan.target, None)
         for policy in [known] if known is not None else old:
@@ -136,7 +136,7 @@ class Creating:
                 return free
         return None
 
-    async def _if_free(self, zone: Zone, policy: str, urgency: Urgency) -> Policy | None:
+    async def _if_free(self, zone: Zone, policy: str, urgency: Urgency) -> SteeringPolicy | None:
         """The policy, unless it is attached somewhere, or gone."""
         attached = await self._account.read(urgency, lambda: self._client.attachments(zone, policy=policy))
         if attached.attachments:
@@ -152,14 +152,14 @@ class Creating:
         return await self._account.write(Urgency.of(plan), call)
 
 
-def _is_ours(summary: Summary, marker: Marker) -> bool:
+def _is_ours(summary: PolicySummary, marker: Marker) -> bool:
     """Whether this owner and policy made it."""
     found = Marker.parse(summary.marker_text) if summary.marker_text is not None else None
     ours = found is not None and (found.owner, found.policy) == (marker.owner, marker.policy)
     return ours and summary.state == "ACTIVE"
 
 
-def _is_old(summary: Summary, now: str) -> bool:
+def _is_old(summary: PolicySummary, now: str) -> bool:
     """Whether whoever made it is not about to attach it any more. `now` is OCI's clock, or ""."""
     try:
         return parsedate_to_datetime(now) - datetime.fromisoformat(summary.created) >= MIN_AGE

@@ -12,14 +12,14 @@ from failoverd.core.control.plan import Plan
 from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.commands import oci
 from failoverd.providers.oci_steering.change import creation_of, update_of
-from failoverd.providers.oci_steering.policies import Policy
+from failoverd.providers.oci_steering.policies import SteeringPolicy
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
 
 _OPTIONS = {"ttl": "--ttl", "answers": "--answers", "rules": "--rules", "freeformTags": "--freeform-tags",
             "displayName": "--display-name", "template": "--template"}  # fmt: skip
 
 
-def updating(settings: OciSteeringSettings, plan: Plan, policy: Policy, etag: str) -> str:
+def updating(settings: OciSteeringSettings, plan: Plan, policy: SteeringPolicy, etag: str) -> str:
     """Change a policy, while it is still this version. Without one the command is not conditional."""
     condition = ["--if-match", etag] if etag else []
     command = ["dns", "steering-policy", "update", "--steering-policy-id", policy.id, *condition, "--force"]

@@ -39,7 +39,7 @@ _BY_NAME = re.compile(r"""answer\.name\s*==\s*(?P<quote>['"])(?P<name>.+)(?P=quo
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SteeringPolicy:
     """A steering policy, member by member as the API shows it, and its version."""
 
     raw: Json
@@ -82,7 +82,7 @@ class Policy:
         return self.marker is not None and kind in self.marker.types
 
 
-def records(key: RecordKey, policy: Policy) -> RecordSet | None:
+def records(key: RecordKey, policy: SteeringPolicy) -> RecordSet | None:
     """What it answers at this name, or None when it has no answer of this type. None of it is `odd`."""
     own = [answer for answer in policy.answers if answer["rtype"] == key.type]
     if not own:
@@ -97,12 +97,12 @@ def records(key: RecordKey, policy: Policy) -> RecordSet | None:
     return RecordSet.of(key, int(policy.raw["ttl"]), shares)
 
 
-def odd(key: RecordKey, policy: Policy) -> tuple[str, ...]:
+def odd(key: RecordKey, policy: SteeringPolicy) -> tuple[str, ...]:
     """Why failoverd cannot answer for this policy, as `A (template FAILOVER)`; empty when it can."""
     return tuple(f"{key.type} ({why})" for why in _oddities(key, policy))
 
 
-def weights_of(policy: Policy) -> dict[str, int]:
+def weights_of(policy: SteeringPolicy) -> dict[str, int]:
     """Weight by answer name."""
     found: dict[str, int] = {}
     for entry in _weighted(policy):
@@ -122,7 +122,7 @@ def _decoded(key: RecordKey, answer: Json) -> Answer:
     return rdata.decode(key, 0, [parsed]).answers[0]
 
 
-def _weighted(policy: Policy) -> tuple[Json, ...]:
+def _weighted(policy: SteeringPolicy) -> tuple[Json, ...]:
     return tuple(
         entry
         for rule in policy.rules
@@ -131,7 +131,7 @@ def _weighted(policy: Policy) -> tuple[Json, ...]:
     )
 
 
-def _oddities(key: RecordKey, policy: Policy) -> Iterator[str]:
+def _oddities(key: RecordKey, policy: SteeringPolicy) -> Iterator[str]:
     template = policy.raw.get("template")
     if template != TEMPLATE:
         yield f"template {template}"

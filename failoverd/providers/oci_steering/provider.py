@@ -17,7 +17,7 @@ from failoverd.providers.oci_steering import change, manual
 from failoverd.providers.oci_steering.attachments import Attachments
 from failoverd.providers.oci_steering.client import Reader, Writer
 from failoverd.providers.oci_steering.creating import Creating
-from failoverd.providers.oci_steering.policies import Policy
+from failoverd.providers.oci_steering.policies import SteeringPolicy
 from failoverd.providers.oci_steering.settings import OciSteeringSettings
 from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, observed
 from failoverd.providers.shared import sets
@@ -105,10 +105,10 @@ class OciSteering:
                 self._zones[zone] = await self._account.read(urgency, lambda: self._client.zone(said))
             return self._zones[zone]
 
-    async def _policy(self, zone: Zone, policy: str, urgency: Urgency) -> Policy:
+    async def _policy(self, zone: Zone, policy: str, urgency: Urgency) -> SteeringPolicy:
         return await self._account.read(urgency, lambda: self._client.policy(zone, policy))
 
-    async def _names(self, zone: Zone, policy: Policy, urgency: Urgency) -> tuple[str, ...]:
+    async def _names(self, zone: Zone, policy: SteeringPolicy, urgency: Urgency) -> tuple[str, ...]:
         """The names that a policy answers at: to change it for one would change it for all."""
         page = await self._account.read(urgency, lambda: self._client.attachments(zone, policy=policy.id))
         return tuple(sorted(each.domain for each in page.attachments))
@@ -143,7 +143,7 @@ class OciSteering:
         if urgency is not Urgency.FAIL_OUT:  # then others may be waiting to leave a dead region
             await creating.clear(plan, zone)
 
-    async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> Policy:
+    async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> SteeringPolicy:
         """The policy as the plan saw it. Raises Fenced when it is another version by now."""
         wanted, seen = PolicyVersion.parse(plan.before.token), self._seen.get(plan.target)
         if seen is not None and seen.policy is not None and PolicyVersion.of(seen.policy) == wanted:

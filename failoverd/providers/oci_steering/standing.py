@@ -13,7 +13,7 @@ from typing import Any, Self
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.providers.oci_cloud.client import Zone
 from failoverd.providers.oci_cloud.coexistence import ALIASES, BESIDE_ANYTHING
-from failoverd.providers.oci_steering.policies import Policy, odd, records
+from failoverd.providers.oci_steering.policies import SteeringPolicy, odd, records
 
 _PLAIN = "remove the plain records of the name in OCI DNS, which an attachment would hide, or steer another name"
 _STRANGE = (
@@ -46,7 +46,7 @@ class PolicyVersion:
     etag: str
 
     @classmethod
-    def of(cls, policy: Policy) -> Self:
+    def of(cls, policy: SteeringPolicy) -> Self:
         return cls(policy.id, policy.etag)
 
     def text(self) -> str:
@@ -66,13 +66,13 @@ class Standing:
     """
 
     zone: Zone
-    policy: Policy | None
-    others: tuple[Policy, ...] = ()
+    policy: SteeringPolicy | None
+    others: tuple[SteeringPolicy, ...] = ()
     names: tuple[str, ...] = ()
     plain: frozenset[str] = frozenset()
 
     @classmethod
-    def choose(cls, zone: Zone, attached: Sequence[Policy], kind: RecordType) -> "Standing":
+    def choose(cls, zone: Zone, attached: Sequence[SteeringPolicy], kind: RecordType) -> "Standing":
         """Of the attached policies the one that answers for this type."""
         covering = next((policy for policy in attached if kind.value in policy.types), None)
         covering = covering or next((policy for policy in attached if policy.covers(kind)), None)

@@ -8,12 +8,11 @@ The server itself is the fence: see `change.py`. What is read is what that fence
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Fenced
-from failoverd.core.records import Capabilities, Fence, Observed, RecordSet, RecordType, Target, Weights
+from failoverd.core.records import Capabilities, Fence, Observed, RecordSet, RecordType, Target
 from failoverd.ports import Access, ProviderKind, Urgency
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.dnsupdate.client import Reader, Writer
@@ -74,14 +73,7 @@ KIND = ProviderKind(
     name="rfc2136",
     settings=Rfc2136Settings,
     capabilities=Capabilities(
-        weights=MappingProxyType(
-            {
-                RecordType.A: Weights.MEMBERSHIP,
-                RecordType.AAAA: Weights.MEMBERSHIP,
-                RecordType.CNAME: Weights.MEMBERSHIP,
-                RecordType.SRV: Weights.NATIVE,
-            }
-        ),
+        weights=sets.WEIGHTS,
         max_weight=rdata.MAX_WEIGHT,
         single=frozenset({RecordType.CNAME}),
         max_answers=100,  # max-records-per-type, BIND's default since 9.18.28

@@ -1,12 +1,20 @@
 """What every provider does with record sets, whatever its API: weights in its range, and never an empty answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
-from failoverd.core.records import Answer, RecordSet
+from failoverd.core.records import Answer, RecordSet, RecordType, Weights
 from failoverd.core.weights import filled, fitted
+
+WEIGHTS: Final[Mapping[RecordType, Weights]] = MappingProxyType(
+    dict.fromkeys((RecordType.A, RecordType.AAAA, RecordType.CNAME), Weights.MEMBERSHIP)
+    | {RecordType.SRV: Weights.NATIVE}
+)
+"""What DNS itself can say: shares in SRV alone."""
 
 
 def scaled(answers: Sequence[Answer], max_weight: int, *, fill: bool = False) -> tuple[Answer, ...]:

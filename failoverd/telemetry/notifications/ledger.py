@@ -25,7 +25,7 @@ GIVE_UP: Final = 86_400.0
 """Seconds for which it is tried to tell somebody that a trouble is over."""
 
 
-class Ledger:
+class TroubleLedger:
     """All troubles, by key. Methods return what is news: notices to be told, those that ended included."""
 
     def __init__(self) -> None:

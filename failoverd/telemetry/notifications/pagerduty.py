@@ -53,7 +53,7 @@ class PagerDutySettings(ReceiverSettings):
     )
 
 
-class Service:
+class PagerDutyService:
     """Where events go."""
 
     batch = 1
@@ -102,8 +102,8 @@ def _payload(notice: Notice, owner: str) -> dict[str, Any]:
     return said | ({"links": [{"href": notice.runbook, "text": "runbook"}]} if notice.runbook else {})
 
 
-def _open(settings: PagerDutySettings, owner: str) -> list[Service]:
-    return [Service(settings, owner)]
+def _open(settings: PagerDutySettings, owner: str) -> list[PagerDutyService]:
+    return [PagerDutyService(settings, owner)]
 
 
 KIND = ReceiverKind(name="pagerduty", settings=PagerDutySettings, open=_open)

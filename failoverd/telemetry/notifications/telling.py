@@ -13,7 +13,7 @@ from failoverd.core.events import Event
 from failoverd.core.status import Notice, NotificationsStatus, Overview, ReceiverStatus
 from failoverd.ports import Clock, Emit, ReceiverKind
 from failoverd.settings import ReceiverSettings
-from failoverd.telemetry.notifications.ledger import Ledger
+from failoverd.telemetry.notifications.ledger import TroubleLedger
 from failoverd.telemetry.notifications.outbox import Address, Outbox, Pause
 from failoverd.telemetry.notifications.posting import Post, posting
 from failoverd.telemetry.notifications.troubles import Sight
@@ -73,7 +73,7 @@ class Notifications:
         self._keep = keep
         self._runbook_of = runbook_of
         self._clock = clock
-        self._ledger = Ledger()
+        self._ledger = TroubleLedger()
         self._fresh: dict[tuple[str, str, str], Notice] = {}
         self._dirty = asyncio.Event()
         self._journal_works = True

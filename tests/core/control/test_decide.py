@@ -563,7 +563,7 @@ def test_a_region_that_passes_and_flapped_says_until_when_it_is_out_and_which_en
     view = View(found, published(PAIR, {"oci": 100}), owned=True)
     decision = seen(PAIR, view)
     (reason,) = (each for each in decision.reasons if each.code is ReasonCode.FLAPPED)
-    assert (reason.region, reason.detail, reason.numbers) == ("azure", "azure/192.0.2.10", {"until": NOW + 600})
+    assert (reason.region, reason.named, reason.numbers) == ("azure", ("azure/192.0.2.10",), {"until": NOW + 600})
     assert decision.until == NOW + 600
     over = seen(PAIR, view, NOW + 600)
     assert (told(over, "flapped"), over.until) == ([], None)

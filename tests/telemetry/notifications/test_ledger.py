@@ -45,7 +45,7 @@ from failoverd.core.events import (
 from failoverd.core.reasons import Cause, Reason, ReasonCode
 from failoverd.core.status import PATIENCE, Notice, OrphanedRecord, OrphansStatus, TargetState
 from failoverd.telemetry.notifications import ledger
-from failoverd.telemetry.notifications.ledger import GRACE, Ledger
+from failoverd.telemetry.notifications.ledger import GRACE, TroubleLedger
 from failoverd.telemetry.notifications.troubles import NEWS, Sight
 
 AT = 1_000.0
@@ -55,7 +55,7 @@ class Told:
     """A ledger, and everything that was news."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
+        self.ledger = TroubleLedger()
         self.news: list[Notice] = []
 
     def hear(self, *events: Event) -> list[Notice]:
@@ -193,7 +193,7 @@ def test_a_dispute_is_over_when_the_change_or_a_later_one_is_verified(told: Told
 
 
 def test_words_that_the_journal_lost_are_told_for_as_long_as_the_marker_names_them(told: Told) -> None:
-    lost = Reason(ReasonCode.OVERRIDES_LOST, "overrides", detail="ovr-1", numbers={"until": AT + 600})
+    lost = Reason(ReasonCode.OVERRIDES_LOST, "overrides", named=("ovr-1",), numbers={"until": AT + 600})
     said = target(TargetState.HOLDING, kind=DecisionKind.HOLD_OVERRIDES_LOST, reasons=(lost,))
     told.hear(OverridesLost(**news.names(TARGET, "", AT), overrides=("ovr-1",), until=AT + 600))
     assert told.lasting == [("overrides.lost", RECORD)]
@@ -316,7 +316,7 @@ def test_a_policy_whose_file_does_not_load_after_a_restart_is_not_said_to_be_wel
 
 
 def test_a_kind_that_this_version_does_not_know_is_left_out() -> None:
-    assert Ledger().resume([notice(kind="of.tomorrow")], AT) == []
+    assert TroubleLedger().resume([notice(kind="of.tomorrow")], AT) == []
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------------

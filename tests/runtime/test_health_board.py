@@ -19,7 +19,7 @@ from failoverd.core.health.transitions import IN_TURN, ProbeDue
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Dependency, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import Overview
-from failoverd.runtime.board import Board
+from failoverd.runtime.health_board import HealthBoard
 from failoverd.telemetry import prose
 
 OUTCOMES = {"P": ProbeOutcome.PASS, "F": ProbeOutcome.FAIL, "D": ProbeOutcome.DEGRADED, "B": ProbeOutcome.BLIND}
@@ -38,7 +38,7 @@ class Scene:
         self.due: tuple[ProbeDue, ...] = ()  # after the last outcome, besides the same endpoint
         self.policy = found
         self.incidents = paper_incidents(self.events.append, lambda: self.now)
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear)
+        self.board = HealthBoard(self.events.append, lambda: self.now, self.incidents, self.hear)
         self.board.watch(found)
 
     def hear(self, name: str, *, more: bool) -> None:
@@ -380,7 +380,7 @@ class Doubting(Scene):
         found = policy(regions=regions(azure=(50, AZURE), oci=(30, OCI), aws=(20, "203.0.113.10")))
         super().__init__(replace(found, regions=tuple(replace(spec, cloud=spec.name) for spec in found.regions)))
         table = HealthTable(self.now, None, DNS if sentinels else ())
-        self.board = Board(self.events.append, lambda: self.now, self.incidents, self.hear, table)
+        self.board = HealthBoard(self.events.append, lambda: self.now, self.incidents, self.hear, table)
         self.board.watch(self.policy)
 
     def listen(self, script: str) -> None:

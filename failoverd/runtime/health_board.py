@@ -63,7 +63,7 @@ class Wake(Protocol):
     def __call__(self, policy: str, /, *, more: bool) -> None: ...
 
 
-class Board:
+class HealthBoard:
     """Drives the check table: gives it the time, and tells what it says.
 
     Args:
