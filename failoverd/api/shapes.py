@@ -574,6 +574,7 @@ class EffectTold(Told):
     left: tuple[str, ...] = Field(default=(), description="why what an ended word kept away is not back yet")
     changed_at: Moment | None
     verified: bool
+    unconfirmed: bool = Field(default=False, description="instead of `verified`: nobody is to be asked for more")
 
 
 Level = Literal["well", "moved", "unknown", "person"]
@@ -751,6 +752,9 @@ class ChangeTold(Told):
     verified_after_seconds: float | None = Field(
         validation_alias=AliasChoices("verified_after_seconds", "verified_after"),
         description="from the decision until all authoritative servers agreed",
+    )
+    unconfirmed: bool = Field(
+        default=False, description="it was written and read back, and nobody is to be asked whether it is answered"
     )
     disputed: bool
 

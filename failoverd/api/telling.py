@@ -298,6 +298,7 @@ def effect_told(effect: "Effect") -> EffectTold:
             "left": effect.left,
             "changed_at": effect.changed_at,
             "verified": effect.verified,
+            "unconfirmed": effect.unconfirmed,
         }
     )
 

@@ -38,7 +38,7 @@ def print_text(text: str) -> None:
 def printing() -> Iterator[None]:
     """What is written to standard output within arrives, or the command ends here, saying why it did not.
 
-    A reader that has gone (`| head`) has seen what it wanted: that ends the command quietly, with `Exit.FAILED`.
+    A reader that has gone (`| head`) is none of that: see `streams`.
     """
     try:
         yield
@@ -56,17 +56,16 @@ class Screen(Console):
 
 
 def not_printed(error: OSError) -> Exit:
-    """Say why standard output cannot be written, and let go of it. A reader that has gone is no failure to tell."""
+    """Say why standard output cannot be written, and let go of it."""
     where = "standard output" if error.errno == errno.EBADF else f"standard output{_named(sys.stdout.fileno())}"
     let_go(sys.stdout)
-    if not isinstance(error, BrokenPipeError):
-        _tell(
-            FailoverdError(
-                f"{where} cannot be written: {error.strerror}",
-                reason="output_unwritable",
-                remedy="free space there, or send the output elsewhere; what the command did until now stays done",
-            )
+    _tell(
+        FailoverdError(
+            f"{where} cannot be written: {error.strerror}",
+            reason="output_unwritable",
+            remedy="free space there, or send the output elsewhere; what the command did until now stays done",
         )
+    )
     return Exit.FAILED
 
 

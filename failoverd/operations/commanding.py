@@ -97,6 +97,7 @@ class Effect:
         left: once the word is over, why what it kept away does not come back yet, in words.
         changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
         verified: the authoritative servers agree with it.
+        unconfirmed: nobody is to be asked whether they do, or could say so: it was written and read back.
     """
 
     target: Target
@@ -112,6 +113,7 @@ class Effect:
     left: tuple[str, ...] = ()
     changed_at: float | None = None
     verified: bool = False
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Crew(Protocol):
 
     def previews(self, policy: str) -> Sequence[tuple[Target, Preview]]: ...
 
-    def verified(self, target: Target) -> int: ...
+    def proof_heard(self, target: Target) -> tuple[int, bool]: ...
 
     @property
     def rules(self) -> Sequence[Rule]: ...
@@ -565,6 +567,8 @@ class Desk:
         changing = plan is not None and plan.kind is not PlanKind.MARK
         wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
         limits = found.held.blocking if found.held is not None else slower(found)
+        generation, proved = self._crew.proof_heard(target)
+        heard = good is not None and generation >= good.generation
         still = () if word.verb in STOPPING else tuple(each for each in found.reasons if each.code is ReasonCode.HELD)
         return Effect(
             target=target,
@@ -578,7 +582,8 @@ class Desk:
             settled=not (changing or still),
             left=_left(word, policy, found) if word.over_by(self._clock()) else (),
             changed_at=max((change.at for change in memory.changes if _moves(change)), default=None),
-            verified=good is not None and self._crew.verified(target) >= good.generation,
+            verified=heard and proved,
+            unconfirmed=heard and not proved,
         )
 
     # -- parts: what is told -------------------------------------------------------------------------------------------
