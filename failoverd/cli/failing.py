@@ -125,6 +125,7 @@ _EXITS: Final = {
     "override_conflict": Exit.LIMITED,
     "override_refused": Exit.LIMITED,
     "rule_broken": Exit.LIMITED,
+    "config_missing": Exit.UNCONFIGURED,
     "daemon_unreachable": Exit.UNREACHABLE,
     "daemon_slow": Exit.UNREACHABLE,
 }

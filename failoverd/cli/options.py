@@ -21,6 +21,7 @@ class Exit(IntEnum):
     PENDING = 10
     LIMITED = 11
     UNREACHABLE = 12
+    UNCONFIGURED = 78  # EX_CONFIG of sysexits.h: the unit does not start the daemon again after it
     INTERRUPTED = 130
 
 
