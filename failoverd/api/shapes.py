@@ -730,6 +730,9 @@ class StatusTold(Answer):
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
     warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
+    deferred: tuple[str, ...] = Field(
+        default=(), description="settings of the daemon's own file that take effect at its next restart"
+    )
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]

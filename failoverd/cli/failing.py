@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 import typer
 from rich.console import Console
 
-from failoverd.cli.options import Exit
+from failoverd.cli.options import Asked, Exit, Output
 from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError, classified
@@ -138,6 +138,12 @@ def note(words: str) -> None:
 
 
 def _tell(known: FailoverdError) -> None:
+    """For people on standard error; a program that asked for JSON gets JSON, too."""
+    if Asked.output is Output.JSON:
+        error = {"reason": known.reason, "detail": known.detail, "remedy": known.remedy}
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": error}, indent=2) + "\n")
+            sys.stdout.flush()
     sys.stderr.write(shown(both_ways(f"failed: {known.detail} ({known.reason})\n"), lines=True))
     if known.remedy:
         sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))

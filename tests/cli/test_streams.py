@@ -113,6 +113,17 @@ def test_a_reader_that_has_gone_changes_nothing(config: Path, command: str) -> N
     assert re.sub(r"[0-9]+ ", "", told.stderr) == re.sub(r"[0-9]+ ", "", read.stderr)
 
 
+@pytest.mark.parametrize("verb", ["status", "why", "history", "overrides", "plan", "reload"])
+def test_who_asks_for_json_gets_a_failure_as_json(tmp_path: Path, verb: str) -> None:
+    told = failoverctl(verb, "--output", "json", "--config", tmp_path / "none.yaml")
+    error = json.loads(told.out)["error"]
+    assert told.code not in {0, 3}
+    assert error["reason"] == "config_invalid"
+    assert "none.yaml" in error["detail"]
+    assert "correct the file" in error["remedy"]
+    assert told.err.decode().startswith("failed: ") if isinstance(told.err, bytes) else told.err.startswith("failed: ")
+
+
 def test_without_a_log_no_library_speaks_for_itself(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
