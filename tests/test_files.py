@@ -10,6 +10,7 @@ from support.servers import ZONE
 
 from failoverd.core.errors import ConfigError, Permanent
 from failoverd.files import NotRegular, TooLarge, read_regular, require_regular
+from failoverd.probes.field_types import SecretFile
 from failoverd.probes.http1.request_credentials import RequestCredentials
 from failoverd.probes.tls.trust_store import ClientIdentity, trust_context
 from failoverd.providers.azure.secret import read_secret
@@ -100,7 +101,7 @@ def of_aws(**files: Path) -> object:
 
 
 READERS: dict[str, Callable[[Path], object]] = {
-    "credentials of probes": lambda path: RequestCredentials(str(path), None),
+    "credentials of probes": lambda path: RequestCredentials(SecretFile(str(path)), None),
     "authorities of probes": lambda path: trust_context(str(path)),
     "certificate of probes": lambda path: trust_context(None, identity=ClientIdentity(str(path), str(path))),
     "secret of Azure": read_secret,

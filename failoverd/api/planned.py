@@ -80,8 +80,12 @@ def _waits(outcome: Outcome) -> bool:
     """Whether a rule keeps what stands there although something else would be right."""
     if outcome.drift is not None and outcome.drift.action is DriftAction.WAIT:
         return True
-    dwells = any(reason.code is ReasonCode.DWELL for reason in outcome.reasons)
-    return dwells or outcome.decision.kind in _HOLDS
+    kept = any(reason.code in _KEEPING for reason in outcome.reasons)
+    return kept or outcome.decision.kind in _HOLDS
+
+
+_KEEPING: Final = frozenset({ReasonCode.DWELL, ReasonCode.FAILBACK_HOLD, ReasonCode.FAILBACK_MANUAL})
+"""Who would get traffic, and has to wait for it: for a time, or for a person."""
 
 
 _HOLDS: Final = frozenset(

@@ -378,6 +378,7 @@ class EffectTold(ToldModel):
     left: tuple[str, ...] = Field(default=(), description="why what an ended override kept away is not back yet")
     changed_at: Moment | None
     verified: bool
+    unconfirmed: bool = Field(default=False, description="instead of `verified`: nobody is to be asked for more")
 
 
 Level = Literal["well", "moved", "unknown", "person"]
@@ -534,6 +535,9 @@ class StatusTold(AnswerBody):
     orphans: tuple[OrphanTold, ...]
     refused_files: tuple[RefusedFileTold, ...]
     warned_files: tuple[RefusedFileTold, ...] = Field(default=(), description=_WARNED)
+    deferred: tuple[str, ...] = Field(
+        default=(), description="settings of the daemon's own file that take effect at its next restart"
+    )
     planned: tuple[PlannedTold, ...] = Field(description="planned work, the next one first")
     notifications: NotificationsTold | None = Field(description="who is told of troubles; null without receivers")
     overrides: tuple[WordStatusTold, ...]
@@ -556,6 +560,9 @@ class ChangeTold(ToldModel):
     verified_after_seconds: float | None = Field(
         validation_alias=AliasChoices("verified_after_seconds", "verified_after"),
         description="from the decision until all authoritative servers agreed",
+    )
+    unconfirmed: bool = Field(
+        default=False, description="it was written and read back, and nobody is to be asked whether it is answered"
     )
     disputed: bool
 

@@ -101,6 +101,7 @@ def status_told(found: Overview, now: float, *, by_daemon: bool = False, healthy
         ),
         refused_files=tuple(map(RefusedFileTold.model_validate, found.refused_files)),
         warned_files=tuple(map(RefusedFileTold.model_validate, found.warned_files)),
+        deferred=found.deferred,
         notifications=_told(NotificationsTold, found.notifications),
         planned=tuple(map(PlannedTold.model_validate, found.planned)),
         overrides=tuple(_word_status(word, found, now) for word in found.overrides if not word.over_by(now)),
@@ -299,6 +300,7 @@ def effect_told(effect: "Effect") -> EffectTold:
             "left": effect.left,
             "changed_at": effect.changed_at,
             "verified": effect.verified,
+            "unconfirmed": effect.unconfirmed,
         }
     )
 

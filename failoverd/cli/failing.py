@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 import typer
 from rich.console import Console
 
-from failoverd.cli.options import Exit
+from failoverd.cli.options import Asked, Exit, Output
 from failoverd.cli.screen import shown, shown_json
 from failoverd.config.diagnostics import suggestion
 from failoverd.core.errors import FailoverdError, classified
@@ -38,7 +38,7 @@ def print_text(text: str) -> None:
 def printing() -> Iterator[None]:
     """What is written to standard output within arrives, or the command ends here, saying why it did not.
 
-    A reader that has gone (`| head`) has seen what it wanted: that ends the command quietly, with `Exit.FAILED`.
+    A reader that has gone (`| head`) is none of that: see `streams`.
     """
     try:
         yield
@@ -56,17 +56,16 @@ class OutputConsole(Console):
 
 
 def not_printed(error: OSError) -> Exit:
-    """Say why standard output cannot be written, and let go of it. A reader that has gone is no failure to tell."""
+    """Say why standard output cannot be written, and let go of it."""
     where = "standard output" if error.errno == errno.EBADF else f"standard output{_named(sys.stdout.fileno())}"
     let_go(sys.stdout)
-    if not isinstance(error, BrokenPipeError):
-        _tell(
-            FailoverdError(
-                f"{where} cannot be written: {error.strerror}",
-                reason="output_unwritable",
-                remedy="free space there, or send the output elsewhere; what the command did until now stays done",
-            )
+    _tell(
+        FailoverdError(
+            f"{where} cannot be written: {error.strerror}",
+            reason="output_unwritable",
+            remedy="free space there, or send the output elsewhere; what the command did until now stays done",
         )
+    )
     return Exit.FAILED
 
 
@@ -126,6 +125,7 @@ _EXITS: Final = {
     "override_conflict": Exit.LIMITED,
     "override_refused": Exit.LIMITED,
     "rule_broken": Exit.LIMITED,
+    "config_missing": Exit.UNCONFIGURED,
     "daemon_unreachable": Exit.UNREACHABLE,
     "daemon_slow": Exit.UNREACHABLE,
 }
@@ -138,6 +138,12 @@ def note(words: str) -> None:
 
 
 def _tell(known: FailoverdError) -> None:
+    """For people on standard error; a program that asked for JSON gets JSON, too."""
+    if Asked.output is Output.JSON:
+        error = {"reason": known.reason, "detail": known.detail, "remedy": known.remedy}
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": error}, indent=2) + "\n")
+            sys.stdout.flush()
     sys.stderr.write(shown(both_ways(f"failed: {known.detail} ({known.reason})\n"), lines=True))
     if known.remedy:
         sys.stderr.write(shown(f"remedy: {known.remedy}\n", lines=True))

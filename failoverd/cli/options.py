@@ -21,6 +21,7 @@ class Exit(IntEnum):
     PENDING = 10
     LIMITED = 11
     UNREACHABLE = 12
+    UNCONFIGURED = 78  # EX_CONFIG of sysexits.h: the unit does not start the daemon again after it
     INTERRUPTED = 130
 
 
@@ -45,7 +46,22 @@ DEFAULT_CONFIG = Path(os.environ.get(CONFIG_VARIABLE, CONFIG))
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", help="the daemon's configuration file", envvar=CONFIG_VARIABLE)
 ]
-OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs")]
+
+
+class Asked:
+    """How the answer of this command is wanted, which who tells of its failure has to know as well."""
+
+    output = Output.TEXT
+
+
+def _asked(output: Output) -> Output:
+    Asked.output = output
+    return output
+
+
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="text for people, json for programs", callback=_asked)
+]
 
 
 def tell_version(app: typer.Typer, name: str) -> None:
@@ -60,11 +76,11 @@ def tell_version(app: typer.Typer, name: str) -> None:
 
     @app.callback(help=failoverd.__doc__)
     def root(
-        version: Annotated[
+        version: Annotated[  # noqa: ARG001 - its callback has told it
             bool, typer.Option("--version", help="print the version and leave", is_eager=True, callback=told)
         ] = False,
     ) -> None:
-        pass
+        Asked.output = Output.TEXT  # until the verb says otherwise
 
 
 def hush_libraries() -> None:

@@ -7,6 +7,7 @@ import uvloop
 
 from failoverd.app import Daemon
 from failoverd.cli.failing import let_go, told
+from failoverd.core.errors import ConfigError
 from failoverd.core.events import Level
 from failoverd.installed import read_config
 from failoverd.telemetry.logs import LogFormat, configure_logs
@@ -14,6 +15,12 @@ from failoverd.telemetry.logs import LogFormat, configure_logs
 
 def run_daemon(config: Path) -> None:
     with told():
+        if not config.exists():
+            raise ConfigError(
+                f"there is no configuration at {config}, so nothing runs and no traffic is moved",
+                reason="config_missing",
+                remedy="write one (failoverctl init), or name another with --config; then start it again",
+            )
         settings = read_config(config)
         logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)
         try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import Field, create_model
@@ -116,12 +117,17 @@ class Draft:
         return [name for name in candidates if regions[name].priority == first]
 
 
-def draft_of(document: Document, kinds: Mapping[str, ProbeKind]) -> tuple[Draft | None, tuple[Diagnostic, ...]]:
-    """The draft that a document holds, if it can be told, and everything that is wrong with its shape."""
+def draft_of(
+    document: Document, kinds: Mapping[str, ProbeKind], check_files: Sequence[Path] | None = None
+) -> tuple[Draft | None, tuple[Diagnostic, ...]]:
+    """The draft that a document holds, if it can be told, and everything that is wrong with its shape.
+
+    `check_files`: the only places of files whose content its checks may send.
+    """
     found = validate(PolicyFile, document)
     diagnostics = list(found.diagnostics)
-    checks, about_checks = _checks(document, "checks", kinds, _as_it_is)
-    dependencies, about_dependencies = _checks(document, "dependencies", kinds, _dependency)
+    checks, about_checks = _checks(document, "checks", kinds, _as_it_is, check_files)
+    dependencies, about_dependencies = _checks(document, "dependencies", kinds, _dependency, check_files)
     diagnostics += [*about_checks, *about_dependencies]
     if found.model is None:
         return None, tuple(diagnostics)
@@ -165,6 +171,7 @@ def _checks(
     section: str,
     kinds: Mapping[str, ProbeKind],
     make: Callable[[Check], T],
+    check_files: Sequence[Path] | None = None,
 ) -> tuple[list[T], list[Diagnostic]]:
     made: list[T] = []
     diagnostics: list[Diagnostic] = []
@@ -177,7 +184,7 @@ def _checks(
         if kind is None:
             continue
         model = kind.settings if section == "checks" else pointed(kind.settings)
-        found = validate(model, document, (section, name))
+        found = validate(model, document, (section, name), check_files=check_files)
         diagnostics.extend(found.diagnostics)
         if found.model is not None:
             settings = found.model

@@ -79,6 +79,7 @@ class Config:
     retention: float
     resolver: tuple[ServerAddress, ...]
     dispute_after: float
+    check_files: tuple[Path, ...] = ()
     sentinels: tuple[Dependency, ...] = ()
     isolation: IsolationRules = field(default_factory=IsolationRules)
     probing: ProbingEntry = field(default_factory=ProbingEntry)
@@ -183,6 +184,7 @@ def _config(
         retention=file.retention,
         resolver=file.resolver,
         dispute_after=file.dispute_after,
+        check_files=file.check_files,
         sentinels=sentinels,
         isolation=IsolationRules(file.isolation.sentinels, file.isolation.window, file.isolation.doubt),
         probing=file.probing,
@@ -432,7 +434,7 @@ def _judged(
     config: Config | None,
     inventory: Inventory | None,
 ) -> _Judged:
-    draft, shape = draft_of(document, kinds.probes)
+    draft, shape = draft_of(document, kinds.probes, config.check_files if config is not None else None)
     providers = config.providers if config is not None else assumed_providers(document)
     found = [*shape, *references(document, inventory.file.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:

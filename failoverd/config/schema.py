@@ -5,7 +5,7 @@ A check and a provider are described by their own kinds, so here they are only m
 """
 
 from ipaddress import ip_address
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -600,6 +600,12 @@ class ConfigFile(Settings):
         default={},
         max_length=_MAX_SENTINELS,
         description="what should always be reachable, to judge this vantage by: an address, and one check of any kind",
+    )
+    check_files: tuple[FilePath, ...] = Field(
+        default=(Path("/etc/failoverd/check-files"),),
+        strict=False,
+        max_length=64,
+        description="folders, or files, whose content the checks of policies may send to endpoints; no other",
     )
     isolation: IsolationEntry = Field(
         default=IsolationEntry(), description="when this vantage doubts itself instead of what it sees"

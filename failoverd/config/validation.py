@@ -46,18 +46,18 @@ class Validated(Generic[M]):
     diagnostics: tuple[Diagnostic, ...]
 
 
-def validate(model: type[M], document: Document, place: Place = ()) -> Validated[M]:
-    """Hold what stands at `place` of the document against `model`."""
-    data = document.find(place)
+def validate(model: type[M], document: Document, place: Place = (), **context: object) -> Validated[M]:
+    """Hold what stands at `place` of the document against `model`. `context` is what its fields look at besides."""
+    data, context = document.find(place), {**_context(document), **context}
     empty = [_no_value(document, found, model, place) for found in _nulls(data, place)]
     try:
-        return Validated(model.model_validate(data, context=_context(document)), tuple(empty))
+        return Validated(model.model_validate(data, context=context), tuple(empty))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=True)
     causes = _causes(document, model, place, errors)
     found = [_diagnose(document, model, place, details) for details in causes]
     unknown = [details for details in errors if details["type"] == "extra_forbidden"]
-    again = _without(model, document, data, unknown) if len(unknown) == len(errors) else None
+    again = _without(model, context, data, unknown) if len(unknown) == len(errors) else None
     return Validated(again, (*empty, *found))
 
 
@@ -101,11 +101,11 @@ def _misspelt(document: Document, model: type[BaseModel], root: Place, errors: l
     return {(*place[:-1], key) for place, key in meant if key is not None}
 
 
-def _without(model: type[M], document: Document, data: object, unknown: list[ErrorDetails]) -> M | None:
+def _without(model: type[M], context: Mapping[str, object], data: object, unknown: list[ErrorDetails]) -> M | None:
     """The model as it would be if the unknown keys were not there."""
     try:
         kept = _pruned(data, {details["loc"] for details in unknown})
-        return model.model_validate(kept, context=_context(document))
+        return model.model_validate(kept, context=context)
     except ValidationError:
         return None
 

@@ -5,8 +5,8 @@ seconds, both floats. Names are absolute, lower-case and without the trailing do
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
@@ -96,19 +96,33 @@ _ALIAS = re.compile(r"(?P<zone>[A-Z0-9]{1,32})/(?P<host>[^/\s]+)")
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """Everything published at one name and type. Answers are sorted by value, so equal sets compare equal."""
+    """Everything published at one name and type. Answers are sorted by value, so equal sets compare equal.
+
+    `ttls` are all of its TTLs where somebody gave its parts several, which is never wanted; `ttl` is the longest then.
+    """
 
     key: RecordKey
     ttl: int
     answers: tuple[Answer, ...]
+    ttls: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, key: RecordKey, ttl: int, weights: Mapping[str, int]) -> Self:
         return cls(key, ttl, tuple(Answer(value, weight) for value, weight in sorted(weights.items())))
 
+    def with_ttls(self, found: Iterable[int]) -> Self:
+        """The same, as its parts were found: with all of their TTLs, if these differ."""
+        ttls = tuple(sorted(set(found)))
+        return replace(self, ttl=ttls[-1], ttls=ttls) if len(ttls) > 1 else self
+
     @property
     def serving(self) -> tuple[Answer, ...]:
         return tuple(answer for answer in self.answers if answer.weight > 0)
+
+    @property
+    def ttl_text(self) -> str:
+        """Its TTL in seconds, or all of them: `30`, `30 and 300`."""
+        return " and ".join(map(str, self.ttls or (self.ttl,)))
 
     def says(self, wanted: Self) -> bool:
         """Whether this set, as it stands, gives each answer the share that `wanted` gives it, but for rounding.
@@ -119,7 +133,7 @@ class RecordSet:
         """
         if self == wanted:
             return True
-        if (self.key, self.ttl) != (wanted.key, wanted.ttl):
+        if (self.key, self.ttl, self.ttls) != (wanted.key, wanted.ttl, wanted.ttls):
             return False
         mine, theirs = self._split(), wanted._split()
         if mine.keys() != theirs.keys():

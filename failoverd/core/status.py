@@ -372,6 +372,7 @@ class Overview:
     orphans: tuple[OrphanedRecord, ...] = ()
     refused_files: tuple[RefusedFile, ...] = ()
     warned_files: tuple[RefusedFile, ...] = ()
+    deferred: tuple[str, ...] = ()
     notifications: NotificationsStatus | None = None
     planned: tuple[PlannedWork, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -393,6 +394,7 @@ class Overview:
             orphans=tuple(record for status in found[OrphansStatus][-1:] for record in status.records),
             refused_files=tuple(file for status in found[FilesStatus][-1:] for file in status.refused),
             warned_files=tuple(file for status in found[FilesStatus][-1:] for file in status.warned),
+            deferred=tuple(name for status in found[FilesStatus][-1:] for name in status.deferred),
             notifications=next(reversed(found[NotificationsStatus]), None),
             planned=tuple(work for status in found[PlannedStatus][-1:] for work in status.work),
         )

@@ -114,7 +114,7 @@ class Crew(Protocol):
 
     def previews(self, policy: str) -> Sequence[tuple[Target, Preview]]: ...
 
-    def verified(self, target: Target) -> int: ...
+    def proof_heard(self, target: Target) -> tuple[int, bool]: ...
 
     @property
     def rules(self) -> Sequence[Rule]: ...
@@ -505,7 +505,7 @@ class Desk:
         return self._told(word, each, outcome_of(each.preview, words))
 
     def _told(self, word: Override, each: Concerned, found: Outcome | FailoverdError) -> Effect:
-        return effect_of(word, each, found, self._crew.verified(each.target), over=word.over_by(self._clock()))
+        return effect_of(word, each, found, self._crew.proof_heard(each.target), over=word.over_by(self._clock()))
 
     # -- parts: what is told -------------------------------------------------------------------------------------------
 

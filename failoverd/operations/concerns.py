@@ -277,6 +277,10 @@ def _of_installation(found: Overview) -> Iterator[Concern]:
     for file in found.warned_files:
         text, command = f"{Path(file.file).name}: {file.error}", failoverctl("reload")
         yield Concern(Condition.PERSON, "", file.file, text, f"put another one there, then: {command}", command=command)
+    if found.deferred:
+        text = f"a restart is pending: {few(found.deferred, _NAMED)} of the daemon's own file takes effect then"
+        remedy = f"{_RESTART}, which moves no traffic"
+        yield Concern(Condition.MOVED, "", "settings", text, remedy, command=_RESTART)
     if found.orphans:
         names = list(dict.fromkeys(str(each.target.key) for each in found.orphans))
         text = f"no file names {few(names, _NAMED)} any more: it stays as it is, whatever fails"
@@ -302,6 +306,7 @@ def unseen(found: Overview) -> list[str]:
 
 
 _CHECK: Final = failoverctl("check")
+_RESTART: Final = "systemctl restart failoverd"
 
 _NAMED: Final = 3
 """Names that a headline has room for, of each kind."""

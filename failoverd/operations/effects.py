@@ -32,6 +32,7 @@ class Effect:
         left: once the word is over, why what it kept away does not come back yet, in words.
         changed_at: when the answer was changed last, in seconds since the epoch; None if that is not known.
         verified: the authoritative servers agree with it.
+        unconfirmed: nobody is to be asked whether they do, or could say so: it was written and read back.
     """
 
     target: Target
@@ -47,6 +48,7 @@ class Effect:
     left: tuple[str, ...] = ()
     changed_at: float | None = None
     verified: bool = False
+    unconfirmed: bool = False
 
 
 class Preview(Protocol):
@@ -78,8 +80,10 @@ async def in_turn(concerned: Iterable[Concerned]) -> AsyncIterator[Concerned]:
         await asyncio.sleep(0)
 
 
-def effect_of(word: Override, each: Concerned, found: Outcome | FailoverdError, verified: int, *, over: bool) -> Effect:
-    """`verified` is the generation that the authoritative servers agree with; `over`: the word has ended."""
+def effect_of(
+    word: Override, each: Concerned, found: Outcome | FailoverdError, proof: tuple[int, bool], *, over: bool
+) -> Effect:
+    """`proof` is the generation heard of last, and whether servers agree with it; `over`: the word has ended."""
     policy, target = each.policy, each.target
     ttl = policy.record_of(target).ttl
     if not isinstance(found, Outcome):
@@ -91,6 +95,8 @@ def effect_of(word: Override, each: Concerned, found: Outcome | FailoverdError, 
     changing = plan is not None and plan.kind is not PlanKind.MARK
     wanted = plan.wanted_shares if plan is not None and changing else (found.decision.shares or now)
     limits = found.held.blocking if found.held is not None else slower(found)
+    generation, proved = proof
+    heard = good is not None and generation >= good.generation
     still = () if word.verb in STOPPING else tuple(each for each in found.reasons if each.code is ReasonCode.HELD)
     return Effect(
         target=target,
@@ -106,7 +112,8 @@ def effect_of(word: Override, each: Concerned, found: Outcome | FailoverdError, 
         changed_at=max(
             (change.at for change in memory.changes if change.shares_before != change.shares_after), default=None
         ),
-        verified=good is not None and verified >= good.generation,
+        verified=heard and proved,
+        unconfirmed=heard and not proved,
     )
 
 

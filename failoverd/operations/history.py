@@ -16,6 +16,7 @@ class PastMove:
     """A change as it is told. Shares in basis points; `outcome` is `open` while nobody said how it went.
 
     `verified_after` is in seconds from the decision; None while it is not proved at the authoritative servers.
+    `unconfirmed`: it was written and read back, and nobody is to be asked for more.
     """
 
     at: float
@@ -32,6 +33,7 @@ class PastMove:
     detail: str
     attempts: int
     verified_after: float | None
+    unconfirmed: bool
     disputed: bool
 
     @classmethod
@@ -51,6 +53,7 @@ class PastMove:
             detail=row.detail,
             attempts=row.attempts,
             verified_after=row.verified_after,
+            unconfirmed=row.unconfirmed,
             disputed=row.disputed,
         )
 

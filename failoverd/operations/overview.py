@@ -29,6 +29,7 @@ def overview(reading: StatusReading, now: float, *, healthy: bool = True) -> Ove
         orphans=reading.orphans(),
         refused_files=reading.refused_files(),
         warned_files=reading.warned_files(),
+        deferred=reading.deferred(),
         notifications=reading.notifications(),
         planned=reading.planned(),
         overrides=overrides,

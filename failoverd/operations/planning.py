@@ -524,7 +524,7 @@ def _say(value: object) -> str:
             return f"{_say(value.records)}{marker}"
         case RecordSet():
             answers = ", ".join(f"{each.value} (weight {each.weight})" for each in value.serving)
-            words = f"{answers or 'no answer'}, ttl {value.ttl}"
+            words = f"{answers or 'no answer'}, ttl {value.ttl_text}"
         case Marker():
             words = value.to_text()
         case Mapping():

@@ -99,7 +99,8 @@ def cost(change: ChangeRow, told: Iterable[EventRow], now: float, *, edited: boo
     if not left:
         return None
     began, moved = min(failing[name] for name in left), sum(left.values())
-    proofs = (row.at for row in rows if row.name == "change.verified" and row.change_id == change.change_id)
+    told = (row for row in rows if row.name == "change.verified" and row.change_id == change.change_id)
+    proofs = (row.at for row in told if not row.facts.get("unconfirmed"))
     back = (
         row.at for row in rows if row.name == "region.recovered" and row.at > at and row.facts.get("region") in left
     )

@@ -93,7 +93,7 @@ class Engine:
         self.sentinels = said.sentinels
         self.instance = said.instance
         self.writer = JournalWriter(around.journal, self.emit, clock)
-        self._proved: dict[str, int] = {}
+        self._heard: dict[str, tuple[int, bool]] = {}
         self._sinks += [self.writer.take, self._follow]
         self.overrides = Overrides(self.writer, self.emit, clock)
         self.states = States(self.writer, self.emit, self.overrides)
@@ -141,21 +141,21 @@ class Engine:
         states: Iterable[PolicyState],
         interrupted: Sequence[Plan],
         overrides: Iterable[Override] = (),
-        proofs: Iterable[tuple[Plan, bool]] = (),
+        proofs: Iterable[tuple[Plan, bool | None]] = (),
         **beside: Callable[[], Awaitable[None]],
     ) -> None:
         """Take up what an earlier process left, and begin what goes on beside the policies.
 
-        `proofs` are its last changes, the oldest first, each with whether it was proved: who waits for a word goes on
-        waiting for the proof, whatever restarts meanwhile.
+        `proofs` are its last changes, the oldest first, each with whether it was proved; None while that is open:
+        who waits for a word goes on waiting for the proof, whatever restarts meanwhile.
         """
         self.overrides.load(overrides)
         for plan, proved in proofs:
             self.tools.applier.unproved.pop(plan.target, None)
-            if proved:
-                self._proved[str(plan.target)] = plan.generation
-            else:
+            if proved is None:
                 self.tools.applier.unproved[plan.target] = plan
+            else:
+                self._heard[str(plan.target)] = plan.generation, proved
         self.states.resume(states, interrupted)
         for name, work in {"journal writer": self.writer.run, "overrides": self.overrides.run, **beside}.items():
             task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)
@@ -187,14 +187,17 @@ class Engine:
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         return self.runner.previews(policy)
 
-    def verified(self, target: Target) -> int:
-        """The generation up to which the authoritative servers agree, as far as this process knows."""
-        return self._proved.get(str(target), 0)
+    def proof_heard(self, target: Target) -> tuple[int, bool]:
+        """The generation up to which no proof is open, as far as this process knows.
+
+        And whether the authoritative servers agree with it; False where nobody is to be asked, or could say so.
+        """
+        return self._heard.get(str(target), (0, False))
 
     def _follow(self, event: Event) -> None:
         if isinstance(event, ChangeVerified):
             at = f"{event.record} at {event.provider}"
-            self._proved[at] = max(event.generation, self._proved.get(at, 0))
+            self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
 
     async def say(self, word: Override, event: OverrideEvent) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""

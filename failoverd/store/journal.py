@@ -312,20 +312,22 @@ class SqliteJournal:
         """Open the file if that is still to be done. Raises JournalError when it cannot be used."""
         await self._write(lambda _: None)
 
-    async def proofs(self, since: float) -> tuple[tuple[Plan, bool], ...]:
-        """Changes that were applied since then, the oldest first, each with whether it was proved."""
+    async def proofs(self, since: float) -> tuple[tuple[Plan, bool | None], ...]:
+        """Changes that were applied since then, the oldest first, each with whether it was proved; None: not yet."""
+        unconfirmed = extract("facts", "$.unconfirmed")
         query = (
-            "SELECT change_id, plan, EXISTS (SELECT 1 FROM events WHERE events.change_id = changes.change_id"
-            " AND events.change_id <> '' AND events.name = 'change.verified')"
-            " FROM changes WHERE outcome = 'applied' AND settled_at >= ? ORDER BY settled_at, rowid"
+            f"SELECT change_id, plan, (SELECT max(NOT ifnull({unconfirmed}, 0)) FROM events"  # noqa: S608 - constants
+            " WHERE events.change_id = changes.change_id AND events.change_id <> ''"
+            " AND events.name = 'change.verified') FROM changes"
+            " WHERE outcome = 'applied' AND settled_at >= ? ORDER BY settled_at, rowid"
         )
 
-        def work(connection: sqlite3.Connection) -> tuple[tuple[Plan, bool], ...]:
+        def work(connection: sqlite3.Connection) -> tuple[tuple[Plan, bool | None], ...]:
             rows = connection.execute(query, (since,)).fetchall()
             found = (
                 (self._believed("changes", name, partial(codec.load, Plan, text)), done) for name, text, done in rows
             )
-            return tuple((plan, bool(done)) for plan, done in found if plan is not None)
+            return tuple((plan, None if done is None else bool(done)) for plan, done in found if plan is not None)
 
         return await self._read(work)
 

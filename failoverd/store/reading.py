@@ -51,7 +51,8 @@ class ChangeRow:
 
     `incident_id` and `decision_id` come from the events about it and are empty when there were none. `attempts` counts
     the tries at the same generation with the same answer, of which only the last one is kept. `verified_after` is in
-    seconds from the decision; None while it is not proved, and `disputed` if that was ever said.
+    seconds from the decision; None while it is not proved, and `disputed` if that was ever said. `unconfirmed`: nobody
+    is left to be asked, and nobody confirmed it.
     """
 
     change_id: str
@@ -68,6 +69,7 @@ class ChangeRow:
     detail: str
     attempts: int
     verified_after: float | None
+    unconfirmed: bool
     disputed: bool
     plan: Plan
 
@@ -253,6 +255,7 @@ def _change(row: sqlite3.Row) -> ChangeRow:
         "incident_id": row["incident_id"] or "",
         "decision_id": row["decision_id"] or "",
         "target": plan.target,
+        "unconfirmed": bool(row["unconfirmed"]) and row["verified_after"] is None,
         "disputed": bool(row["disputed"]),
         "shares_before": dict(plan.shares_before),
         "shares_after": dict(plan.shares_after),
@@ -274,11 +277,15 @@ _PROOF = """
         WHERE events.change_id = changes.change_id AND events.change_id <> '' AND events.name = '{name}'
     ) AS {called}"""
 
-_VERIFIED = _PROOF.format(what=f"min({extract('facts', '$.took')})", name="change.verified", called="verified_after")
+_UNHEARD = extract("facts", "$.unconfirmed")
+_TOOK = f"min(iif({_UNHEARD}, NULL, {extract('facts', '$.took')}))"
+_VERIFIED = _PROOF.format(what=_TOOK, name="change.verified", called="verified_after")
+_UNCONFIRMED = _PROOF.format(what=f"max({_UNHEARD})", name="change.verified", called="unconfirmed")
 _DISPUTED = _PROOF.format(what="count(*)", name="change.disputed", called="disputed")
 
 _CHANGES = f"""
-    SELECT *, {_TOLD.format("incident_id")}, {_TOLD.format("decision_id")}, {_VERIFIED}, {_DISPUTED} FROM changes
+    SELECT *, {_TOLD.format("incident_id")}, {_TOLD.format("decision_id")}, {_VERIFIED}, {_UNCONFIRMED}, {_DISPUTED}
+    FROM changes
 """  # noqa: S608 - constants
 
 _IN_FORCE = f"""

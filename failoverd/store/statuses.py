@@ -179,6 +179,10 @@ class StatusReading:
         """What is at work, and does not do what it is for."""
         return tuple(file for status in self._statuses("files", FilesStatus) for file in status.warned)
 
+    def deferred(self) -> tuple[str, ...]:
+        """Settings of the daemon's own file that wait for a restart."""
+        return tuple(name for status in self._statuses("files", FilesStatus) for name in status.deferred)
+
     def notifications(self) -> NotificationsStatus | None:
         """Who is told of troubles, and of which; None when nobody is, or an older version wrote the journal."""
         return next(iter(self._statuses("notifications", NotificationsStatus)), None)

@@ -112,6 +112,8 @@ def edited(action: DriftAction) -> PlanFinding:
         (found(OutcomeKind.LIMITED), Exit.LIMITED),
         (edited(DriftAction.WAIT), Exit.LIMITED),
         (holding(DecisionKind.NORMAL, ReasonCode.DWELL), Exit.LIMITED),
+        (holding(DecisionKind.NORMAL, ReasonCode.FAILBACK_HOLD), Exit.LIMITED),
+        (holding(DecisionKind.NORMAL, ReasonCode.FAILBACK_MANUAL), Exit.LIMITED),
         (holding(DecisionKind.HOLD_ALL_DOWN), Exit.LIMITED),
         (holding(DecisionKind.HOLD_COMMON_FALL), Exit.LIMITED),
         (holding(DecisionKind.HOLD_OPERATOR), Exit.LIMITED),

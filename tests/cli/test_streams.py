@@ -100,14 +100,28 @@ def test_with_every_stream_closed_no_file_takes_its_place(config: Path) -> None:
     assert (config.parent / "journal.db").read_bytes() == before
 
 
-def test_a_reader_that_has_gone_ends_it_quietly(config: Path) -> None:
-    """As in `failoverctl status | head -1`."""
+@pytest.mark.parametrize("command", ["why", "history", "check", "status --watch", "--help", "bogus"])
+def test_a_reader_that_has_gone_changes_nothing(config: Path, command: str) -> None:
+    """As in `failoverctl why | head -1`: the exit code says what the command found, whoever read how much of it."""
     reading, writing = os.pipe()
     os.close(reading)
-    told = in_shell(f"status >&{writing}", config, pass_fds=[writing])
+    told = in_shell(f"{command} >&{writing}", config, pass_fds=[writing])
+    nothing = in_shell(f"{command} >&{writing} 2>&{writing}", config, pass_fds=[writing])
     os.close(writing)
-    assert told.returncode == 1
-    assert re.fullmatch(r"note: from the journal, .*\n", told.stderr), told.stderr
+    read = in_shell(command.removesuffix(" --watch"), config)
+    assert (told.returncode, nothing.returncode) == (read.returncode, read.returncode)
+    assert re.sub(r"[0-9]+ ", "", told.stderr) == re.sub(r"[0-9]+ ", "", read.stderr)
+
+
+@pytest.mark.parametrize("verb", ["status", "why", "history", "overrides", "plan", "reload"])
+def test_who_asks_for_json_gets_a_failure_as_json(tmp_path: Path, verb: str) -> None:
+    told = failoverctl(verb, "--output", "json", "--config", tmp_path / "none.yaml")
+    error = json.loads(told.out)["error"]
+    assert told.code not in {0, 3}
+    assert error["reason"] == "config_invalid"
+    assert "none.yaml" in error["detail"]
+    assert "correct the file" in error["remedy"]
+    assert told.err.startswith("failed: ")
 
 
 def test_without_a_log_no_library_speaks_for_itself(

@@ -122,6 +122,16 @@ async def test_history_tells_a_day_of_retries_in_one_line(journal: SqliteJournal
     )
 
 
+async def test_history_calls_nothing_verified_that_nobody_confirmed(journal: SqliteJournal, path: Path) -> None:
+    await attempt(journal, "chg-1", 8, 100.0, ChangeOutcome.APPLIED)
+    await journal.record(incident(100.0, unconfirmed=True))
+    console, written = screen()
+    with HistoryReading(path) as reading:
+        show_history(console, history_told(Past(history(reading.changes()), ())))
+    assert "generation 8 applied, read back and confirmed by nobody else:" in written.getvalue()
+    assert "verified" not in written.getvalue()
+
+
 async def test_history_says_what_a_change_was_that_moved_no_share(journal: SqliteJournal, path: Path) -> None:
     given_back = replace(plan(), kind=PlanKind.DISOWN, shares_before={"a": 10_000}, shares_after={"a": 10_000})
     await journal.settle(given_back, ChangeOutcome.APPLIED, "", 100.0)

@@ -195,6 +195,16 @@ async def test_rates_in_the_way_are_said_with_the_way_to_meet_none(tmp_path: Pat
         assert here.story.published == {"oci": 100.0}
 
 
+async def test_with_wait_a_change_that_nobody_can_confirm_is_waited_for_no_longer_and_not_called_verified(
+    tmp_path: Path,
+) -> None:
+    async with console(tmp_path) as here:
+        here.crew.confirmed = False
+        told = await here.said("drain", "azure", "--now", "--wait")
+        assert told.code == Exit.FINE
+        assert told.out.decode().splitlines()[-2] == f"done: 1 record as wanted now; confirmed by nobody: {RECORD}"
+
+
 async def test_with_wait_it_ends_when_it_is_verified_and_says_how_many_clients_are_left(tmp_path: Path) -> None:
     async with console(tmp_path) as here:
         told = await here.said("drain", "azure", "--now", "--wait")

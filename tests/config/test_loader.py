@@ -21,6 +21,7 @@ from failoverd.core.records import (
     RegionSpec,
     Target,
 )
+from failoverd.probes import kinds
 from failoverd.runtime.probing import Pace
 from failoverd.telemetry.logs import LogFormat
 
@@ -46,6 +47,41 @@ def test_paths_are_relative_to_the_file(folder: Folder) -> None:
 def test_an_absolute_path_stays_as_it_is(folder: Folder) -> None:
     assert config_with(folder, CONFIG.replace("journal.db", "/var/lib/journal.db")) == []
     assert folder.config.journal == Path("/var/lib/journal.db")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "file", "sound"),
+    [
+        (None, "/etc/failoverd/check-files/token", True),
+        (None, "/etc/failoverd/secrets/tsig.key", False),
+        (None, "/etc/failoverd/check-files/../secrets/tsig.key", False),
+        ("[tokens]", "{root}/tokens/one", True),
+        ("[tokens]", "{root}/tokens-of-others/one", False),
+        ("[/run/credentials/x/llm.key]", "/run/credentials/x/llm.key", True),
+        ("[/run/credentials/x/llm.key]", "/run/credentials/x/tsig.key", False),
+        ("[]", "/etc/failoverd/check-files/token", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "check",
+    [
+        "http: /, authorization_file: {file}",
+        "http: /, headers_file: {file}",
+        "inference: /v1, model: m, api_key_file: {file}",
+    ],
+)
+def test_a_policy_sends_no_file_that_the_daemons_settings_do_not_allow(
+    folder: Folder, allowed: str | None, file: str, check: str, *, sound: bool
+) -> None:
+    said = f"{CONFIG}check_files: {allowed}\n" if allowed is not None else CONFIG
+    (folder.root / "failoverd.yaml").write_text(said)
+    live = check.format(file=file.format(root=folder.root))
+    folder.write("api.yaml", POLICY.replace("live: {look: /health}", f"live: {{{live}}}"))
+    found = load_policies(folder.config, replace(KINDS, probes=kinds()), running={})
+    assert bool(found.policies) is sound, found.diagnostics
+    if not sound:
+        (wrong,) = (str(each) for each in found.diagnostics if each.is_error)
+        assert "name its folder in check_files" in wrong
 
 
 @pytest.mark.parametrize(("key", "said"), [("3:11", "policies: policies"), ("4:10", "journal: journal.db")])

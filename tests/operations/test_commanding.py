@@ -249,8 +249,8 @@ class Many:
     def words(self) -> tuple[Override, ...]:
         return self._engine.words()
 
-    def verified(self, target: Target) -> int:
-        return self._engine.verified(target)
+    def proof_heard(self, target: Target) -> tuple[int, bool]:
+        return self._engine.proof_heard(target)
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]:
         return await self._engine.settle_rivals(scope, by, comment)

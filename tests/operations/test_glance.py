@@ -467,3 +467,11 @@ def test_a_policy_that_nobody_knows_is_found_out() -> None:
 )
 def test_the_prober_says_what_it_thinks_of_its_own_network(vantage: VantageStatus, says: str) -> None:
     assert seen(policy("api"), target("api"), vantage).prober == says
+
+
+def test_a_setting_that_waits_for_a_restart_is_told_until_that() -> None:
+    files = FilesStatus(NOW, deferred=("check_files", "tick"))
+    found = Overview.of([Heartbeat(NOW, 1, NOW, "1", "running"), policy("shop"), target("shop"), files])
+    (concern,) = glance(found, NOW, by_daemon=True).concerns
+    assert concern.text == "a restart is pending: check_files, tick of the daemon's own file takes effect then"
+    assert (concern.level, concern.command) == (Condition.MOVED, "systemctl restart failoverd")

@@ -29,7 +29,7 @@ def change(
     return ChangeRow(
         change_id=made.id, incident_id="inc-1", decision_id="dec-1", target=TARGET, kind=kind, generation=8,
         shares_before=dict(before), shares_after=dict(after), intended_at=at - 0.1, settled_at=at, outcome="applied",
-        detail="", attempts=1, verified_after=None, disputed=False, plan=made,
+        detail="", attempts=1, verified_after=None, unconfirmed=False, disputed=False, plan=made,
     )  # fmt: skip
 
 

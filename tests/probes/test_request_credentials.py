@@ -9,8 +9,9 @@ from support.targets import OK, Connection, answers, response, serve
 
 from failoverd.core.errors import ConfigError
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
+from failoverd.probes.field_types import SecretFile
 from failoverd.probes.findings import Finding
-from failoverd.probes.http1.request_credentials import redact
+from failoverd.probes.http1.request_credentials import RequestCredentials, redact
 
 TOKEN = "tok-0123456789-abcdef"  # noqa: S105 - opens nothing
 
@@ -163,3 +164,18 @@ async def test_a_secret_is_not_in_the_request_of_anybody_else(tmp_path: Path) ->
             await prober("http", "/", authorization_file=path, contains=TOKEN).probe(target.endpoint)
         ).reason == "ok"
         assert (await prober("http", "/", contains=TOKEN).probe(target.endpoint)).reason == "body_mismatch"
+
+
+def test_a_link_out_of_what_checks_may_send_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "allowed").mkdir()
+    written(tmp_path / "tsig.key", TOKEN)
+    link, own = tmp_path / "allowed" / "token", tmp_path / "allowed" / "mounted"
+    own.write_text(TOKEN)
+    link.symlink_to(own)
+    credentials = RequestCredentials(SecretFile(str(link), (tmp_path / "allowed",)), None)
+    assert credentials.fields() == (("Authorization", f"Bearer {TOKEN}"),)
+    link.unlink()
+    link.symlink_to(tmp_path / "tsig.key")
+    with pytest.raises(ConfigError, match="outside of what checks may send") as caught:
+        credentials.fields()
+    assert "check_files" in caught.value.detail

@@ -9,8 +9,9 @@ from itertools import pairwise
 import pytest
 from clouds.serving import Luck, Request, Response
 from support.azure_site import LocalAzure
-from support.contract import approved, planned, publish, target, wish
+from support.contract import approved, compare, planned, publish, target, wish
 
+from failoverd.core.control.plan import Refused
 from failoverd.core.errors import Fenced, Permanent, Transient
 from failoverd.core.records import RecordSet, RecordType, Target
 from failoverd.ports import Access, Provider
@@ -90,15 +91,20 @@ async def test_many_profiles_are_read_with_one_request(azure: LocalAzure, provid
 
 
 @pytest.mark.parametrize("method", ["Priority", "Performance", "Geographic", "Subnet"])
-async def test_another_routing_method_is_refused(
+async def test_what_another_routing_method_answers_is_no_share_of_ours(
     azure: LocalAzure, provider: Provider, at: Target, method: str
 ) -> None:
+    await publish(provider, at, EAST)
+    seen = await provider.read(at)
     azure.profile(at.key.name).properties["trafficRoutingMethod"] = method
-    with pytest.raises(Permanent) as caught:
-        await provider.read(at)
-    assert caught.value.reason == "routing_method"
-    assert method in caught.value.detail
-    assert "Weighted" in caught.value.remedy
+    with pytest.raises(Fenced):
+        await provider.apply(approved(planned(seen, wish(provider, at, WEST))))
+    found = await provider.read(at)
+    assert (found.records, found.foreign) == (None, (f"{at.key.type} (routed by {method})",))
+    refused = compare(found, wish(provider, at, WEST))
+    assert isinstance(refused, Refused)
+    assert f"answers with {at.key.type} (routed by {method})" in refused.detail
+    assert "Weighted" in refused.remedy
 
 
 async def test_a_profile_that_somebody_switched_off_is_left_alone(

@@ -29,12 +29,12 @@ async def a_plan(server: PowerDns, name: str) -> Plan:
 
 
 @asynccontextmanager
-async def answering(server: PowerDns, method: bytes, answer: bytes) -> AsyncIterator[Provider]:
-    """A provider whose requests of this method are answered with these octets, and all others by the real server."""
+async def answering(server: PowerDns, begin: bytes, answer: bytes) -> AsyncIterator[Provider]:
+    """A provider whose requests that begin so are answered with these octets, and all others by the real server."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await http_request(reader)
-        writer.write(answer if request.startswith(method) else await forward_http(request, server.api_port))
+        writer.write(answer if request.startswith(begin) else await forward_http(request, server.api_port))
         await writer.drain()
 
     async with serving(handle) as port, open_powerdns(http_api(server, port=port)) as provider:
@@ -51,7 +51,8 @@ async def test_an_alias_of_powerdns_is_somebody_elses_record_and_no_nonsense(
 ) -> None:
     records = [{"content": "lb.example.net.", "disabled": False}]
     body = json.dumps({"rrsets": [{"name": f"{name}.", "type": "ALIAS", "ttl": 60, "records": records}]})
-    async with answering(powerdns_server, b"GET", response("200 OK", body.encode())) as provider:
+    names = b"GET /api/v1/servers/localhost/zones/"
+    async with answering(powerdns_server, names, response("200 OK", body.encode())) as provider:
         seen = await provider.read(target(name, record_type))
     assert (seen.records, seen.foreign) == (None, ("ALIAS",))
 

@@ -1,8 +1,10 @@
 """Names that a real server takes a write for, and that nobody is ever answered: below a DNAME, in another zone."""
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from support import servers
@@ -18,7 +20,7 @@ from support.contract import (
     target,
     wish,
 )
-from support.powerdns import dns_update, open_powerdns
+from support.powerdns import by_both, dns_update, http_api, open_powerdns
 from support.proxies import counting
 from support.servers import ZONE, DnsServer, Key, PowerDns
 
@@ -28,6 +30,7 @@ from failoverd.core.control.plan import RefusalReason, Refused
 from failoverd.core.errors import Fenced, Permanent
 from failoverd.core.records import RecordType
 from failoverd.ports import Provider
+from failoverd.providers.powerdns import PowerdnsSettings
 
 EAST, WEST, _ = VALUES[RecordType.A]
 CHILD = f"sub.{ZONE}"
@@ -148,3 +151,55 @@ async def test_powerdns_is_asked_which_zone_answers_before_it_is_transferred(pow
         with pytest.raises(Permanent) as caught:
             await provider.read(target(f"child.{ZONE}"))
     assert caught.value.reason == "not_authoritative"
+
+
+@contextmanager
+def child_zone(server: PowerDns, name: str) -> Iterator[None]:
+    """The server has that zone as well, for as long as the context lasts."""
+    zones = f"{server.api_url}/api/v1/servers/localhost/zones"
+    key = {"X-API-Key": server.api_key, "Content-Type": "application/json"}
+    made = json.dumps({"name": f"{name}.", "kind": "Native", "nameservers": [f"ns.{ZONE}."]}).encode()
+    urlopen(Request(zones, made, key), timeout=5).close()  # noqa: S310 - the address is ours
+    try:
+        yield
+    finally:
+        gone = Request(f"{zones}/{name}.", None, key, method="DELETE")  # noqa: S310 - the same
+        urlopen(gone, timeout=5).close()  # noqa: S310 - the same
+
+
+@pytest.mark.parametrize("settings", [http_api, by_both])
+@pytest.mark.parametrize("label", ["www.", "", "a.b."])
+async def test_the_api_of_powerdns_writes_nothing_below_a_closer_zone(
+    powerdns_server: PowerDns, name: str, label: str, settings: Callable[[PowerDns], PowerdnsSettings]
+) -> None:
+    at = target(f"{label}{name}")
+    with child_zone(powerdns_server, name):
+        async with open_powerdns(settings(powerdns_server)) as provider:
+            with pytest.raises(Permanent) as caught:
+                await provider.read(at)
+    assert caught.value.reason == "not_authoritative"
+    assert f"is answered there from the zone {name}" in caught.value.detail
+    assert f"name {name} in `zones`" in caught.value.remedy
+
+
+async def test_the_api_of_powerdns_writes_nothing_below_a_delegation(powerdns_server: PowerDns, name: str) -> None:
+    powerdns_server.edit(f"add {name}. 60 NS ns.elsewhere.example.net.")
+    async with open_powerdns(http_api(powerdns_server)) as provider:
+        for label in ("", "www."):
+            with pytest.raises(Permanent) as caught:
+                await provider.read(target(f"{label}{name}"))
+            assert caught.value.reason == "not_authoritative"
+            assert f"{name} is delegated" in caught.value.detail
+
+
+async def test_a_zone_that_came_after_the_read_keeps_the_api_from_writing(powerdns_server: PowerDns, name: str) -> None:
+    at = target(f"www.{name}")
+    async with open_powerdns(http_api(powerdns_server)) as provider:
+        await publish(provider, at, EAST)
+        seen = await provider.read(at)
+        with child_zone(powerdns_server, name):
+            assert await provider.read(at) == seen, "what stands there is not asked about in every round"
+            with pytest.raises(Permanent) as caught:
+                await provider.apply(approved(planned(seen, wish(provider, at, WEST))))
+        assert caught.value.reason == "not_authoritative"
+        assert await provider.read(at) == seen

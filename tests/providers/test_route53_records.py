@@ -21,6 +21,19 @@ def simple(kind: str, *values: str, **more: object) -> dict[str, Any]:
     return {"Name": f"{NAME}.", "Type": kind, "TTL": 30, "ResourceRecords": written, **more}
 
 
+@pytest.mark.parametrize("edited", [0, 1, 2])
+@pytest.mark.parametrize("ttl", [5, 300])
+def test_a_ttl_of_one_record_set_alone_is_seen_whichever_it_is(edited: int, ttl: int) -> None:
+    wanted = records.normalise(RecordSet.of(KEY, 30, {"192.0.2.1": 50, "192.0.2.2": 30, "192.0.2.3": 20}))
+    written = list(records.encode(wanted))
+    written[edited] = {**written[edited], "TTL": ttl}
+    found = records.decode(KEY, written)
+    assert found is not None
+    assert (found.ttl, found.ttls, found.answers) == (max(30, ttl), tuple(sorted((30, ttl))), wanted.answers)
+    assert not found.says(wanted)
+    assert found.ttl_text == " and ".join(map(str, sorted((30, ttl))))
+
+
 addresses = st.ip_addresses(v=4).map(str)
 balancers = st.integers(1, 99).map(lambda number: f"Z35SXDOTRQ7X7K/lb-{number}.us-east-1.elb.amazonaws.com")
 

@@ -61,6 +61,8 @@ class Canned:
     """The API of PowerDNS with one name in its zone."""
 
     def answer(self, request: Request) -> Response:
+        if "zone" in request.query:
+            return Response(200, b"[]")
         name = request.query["rrset_name"]
         lua = "A \"pickwrandom({{70,'192.0.2.1'},{30,'198.51.100.1'}})\""
         text = '"v=1 owner=prod policy=inference-api gen=1 types=A"'

@@ -26,6 +26,7 @@ from failoverd.core.events import (
     ChangeApplied,
     IncidentClosed,
     IncidentOpened,
+    PlanRefused,
     TargetDelayed,
     TargetResumed,
     TaskCrashed,
@@ -54,6 +55,24 @@ async def test_a_provider_that_is_down_is_said_once_for_each_reason_with_the_com
         await until(stage.steers(API, oci=100.0))
         (resumed,) = stage.told(TargetResumed)
         assert resumed.attempts > 10
+
+
+@virtually
+async def test_a_target_that_is_read_again_and_refused_is_not_called_at_work() -> None:
+    async with playing(API) as stage:
+        await normal(stage)
+        stage.dns.down = refused()
+        await until(lambda: stage.told(TargetDelayed))
+        stage.zonefile.mark(AT, "v=1 owner=staging policy=api gen=4 types=A")
+        stage.dns.down = None
+        await until(lambda: stage.told(PlanRefused))
+        await elapse(60.0)
+        assert stage.told(TargetResumed) == []
+        stage.dns.down = refused()
+        await until(lambda: len(stage.told(TargetDelayed)) == 2)
+        stage.zonefile.mark(AT, "v=1 owner=prod policy=api gen=4 types=A")
+        stage.dns.down = None
+        await until(lambda: stage.told(TargetResumed))
 
 
 @virtually

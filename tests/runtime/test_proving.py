@@ -408,11 +408,11 @@ async def test_a_proof_that_a_restart_cut_off_is_begun_again_and_one_that_ended_
         await until(lambda: again.told(ChangeVerified))
         (verified,) = again.told(ChangeVerified)
         assert verified.change_id == applied.change_id
-        assert again.engine.verified(target(API)) == applied.generation
+        assert again.engine.proof_heard(target(API)) == (applied.generation, True)
         assert again.told(ChangeApplied) == []
         await elapse(1.0)
     last = Stage(zonefile=stage.zonefile, world=stage.world, journal=stage.journal)
     async with playing(API, stage=last):
         await elapse(60.0)
-        assert last.engine.verified(target(API)) == applied.generation
+        assert last.engine.proof_heard(target(API)) == (applied.generation, True)
         assert last.told(ChangeVerified) == [], "it was told"

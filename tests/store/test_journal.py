@@ -216,10 +216,13 @@ async def test_changes_of_late_are_known_with_whether_they_were_proved(journal: 
     await apply(journal, "chg-1", 8, at=100.0)
     await apply(journal, "chg-2", 9, at=200.0)
     await apply(journal, "chg-3", 10, at=300.0)
-    await journal.intend(plan("chg-4", generation=11), 400.0)
+    await apply(journal, "chg-4", 11, at=400.0)
+    await journal.intend(plan("chg-5", generation=12), 500.0)
     await journal.record(incident(200.0, change_id="chg-2"))  # which ends with its proof
+    await journal.record(incident(400.0, change_id="chg-4", unconfirmed=True))
     found = await journal.proofs(150.0)
-    assert [(made.id, made.generation, proved) for made, proved in found] == [("chg-2", 9, True), ("chg-3", 10, False)]
+    told = [(made.id, made.generation, proved) for made, proved in found]
+    assert told == [("chg-2", 9, True), ("chg-3", 10, None), ("chg-4", 11, False)]
 
 
 async def test_a_doubt_that_another_version_left_does_not_lose_the_others(journal: SqliteJournal, path: Path) -> None:

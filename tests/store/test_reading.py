@@ -123,6 +123,16 @@ def test_a_change_says_whether_its_servers_were_heard_to_agree(reading: HistoryR
     assert (unproved.verified_after, unproved.disputed) == (None, False)
 
 
+async def test_a_change_that_nobody_confirmed_is_not_called_verified(path: Path) -> None:
+    async with open_journal(path, words=prose.told) as journal:
+        await journal.intend(plan("chg-1", generation=8), 1_000.2)
+        await journal.settle(plan("chg-1", generation=8), ChangeOutcome.APPLIED, "", 1_000.3)
+        await journal.record(incident(1_000.0, unconfirmed=True))
+    with HistoryReading(path) as reading:
+        (row,) = reading.changes()
+    assert (row.verified_after, row.unconfirmed) == (None, True)
+
+
 def test_a_decision_holds_the_reasons_to_redo_the_sum(reading: HistoryReading) -> None:
     row = reading.decision("dec-1")
     assert row is not None

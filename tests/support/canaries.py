@@ -237,6 +237,7 @@ owner: tests
 policies: policies
 journal: journal.db
 tick: 5s
+check_files: ["{basic}", "{headers}", "{exporter}", "{llm}", "{grpc}"]
 resolver: ["127.0.0.1:9"]
 metrics: {{listen: "127.0.0.1:{metrics}"}}
 api:

@@ -57,6 +57,7 @@ class Crew:
     story: Story
     tied: bool = False
     kept: bool = True
+    confirmed: bool = True
     words_said: dict[str, Override] = field(default_factory=dict)
 
     @property
@@ -81,9 +82,9 @@ class Crew:
         self.story.now = time.time()
         return self.story.asked(replace(self.story.seen(), overrides=overrides))
 
-    def verified(self, target: Target) -> int:
+    def proof_heard(self, target: Target) -> tuple[int, bool]:
         good = self.story.state.of(target).last_good
-        return good.generation if good is not None else 0
+        return good.generation if good is not None else 0, self.confirmed
 
     async def say(self, word: Override, event: OverrideEvent) -> bool:
         self.words_said[word.id] = word

@@ -458,11 +458,11 @@ class PaperJournal:
             entry.outcome, entry.settled_at = ChangeOutcome.INTERRUPTED, at
         return [entry.plan for entry in found]
 
-    def proofs_kept(self) -> list[tuple[Plan, bool]]:
-        """The changes that were applied, and whether each was proved."""
-        proved = {event.change_id for event in self.events if isinstance(event, ChangeVerified)}
+    def proofs_kept(self) -> list[tuple[Plan, bool | None]]:
+        """The changes that were applied, and whether each was proved; None: not yet."""
+        proved = {event.change_id: not event.unconfirmed for event in self.events if isinstance(event, ChangeVerified)}
         applied = [entry.plan for entry in self.changes.values() if entry.outcome is ChangeOutcome.APPLIED]
-        return [(plan, plan.id in proved) for plan in applied]
+        return [(plan, proved.get(plan.id)) for plan in applied]
 
     def outcomes(self) -> list[ChangeOutcome | None]:
         return [entry.outcome for entry in self.changes.values()]

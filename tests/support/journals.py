@@ -56,7 +56,9 @@ async def apply(journal: Journal, number: int) -> None:
     await journal.settle(made, ChangeOutcome.APPLIED, "", number + 0.5)
 
 
-def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") -> list[Event]:
+def incident(
+    at: float, incident_id: str = "inc-1", change_id: str = "chg-1", *, unconfirmed: bool | None = None
+) -> list[Event]:
     """A region fails and its traffic moves: the events of it, as the daemon tells them."""
     told: dict[str, Any] = {"policy": "inference-api", "incident_id": incident_id}
     where = {**told, "record": str(KEY), "provider": "bind-main", "zone": "example.com", "decision_id": "dec-1"}
@@ -89,7 +91,7 @@ def incident(at: float, incident_id: str = "inc-1", change_id: str = "chg-1") ->
         ),
         ChangeVerified(
             at=at + 0.4, change_id=change_id, generation=8, took=0.1, aged_out_at=at + 30.3, servers=0, unasked=(),
-            **where,
+            unconfirmed=unconfirmed, **where,
         ),
     ]  # fmt: skip
 

@@ -147,7 +147,7 @@ class Stage:
         states: Sequence[PolicyState],
         interrupted: Sequence[Plan],
         words: Sequence[Override] = (),
-        proofs: Sequence[tuple[Plan, bool]] = (),
+        proofs: Sequence[tuple[Plan, bool | None]] = (),
     ) -> None:
         """Start with what an earlier process left."""
         self.engine.start(states, interrupted, words, proofs)

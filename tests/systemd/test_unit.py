@@ -123,7 +123,15 @@ def test_a_bad_policy_cannot_keep_it_from_starting() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Type=notify", "Restart=always", "StartLimitIntervalSec=0", "DynamicUser=yes", "LimitCORE=0"]
+    "line",
+    [
+        "Type=notify",
+        "Restart=always",
+        "RestartPreventExitStatus=78",
+        "StartLimitIntervalSec=0",
+        "DynamicUser=yes",
+        "LimitCORE=0",
+    ],
 )
 def test_it_says(line: str) -> None:
     assert line in settings()

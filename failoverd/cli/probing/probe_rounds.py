@@ -83,7 +83,7 @@ def most_spent(probes: Iterable[PlannedProbe], rounds: int, days: int) -> int:
     wanted: Counter[str] = Counter()
     limits: dict[str, int] = {}
     for probe, settings in completing(probes):
-        account = settings.api_key_file or f"{probe.policy}/{probe.check.name}"
+        account = str(settings.api_key_file or "") or f"{probe.policy}/{probe.check.name}"
         wanted[account] += rounds * most_tokens(settings.prompt, settings.max_tokens)
         limits[account] = max(limits.get(account, 0), settings.tokens_per_day)
     return sum(min(amount, days * limits[account]) for account, amount in wanted.items())

@@ -32,6 +32,7 @@ from failoverd.api.shapes import (
 from failoverd.cli.failing import OutputConsole, print_json, told
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Printout, aligned
+from failoverd.cli.streams import reader_left
 from failoverd.cli.views.glancing import Glancing, differs
 from failoverd.cli.views.reading import SILENT, Found, found
 from failoverd.cli.views.times import ago, clock
@@ -126,6 +127,8 @@ def watch(asked: StatusWanted, screen: Console = console) -> Exit:
                 elif last is None or differs(last, seen):
                     _page(asked, seen, now, screen).show(screen)
                 last = seen
+                if reader_left():
+                    return exit_of(seen, asked)
                 time.sleep(EVERY)
         except KeyboardInterrupt:
             return exit_of(last, asked) if last is not None else Exit.INTERRUPTED

@@ -312,4 +312,6 @@ def _proof(change: ChangeTold) -> str:
     """Whether all authoritative servers answered with it, and how long after the decision."""
     if change.verified_after_seconds is not None:
         return f", verified after {change.verified_after_seconds:.1f}s"
+    if change.unconfirmed:
+        return ", read back and confirmed by nobody else"
     return ", disputed by its servers" if change.disputed else ""

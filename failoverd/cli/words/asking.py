@@ -27,7 +27,7 @@ from failoverd.cli.words.waiting import begun, clients, followed, moved, progres
 from failoverd.config.locating import socket_of
 from failoverd.core.clients import still_old
 from failoverd.core.overrides import APPROVAL, Scope, Verb, verb_of
-from failoverd.core.records import WHOLE
+from failoverd.core.records import WHOLE, few
 from failoverd.telemetry import phrases
 
 console = OutputConsole(highlight=False)
@@ -372,9 +372,16 @@ async def _shown(admin: Client, line: Line, given: GivenTold) -> Exit:
     return Exit.FAILED if over else Exit.FINE
 
 
+_NAMED: Final = 3
+"""Records that a line has room for."""
+
+
 def _show_done(done: WordAnswer) -> None:
-    say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now, and verified")
-    for words in clients(done.effects, begun(done.override), time.time()):
+    since = begun(done.override)
+    unheard = [record(each.target) for each in done.effects if each.unconfirmed and moved(each, since)]
+    proof = f"; confirmed by nobody: {few(unheard, _NAMED)}" if unheard else ", and verified"
+    say(console, f"done: {phrases.counted(len(done.effects), 'record')} as wanted now{proof}")
+    for words in clients(done.effects, since, time.time()):
         say(console, f"  {words}")
     for effect in done.effects:
         for words in effect.left:

@@ -67,9 +67,11 @@ def begun(word: WordTold) -> float:
 def arrived(effect: EffectTold, since: float) -> bool:
     """Whether nothing is left to be done, and the authoritative servers answer with what was changed for it.
 
+    Where nobody is to be asked, or could say so, there is nothing more to wait for.
+
     What was changed last before the word was given needs no proof: the word did not move it.
     """
-    return effect.settled and not effect.error and (effect.verified or not moved(effect, since))
+    return effect.settled and not effect.error and (effect.verified or effect.unconfirmed or not moved(effect, since))
 
 
 def moved(effect: EffectTold, since: float) -> bool:

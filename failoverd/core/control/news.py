@@ -220,7 +220,7 @@ def drifted(
 def values(records: RecordSet | None) -> str:
     if records is None or not records.answers:
         return "no answer"
-    return ", ".join(f"{answer.value} (weight {answer.weight}, ttl {records.ttl})" for answer in records.answers)
+    return ", ".join(f"{answer.value} (weight {answer.weight}, ttl {records.ttl_text})" for answer in records.answers)
 
 
 def weights(records: RecordSet | None) -> Mapping[str, int]:

@@ -107,12 +107,12 @@ class Plan:
         found, before = observed.records, self.before
         if (found, observed.marker_text) == (before.records, before.marker_text) and found != self.after:
             return f"nothing changed: it answers {_said(found)}"
-        answers, ttl = found.answers if found is not None else (), found.ttl if found is not None else self.after.ttl
+        answers, ttl = (found.answers, found.ttl_text) if found is not None else ((), self.after.ttl_text)
         parts = []
         if answers != self.after.answers:
             parts.append(f"it answers {_said(found)} instead of {_said(self.after)}")
-        if ttl != self.after.ttl:
-            parts.append(f"its TTL is {ttl}s instead of {self.after.ttl}s")
+        if ttl != self.after.ttl_text:
+            parts.append(f"its TTL is {ttl}s instead of {self.after.ttl_text}s")
         if observed.marker_text != self.marker_text:
             parts.append(_marker_missed(observed.marker_text, self.marker_text))
         told = "; ".join(parts)
@@ -134,7 +134,7 @@ class Plan:
             id=f"undo-{self.id}",
             kind=PlanKind.CHANGE,
             before=now,
-            after=before,
+            after=replace(before, ttls=()),  # no provider writes several TTLs
             marker=replace(self.marker, generation=self.generation + 1),
             shares_before=self.shares_after,
             shares_after=self.shares_before,

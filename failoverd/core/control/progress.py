@@ -131,8 +131,13 @@ def delayed(
 
 
 def through(memory: TargetMemory, incident: Incident | None, now: float) -> tuple[TargetMemory, tuple[Event, ...]]:
-    """The target could be worked on. Told if it could not be before."""
+    """The target could be worked on. Told if it could not be before.
+
+    Where it was read and is refused it is not at work again: that it is refused is what is told.
+    """
     told = memory.told
+    if memory.state is TargetState.REFUSED:
+        return replace(memory, told=replace(told, delay=None)), ()
     if not told.failures:
         return memory, ()
     resumed = TargetResumed(

@@ -9,7 +9,7 @@ from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_exchange, start_known, start_steps
-from failoverd.probes.field_types import AbsolutePath, Host
+from failoverd.probes.field_types import Host, SecretPath
 from failoverd.probes.findings import Finding
 from failoverd.probes.grpc_check.health_call import HealthCall, Method
 from failoverd.probes.http1.request_credentials import RequestCredentials, redact
@@ -47,7 +47,7 @@ class GrpcSettings(TlsOptionalSettings):
         "the endpoint's own address",
     )
     metadata: RequestHeaders = Field(default=(), description="more metadata of the call; secrets come from files")
-    authorization_file: AbsolutePath | None = Field(
+    authorization_file: SecretPath | None = Field(
         default=None,
         description="absolute path of a file with a bearer token, or a whole authorization value; read when it changes",
     )

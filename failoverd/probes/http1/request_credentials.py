@@ -12,6 +12,7 @@ from typing import Final
 
 from failoverd.core.errors import ConfigError
 from failoverd.files import FileVersion, read_regular
+from failoverd.probes.field_types import SecretFile
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.request_fields import HeaderFields, check_header, is_header_name
 
@@ -35,9 +36,9 @@ class RequestCredentials:
         ConfigError: a file cannot be used.
     """
 
-    def __init__(self, authorization_file: str | None, headers_file: str | None) -> None:
+    def __init__(self, authorization_file: SecretFile | None, headers_file: SecretFile | None) -> None:
         files = ((authorization_file, _authorization), (headers_file, _fields))
-        self._files = tuple(_CredentialFile(Path(path), read) for path, read in files if path is not None)
+        self._files = tuple(_CredentialFile(file, read) for file, read in files if file is not None)
         self._fields: HeaderFields = ()
         self.fields()
 
@@ -55,8 +56,9 @@ class RequestCredentials:
 class _CredentialFile:
     """One file, as it was when it was read last."""
 
-    def __init__(self, path: Path, read: Callable[[str], HeaderFields]) -> None:
-        self._path = path
+    def __init__(self, file: SecretFile, read: Callable[[str], HeaderFields]) -> None:
+        self._file = file
+        self._path = Path(file.path)
         self._read = read
         self._version: FileVersion | None = None
         self.fields: HeaderFields = ()
@@ -73,7 +75,7 @@ class _CredentialFile:
 
     def _parsed(self) -> HeaderFields:
         try:
-            return self._read(read_regular(self._path, _MOST).decode("ascii").strip())
+            return self._read(read_regular(self._file.real(), _MOST).decode("ascii").strip())
         except OSError as error:
             words = error.strerror or "it cannot be read"
         except UnicodeDecodeError:

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from failoverd.probes.field_types import AbsolutePath, Host
+from failoverd.probes.field_types import Host, SecretPath
 from failoverd.probes.http1.request_fields import RequestHeaders, RequestTarget
 from failoverd.probes.http_check.body_expectations import (
     BodyExpectations,
@@ -118,11 +118,11 @@ class WebSettings(CheckSettings):
     )
     method: Literal["GET", "HEAD", "POST", "PUT", "OPTIONS"] = Field(default="GET", description="method of the request")
     headers: RequestHeaders = Field(default=(), description="more headers of the request; secrets come from files")
-    headers_file: AbsolutePath | None = Field(
+    headers_file: SecretPath | None = Field(
         default=None,
         description="absolute path of a file with secret headers, a line each: `X-Key: value`; read when it changes",
     )
-    authorization_file: AbsolutePath | None = Field(
+    authorization_file: SecretPath | None = Field(
         default=None,
         description="absolute path of a file with a bearer token, or a whole Authorization value; read when it changes",
     )

@@ -280,7 +280,7 @@ def open_inference(check: Check, context: ProbeContext) -> InferenceProber:
     Raises ConfigError when a file that the check names cannot be used.
     """
     settings = settings_of(check, InferenceSettings)
-    account = settings.api_key_file or f"{context.policy}/{check.name}"
+    account = str(settings.api_key_file or "") or f"{context.policy}/{check.name}"
     budget = TokenBudget(account, settings.tokens_per_day, context.ledger, context.clock)
     return InferenceProber(check, settings, budget, context.clock)
 

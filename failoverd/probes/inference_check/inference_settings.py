@@ -4,7 +4,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from failoverd.probes.field_types import AbsolutePath
+from failoverd.probes.field_types import SecretPath
 from failoverd.probes.http1.http_service import ServiceSettings
 from failoverd.probes.http1.request_fields import RequestTarget
 from failoverd.settings import Duration
@@ -50,7 +50,7 @@ class InferenceSettings(ServiceSettings):
     tokens_per_day: int = Field(
         default=10_000, ge=1, le=1_000_000_000, description="tokens that may be spent a day (UTC) with this key"
     )
-    api_key_file: AbsolutePath | None = Field(
+    api_key_file: SecretPath | None = Field(
         default=None, description="absolute path of a file with the API key; read when it changes"
     )
 

@@ -11,7 +11,7 @@ from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import Check, Endpoint
 from failoverd.ports import Cancel, Clock, ProbeContext, ProbeKind, Tell
 from failoverd.probes.execution import Probe, settings_of, start_exchange, start_known, start_steps
-from failoverd.probes.field_types import AbsolutePath
+from failoverd.probes.field_types import SecretPath
 from failoverd.probes.findings import Finding
 from failoverd.probes.http1.http1_exchange import Http1Exchange
 from failoverd.probes.http1.http_service import HttpService, ServiceSettings
@@ -85,7 +85,7 @@ class MetricsSettings(ServiceSettings):
     preset: Literal["vllm", "tgi", "triton", "nim"] | None = Field(
         default=None, description="thresholds for degraded that suit this server, besides those that are written here"
     )
-    authorization_file: AbsolutePath | None = Field(
+    authorization_file: SecretPath | None = Field(
         default=None,
         description="absolute path of a file with a bearer token, or a whole Authorization value; read when it changes",
     )

@@ -22,6 +22,7 @@ WRITER_TAG: Final = "failoverd-writer"
 """The tag that holds the name of the one write that is at it, or was last: see `steering.py`."""
 
 _NESTED: Final = "disable the nested endpoint, or take the name out of the policy"
+_OTHER_ROUTING: Final = "set the profile's routing method to Weighted, or take the name out of the policy"
 _OTHER_TYPE: Final = "delete the endpoints of the other type, or change the record type in the policy"
 
 EXTERNAL: Final = "externalEndpoints"
@@ -110,7 +111,7 @@ def observe(target: Target, profile: Profile) -> Observed:
     """What the profile means for the target.
 
     Raises:
-        Permanent: it does not route by weight, or is switched off as a whole.
+        Permanent: it is switched off as a whole.
     """
     _usable(target, profile)
     text = profile.tags.get(MARKER_TAG)
@@ -118,25 +119,25 @@ def observe(target: Target, profile: Profile) -> Observed:
     foreign = _foreign(target, profile)
     weights = profile.answers()
     records = RecordSet.of(target.key, profile.ttl, weights) if weights and not foreign else None
-    nested = any(endpoint.nested for endpoint in profile.answering)
-    return Observed(target, records, marker, text, foreign, cure=_NESTED if nested else _OTHER_TYPE if foreign else "")
+    return Observed(target, records, marker, text, foreign, cure=_cure(profile) if foreign else "")
+
+
+def _cure(profile: Profile) -> str:
+    if profile.routing != WEIGHTED:
+        return _OTHER_ROUTING
+    return _NESTED if any(endpoint.nested for endpoint in profile.answering) else _OTHER_TYPE
 
 
 def _foreign(target: Target, profile: Profile) -> tuple[str, ...]:
-    """What answers beside ours, or instead: one profile has endpoints of one type."""
+    """What answers beside ours, or instead: endpoints are of one type, and have shares by weight alone."""
+    if profile.routing != WEIGHTED:
+        return (f"{target.key.type} (routed by {profile.routing})",)
     steered = {endpoint.type.value for endpoint in profile.endpoints if not endpoint.left_alone}
     nested = {f"the nested profile {endpoint.name}" for endpoint in profile.answering if endpoint.nested}
     return tuple(sorted((steered - {target.key.type.value}) | nested))
 
 
 def _usable(target: Target, profile: Profile) -> None:
-    if profile.routing != WEIGHTED:
-        raise Permanent(
-            f"the Traffic Manager profile {profile.name} of {target.key.name} routes by the method {profile.routing}, "
-            f"and failoverd steers by weight",
-            reason="routing_method",
-            remedy="set the profile's routing method to Weighted, or take the name out of the policy",
-        )
     if not profile.enabled:
         raise Permanent(
             f"the Traffic Manager profile {profile.name} of {target.key.name} is disabled: it answers nothing",

@@ -76,9 +76,10 @@ def observed(target: Target, at_name: Sequence[Record], at_marker: Sequence[Reco
     instead = {standing_at(each.rtype, target.key.marker_name) for each in at_marker if each.rtype in ALIASES}
     markers = tuple(record for record in at_marker if record.rtype == "TXT")
     text, plain = rdata.marker_text(_parsed(markers))
+    records = rdata.decode(target.key, own[0].ttl, _parsed(own)) if own else None
     return Observed(
         target,
-        rdata.decode(target.key, own[0].ttl, _parsed(own)) if own else None,
+        records.with_ttls(each.ttl for each in own) if records is not None else None,
         Marker.parse(text) if text is not None and plain else None,
         text,
         tuple(sorted(foreign | instead)),

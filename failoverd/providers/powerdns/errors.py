@@ -104,6 +104,24 @@ def _rejected(detail: str, *, conflict: bool) -> ProviderError:
     return Permanent(detail, reason="request_refused", remedy=remedy)
 
 
+def another_zone(call: Call, name: str, zone: str) -> Permanent:
+    """What is written into `call.zone` would stand there unseen: clients are answered from the closer zone."""
+    return Permanent(
+        f"{call}: {name} is answered there from the zone {zone}, and nothing that stands in {call.zone} is seen",
+        reason="not_authoritative",
+        remedy=f"name {zone} in `zones`",
+    )
+
+
+def delegated(call: Call, name: str, cut: str) -> Permanent:
+    """The same, where the zone says that others answer."""
+    return Permanent(
+        f"{call}: {cut} is delegated, so {name} is not answered from {call.zone}",
+        reason="not_authoritative",
+        remedy=f"write {name} at the servers that {cut} is delegated to",
+    )
+
+
 def changed(call: Call, name: str) -> Fenced:
     """Somebody else was there between the read that the plan was made from and now."""
     return Fenced(

@@ -3,6 +3,9 @@
 A PATCH is all or nothing, so the record set and its marker change together. But it has no condition: the server does
 not compare anything. What stands there is compared just before, and read again just after, and a rival who writes in
 the moment between is noticed and not prevented. Where that matters, write by RFC 2136.
+
+The API shows and changes what a zone holds, which is not always what is answered: names below a delegation, and those
+of which the server has a closer zone, are answered from there. So that is asked for wherever a write may follow.
 """
 
 import asyncio
@@ -15,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 import dns.rdata
 from dns.rdataclass import RdataClass
+from dns.rdatatype import RdataType
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.errors import Permanent
@@ -22,7 +26,16 @@ from failoverd.core.records import Observed, Target
 from failoverd.files import require_regular
 from failoverd.providers.dnsupdate import rdata
 from failoverd.providers.powerdns.content import ALIAS, SAID_IN_LUA, Lua
-from failoverd.providers.powerdns.errors import Call, changed, edge, overtaken, refusal, without_effect
+from failoverd.providers.powerdns.errors import (
+    Call,
+    another_zone,
+    changed,
+    delegated,
+    edge,
+    overtaken,
+    refusal,
+    without_effect,
+)
 from failoverd.providers.powerdns.http import ApiAddress, Progress, Request
 from failoverd.providers.powerdns.secret import ApiKeyFile
 from failoverd.providers.powerdns.settings import ApiSettings
@@ -38,12 +51,28 @@ class ApiReader:
         self._settings = settings
         self._timeout = timeout
         self._key = ApiKeyFile(settings.key_file)
+        self._known: dict[Target, Observed] = {}
 
     async def read(self, target: Target) -> Observed:
+        """Where the same stands as at the last look, which zone answers was asked then."""
         call = self._call(target.zone)
         with edge(call):
             async with asyncio.timeout(self._timeout):
-                return await self._observe(target, call)
+                found = await self._observe(target, call)
+                if found != self._known.get(target):
+                    await self._require_answered(target, call)
+        self._known[target] = found
+        return found
+
+    async def _require_answered(self, target: Target, call: Call) -> None:
+        """Raises Permanent where the server answers for the name, or its marker, from elsewhere than this zone."""
+        for name in _below(target.key.marker_name, target.zone):
+            query = urlencode({"zone": f"{name}."})
+            zones = json.loads(await self._exchange("GET", f"{self._zones}?{query}", call))
+            if any(zone["name"].lower() == f"{name}." for zone in zones):
+                raise another_zone(call, target.key.name, name)
+            if any(row.record.rdtype is RdataType.NS for row in await self._rows(name, call)):
+                raise delegated(call, target.key.name, name)
 
     async def _observe(self, target: Target, call: Call) -> Observed:
         """The records and the marker that were written together.
@@ -90,8 +119,12 @@ class ApiReader:
     def _call(self, zone: str, *, writes: bool = False) -> Call:
         return Call(self._settings.url, zone, Progress(), writes)
 
+    @property
+    def _zones(self) -> str:
+        return f"/api/v1/servers/{quote(self._settings.server)}/zones"
+
     def _path(self, zone: str) -> str:
-        return f"/api/v1/servers/{quote(self._settings.server)}/zones/{quote(zone)}."
+        return f"{self._zones}/{quote(zone)}."
 
 
 class ApiWriter(ApiReader):
@@ -105,6 +138,7 @@ class ApiWriter(ApiReader):
             async with asyncio.timeout(self._timeout):
                 if await self._observe(plan.target, reading) != plan.before:
                     raise changed(writing, plan.target.key.name)
+                await self._require_answered(plan.target, reading)
                 await self._exchange("PATCH", self._path(plan.target.zone), writing, patch)
                 after = await self._observe(plan.target, reading)
         if after == plan.before:
@@ -120,6 +154,12 @@ def curl(settings: ApiSettings, plan: Plan) -> str:
     trust = f" --cacert {shlex.quote(str(settings.ca_file))}" if settings.ca_file is not None else ""
     body = json.dumps(_patch(plan), indent=1)
     return f"curl --fail-with-body -X PATCH -K {key}{trust} --data @- {shlex.quote(url)} <<'END'\n{body}\nEND"
+
+
+def _below(name: str, zone: str) -> list[str]:
+    """The names at which another zone may begin that answers for this one: it, and those above it within the zone."""
+    labels = name.removesuffix(zone).strip(".").split(".")
+    return [".".join((*labels[at:], zone)) for at in range(len(labels))]
 
 
 def _patch(plan: Plan) -> dict[str, Any]:

@@ -5,8 +5,8 @@ value. An alias answers with a load balancer; it has no TTL, for the answer has 
 weights themselves (RFC 2782), so one simple record set holds them all.
 
 What somebody made by hand is read as what it does: a simple record set answers with all of its values alike, and so
-does a weighted one whose weights are all zero. Anything that Route 53 decides by itself (latency, health and so on) is
-no share that failoverd could state, so it is foreign: reported, never written.
+does a weighted one whose weights are all zero; each has a TTL of its own. Anything that Route 53 decides by itself
+(latency, health and so on) is no share that failoverd could state, so it is foreign: reported, never written.
 """
 
 import hashlib
@@ -72,7 +72,8 @@ def decode(key: RecordKey, found: Sequence[RawSet]) -> RecordSet | None:
     """What these record sets of one name and type answer, or None when there are none. None of them is `foreign`."""
     if not found:
         return None
-    ttl = next((int(each["TTL"]) for each in found if "TTL" in each), ALIAS_TTL)
+    ttls = [int(each["TTL"]) for each in found if "TTL" in each]
+    ttl = ttls[0] if ttls else ALIAS_TTL
     if key.type is RecordType.SRV:
         return rdata.decode(key, ttl, (parsed for each in found for parsed in _parsed(each)))
     alike = all(each.get("Weight", 0) == 0 for each in found)
@@ -82,7 +83,7 @@ def decode(key: RecordKey, found: Sequence[RawSet]) -> RecordSet | None:
     for answers, weight in weighted:  # of a record set, whose values share it
         for value in answers:
             weights[value] = weights.get(value, 0) + weight * whole // len(answers)
-    return RecordSet.of(key, ttl, weights)
+    return RecordSet.of(key, ttl, weights).with_ttls(ttls)
 
 
 def foreign(record_type: RecordType, each: RawSet) -> str | None:

@@ -19,7 +19,7 @@ from failoverd.core.control.limits import Held, PastChange
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import Permanent
-from failoverd.core.events import DecisionMade, FailoverHeld, IncidentClosed, PlanHeld
+from failoverd.core.events import DecisionMade, DriftDetected, FailoverHeld, IncidentClosed, PlanHeld
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, LimitNote, ReasonCode
 from failoverd.core.records import AllDown, Limits, Policy, Ration, RecordSet, Source, Steering
@@ -692,3 +692,20 @@ def test_an_upgrade_rewrites_only_what_the_old_weights_made_wrong_by_more_than_a
     assert story.look(3_600.0).kind is after
     assert story.look(60.0).kind is OutcomeKind.IN_SYNC
     assert story.published["a"] == pytest.approx(share, rel=0.01)
+
+
+def test_several_ttls_of_one_name_are_an_edit_that_is_told_and_put_back_once() -> None:
+    """As somebody leaves them who changes one weighted record set in the console of Route 53."""
+    story = Story(PAIR)
+    story.look()
+    story.look(1.0)
+    wanted = story.observed.records
+    assert wanted is not None
+    story.observed = replace(story.observed, records=wanted.with_ttls([wanted.ttl, 300]))
+    story.look(60.0)
+    (told,) = (event for event in story.events if isinstance(event, DriftDetected))
+    assert f"ttl {wanted.ttl} and 300" in told.found
+    assert story.observed.records == wanted
+    writes = story.observed.marker
+    story.look(60.0)
+    assert story.observed.marker == writes
