@@ -33,7 +33,7 @@ from failoverd.cli.failing import Screen, print_json, told
 from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Page, aligned
 from failoverd.cli.views.glancing import Glancing, differs
-from failoverd.cli.views.reading import SILENT, Found, found
+from failoverd.cli.views.reading import Found, found, gone
 from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
@@ -162,7 +162,7 @@ def look(asked: Asked, now: float, output: Output = Output.TEXT, *, again: bool 
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
         from failoverd.cli.views.journal import glance_read
 
-        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=unheard.reason in SILENT)
+        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=gone(unheard))
 
     return found(asked.config, Output.JSON if again else output, lambda client: client.glance(asked.query), read).told
 
@@ -171,7 +171,7 @@ def _whole(asked: Asked, output: Output, now: float, *, healthy: bool) -> Found[
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(asked.config, now, healthy=healthy, silent=unheard.reason in SILENT)
+        return status_read(asked.config, now, healthy=healthy, silent=gone(unheard))
 
     return found(asked.config, output, lambda client: client.status(healthy=healthy), read)
 
