@@ -283,6 +283,9 @@ class Client:
             words = f"the daemon at {way} shows a certificate that is not trusted: {error.verify_message}"
             raise ApiError(words, reason="certificate_untrusted", remedy="name the authority that signed it") from error
         except OSError as error:  # a time-out is one, too
+            if isinstance(way, OnHost) and isinstance(error, TimeoutError | BlockingIOError):  # it is there
+                words = f"the daemon at {way} took no connection within {REACHING:g}s"
+                raise ApiError(words, reason="daemon_slow", remedy=_LOOK) from error
             why = _why_not(error) if isinstance(way, OnHost) else error.strerror
             words = f"no daemon is heard at {way}: {why or 'nobody answers'}"
             absent = isinstance(error, FileNotFoundError | NotADirectoryError | ConnectionRefusedError)

@@ -149,6 +149,9 @@ def plan(
     returning: Annotated[
         list[str] | None, typer.Option("--return", help="a region to bring back now, whatever failback says")
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="each record with its reasons, although nothing is to be done")
+    ] = False,
     without_daemon: WithoutDaemon = False,
 ) -> None:
     """Show what would be changed now, writing nothing: by the daemon's verdicts, or probed from here without one.
@@ -159,8 +162,8 @@ def plan(
     """
     from failoverd.cli import verbs
 
-    asked = verbs.plan(config, output, policies or [], out, returning or [], without_daemon=without_daemon)
-    raise typer.Exit(asked)
+    names, regions = policies or [], returning or []
+    raise typer.Exit(verbs.plan(config, output, names, out, regions, without_daemon=without_daemon, verbose=verbose))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.plan import InSync, Plan, PlanKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.records import RecordKey, RecordType, Target
+from failoverd.operations.concerns import FEW
 from failoverd.operations.owning import NotOurs, Owned
 
 
@@ -32,6 +33,11 @@ def _exit_code(finding: FindingTold) -> Exit:
     if finding.held or finding.waits:
         return Exit.LIMITED
     return Exit.FAILED if finding.unseen or finding.verdict == DecisionKind.HOLD_NO_VERDICT else Exit.FINE
+
+
+def _needs_nothing(finding: FindingTold) -> bool:
+    """What was edited by hand is shown, even where that is only reported."""
+    return finding.result in {"in_sync", "hold"} and _exit_code(finding) is Exit.FINE
 
 
 def exit_code(attempts: Sequence[AttemptTold]) -> Exit:
@@ -62,8 +68,17 @@ def owned(done: Owned) -> str:
     return proved(words, done.proof)
 
 
-def show(console: Console, findings: Sequence[FindingTold]) -> None:
-    """Each target: what would be done, why, and by which limits it was judged."""
+def show(console: Console, findings: Sequence[FindingTold], *, every: bool = False) -> None:
+    """Each target: what would be done, why, and by which limits it was judged.
+
+    Those that need nothing are only counted where they are many, unless `every` one is asked for.
+    """
+    quiet = [] if every else [each for each in findings if _needs_nothing(each)]
+    if len(quiet) > FEW:
+        others = len(findings) - len(quiet)
+        differ = f", {others} listed below" if others else ""
+        say(console, (f"{len(quiet)} of {len(findings)} records: nothing to do", "bold"), f"{differ} (all: --verbose)")
+        findings = [each for each in findings if not _needs_nothing(each)]
     for finding in findings:
         target = target_of(finding.target)
         say(console, (str(target), "bold"), f" (policy {target.policy}): {finding.summary}")

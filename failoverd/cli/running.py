@@ -10,6 +10,7 @@ from failoverd.cli.failing import let_go, told
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import Level
 from failoverd.installed import read_config
+from failoverd.runtime.garbage import Garbage
 from failoverd.telemetry.logs import LogFormat, configure_logs
 
 
@@ -24,7 +25,8 @@ def run_daemon(config: Path) -> None:
         settings = read_config(config)
         logs = configure_logs(LogFormat(settings.log.format), Level(settings.log.level), sys.stderr)
         try:
-            uvloop.run(Daemon(config, [logs.render]).run())
+            with Garbage() as garbage:
+                uvloop.run(Daemon(config, [logs.render, garbage.take]).run())
         finally:
             if not logs.close():  # nobody reads it: whoever says a last word there would never end
                 let_go(sys.stderr)

@@ -57,6 +57,7 @@ def plan(
     returning: Sequence[str],
     *,
     without_daemon: bool = False,
+    verbose: bool = False,
 ) -> Exit:
     with told():
         if out is not None:
@@ -71,7 +72,7 @@ def plan(
         if output is Output.JSON:
             print_json([planning.as_json(finding) for finding in findings])
         else:
-            planning.show(console, findings)
+            planning.show(console, findings, every=verbose or bool(names))
         if out is not None:
             _write_plans(out, tuple(load(PlannedChange, dump(each.change)) for each in findings if each.change))
         tell_unsound(errors)

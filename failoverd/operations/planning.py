@@ -166,10 +166,13 @@ async def _look(session: Workplace, target: Target) -> Observed | FailoverdError
 async def _looks(session: Workplace, targets: Sequence[Target]) -> dict[Target, Observed | FailoverdError]:
     """The same for several at once, for their providers know how to take turns."""
     found: dict[Target, Observed | FailoverdError] = {}
+    failed: tuple[str, ...] = ()
 
     async def look(target: Target) -> None:
-        found[target] = await _look(session, target)
-        session.waits(Waiting(Stage.READING, len(found), len(targets), failed=_failures(found)))
+        nonlocal failed
+        found[target] = seen = await _look(session, target)
+        failed += _failures({target: seen})
+        session.waits(Waiting(Stage.READING, len(found), len(targets), failed=failed))
 
     await asyncio.gather(*map(look, dict.fromkeys(targets)))
     return found

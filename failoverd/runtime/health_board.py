@@ -104,10 +104,13 @@ class HealthBoard:
         """A probe takes much longer than usual: whose probes are due because of that."""
         return self.table.late(name, endpoint, check, self._clock())
 
-    def settle(self) -> None:
-        """Let evidence that grew too old become UNKNOWN. Called regularly, for the absence of news is no event."""
+    def settle(self, name: str | None = None) -> None:
+        """Let evidence that grew too old become UNKNOWN, of one policy or of all.
+
+        Called regularly, for the absence of news is no event.
+        """
         now = self._clock()
-        self._say(self.table.settle(now), now)
+        self._say(self.table.settle(now, name), now)
 
     def stretch(self, factor: int) -> None:
         """Intervals are so many times as long from now on, so evidence may be so much older before it is stale."""

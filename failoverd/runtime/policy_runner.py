@@ -1,6 +1,7 @@
 """The policies at work. Each has its own reconciler and its own tasks, so that what is wrong with one stays with it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,6 +28,9 @@ from failoverd.runtime.target_worker import Tools
 
 PATIENCE: Final = 5.0
 """Seconds that a write under way gets to finish when the daemon stops or a policy is replaced."""
+
+AT_ONCE: Final = 8
+"""Policies that begin to work in one turn of the loop: tens of milliseconds, and few requests of their providers."""
 
 
 @runtime_checkable
@@ -59,6 +63,7 @@ class PolicyRunner:
         self._probing = probing
         self._providers = providers
         self._running: dict[str, _Running] = {}
+        self._policies: Mapping[str, Policy] | None = None
         self._steered: tuple[frozenset[Target], bool] = frozenset(), False
 
     @property
@@ -67,9 +72,11 @@ class PolicyRunner:
         return {name: running.reconciler for name, running in self._running.items()}
 
     @property
-    def policies(self) -> dict[str, Policy]:
-        """What runs, by name."""
-        return {name: running.policy for name, running in self._running.items()}
+    def policies(self) -> Mapping[str, Policy]:
+        """What runs, by name, at this moment: made once for each change, for whoever looks one up looks many up."""
+        if self._policies is None:
+            self._policies = {name: running.policy for name, running in self._running.items()}
+        return self._policies
 
     async def restore(self, policy: Policy) -> None:
         """Give providers that only live in memory the policy's last good answers back, before it is taken up."""
@@ -104,7 +111,7 @@ class PolicyRunner:
         tools = self._tools
         reconciler = Reconciler(policy, self._providers, tools, partial(self._standing_of, policy.name))
         if policy.name in self._running:
-            await self._halt(self._running.pop(policy.name))
+            await self._halt(self._off(policy.name))
             await tools.journal.dismiss(policy.name)
         tools.shared.put(policy)
         self._board.watch(policy)
@@ -113,6 +120,7 @@ class PolicyRunner:
             f"policy {policy.name}", reconciler.run, tools.emit, tools.clock, policy=policy.name, chance=tools.chance
         )
         self._running[policy.name] = _Running(policy, reconciler, asyncio.create_task(work))
+        self._policies = None
         source = policy.source
         loaded = PolicyLoaded(at=tools.clock(), policy=policy.name, revision=source.revision, file=source.file)
         tools.emit(loaded)
@@ -120,7 +128,7 @@ class PolicyRunner:
     async def remove(self, name: str) -> None:
         """Manage a policy no longer. Its records stay exactly as they are."""
         tools = self._tools
-        await self._halt(self._running.pop(name))
+        await self._halt(self._off(name))
         self._probing.forget(name)
         tools.applier.prover.forget(name)
         self._board.forget(name)
@@ -151,28 +159,20 @@ class PolicyRunner:
 
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""
-        self._board.settle()
         self._remind()
-        for running in self._running.values():
+
+        def look(running: _Running) -> None:
+            self._board.settle(running.policy.name)
             running.reconciler.wake()
 
+        _in_turns(look, self._running.values())
+
     def heed(self, word: Override) -> None:
-        """An operator said something, or took it back: the policies that it concerns are worked on now.
-
-        One is woken in each turn of the loop: a thousand at once would let nobody else have a turn until all of them
-        had theirs, and who said it would be answered last.
-        """
-        loop = asyncio.get_running_loop()
-        concerned = iter([each for each in self._running.values() if word.scope.may_have_had(each.policy)])
-
-        def wake_next() -> None:
-            running = next(concerned, None)
-            if running is not None:
-                self._tools.shared.touch(running.policy.name)
-                running.reconciler.wake(Urgency.CHANGE)
-                loop.call_soon(wake_next)
-
-        wake_next()
+        """An operator said something, or took it back: the policies that it concerns are worked on now."""
+        concerned = [each for each in self._running.values() if word.scope.may_have_had(each.policy)]
+        for running in concerned:
+            self._tools.shared.touch(running.policy.name)
+        _in_turns(lambda running: running.reconciler.wake(Urgency.CHANGE), concerned)
 
     def previews(self, policy: str) -> list[tuple[Target, Callable[[tuple[Override, ...]], Outcome]]]:
         """For each target of a policy: what would be done if operators said something else."""
@@ -196,8 +196,7 @@ class PolicyRunner:
 
     def retry(self) -> None:
         """Somebody asks for it: try again now what waits for a provider."""
-        for running in self._running.values():
-            running.reconciler.retry()
+        _in_turns(lambda running: running.reconciler.retry(), self._running.values())
 
     # -- where they stand ----------------------------------------------------------------------------------------------
 
@@ -260,6 +259,10 @@ class PolicyRunner:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
+    def _off(self, name: str) -> _Running:
+        self._policies = None
+        return self._running.pop(name)
+
     async def _halt(self, running: _Running) -> None:
         await running.reconciler.finish(PATIENCE)
         running.task.cancel()
@@ -304,6 +307,24 @@ class PolicyRunner:
                 provider = await lazy.open()
                 return provider if isinstance(provider, Forgetful) else None
         return None
+
+
+def _in_turns(work: Callable[[_Running], None], concerned: Iterable[_Running]) -> None:
+    """A few policies in each turn of the loop, the first of them now.
+
+    A thousand at once would let nobody else have a turn until all of them had theirs: no probe, no DNS query, and
+    nobody who asks where things stand.
+    """
+    loop = asyncio.get_running_loop()
+    left = deque(concerned)
+
+    def work_next() -> None:
+        if len(left) > AT_ONCE:
+            loop.call_soon(work_next)
+        for _ in range(min(AT_ONCE, len(left))):
+            work(left.popleft())
+
+    work_next()
 
 
 def _in_daemon(provider: Provider | None) -> TypeGuard[LazyProvider]:

@@ -5,6 +5,7 @@ else out: see `failoverd.guests`.
 """
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -27,6 +28,9 @@ _PATIENCE: Final = 5.0
 _MOST_GUESTS: Final = 64
 _MOST_OF_PEER: Final = 8
 _FRESH: Final = 1.0
+
+_EFFORT: Final = 1
+"""Of compressing: more costs more than it saves, for nearly all of it repeats itself."""
 
 
 @asynccontextmanager
@@ -53,25 +57,34 @@ class _Page:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._making = asyncio.Lock()
-        self._made = b""
+        self._made, self._packed = b"", b""
         self._made_at = float("-inf")
 
-    async def show(self, _: web.Request) -> web.Response:
+    async def show(self, request: web.Request) -> web.Response:
+        packed = _takes_gzip(request.headers.get("Accept-Encoding", ""))
         try:
-            body = await self._fresh()
+            body = await self._fresh(packed=packed)
         except Exception as defect:  # whatever it is, it is a defect of ours, and told as one
             told = {"message": "the metrics could not be made", "exception": defect}
             asyncio.get_running_loop().call_exception_handler(told)
             raise
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        said = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Vary": "Accept-Encoding"}
+        return web.Response(body=body, headers={**said, "Content-Encoding": "gzip"} if packed else said)
 
-    async def _fresh(self) -> bytes:
+    async def _fresh(self, *, packed: bool) -> bytes:
         async with self._making:
             now = asyncio.get_running_loop().time()
             if now - self._made_at >= _FRESH:
                 self._made = await asyncio.to_thread(self._metrics.snapshot().page)
-                self._made_at = now
-            return self._made
+                self._made_at, self._packed = now, b""
+            if packed and not self._packed:
+                self._packed = await asyncio.to_thread(gzip.compress, self._made, _EFFORT)
+            return self._packed if packed else self._made
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """As scrapers say it; whoever says it with a weight gets the page as it is."""
+    return "gzip" in (each.strip().lower() for each in accepted.split(","))
 
 
 async def _sign(look: Callable[[], SignReport], request: web.Request) -> web.Response:

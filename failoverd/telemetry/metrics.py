@@ -11,21 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from failoverd.core.control.figures import TargetFigures, held_by, waits_for
 from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
 from failoverd.core.status import Overview, RegionStatus, Status
-from failoverd.core.tallies import CallFigures, Histogram, ProbingFigures
+from failoverd.core.tallies import CallFigures, ProbingFigures
+from failoverd.telemetry.exposition import Family
 
 _CHECK = ("policy", "check", "kind")
 _RECORD = ("policy", "record", "provider")
@@ -59,9 +51,8 @@ class Snapshot:
     def page(self) -> bytes:
         """In the text format of Prometheus, 0.0.4."""
         registry = CollectorRegistry()
-        registry.register(_Collector(self))
         ProcessCollector(registry=registry)
-        return generate_latest(registry)
+        return "".join(map(str, _families(self))).encode() + generate_latest(registry)
 
 
 class Metrics:
@@ -95,47 +86,47 @@ class Metrics:
         return Snapshot(self._figures(), overview, self._version, self._started_at, self._work())
 
 
-class _Collector(Collector):
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def collect(self) -> Iterator[Metric]:
-        taken = self._snapshot
-        yield InfoMetricFamily("failoverd_build", "Which failoverd this is.", {"version": taken.version})
-        yield _gauge("start_time_seconds", "When the daemon started, in seconds since the epoch.", taken.started_at)
-        yield from _probes(taken.figures)
-        yield from _schedule(taken.figures)
-        yield from _wires(taken.figures)
-        yield from _health(taken.overview)
-        yield from _records(taken.overview, taken.work)
-        yield from _budgets(taken.work)
-        yield from _files(taken.overview)
-        yield from _calls(taken.work)
-        yield from _words(taken.work)
-        yield _gauge("journal_failing", "1 while the journal does not work.", taken.work.journal_failing)
-        failures = "Calls of the journal that did not work."
-        yield _counter("journal_failures", failures, taken.work.journal_failures)
+def _families(taken: Snapshot) -> Iterator[Family]:
+    build = Family("gauge", "failoverd_build_info", "Which failoverd this is.", ("version",))
+    build.add((taken.version,), 1)
+    yield build
+    yield _gauge("start_time_seconds", "When the daemon started, in seconds since the epoch.", taken.started_at)
+    yield from _probes(taken.figures)
+    yield from _schedule(taken.figures)
+    yield from _wires(taken.figures)
+    yield from _health(taken.overview)
+    yield from _records(taken.overview, taken.work)
+    yield from _budgets(taken.work)
+    yield from _files(taken.overview)
+    yield from _calls(taken.work)
+    yield from _words(taken.work)
+    yield _gauge("journal_failing", "1 while the journal does not work.", taken.work.journal_failing)
+    failures = "Calls of the journal that did not work."
+    yield _counter("journal_failures", failures, taken.work.journal_failures)
 
 
-def _probes(figures: ProbingFigures) -> Iterator[Metric]:
-    total = CounterMetricFamily(
-        "failoverd_probes", "Probes that ended, by what they came to.", labels=(*_CHECK, "outcome", "reason")
+def _probes(figures: ProbingFigures) -> Iterator[Family]:
+    total = Family(
+        "counter", "failoverd_probes", "Probes that ended, by what they came to.", labels=(*_CHECK, "outcome", "reason")
     )
-    seconds = HistogramMetricFamily(
-        "failoverd_probe_duration_seconds", "How long probes took. Those that were blind are not in it.", labels=_CHECK
+    seconds = Family(
+        "histogram",
+        "failoverd_probe_duration_seconds",
+        "How long probes took. Those that were blind are not in it.",
+        labels=_CHECK,
     )
     for each in figures.probes:
         labels = (each.policy, each.check, each.kind)
         for (outcome, reason), count in each.outcomes.items():
-            total.add_metric((*labels, outcome.value, reason.value), count)
-        _observed(seconds, labels, each.seconds)
+            total.add((*labels, outcome.value, reason.value), count)
+        seconds.observe(labels, each.seconds)
     yield total
     yield seconds
 
 
-def _schedule(figures: ProbingFigures) -> Iterator[Metric]:
-    lag = HistogramMetricFamily("failoverd_schedule_lag_seconds", "How long after their time probes were begun.")
-    _observed(lag, (), figures.lag)
+def _schedule(figures: ProbingFigures) -> Iterator[Family]:
+    lag = Family("histogram", "failoverd_schedule_lag_seconds", "How long after their time probes were begun.")
+    lag.observe((), figures.lag)
     yield lag
     yield _gauge("schedule_lag_max_seconds", "The most of it, in the last one to two minutes.", figures.lag_max)
     yield _gauge("probes_in_flight", "Probes under way.", figures.in_flight)
@@ -148,74 +139,86 @@ def _schedule(figures: ProbingFigures) -> Iterator[Metric]:
     yield _gauge("probe_interval_factor", "How often the written interval passes between probes.", figures.stretched)
 
 
-def _wires(figures: ProbingFigures) -> Iterator[Metric]:
+def _wires(figures: ProbingFigures) -> Iterator[Family]:
     yield _gauge("trip_wires", "Idle connections that are kept as trip wires.", figures.wires)
     yield _counter("trip_wires_tripped", "How often a trip wire tripped.", figures.trips)
 
 
-def _health(found: Overview) -> Iterator[Metric]:
-    score = GaugeMetricFamily(
+def _health(found: Overview) -> Iterator[Family]:
+    score = Family(
+        "gauge",
         "failoverd_region_score_ratio",
         "How much of a region serves, from 0 to 1.",
         labels=("policy", "record_type", "region"),
     )
-    state = GaugeMetricFamily(
+    state = Family(
+        "gauge",
         "failoverd_region_state",
         "1 for the state that the region is in.",
         labels=("policy", "record_type", "region", "state"),
     )
-    incident = GaugeMetricFamily("failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
-    held = GaugeMetricFamily(
-        "failoverd_failover_held", "1 while something that is down is kept in an answer.", labels=("policy",)
+    incident = Family("gauge", "failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
+    held = Family(
+        "gauge", "failoverd_failover_held", "1 while something that is down is kept in an answer.", labels=("policy",)
     )
-    rivals = GaugeMetricFamily(
-        "failoverd_rival_records", "Records that another instance of the owner writes as well.", labels=("policy",)
+    rivals = Family(
+        "gauge",
+        "failoverd_rival_records",
+        "Records that another instance of the owner writes as well.",
+        labels=("policy",),
     )
-    isolated = GaugeMetricFamily("failoverd_vantage_isolated", "Address families in which the prober abstains.")
-    orphans = GaugeMetricFamily("failoverd_orphaned_records", "Records of ours that no policy file names any more.")
+    isolated = Family("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
+    orphans = Family("gauge", "failoverd_orphaned_records", "Records of ours that no policy file names any more.")
     for region in found.regions:
         labels = (region.policy, region.record_type, region.region)
-        score.add_metric(labels, region.score / WHOLE)
-        state.add_metric((*labels, region.state), 1)
+        score.add(labels, region.score / WHOLE)
+        state.add((*labels, region.state), 1)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
     rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
     for policy in found.policies:
-        rivals.add_metric((policy.policy,), rivalled[policy.policy])
-        incident.add_metric((policy.policy,), bool(policy.incident_id))
-        held.add_metric((policy.policy,), policy.policy in kept)
-    orphans.add_metric((), len(found.orphans))
+        rivals.add((policy.policy,), rivalled[policy.policy])
+        incident.add((policy.policy,), bool(policy.incident_id))
+        held.add((policy.policy,), policy.policy in kept)
+    orphans.add((), len(found.orphans))
     if found.vantage is not None:
-        isolated.add_metric((), len(found.vantage.isolated))
+        isolated.add((), len(found.vantage.isolated))
     yield from (score, state, incident, held, rivals, isolated, orphans, *_notifications(found))
 
 
-def _records(found: Overview, work: Work) -> Iterator[Metric]:
+def _records(found: Overview, work: Work) -> Iterator[Family]:
     """Where each record stands at each provider, and what keeps it from what is wanted."""
-    share = GaugeMetricFamily(
+    share = Family(
+        "gauge",
         "failoverd_record_share_ratio",
         "How much of the traffic a record sends to a region, from 0 to 1, as it was read last.",
         labels=(*_RECORD, "region"),
     )
-    state = GaugeMetricFamily(
-        "failoverd_record_state", "1 for the state that the record is in.", labels=(*_RECORD, "state")
+    state = Family(
+        "gauge", "failoverd_record_state", "1 for the state that the record is in.", labels=(*_RECORD, "state")
     )
-    held = GaugeMetricFamily(
-        "failoverd_record_held", "1 for each thing that keeps a record from what is wanted.", labels=(*_RECORD, "cause")
+    held = Family(
+        "gauge",
+        "failoverd_record_held",
+        "1 for each thing that keeps a record from what is wanted.",
+        labels=(*_RECORD, "cause"),
     )
-    waiting = GaugeMetricFamily(
-        "failoverd_record_waiting", "1 for each thing that a record waits for.", labels=(*_RECORD, "reason")
+    waiting = Family(
+        "gauge", "failoverd_record_waiting", "1 for each thing that a record waits for.", labels=(*_RECORD, "reason")
     )
-    disputed = GaugeMetricFamily(
+    disputed = Family(
+        "gauge",
         "failoverd_record_disputed",
         "1 while an authoritative server does not answer what was written, although it is overdue.",
         labels=_RECORD,
     )
-    unmoved = GaugeMetricFamily(
+    unmoved = Family(
+        "gauge",
         "failoverd_region_failed_unmoved_seconds",
         "For how long a region is down to which a record still sends traffic.",
         labels=(*_RECORD, "region"),
     )
-    changed = GaugeMetricFamily(
+    changed = Family(
+        "gauge",
         "failoverd_record_last_change_timestamp_seconds",
         "When traffic was last split otherwise than before, in seconds since the epoch.",
         labels=_RECORD,
@@ -228,20 +231,20 @@ def _records(found: Overview, work: Work) -> Iterator[Metric]:
         shares = figures.shares(status)
         names = [region.region for region in here]
         for name in (*names, *(name for name in shares if name not in names and name == ELSEWHERE)):
-            share.add_metric((*labels, name), shares.get(name, 0) / WHOLE)
+            share.add((*labels, name), shares.get(name, 0) / WHOLE)
         for name, seconds in figures.unmoved(status, here, work.now).items():
-            unmoved.add_metric((*labels, name), seconds)
+            unmoved.add((*labels, name), seconds)
         if figures.memory.changed_at is not None:
-            changed.add_metric(labels, figures.memory.changed_at)
+            changed.add(labels, figures.memory.changed_at)
         if figures.disputed:
-            disputed.add_metric(labels, 1)
+            disputed.add(labels, 1)
         if status is None:
             continue
-        state.add_metric((*labels, status.state), 1)
+        state.add((*labels, status.state), 1)
         for cause in held_by(status):
-            held.add_metric((*labels, cause), 1)
+            held.add((*labels, cause), 1)
         for reason in waits_for(status):
-            waiting.add_metric((*labels, reason), 1)
+            waiting.add((*labels, reason), 1)
     yield from (share, state, held, waiting, disputed, unmoved, changed)
 
 
@@ -256,12 +259,13 @@ def _record(target: Target) -> tuple[str, str, str]:
     return target.policy, str(target.key), target.provider
 
 
-def _budgets(work: Work) -> Iterator[Metric]:
+def _budgets(work: Work) -> Iterator[Family]:
     labels = (*_RECORD, "ration")
-    changes = GaugeMetricFamily(
-        "failoverd_budget_changes_left", "How many changes are left of limits.max_changes.", labels=labels
+    changes = Family(
+        "gauge", "failoverd_budget_changes_left", "How many changes are left of limits.max_changes.", labels=labels
     )
-    shift = GaugeMetricFamily(
+    shift = Family(
+        "gauge",
         "failoverd_budget_shift_left_ratio",
         "How much traffic may still move by limits.max_shift, from 0 to 1.",
         labels=labels,
@@ -269,85 +273,93 @@ def _budgets(work: Work) -> Iterator[Metric]:
     for figures in work.targets:
         for cause, left in figures.left(work.now).items():
             ration = (*_record(figures.target), cause.value)
-            changes.add_metric(ration, left.changes)
-            shift.add_metric(ration, left.shift / WHOLE)
+            changes.add(ration, left.changes)
+            shift.add(ration, left.shift / WHOLE)
     yield from (changes, shift)
 
 
-def _files(found: Overview) -> Iterator[Metric]:
-    rejected = GaugeMetricFamily(
-        "failoverd_policy_rejected", "1 while a newer file of the policy does not load.", labels=("policy",)
+def _files(found: Overview) -> Iterator[Family]:
+    rejected = Family(
+        "gauge", "failoverd_policy_rejected", "1 while a newer file of the policy does not load.", labels=("policy",)
     )
     for policy in found.policies:
-        rejected.add_metric((policy.policy,), bool(policy.rejected))
+        rejected.add((policy.policy,), bool(policy.rejected))
     yield rejected
     words = "Files that could not be taken up, and that are of no policy that runs."
     yield _gauge("files_rejected", words, len(found.refused_files))
 
 
-def _calls(work: Work) -> Iterator[Metric]:
-    total = CounterMetricFamily(
-        "failoverd_provider_calls", "Calls to providers, by what they came to.", labels=("provider", "call", "outcome")
+def _calls(work: Work) -> Iterator[Family]:
+    total = Family(
+        "counter",
+        "failoverd_provider_calls",
+        "Calls to providers, by what they came to.",
+        labels=("provider", "call", "outcome"),
     )
-    seconds = HistogramMetricFamily(
+    seconds = Family(
+        "histogram",
         "failoverd_provider_call_duration_seconds",
         "How long calls to providers took, the wait for their turn included.",
         labels=("provider", "call"),
     )
     for each in work.calls:
         for outcome, count in each.outcomes.items():
-            total.add_metric((each.provider, each.call, outcome.value), count)
-        _observed(seconds, (each.provider, each.call), each.seconds)
+            total.add((each.provider, each.call, outcome.value), count)
+        seconds.observe((each.provider, each.call), each.seconds)
     yield total
     yield seconds
 
 
-def _words(work: Work) -> Iterator[Metric]:
+def _words(work: Work) -> Iterator[Family]:
     """Operators' words in force, by verb."""
     words = [word for word in work.words if word.in_force(work.now)]
     numbers = Counter(word.verb for word in words)
     ends = Counter(word.verb for word in words if word.told is Announced.ENDING)
-    total = GaugeMetricFamily("failoverd_overrides", "Overrides in force.", labels=("verb",))
-    ending = GaugeMetricFamily(
-        "failoverd_overrides_ending", "Those of them whose end was announced, for it is near.", labels=("verb",)
+    total = Family("gauge", "failoverd_overrides", "Overrides in force.", labels=("verb",))
+    ending = Family(
+        "gauge",
+        "failoverd_overrides_ending",
+        "Those of them whose end was announced, for it is near.",
+        labels=("verb",),
     )
-    oldest = GaugeMetricFamily(
-        "failoverd_override_age_seconds", "For how long the oldest of them is in force.", labels=("verb",)
+    oldest = Family(
+        "gauge", "failoverd_override_age_seconds", "For how long the oldest of them is in force.", labels=("verb",)
     )
     for verb in Verb:
-        total.add_metric((verb,), numbers[verb])
-        ending.add_metric((verb,), ends[verb])
-        oldest.add_metric((verb,), max((work.now - word.since for word in words if word.verb is verb), default=0.0))
+        total.add((verb,), numbers[verb])
+        ending.add((verb,), ends[verb])
+        oldest.add((verb,), max((work.now - word.since for word in words if word.verb is verb), default=0.0))
     yield from (total, ending, oldest)
     pending = sum(1 for word in work.words if word.pending and not word.over_by(work.now))
     yield _gauge("overrides_pending", "Overrides that wait for another person to agree.", pending)
 
 
-def _notifications(found: Overview) -> Iterator[Metric]:
+def _notifications(found: Overview) -> Iterator[Family]:
     labels = ("receiver", "place")
-    failing = GaugeMetricFamily(
-        "failoverd_notifications_failing", "1 while a receiver does not take what it is told.", labels=labels
+    failing = Family(
+        "gauge", "failoverd_notifications_failing", "1 while a receiver does not take what it is told.", labels=labels
     )
-    waiting = GaugeMetricFamily("failoverd_notifications_waiting", "Notices that wait to be taken.", labels=labels)
-    delivered = CounterMetricFamily("failoverd_notifications_delivered", "Notices that were taken.", labels=labels)
-    dropped = CounterMetricFamily("failoverd_notifications_dropped", "Notices that were given up.", labels=labels)
+    waiting = Family("gauge", "failoverd_notifications_waiting", "Notices that wait to be taken.", labels=labels)
+    delivered = Family("counter", "failoverd_notifications_delivered", "Notices that were taken.", labels=labels)
+    dropped = Family("counter", "failoverd_notifications_dropped", "Notices that were given up.", labels=labels)
     for each in found.notifications.receivers if found.notifications is not None else ():
         place = (each.receiver, each.place)
-        failing.add_metric(place, each.failing_since is not None)
-        waiting.add_metric(place, each.waiting)
-        delivered.add_metric(place, each.delivered)
-        dropped.add_metric(place, each.dropped)
+        failing.add(place, each.failing_since is not None)
+        waiting.add(place, each.waiting)
+        delivered.add(place, each.delivered)
+        dropped.add(place, each.dropped)
     yield from (failing, waiting, delivered, dropped)
 
 
-def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"failoverd_{name}", words, value=value)
+def _gauge(name: str, words: str, value: float) -> Family:
+    return _alone("gauge", name, words, value)
 
 
-def _counter(name: str, words: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(f"failoverd_{name}", words, value=value)
+def _counter(name: str, words: str, value: float) -> Family:
+    return _alone("counter", name, words, value)
 
 
-def _observed(family: HistogramMetricFamily, labels: Sequence[str], found: Histogram) -> None:
-    bounds = [*map(floatToGoString, found.bounds), "+Inf"]
-    family.add_metric(labels, list(zip(bounds, found.cumulative(), strict=True)), sum_value=found.total)
+def _alone(kind: str, name: str, words: str, value: float) -> Family:
+    family = Family(kind, f"failoverd_{name}", words)
+    family.add((), value)
+    return family

@@ -4,14 +4,13 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from support.api import ME, heard
-from support.commands import POLICY, answered, written
+from support.commands import POLICY, answered, deaf, written
 from support.journals import plan
 
 from failoverd.api.client import Client
@@ -23,15 +22,6 @@ from failoverd.operations.planning import PLAN_VERSION, PlanFile, PlannedChange
 
 FINE, FAILED, UNREACHABLE = 0, 1, 12
 PLAN = dump(PlanFile(PLAN_VERSION, 0.0, "alice", (PlannedChange(plan()),)))
-
-
-@contextmanager
-def deaf(place: Path) -> Iterator[None]:
-    """A daemon that was stopped: the system takes connections for it, and nobody answers."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(place))
-        listener.listen()
-        yield
 
 
 async def test_the_daemon_is_asked_and_the_answer_says_so_to_people_alone(tmp_path: Path) -> None:

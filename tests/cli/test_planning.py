@@ -1,13 +1,16 @@
 """How an attempt to apply a plan is told: "nothing was changed" is said only where it is true."""
 
+import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 from support.approving import limits, reviewed
 
 from failoverd.api.planned import attempt_told, finding_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import as_json, exit_code, exit_code_of
+from failoverd.cli.planning import as_json, exit_code, exit_code_of, show
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.drift import DriftAction, DriftKind, DriftResponse
 from failoverd.core.control.limits import Held
@@ -132,6 +135,26 @@ def test_what_nobody_saw_is_named_where_there_is_nothing_to_do() -> None:
     told = as_json(finding_told(half_seen(OutcomeKind.IN_SYNC)))
     assert told["summary"] == "nothing to do, as far as can be seen: west/192.0.2.2 without a verdict (generation 0)"
     assert told["unseen"] == ["west/192.0.2.2"]
+
+
+def shown(findings: Sequence[PlanFinding], *, every: bool = False) -> str:
+    written = io.StringIO()
+    show(Console(file=written, width=200), [finding_told(each) for each in findings], every=every)
+    return written.getvalue()
+
+
+def test_of_many_records_that_need_nothing_there_is_only_the_number() -> None:
+    calm = [found(OutcomeKind.IN_SYNC), holding(DecisionKind.NORMAL, ReasonCode.DEADBAND)] * 500
+    assert shown(calm) == "1000 of 1000 records: nothing to do (all: --verbose)\n"
+    pending, reported = found(OutcomeKind.LIMITED), edited(DriftAction.REPORT)
+    head, *below = shown([*calm, pending, reported]).splitlines()
+    assert head == "1000 of 1002 records: nothing to do, 2 listed below (all: --verbose)"
+    assert below == shown([pending, reported]).splitlines()
+    assert shown(calm, every=True).count("nothing to do") == 500
+
+
+def test_of_a_few_that_need_nothing_each_says_why() -> None:
+    assert "nothing to do (generation 0)" in shown([found(OutcomeKind.IN_SYNC)])
 
 
 def test_the_most_serious_finding_is_the_exit_code() -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from unittest.mock import patch
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from support.commands import Ended, answered, failoverctl, written
+from support.commands import Ended, answered, deaf, failoverctl, written
 from support.consoles import console
 from support.journals import TARGET
 
@@ -294,6 +295,31 @@ async def test_with_the_daemon_dead_the_journal_speaks_and_nothing_is_known(tmp_
         assert told.err.startswith("note: from the journal, 2m old: ")
     else:
         assert json.loads(told.out)["glance"]["stale"] is True
+
+
+@pytest.mark.parametrize(("age", "busy"), [(1.0, True), (90.0, False)])
+async def test_a_daemon_that_answers_late_is_judged_by_its_last_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, busy: bool
+) -> None:
+    """One that is busy is not to be started, and what it wrote a second ago is how it stands."""
+    monkeypatch.setattr("failoverd.cli.views.reading.PATIENCE", 0.1)
+    beat = Heartbeat(time.time() - age, 1, 0.0, "1", "running")
+    config = await _kept(tmp_path / "a", beat, policy("api"), well("api"))
+    with deaf(config.parent / "api.sock"):
+        told = await answered("status", "--config", config)
+    assert told.code == (Exit.FINE if busy else Exit.UNREACHABLE), told.said
+    assert ("not known" in told.said, "systemctl start" in told.said) == (not busy, not busy), told.said
+    assert "did not answer within 0.1s" in told.err
+    assert ("it is at work, and busy" in told.err) is busy
+
+
+async def test_a_daemon_that_was_killed_is_not_there_however_short_ago_it_lived(tmp_path: Path) -> None:
+    beat = Heartbeat(time.time() - 1.0, 1, 0.0, "1", "running")
+    config = await _kept(tmp_path / "a", beat, policy("api"), well("api"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(config.parent / "api.sock"))  # and its daemon dies
+    told = await answered("status", "--config", config)
+    assert (told.code, told.out.startswith(b"not known: the daemon is silent")) == (Exit.UNREACHABLE, True), told.said
 
 
 async def test_a_policy_that_nobody_knows_is_a_slip(tmp_path: Path) -> None:

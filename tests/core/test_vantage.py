@@ -39,9 +39,10 @@ def test_what_is_counted_bit_by_bit_is_what_a_count_of_everybody_says() -> None:
         assert {key: (found.watched, found.failing) for key, found in vantage._clouds.items()} == {
             key: (found.watched, found.failing) for key, found in afresh._clouds.items()
         }
-        assert {key: set(groups) for key, groups in vantage._groups.items() if groups} == {
-            key: set(groups) for key, groups in afresh._groups.items()
-        }
+        assert {key: groups for key, groups in vantage._groups.items() if groups} == afresh._groups
+        assert {key: quickest for key, quickest in vantage._quickest.items() if quickest} == afresh._quickest
+        assert all(all(counts.values()) for counts in vantage._groups.values())
+        assert all(all(counts.values()) for counts in vantage._quickest.values())
 
 
 def test_a_new_revision_of_a_policy_forgets_neither_that_a_cloud_is_lost_nor_since_when() -> None:

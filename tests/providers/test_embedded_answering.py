@@ -3,6 +3,7 @@
 import struct
 from collections import Counter
 from collections.abc import Mapping
+from unittest.mock import patch
 
 import dns.edns
 import dns.flags
@@ -18,6 +19,7 @@ from dns.rdtypes.IN.SRV import SRV
 from support.embedded_dns import records, store_of, target, types, values
 
 from failoverd.core.records import RecordType, Target
+from failoverd.providers.embedded import zone
 from failoverd.providers.embedded.answering import MAX_QUERY, Transport
 from failoverd.providers.embedded.provider import ZoneStore
 
@@ -484,6 +486,17 @@ def test_what_is_published_then_is_answered_and_stays_when_nobody_steers_it_any_
     store.expect([], whole=True)
     assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]
     assert ask(store, question("chat.example.com", "A")).rcode() == dns.rcode.NXDOMAIN
+
+
+def test_what_did_not_change_is_not_compiled_again() -> None:
+    """A policy that comes to a thousand others costs what one costs, with no query waiting for the rest."""
+    store = store_of({API: {"192.0.2.10": 1}})
+    store.expect([API], whole=True)
+    with patch.object(zone, "_nodes", wraps=zone._nodes) as compiled:
+        store.expect([API, CHAT], whole=True)
+    assert [call.args[0].name for call in compiled.call_args_list] == ["chat.example.com"]
+    assert unknown(ask(store, question("chat.example.com", "A")))
+    assert values(ask(store, question("api.example.com", "A"))) == ["192.0.2.10"]
 
 
 def test_an_alias_that_is_steered_where_addresses_stand_hides_none_of_them() -> None:

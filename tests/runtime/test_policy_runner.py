@@ -1,12 +1,13 @@
 """What is answered between a start and the first verdicts: memory is told what it forgot and what is still ours."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from support.fakes import PaperProvider, Zonefile
-from support.stage import API, AT, AZURE, NORMAL, OCI, Stage
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, policy
 from support.virtual import now, until, virtually
 
 from failoverd.core.control.plan import LastGood
@@ -14,7 +15,7 @@ from failoverd.core.events import DriftDetected
 from failoverd.core.records import Capabilities, Marker, Policy, RecordSet, Target
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
-from failoverd.runtime.policy_runner import PolicyRunner
+from failoverd.runtime.policy_runner import AT_ONCE, PolicyRunner
 from failoverd.settings import ProviderSettings
 
 GIVEN_UP = "192.0.2.99"
@@ -145,6 +146,23 @@ async def test_what_no_file_names_is_not_answered_again_after_a_start() -> None:
         await scene.stage.journal.confirm(AT, LastGood(RecordSet.of(AT.key, 30, {AZURE: 1}), 7, {}, now()))
         await scene.runner.restore_unread(lambda policy: policy == "another")
         assert scene.stands() == {}
+
+
+@virtually
+async def test_a_tick_begins_with_a_few_policies_and_lets_others_have_their_turn_between() -> None:
+    """A thousand in one turn of the loop would hold up probes, DNS queries and whoever asks, for seconds."""
+    many = [policy(f"p{number}") for number in range(2 * AT_ONCE)]
+    async with playing() as scene:
+        for each in many:
+            await scene.start(each)
+        await until(lambda: all(scene.stage.states.of(each.name).targets for each in many))
+        woken: list[str] = []
+        for name, reconciler in scene.runner.reconcilers.items():
+            reconciler.wake = lambda *_, name=name, **__: woken.append(name)  # type: ignore[method-assign]
+        scene.runner.tick()
+        assert woken == [each.name for each in many[:AT_ONCE]]
+        await asyncio.sleep(0)
+        assert woken == [each.name for each in many]
 
 
 @virtually

@@ -6,8 +6,10 @@ A process of its own takes most of a second to begin: it is for tests of signals
 import asyncio
 import io
 import os
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -72,6 +74,15 @@ def written(folder: Path, policies: Mapping[str, str] | None = None, config: str
     path = folder / "failoverd.yaml"
     path.write_text(config)
     return path
+
+
+@contextmanager
+def deaf(place: Path) -> Iterator[None]:
+    """A daemon that was stopped: the system takes connections for it, and nobody answers."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        yield
 
 
 def failoverctl(*words: str | os.PathLike[str], encoding: str = "utf-8", columns: int = 80) -> Ended:

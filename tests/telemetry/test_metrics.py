@@ -1,6 +1,7 @@
 """The page of metrics: scraped from a real daemon, the same as the manual, bounded, and shut to everything else."""
 
 import asyncio
+import gzip
 import re
 import socket
 import urllib.request
@@ -443,6 +444,17 @@ async def test_the_page_is_made_once_for_a_crowd() -> None:
         answers = await asyncio.gather(*(ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n") for _ in range(8)))
         assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
         assert made == 1
+
+
+@pytest.mark.parametrize("accepts", [b"gzip", b"deflate, GZIP"])
+async def test_who_takes_gzip_gets_the_same_page_in_few_bytes(accepts: bytes) -> None:
+    async with exposed("127.0.0.1", 0, metrics()) as port:
+        plain = await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+        packed = await ask(port, b"GET /metrics HTTP/1.1\r\nHost: here\r\nAccept-Encoding: " + accepts + b"\r\n\r\n")
+    head, body = packed.split(b"\r\n\r\n", 1)
+    assert b"Content-Encoding: gzip" in head
+    assert gzip.decompress(body) == plain.split(b"\r\n\r\n", 1)[1]
+    assert len(packed) < len(plain) / 2
 
 
 async def test_a_defect_in_the_page_is_told_as_one_and_costs_one_answer(caplog: pytest.LogCaptureFixture) -> None:

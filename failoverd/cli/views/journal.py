@@ -29,7 +29,7 @@ _RECENT: Final = 20
 
 
 def status_read(config: Path, now: float, *, healthy: bool, silent: bool = False) -> tuple[StatusTold, float | None]:
-    """`silent`: no daemon answers, however short ago it wrote that it runs."""
+    """`silent`: no daemon is there, however short ago it wrote that it runs."""
     with opened(StatusReading(journal_of(config))) as reading:
         return status_told(_seen(reading, now, healthy=healthy, silent=silent), now), _alive(reading)
 

@@ -34,7 +34,7 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Printout, aligned
 from failoverd.cli.streams import reader_left
 from failoverd.cli.views.glancing import Glancing, differs
-from failoverd.cli.views.reading import SILENT, Found, found
+from failoverd.cli.views.reading import Found, found, gone
 from failoverd.cli.views.times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
@@ -165,7 +165,7 @@ def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
         from failoverd.cli.views.journal import glance_read
 
-        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=unheard.reason in SILENT)
+        return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=gone(unheard))
 
     return found(asked.config, Output.JSON if again else output, lambda client: client.glance(asked.query), read).told
 
@@ -174,7 +174,7 @@ def _whole(asked: StatusWanted, output: Output, now: float, *, healthy: bool) ->
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
         from failoverd.cli.views.journal import status_read
 
-        return status_read(asked.config, now, healthy=healthy, silent=unheard.reason in SILENT)
+        return status_read(asked.config, now, healthy=healthy, silent=gone(unheard))
 
     return found(asked.config, output, lambda client: client.status(healthy=healthy), read)
 

@@ -23,7 +23,7 @@ from failoverd.cli.failing import OutputConsole, print_json, seconds, told, usag
 from failoverd.cli.options import Output
 from failoverd.cli.screen import aligned, folded, say, say_block, say_worded, shown
 from failoverd.cli.views.glancing import countdown
-from failoverd.cli.views.reading import SILENT, found
+from failoverd.cli.views.reading import found, gone
 from failoverd.cli.views.times import clock
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import FailoverdError
@@ -46,7 +46,7 @@ def why(
     def read(unheard: ApiError) -> tuple[WhyTold, float | None]:
         from failoverd.cli.views.journal import why_read
 
-        return why_read(config, time.time(), query, silent=unheard.reason in SILENT)
+        return why_read(config, time.time(), query, silent=gone(unheard))
 
     with told():
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from failoverd.api.client import ApiError, Client, OnHost
+from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
 from failoverd.api.shapes import AnswerBody
 from failoverd.cli.failing import note, usage
 from failoverd.cli.options import Output
@@ -21,9 +21,6 @@ A = TypeVar("A", bound=AnswerBody)
 
 PATIENCE: Final = 3.0
 """Seconds that a daemon has to answer: the journal is there at once, and a person waits."""
-
-SILENT: Final = frozenset({"daemon_slow", "daemon_unreachable"})
-"""What says that no daemon answers, and not only that it does not answer this user."""
 
 _NOTHING_SUCH: Final = frozenset({"policy_unknown", "incident_unknown", "record_unknown"})
 
@@ -73,5 +70,20 @@ def found(
     told, at = read(unheard)
     if output is Output.TEXT:
         age = f"{ago(max(0.0, now - at))} old" if at is not None else "which no daemon has used yet"
-        note(f"from the journal, {age}: {unheard.detail}")
+        note(f"from the journal, {age}: {unheard.detail}{_busy(unheard, at, now)}")
     return Found(told, "journal", at)
+
+
+def gone(unheard: ApiError) -> bool:
+    """Whether it is certain that no daemon is there, however short ago one wrote that it runs.
+
+    One that only answers late is judged by its last sign of life, like one that this user may not ask.
+    """
+    return isinstance(unheard, DaemonUnreachableError) and unheard.absent
+
+
+def _busy(unheard: ApiError, at: float | None, now: float) -> str:
+    from failoverd.operations.overview import SILENT_AFTER
+
+    alive = unheard.reason == "daemon_slow" and at is not None and now - at <= SILENT_AFTER
+    return "; it is at work, and busy" if alive else ""

@@ -130,10 +130,13 @@ class HealthTable:
             return NOTHING_NEW
         return self._fold(policy, state, result, now)
 
-    def settle(self, now: float) -> tuple[Transition, ...]:
-        """Let evidence that grew too old become UNKNOWN. Called regularly, for the absence of news is no event."""
+    def settle(self, now: float, name: str | None = None) -> tuple[Transition, ...]:
+        """Let evidence that grew too old become UNKNOWN, of one policy or of all.
+
+        Called regularly, for the absence of news is no event.
+        """
         self._vantage.settle(now)
-        for policy in self._policies.values():
+        for policy in self._policies.values() if name is None else filter(None, [self._policies.get(name)]):
             for of in policy.endpoints.values():
                 waited = not of.met and not of.dependency and now - policy.since > FIRST_SIGHT
                 if self._judge(policy, of, now, now) or not waited:
@@ -158,14 +161,14 @@ class HealthTable:
     def regions(self, name: str, record_type: RecordType, now: float) -> dict[str, RegionHealth]:
         """The health of each region that a record of this type can answer with."""
         policy = self._policies[name]
+        rolled_up = self._rolled_up(policy, record_type, now)
+        return {region: policy.with_failures(health, record_type, now) for region, health in rolled_up.items()}
+
+    def _rolled_up(self, policy: PolicyHealth, record_type: RecordType, now: float) -> dict[str, RegionHealth]:
         if record_type in policy.outdated:
             policy.outdated.discard(record_type)
             self._roll_up(policy, record_type, now)
-        return {
-            region: policy.with_failures(health, record_type, now)
-            for (kind, region), health in policy.regions.items()
-            if kind is record_type
-        }
+        return {region: health for (kind, region), health in policy.regions.items() if kind is record_type}
 
     def undecided(self, name: str) -> bool:
         """Whether some endpoint of the policy has no verdict yet."""
@@ -212,7 +215,7 @@ class HealthTable:
                 flapping_until=health.flapping_until,
             )
             for record_type in record_types(known.policy)
-            for region, health in sorted(self.regions(name, record_type, now).items())
+            for region, health in sorted(self._rolled_up(known, record_type, now).items())
         ]
 
     def vantage_status(self, now: float) -> VantageStatus:

@@ -7,7 +7,7 @@ failed in their last probe, and how the sentinels are. A probe that passes where
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Observation, observe, would_fall
 from failoverd.core.health.isolation import (
@@ -30,6 +30,8 @@ from failoverd.core.health.transitions import VantageTurned
 from failoverd.core.probe_reasons import ProbeOutcome
 from failoverd.core.records import Check, Endpoint, HealthRules, ProbeResult
 from failoverd.core.status import VantageStatus
+
+_C = TypeVar("_C")
 
 _Key = tuple[Family, str]
 """A cloud, as one address family sees it."""
@@ -182,11 +184,10 @@ class Vantage:
                     continue
                 watched[key] += sign
                 failing[key] += sign * bool(track.began)
-                self._groups.setdefault(key, Counter())[track.group] += sign
-                self._quickest.setdefault(key, Counter())[track.quickest] += sign
+                _count(self._groups.setdefault(key, Counter()), track.group, sign)
+                _count(self._quickest.setdefault(key, Counter()), track.quickest, sign)
                 track.answers = self._answers.setdefault(key, Answers())
         for key, more in watched.items():
-            self._groups[key], self._quickest[key] = +self._groups[key], +self._quickest[key]
             before = self._clouds.pop(key, CloudState(key[1], 0, 0))
             after = replace(before, watched=before.watched + more, failing=before.failing + failing[key])
             lost_at = (now if before.lost_at is None else before.lost_at) if after.lost else None
@@ -366,3 +367,10 @@ class Vantage:
         """Never shorter than what the failures of one cause may lie apart."""
         slowest = max((patience for patience, failing in self._patience.items() if failing), default=0.0)
         return max(self._rules.window, 2 * slowest)
+
+
+def _count(counts: Counter[_C], what: _C, sign: int) -> None:
+    """Who is not there any more is not in it: a copy without what is 0 would cost the whole for each policy."""
+    counts[what] += sign
+    if not counts[what]:
+        del counts[what]

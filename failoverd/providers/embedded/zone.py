@@ -12,6 +12,7 @@ is not `whole` may have names that it does not know.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import chain
 from random import Random
@@ -22,6 +23,7 @@ import dns.rdata
 import dns.rdataset
 from dns.rdataclass import IN
 from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.ANY.TXT import TXT
 
 from failoverd.core.names import marker_name
@@ -91,7 +93,7 @@ class Zone:
         own: dict[dns.name.Name, Node] = {origin: {RdataType.NS: _fixed(APEX_TTL, _ns(host))}}
         if nameserver is not None:
             own[host] = _address(nameserver)
-        nodes = {**own, origin: {**own[origin], RdataType.SOA: _soa(name, serial)}}
+        nodes = {**own, origin: {**own[origin], RdataType.SOA: _soa(origin, serial)}}
         return cls(origin, serial % _SERIALS, own, nodes, {})
 
     def with_place(self, place: Place) -> Self:
@@ -109,7 +111,10 @@ class Zone:
         places = {place.name: place for place in said if not place.idle}
         if places == self.places:
             return replace(self, whole=whole)
-        return replace(self._compiled(self.own, list(places.values()), places), whole=whole)
+        if self.places.keys() - places.keys():  # what is below a name that is gone may be gone, too
+            return replace(self._compiled(self.own, list(places.values()), places), whole=whole)
+        other = [place for name, place in places.items() if place != self.places.get(name)]
+        return replace(self._compiled(self.nodes, other, places), whole=whole)
 
     def _compiled(self, nodes: Mapping[dns.name.Name, Node], more: list[Place], places: Mapping[str, Place]) -> Self:
         """The places `more` compiled into `nodes`, which make `places` of it, with the next serial."""
@@ -119,7 +124,7 @@ class Zone:
             compiled[name] = {**self.own.get(name, {}), **node}
             for parent in self._above(name):
                 compiled.setdefault(parent, {})
-        soa = _soa(self.origin.to_text(omit_final_dot=True), serial)
+        soa = _soa(self.origin, serial)
         compiled[self.origin] = {**compiled[self.origin], RdataType.SOA: soa}
         return replace(self, serial=serial, nodes=compiled, places=places)
 
@@ -195,11 +200,16 @@ def _ns(host: dns.name.Name) -> dns.rdata.Rdata:
     return dns.rdata.from_text(IN, RdataType.NS, host.to_text())
 
 
-def _soa(zone: str, serial: int) -> Choice:
+def _soa(zone: dns.name.Name, serial: int) -> Choice:
     """Refresh, retry and expire are the usual numbers; nothing transfers the zone, so nothing reads them."""
-    absolute(f"hostmaster.{zone}")
-    text = f"ns.{zone}. hostmaster.{zone}. {serial} 3600 600 604800 {NEGATIVE_TTL}"
-    return _fixed(APEX_TTL, dns.rdata.from_text(IN, RdataType.SOA, text))
+    server, person = _below("ns", zone), _below("hostmaster", zone)
+    soa = SOA(IN, RdataType.SOA, server, person, serial, 3600, 600, 604800, NEGATIVE_TTL)  # type: ignore[no-untyped-call]
+    return _fixed(APEX_TTL, soa)
+
+
+@lru_cache(maxsize=256)
+def _below(label: str, zone: dns.name.Name) -> dns.name.Name:
+    return absolute(f"{label}.{zone.to_text(omit_final_dot=True)}")
 
 
 def _address(address: str) -> Node:
