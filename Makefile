@@ -33,7 +33,7 @@ lint: $(VENV)/dev  ## linters, types, import direction
 		echo "$$each"; $(BIN)/$$each 2>&1 || exit; \
 	done); status=$$?; echo "$$said"; exit $$status
 
-unit: $(VENV)/dev
+unit: $(VENV)/dev $(VENV)/rewritten
 	$(PYTEST) $(PYTEST_ARGS)
 
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
@@ -100,6 +100,12 @@ image:  ## a container image of the Debian packages in dist/
 
 clean:
 	rm -rf $(VENV)
+
+# pytest rewrites the assertions of each test module and keeps what it made of it. In a fresh tree one process does so,
+# beside the linters, and not each of those that run the tests. These tell what cannot be imported.
+$(VENV)/rewritten: | $(VENV)/dev
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --collect-only --quiet --quiet >/dev/null 2>&1 || true
+	@touch $@
 
 # What pip installs on a machine, hashed and locked, for the Debian packages.
 $(VENV)/wheels: requirements/all.txt | $(VENV)/dev

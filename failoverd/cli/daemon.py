@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import failoverd
+from failoverd.cli.loading import loading
 from failoverd.cli.options import ConfigOption, Output, OutputOption, hush_libraries, tell_version
 from failoverd.cli.streams import ready
 
@@ -43,7 +44,8 @@ def run(
 
         raise typer.Exit(check_everything(config, Output.TEXT, on_site=True))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would kill a start, which is about to read the files anyway
-    from failoverd.cli.running import run_daemon
+    with loading():
+        from failoverd.cli.running import run_daemon
 
     run_daemon(config)
 

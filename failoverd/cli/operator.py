@@ -5,11 +5,18 @@ Half of the time of a command passes in loading what understands it. What stops 
 
 import sys
 
+from failoverd.cli.loading import seldom_search
 from failoverd.cli.streams import ready
 from failoverd.cli.urgent import sent_ahead
 
 
 def main() -> None:
+    seldom_search()
+    answer()
+
+
+def answer() -> None:
+    """What is asked in `sys.argv`, in a process that may have more to do."""
     ready()
     with sent_ahead(sys.argv[1:]) as key:
         _asked(key)

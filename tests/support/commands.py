@@ -97,7 +97,7 @@ def failoverctl(*words: str | os.PathLike[str], encoding: str = "utf-8", columns
         patch.dict(os.environ, {"COLUMNS": str(columns)}),
     ):
         try:
-            operator.main()
+            operator.answer()
             code: int | str | None = 0
         except SystemExit as ending:
             code = ending.code
