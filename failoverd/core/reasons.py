@@ -49,6 +49,16 @@ class ReasonCode(StrEnum):
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
 
+    SHED_TO = "shed_to"  # [short, demand]: it fits nowhere, and goes to the place that `detail` names
+    ALL_DOWN_ANSWER = "all_down_answer"  # every region is down, and the place that `detail` names answers
+
+    # who may answer at all
+    RESIDENCY = "residency"  # the region is outside of it; `detail` is its jurisdiction, "" where none is stated
+    MODEL = "model"  # the region does not serve the wanted model; `detail` has both
+    GUEST = "guest"  # [until]: outside of the residency, and let in by a word that breaks it, which `detail` names
+    EVICTED = "evicted"  # `regions` may not answer: the answer that is held is made of who may
+    NOBODY_ALLOWED = "nobody_allowed"  # no region may answer: the answer is left as it is
+
     # what an operator's word says; `detail` names the word, who gave it and why, [until] is its end
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
@@ -126,11 +136,12 @@ class Cause(StrEnum):
     OPERATOR = "operator"  # a person said so: an edited policy, adoption
     TUNING = "tuning"  # DEGRADED, capacity or demand
     RETURNING = "returning"  # failback
+    EVICTED = "evicted"  # residency or model equivalence does not allow it any more
 
     @property
     def urgent(self) -> bool:
-        """Whether traffic is lost for as long as it waits."""
-        return self in {Cause.FAILING_OUT, Cause.REBUILDING}
+        """Whether traffic is lost, or is where it may not be, for as long as it waits."""
+        return self in {Cause.FAILING_OUT, Cause.REBUILDING, Cause.EVICTED}
 
 
 class Limit(StrEnum):
@@ -191,6 +202,8 @@ class LimitNote(StrEnum):
     BROKEN = "broken"  # a person named the rule that is broken
     WAITED = "waited"  # what is down was kept for as long as the rule says
     AT_ONCE = "at_once"  # a person said that no rate counts
+    EVICTED = "evicted"  # what may not answer leaves, whatever is left
+    NOBODY_SERVES = "nobody_serves"  # every region is down, and a named place answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, DecisionKind
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import MEANINGS, About, Override, Verb
@@ -104,7 +104,7 @@ _KEEPS_OUT: Final = frozenset(
 )
 
 _NOBODY_SERVES: Final = frozenset(
-    {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.HOLD_NO_VERDICT}
+    {*ALL_DOWN, DecisionKind.HOLD_NO_VERDICT, DecisionKind.EVICTED, DecisionKind.HOLD_NOBODY_ALLOWED}
 )
 
 

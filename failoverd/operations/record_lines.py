@@ -206,7 +206,16 @@ _OF_ONE_REGION: Final = frozenset(
     }
 )
 
-_ALL_DOWN: Final = frozenset({ReasonCode.ALL_DOWN, ReasonCode.ALL_DOWN_NORMAL, ReasonCode.ALL_DOWN_EMPTY})
+_ALL_DOWN: Final = frozenset(
+    {
+        ReasonCode.ALL_DOWN,
+        ReasonCode.ALL_DOWN_NORMAL,
+        ReasonCode.ALL_DOWN_EMPTY,
+        ReasonCode.ALL_DOWN_ANSWER,
+        ReasonCode.EVICTED,
+        ReasonCode.NOBODY_ALLOWED,
+    }
+)
 
 
 _TELLING: Final = (
@@ -214,6 +223,9 @@ _TELLING: Final = (
     ReasonCode.RIVAL,
     ReasonCode.HELD,
     ReasonCode.NOBODY_LEFT,
+    ReasonCode.NOBODY_ALLOWED,
+    ReasonCode.EVICTED,
+    ReasonCode.GUEST,
     ReasonCode.PINNED,
     ReasonCode.DRAINED,
     ReasonCode.SHED,
@@ -222,6 +234,7 @@ _TELLING: Final = (
     ReasonCode.ALL_DOWN,
     ReasonCode.ALL_DOWN_NORMAL,
     ReasonCode.ALL_DOWN_EMPTY,
+    ReasonCode.ALL_DOWN_ANSWER,
     ReasonCode.COMMON_FALL,
     ReasonCode.COMMON_RISE,
     ReasonCode.PROBER_DOUBTED,
@@ -233,6 +246,7 @@ _TELLING: Final = (
     ReasonCode.FAILBACK_HOLD,
     ReasonCode.FROZEN,
     ReasonCode.OVERLOAD,
+    ReasonCode.SHED_TO,
     ReasonCode.REGION_DEGRADED,
     ReasonCode.CAPACITY,
     ReasonCode.OPEN_VERDICT,

@@ -48,6 +48,8 @@ WAITS: Final = frozenset(
         ReasonCode.SAID,
         ReasonCode.PAUSED,
         ReasonCode.RIVAL,
+        ReasonCode.SHED_TO,
+        ReasonCode.GUEST,
     }
 )
 """Reasons that somebody at night would wonder about: why a region that serves gets nothing, and the like."""
