@@ -76,16 +76,15 @@ def _residency(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
             hint = suggestion(law, known)
             yield document.diagnose(Code.UNKNOWN_JURISDICTION, place, message, hint, severity=Severity.WARNING)
     for name in draft.policy.regions:
-        law = inventory.regions[name].jurisdiction
-        place = ("regions", name)
-        if law is None:
+        under, at = inventory.regions[name].jurisdiction, ("regions", name)
+        if under is None:
             message = f"{name} has no jurisdiction in the inventory, so it gets none of this policy's traffic"
             hint = f"state the jurisdiction of {name} in the inventory, or take it out of the policy"
-            yield document.diagnose(Code.NO_JURISDICTION, place, message, hint, key=True, severity=Severity.WARNING)
-        elif law not in allow:
-            message = f"{name} is under {law}, outside of the residency, so it never gets traffic, whatever fails"
-            hint = f"take it out of the policy, or allow {law} under residency"
-            yield document.diagnose(Code.OUTSIDE_RESIDENCY, place, message, hint, key=True, severity=Severity.WARNING)
+            yield document.diagnose(Code.NO_JURISDICTION, at, message, hint, key=True, severity=Severity.WARNING)
+        elif under not in allow:
+            message = f"{name} is under {under}, outside of the residency, so it never gets traffic, whatever fails"
+            hint = f"take it out of the policy, or allow {under} under residency"
+            yield document.diagnose(Code.OUTSIDE_RESIDENCY, at, message, hint, key=True, severity=Severity.WARNING)
 
 
 def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
@@ -112,16 +111,27 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
             yield document.diagnose(
                 Code.OTHER_MODEL, ("regions", name), message, hint, key=True, severity=Severity.WARNING
             )
+    yield from _asked(draft, wanted)
+
+
+def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
+    """Checks that ask for another model than the policy."""
+    file, document = draft.policy, draft.document
     for name in file.checks:
-        said = document.find(("checks", name))
-        if not isinstance(said, Mapping) or "inference" not in said:
+        written = document.find(("checks", name))
+        if not isinstance(written, Mapping) or "inference" not in written:
             continue
-        asked = Model(str(said.get("model", "")), str(said.get("revision") or ""))
+        asked = Model(str(written.get("model", "")), str(written.get("revision") or ""))
         differs = "model" if asked.name != wanted.name else "revision"
         if asked.name != wanted.name or (asked.revision and wanted.revision not in {"", asked.revision}):
             message = f"check {name} asks for {asked}, and the policy wants {wanted}: who serves that fails the check"
             place = ("checks", name, differs)
             yield document.diagnose(Code.MODEL_CHECK, place, message, "write the same in both")
+        elif asked.revision and file.canary:
+            message = f"check {name} fails where another revision than {asked.revision} is listed, also in a canary"
+            hint = "leave revision out of the check: the inventory says what each region serves"
+            at = ("checks", name, "revision")
+            yield document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
 
 
 def may_answer(draft: Draft, inventory: InventoryFile, name: str) -> bool:

@@ -1,8 +1,13 @@
 """What files say of who may answer: residency, the model, and named places; and what is wrong with it."""
 
+from pathlib import Path
+
 import pytest
 from support.files import Folder, policy, told
+from support.manual import REAL_KINDS, blocks, installed
 
+from failoverd.config.diagnostics import Diagnostic
+from failoverd.config.loader import load_config, load_policies
 from failoverd.core.records import AllDown, Model, Place, RecordType
 
 LAWFUL = """\
@@ -12,6 +17,38 @@ regions:
   west: {cloud: aws, capacity: 100, jurisdiction: US, models: [{name: llama, revision: 7}]}
   north: {cloud: oci}
 """
+
+
+EXAMPLE = """\
+version: 1
+policy: manual
+records:
+  - {name: manual.lb.example.com, type: A, providers: [local]}
+regions:
+  azure-weu: {endpoints: [192.0.2.10, "2001:db8::10"]}
+  aws-use1: {endpoints: [192.0.2.20, "2001:db8::20"]}
+checks:
+  live: {tcp: 443}
+"""
+REGIONS = """\
+version: 1
+regions:
+  azure-weu: {cloud: azure, jurisdiction: EU, models: [{name: llama-3.3-70b, revision: "abc"}]}
+  oci-zrh: {cloud: oci, jurisdiction: CH}
+  aws-use1: {cloud: aws, jurisdiction: EU}
+"""
+
+
+def loaded(root: Path, text: str) -> tuple[Diagnostic, ...]:
+    """What is found in a policy beside `REGIONS`, with the kinds that are installed."""
+    path = installed(root / "etc")
+    for file in (root / "etc" / "policies").glob("*.yaml"):
+        file.unlink()
+    (root / "etc" / "policies" / "regions.yaml").write_text(REGIONS)
+    (root / "etc" / "policies" / "manual.yaml").write_text(text)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    return load_policies(config, REAL_KINDS, running={}).diagnostics
 
 
 @pytest.fixture
@@ -109,6 +146,29 @@ def test_a_canary_is_a_region_of_the_policy_and_differs_from_something(lawful: F
     assert (idle.code, idle.is_error) == ("FD528", False)
 
 
+INFERENCE = EXAMPLE.replace(
+    "live: {tcp: 443}", "model: {inference: /v1, port: 8000, model: MODEL, every: 30s, timeout: 10s}"
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "severity"),
+    [
+        ("llama-3.3-70b", "", None),
+        ("llama-3.3-70b, revision: abc", "", None),
+        ("llama-3.1-8b", "", "error"),
+        ("llama-3.3-70b, revision: xyz", "", "error"),
+        ("llama-3.3-70b, revision: abc", "canary: [aws-use1]\n", "warning"),
+    ],
+)
+def test_an_inference_check_asks_for_the_model_of_the_policy(
+    tmp_path: Path, asked: str, wanted: str, severity: str | None
+) -> None:
+    said = INFERENCE.replace("MODEL", asked) + f"model: {{name: llama-3.3-70b, revision: abc}}\n{wanted}"
+    found = [each for each in loaded(tmp_path, said) if each.code == "FD529"]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+
+
 # -- places ------------------------------------------------------------------------------------------------------------
 
 
@@ -146,3 +206,11 @@ def test_a_place_of_a_policy_with_a_residency_says_whose_law_applies(lawful: Fol
 def test_a_record_that_says_no_parts_sheds_nothing(folder: Folder) -> None:
     (found,) = folder.only(policy(weights="membership", shed_to="192.0.2.99"))
     assert (found.code, found.is_error) == ("FD526", False)
+
+
+# -- the manual --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", blocks("eligible"))
+def test_an_example_of_the_manual_loads(tmp_path: Path, text: str) -> None:
+    assert [each.render() for each in loaded(tmp_path, EXAMPLE + text)] == []

@@ -200,8 +200,8 @@ def _hold(
     """
     good = view.kept(may.region_of)
     if view.emptied and good is not None:
-        reasons, shares = (*found.reasons, Reason(ReasonCode.RESTORE)), good.shares(may.region_of)
-        return Decision(target, DecisionKind.RESTORE_LAST_GOOD, shares, good, reasons, now, found.until)
+        reasons, back = (*found.reasons, Reason(ReasonCode.RESTORE)), good.shares(may.region_of)
+        return Decision(target, DecisionKind.RESTORE_LAST_GOOD, back, good, reasons, now, found.until)
     leaving = may.leaving(view.current) or (may.leaving(view.last_good) if view.emptied else frozenset())
     if not leaving:
         return Decision(target, kind, {}, None, found.reasons, now, found.until)
@@ -211,7 +211,8 @@ def _hold(
         until = soonest(found.until, *(moment for moment in waits if moment > now))
         return Decision(target, kind, {}, None, found.reasons, now, until)
     shares, values = inside
-    reasons = (*found.reasons, Reason(ReasonCode.EVICTED, "residency", regions=tuple(sorted(leaving))))
+    rule = "residency" if policy.residency else "model"
+    reasons = (*found.reasons, Reason(ReasonCode.EVICTED, rule, regions=tuple(sorted(leaving))))
     published = answer_with(record, shares, values)
     return Decision(target, DecisionKind.EVICTED, shares, published, reasons, now, found.until, values=values)
 
