@@ -7,16 +7,20 @@ that stands, is held against the jurisdictions. FAILOVERD_SOAK=n looks n times a
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.approving import limits
 from support.scenes import KEY, LIVE, OWNER, RECORD, TARGET, records
 from support.stories import Story, as_it_is, in_or_out
+from support.sums import found, redone
 
+from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import GUEST, Comment, Override, Scope, Verb, begins, residency_rule
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
     AllDown,
@@ -236,11 +240,21 @@ class World(RuleBasedStateMachine):
             after = outcome.approved.plan.after
             assert after.serving, "an empty answer"
             assert _values(after.serving) <= inside, f"written outside: {outcome}"
+        self.check_sum(outcome.decision)
         self.seen = self.seen or any(health.seen for name, health in story.regions.items() if name in self.homes)
         if self.may_stand_outside(outcome):
             return
         stands = story.observed.records
         assert stands is None or _values(stands.serving) <= inside, f"left outside: {outcome}"
+
+    def check_sum(self, decision: Decision) -> None:
+        """The reasons alone let anybody redo it, what goes to a place included."""
+        shared = decision.records is not None and decision.kind in _SHARED
+        if not shared or found(decision, ReasonCode.PINNED):
+            return
+        by_hand = redone(decision)
+        for name in {*by_hand, *decision.shares}:
+            assert by_hand.get(name, 0.0) == pytest.approx(decision.shares.get(name, 0) / 100, abs=0.1)
 
     def may_stand_outside(self, outcome: Outcome) -> bool:
         """Where nothing may be written at all: a name that is not ours, a stop of everything, a writer who fights back.
@@ -277,6 +291,9 @@ class World(RuleBasedStateMachine):
             if place is not None and place.name not in regions and place.jurisdiction in ALLOW
         }
         return frozenset(value for value, name in answers.items() if name in self.homes | places)
+
+
+_SHARED = {DecisionKind.NORMAL, DecisionKind.FAILOVER, DecisionKind.OPERATOR}
 
 
 def _values(answers: tuple[Answer, ...]) -> frozenset[str]:

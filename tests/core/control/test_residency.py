@@ -116,6 +116,8 @@ def test_who_may_not_answer_any_more_leaves_at_once_though_no_budget_is_left() -
     story.edited(replace(FENCED, limits=SPENT))
     outcome = story.look(10.0)
     assert outcome.cause is Cause.EVICTED
+    assert outcome.approved is not None
+    assert outcome.approved.plan.undone() is None, "nobody is told how to bring it back"
     assert story.published == {"de": 62.5, "fr": 37.5}
     assert story.memory.changes[-1].shifts == {}
 
