@@ -266,11 +266,6 @@ class LimitsEntry(Settings):
     )
 
 
-def _revision(value: object) -> object:
-    """A revision is a name, and many are written as a number."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 class ResidencyEntry(Settings):
     """Under whose law traffic may be served. It fences by server: where the client is, DNS does not know."""
 
@@ -286,9 +281,7 @@ class ModelEntry(Settings):
     """A model, and in which revision."""
 
     name: Text = Field(description="name of the model")
-    revision: Annotated[str, BeforeValidator(_revision)] | None = Field(
-        default=None, min_length=1, max_length=200, description="its revision; without it, any"
-    )
+    revision: Text | None = Field(default=None, description="its revision, as text; without it, any")
 
 
 def _listed(value: object) -> object:

@@ -14,7 +14,7 @@ LAWFUL = """\
 version: 1
 regions:
   east: {cloud: azure, capacity: 100, jurisdiction: EU, models: [{name: llama, revision: abc}, {name: tiny}]}
-  west: {cloud: aws, capacity: 100, jurisdiction: US, models: [{name: llama, revision: 7}]}
+  west: {cloud: aws, capacity: 100, jurisdiction: US, models: [{name: llama, revision: "7"}]}
   north: {cloud: oci}
 """
 
@@ -123,6 +123,10 @@ def test_a_jurisdiction_that_no_region_is_under_may_be_a_slip(lawful: Folder) ->
 def test_min_regions_counts_those_who_may_answer(lawful: Folder) -> None:
     found = lawful.only(policy(residency="{allow: [EU]}", limits="{min_regions: 2}"))
     assert ("11:23", "FD316") in told(found)
+
+
+def test_a_revision_is_text_for_as_a_number_1_10_would_be_1_1(lawful: Folder) -> None:
+    assert told(lawful.only(policy(model="{name: llama, revision: 1.10}"))) == [("10:32", "FD203")]
 
 
 # -- the model ---------------------------------------------------------------------------------------------------------
