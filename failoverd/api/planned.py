@@ -94,6 +94,7 @@ _HOLDS: Final = frozenset(
         DecisionKind.HOLD_COMMON_FALL,
         DecisionKind.HOLD_OPERATOR,
         DecisionKind.HOLD_OVERRIDES_LOST,
+        DecisionKind.HOLD_NOBODY_ALLOWED,
     }
 )
 """What is never looked at further, so that nobody knows whether the file says something else: it is not called fine."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
 from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
@@ -32,7 +33,7 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         weights=file.weights,
         failback_after=file.failback.after,
         limits=_limits(file.limits),
-        when_all_down=file.when_all_down,
+        when_all_down=file.when_all_down.do,
         on_drift=file.on_drift,
         demand=file.demand,
         owner=file.owner,
@@ -41,6 +42,11 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         source=source,
         dependencies=draft.dependencies,
         maintenance=entries_of(file.maintenance, draft.document),
+        residency=residency_of(file),
+        model=model_of(file.model),
+        canary=file.canary,
+        shed_to=place_of(draft, file.shed_to, inventory),
+        when_all_down_place=place_of(draft, file.when_all_down, inventory),
     )
 
 
@@ -65,6 +71,8 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         place.cloud,
         tuple(entry.depends_on),
         headroom=inventory.headroom if place.headroom is None else place.headroom,
+        jurisdiction=place.jurisdiction or "",
+        models=models_of(place),
     )
 
 

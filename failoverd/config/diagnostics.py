@@ -48,7 +48,10 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Stable names: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look, FD5xx the machine."""
+    """Stable names: FD1xx the file, FD2xx a value, FD3xx how values fit, FD4xx worth a look, FD50x the machine.
+
+    FD52x is who may answer.
+    """
 
     meaning: str
 
@@ -133,6 +136,17 @@ class Code(StrEnum):
     JOURNAL_PLACE = "FD503", "the journal has no place to be in"
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
+
+    NOBODY_MAY_ANSWER = "FD520", "residency, or the model, leaves nobody who may answer a record"
+    NO_JURISDICTION = "FD521", "a region of a policy with a residency has no jurisdiction"
+    OUTSIDE_RESIDENCY = "FD522", "a region of a policy is outside of its residency"
+    UNKNOWN_JURISDICTION = "FD523", "a residency allows what no region of the inventory is under"
+    PLACE_IDLE = "FD524", "a named place cannot answer a record"
+    PLACE_OUTSIDE = "FD525", "a named place is outside of the residency of its policy"
+    PLACE_UNSAID = "FD526", "a record cannot say that a part of its traffic goes to a named place"
+    OTHER_MODEL = "FD527", "a region does not serve the model of the policy"
+    CANARY = "FD528", "a canary is no region of the policy, or there is no model from which it could differ"
+    MODEL_CHECK = "FD529", "a check asks for another model than the policy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _as_written(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
     choices = [part for part in found.get("anyOf", ()) if part != {"type": "null"}]
     if len(choices) == 1:
         found = {**choices[0], **{name: part for name, part in found.items() if name != "anyOf"}}
+    elif choices:
+        found["anyOf"] = choices
     default = found.get("default")
     if isinstance(default, int | float) and DURATION in str(found.get("pattern")):
         found["default"] = say_duration(default)

@@ -7,6 +7,7 @@ from math import ceil, log2
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft
+from failoverd.config.eligibility import may_answer
 from failoverd.config.schema import InventoryFile
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import WHOLE, Check, Steering
@@ -149,6 +150,7 @@ def _capacity(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
     known = {name: inventory.regions[name].capacity for name in draft.policy.regions if name in inventory.regions}
     if demand is None or len(known) < len(draft.policy.regions):
         return
+    known = {name: capacity for name, capacity in known.items() if may_answer(draft, inventory, name)}
     for name, capacity in known.items():
         if capacity is None:
             message = f"{name} has no capacity in the inventory, so it is taken to carry the whole demand"
@@ -156,7 +158,9 @@ def _capacity(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
             place = ("regions", name)
             yield draft.document.diagnose(Code.NO_CAPACITY, place, message, hint, key=True, severity=Severity.WARNING)
     total = sum(capacity for capacity in known.values() if capacity is not None)
-    if None not in known.values() and total < demand:
+    if known and None not in known.values() and total < demand:
         message = f"the regions together carry {total:.12g}, less than the demand of {demand:.12g}"
         hint = "some regions will get more than they can carry even when all is well"
+        if draft.policy.shed_to is not None:
+            hint = "some of it will go to shed_to even when all is well"
         yield draft.document.diagnose(Code.TOO_LITTLE_CAPACITY, ("demand",), message, hint, severity=Severity.WARNING)

@@ -4,6 +4,7 @@ These models are the shape of the files, key by key; what the values mean to eac
 A check and a provider are described by their own kinds, so here they are only mappings.
 """
 
+import re
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -64,6 +65,8 @@ _MAX_NAME = 253
 _MAX_RULES = 32
 _MAX_WINDOWS = 64
 _MAX_GLOBS = 64
+_MAX_JURISDICTIONS = 64
+_MAX_MODELS = 64
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[Literal[1], Field(description="version of the file format")]
@@ -286,6 +289,106 @@ _MAX_TIER = 1_000
 _TIER_SCHEMA = {"anyOf": [{"enum": list(TIERS)}, {"type": "integer", "minimum": 0, "maximum": _MAX_TIER}]}
 
 
+class ResidencyEntry(Settings):
+    """Under whose law traffic may be served. It fences by server: where the client is, DNS does not know."""
+
+    allow: tuple[Text, ...] = Field(
+        min_length=1,
+        max_length=_MAX_JURISDICTIONS,
+        strict=False,
+        description="jurisdictions of the inventory; a region of another, or of none, gets nothing, whatever happens",
+    )
+
+
+class ModelEntry(Settings):
+    """A model, and in which revision."""
+
+    name: Text = Field(description="name of the model")
+    revision: Text | None = Field(default=None, description="its revision, as text; without it, any")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Answers = Annotated[
+    tuple[EndpointText, ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, max_length=_MAX_ENDPOINTS, strict=False),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 260, "examples": ["192.0.2.99", "sorry.example.com"]},
+                {"type": "array", "items": {"type": "string", "maxLength": 260}, "minItems": 1},
+            ]
+        }
+    ),
+]
+_PLACE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "answer": {
+            "description": "address or host name that answers, or a list of them",
+            "anyOf": [
+                {"type": "string", "maxLength": 260, "examples": ["192.0.2.99", "sorry.example.com"]},
+                {"type": "array", "items": {"type": "string", "maxLength": 260}, "minItems": 1},
+            ],
+        },
+        "jurisdiction": {
+            "type": "string",
+            "maxLength": 200,
+            "description": "whose law applies there; a policy with a residency needs it",
+        },
+    },
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+
+
+class PlaceEntry(Settings):
+    """A named place for traffic that no region gets. It is not probed."""
+
+    answer: Answers = Field(default=(), description="address or host name that answers, or a list of them")
+    jurisdiction: Text | None = Field(
+        default=None, description="whose law applies there; a policy with a residency needs it"
+    )
+    region: Name | None = Field(default=None, exclude=True, description="a region of the policy, by its name alone")
+
+
+_REGION_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def _shed_to(value: object) -> object:
+    if isinstance(value, str):
+        return {"region": value} if _REGION_NAME.fullmatch(value) else {"answer": value}
+    if isinstance(value, dict) and "answer" in value and "region" not in value:
+        return value
+    raise ValueError("write a region of the policy, an address, or {answer: 192.0.2.99, jurisdiction: EU}")
+
+
+class WhenAllDown(PlaceEntry):
+    """What is answered while every region is down."""
+
+    do: AllDown = Field(default=AllDown.ANSWER, strict=False)
+
+
+def _when_all_down(value: object) -> object:
+    if isinstance(value, str) and value in {AllDown.KEEP.value, AllDown.NORMAL.value}:
+        return {"do": value}
+    if isinstance(value, dict) and "answer" in value and not {"do", "region"} & value.keys():
+        return value
+    raise ValueError('write "keep" or "normal", or what is to answer: {answer: sorry.example.com}')
+
+
+_WHEN_ALL_DOWN_SCHEMA = {"anyOf": [{"enum": [AllDown.KEEP.value, AllDown.NORMAL.value]}, _PLACE_SCHEMA]}
+_SHED_TO_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "maxLength": 260, "examples": ["aws-use1", "192.0.2.99", "sorry.example.com"]},
+        _PLACE_SCHEMA,
+    ]
+}
+
+
 class PolicyFile(Settings):
     """One service: its records, its regions, and how traffic moves between them."""
 
@@ -326,8 +429,11 @@ class PolicyFile(Settings):
         default=Failback.model_construct(after=300.0), description="when a region that was withdrawn gets traffic again"
     )
     limits: LimitsEntry = Field(default=LimitsEntry(), description="how far and how fast traffic may move")
-    when_all_down: AllDown = Field(
-        default=AllDown.KEEP, strict=False, description="keep the answer, or publish the normal one"
+    when_all_down: Annotated[WhenAllDown, BeforeValidator(_when_all_down), WithJsonSchema(_WHEN_ALL_DOWN_SCHEMA)] = (
+        Field(
+            default=WhenAllDown(do=AllDown.KEEP),
+            description="keep the answer, publish the normal one, or have a named place answer",
+        )
     )
     on_drift: OnDrift = Field(
         default=OnDrift.RESTORE,
@@ -338,6 +444,18 @@ class PolicyFile(Settings):
         default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"
     )
     maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of this policy, and when")
+    residency: ResidencyEntry | None = Field(
+        default=None, description="under whose law traffic may be served; without it, under any"
+    )
+    model: ModelEntry | None = Field(
+        default=None, description="the model that answers: regions that do not serve it get nothing"
+    )
+    canary: tuple[Name, ...] = Field(
+        default=(), max_length=_MAX_REGIONS, strict=False, description="regions that may serve another model"
+    )
+    shed_to: Annotated[PlaceEntry, BeforeValidator(_shed_to), WithJsonSchema(_SHED_TO_SCHEMA)] | None = Field(
+        default=None, description="where traffic goes that fits into no region"
+    )
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -367,6 +485,9 @@ class Region(Settings):
     )
     jurisdiction: Text | None = Field(default=None, description="whose law applies, such as US or EU")
     egress_cost_per_gb: float | None = Field(default=None, ge=0, le=1e6, description="list price in USD")
+    models: tuple[ModelEntry, ...] = Field(
+        default=(), max_length=_MAX_MODELS, strict=False, description="the models that it serves"
+    )
     price_per_million_tokens: float | None = Field(
         default=None, ge=0, le=1e6, description="list price in USD of a million tokens of the models that it serves"
     )

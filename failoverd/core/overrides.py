@@ -31,6 +31,12 @@ WARNING: Final = 900.0
 APPROVAL: Final = 900.0
 """Seconds for which an approval lets its plan through."""
 
+GUEST: Final = 4 * 3600.0
+"""Seconds for which a word may break the residency of a policy; it cannot be extended beyond that."""
+
+GUEST_PEOPLE: Final = 2
+"""People who have to agree to that."""
+
 WITHDRAWN: Final = "the file does not say it any more"
 
 UNSAID: Final = "no reason was given"
@@ -202,6 +208,7 @@ class Comment:
 class Announced(StrEnum):
     UPCOMING = "upcoming"  # nothing yet: a person spoke of planned work before it began
     GIVEN = "given"
+    HALF_TIME = "half_time"  # of a word that breaks a residency
     ENDING = "ending"
     ENDED = "ended"
 
@@ -273,7 +280,17 @@ class Override:
     @property
     def pending(self) -> bool:
         """Whether more people have to agree."""
-        return len({self.actor, *self.agreed}) < self.needed
+        return self.people < self.needed
+
+    @property
+    def people(self) -> int:
+        """How many stand behind it; the same one twice is one."""
+        return len({self.actor, *self.agreed})
+
+    @property
+    def of_residency(self) -> tuple[str, ...]:
+        """The policies whose residency it may break."""
+        return tuple(rule.removeprefix(_RESIDENCY) for rule in self.breaks if rule.startswith(_RESIDENCY))
 
     @property
     def ends(self) -> float:
@@ -297,6 +314,14 @@ class Override:
 
     def released(self, actor: str, comment: str, at: float) -> "Override":
         return replace(self, ended_at=at, ended_by=actor, comments=(*self.comments, Comment(at, actor, comment)))
+
+
+def residency_rule(policy: str) -> str:
+    """The name by which the residency of a policy is broken. No rule of the inventory can have it."""
+    return f"{_RESIDENCY}{policy}"
+
+
+_RESIDENCY: Final = "residency:"
 
 
 def by(actor: str) -> str:

@@ -49,6 +49,16 @@ class ReasonCode(StrEnum):
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
 
+    SHED_TO = "shed_to"  # [short, demand]: it fits nowhere, and goes to the place that `detail` names
+    ALL_DOWN_ANSWER = "all_down_answer"  # every region is down, and the place that `detail` names answers
+
+    # who may answer at all
+    RESIDENCY = "residency"  # the region is outside of it; `detail` is its jurisdiction, "" where none is stated
+    MODEL = "model"  # the region does not serve the wanted model; `detail` has both
+    GUEST = "guest"  # [until]: outside of the residency, and let in by a word that breaks it, which `detail` names
+    EVICTED = "evicted"  # `regions` may not answer: the answer that is held is made of who may
+    NOBODY_ALLOWED = "nobody_allowed"  # no region may answer: the answer is left as it is
+
     # what an operator's word says; `named` has its id, `detail` who gave it and why as well, [until] is its end
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
@@ -136,6 +146,9 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.RIVAL: ReasonTraits(news=True),
     ReasonCode.HELD: ReasonTraits(unusual=True),
     ReasonCode.NOBODY_LEFT: ReasonTraits(unusual=True),
+    ReasonCode.NOBODY_ALLOWED: ReasonTraits(unusual=True),
+    ReasonCode.EVICTED: ReasonTraits(unusual=True),
+    ReasonCode.GUEST: ReasonTraits(news=True),
     ReasonCode.PINNED: ReasonTraits(rated=True),
     ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
     ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
@@ -144,6 +157,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.ALL_DOWN: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN_NORMAL: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN_EMPTY: ReasonTraits(unusual=True),
+    ReasonCode.ALL_DOWN_ANSWER: ReasonTraits(unusual=True),
     ReasonCode.COMMON_FALL: ReasonTraits(unusual=True, news=True),
     ReasonCode.COMMON_RISE: ReasonTraits(unusual=True, news=True, keeps_out=True, waits=True),
     ReasonCode.PROBER_DOUBTED: ReasonTraits(unusual=True, news=True),
@@ -155,6 +169,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.FAILBACK_HOLD: ReasonTraits(news=True, keeps_out=True, waits=True),
     ReasonCode.FROZEN: ReasonTraits(news=True),
     ReasonCode.EXCESS: ReasonTraits(news=True),
+    ReasonCode.SHED_TO: ReasonTraits(news=True),
     ReasonCode.OVERLOAD: ReasonTraits(news=True),
     ReasonCode.REGION_DEGRADED: ReasonTraits(health="degraded", of_region=True),
     ReasonCode.SHARED_CAPACITY: ReasonTraits(bounds=True),
@@ -171,6 +186,8 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.REGION_HEALTHY: ReasonTraits(health="healthy", explains=False),
     ReasonCode.REGION: ReasonTraits(health="", explains=False),
     ReasonCode.COMMON_RETURN: ReasonTraits(news=True, explains=False),
+    ReasonCode.RESIDENCY: ReasonTraits(explains=False),
+    ReasonCode.MODEL: ReasonTraits(keeps_out=True, explains=False),
     ReasonCode.PULL: ReasonTraits(explains=False),
     ReasonCode.SHARE: ReasonTraits(explains=False),
     ReasonCode.SINGLE: ReasonTraits(explains=False),
@@ -193,11 +210,12 @@ class Cause(StrEnum):
     TUNING = "tuning"  # DEGRADED, capacity or demand
     MAKING_ROOM = "making_room"  # a policy of a higher tier needs what it has
     RETURNING = "returning"  # failback
+    EVICTED = "evicted"  # residency or model equivalence does not allow it any more
 
     @property
     def urgent(self) -> bool:
-        """Whether traffic is lost for as long as it waits."""
-        return self in {Cause.FAILING_OUT, Cause.REBUILDING}
+        """Whether traffic is lost, or is where it may not be, for as long as it waits."""
+        return self in {Cause.FAILING_OUT, Cause.REBUILDING, Cause.EVICTED}
 
 
 class Limit(StrEnum):
@@ -258,6 +276,8 @@ class LimitNote(StrEnum):
     BROKEN = "broken"  # a person named the rule that is broken
     WAITED = "waited"  # what is down was kept for as long as the rule says
     AT_ONCE = "at_once"  # a person said that no rate counts
+    EVICTED = "evicted"  # what may not answer leaves, whatever is left
+    NOBODY_SERVES = "nobody_serves"  # every region is down, and a named place answers
 
 
 @dataclass(frozen=True, slots=True)

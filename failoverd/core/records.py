@@ -415,6 +415,7 @@ class Steering(StrEnum):
 class AllDown(StrEnum):
     KEEP = "keep"
     NORMAL = "normal"
+    ANSWER = "answer"  # with a named place
 
 
 class OnDrift(StrEnum):
@@ -424,12 +425,54 @@ class OnDrift(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is served, by its name and, where that is said, its revision."""
+
+    name: str
+    revision: str = ""
+
+    def met_by(self, served: Self) -> bool:
+        """Whether what is served is what is wanted; a revision that is not wanted by name may be any."""
+        return self.name == served.name and self.revision in {"", served.revision}
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.revision}" if self.revision else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where traffic goes that no region gets: what does not fit, or all of it while every region is down.
+
+    It has a name, under which shares, plans and status show it. It is not probed. Where it is a region of the policy,
+    it has the name and the values of that.
+
+    Attributes:
+        name: what it is called: a region, or its address as the file says it.
+        values: what a record of each type answers with for it.
+        jurisdiction: whose law applies there, "" when that was not stated.
+    """
+
+    name: str
+    values: Mapping[RecordType, tuple[str, ...]] = field(default_factory=dict)
+    jurisdiction: str = ""
+
+    @classmethod
+    def of(cls, name: str, endpoints: "Sequence[Endpoint]", jurisdiction: str = "") -> Self:
+        found = {kind: tuple(sorted({v for end in endpoints if (v := end.answer(kind))})) for kind in RecordType}
+        return cls(name, {kind: values for kind, values in found.items() if values}, jurisdiction)
+
+    def answers(self, record_type: RecordType) -> tuple[str, ...]:
+        return self.values.get(record_type, ())
+
+
+@dataclass(frozen=True, slots=True)
 class RegionSpec:
     """A region's part in one policy. `share` in basis points; a lower `priority` number is preferred.
 
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
     `headroom` is how much of the capacity may be planned with, in basis points.
+    `jurisdiction` is whose law applies there, "" when that was not stated; `models` is what it serves.
     """
 
     name: str
@@ -440,6 +483,8 @@ class RegionSpec:
     cloud: str = ""
     depends_on: tuple[str, ...] = ()
     headroom: int = WHOLE
+    jurisdiction: str = ""
+    models: tuple[Model, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -600,6 +645,9 @@ class Policy:
     `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
     person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity. Of policies
     that share regions, those of the lowest `tier` are served first.
+    `residency` has the jurisdictions that may answer; without any, all may. `model` is what regions have to serve, but
+    for those that `canary` names. `shed_to` gets what fits nowhere, and `when_all_down_place` everything while every
+    region is down, where `when_all_down` says so.
     """
 
     name: str
@@ -621,6 +669,11 @@ class Policy:
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    residency: tuple[str, ...] = ()
+    model: Model | None = None
+    canary: tuple[str, ...] = ()
+    shed_to: Place | None = None
+    when_all_down_place: Place | None = None
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""
@@ -640,8 +693,10 @@ class Policy:
         return tuple(target for record in self.records for target in record.targets)
 
     def region_of(self, record_type: RecordType) -> dict[str, str]:
-        """Answer value to region name, for the endpoints that a record of this type can answer with."""
-        return {
+        """Answer value to the name of its region, or place, for what a record of this type can answer with."""
+        places = (self.when_all_down_place, self.shed_to)
+        found = {value: place.name for place in places if place is not None for value in place.answers(record_type)}
+        return found | {
             value: region.name
             for region in self.regions
             for endpoint in region.endpoints

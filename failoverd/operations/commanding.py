@@ -22,6 +22,8 @@ from failoverd.core.errors import FailoverdError
 from failoverd.core.events import OverrideChanged, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import (
     APPROVAL,
+    GUEST,
+    GUEST_PEOPLE,
     LONGEST,
     LOST,
     STOPPING,
@@ -32,6 +34,7 @@ from failoverd.core.overrides import (
     Verb,
     begins,
     by,
+    residency_rule,
     verb_of,
 )
 from failoverd.core.reasons import Reason, ReasonCode
@@ -263,6 +266,11 @@ class Desk:
                 raise OverrideError(
                     words, reason="override_invalid", remedy=f"call it off: failoverctl release {word.id}"
                 )
+            if word.of_residency and now + seconds > word.since + GUEST:
+                words = f"{word.id} breaks a residency, and may for {GUEST / 3600:g}h at most, from its beginning on"
+                raise OverrideError(
+                    words, reason="override_invalid", remedy="let it end; then two people may give it anew"
+                )
             said = replace(word, until=now + seconds, comments=(*word.comments, Comment(now, actor, comment)))
             told = Announced.UPCOMING if word.since > now else Announced.GIVEN
             return await self._changed(replace(said, told=told), actor, comment)
@@ -375,7 +383,7 @@ class Desk:
             name=ask.name,
             undoes=ask.undoes,
             breaks=ask.breaks,
-            needed=self._people(ask.breaks),
+            needed=max(self._people(_of_inventory(ask)), GUEST_PEOPLE if _of_residency(ask) else 1),
         )
 
     def _id(self, ask: WordRequest, actor: str, now: float) -> str:
@@ -410,6 +418,7 @@ class Desk:
         wrong = nonsense(word)
         if wrong:
             raise OverrideError(wrong, reason="override_invalid")
+        self._require_guests(word)
         scope, verb = word.scope, word.verb
         whole = verb is Verb.SWITCH or (verb is Verb.PAUSE and scope.everything)
         if not concerned and not whole:
@@ -419,6 +428,24 @@ class Desk:
         if verb is Verb.PIN:
             self._require_known(word)
             self._require_served(word)
+
+    def _require_guests(self, word: Override) -> None:
+        """Who breaks a residency names its policy, pins the guests by name, and for no longer than that may be."""
+        if not word.of_residency:
+            return
+        about = [policy.name for policy in self._policies(word)]
+        remedy = f"failoverctl pin POLICY REGION=SHARE,... --approve-with {residency_rule('POLICY')} --for 4h"
+        words = ""
+        if word.verb is not Verb.PIN:
+            words = f"{word.verb} breaks no residency: a pin does, which names the guests and their shares"
+        elif about != list(word.of_residency):
+            words = f"it would break the residency of {', '.join(word.of_residency)}, and is about {few(about, 3)}"
+        elif not self._crew.policies[about[0]].residency:
+            words = f"policy {about[0]} has no residency to break"
+        elif word.until - word.since > GUEST:
+            words = f"a residency is broken for {GUEST / 3600:g}h at most"
+        if words:
+            raise OverrideError(words, reason="override_invalid", remedy=remedy)
 
     def _require_known(self, pin: Override) -> None:
         for policy in self._policies(pin):
@@ -592,6 +619,15 @@ class Desk:
             parts = ((scope.policies, word.scope.policies), (scope.records, word.scope.records))
             return scope.of_some_regions and all(asked in {(), said} for asked, said in parts)
         return all(map(scope.has_target, targets))
+
+
+def _of_inventory(ask: WordRequest) -> tuple[str, ...]:
+    """The rules of the inventory that it may break; that of a residency stands in its policy."""
+    return tuple(rule for rule in ask.breaks if rule not in _of_residency(ask))
+
+
+def _of_residency(ask: WordRequest) -> tuple[str, ...]:
+    return tuple(rule for rule in ask.breaks if rule.startswith(residency_rule("")))
 
 
 def _reasons(preview: Preview, overrides: tuple[Override, ...]) -> tuple[Reason, ...]:

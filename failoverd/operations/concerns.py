@@ -95,7 +95,7 @@ def _ends_by_itself(status: TargetStatus, _: float) -> bool:
 def _is_young(status: TargetStatus, now: float) -> bool:
     """A provider may be away for a moment, while nothing waits for it that loses traffic."""
     lasted = now - status.since if status.since is not None else 0.0
-    return lasted <= PATIENCE and status.cause not in {Cause.FAILING_OUT, Cause.REBUILDING}
+    return lasted <= PATIENCE and status.cause not in {Cause.FAILING_OUT, Cause.REBUILDING, Cause.EVICTED}
 
 
 def _its_own(_: TargetStatus) -> tuple[str, str]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
-from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.decision import ALL_DOWN, DecisionKind
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import FailoverdError
-from failoverd.core.overrides import MEANINGS, About, Override, Verb
+from failoverd.core.overrides import MEANINGS, About, Override, Verb, residency_rule
 from failoverd.core.reasons import Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, Target
 from failoverd.core.rules import Rule
@@ -67,6 +67,11 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
         alive = sorted(before.decision.shares)
         words = f"{target} has nobody else who serves: {', '.join(alive)} is the only one"
         raise _refused(word, words, "wait until another region serves, or pin what is to be answered")
+    if word.verb is Verb.PIN and (outside := _outside(word, after)):
+        rule = residency_rule(target.policy)
+        words = f"{target} may not be answered so: {'; '.join(map(prose.words, outside))}"
+        remedy = f"pin regions inside; or, two people for 4h at most: --approve-with {rule}"
+        raise OverrideError(words, reason="rule_broken", remedy=remedy)
     if word.verb is Verb.PIN and word.id not in _pinned(after):
         words = f"no region of the pin serves at {target}: it would change nothing"
         raise _refused(word, words, "pin regions that serve; failoverctl status shows which do")
@@ -88,6 +93,12 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
             raise OverrideError(words, reason="rule_broken", remedy=remedy)
 
 
+def _outside(pin: Override, found: Outcome) -> tuple[Reason, ...]:
+    """The regions of a pin that are outside of the residency."""
+    named = {name for name, share in pin.shares.items() if share}
+    return tuple(each for each in found.reasons if each.code is ReasonCode.RESIDENCY and each.region in named)
+
+
 def unserved(pin: Override, found: Outcome) -> tuple[Reason, ...]:
     """Why regions get nothing of what a pin gives them."""
     gone = {name for name, share in pin.shares.items() if share and not found.decision.shares.get(name)}
@@ -95,7 +106,7 @@ def unserved(pin: Override, found: Outcome) -> tuple[Reason, ...]:
 
 
 _NOBODY_SERVES: Final = frozenset(
-    {DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.HOLD_NO_VERDICT}
+    {*ALL_DOWN, DecisionKind.HOLD_NO_VERDICT, DecisionKind.EVICTED, DecisionKind.HOLD_NOBODY_ALLOWED}
 )
 
 

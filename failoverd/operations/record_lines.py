@@ -199,7 +199,16 @@ def _tells(reason: Reason, status: TargetStatus) -> bool:
 _ROUNDING: Final = 100
 """Basis points that two shares may differ by and still be called the same."""
 
-_ALL_DOWN: Final = frozenset({ReasonCode.ALL_DOWN, ReasonCode.ALL_DOWN_NORMAL, ReasonCode.ALL_DOWN_EMPTY})
+_ALL_DOWN: Final = frozenset(
+    {
+        ReasonCode.ALL_DOWN,
+        ReasonCode.ALL_DOWN_NORMAL,
+        ReasonCode.ALL_DOWN_EMPTY,
+        ReasonCode.ALL_DOWN_ANSWER,
+        ReasonCode.EVICTED,
+        ReasonCode.NOBODY_ALLOWED,
+    }
+)
 
 
 def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float | None]:

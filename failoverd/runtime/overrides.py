@@ -14,6 +14,7 @@ from failoverd.core.control.overriding import drained_regions, named
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.events import OverrideChanged, OverrideEnded, OverrideEnding, OverrideEvent, OverrideGiven
 from failoverd.core.overrides import KNOWN, WARNING, Announced, Override, Verb, as_planned, in_force
+from failoverd.core.reasons import Cause
 from failoverd.core.records import Policy
 from failoverd.core.status import PlannedStatus, PlannedWork
 from failoverd.ports import Clock, Emit
@@ -78,6 +79,8 @@ class Overrides:
         words = in_force(self.of(policy), plan.target, self._clock())
         empty = plan.before.records is None or not plan.before.records.serving
         for word in words:
+            if plan.cause is Cause.EVICTED and not (word.verb is Verb.PAUSE and word.scope.everything):
+                continue  # who may not answer leaves, whatever else is said
             stops = word.verb is Verb.PAUSE and word.scope.everything
             holds = word.verb is Verb.HOLD and plan.kind is not PlanKind.MARK and not empty
             news = self._put_at.get(word.id, 0.0) >= plan.decision.at and word.id not in plan.marker.overrides
@@ -204,12 +207,16 @@ class Overrides:
             elif word.told is Announced.UPCOMING:
                 await self._told(word, Announced.GIVEN, self._begun(word, now))
                 due.append(now)
-            elif word.told is Announced.GIVEN and word.until - word.since > WARNING and now >= word.ends - WARNING:
+            elif word.told in _EARLY and word.until - word.since > WARNING and now >= word.ends - WARNING:
                 await self._told(word, Announced.ENDING, _ending(word, now))
                 due.append(word.ends)
+            elif word.told is Announced.GIVEN and now >= _half_time(word):
+                await self._told(word, Announced.HALF_TIME, _ending(word, now))
+                due.append(max(word.ends - WARNING, now))
             else:
-                early = word.told is Announced.GIVEN and word.until - word.since > WARNING
-                due.append(word.ends - WARNING if early else word.ends)
+                early = word.told in _EARLY and word.until - word.since > WARNING
+                half = _half_time(word) if word.told is Announced.GIVEN else word.ends
+                due.append(min(half, word.ends - WARNING if early else word.ends))
         return min(due, default=None)
 
     async def _told(self, word: Override, what: Announced, event: OverrideEvent) -> None:
@@ -334,6 +341,15 @@ def ended(word: Override, at: float) -> OverrideEnded:
         by=word.ended_by,
         comment=comment,
     )
+
+
+_EARLY: Final = frozenset({Announced.GIVEN, Announced.HALF_TIME})
+"""What was told of a word that is not about to end."""
+
+
+def _half_time(word: Override) -> float:
+    """When half of its time is over, for one that breaks a residency: people are told of that as well."""
+    return (word.since + word.ends) / 2 if word.of_residency and not word.pending else word.ends
 
 
 def _ending(word: Override, at: float) -> OverrideEnding:

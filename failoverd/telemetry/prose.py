@@ -178,6 +178,13 @@ def _overload(reason: Reason) -> str:
     return f"{rest} fits nowhere: it is split by what each region can carry ({carries}); overloaded beats shut"
 
 
+def _shed_to(reason: Reason) -> str:
+    short, demand = reason.numbers["short"], reason.numbers["demand"]
+    return (
+        f"{short:.12g} of {demand:.12g} fits nowhere, and goes to {reason.detail} ({percent(short / demand * WHOLE)})"
+    )
+
+
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
 
@@ -286,6 +293,20 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.BY_HAND: lambda r: (
         f"a person wrote generation {r.numbers['generation']:.0f} by hand, with a command that failoverd printed"
     ),
+    ReasonCode.SHED_TO: _shed_to,
+    ReasonCode.ALL_DOWN_ANSWER: lambda r: f"every region is down: {r.detail} answers, as when_all_down says",
+    ReasonCode.RESIDENCY: lambda r: (
+        f"{r.region} ({r.detail or 'no jurisdiction in the inventory'}) is outside of the residency of the policy, and "
+        "gets nothing"
+    ),
+    ReasonCode.MODEL: lambda r: f"{r.region} gets nothing, for it serves {r.detail}",
+    ReasonCode.GUEST: lambda r: (
+        f"{r.region} is outside of the residency, and a guest {_until(r)}: then it leaves at once ({r.detail})"
+    ),
+    ReasonCode.EVICTED: lambda r: (
+        f"nothing is decided, but {_listed(r.regions)} may not answer: the answer is made of those who may"
+    ),
+    ReasonCode.NOBODY_ALLOWED: lambda r: f"the {r.rule} of the policy leaves nobody who may answer: nothing moves",
 }
 
 
@@ -318,6 +339,8 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.NO_WORSE: "it is broken already, and gets no worse",
     LimitNote.BROKEN: "a person named the rule that may be broken",
     LimitNote.WAITED: "what is down was kept for as long as the rule says",
+    LimitNote.EVICTED: "who may not answer leaves all the same",
+    LimitNote.NOBODY_SERVES: "every region is down, and a named place answers",
 }
 
 

@@ -453,10 +453,10 @@ def test_a_file_that_shows_a_defect_of_ours_is_rejected_alone(folder: Folder, mo
     folder.write("b.yaml", policy("b", "b.example.net"))
     folder.load()
 
-    def stumbling(document: Document, probes: object) -> object:
+    def stumbling(document: Document, *more: object) -> object:
         if document.file.endswith("b.yaml"):
             raise OverflowError("sk-not-to-be-shown")
-        return draft_of(document, probes)  # type: ignore[arg-type]  # handed on as it came
+        return draft_of(document, *more)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr("failoverd.config.loader.draft_of", stumbling)
     found = folder.load()

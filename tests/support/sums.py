@@ -38,6 +38,9 @@ def redone(decision: Decision) -> dict[str, float]:
         given = {name: given.get(name, 0.0) + rest * room / total for name, room in reason.shares.items()}
     for reason in found(decision, ReasonCode.EXCESS):
         given = {**given, reason.region: given.get(reason.region, 0.0) + _percent(reason.numbers["rest"])}
+    for reason in found(decision, ReasonCode.SHED_TO):
+        rest = 100 * reason.numbers["short"] / reason.numbers["demand"]
+        given[reason.region] = given.get(reason.region, 0.0) + rest
     return frozen | {name: share for name, share in given.items() if share > 0}
 
 

@@ -21,7 +21,7 @@ from failoverd.core.control.sharing import Draw, Grant
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, Steering, apportion
+from failoverd.core.records import WHOLE, Place, Policy, RecordSpec, RegionSpec, Steering, apportion
 
 Shed = Mapping[str, tuple[int, Override]]
 """How much less regions get because a person says so, in basis points, and the word that says it."""
@@ -67,13 +67,16 @@ def allocate(
         if filled and rest > 0:
             numbers = {"carried": float(sum(filled.values())), "rest": float(rest)}
             reasons.append(Reason(ReasonCode.SPILL, "steering", regions=names(tier), numbers=numbers))
-    if rest > 0:
+    fits = rest <= 0
+    if not fits and policy.shed_to is not None:
+        given = shed_to(policy.shed_to, given, rest, reasons, policy.demand)
+    elif not fits:
         given = _overload(given, rooms, rest, reasons, grant)
     shares = apportion(given, budget)
     reasons.extend(
         Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
     )
-    return Allocation(shares, rest <= 0, tuple(reasons))
+    return Allocation(shares, fits, tuple(reasons))
 
 
 def _rooms(
@@ -219,6 +222,19 @@ def _overload(
     carries = {name: float(load) for name, load in loads.items()}
     reasons.append(Reason(ReasonCode.OVERLOAD, "demand", numbers={"rest": float(rest)}, shares=carries))
     return {name: given.get(name, Fraction(0)) + rest * load / total for name, load in loads.items()}
+
+
+def shed_to(
+    place: Place, given: Mapping[str, Fraction], short: Fraction, reasons: list[Reason], demand: float | None
+) -> dict[str, Fraction]:
+    """What fits nowhere goes to the named place: its weight is short / demand.
+
+    `short` and what is `given` are basis points of the demand; they are told in its unit where it is stated.
+    """
+    whole = Fraction(demand) if demand else Fraction(WHOLE)
+    numbers = {"short": float(short * whole / WHOLE), "demand": float(whole)}
+    reasons.append(Reason(ReasonCode.SHED_TO, "shed_to", place.name, numbers=numbers, detail=place.name))
+    return {**given, place.name: given.get(place.name, Fraction(0)) + short}
 
 
 def _fill(

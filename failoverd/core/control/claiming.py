@@ -6,12 +6,14 @@ failback are a last level: they are drawn upon before anything is left without r
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from failoverd.core.control.allocation import all_well, levels
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
 from failoverd.core.control.overriding import Heeded, heed, seen_by_word
+from failoverd.core.control.residency import allowed
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import WHOLE, Policy, RecordSpec
@@ -40,20 +42,24 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
-    found = weigh(policy, record, target, view, now, heeded)
+    may = allowed(policy, kind, heeded, now)
+    found = weigh(policy, record, target, view, now, heeded, may)
     if isinstance(found, Decision):
         stays = found.shares or view.shares(policy.region_of(kind))
         return _claim(policy, (), stays)
-    return _open(policy, record, view, found, heeded, now)
+    claimed = _open(policy, record, view, found, heeded, now)
+    return replace(claimed, sheds=may.place(policy.shed_to, kind) is not None)
 
 
 def usual_claim(policy: Policy) -> Claim | None:
     """What it wants on a day on which nothing is wrong."""
     record = policy.records[0]
     kind = record.key.type
-    specs = [spec for spec in policy.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
+    may = allowed(policy, kind, Heeded(), 0.0)
+    specs = [spec for spec in may.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
     found = levels(policy, record, all_well(specs), specs, {}, None)
-    return _claim(policy, found, {}) if found else None
+    sheds = may.place(policy.shed_to, kind) is not None
+    return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
 
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:

@@ -15,6 +15,7 @@ from failoverd.core.control.decision import Decision, DecisionKind, View, soones
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
@@ -22,6 +23,7 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import (
     WHOLE,
     AllDown,
+    Place,
     Policy,
     RecordSet,
     RecordSpec,
@@ -47,13 +49,14 @@ class Open:
     published: Mapping[str, int]
 
 
-def decide(
+def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     policy: Policy,
     record: RecordSpec,
     target: Target,
     view: View,
     now: float,
     heeded: Heeded | None = None,
+    may: Allowed | None = None,
     grant: Grant | None = None,
     usual: Grant | None = None,
 ) -> Decision:
@@ -66,38 +69,43 @@ def decide(
         view: health and what is published.
         now: seconds since the epoch.
         heeded: what operators' words say about the target.
+        may: who may answer at all, where that was asked already.
         grant: what the other policies of the estate leave.
         usual: what they leave on a day on which nothing is wrong.
     """
     heeded = heeded or Heeded()
-    weighed = weigh(policy, record, target, view, now, heeded)
+    may = may or allowed(policy, record.key.type, heeded, now)
+    weighed = weigh(policy, record, target, view, now, heeded, may)
     if isinstance(weighed, Decision):
         return weighed
     found, published = weighed.found, weighed.published
-    shared, until = with_failback(policy, record, view, published, found, heeded, now, grant)
+    place = may.place(policy.shed_to, record.key.type)
+    shedding = _shedding(policy, place, found.serving)
+    shared, until = with_failback(shedding, record, view, published, found, heeded, now, grant)
     if found.capped and (not shared.fits or not shared.shares):
-        return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
+        return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
-    normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
+    normal = normal_shares(_shedding(policy, place, weighed.specs), record, weighed.specs, heeded.shed, usual)
     until = soonest(until, found.until, *found.capped.values())
-    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+    return _decided(record, target, view, found, heeded, whole, normal, until, now, shedding.shed_to)
 
 
 def weigh(
-    policy: Policy, record: RecordSpec, target: Target, view: View, now: float, heeded: Heeded
+    policy: Policy, record: RecordSpec, target: Target, view: View, now: float, heeded: Heeded, may: Allowed
 ) -> Decision | Open:
     """Everything that comes before the question how much each region gets; a decision, where it does not arise."""
-    published = view.shares(policy.region_of(record.key.type))
-    specs = _left(policy, view, published, heeded)
-    if (held := _held(policy, record, target, view, specs, heeded, now)) is not None:
+    published = view.shares(may.names)
+    specs = _left(may, view, published, heeded)
+    if (held := _held(policy, record, target, view, specs, heeded, may, now)) is not None:
         return held
     found = eligible(policy, specs, view, published, now)
-    found = replace(found, reasons=(*heeded.reasons(), *found.reasons), until=soonest(found.until, heeded.until))
+    reasons, until = (*may.reasons, *heeded.reasons(), *found.reasons), soonest(found.until, heeded.until, may.until)
+    found = replace(found, reasons=reasons, until=until)
     if found.hold is not None:
-        return _hold(found.hold, policy, record, target, view, found, now)
+        return _hold(found.hold, policy, record, target, view, found, may, now)
     if found.all_down:
-        return _all_down(policy, record, target, view, specs, found, now)
+        return _all_down(policy, record, target, view, specs, found, may, now)
     if heeded.pin is not None:
         pinned = _pinned(heeded.pin, found)
         code = ReasonCode.PINNED if pinned else ReasonCode.PIN_IDLE
@@ -117,10 +125,16 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     normal: Mapping[str, int],
     until: float | None,
     now: float,
+    place: Place | None = None,
 ) -> Decision:
-    """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
+    """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day.
+
+    `place` gets what does not fit.
+    """
     may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)} | _on_the_way(view, heeded)
+    if place is not None:
+        values.setdefault(place.name, place.answers(record.key.type))
     kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
     return Decision(
         target=target,
@@ -135,6 +149,13 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     )
 
 
+def _shedding(policy: Policy, place: Place | None, specs: Sequence[RegionSpec]) -> Policy:
+    """The policy with the place to which it may shed: a region of its own has to be among those that answer."""
+    if place is not None and any(spec.name == place.name for spec in policy.regions):
+        place = place if any(spec.name == place.name for spec in specs) else None
+    return policy if place is policy.shed_to else replace(policy, shed_to=place)
+
+
 def _on_the_way(view: View, heeded: Heeded) -> dict[str, tuple[str, ...]]:
     """What drained regions answer with until they are out: the limits may have their traffic leave in steps."""
     found = {name: view.regions[name] for name in sorted(heeded.drained) if name in view.regions}
@@ -143,9 +164,9 @@ def _on_the_way(view: View, heeded: Heeded) -> dict[str, tuple[str, ...]]:
     return {name: values for name, values in stay.items() if values}
 
 
-def _left(policy: Policy, view: View, published: Mapping[str, int], heeded: Heeded) -> list[RegionSpec]:
+def _left(may: Allowed, view: View, published: Mapping[str, int], heeded: Heeded) -> list[RegionSpec]:
     """The regions that no word keeps out. Where words were lost, that may be any region without traffic."""
-    specs = [spec for spec in policy.regions if spec.name in view.regions and spec.name not in heeded.drained]
+    specs = [spec for spec in may.regions if spec.name in view.regions and spec.name not in heeded.drained]
     return [spec for spec in specs if published.get(spec.name)] if heeded.lost_out else specs
 
 
@@ -162,19 +183,27 @@ def _held(
     view: View,
     specs: Sequence[RegionSpec],
     heeded: Heeded,
+    may: Allowed,
     now: float,
 ) -> Decision | None:
-    """A word keeps the record as it is. Only the one that stops everything leaves it empty if somebody emptied it."""
-    kind, reasons = DecisionKind.HOLD_OPERATOR, heeded.reasons()
+    """A word keeps the record as it is, or nobody may answer.
+
+    Only the word that stops everything leaves it empty if somebody emptied it, and out of its residency if somebody
+    took it there: it has nothing written at all.
+    """
+    kind, reasons = DecisionKind.HOLD_OPERATOR, (*may.reasons, *heeded.reasons())
     if heeded.hold is None and heeded.lost_hold:
         kind = DecisionKind.HOLD_OVERRIDES_LOST
+    elif heeded.hold is None and may.nobody:
+        kind = DecisionKind.HOLD_NOBODY_ALLOWED
     elif heeded.hold is None and not specs and heeded.drained:
         reasons = (*reasons, Reason(ReasonCode.NOBODY_LEFT, "overrides"))
     elif heeded.hold is None:
         return None
     if heeded.stopped:
         return Decision(target, kind, {}, None, reasons, now, heeded.until)
-    return _hold(kind, policy, record, target, view, Eligible(kind, reasons=reasons, until=heeded.until), now)
+    until = soonest(heeded.until, may.until)
+    return _hold(kind, policy, record, target, view, Eligible(kind, reasons=reasons, until=until), may, now)
 
 
 def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
@@ -187,15 +216,61 @@ def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[s
 
 
 def _hold(
-    kind: DecisionKind, policy: Policy, record: RecordSpec, target: Target, view: View, found: Eligible, now: float
+    kind: DecisionKind,
+    policy: Policy,
+    record: RecordSpec,
+    target: Target,
+    view: View,
+    found: Eligible,
+    may: Allowed,
+    now: float,
 ) -> Decision:
-    """Leave the record as it is; but an emptied record gets its last good answer back, for holding is no outage."""
-    mine = policy.region_of(record.key.type)
-    good = view.kept(mine)
+    """Leave the record as it is; but an emptied record gets its last good answer back, for holding is no outage.
+
+    Nor does a hold keep in the answer who may not answer.
+    """
+    good = view.kept(may.region_of)
     if view.emptied and good is not None:
-        reasons = (*found.reasons, Reason(ReasonCode.RESTORE))
-        return Decision(target, DecisionKind.RESTORE_LAST_GOOD, good.shares(mine), good, reasons, now, found.until)
-    return Decision(target, kind, {}, None, found.reasons, now, found.until)
+        reasons, back = (*found.reasons, Reason(ReasonCode.RESTORE)), good.shares(may.region_of)
+        return Decision(target, DecisionKind.RESTORE_LAST_GOOD, back, good, reasons, now, found.until)
+    leaving = may.leaving(view.current) or (may.leaving(view.last_good) if view.emptied else frozenset())
+    if not leaving:
+        return Decision(target, kind, {}, None, found.reasons, now, found.until)
+    inside = _inside(policy, record, view, may, now)
+    if inside is None:
+        waits = (health.given_up_at for health in view.regions.values() if not health.seen)
+        until = soonest(found.until, *(moment for moment in waits if moment > now))
+        return Decision(target, kind, {}, None, found.reasons, now, until)
+    shares, values = inside
+    rule = "residency" if policy.residency else "model"
+    reasons = (*found.reasons, Reason(ReasonCode.EVICTED, rule, regions=tuple(sorted(leaving))))
+    published = answer_with(record, shares, values)
+    return Decision(target, DecisionKind.EVICTED, shares, published, reasons, now, found.until, values=values)
+
+
+def _inside(
+    policy: Policy, record: RecordSpec, view: View, may: Allowed, now: float
+) -> tuple[Mapping[str, int], Mapping[str, tuple[str, ...]]] | None:
+    """What a hold keeps of who may answer: the answer from before without the others, or else the normal one.
+
+    None where nobody else may answer, and while nobody has looked at them yet: moments after a start.
+    """
+    before = view.standing
+    kept = tuple(each for each in before.serving if each.value in may.region_of) if before is not None else ()
+    if before is not None and kept:
+        values: dict[str, tuple[str, ...]] = {}
+        for each in kept:
+            name = may.region_of[each.value]
+            values[name] = (*values.get(name, ()), each.value)
+        return replace(before, answers=kept).shares(may.region_of), values
+    stay = {*may.region_of.values()}
+    specs = [spec for spec in policy.regions if spec.name in stay and spec.name in view.regions]
+    healths = [view.regions[spec.name] for spec in specs]
+    if not specs or all(not health.seen and not health.given_up(now) for health in healths):
+        return None
+    serving = [spec for spec in specs if view.regions[spec.name].serves] or specs
+    shares = normal_shares(replace(policy, shed_to=None), record, serving)
+    return shares, {spec.name: all_values(spec, record.key.type) for spec in serving}
 
 
 def _doubtful(found: Eligible, now: float) -> Eligible:
@@ -216,9 +291,13 @@ def _all_down(
     view: View,
     specs: list[RegionSpec],
     found: Eligible,
+    may: Allowed,
     now: float,
 ) -> Decision:
-    lost = view.emptied and view.kept(policy.region_of(record.key.type)) is None
+    place = may.place(policy.when_all_down_place, record.key.type)
+    if policy.when_all_down is AllDown.ANSWER and place is not None:
+        return _all_down_place(place, record, target, found, now)
+    lost = view.emptied and view.kept(may.region_of) is None
     code = ReasonCode.ALL_DOWN
     if lost:
         code = ReasonCode.ALL_DOWN_EMPTY
@@ -227,13 +306,22 @@ def _all_down(
     reasons = (*found.reasons, Reason(code, "when_all_down"))
     if code is ReasonCode.ALL_DOWN:
         down = Eligible(DecisionKind.HOLD_ALL_DOWN, reasons=reasons, until=found.until)
-        return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, now)
-    shares = normal_shares(policy, record, specs)
+        return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, may, now)
+    shares = normal_shares(replace(policy, shed_to=None), record, specs)
     values = {spec.name: all_values(spec, record.key.type) for spec in specs}
     published = answer_with(record, shares, values)
     return Decision(
         target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, found.until, values=values, normal=shares
     )
+
+
+def _all_down_place(place: Place, record: RecordSpec, target: Target, found: Eligible, now: float) -> Decision:
+    """The named place answers, with all of its addresses."""
+    values, shares = {place.name: place.answers(record.key.type)}, {place.name: WHOLE}
+    reasons = (*found.reasons, Reason(ReasonCode.ALL_DOWN_ANSWER, "when_all_down", detail=place.name))
+    published = answer_with(record, shares, values)
+    kind = DecisionKind.ALL_DOWN_ANSWER
+    return Decision(target, kind, shares, published, reasons, now, found.until, values=values, normal=shares)
 
 
 def all_values(spec: RegionSpec, record_type: RecordType) -> tuple[str, ...]:

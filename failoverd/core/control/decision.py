@@ -23,9 +23,12 @@ class DecisionKind(StrEnum):
     HOLD_OPERATOR = "hold_operator"  # a person said so
     HOLD_OVERRIDES_LOST = "hold_overrides_lost"  # a person said something, and the journal does not know what
     OPERATOR = "operator"  # a person decided: drain, shed, pin, adoption, manual return
+    ALL_DOWN_ANSWER = "all_down_answer"  # a named place answers
+    EVICTED = "evicted"  # a hold, but what stands may not be answered: the last answer, of who may
+    HOLD_NOBODY_ALLOWED = "hold_nobody_allowed"  # residency or the model leaves nobody
 
 
-ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL})
+ALL_DOWN: Final = frozenset({DecisionKind.HOLD_ALL_DOWN, DecisionKind.ALL_DOWN_NORMAL, DecisionKind.ALL_DOWN_ANSWER})
 """Kinds of answer where no region is up, whatever the policy has done then."""
 
 

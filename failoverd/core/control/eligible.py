@@ -131,7 +131,9 @@ def _rising(
 
     What made them fall ends for all of them at about the same time, and whoever is back first cannot carry everything.
     """
-    fallen = (name for name in sorted(view.common_fall) if published.get(name) and name in view.regions)
+    place = policy.when_all_down_place
+    away = place is not None and bool(published.get(place.name)) and place.name not in view.regions
+    fallen = (name for name in sorted(view.common_fall) if (published.get(name) or away) and name in view.regions)
     awaited = tuple(name for name in fallen if view.regions[name].state is RegionState.DOWN)
     back = [view.regions[spec.name].well_since for spec in serving if spec.name in view.common_fall]
     first = soonest(*back)

@@ -3,7 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → residency → eligible → failback → allocation → answers (decide) → plan → drift →
+    limits
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ from failoverd.core.control.limits import (
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
+from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
@@ -39,7 +41,7 @@ from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import TAKING_AWAY, Verb
 from failoverd.core.reasons import Limit, Reason, ReasonCode
-from failoverd.core.records import Answer, Marker, Observed, Policy, RecordSet, RecordSpec
+from failoverd.core.records import Answer, Marker, Observed, OnDrift, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
 MOST_OVERTAKEN: Final = 100
@@ -57,6 +59,12 @@ class _Case:
     estate: Estate
     now: float
     heeded: Heeded
+    may: Allowed
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """Who stands in the answer and may not."""
+        return frozenset() if self.heeded.stopped else self.may.leaving(self.observed.records)
 
     @property
     def regions(self) -> Mapping[str, RegionHealth]:
@@ -88,7 +96,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
-    case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, Heeded())
+    record, nothing_said = policy.record_of(observed.target), Heeded()
+    may = allowed(policy, record.key.type, nothing_said, now)
+    case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
     memory, found, generation = _remembered(case)
     memory, heard = _by_hand(case, memory, generation)
     for _ in filter(None, (found, heard)):
@@ -96,11 +106,14 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     words = (heard.word,) if heard is not None and heard.word is not None else ()
     known = (*(each for each in state.overrides if each.id not in {word.id for word in words}), *words)
     heeded = heed(policy, observed.target, known, observed.marker, estate.owner, now, memory.lost)
-    case = replace(case, heeded=heeded)
+    if heeded.pin is not None:  # no other word says who may answer at all
+        may = allowed(policy, record.key.type, heeded, now)
+    case = replace(case, heeded=heeded, may=may)
     memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
-    decision = decide(policy, case.record, observed.target, view, now, case.heeded, estate.grant, estate.usual)
+    shared = estate.grant, estate.usual
+    decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -156,6 +169,8 @@ def _accepted(case: _Case, memory: TargetMemory, decision: Decision, heard: Hear
     pin, good = case.heeded.pin, memory.last_good
     if good is None:
         return memory
+    if good.overruled is not None and case.may.leaving(good.records):
+        return replace(memory, last_good=replace(good, overruled=None), left_by="")
     if heard is not None and pin is not None and decision.records is not None:
         overruled = accepted(heard.change, decision, case.estate.normalise(decision.records))
         return replace(memory, last_good=replace(good, overruled=overruled), left_by=pin.id if overruled else "")
@@ -369,7 +384,7 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
         seen = seen_by_word(case.policy, kind, case.state.regions(kind), verdicts)
         view = replace(_view(case, memory), regions=seen)
         shared = case.estate.grant, case.estate.usual
-        would = decide(case.policy, case.record, case.observed.target, view, case.now, None, *shared)
+        would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
         if would.records is not None and dead - would.shares.keys():
             events, told = news.kept_dead(told, decision, would, stands, case.policy, case.state.incident, case.now)
@@ -453,7 +468,9 @@ def _changed(case: _Case, memory: TargetMemory, decision: Decision, plan: Plan) 
             memory = replace(memory, edit=Edit(plan.before.records, case.now))
         since = memory.edit.since if memory.edit is not None else case.now
         in_incident = case.state.incident is not None
-        drift = respond(plan, good, case.policy.on_drift, in_incident=in_incident, since=since, now=case.now)
+        on_drift = OnDrift.RESTORE if case.leaving else case.policy.on_drift
+        in_incident = in_incident and not case.leaving
+        drift = respond(plan, good, on_drift, in_incident=in_incident, since=since, now=case.now)
         events, told = news.drifted(memory.told, plan, good, drift, case.state.incident, case.now)
         memory = replace(memory, told=told)
         if drift.action in {DriftAction.REPORT, DriftAction.WAIT}:
@@ -541,6 +558,8 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
+        evicted=case.leaving,
+        sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
     )
 
 

@@ -21,6 +21,7 @@ _HOLDS: Final[Mapping[str, str]] = {
     DecisionKind.HOLD_COMMON_FALL: "common_fall",
     DecisionKind.HOLD_OVERRIDES_LOST: "overrides_lost",
     DecisionKind.HOLD_OPERATOR: "operator",
+    DecisionKind.HOLD_NOBODY_ALLOWED: "nobody_allowed",
 }
 
 

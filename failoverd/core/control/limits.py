@@ -23,7 +23,7 @@ from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.rules import FREE, Move, Ruled, asserted, gated, passing_at
 from failoverd.core.health.region import RegionHealth, RegionState
-from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
+from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion
 
 LEAST_DWELL: Final = 60.0
@@ -174,6 +174,8 @@ class Step:
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
         ruled: what the rules of the installation say.
+        evicted: who stands in the answer, and may not: regions, places, and what is nobody's.
+        sorry: the place that answers while every region is down.
     """
 
     plan: Plan
@@ -193,6 +195,8 @@ class Step:
     rival: bool = False
     contested: bool = False
     ruled: Ruled = FREE
+    evicted: frozenset[str] = frozenset()
+    sorry: str = ""
 
     @property
     def decision(self) -> Decision:
@@ -208,7 +212,17 @@ class Step:
 
 
 def pace(step: Step, replan: Replan) -> Paced:
-    """Hold a plan against the limits: it is approved, made smaller, skipped or held."""
+    """Hold a plan against the limits: it is approved, made smaller, skipped or held.
+
+    Who may not answer leaves in any case.
+    """
+    paced = _paced(step, replan)
+    if step.evicted and isinstance(paced.result, Held) and not step.contested:
+        return _evicting(step, replan, paced.result) or paced
+    return paced
+
+
+def _paced(step: Step, replan: Replan) -> Paced:
     plan = step.plan
     if unrationed(plan) and not (step.rival and _leaves_answers(plan)):
         return _sealed(plan, step, _end_state(plan, step), {})
@@ -291,14 +305,16 @@ _MARKER_ONLY: Final = frozenset({PlanKind.ADOPT, PlanKind.DISOWN, PlanKind.MARK}
 
 
 def _failing_out(step: Step) -> frozenset[str]:
-    """Regions that leave because they are down, or because what they answer with is.
+    """Regions that leave because they are down, or because what they answer with is; and who may not answer.
 
-    Also one that answers since somebody edited the record, of which the shares that are counted from know nothing.
+    Also the place that answered while all were down, for no rate keeps traffic there once somebody serves; and one that
+    answers since somebody edited the record, of which the shares that are counted from know nothing.
     """
-    if step.decision.kind is DecisionKind.ALL_DOWN_NORMAL:
+    if step.decision.kind in {DecisionKind.ALL_DOWN_NORMAL, DecisionKind.ALL_DOWN_ANSWER}:
         return frozenset(step.before)
     answering = {name for name, share in (*step.before.items(), *step.plan.shares_before.items()) if share > 0}
-    return frozenset(name for name in answering if not step.wanted.get(name) and _dead(step, name))
+    gone = {name for name in answering if not step.wanted.get(name)}
+    return frozenset(name for name in gone if name in step.evicted or name == step.sorry or _dead(step, name))
 
 
 def _dead(step: Step, region: str) -> bool:
@@ -589,18 +605,50 @@ def _cause(plan: Plan, step: Step, shifts: Mapping[Cause, int]) -> Cause:
     """The most pressing of what a plan does."""
     if _answers_nothing(plan):
         return Cause.REBUILDING
+    if step.evicted:
+        return Cause.EVICTED
     if _takes_out(step):
         return Cause.FAILING_OUT
+    if step.before.get(step.sorry) and not step.wanted.get(step.sorry):
+        return Cause.RETURNING
     return next(iter(shifts), Cause.OPERATOR)
 
 
 def _takes_out(step: Step) -> bool:
     """Whether the step takes out something that is down."""
-    return bool(_failing_out(step)) or _dead_values(step)
+    return bool(_failing_out(step) - {step.sorry}) or _dead_values(step)
+
+
+def _evicting(step: Step, replan: Replan, held: Held) -> Paced | None:
+    """Who may not answer leaves alone: no limit keeps it but that an answer is never empty.
+
+    Its part goes to those who are to get more anyway. What is held stays held for the rest, also what is down and kept.
+    """
+    rest, _ = _after_leaving(step, step.evicted)
+    stay: dict[str, tuple[str, ...]] = {}
+    for value in sorted(_published(step)):
+        name = step.region_of.get(value, ELSEWHERE)
+        if rest.get(name) and name not in step.evicted:
+            stay[name] = (*stay.get(name, ()), value)
+    plan = replan(rest, {**_values_now(step), **stay}) or step.plan
+    spared = (
+        check
+        if check.passed or check.limit is Limit.NEVER_EMPTY
+        else replace(check, passed=True, note=LimitNote.EVICTED)
+        for check in (*_end_state(plan, step), *(each for each in held.checks if each.limit.kind is LimitKind.RATE))
+    )
+    paced = _sealed(plan, step, tuple(spared), {})
+    return replace(paced, until=held.until) if isinstance(paced.result, Approved) else None
 
 
 def _end_state(plan: Plan, step: Step) -> tuple[LimitCheck, ...]:
     own = _of_policy(plan, step.limits)
+    if step.decision.kind is DecisionKind.ALL_DOWN_ANSWER:
+        place = LimitNote.NOBODY_SERVES  # no region serves of which there could be more
+        own = tuple(
+            each if each.passed or each.limit is not Limit.MIN_REGIONS else replace(each, passed=True, note=place)
+            for each in own
+        )
     if not step.ruled.assertions:
         return own
     move = Move(plan.shares_before, plan.shares_after, _unmoved(plan), _takes_out(step), step.now)

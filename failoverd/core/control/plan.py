@@ -124,8 +124,13 @@ class Plan:
         return replace(self, marker=fitting(replace(self.marker, instance="", by_hand=True)))
 
     def undone(self) -> "Plan | None":
-        """The plan that would put the earlier answers back, or None when there were none, or they still stand."""
+        """The plan that would put the earlier answers back, or None when there were none, or they still stand.
+
+        Nor is there one that would bring back who may not answer.
+        """
         before = self.before.records
+        if self.cause is Cause.EVICTED:
+            return None
         if before is None or not before.serving or before == self.after or self.marker_text is None:
             return None
         now = replace(self.before, records=self.after, marker=self.marker, marker_text=self.marker.to_text(), token="")

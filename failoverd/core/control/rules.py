@@ -69,7 +69,7 @@ def breaks(word: Override, rule: Rule) -> bool:
 
 def people(word: Override) -> int:
     """How many stand behind a word; the same one twice is one."""
-    return len({word.actor, *word.agreed})
+    return word.people
 
 
 @dataclass(frozen=True, slots=True)
