@@ -441,6 +441,10 @@ class World(RuleBasedStateMachine):
         if self.said(Verb.HOLD):
             assert empty or plan.after == before, "a hold changes an answer"
         more = {name for name, share in plan.shares_after.items() if share > plan.start.get(name, 0)}
+        if self.policy.weights is Weights.MEMBERSHIP:  # where one value less of another region is more for the rest
+            region_of = self.policy.region_of(KEY.type)
+            was = {answer.value for answer in before.serving} if before is not None else set[str]()
+            more = {region_of[answer.value] for answer in plan.after.serving if answer.value not in was}
         if not empty:
             assert not self.drained & more, "a drained region gets traffic"
         if (self.said(Verb.PAUSE) or self.lost) and not empty and plan.kind is not PlanKind.RESTORE:
