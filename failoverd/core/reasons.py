@@ -48,6 +48,9 @@ class ReasonCode(StrEnum):
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
+    RAMP = "ramp"  # [step, steps, part, of, wanted, room], and [next] once it is known: it comes back step by step
+    FAILBACK_GIVEN_UP = "failback_given_up"  # [aborts]: it fell on the ramp each time; a person brings it back
+    TRICKLE = "trickle"  # [share, part, standbys]: a standby that nobody needs is kept tested by so much
 
     # what an operator's word says; `detail` names the word, who gave it and why, [until] is its end
     DRAINED = "drained"  # gets no traffic

@@ -513,6 +513,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RampRules:
+    """How traffic comes back to a region: in steps.
+
+    Attributes:
+        steps: parts of its share, in basis points, one after the other; the last is all of it.
+        step: seconds from one to the next, at least; None where that follows from the TTL.
+        judge: seconds that the region has to be well under one before the next.
+        retries: falls on the ramp after which a person brings it back.
+    """
+
+    steps: tuple[int, ...] = (1_000, 2_500, 5_000, WHOLE)
+    step: float | None = None
+    judge: float = 120.0
+    retries: int = 3
+
+    def pause(self, ttl: int) -> float:
+        """Seconds from a step to the next, at least: most of its traffic has to be there before it can be judged."""
+        return max(self.step if self.step is not None else max(3.0 * ttl, 60.0), self.judge)
+
+
+@dataclass(frozen=True, slots=True)
 class Maintenance:
     """Planned work, as a file says it: a region, or a cloud, gets no traffic for a while, once or again and again.
 
@@ -565,7 +586,9 @@ class Policy:
     """One service: its records, its regions, and how traffic moves between them.
 
     `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
-    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity.
+    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity. `ramp` is by
+    which steps it comes back; None means in one. `trickle` is what standbys get together on a day on which nobody needs
+    them, in basis points.
     """
 
     name: str
@@ -586,6 +609,8 @@ class Policy:
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    ramp: RampRules | None = None
+    trickle: int = 0
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

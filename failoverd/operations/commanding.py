@@ -678,6 +678,7 @@ _KEPT_BACK: Final = frozenset(
     {
         ReasonCode.FAILBACK_HOLD,
         ReasonCode.FAILBACK_MANUAL,
+        ReasonCode.FAILBACK_GIVEN_UP,
         ReasonCode.COMMON_RISE,
         ReasonCode.FLAPPED,
         ReasonCode.REGION_DOWN,

@@ -100,6 +100,7 @@ _KEEPS_OUT: Final = frozenset(
         ReasonCode.REGION_UNKNOWN,
         ReasonCode.FAILBACK_HOLD,
         ReasonCode.FAILBACK_MANUAL,
+        ReasonCode.FAILBACK_GIVEN_UP,
     }
 )
 

@@ -8,7 +8,7 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.telemetry import prose
 
-_TIERS = frozenset({ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
+_TIERS = frozenset({ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED, ReasonCode.RAMP})
 
 
 def told(decision: Decision, code: str) -> list[str]:
@@ -23,7 +23,8 @@ def found(decision: Decision, code: ReasonCode) -> list[Reason]:
 def redone(decision: Decision) -> dict[str, float]:
     """Percent by region, computed from nothing but the numbers of the reasons."""
     frozen = {reason.region: _percent(reason.numbers["share"]) for reason in found(decision, ReasonCode.FROZEN)}
-    rest = 100.0 - sum(frozen.values())
+    tested = {reason.region: _percent(reason.numbers["share"]) for reason in found(decision, ReasonCode.TRICKLE)}
+    rest = 100.0 - sum(frozen.values()) - sum(tested.values())
     given: dict[str, float] = {}
     for pulls, rooms in _tiers(decision.reasons):
         left = rest - sum(rooms.values())
@@ -34,7 +35,7 @@ def redone(decision: Decision) -> dict[str, float]:
     for reason in found(decision, ReasonCode.OVERLOAD):
         total = sum(reason.shares.values())
         given = {name: given.get(name, 0.0) + rest * room / total for name, room in reason.shares.items()}
-    return frozen | {name: share for name, share in given.items() if share > 0}
+    return frozen | tested | {name: share for name, share in given.items() if share > 0}
 
 
 def said_shares(decision: Decision) -> dict[str, float]:

@@ -10,7 +10,7 @@ Everything is computed in exact fractions and rounded once, at the end.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from failoverd.core.control.eligible import names
@@ -18,7 +18,7 @@ from failoverd.core.control.overriding import by_operator
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, Steering, apportion
+from failoverd.core.records import WHOLE, Policy, RecordSpec, RegionSpec, Steering, Weights, apportion
 
 Shed = Mapping[str, tuple[int, Override]]
 """How much less regions get because a person says so, in basis points, and the word that says it."""
@@ -41,28 +41,80 @@ def allocate(
     budget: int,
     caps: Mapping[str, int] | None = None,
     shed: Shed | None = None,
+    ramped: Mapping[str, Reason] | None = None,
 ) -> Allocation:
     """Split `budget` basis points among `specs`. None of `caps` gets more than that, as long as the rest has room.
+
+    Standbys that get nothing of it are kept tested by `trickle`, which the others go without. `ramped` says of whom a
+    cap is a step of the ramp.
+    """
+    plain = _split(policy, record, regions, specs, Fraction(budget), caps, shed, ramped)
+    if not policy.trickle or record.single or policy.weights is not Weights.NATIVE or not plain.fits:
+        return plain
+    idle = [spec for spec in specs if spec.share == 0 and not plain.shares.get(spec.name)]
+    if not any(plain.shares.values()) or not (tested := _trickled(policy, regions, idle, budget, caps or {})):
+        return plain
+    busy = [spec for spec in specs if spec.name not in tested]
+    return _split(policy, record, regions, busy, Fraction(budget), caps, shed, ramped, tested)
+
+
+def _trickled(
+    policy: Policy,
+    regions: Mapping[str, RegionHealth],
+    idle: Sequence[RegionSpec],
+    budget: int,
+    caps: Mapping[str, int],
+) -> dict[str, Fraction]:
+    """What each standby gets that is HEALTHY and has room for it, so that real traffic shows whether it serves."""
+    well = [spec for spec in idle if regions[spec.name].state is RegionState.HEALTHY]
+    each = Fraction(budget * policy.trickle, WHOLE * max(1, len(well)))
+    rooms = {
+        spec.name: min(room(policy, spec, regions[spec.name]), Fraction(caps.get(spec.name, WHOLE))) for spec in well
+    }
+    return {name: each for name, of in rooms.items() if of >= each}
+
+
+def _split(  # noqa: PLR0913, PLR0917 - all that a split is made of
+    policy: Policy,
+    record: RecordSpec,
+    regions: Mapping[str, RegionHealth],
+    specs: Sequence[RegionSpec],
+    budget: Fraction,
+    caps: Mapping[str, int] | None = None,
+    shed: Shed | None = None,
+    ramped: Mapping[str, Reason] | None = None,
+    tested: Mapping[str, Fraction] | None = None,
+) -> Allocation:
+    """The split itself. `tested` is what standbys have of it beforehand.
 
     Nor does a region that is shed get more than what is left of what it would get otherwise: of its room alone that
     would have no effect where it has room to spare.
     """
     caps = caps or {}
     if record.single:
-        return _all_to_first(policy, specs, budget, caps)
-    reasons: list[Reason] = []
-    rest = Fraction(budget)
+        return _all_to_first(policy, specs, int(budget), caps)
+    tested = tested or {}
+    reasons = [
+        Reason(
+            ReasonCode.TRICKLE,
+            "standby.trickle",
+            name,
+            numbers={"share": float(part), "part": float(policy.trickle), "standbys": float(len(tested))},
+        )
+        for name, part in tested.items()
+    ]
+    rest = budget - sum(tested.values())
     given: dict[str, Fraction] = {}
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     rooms = {name: min(carries[name], Fraction(caps.get(name, WHOLE))) for name in carries}
     if shed and any(name in rooms for name in shed):
-        otherwise = allocate(policy, record, regions, specs, budget).shares  # without caps: what it has is shed already
+        otherwise = _split(policy, record, regions, specs, rest).shares  # without caps: what it has is shed already
         left = {name: Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE) for name, (part, _) in shed.items()}
         rooms = {name: min(of, left.get(name, of)) for name, of in rooms.items()}
     for tier in tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(policy, tier, rooms, regions, rest, reasons, shed or {})
+        filled = _fill(policy, tier, rooms, regions, rest, reasons, shed or {}, ramped or {})
         given |= filled
         rest -= sum(filled.values())
         if filled and rest > 0:
@@ -70,7 +122,7 @@ def allocate(
             reasons.append(Reason(ReasonCode.SPILL, "steering", regions=names(tier), numbers=numbers))
     if rest > 0:
         given = _overload(given, rooms, rest, reasons)
-    shares = apportion(given, budget)
+    shares = apportion(given | tested, int(budget))
     reasons.extend(
         Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
     )
@@ -141,6 +193,7 @@ def _fill(
     amount: Fraction,
     reasons: list[Reason],
     shed: Shed,
+    ramped: Mapping[str, Reason],
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(spec, regions[spec.name], reasons) for spec in tier}
@@ -158,6 +211,8 @@ def _fill(
             if name in shed:
                 part, word = shed[name]
                 reasons.append(by_operator(ReasonCode.SHED, word, name, part=part, **numbers))
+            elif name in ramped and rooms[name] < room(policy, specs[name], regions[name]):
+                reasons.append(replace(ramped[name], numbers={**ramped[name].numbers, **numbers}))
             elif rooms[name] < room(policy, specs[name], regions[name]):
                 reasons.append(Reason(ReasonCode.OPEN_VERDICT, "health", name, numbers=numbers))
             else:

@@ -61,14 +61,15 @@ def decide(
         found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
     if heeded.pin is not None and pinned:
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
-    shared, until = with_failback(policy, record, view, published, found, heeded, now)
+    back = with_failback(policy, record, view, published, found, heeded, now)
+    shared = back.shared
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
     normal = normal_shares(policy, record, specs, heeded.shed)
-    until = soonest(until, found.until, *found.capped.values())
-    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+    until = soonest(back.until, found.until, *found.capped.values())
+    return replace(_decided(record, target, view, found, heeded, whole, normal, until, now), ramps=back.ramps)
 
 
 def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of

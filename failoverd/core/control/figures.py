@@ -27,6 +27,8 @@ _WAITS: Final[Mapping[ReasonCode, str]] = {
     ReasonCode.DWELL: "dwell",
     ReasonCode.FAILBACK_HOLD: "failback_hold",
     ReasonCode.FAILBACK_MANUAL: "failback_manual",
+    ReasonCode.FAILBACK_GIVEN_UP: "failback_given_up",
+    ReasonCode.RAMP: "ramp",
     ReasonCode.COMMON_RISE: "common_rise",
 }
 
