@@ -133,6 +133,12 @@ class Code(StrEnum):
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
 
+    RAMP_IDLE = "FD530", "regions cannot come back step by step, for no part of a share can be said"
+    RAMP_RUSHED = "FD531", "a step of the ramp is over before it can be judged"
+    RAMP_RATIONED = "FD532", "a limit has the ramp stand still between its steps"
+    TRICKLE_UNSAID = "FD533", "a standby cannot be kept tested, for no part of the traffic can be said"
+    TRICKLE_IDLE = "FD534", "no region is a standby that could be kept tested"
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

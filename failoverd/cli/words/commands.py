@@ -305,16 +305,19 @@ def release(  # noqa: PLR0913, PLR0917 - as above
     policies: Policies = None,
     records: Records = None,
     reason: Comment = None,
+    now: Annotated[bool, typer.Option("--now", help="what they kept away comes back in one step, by no ramp")] = False,
     wait: Wait = False,
     config: ConfigOption = DEFAULT_CONFIG,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """End overrides now, before their time. What they kept away comes back by the limits of `returning`."""
+    """End overrides now. What they kept away comes back by its ramp, and by the limits of `returning`."""
     from failoverd.cli.words import asking
 
     line = asking.Line(config, output, reason, wait=wait)
     named = _named(what, policies, records, regions, clouds, endpoints)
-    raise typer.Exit(asking.release(line, named, asking.verb(verb), lost=lost, rival=rival, everything=everything))
+    raise typer.Exit(
+        asking.release(line, named, asking.verb(verb), lost=lost, rival=rival, everything=everything, now=now)
+    )
 
 
 OverrideId = Annotated[str, typer.Argument(metavar="ID", help="as failoverctl overrides lists it")]

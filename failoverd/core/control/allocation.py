@@ -122,7 +122,7 @@ def _split(  # noqa: PLR0913, PLR0917 - all that a split is made of
             reasons.append(Reason(ReasonCode.SPILL, "steering", regions=names(tier), numbers=numbers))
     if rest > 0:
         given = _overload(given, rooms, rest, reasons)
-    shares = apportion(given | tested, int(budget))
+    shares = apportion({**given, **tested}, int(budget))
     reasons.extend(
         Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
     )
