@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
-from failoverd.config.documents import Document, Place
+from failoverd.config.documents import Document
+from failoverd.config.tree import Place
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import Policy, RampRules, Weights
 

@@ -738,7 +738,7 @@ class FailbackAborted(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailbackGivenUp(TargetEvent):
-    """A region failed on its ramp as often as `failback.retries` says. `command` brings it back."""
+    """A region failed on its ramp as often as `failback.retries` says. `remedy` brings it back."""
 
     name: ClassVar[str] = "failback.given_up"
     level: ClassVar[Level] = Level.WARNING
@@ -746,4 +746,4 @@ class FailbackGivenUp(TargetEvent):
     region: str
     aborts: int
     rule_at: str
-    command: str
+    remedy: str

@@ -189,7 +189,11 @@ def _overload(reason: Reason) -> str:
 
 def _ramp(reason: Reason) -> str:
     numbers = reason.numbers
-    upcoming = f"; next at {moment(numbers['next'])}" if "next" in numbers else "; the next waits until it is well"
+    upcoming = (
+        f"; next at {moment(numbers['next'])}"
+        if "next" in numbers
+        else "; the next waits until this one stands and it is well"
+    )
     return (
         f"{reason.region} is returning: step {numbers['step']:g} of {numbers['steps']:g}, "
         f"{percent(numbers['part'])} of {percent(numbers['of'])}{upcoming}; "
@@ -635,7 +639,7 @@ def _(event: FailbackAborted) -> str:
 def _(event: FailbackGivenUp) -> str:
     return (
         f"{_where(event)}: {event.region} failed {event.aborts} times on its way back and is not tried again by itself "
-        f"({event.rule_at}). Find out what it cannot bear; then: {event.command}, then failoverctl apply FILE"
+        f"({event.rule_at}). Find out what it cannot bear; then: {event.remedy}"
     )
 
 

@@ -146,8 +146,10 @@ def _climb(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation, *, 
         numbers = {"step": float(each.step), "steps": float(len(rules.steps))}
         numbers |= {"part": float(rules.steps[each.step - 1]), "of": float(of)}
         if upcoming is not None and upcoming > now:
-            numbers["next"] = upcoming
             until = soonest(until, upcoming) if caps[name] < of else until
+            known = ground.view.ramps.get(name)
+            if each.since is not None or known is None or known.step != each.step:
+                numbers["next"] = upcoming  # else it is not known: the last one is not there yet
         told[name] = Reason(ReasonCode.RAMP, "failback.ramp", name, numbers=numbers)
     return _Climb(ramps, caps, told, until)
 

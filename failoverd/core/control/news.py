@@ -281,13 +281,14 @@ def fallen(
     )
     if not gone:
         return (aborted,)
+    plan = failoverctl("plan", policy.name, "--return", region, "--out", "FILE")
     given_up = FailbackGivenUp(
         **said,
         decision_id=decision.id,
         region=region,
         aborts=found.aborts,
         rule_at=policy.source.at("failback.retries"),
-        command=failoverctl("plan", policy.name, "--return", region, "--out", "FILE"),
+        remedy=f"{plan}, then {failoverctl('apply', 'FILE')}",
     )
     return aborted, given_up
 

@@ -91,7 +91,18 @@ def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMe
         doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
         generation=max(memory.generation, plan.generation),
         rivalry=rivals.wrote(memory.rivalry, plan.marker, now),
+        ramps=_begun(memory, plan),
     )
+
+
+def _begun(memory: TargetMemory, plan: Plan) -> ramp.Ramps:
+    """With the steps that the plan takes: one that a person applied was decided on in a round of its own."""
+    known = {name: each.step for name, each in memory.ramps.items()}
+    wanted = plan.decision.ramps or {}
+    taken = {
+        name: each for name, each in wanted.items() if each.step > known.get(name, 0) and plan.shares_after.get(name)
+    }
+    return {**memory.ramps, **taken} if taken else memory.ramps
 
 
 def change(plan: Plan, shares_after: Mapping[str, int], now: float) -> PastChange:

@@ -242,7 +242,7 @@ def test_it_is_tried_after_5_10_and_20_minutes_and_then_by_a_person() -> None:
         story.look(30, azure="U")
     (given_up,) = [event for event in story.events if isinstance(event, FailbackGivenUp)]
     assert given_up.aborts == 3
-    assert given_up.command == "failoverctl plan inference-api --return azure --out FILE"
+    assert given_up.remedy == ("failoverctl plan inference-api --return azure --out FILE, then failoverctl apply FILE")
     outcome = story.look(60, azure="H")
     assert ReasonCode.FAILBACK_GIVEN_UP in codes(outcome)
     story.look(7 * 86_400)
@@ -265,6 +265,15 @@ def test_a_person_who_brings_it_back_begins_a_new_ramp() -> None:
     story.state = replace(story.state, returning=frozenset())
     assert [azure(story), *(share for _, share in woken(story, 3))] == STEPS
     assert story.memory.ramps["azure"].aborts == 0
+
+
+def test_a_plan_that_a_person_applies_begins_the_ramp_though_no_round_of_the_daemon_decided_it() -> None:
+    story = lost()
+    story.look(60, azure="H")
+    outcome = story.asked(replace(story.seen(), returning=frozenset({"azure"})))
+    assert outcome.approved is not None
+    story.write(outcome.approved.plan)
+    assert [azure(story), *(share for _, share in woken(story, 3))] == STEPS
 
 
 def test_who_is_brought_back_on_the_way_has_all_of_it_at_once() -> None:
