@@ -681,6 +681,7 @@ _KEPT_BACK: Final = frozenset(
         ReasonCode.FAILBACK_HOLD,
         ReasonCode.FAILBACK_MANUAL,
         ReasonCode.FAILBACK_GIVEN_UP,
+        ReasonCode.RAMP,
         ReasonCode.COMMON_RISE,
         ReasonCode.FLAPPED,
         ReasonCode.REGION_DOWN,

@@ -35,7 +35,7 @@ _HEALTH: Final = {
     ReasonCode.REGION_DOWN: "down",
 }
 
-_ROOMS: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED})
+_ROOMS: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED, ReasonCode.RAMP})
 
 
 def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[RegionSum, ...]:

@@ -74,12 +74,12 @@ def with_failback(
     rules = ramp.rules_of(policy, record)
     held = _held_back(policy, rules, view, published, found.serving, now)
     others = tuple(spec for spec in found.serving if spec.name not in held)
-    if held and not (others and share_out(others).fits):
+    whole = share_out(others or found.serving)
+    if held and not (others and whole.fits):
         waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
-        shared = share_out(found.serving)
+        shared = whole if not others else share_out(found.serving)
         in_full = _let_in(rules, view.ramps, found.serving, shared)
         return Back(Allocation(shared.shares, shared.fits, (waived, *shared.reasons)), None, in_full)
-    whole = share_out(others)
     shared, climb = whole, _Climb(dict(view.ramps) if rules is not None else {})
     if rules is not None and published and whole.fits:
         ground = _Ground(policy, rules, record.ttl, view, published, found.capped, heeded.shed, now)
