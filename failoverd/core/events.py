@@ -737,10 +737,10 @@ class FailbackAborted(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailbackGivenUp(TargetEvent):
+class FailbackAbandoned(TargetEvent):
     """A region failed on its ramp as often as `failback.retries` says. `remedy` brings it back."""
 
-    name: ClassVar[str] = "failback.given_up"
+    name: ClassVar[str] = "failback.abandoned"
     level: ClassVar[Level] = Level.WARNING
 
     region: str

@@ -109,7 +109,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "target.resumed": "It works again.",
     "failback.stepped": "A region that comes back stands at `step` of `steps`; the next is due at `until`.",
     "failback.aborted": "It failed there and is out; it is tried again once it was well for `hold` seconds.",
-    "failback.given_up": "It did so as often as `failback.retries` says: `remedy` brings it back.",
+    "failback.abandoned": "It did so as often as `failback.retries` says: `remedy` brings it back.",
 }
 """In the order of the page, which is the order of the code."""
 

@@ -29,8 +29,8 @@ from failoverd.core.events import (
     EndpointRecovered,
     EndpointSuppressed,
     Event,
+    FailbackAbandoned,
     FailbackAborted,
-    FailbackGivenUp,
     FailbackStepped,
     IncidentClosed,
     IncidentOpened,
@@ -636,7 +636,7 @@ def _(event: FailbackAborted) -> str:
 
 
 @say.register
-def _(event: FailbackGivenUp) -> str:
+def _(event: FailbackAbandoned) -> str:
     return (
         f"{_where(event)}: {event.region} failed {event.aborts} times on its way back and is not tried again by itself "
         f"({event.rule_at}). Find out what it cannot bear; then: {event.remedy}"

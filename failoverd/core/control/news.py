@@ -21,8 +21,8 @@ from failoverd.core.events import (
     DecisionMade,
     DriftDetected,
     Event,
+    FailbackAbandoned,
     FailbackAborted,
-    FailbackGivenUp,
     FailoverHeld,
     OverridesLost,
     PlanHeld,
@@ -282,7 +282,7 @@ def fallen(
     if not gone:
         return (aborted,)
     plan = failoverctl("plan", policy.name, "--return", region, "--out", "FILE")
-    given_up = FailbackGivenUp(
+    given_up = FailbackAbandoned(
         **said,
         decision_id=decision.id,
         region=region,

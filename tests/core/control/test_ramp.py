@@ -12,7 +12,7 @@ from support.stories import Story
 from failoverd.codec import dump, load
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
-from failoverd.core.events import FailbackAborted, FailbackGivenUp, FailbackStepped
+from failoverd.core.events import FailbackAbandoned, FailbackAborted, FailbackStepped
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RampRules, Weights
@@ -240,7 +240,7 @@ def test_it_is_tried_after_5_10_and_20_minutes_and_then_by_a_person() -> None:
         story.look(1)
         assert azure(story) == 7.0
         story.look(30, azure="U")
-    (given_up,) = [event for event in story.events if isinstance(event, FailbackGivenUp)]
+    (given_up,) = [event for event in story.events if isinstance(event, FailbackAbandoned)]
     assert given_up.aborts == 3
     assert given_up.remedy == ("failoverctl plan inference-api --return azure --out FILE, then failoverctl apply FILE")
     outcome = story.look(60, azure="H")
