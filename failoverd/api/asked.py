@@ -90,6 +90,7 @@ class CommentAsked(AskedModel):
     """A word is released, or agreed to."""
 
     comment: Words
+    now: bool = Field(default=False, description="of a release: what it kept away comes back in one step, by no ramp")
 
 
 class ExtendAsked(AskedModel):
@@ -107,6 +108,7 @@ class ReleaseAsked(AskedModel):
     lost: bool = Field(default=False, description="those that markers name and the journal does not know, instead")
     rival: bool = Field(default=False, description="instead: whoever else wrote the names of the scope is gone")
     comment: Words
+    now: bool = Field(default=False, description="what they kept away comes back in one step, by no ramp")
 
 
 class ReloadAsked(AskedModel):

@@ -181,8 +181,10 @@ class Client:
     async def undo(self, asked: UndoAsked, *, key: str = "", expected: str = "") -> GivenTold:
         return await self._ask("undo", GivenTold, asked=asked, key=key, expected=expected)
 
-    async def release(self, word_id: str, comment: str, *, key: str = "", expected: str = "") -> GivenTold:
-        asked = _made(CommentAsked, comment=comment)
+    async def release(
+        self, word_id: str, comment: str, *, now: bool = False, key: str = "", expected: str = ""
+    ) -> GivenTold:
+        asked = _made(CommentAsked, comment=comment, now=now)
         return await self._ask("release", GivenTold, asked=asked, word_id=word_id, key=key, expected=expected)
 
     async def extend(

@@ -512,8 +512,9 @@ class Service:
             case ReleaseAsked():
                 return await self._release_matching(asked, actor)
             case CommentAsked():
-                command = desk.agree if route.name == "agree" else desk.release
-                return self._given(await command(said.id, asked.comment, actor))
+                if route.name == "agree":
+                    return self._given(await desk.agree(said.id, asked.comment, actor))
+                return self._given(await desk.release(said.id, asked.comment, actor, at_once=asked.now))
             case _:
                 raise TypeError(f"nobody knows what to do about {type(asked).__name__}")
 
@@ -525,7 +526,7 @@ class Service:
         if asked.rival:
             rivals = await desk.release_rivals(where, asked.comment, actor)
             return ReleasedTold(released=(), lost=(), rivals=rivals, kept=True)
-        given = await desk.release_matching(asked.verb, where, asked.comment, actor)
+        given = await desk.release_matching(asked.verb, where, asked.comment, actor, at_once=asked.now)
         now = self._around.clock()
         words = tuple(word_told(each.word, now) for each in given)
         return ReleasedTold(released=words, lost=(), kept=all(each.kept for each in given))

@@ -340,6 +340,7 @@ class WordTold(ToldModel):
     name: str
     undoes: str
     planned: bool = Field(description="a file says it: planned work")
+    back_at_once: bool = Field(default=False, description="who released it said that it all comes back in one step")
     breaks: tuple[str, ...]
     needed: int
     agreed: tuple[str, ...]

@@ -275,6 +275,7 @@ def word_told(word: Override, now: float) -> WordTold:
             "name": word.name,
             "undoes": word.undoes,
             "planned": word.planned,
+            "back_at_once": word.back_at_once,
             "breaks": word.breaks,
             "needed": word.needed,
             "agreed": word.agreed,

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
-from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
+from failoverd.config.schema import Failback, HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
     HealthRules,
     Limits,
     Policy,
+    RampRules,
     Ration,
     RecordKey,
     RecordSpec,
@@ -47,6 +48,8 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         canary=file.canary,
         shed_to=place_of(draft, file.shed_to, inventory),
         when_all_down_place=place_of(draft, file.when_all_down, inventory),
+        ramp=_ramp(file.failback),
+        trickle=file.standby.trickle,
     )
 
 
@@ -93,6 +96,19 @@ def _health(entry: HealthEntry) -> HealthRules:
         flap_reuse=entry.flap.reuse,
         flap_max_suppress=entry.flap.max_suppress,
         warm_up=entry.warm_up,
+    )
+
+
+def _ramp(entry: Failback) -> RampRules | None:
+    """The ramp, if anything is said of one; what is left out of it has its default."""
+    usual = RampRules()
+    if not entry.ramps:
+        return None
+    return RampRules(
+        steps=usual.steps if entry.ramp is None else entry.ramp,
+        step=entry.step,
+        judge=usual.judge if entry.judge is None else entry.judge,
+        retries=usual.retries if entry.retries is None else entry.retries,
     )
 
 

@@ -147,6 +147,11 @@ class Code(StrEnum):
     OTHER_MODEL = "FD527", "a region does not serve the model of the policy"
     CANARY = "FD528", "a canary is no region of the policy, or there is no model from which it could differ"
     MODEL_CHECK = "FD529", "a check asks for another model than the policy"
+    RAMP_IDLE = "FD530", "regions cannot come back step by step, for no part of a share can be said"
+    RAMP_RUSHED = "FD531", "a step of the ramp is over before it can be judged"
+    RAMP_RATIONED = "FD532", "a limit has the ramp stand still between its steps"
+    TRICKLE_UNSAID = "FD533", "a standby cannot be kept tested, for no part of the traffic can be said"
+    TRICKLE_IDLE = "FD534", "no region is a standby that could be kept tested"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.schema import InventoryFile, ModelEntry, PlaceEntry, PolicyFile, RecordEntry, Region
-from failoverd.core.records import AllDown, Endpoint, Model, Place, RecordType, Weights
+from failoverd.core.records import AllDown, Endpoint, Model, NamedPlace, RecordType, Weights
 
 _NEEDS: Final = {
     RecordType.A: "an IPv4 address",
@@ -35,17 +35,17 @@ def models_of(region: Region) -> tuple[Model, ...]:
     return tuple(Model(entry.name, entry.revision or "") for entry in region.models)
 
 
-def place_of(draft: Draft, entry: PlaceEntry | None, inventory: InventoryFile) -> Place | None:
+def place_of(draft: Draft, entry: PlaceEntry | None, inventory: InventoryFile) -> NamedPlace | None:
     """A place as the core knows it: under the name of a region, or of its first address."""
     if entry is None:
         return None
     if entry.region is not None:
         law = inventory.regions[entry.region].jurisdiction if entry.region in inventory.regions else None
-        return Place.of(entry.region, draft.endpoints.get(entry.region, ()), law or "")
+        return NamedPlace.of(entry.region, draft.endpoints.get(entry.region, ()), law or "")
     if not entry.answer:
         return None
     endpoints = [Endpoint("", each.address, each.port) for each in entry.answer]
-    return Place.of(endpoints[0].text, endpoints, entry.jurisdiction or "")
+    return NamedPlace.of(endpoints[0].text, endpoints, entry.jurisdiction or "")
 
 
 # -- what is wrong with it ---------------------------------------------------------------------------------------------

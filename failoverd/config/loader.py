@@ -35,6 +35,7 @@ from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
+from failoverd.config.ramping import ramping
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread
 from failoverd.config.rounding import rounding
@@ -444,6 +445,7 @@ def _judged(
     if draft is not None and inventory is not None and not _has_error(diagnostics):
         policy = build(draft, inventory.file, providers, _source(draft, inventory.file))
         found = [*losses(policy, document), *unheeded(policy, document), *rounding(policy, providers, document)]
+        found += ramping(policy, document)
         found += unruled(policy, inventory.rules, lambda rule: (inventory.document, inventory.place_of(rule)))
         found += _work(policy, document, inventory)
         diagnostics = in_order((*diagnostics, *found))

@@ -6,16 +6,18 @@ A check and a provider are described by their own kinds, so here they are only m
 
 import re
 from ipaddress import ip_address
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from failoverd.config.cron import parse_cron, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
 from failoverd.config.values import (
     DURATION,
+    PERCENT,
     Allowance,
     ChangeRate,
     EndpointText,
@@ -67,6 +69,7 @@ _MAX_WINDOWS = 64
 _MAX_GLOBS = 64
 _MAX_JURISDICTIONS = 64
 _MAX_MODELS = 64
+_MAX_STEPS = 20
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[Literal[1], Field(description="version of the file format")]
@@ -203,10 +206,38 @@ class HealthEntry(Settings):
     flap: FlapRules = Field(default=FlapRules(), description="endpoints that come and go")
 
 
+def _rising(parts: tuple[int, ...]) -> tuple[int, ...]:
+    if parts[0] == 0 or any(one >= other for one, other in pairwise(parts)) or parts[-1] != WHOLE:
+        raise ValueError("the steps of a ramp rise from above 0% to 100%, which is the last: [10%, 25%, 50%, 100%]")
+    return parts
+
+
 class Failback(Settings):
     """When a region that was withdrawn gets traffic again. `after` is None when a person decides."""
 
     after: Pause | None = Field(description="how long the region must have been well")
+    ramp: Annotated[tuple[Percent, ...], AfterValidator(_rising)] | None = Field(
+        default=None, min_length=1, max_length=_MAX_STEPS, strict=False, description="parts of its share, step by step"
+    )
+    step: Annotated[Duration, AfterValidator(within("1s", "1d"))] | None = Field(
+        default=None, description="time from one step to the next"
+    )
+    judge: Annotated[Duration, AfterValidator(within("0s", "1d"))] | None = Field(
+        default=None, description="how long it has to be well under a step before the next"
+    )
+    retries: int | None = Field(
+        default=None, ge=1, le=10, description="falls on the ramp after which a person brings it back"
+    )
+
+    @field_validator("step", mode="before")
+    @classmethod
+    def _auto(cls, value: object) -> object:
+        return None if value == "auto" else value
+
+    @property
+    def ramps(self) -> bool:
+        """Whether anything is said of a ramp; else a region comes back in one step."""
+        return bool(self.model_fields_set & {"ramp", "step", "judge", "retries"})
 
 
 def _failback(value: object) -> object:
@@ -227,13 +258,43 @@ _FAILBACK_SCHEMA = {
                     "type": "string",
                     "pattern": f"^{DURATION}$",
                     "description": "how long the region must have been well",
-                }
+                },
+                "ramp": {
+                    "type": "array",
+                    "items": {"type": "string", "pattern": PERCENT},
+                    "minItems": 1,
+                    "maxItems": _MAX_STEPS,
+                    "description": "parts of its share, step by step; the last is 100%",
+                },
+                "step": {
+                    "anyOf": [{"const": "auto"}, {"type": "string", "pattern": f"^{DURATION}$"}],
+                    "description": "time from one step to the next; auto: 3 x TTL, at least judge and a minute",
+                },
+                "judge": {
+                    "type": "string",
+                    "pattern": f"^{DURATION}$",
+                    "description": "how long it has to be well under a step before the next",
+                },
+                "retries": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 10,
+                    "description": "falls on the ramp after which a person brings it back",
+                },
             },
             "required": ["after"],
             "additionalProperties": False,
         },
     ]
 }
+
+
+class StandbyEntry(Settings):
+    """What regions get that have a share of 0, while nobody needs them."""
+
+    trickle: Percent = Field(
+        default=0, description="of the traffic, for all of them together: it shows that they serve"
+    )
 
 
 _SHIFT = "traffic that may move within a window"
@@ -456,6 +517,7 @@ class PolicyFile(Settings):
     shed_to: Annotated[PlaceEntry, BeforeValidator(_shed_to), WithJsonSchema(_SHED_TO_SCHEMA)] | None = Field(
         default=None, description="where traffic goes that fits into no region"
     )
+    standby: StandbyEntry = Field(default=StandbyEntry(), description="regions with a share of 0")
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------

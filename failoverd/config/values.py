@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -84,11 +84,13 @@ def say_percent(points: int) -> str:
     return f"{points / 100:g}%"
 
 
+PERCENT: Final = r"^\d{1,3}(\.\d{1,2})?\s*%$"
+
 Percent = Annotated[
     int,
     PlainValidator(parse_percent),
     PlainSerializer(say_percent, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,2})?\s*%$", "examples": ["75%"]}),
+    WithJsonSchema({"type": "string", "pattern": PERCENT, "examples": ["75%"]}),
 ]
 """Basis points, written as a percentage with its sign."""
 

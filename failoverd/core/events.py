@@ -701,3 +701,49 @@ class TargetResumed(TargetEvent):
     name: ClassVar[str] = "target.resumed"
 
     attempts: int
+
+
+# -- regions that come back --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailbackStepped(TargetEvent):
+    """A region that comes back stands at a step of its ramp. `share` is what it gets now, `until` when the next is due.
+
+    With the last step there is no next one: it has its whole share.
+    """
+
+    name: ClassVar[str] = "failback.stepped"
+
+    region: str
+    step: int
+    steps: int
+    share: int
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailbackAborted(TargetEvent):
+    """A region failed on its ramp, and is out. Before it is tried again it has to be well for `hold` seconds."""
+
+    name: ClassVar[str] = "failback.aborted"
+    level: ClassVar[Level] = Level.WARNING
+
+    region: str
+    step: int
+    steps: int
+    aborts: int
+    hold: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailbackAbandoned(TargetEvent):
+    """A region failed on its ramp as often as `failback.retries` says. `remedy` brings it back."""
+
+    name: ClassVar[str] = "failback.abandoned"
+    level: ClassVar[Level] = Level.WARNING
+
+    region: str
+    aborts: int
+    rule_at: str
+    remedy: str

@@ -239,6 +239,7 @@ class Override:
         ended_by: who released it.
         told: what was told of it last, so that a restart tells nothing twice.
         planned: whether a file says it: planned work. Then it is heeded for as long as the file does.
+        back_at_once: who released it said that what it kept away comes back in one step, by no ramp.
     """
 
     id: str
@@ -262,6 +263,7 @@ class Override:
     ended_by: str = ""
     told: Announced = Announced.GIVEN
     planned: bool = False
+    back_at_once: bool = False
 
     @property
     def reason(self) -> str:

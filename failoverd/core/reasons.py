@@ -48,6 +48,9 @@ class ReasonCode(StrEnum):
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
+    RAMP = "ramp"  # [step, steps, part, of, wanted, room], and [next] once it is known: it comes back step by step
+    FAILBACK_GIVEN_UP = "failback_given_up"  # [aborts]: it fell on the ramp each time; a person brings it back
+    TRICKLE = "trickle"  # [share, part, standbys]: a standby that nobody needs is kept tested by so much
 
     SHED_TO = "shed_to"  # [short, demand]: it fits nowhere, and goes to the place that `detail` names
     ALL_DOWN_ANSWER = "all_down_answer"  # every region is down, and the place that `detail` names answers
@@ -165,8 +168,10 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.FLAPPED: ReasonTraits(of_region=True, keeps_out=True),
     ReasonCode.REGION_DOWN: ReasonTraits(health="down", of_region=True, keeps_out=True),
     ReasonCode.RELEASED: ReasonTraits(news=True),
+    ReasonCode.FAILBACK_GIVEN_UP: ReasonTraits(news=True, keeps_out=True, waits=True),
     ReasonCode.FAILBACK_MANUAL: ReasonTraits(news=True, keeps_out=True, waits=True),
     ReasonCode.FAILBACK_HOLD: ReasonTraits(news=True, keeps_out=True, waits=True),
+    ReasonCode.RAMP: ReasonTraits(keeps_out=True, waits=True, bounds=True),
     ReasonCode.FROZEN: ReasonTraits(news=True),
     ReasonCode.EXCESS: ReasonTraits(news=True),
     ReasonCode.SHED_TO: ReasonTraits(news=True),
@@ -189,6 +194,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.RESIDENCY: ReasonTraits(explains=False),
     ReasonCode.MODEL: ReasonTraits(keeps_out=True, explains=False),
     ReasonCode.PULL: ReasonTraits(explains=False),
+    ReasonCode.TRICKLE: ReasonTraits(explains=False),
     ReasonCode.SHARE: ReasonTraits(explains=False),
     ReasonCode.SINGLE: ReasonTraits(explains=False),
     ReasonCode.PIN_IDLE: ReasonTraits(explains=False),

@@ -440,7 +440,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NamedPlace:
     """Where traffic goes that no region gets: what does not fit, or all of it while every region is down.
 
     It has a name, under which shares, plans and status show it. It is not probed. Where it is a region of the policy,
@@ -579,6 +579,27 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RampRules:
+    """How traffic comes back to a region: in steps.
+
+    Attributes:
+        steps: parts of its share, in basis points, one after the other; the last is all of it.
+        step: seconds from one to the next, at least; None where that follows from the TTL.
+        judge: seconds that the region has to be well under one before the next.
+        retries: falls on the ramp after which a person brings it back.
+    """
+
+    steps: tuple[int, ...] = (1_000, 2_500, 5_000, WHOLE)
+    step: float | None = None
+    judge: float = 120.0
+    retries: int = 3
+
+    def pause(self, ttl: int) -> float:
+        """Seconds from a step to the next, at least: most of its traffic has to be there before it can be judged."""
+        return max(self.step if self.step is not None else max(3.0 * ttl, 60.0), self.judge)
+
+
+@dataclass(frozen=True, slots=True)
 class Maintenance:
     """Planned work, as a file says it: a region, or a cloud, gets no traffic for a while, once or again and again.
 
@@ -648,6 +669,8 @@ class Policy:
     `residency` has the jurisdictions that may answer; without any, all may. `model` is what regions have to serve, but
     for those that `canary` names. `shed_to` gets what fits nowhere, and `when_all_down_place` everything while every
     region is down, where `when_all_down` says so.
+    `ramp` is by which steps a region comes back; None means in one. `trickle` is what standbys get together on a day on
+    which nobody needs them, in basis points.
     """
 
     name: str
@@ -672,8 +695,10 @@ class Policy:
     residency: tuple[str, ...] = ()
     model: Model | None = None
     canary: tuple[str, ...] = ()
-    shed_to: Place | None = None
-    when_all_down_place: Place | None = None
+    shed_to: NamedPlace | None = None
+    when_all_down_place: NamedPlace | None = None
+    ramp: RampRules | None = None
+    trickle: int = 0
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

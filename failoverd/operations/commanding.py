@@ -294,13 +294,15 @@ class Desk:
 
     # -- taking back ---------------------------------------------------------------------------------------------------
 
-    async def release(self, override_id: str, comment: str, actor: str) -> Given:
-        """End a word now. What it kept away comes back by the limits of `returning`."""
+    async def release(self, override_id: str, comment: str, actor: str, *, at_once: bool = False) -> Given:
+        """End a word now. What it kept away comes back by its ramp, or `at_once`, and by the limits of `returning`."""
         async with self._turn:
-            given = await self._release(self._open(override_id), comment, actor)
+            given = await self._release(self._open(override_id), comment, actor, at_once=at_once)
             return replace(given, effects=await self.effects(override_id))
 
-    async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
+    async def release_matching(
+        self, verb: Verb | None, scope: Scope, comment: str, actor: str, *, at_once: bool = False
+    ) -> tuple[Given, ...]:
         """End every word of a scope: those whose own scope is the same, or that concern nothing outside of it.
 
         What that does is not looked at: there may be many of them.
@@ -319,7 +321,7 @@ class Desk:
                 what = f"{verb} of {scope.text()}" if verb is not None else f"override about {scope.text()}"
                 words = f"there is no {what} to release"
                 raise OverrideError(words, reason="override_unknown", remedy=_UNKNOWN)
-            return tuple([await self._release(word, comment, actor) for word in found])
+            return tuple([await self._release(word, comment, actor, at_once=at_once) for word in found])
 
     async def release_lost(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:
         """End the words that markers name and this journal does not know, in the policies of the scope."""
@@ -598,10 +600,10 @@ class Desk:
         kept = await self._crew.say(word, event)
         return Given(word, await self.effects(word.id), kept)
 
-    async def _release(self, word: Override, comment: str, actor: str) -> Given:
+    async def _release(self, word: Override, comment: str, actor: str, *, at_once: bool = False) -> Given:
         self._require_text(comment)
         now = self._clock()
-        over = replace(word.released(actor, comment, now), told=Announced.ENDED)
+        over = replace(word.released(actor, comment, now), told=Announced.ENDED, back_at_once=at_once)
         kept = await self._crew.say(over, ended(over, now))
         return Given(over, (), kept)
 

@@ -126,8 +126,11 @@ _OF_STATE: Final = frozenset({TargetState.REFUSED, TargetState.DELAYED, TargetSt
 """States in which what is decided is not looked at: how long they last says nothing of what else is wrong."""
 
 
+_BY_A_PERSON: Final = frozenset({ReasonCode.FAILBACK_MANUAL, ReasonCode.FAILBACK_GIVEN_UP})
+
+
 def _to_bring_back(status: TargetStatus) -> list[str]:
-    return [reason.region for reason in status.reasons if reason.code is ReasonCode.FAILBACK_MANUAL]
+    return [reason.region for reason in status.reasons if reason.code in _BY_A_PERSON]
 
 
 def _bring_back(status: TargetStatus) -> tuple[str, str]:

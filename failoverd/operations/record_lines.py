@@ -232,8 +232,14 @@ def _next(status: TargetStatus, policy: PolicyStatus | None) -> tuple[str, float
 def _waits(status: TargetStatus) -> Iterator[str]:
     """What time alone brings next: a word that ends later, or moves nothing, is not what comes then."""
     told = (reason for code in _STEPS for reason in status.reasons if reason.code is code and _tells(reason, status))
-    due = (reason for reason in told if reason.numbers.get("until") in {None, status.until})
-    return (_STEPS[reason.code].format(region=reason.region) for reason in due)
+    due = (reason for reason in told if reason.numbers.get("until", reason.numbers.get("next")) in {None, status.until})
+    return (_STEPS[reason.code].format(region=reason.region, **_step_of(reason)) for reason in due)
+
+
+def _step_of(reason: Reason) -> dict[str, int]:
+    """Which step of its ramp a region takes next."""
+    numbers = reason.numbers
+    return {"step": int(numbers["step"]) + 1, "steps": int(numbers["steps"])} if reason.code is ReasonCode.RAMP else {}
 
 
 def _return(status: TargetStatus, policy: PolicyStatus | None) -> str:
@@ -244,7 +250,7 @@ def _return(status: TargetStatus, policy: PolicyStatus | None) -> str:
     if not gone or policy is None or status.kind != DecisionKind.FAILOVER:
         return ""
     names, verb = " and ".join(gone), "comes" if len(gone) == 1 else "come"
-    if policy.failback_after is None:
+    if policy.failback_after is None or any(each.code is ReasonCode.FAILBACK_GIVEN_UP for each in status.reasons):
         return f"a person brings {names} back"
     return f"{names} {verb} back once well for {phrases.ago(policy.failback_after)}"
 
@@ -255,6 +261,7 @@ _STEPS: Final = {
     ReasonCode.HELD: "the hold ends",
     ReasonCode.OVERRIDES_LOST: "the lost override would end",
     ReasonCode.FAILBACK_HOLD: "{region} comes back if it stays well",
+    ReasonCode.RAMP: "{region} takes step {step} of {steps} of its way back",
     ReasonCode.COMMON_FALL: "it is known who else fell",
     ReasonCode.COMMON_RISE: "it moves without who is waited for",
     ReasonCode.OPEN_VERDICT: "it is known whether {region} falls",

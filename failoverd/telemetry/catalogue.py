@@ -107,6 +107,9 @@ _EVENTS: Final[Mapping[str, str]] = {
     "change.fenced": "Another writer was first; nothing was changed.",
     "target.delayed": "The provider cannot be read or written; next try in `retry_in` seconds.",
     "target.resumed": "It works again.",
+    "failback.stepped": "A region that comes back stands at `step` of `steps`; the next is due at `until`.",
+    "failback.aborted": "It failed there and is out; it is tried again once it was well for `hold` seconds.",
+    "failback.abandoned": "It did so as often as `failback.retries` says: `remedy` brings it back.",
 }
 """In the order of the page, which is the order of the code."""
 
@@ -146,6 +149,7 @@ _EVERY_LINE: Final[Mapping[str, str]] = {
 }
 
 _FIELDS: Final[Mapping[str, str]] = {
+    "aborts": "how often a region failed on its way back",
     "about": "what the override is about: a region, a policy, a record",
     "actor": "who did it, or who asked",
     "aged_out_at": "until when resolvers may use the old answer; seconds since the epoch",
@@ -178,6 +182,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "file": "path of the file",
     "found": "what stands there",
     "generation": "number of the change at this record, which grows with each",
+    "hold": "how long it has to be well before that; seconds",
     "in_flight": "probes that are under way",
     "inputs": "what was decided on, as JSON",
     "instance": "the id by which markers name this daemon",
@@ -221,11 +226,14 @@ _FIELDS: Final[Mapping[str, str]] = {
     "seconds": "by how much it was moved; seconds",
     "servers": "how many authoritative servers agree; 0 where none is asked",
     "settings": "dotted keys in the file",
+    "share": "what the region gets, in basis points",
     "shares": "what each region is to get, in basis points",
     "shares_from": "what each region got before, in basis points",
     "shares_to": "what each region gets now, in basis points",
     "silent": "authoritative servers that do not answer",
     "status": "status code of HTTP",
+    "step": "which step of the ramp",
+    "steps": "how many steps the ramp has",
     "task": "name of the part",
     "took": "how long it took; seconds",
     "ttl": "time to live of the answer; seconds",

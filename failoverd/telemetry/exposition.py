@@ -18,7 +18,7 @@ _KEPT: Final = 65_536
 """Label texts that are remembered: those of some thousand policies."""
 
 
-class Family:
+class MetricFamily:
     """One family. `kind` is `gauge`, `counter` or `histogram`; the samples of a counter end in `_total`."""
 
     def __init__(self, kind: str, name: str, words: str, labels: Sequence[str] = ()) -> None:

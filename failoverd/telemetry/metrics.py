@@ -17,7 +17,7 @@ from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
 from failoverd.core.status import Overview, RegionStatus, Status
 from failoverd.core.tallies import CallFigures, ProbingFigures
-from failoverd.telemetry.exposition import Family
+from failoverd.telemetry.exposition import MetricFamily
 
 _CHECK = ("policy", "check", "kind")
 _RECORD = ("policy", "record", "provider")
@@ -86,8 +86,8 @@ class Metrics:
         return Snapshot(self._figures(), overview, self._version, self._started_at, self._work())
 
 
-def _families(taken: Snapshot) -> Iterator[Family]:
-    build = Family("gauge", "failoverd_build_info", "Which failoverd this is.", ("version",))
+def _families(taken: Snapshot) -> Iterator[MetricFamily]:
+    build = MetricFamily("gauge", "failoverd_build_info", "Which failoverd this is.", ("version",))
     build.add((taken.version,), 1)
     yield build
     yield _gauge("start_time_seconds", "When the daemon started, in seconds since the epoch.", taken.started_at)
@@ -105,11 +105,11 @@ def _families(taken: Snapshot) -> Iterator[Family]:
     yield _counter("journal_failures", failures, taken.work.journal_failures)
 
 
-def _probes(figures: ProbingFigures) -> Iterator[Family]:
-    total = Family(
+def _probes(figures: ProbingFigures) -> Iterator[MetricFamily]:
+    total = MetricFamily(
         "counter", "failoverd_probes", "Probes that ended, by what they came to.", labels=(*_CHECK, "outcome", "reason")
     )
-    seconds = Family(
+    seconds = MetricFamily(
         "histogram",
         "failoverd_probe_duration_seconds",
         "How long probes took. Those that were blind are not in it.",
@@ -124,8 +124,8 @@ def _probes(figures: ProbingFigures) -> Iterator[Family]:
     yield seconds
 
 
-def _schedule(figures: ProbingFigures) -> Iterator[Family]:
-    lag = Family("histogram", "failoverd_schedule_lag_seconds", "How long after their time probes were begun.")
+def _schedule(figures: ProbingFigures) -> Iterator[MetricFamily]:
+    lag = MetricFamily("histogram", "failoverd_schedule_lag_seconds", "How long after their time probes were begun.")
     lag.observe((), figures.lag)
     yield lag
     yield _gauge("schedule_lag_max_seconds", "The most of it, in the last one to two minutes.", figures.lag_max)
@@ -139,36 +139,38 @@ def _schedule(figures: ProbingFigures) -> Iterator[Family]:
     yield _gauge("probe_interval_factor", "How often the written interval passes between probes.", figures.stretched)
 
 
-def _wires(figures: ProbingFigures) -> Iterator[Family]:
+def _wires(figures: ProbingFigures) -> Iterator[MetricFamily]:
     yield _gauge("trip_wires", "Idle connections that are kept as trip wires.", figures.wires)
     yield _counter("trip_wires_tripped", "How often a trip wire tripped.", figures.trips)
 
 
-def _health(found: Overview) -> Iterator[Family]:
-    score = Family(
+def _health(found: Overview) -> Iterator[MetricFamily]:
+    score = MetricFamily(
         "gauge",
         "failoverd_region_score_ratio",
         "How much of a region serves, from 0 to 1.",
         labels=("policy", "record_type", "region"),
     )
-    state = Family(
+    state = MetricFamily(
         "gauge",
         "failoverd_region_state",
         "1 for the state that the region is in.",
         labels=("policy", "record_type", "region", "state"),
     )
-    incident = Family("gauge", "failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",))
-    held = Family(
+    incident = MetricFamily(
+        "gauge", "failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",)
+    )
+    held = MetricFamily(
         "gauge", "failoverd_failover_held", "1 while something that is down is kept in an answer.", labels=("policy",)
     )
-    rivals = Family(
+    rivals = MetricFamily(
         "gauge",
         "failoverd_rival_records",
         "Records that another instance of the owner writes as well.",
         labels=("policy",),
     )
-    isolated = Family("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
-    orphans = Family("gauge", "failoverd_orphaned_records", "Records of ours that no policy file names any more.")
+    isolated = MetricFamily("gauge", "failoverd_vantage_isolated", "Address families in which the prober abstains.")
+    orphans = MetricFamily("gauge", "failoverd_orphaned_records", "Records of ours that no policy file names any more.")
     for region in found.regions:
         labels = (region.policy, region.record_type, region.region)
         score.add(labels, region.score / WHOLE)
@@ -185,39 +187,39 @@ def _health(found: Overview) -> Iterator[Family]:
     yield from (score, state, incident, held, rivals, isolated, orphans, *_notifications(found))
 
 
-def _records(found: Overview, work: Work) -> Iterator[Family]:
+def _records(found: Overview, work: Work) -> Iterator[MetricFamily]:
     """Where each record stands at each provider, and what keeps it from what is wanted."""
-    share = Family(
+    share = MetricFamily(
         "gauge",
         "failoverd_record_share_ratio",
         "How much of the traffic a record sends to a region, from 0 to 1, as it was read last.",
         labels=(*_RECORD, "region"),
     )
-    state = Family(
+    state = MetricFamily(
         "gauge", "failoverd_record_state", "1 for the state that the record is in.", labels=(*_RECORD, "state")
     )
-    held = Family(
+    held = MetricFamily(
         "gauge",
         "failoverd_record_held",
         "1 for each thing that keeps a record from what is wanted.",
         labels=(*_RECORD, "cause"),
     )
-    waiting = Family(
+    waiting = MetricFamily(
         "gauge", "failoverd_record_waiting", "1 for each thing that a record waits for.", labels=(*_RECORD, "reason")
     )
-    disputed = Family(
+    disputed = MetricFamily(
         "gauge",
         "failoverd_record_disputed",
         "1 while an authoritative server does not answer what was written, although it is overdue.",
         labels=_RECORD,
     )
-    unmoved = Family(
+    unmoved = MetricFamily(
         "gauge",
         "failoverd_region_failed_unmoved_seconds",
         "For how long a region is down to which a record still sends traffic.",
         labels=(*_RECORD, "region"),
     )
-    changed = Family(
+    changed = MetricFamily(
         "gauge",
         "failoverd_record_last_change_timestamp_seconds",
         "When traffic was last split otherwise than before, in seconds since the epoch.",
@@ -259,12 +261,12 @@ def _record(target: Target) -> tuple[str, str, str]:
     return target.policy, str(target.key), target.provider
 
 
-def _budgets(work: Work) -> Iterator[Family]:
+def _budgets(work: Work) -> Iterator[MetricFamily]:
     labels = (*_RECORD, "ration")
-    changes = Family(
+    changes = MetricFamily(
         "gauge", "failoverd_budget_changes_left", "How many changes are left of limits.max_changes.", labels=labels
     )
-    shift = Family(
+    shift = MetricFamily(
         "gauge",
         "failoverd_budget_shift_left_ratio",
         "How much traffic may still move by limits.max_shift, from 0 to 1.",
@@ -278,8 +280,8 @@ def _budgets(work: Work) -> Iterator[Family]:
     yield from (changes, shift)
 
 
-def _files(found: Overview) -> Iterator[Family]:
-    rejected = Family(
+def _files(found: Overview) -> Iterator[MetricFamily]:
+    rejected = MetricFamily(
         "gauge", "failoverd_policy_rejected", "1 while a newer file of the policy does not load.", labels=("policy",)
     )
     for policy in found.policies:
@@ -289,14 +291,14 @@ def _files(found: Overview) -> Iterator[Family]:
     yield _gauge("files_rejected", words, len(found.refused_files))
 
 
-def _calls(work: Work) -> Iterator[Family]:
-    total = Family(
+def _calls(work: Work) -> Iterator[MetricFamily]:
+    total = MetricFamily(
         "counter",
         "failoverd_provider_calls",
         "Calls to providers, by what they came to.",
         labels=("provider", "call", "outcome"),
     )
-    seconds = Family(
+    seconds = MetricFamily(
         "histogram",
         "failoverd_provider_call_duration_seconds",
         "How long calls to providers took, the wait for their turn included.",
@@ -310,19 +312,19 @@ def _calls(work: Work) -> Iterator[Family]:
     yield seconds
 
 
-def _words(work: Work) -> Iterator[Family]:
+def _words(work: Work) -> Iterator[MetricFamily]:
     """Operators' words in force, by verb."""
     words = [word for word in work.words if word.in_force(work.now)]
     numbers = Counter(word.verb for word in words)
     ends = Counter(word.verb for word in words if word.told is Announced.ENDING)
-    total = Family("gauge", "failoverd_overrides", "Overrides in force.", labels=("verb",))
-    ending = Family(
+    total = MetricFamily("gauge", "failoverd_overrides", "Overrides in force.", labels=("verb",))
+    ending = MetricFamily(
         "gauge",
         "failoverd_overrides_ending",
         "Those of them whose end was announced, for it is near.",
         labels=("verb",),
     )
-    oldest = Family(
+    oldest = MetricFamily(
         "gauge", "failoverd_override_age_seconds", "For how long the oldest of them is in force.", labels=("verb",)
     )
     for verb in Verb:
@@ -334,14 +336,14 @@ def _words(work: Work) -> Iterator[Family]:
     yield _gauge("overrides_pending", "Overrides that wait for another person to agree.", pending)
 
 
-def _notifications(found: Overview) -> Iterator[Family]:
+def _notifications(found: Overview) -> Iterator[MetricFamily]:
     labels = ("receiver", "place")
-    failing = Family(
+    failing = MetricFamily(
         "gauge", "failoverd_notifications_failing", "1 while a receiver does not take what it is told.", labels=labels
     )
-    waiting = Family("gauge", "failoverd_notifications_waiting", "Notices that wait to be taken.", labels=labels)
-    delivered = Family("counter", "failoverd_notifications_delivered", "Notices that were taken.", labels=labels)
-    dropped = Family("counter", "failoverd_notifications_dropped", "Notices that were given up.", labels=labels)
+    waiting = MetricFamily("gauge", "failoverd_notifications_waiting", "Notices that wait to be taken.", labels=labels)
+    delivered = MetricFamily("counter", "failoverd_notifications_delivered", "Notices that were taken.", labels=labels)
+    dropped = MetricFamily("counter", "failoverd_notifications_dropped", "Notices that were given up.", labels=labels)
     for each in found.notifications.receivers if found.notifications is not None else ():
         place = (each.receiver, each.place)
         failing.add(place, each.failing_since is not None)
@@ -351,15 +353,15 @@ def _notifications(found: Overview) -> Iterator[Family]:
     yield from (failing, waiting, delivered, dropped)
 
 
-def _gauge(name: str, words: str, value: float) -> Family:
+def _gauge(name: str, words: str, value: float) -> MetricFamily:
     return _alone("gauge", name, words, value)
 
 
-def _counter(name: str, words: str, value: float) -> Family:
+def _counter(name: str, words: str, value: float) -> MetricFamily:
     return _alone("counter", name, words, value)
 
 
-def _alone(kind: str, name: str, words: str, value: float) -> Family:
-    family = Family(kind, f"failoverd_{name}", words)
+def _alone(kind: str, name: str, words: str, value: float) -> MetricFamily:
+    family = MetricFamily(kind, f"failoverd_{name}", words)
     family.add((), value)
     return family

@@ -29,6 +29,9 @@ from failoverd.core.events import (
     EndpointRecovered,
     EndpointSuppressed,
     Event,
+    FailbackAbandoned,
+    FailbackAborted,
+    FailbackStepped,
     IncidentClosed,
     IncidentOpened,
     JournalFailed,
@@ -185,6 +188,20 @@ def _shed_to(reason: Reason) -> str:
     )
 
 
+def _ramp(reason: Reason) -> str:
+    numbers = reason.numbers
+    upcoming = (
+        f"; next at {moment(numbers['next'])}"
+        if "next" in numbers
+        else "; the next waits until this one stands and it is well"
+    )
+    return (
+        f"{reason.region} is returning: step {numbers['step']:g} of {numbers['steps']:g}, "
+        f"{percent(numbers['part'])} of {percent(numbers['of'])}{upcoming}; "
+        f"it would get {percent(numbers['wanted'])} here and gets {percent(numbers['room'])}"
+    )
+
+
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
 
@@ -257,6 +274,15 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.SINGLE: lambda r: (
         f"{r.region} gets {percent(r.numbers['share'])}: it is the first that serves, "
         "and the record holds one value at a time"
+    ),
+    ReasonCode.RAMP: _ramp,
+    ReasonCode.FAILBACK_GIVEN_UP: lambda r: (
+        f"{r.region} serves again, and fell {r.numbers['aborts']:g} times on its way back: it waits for a person: "
+        f"{by_plan('--return', r.region)[0]}"
+    ),
+    ReasonCode.TRICKLE: lambda r: (
+        f"{r.region} is a standby that nobody needs now, and is kept tested: {percent(r.numbers['share'])}, "
+        f"its part of {percent(r.numbers['part'])} for {r.numbers['standbys']:g}"
     ),
     ReasonCode.DEADBAND: lambda r: (
         f"the largest step would be {percent(r.numbers['step'])}, and less than {percent(r.numbers['min_step'])} "
@@ -605,6 +631,35 @@ def _(event: RivalDetected) -> str:
 def _(event: RivalSettled) -> str:
     why = _because(event.comment)
     return f"{_where(event)} is written as before, says {event.by}{why}; its rivals were {', '.join(event.rivals)}"
+
+
+# -- regions that come back --------------------------------------------------------------------------------------------
+
+
+@say.register
+def _(event: FailbackStepped) -> str:
+    upcoming = f"; the next is due at {moment(event.until)}" if event.until is not None else ": it has its whole share"
+    return (
+        f"{_where(event)}: {event.region} is at step {event.step} of {event.steps} of its way back, "
+        f"with {percent(event.share)}{upcoming}"
+    )
+
+
+@say.register
+def _(event: FailbackAborted) -> str:
+    again = f"; it is tried again once it was well for {event.hold:g}s" if event.hold is not None else ""
+    return (
+        f"{_where(event)}: {event.region} failed at step {event.step} of {event.steps} of its way back and is out"
+        f"{again} (fall {event.aborts})"
+    )
+
+
+@say.register
+def _(event: FailbackAbandoned) -> str:
+    return (
+        f"{_where(event)}: {event.region} failed {event.aborts} times on its way back and is not tried again by itself "
+        f"({event.rule_at}). Find out what it cannot bear; then: {event.remedy}"
+    )
 
 
 # -- incidents ---------------------------------------------------------------------------------------------------------

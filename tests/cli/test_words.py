@@ -18,6 +18,7 @@ from failoverd.cli.options import Exit
 from failoverd.cli.words import asking
 from failoverd.config.locating import socket_of
 from failoverd.core.overrides import Scope, Verb
+from failoverd.core.records import RampRules
 from failoverd.core.status import RefusedFile
 from failoverd.operations.commanding import Undoable
 from failoverd.store.journal import open_journal
@@ -371,6 +372,21 @@ async def test_with_wait_a_release_says_what_is_left_where_a_hold_keeps_it_away(
         assert done == "done: 1 record as wanted now, and verified"
         still = rf"  still to come at {RECORD}: azure has been well for \d+s of the 3600s before it gets traffic"
         assert re.fullmatch(still, left)
+
+
+async def test_what_is_released_comes_back_by_the_ramp_and_with_now_in_one_step(tmp_path: Path) -> None:
+    ramp = replace(TRIO, failback_after=0.0, limits=limits(), ramp=RampRules())
+    for name in ("steps", "once"):
+        (tmp_path / name).mkdir()
+    async with console(tmp_path / "steps", ramp) as here:
+        await here.said("drain", "azure", "--now")
+        told = await here.failoverctl("release", "azure", "--wait")
+        assert (told.code, here.story.published) == (Exit.FINE, {"azure": 7.0, "oci": 93.0}), told.said
+        assert "azure is returning: step 1 of 4, 10% of 70%; next at" in told.out.decode()
+    async with console(tmp_path / "once", ramp) as here:
+        await here.said("drain", "azure", "--now")
+        told = await here.failoverctl("release", "azure", "--now", "--wait")
+        assert (told.code, here.story.published) == (Exit.FINE, {"azure": 70.0, "oci": 30.0}), told.said
 
 
 @pytest.mark.parametrize(

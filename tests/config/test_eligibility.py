@@ -8,7 +8,7 @@ from support.manual import REAL_KINDS, blocks, installed
 
 from failoverd.config.diagnostics import Diagnostic
 from failoverd.config.loader import load_config, load_policies
-from failoverd.core.records import AllDown, Model, Place, RecordType
+from failoverd.core.records import AllDown, Model, NamedPlace, RecordType
 
 LAWFUL = """\
 version: 1
@@ -74,14 +74,14 @@ def test_residency_model_and_places_are_what_the_files_say(lawful: Folder) -> No
     assert (api.residency, api.model, api.canary) == (("EU", "US"), Model("llama"), ("west",))
     assert [spec.jurisdiction for spec in api.regions] == ["EU", "US"]
     assert [spec.models for spec in api.regions] == [(Model("llama", "abc"), Model("tiny")), (Model("llama", "7"),)]
-    assert api.shed_to == Place("192.0.2.99", {RecordType.A: ("192.0.2.99",)}, "EU")
+    assert api.shed_to == NamedPlace("192.0.2.99", {RecordType.A: ("192.0.2.99",)}, "EU")
     assert api.when_all_down is AllDown.ANSWER
-    assert api.when_all_down_place == Place("192.0.2.98", {RecordType.A: ("192.0.2.97", "192.0.2.98")}, "US")
+    assert api.when_all_down_place == NamedPlace("192.0.2.98", {RecordType.A: ("192.0.2.97", "192.0.2.98")}, "US")
 
 
 def test_a_region_of_the_policy_is_a_place_by_its_name(lawful: Folder) -> None:
     lawful.write("api.yaml", policy(shed_to="west", residency="{allow: [EU, US]}"))
-    assert lawful.load().policies["api"].shed_to == Place("west", {RecordType.A: ("198.51.100.1",)}, "US")
+    assert lawful.load().policies["api"].shed_to == NamedPlace("west", {RecordType.A: ("198.51.100.1",)}, "US")
 
 
 @pytest.mark.parametrize("said", ["keep", "normal"])

@@ -48,9 +48,15 @@ def test_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert loads(tmp_path, text) == []
 
 
-@pytest.mark.parametrize("text", [*blocks("health"), *blocks("limits"), *blocks("checks")])
+@pytest.mark.parametrize("text", [*blocks("health"), *blocks("limits"), *blocks("checks"), *blocks("failback")])
 def test_a_part_of_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     assert loads(tmp_path, HEAD + text + (CHECKS if "checks:" not in text else "")) == []
+
+
+@pytest.mark.parametrize("text", blocks("standby"))
+def test_what_the_manual_says_of_standbys_loads(tmp_path: Path, text: str) -> None:
+    two = "{share: 100, endpoints: [192.0.2.99]}\n  oci-ashburn: {share: 0, endpoints: [198.51.100.99]}"
+    assert loads(tmp_path, HEAD.replace("{endpoints: [192.0.2.99]}", two) + text + CHECKS) == []
 
 
 @pytest.mark.parametrize("text", blocks("dependencies"))

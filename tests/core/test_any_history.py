@@ -27,7 +27,7 @@ from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved, Held, shift
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import heed, seen_by_word, stepped
-from failoverd.core.control.plan import Plan, PlanKind, drifted
+from failoverd.core.control.plan import Plan, PlanKind, drifted, shares_now
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
@@ -43,6 +43,7 @@ from failoverd.core.records import (
     Observed,
     OnDrift,
     Policy,
+    RampRules,
     RegionSpec,
     Source,
     Steering,
@@ -55,6 +56,8 @@ STRANGERS = ["203.0.113.1", "203.0.113.2"]
 
 ONE_POINT = WHOLE // 100
 """What a provider's own weights may differ from what was asked for."""
+
+RAMPS = [RampRules(judge=60.0), RampRules((WHOLE,)), RampRules((100, WHOLE), step=1.0, judge=0.0, retries=1)]
 
 often = st.sampled_from([True, True, True, False])
 
@@ -108,6 +111,8 @@ def policies(draw: st.DrawFn) -> Policy:
         on_drift=draw(st.sampled_from(OnDrift)),
         demand=draw(st.sampled_from([None, 100.0, 1_000.0])),
         source=Source("api.yaml", "r1"),
+        ramp=draw(st.sampled_from([None, *RAMPS])),
+        trickle=draw(st.sampled_from([0, 0, 100])),
     )
 
 
@@ -525,9 +530,18 @@ class World(RuleBasedStateMachine):
             self.check_pin(decision)
             return
         self.check_capacity(decision)
+        self.check_ramps(decision)
         by_hand = redone(decision)  # where a share of a hundredth of a basis point may stand that was rounded away
         for name in {*by_hand, *decision.shares}:
             assert by_hand.get(name, 0.0) == pytest.approx(decision.shares.get(name, 0) / 100, abs=0.1)
+
+    def check_ramps(self, decision: Decision) -> None:
+        """Nobody on its way gets more than its step says, or than it has; and nobody is overloaded for that."""
+        for reason in found(decision, ReasonCode.RAMP):
+            numbers, share = reason.numbers, decision.shares.get(reason.region, 0)
+            has = shares_now(self.observed, self.memory.last_good, self.region_of).get(reason.region, 0)
+            assert share <= max(1, has, numbers["part"] * numbers["of"] / WHOLE) + 1
+            assert not found(decision, ReasonCode.OVERLOAD), "a step is waited for while somebody is overloaded"
 
     def check_pin(self, decision: Decision) -> None:
         """The pin says who gets how much, as far as they serve; if none of them does, it says nothing."""
@@ -683,7 +697,8 @@ class World(RuleBasedStateMachine):
             return
         for _ in range(80):
             self.look_around()
-            outcome = self.reconcile(returning=self.policy.failback_after is None)
+            given_up = bool(found(self.evaluated(self.known()).decision, ReasonCode.FAILBACK_GIVEN_UP))
+            outcome = self.reconcile(returning=self.policy.failback_after is None or given_up)
             for_good = outcome.kind is OutcomeKind.DRIFT and outcome.until is None
             if outcome.kind is OutcomeKind.REFUSE or for_good:
                 return

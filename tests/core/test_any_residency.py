@@ -28,9 +28,9 @@ from failoverd.core.records import (
     Endpoint,
     Marker,
     Model,
+    NamedPlace,
     Observed,
     OnDrift,
-    Place,
     Policy,
     RegionSpec,
     Source,
@@ -42,9 +42,9 @@ from failoverd.core.records import (
 ALLOW = ("EU", "CH")
 STRANGERS = ("203.0.113.1", "203.0.113.2")
 PLACES = {
-    "inside": Place.of("192.0.2.99", [Endpoint("192.0.2.99", "192.0.2.99")], "EU"),
-    "outside": Place.of("192.0.2.66", [Endpoint("192.0.2.66", "192.0.2.66")], "US"),
-    "nobody knows": Place.of("192.0.2.67", [Endpoint("192.0.2.67", "192.0.2.67")]),
+    "inside": NamedPlace.of("192.0.2.99", [Endpoint("192.0.2.99", "192.0.2.99")], "EU"),
+    "outside": NamedPlace.of("192.0.2.66", [Endpoint("192.0.2.66", "192.0.2.66")], "US"),
+    "nobody knows": NamedPlace.of("192.0.2.67", [Endpoint("192.0.2.67", "192.0.2.67")]),
 }
 MODELS = (Model("m", "1"), Model("m", "2"))
 
@@ -70,7 +70,7 @@ def region_specs(draw: st.DrawFn, number: int) -> RegionSpec:
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
     regions = tuple(draw(region_specs(number)) for number in range(draw(st.integers(2, 4))))
-    region = st.sampled_from([None, *(Place.of(each.name, each.endpoints, each.jurisdiction) for each in regions)])
+    region = st.sampled_from([None, *(NamedPlace.of(each.name, each.endpoints, each.jurisdiction) for each in regions)])
     return Policy(
         TARGET.policy,
         (RECORD,),

@@ -129,6 +129,9 @@ def test_a_daemon_at_work_is_no_news() -> None:
 # -- who is needed, and who is not -------------------------------------------------------------------------------------
 
 
+GIVEN_UP = Reason(ReasonCode.FAILBACK_GIVEN_UP, "failback.retries", "azure-eastus", numbers={"aborts": 3.0})
+
+
 @pytest.mark.parametrize(
     ("status", "level"),
     [
@@ -142,6 +145,7 @@ def test_a_daemon_at_work_is_no_news() -> None:
         (target("api", TargetState.DELAYED, since=NOW, cause=Cause.FAILING_OUT), Condition.PERSON),
         (target("api", TargetState.HOLDING, kind=DecisionKind.HOLD_ALL_DOWN), Condition.PERSON),
         (moved("api", reasons=(Reason(ReasonCode.FAILBACK_MANUAL, "failback", "azure-eastus"),)), Condition.PERSON),
+        (moved("api", reasons=(GIVEN_UP,)), Condition.PERSON),
         (moved("api"), Condition.MOVED),
     ],
 )
@@ -198,6 +202,15 @@ def test_who_waits_for_its_hold_says_until_when() -> None:
     waits = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", "azure-eastus", numbers=numbers)
     (found,) = seen(policy("api"), moved("api", reasons=(waits,), until=NOW + 240.0)).records
     assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
+
+
+def test_who_comes_back_by_a_ramp_says_at_which_step_it_is_and_when_the_next_is() -> None:
+    numbers = {"step": 2, "steps": 4, "part": 2_500, "of": 7_000, "next": NOW + 90.0, "wanted": 7_000, "room": 1_750}
+    step = Reason(ReasonCode.RAMP, "failback.ramp", "azure-eastus", numbers=numbers)
+    shares = {"azure-eastus": 1_750, "oci-ashburn": 8_250}
+    (found,) = seen(policy("api"), moved("api", reasons=(step,), published=shares, until=NOW + 90.0)).records
+    assert found.why.startswith("azure-eastus is returning: step 2 of 4, 25% of 70%; next at ")
+    assert (found.next, found.next_at) == ("azure-eastus takes step 3 of 4 of its way back", NOW + 90.0)
 
 
 def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:

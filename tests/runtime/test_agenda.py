@@ -8,8 +8,8 @@ from support.stage import API, AT, AZURE, NORMAL, OCI, OWNER, TICK, Stage, norma
 from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.errors import Permanent, RateLimited
-from failoverd.core.events import TargetDelayed
-from failoverd.core.records import Marker
+from failoverd.core.events import FailbackStepped, TargetDelayed
+from failoverd.core.records import Marker, RampRules
 from failoverd.core.status import TargetState
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import GATHER, Agenda
@@ -143,6 +143,22 @@ async def test_a_failback_that_is_due_does_not_wait_for_the_tick() -> None:
         well = now()
         await until(stage.steers(API, **NORMAL))
         assert 60.0 <= now() - well <= 60.1
+
+
+@virtually
+async def test_each_step_of_a_ramp_is_taken_when_it_is_due() -> None:
+    ramp = replace(API, ramp=RampRules(step=90.0, judge=60.0))
+    async with playing(ramp) as stage:
+        await normal(stage)
+        stage.fails(OCI)
+        await until(stage.steers(ramp, azure=100.0))
+        stage.heals(OCI)
+        begun = None
+        for step in (3.0, 7.5, 15.0, 30.0):
+            await until(stage.steers(ramp, azure=100.0 - step, oci=step))
+            assert begun is None or 90.0 <= now() - begun <= 90.2
+            begun = now()
+        assert [event.step for event in stage.told(FailbackStepped)] == [1, 2, 3, 4]
 
 
 @virtually

@@ -54,6 +54,7 @@ from failoverd.core.records import (
     Observed,
     OnDrift,
     Policy,
+    RampRules,
     RecordKey,
     RecordSet,
     RecordType,
@@ -77,6 +78,7 @@ API = policy(
     records=(record("api", "api.example.com", "bind", "knot"),),
     regions=regions(azure=(70, f"{AZURE} 192.0.2.11"), oci=(30, OCI), aws=(0, AWS)),
     limits=limits(max_changes=6, changes_window=240.0),
+    ramp=RampRules((2_500, WHOLE), step=10.0, judge=5.0, retries=1_000),
 )
 WEB = policy(
     "web",
@@ -87,6 +89,7 @@ WEB = policy(
     ),
     regions=regions(azure=(50, f"192.0.2.20 {V6[0]}"), oci=(50, f"198.51.100.20 {V6[1]}")),
     limits=limits(max_changes=1_000),
+    ramp=RampRules(step=7.0, judge=3.0, retries=1_000),
 )
 BATCH = policy(
     "batch",

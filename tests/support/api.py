@@ -185,14 +185,17 @@ class PaperDesk(Desk):
         word = self._open(override_id)
         return await self._say(replace(word, agreed=(*word.agreed, actor)))
 
-    async def release(self, override_id: str, comment: str, actor: str) -> Given:
-        return await self._say(replace(self._open(override_id).released(actor, comment, NOW), told=Announced.ENDED))
+    async def release(self, override_id: str, comment: str, actor: str, *, at_once: bool = False) -> Given:
+        over = self._open(override_id).released(actor, comment, NOW)
+        return await self._say(replace(over, told=Announced.ENDED, back_at_once=at_once))
 
-    async def release_matching(self, verb: Verb | None, scope: Scope, comment: str, actor: str) -> tuple[Given, ...]:
+    async def release_matching(
+        self, verb: Verb | None, scope: Scope, comment: str, actor: str, *, at_once: bool = False
+    ) -> tuple[Given, ...]:
         found = [word for word in self.words() if verb in {None, word.verb} and scope in {Scope(), word.scope}]
         if not found:
             raise OverrideError("there is no word to release", reason="override_unknown")
-        return tuple([await self.release(word.id, comment, actor) for word in found])
+        return tuple([await self.release(word.id, comment, actor, at_once=at_once) for word in found])
 
     async def release_rivals(self, scope: Scope, comment: str, actor: str) -> tuple[str, ...]:  # noqa: ARG002 - as above
         return ("api.example.com",)

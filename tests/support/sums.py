@@ -9,7 +9,14 @@ from failoverd.core.records import WHOLE
 from failoverd.telemetry import prose
 
 _TIERS = frozenset(
-    {ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED}
+    {
+        ReasonCode.PULL,
+        ReasonCode.CAPACITY,
+        ReasonCode.SHARED_CAPACITY,
+        ReasonCode.OPEN_VERDICT,
+        ReasonCode.SHED,
+        ReasonCode.RAMP,
+    }
 )
 
 
@@ -25,7 +32,8 @@ def found(decision: Decision, code: ReasonCode) -> list[Reason]:
 def redone(decision: Decision) -> dict[str, float]:
     """Percent by region, computed from nothing but the numbers of the reasons."""
     frozen = {reason.region: _percent(reason.numbers["share"]) for reason in found(decision, ReasonCode.FROZEN)}
-    rest = 100.0 - sum(frozen.values())
+    tested = {reason.region: _percent(reason.numbers["share"]) for reason in found(decision, ReasonCode.TRICKLE)}
+    rest = 100.0 - sum(frozen.values()) - sum(tested.values())
     given: dict[str, float] = {}
     for pulls, rooms in _tiers(decision.reasons):
         left = rest - sum(rooms.values())
@@ -41,7 +49,7 @@ def redone(decision: Decision) -> dict[str, float]:
     for reason in found(decision, ReasonCode.SHED_TO):
         rest = 100 * reason.numbers["short"] / reason.numbers["demand"]
         given[reason.region] = given.get(reason.region, 0.0) + rest
-    return frozen | {name: share for name, share in given.items() if share > 0}
+    return frozen | tested | {name: share for name, share in given.items() if share > 0}
 
 
 def said_shares(decision: Decision) -> dict[str, float]:

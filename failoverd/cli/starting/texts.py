@@ -113,7 +113,11 @@ def _policy(first: First) -> Iterator[str]:
     yield "health: {fall: 3, rise: 5, recheck: 500ms}"
     yield ""
     yield "# A region that was left gets traffic again when it was well for so long; `manual`: when a person says so."
-    yield "failback: {after: 5m}"
+    if ordered or _in_or_out(first, types):
+        yield "failback: {after: 5m}"
+    else:
+        yield "# It comes back step by step, and is out again at the first step that it cannot bear."
+        yield "failback: {after: 5m, ramp: [10%, 25%, 50%, 100%]}"
     yield ""
     yield "# How fast traffic moves by itself. No rate keeps what is down in the answer; min_regions does: so many"
     yield "# regions stay in it in any case."
@@ -132,8 +136,13 @@ def _ordered(first: First) -> Iterator[str]:
         yield _region(region.name, {"priority": number, "endpoints": region.endpoints})
 
 
+def _in_or_out(first: First, types: list[RecordType]) -> bool:
+    """Whether the provider has no weights for these."""
+    return all(first.kind.capabilities.weights.get(each) is Weights.MEMBERSHIP for each in types)
+
+
 def _shared(first: First, types: list[RecordType]) -> Iterator[str]:
-    if all(first.kind.capabilities.weights.get(each) is Weights.MEMBERSHIP for each in types):
+    if _in_or_out(first, types):
         yield "# This provider has no weights: an address is in the answer, with any share above zero, or it is not."
         yield "weights: membership"
         yield ""

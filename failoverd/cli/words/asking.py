@@ -249,7 +249,9 @@ def agree(line: Line, override_id: str) -> Exit:
     return _asked(line, work)
 
 
-def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival: bool, everything: bool) -> Exit:
+def release(
+    line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival: bool, everything: bool, now: bool
+) -> Exit:
     if not (what or lost or rival or everything or verb is not None):
         raise usage(
             "say what is to be released: an id, as failoverctl overrides lists them, what it is about, or --all"
@@ -266,10 +268,10 @@ def release(line: Line, what: Selected, verb: Verb | None, *, lost: bool, rival:
         if ids and (rest or lost or rival or everything):
             raise usage(f"{ids[0]} is one override: release it by itself")
         if ids:
-            return await _released(admin, line, ids, comment)
+            return await _released(admin, line, ids, comment, now=now)
         names = Known.of(await admin.names()).with_words(known)
         scope = _asked_about(rest.scope(names, ("region", "endpoint", "policy", "record", "cloud")))
-        asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment)
+        asked = ReleaseAsked(scope=scope, verb=verb, lost=lost, rival=rival, comment=comment, now=now)
         return await _ended(admin, line, await admin.release_matching(asked))
 
     return _asked(line, work)
@@ -290,8 +292,8 @@ def _is_id(name: str, known: Sequence[WordTold]) -> bool:
 _DIGITS: Final = 8
 
 
-async def _released(admin: Client, line: Line, ids: Sequence[str], comment: str) -> Exit:
-    done = [await admin.release(name, comment) for name in ids]
+async def _released(admin: Client, line: Line, ids: Sequence[str], comment: str, *, now: bool = False) -> Exit:
+    done = [await admin.release(name, comment, now=now) for name in ids]
     kept = all(each.kept for each in done)
     return await _ended(admin, line, ReleasedTold(released=tuple(each.override for each in done), lost=(), kept=kept))
 

@@ -263,11 +263,12 @@ def release(
     lost: Annotated[bool, typer.Option("--lost", help="those that markers name and the journal does not know")] = False,
     rival: Annotated[bool, typer.Option("--rival", help="instead: who else wrote these names is gone")] = False,
     everything: Annotated[bool, typer.Option("--all", help="all of them")] = False,
+    now: Annotated[bool, typer.Option("--now", help="what they kept away comes back in one step, by no ramp")] = False,
 ) -> Exit:
-    """End overrides now, before their time. What they kept away comes back by the limits of `returning`."""
+    """End overrides now. What they kept away comes back by its ramp, and by the limits of `returning`."""
     from failoverd.cli.words import asking
 
-    return asking.release(line, what, asking.verb(verb), lost=lost, rival=rival, everything=everything)
+    return asking.release(line, what, asking.verb(verb), lost=lost, rival=rival, everything=everything, now=now)
 
 
 @app.command()

@@ -10,7 +10,7 @@ Everything is computed in exact fractions and rounded once, at the end.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import inf
 from typing import Final
@@ -21,7 +21,7 @@ from failoverd.core.control.sharing import Draw, Grant
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Place, Policy, RecordSpec, RegionSpec, Steering, apportion
+from failoverd.core.records import WHOLE, NamedPlace, Policy, RecordSpec, RegionSpec, Steering, Weights, apportion
 
 Shed = Mapping[str, tuple[int, Override]]
 """How much less regions get because a person says so, in basis points, and the word that says it."""
@@ -36,32 +36,106 @@ class Allocation:
     reasons: tuple[Reason, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds the shares of regions besides what they can carry.
+
+    Attributes:
+        caps: the most that regions get, in basis points, as long as the rest has room.
+        shed: who gets less because an operator says so.
+        ramped: of whom a cap is a step of the ramp, as the reason tells it.
+        grant: what the other policies of the estate leave.
+    """
+
+    caps: Mapping[str, int] = field(default_factory=dict)
+    shed: Shed = field(default_factory=dict)
+    ramped: Mapping[str, Reason] = field(default_factory=dict)
+    grant: Grant | None = None
+
+    @property
+    def granted(self) -> Mapping[str, Fraction]:
+        """What is left of the regions in which others are as well, in basis points of the demand."""
+        grant = self.grant
+        if grant is None or not grant.demand:
+            return {}
+        return {name: Fraction(round(grant.rooms[name] * WHOLE / grant.demand, _DIGITS)) for name in grant.taken}
+
+
+_DIGITS: Final = 6
+"""Of a basis point: what floats leave behind is no room."""
+
+FREE: Final = Bounds()
+
+
 def allocate(
     policy: Policy,
     record: RecordSpec,
     regions: Mapping[str, RegionHealth],
     specs: Sequence[RegionSpec],
     budget: int,
-    caps: Mapping[str, int] | None = None,
-    shed: Shed | None = None,
-    grant: Grant | None = None,
+    bounds: Bounds = FREE,
 ) -> Allocation:
-    """Split `budget` basis points among `specs`. None of `caps` gets more than that, as long as the rest has room.
+    """Split `budget` basis points among `specs`.
+
+    Standbys that get nothing of it are kept tested by `trickle`, which the others go without.
+    """
+    plain = _split(policy, record, regions, specs, Fraction(budget), bounds)
+    if not policy.trickle or record.single or policy.weights is not Weights.NATIVE or not plain.fits:
+        return plain
+    idle = [spec for spec in specs if spec.share == 0 and not plain.shares.get(spec.name)]
+    if not any(plain.shares.values()) or not (tested := _trickled(policy, regions, idle, budget, bounds)):
+        return plain
+    busy = [spec for spec in specs if spec.name not in tested]
+    return _split(policy, record, regions, busy, Fraction(budget), bounds, tested)
+
+
+def _trickled(
+    policy: Policy,
+    regions: Mapping[str, RegionHealth],
+    idle: Sequence[RegionSpec],
+    budget: int,
+    bounds: Bounds,
+) -> dict[str, Fraction]:
+    """What each standby gets that is HEALTHY and has room for it, so that real traffic shows whether it serves."""
+    well = [spec for spec in idle if regions[spec.name].state is RegionState.HEALTHY]
+    each = Fraction(budget * policy.trickle, WHOLE * max(1, len(well)))
+    rooms = _carried(policy, regions, well, bounds)
+    return {name: each for name, of in rooms.items() if of >= each}
+
+
+def _split(
+    policy: Policy,
+    record: RecordSpec,
+    regions: Mapping[str, RegionHealth],
+    specs: Sequence[RegionSpec],
+    budget: Fraction,
+    bounds: Bounds = FREE,
+    tested: Mapping[str, Fraction] | None = None,
+) -> Allocation:
+    """The split itself. `tested` is what standbys have of it beforehand.
 
     Nor does a region that is shed get more than what is left of what it would get otherwise: of its room alone that
     would have no effect where it has room to spare. `grant` is what the other policies of the estate leave.
     """
-    caps = caps or {}
     if record.single:
-        return _all_to_first(policy, specs, budget, caps)
-    reasons: list[Reason] = []
-    rest = Fraction(budget)
+        return _all_to_first(policy, specs, int(budget), bounds.caps)
+    tested = tested or {}
+    reasons = [
+        Reason(
+            ReasonCode.TRICKLE,
+            "standby.trickle",
+            name,
+            numbers={"share": float(part), "part": float(policy.trickle), "standbys": float(len(tested))},
+        )
+        for name, part in tested.items()
+    ]
+    rest = budget - sum(tested.values())
     given: dict[str, Fraction] = {}
-    rooms = _rooms(policy, record, regions, specs, budget, caps, shed, grant)
+    rooms = _rooms(policy, record, regions, specs, rest, bounds)
     for tier in tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(policy, tier, rooms, regions, rest, reasons, shed or {}, grant)
+        filled = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
         given |= filled
         rest -= sum(filled.values())
         if filled and rest > 0:
@@ -71,8 +145,8 @@ def allocate(
     if not fits and policy.shed_to is not None:
         given = shed_to(policy.shed_to, given, rest, reasons, policy.demand)
     elif not fits:
-        given = _overload(given, rooms, rest, reasons, grant)
-    shares = apportion(given, budget)
+        given = _overload(given, rooms, rest, reasons, bounds.grant)
+    shares = apportion({**given, **tested}, int(budget))
     reasons.extend(
         Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
     )
@@ -84,31 +158,27 @@ def _rooms(
     record: RecordSpec,
     regions: Mapping[str, RegionHealth],
     specs: Sequence[RegionSpec],
-    budget: int,
-    caps: Mapping[str, int],
-    shed: Shed | None,
-    grant: Grant | None,
+    budget: Fraction,
+    bounds: Bounds,
 ) -> dict[str, Fraction]:
     """The most that each region may get, in basis points."""
-    granted = _granted(grant)
-    carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
-    rooms = {name: min(of, Fraction(caps.get(name, WHOLE)), granted.get(name, of)) for name, of in carries.items()}
-    if shed and any(name in rooms for name in shed):
-        otherwise = allocate(policy, record, regions, specs, budget).shares  # without caps: what it has is shed already
-        left = {name: Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE) for name, (part, _) in shed.items()}
-        rooms = {name: min(of, left.get(name, of)) for name, of in rooms.items()}
+    rooms = _carried(policy, regions, specs, bounds)
+    if any(name in rooms for name in bounds.shed):
+        otherwise = _split(policy, record, regions, specs, budget).shares  # without caps: what it has is shed already
+        for name, (part, _) in bounds.shed.items():
+            if name in rooms:
+                rooms[name] = min(rooms[name], Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE))
     return rooms
 
 
-def _granted(grant: Grant | None) -> Mapping[str, Fraction]:
-    """What the estate leaves of the regions in which others are as well, in basis points of the demand."""
-    if grant is None or not grant.demand:
-        return {}
-    return {name: Fraction(round(grant.rooms[name] * WHOLE / grant.demand, _DIGITS)) for name in grant.taken}
-
-
-_DIGITS: Final = 6
-"""Of a basis point: what floats leave behind is no room."""
+def _carried(
+    policy: Policy, regions: Mapping[str, RegionHealth], specs: Sequence[RegionSpec], bounds: Bounds
+) -> dict[str, Fraction]:
+    """The same without what operators shed."""
+    granted, carries = bounds.granted, {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
+    return {
+        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of)) for name, of in carries.items()
+    }
 
 
 def levels(
@@ -116,13 +186,12 @@ def levels(
     record: RecordSpec,
     regions: Mapping[str, RegionHealth],
     specs: Sequence[RegionSpec],
-    caps: Mapping[str, int],
-    shed: Shed | None,
+    bounds: Bounds = FREE,
 ) -> tuple[tuple[Draw, ...], ...]:
     """The same tiers as a claim on the estate, in the unit of the policy's demand."""
     if not policy.demand:
         return ()
-    most = _rooms(policy, record, regions, specs, WHOLE, caps, shed, None)
+    most = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
     unit = policy.demand / WHOLE
 
     def draw(spec: RegionSpec) -> Draw:
@@ -144,14 +213,10 @@ def levels(
 
 
 def normal_shares(
-    policy: Policy,
-    record: RecordSpec,
-    specs: Sequence[RegionSpec],
-    shed: Shed | None = None,
-    usual: Grant | None = None,
+    policy: Policy, record: RecordSpec, specs: Sequence[RegionSpec], bounds: Bounds = FREE
 ) -> Mapping[str, int]:
     """What the file says when all is well: the first tier by share, within what the estate leaves of the capacities."""
-    return allocate(policy, record, all_well(specs), specs, WHOLE, shed=shed, grant=usual).shares
+    return allocate(policy, record, all_well(specs), specs, WHOLE, bounds).shares
 
 
 def all_well(specs: Sequence[RegionSpec]) -> Mapping[str, RegionHealth]:
@@ -225,7 +290,7 @@ def _overload(
 
 
 def shed_to(
-    place: Place, given: Mapping[str, Fraction], short: Fraction, reasons: list[Reason], demand: float | None
+    place: NamedPlace, given: Mapping[str, Fraction], short: Fraction, reasons: list[Reason], demand: float | None
 ) -> dict[str, Fraction]:
     """What fits nowhere goes to the named place: its weight is short / demand.
 
@@ -244,12 +309,11 @@ def _fill(
     regions: Mapping[str, RegionHealth],
     amount: Fraction,
     reasons: list[Reason],
-    shed: Shed,
-    grant: Grant | None,
+    bounds: Bounds,
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
-    granted = _granted(grant)
+    granted, grant = bounds.granted, bounds.grant
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
@@ -261,9 +325,12 @@ def _fill(
             return filled | wants
         for name in full:
             numbers = {"wanted": float(wants[name]), "room": float(rooms[name])}
-            if name in shed:
-                part, word = shed[name]
+            if name in bounds.shed:
+                part, word = bounds.shed[name]
                 reasons.append(by_operator(ReasonCode.SHED, word, name, part=part, **numbers))
+            elif name in bounds.ramped and rooms[name] < room(policy, specs[name], regions[name]):
+                step = bounds.ramped[name]
+                reasons.append(replace(step, numbers={**step.numbers, **numbers}))
             elif grant is not None and rooms[name] == granted.get(name):
                 numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))

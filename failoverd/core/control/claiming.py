@@ -8,7 +8,8 @@ failback are a last level: they are drawn upon before anything is left without r
 from collections.abc import Mapping
 from dataclasses import replace
 
-from failoverd.core.control.allocation import all_well, levels
+from failoverd.core.control import ramp
+from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
@@ -39,6 +40,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        ramps=memory.ramps,
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -57,17 +59,20 @@ def usual_claim(policy: Policy) -> Claim | None:
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0)
     specs = [spec for spec in may.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
-    found = levels(policy, record, all_well(specs), specs, {}, None)
+    found = levels(policy, record, all_well(specs), specs)
     sheds = may.place(policy.shed_to, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
 
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
     serving, published = found.found.serving, found.published
-    held = held_back(policy, view, published, serving, now)
-    caps = {name: published.get(name, 0) for name in found.found.capped}
-    mine = levels(policy, record, view.regions, [spec for spec in serving if spec.name not in held], caps, heeded.shed)
-    later = levels(policy, record, view.regions, [spec for spec in serving if spec.name in held], caps, heeded.shed)
+    rules = ramp.rules_of(policy, record)
+    held = held_back(policy, rules, view, published, serving, now)
+    climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
+    caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
+    bounds = Bounds(caps, heeded.shed)
+    mine = levels(policy, record, view.regions, [spec for spec in serving if spec.name not in held], bounds)
+    later = levels(policy, record, view.regions, [spec for spec in serving if spec.name in held], bounds)
     return _claim(policy, (*mine, *later), found.found.frozen)
 
 

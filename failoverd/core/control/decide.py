@@ -10,7 +10,7 @@ there, so that an edit ends no hold.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.allocation import Bounds, normal_shares
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
@@ -23,7 +23,7 @@ from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import (
     WHOLE,
     AllDown,
-    Place,
+    NamedPlace,
     Policy,
     RecordSet,
     RecordSpec,
@@ -81,14 +81,17 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     found, published = weighed.found, weighed.published
     place = may.place(policy.shed_to, record.key.type)
     shedding = _shedding(policy, place, found.serving)
-    shared, until = with_failback(shedding, record, view, published, found, heeded, now, grant)
+    back = with_failback(shedding, record, view, published, found, heeded, now, grant)
+    shared = back.shared
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
-    normal = normal_shares(_shedding(policy, place, weighed.specs), record, weighed.specs, heeded.shed, usual)
-    until = soonest(until, found.until, *found.capped.values())
-    return _decided(record, target, view, found, heeded, whole, normal, until, now, shedding.shed_to)
+    usually = Bounds(shed=heeded.shed, grant=usual)
+    normal = normal_shares(_shedding(policy, place, weighed.specs), record, weighed.specs, usually)
+    until = soonest(back.until, found.until, *found.capped.values())
+    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, shedding.shed_to)
+    return replace(decided, ramps=back.ramps)
 
 
 def weigh(
@@ -125,7 +128,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     normal: Mapping[str, int],
     until: float | None,
     now: float,
-    place: Place | None = None,
+    place: NamedPlace | None = None,
 ) -> Decision:
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day.
 
@@ -149,7 +152,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     )
 
 
-def _shedding(policy: Policy, place: Place | None, specs: Sequence[RegionSpec]) -> Policy:
+def _shedding(policy: Policy, place: NamedPlace | None, specs: Sequence[RegionSpec]) -> Policy:
     """The policy with the place to which it may shed: a region of its own has to be among those that answer."""
     if place is not None and any(spec.name == place.name for spec in policy.regions):
         place = place if any(spec.name == place.name for spec in specs) else None
@@ -315,7 +318,7 @@ def _all_down(
     )
 
 
-def _all_down_place(place: Place, record: RecordSpec, target: Target, found: Eligible, now: float) -> Decision:
+def _all_down_place(place: NamedPlace, record: RecordSpec, target: Target, found: Eligible, now: float) -> Decision:
     """The named place answers, with all of its addresses."""
     values, shares = {place.name: place.answers(record.key.type)}, {place.name: WHOLE}
     reasons = (*found.reasons, Reason(ReasonCode.ALL_DOWN_ANSWER, "when_all_down", detail=place.name))

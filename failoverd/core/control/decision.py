@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from failoverd.core.control.ramp import Ramps
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Reason
 from failoverd.core.records import RecordSet, Target
@@ -47,6 +48,7 @@ class Decision:
         values: the answers of each region, of which `records` is made.
         normal: the shares when all is well, in basis points, if the decision looked at them.
         id: chains the decision to its change in logs and history.
+        ramps: how far the regions that come back are to have come; None if the decision did not look at them.
     """
 
     target: Target
@@ -59,6 +61,7 @@ class Decision:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     normal: Mapping[str, int] = field(default_factory=dict)
     id: str = ""
+    ramps: Ramps | None = None
 
     @property
     def holds(self) -> bool:
@@ -79,6 +82,7 @@ class View:
         last_shares: the shares by region that `last_good` was published for, in basis points.
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
+        ramps: how far regions that come back have come.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -90,6 +94,7 @@ class View:
     last_shares: Mapping[str, int] = field(default_factory=dict)
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
+    ramps: Ramps = field(default_factory=dict)
 
     @property
     def emptied(self) -> bool:

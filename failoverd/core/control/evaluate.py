@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from failoverd.core.control import news, progress, rivals
+from failoverd.core.control import news, progress, ramp, rivals
+from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View, soonest
@@ -33,6 +34,7 @@ from failoverd.core.control.limits import (
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
+from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
@@ -41,7 +43,7 @@ from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import TAKING_AWAY, Verb
 from failoverd.core.reasons import Limit, Reason, ReasonCode
-from failoverd.core.records import Answer, Marker, Observed, OnDrift, Policy, RecordSet, RecordSpec
+from failoverd.core.records import WHOLE, Answer, Marker, Observed, OnDrift, Policy, RecordSet, RecordSpec
 from failoverd.core.status import TargetState
 
 MOST_OVERTAKEN: Final = 100
@@ -110,7 +112,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         may = allowed(policy, record.key.type, heeded, now)
     case = replace(case, heeded=heeded, may=may)
     memory, rivals_told = _with_rivals(case, memory)
-    memory = _still_fallen(case, memory)
+    memory = _hastened(case, _still_fallen(case, memory))
     view = _view(case, memory)
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
@@ -121,9 +123,10 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
+    memory, fell = _on_ramps(case, memory, decision, view)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
-    told_of = (*rivals_told, *lost, *events, *outcome.events)
+    told_of = (*rivals_told, *lost, *events, *fell, *outcome.events)
     return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
 
 
@@ -142,6 +145,8 @@ def _remembered(case: _Case) -> tuple[TargetMemory, Plan | None, int]:
         memory = replace(memory, changes=changes)
     if any(since > case.now for since in memory.withheld.values()):
         memory = replace(memory, withheld={name: min(since, case.now) for name, since in memory.withheld.items()})
+    if memory.ramps:
+        memory = replace(memory, ramps=ramp.not_later(memory.ramps, case.now))
     if memory.edit is not None and memory.edit.since > case.now:
         memory = replace(memory, edit=replace(memory.edit, since=case.now))
     if max(memory.by_hand_at, memory.edit_over) > case.now:
@@ -269,6 +274,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        ramps=memory.ramps,
     )
 
 
@@ -335,6 +341,84 @@ def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
         return name in out or (health is not None and health.serves and not published.get(name))
 
     return frozenset(name for name in {*memory.taken_out, *out} if stays(name))
+
+
+def _on_ramps(
+    case: _Case, memory: TargetMemory, decision: Decision, view: View
+) -> tuple[TargetMemory, tuple[Event, ...]]:
+    """How far the regions have come that are on their way back, after this decision; and who fell on it."""
+    rules = ramp.rules_of(case.policy, case.record)
+    if rules is None:
+        return replace(memory, ramps={}), ()
+    published, ttl = view.shares(case.region_of), case.record.ttl
+    ramps = dict(decision.ramps if decision.ramps is not None else memory.ramps)
+    ramps = _kept_low(case, ramps, decision, published)
+    fell: list[str] = []
+    for name, each in list(ramps.items()):
+        health = case.regions.get(name)
+        if health is None or ramp.over(case.policy, rules, each, health, ttl, case.now):
+            del ramps[name]
+        elif not each.step or decision.kind not in _DECIDED or decision.shares.get(name):
+            continue
+        elif health.serves or name in case.heeded.drained or case.heeded.pin is not None:
+            ramps[name] = each.foot(case.now)
+        elif published.get(name):
+            ramps[name] = each.fallen(case.now)
+            fell.append(name)
+        else:
+            ramps[name] = each.foot(case.now)
+    events = tuple(
+        event
+        for name in fell
+        for event in news.fallen(case.policy, rules, memory, decision, name, ramps[name], case.state.incident, case.now)
+    )
+    return replace(memory, ramps=ramps), events
+
+
+_DECIDED: Final = frozenset({DecisionKind.NORMAL, DecisionKind.FAILOVER, DecisionKind.OPERATOR})
+
+
+def _hastened(case: _Case, memory: TargetMemory) -> TargetMemory:
+    """Who is let back in full: whoever ended the word that kept it away said that no step is waited for."""
+    rules = ramp.rules_of(case.policy, case.record)
+    ended = [word for word in case.state.overrides if word.back_at_once and word.over_by(case.now)]
+    if rules is None or not ended or not memory.ramps:
+        return memory
+    target, whole = case.observed.target, len(rules.steps)
+    at_once = {
+        spec.name: word.ends
+        for word in ended
+        if word.scope.has_target(target)
+        for spec in case.policy.regions
+        if word.scope.has_region(spec)
+    }
+    ramps = {
+        name: Ramp(each.at, whole, None, each.aborts)
+        if each.step < whole and each.at <= at_once.get(name, -1.0)
+        else each
+        for name, each in memory.ramps.items()
+    }
+    return replace(memory, ramps=ramps)
+
+
+def _kept_low(
+    case: _Case, ramps: Mapping[str, Ramp], decision: Decision, published: Mapping[str, int]
+) -> dict[str, Ramp]:
+    """With those at the foot that a word lets have less than they would get: its end gives it back by the ramp."""
+    heeded, found = case.heeded, dict(ramps)
+    if not heeded.shaping or not published:
+        return found
+    specs = [spec for spec in case.policy.regions if spec.name in case.regions]
+    gets = decision.shares if decision.records is not None else published
+    for name, share in normal_shares(case.policy, case.record, specs).items():
+        less = gets.get(name, 0) + _ROUNDED < share
+        if less and (heeded.pin is not None or name in heeded.shed or name in heeded.drained):
+            found.setdefault(name, Ramp(case.now))
+    return found
+
+
+_ROUNDED: Final = WHOLE // 100
+"""Basis points by which a provider's own weights may differ from what was asked for."""
 
 
 # -- what is done ------------------------------------------------------------------------------------------------------
@@ -454,7 +538,8 @@ def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSyn
         revision=case.policy.source.revision,
         generation=max(memory.generation, found.generation),
     )
-    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC)
+    memory, stepped = progress.stepped(case.policy, memory, case.state.incident, decision.shares, case.now)
+    outcome = _ended(case, memory, decision, OutcomeKind.IN_SYNC, TargetState.IN_SYNC, stepped)
     return replace(outcome, verified=news_of_it)
 
 

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypedDict
 
+from failoverd.core.control import ramp
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.drift import DriftAction, DriftResponse
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.plan import LastGood, Plan, PlanKind, Refused
+from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.state import Essence, HoldTold, TargetMemory, Told
 from failoverd.core.events import (
     ChangeApplied,
     DecisionMade,
     DriftDetected,
     Event,
+    FailbackAbandoned,
+    FailbackAborted,
     FailoverHeld,
     OverridesLost,
     PlanHeld,
@@ -29,7 +33,7 @@ from failoverd.core.health.region import RegionState
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import HAND, Override, Verb, in_force, verb_of
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason
-from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target
+from failoverd.core.records import Marker, Observed, Policy, RampRules, RecordSet, Target
 
 _WILL: Final = {
     DriftAction.RESTORE: "puts its own answer back",
@@ -225,6 +229,46 @@ def values(records: RecordSet | None) -> str:
 
 def weights(records: RecordSet | None) -> Mapping[str, int]:
     return {answer.value: answer.weight for answer in records.answers} if records is not None else {}
+
+
+# -- a way back --------------------------------------------------------------------------------------------------------
+
+
+def fallen(
+    policy: Policy,
+    rules: RampRules,
+    memory: TargetMemory,
+    decision: Decision,
+    region: str,
+    found: Ramp,
+    incident: Incident | None,
+    at: float,
+) -> tuple[Event, ...]:
+    """A region failed on its ramp: it is out, and is tried again or not."""
+    said, was = names(memory.target, id_of(incident), at), memory.ramps[region]
+    gone = ramp.given_up(rules, found)
+    hold = None if gone or policy.failback_after is None else ramp.hold(policy.failback_after, rules, found)
+    aborted = FailbackAborted(
+        **said,
+        decision_id=decision.id,
+        region=region,
+        step=was.step,
+        steps=len(rules.steps),
+        aborts=found.aborts,
+        hold=hold,
+    )
+    if not gone:
+        return (aborted,)
+    plan = failoverctl("plan", policy.name, "--return", region, "--out", "FILE")
+    given_up = FailbackAbandoned(
+        **said,
+        decision_id=decision.id,
+        region=region,
+        aborts=found.aborts,
+        rule_at=policy.source.at("failback.retries"),
+        remedy=f"{plan}, then {failoverctl('apply', 'FILE')}",
+    )
+    return aborted, given_up
 
 
 # -- a change ----------------------------------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ All of it is told as the state afterwards and the events that are news; what was
 from collections.abc import Mapping
 from dataclasses import replace
 
-from failoverd.core.control import news, rivals
+from failoverd.core.control import news, ramp, rivals
 from failoverd.core.control.identity import identity
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import Plan, PlanKind
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.errors import FailoverdError
-from failoverd.core.events import Event, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
+from failoverd.core.events import Event, FailbackStepped, IncidentClosed, IncidentOpened, TargetDelayed, TargetResumed
 from failoverd.core.records import Observed, Policy, Target
 from failoverd.core.status import TargetState
 
@@ -35,7 +35,10 @@ def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progr
     if plan.kind is PlanKind.MARK:
         memory = settled_as_applied(state.of(plan.target), plan, now)
         memory, resumed = through(memory, state.incident, now)
-        return state.with_target(memory), resumed
+        climbed: tuple[Event, ...] = ()
+        if plan.decision.ramps is not None:  # it is about the answer that stands, and no hold
+            memory, climbed = stepped(policy, memory, state.incident, plan.shares_after, now)
+        return state.with_target(memory), (*resumed, *climbed)
     whole = plan.shares_after == plan.wanted_shares
     memory = settled_as_applied(state.of(plan.target), plan, now)
     told = replace(memory.told, drift=("", ""), hold=memory.told.hold if not whole else None, refused="")
@@ -46,8 +49,36 @@ def applied(policy: Policy, state: PolicyState, plan: Plan, now: float) -> Progr
         revision=plan.revision if whole else memory.revision,
     )
     memory, resumed = through(memory, state.incident, now)
+    climbed = ()
+    if whole:
+        memory, climbed = stepped(policy, memory, state.incident, plan.shares_after, now)
     after, ended = closed(policy, counted(state.with_target(memory)), now)
-    return after, (*resumed, *ended)
+    return after, (*resumed, *climbed, *ended)
+
+
+def stepped(
+    policy: Policy, memory: TargetMemory, incident: Incident | None, shares: Mapping[str, int], now: float
+) -> tuple[TargetMemory, tuple[FailbackStepped, ...]]:
+    """What is wanted stands there: so do the steps of regions that come back."""
+    record = policy.record_of(memory.target)
+    rules = ramp.rules_of(policy, record)
+    new = [name for name, each in memory.ramps.items() if ramp.stepping(each)]
+    if rules is None or not new:
+        return memory, ()
+    ramps = ramp.reached(memory.ramps, now)
+    events = tuple(
+        FailbackStepped(
+            **news.names(memory.target, news.id_of(incident), now),
+            decision_id=memory.told.decision_id,
+            region=name,
+            step=ramps[name].step,
+            steps=len(rules.steps),
+            share=shares.get(name, 0),
+            until=now + rules.pause(record.ttl) if ramps[name].step < len(rules.steps) else None,
+        )
+        for name in sorted(new)
+    )
+    return replace(memory, ramps=ramps), events
 
 
 def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMemory:
@@ -60,7 +91,18 @@ def settled_as_applied(memory: TargetMemory, plan: Plan, now: float) -> TargetMe
         doubts=(),  # what stands there now is not what any of them was made from: the fence refuses them
         generation=max(memory.generation, plan.generation),
         rivalry=rivals.wrote(memory.rivalry, plan.marker, now),
+        ramps=_begun(memory, plan),
     )
+
+
+def _begun(memory: TargetMemory, plan: Plan) -> ramp.Ramps:
+    """With the steps that the plan takes: one that a person applied was decided on in a round of its own."""
+    known = {name: each.step for name, each in memory.ramps.items()}
+    wanted = plan.decision.ramps or {}
+    taken = {
+        name: each for name, each in wanted.items() if each.step > known.get(name, 0) and plan.shares_after.get(name)
+    }
+    return {**memory.ramps, **taken} if taken else memory.ramps
 
 
 def change(plan: Plan, shares_after: Mapping[str, int], now: float) -> PastChange:

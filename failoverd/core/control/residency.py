@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.overrides import GUEST, GUEST_PEOPLE, Override
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import ELSEWHERE, Place, Policy, RecordSet, RecordType, RegionSpec
+from failoverd.core.records import ELSEWHERE, NamedPlace, Policy, RecordSet, RecordType, RegionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Allowed:
         found = {self.names.get(answer.value, ELSEWHERE) for answer in records.serving}
         return self.evicted & found
 
-    def place(self, place: Place | None, record_type: RecordType) -> Place | None:
+    def place(self, place: NamedPlace | None, record_type: RecordType) -> NamedPlace | None:
         """The place, if it may answer and can."""
         usable = place is not None and place.name not in self.evicted and place.answers(record_type)
         return place if usable else None

@@ -11,6 +11,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
+from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.rivals import Rivalry
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
@@ -103,6 +104,7 @@ class TargetMemory:
         withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
         lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
+        ramps: how far the regions have come that are on their way back.
     """
 
     target: Target
@@ -124,6 +126,7 @@ class TargetMemory:
     withheld: Mapping[str, float] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
+    ramps: Mapping[str, Ramp] = field(default_factory=dict)
 
     @property
     def changed_at(self) -> float | None:

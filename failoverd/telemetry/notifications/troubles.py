@@ -23,6 +23,7 @@ from failoverd.core.events import (
     DecisionMade,
     DriftDetected,
     Event,
+    FailbackAbandoned,
     FailoverHeld,
     IncidentClosed,
     JournalFailed,
@@ -47,7 +48,7 @@ from failoverd.core.events import (
     VantageRejoined,
 )
 from failoverd.core.overrides import WARNING
-from failoverd.core.reasons import Cause
+from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
@@ -283,6 +284,15 @@ def _is_all_down(target: TargetStatus) -> bool:
     return target.kind in {*ALL_DOWN, DecisionKind.RESTORE_LAST_GOOD}
 
 
+def _is_moved(target: TargetStatus) -> bool:
+    """While a region that was given up is down, only that is said of it: so it is over once nothing is moved."""
+    return target.kind not in {DecisionKind.NORMAL, DecisionKind.OPERATOR}
+
+
+def _waits_for_return(target: TargetStatus) -> bool:
+    return any(reason.code is ReasonCode.FAILBACK_GIVEN_UP for reason in target.reasons)
+
+
 def _lost_words(target: TargetStatus) -> bool:
     return bool(target.lost_words)
 
@@ -362,6 +372,7 @@ TROUBLES: Final = (
     Trouble(DecisionCrashed, _target, over=_works_again, lasts=NEWS),
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
+    Trouble(FailbackAbandoned, _target, over=_no_more(_is_moved), standing=_where(_waits_for_return)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),

@@ -19,8 +19,8 @@ from failoverd.core.records import (
     AllDown,
     Endpoint,
     Model,
+    NamedPlace,
     OnDrift,
-    Place,
     Policy,
     RegionSpec,
     Weights,
@@ -36,7 +36,7 @@ def placed(name: str, share: float, jurisdiction: str, *models: Model, capacity:
 DE, FR, US = placed("de", 50, "EU"), placed("fr", 30, "EU"), placed("us", 20, "US")
 OPEN = policy(DE, FR, US)
 FENCED = replace(OPEN, residency=("EU", "CH"))
-SORRY = Place.of("192.0.2.99", [Endpoint("192.0.2.99", "192.0.2.99")], "EU")
+SORRY = NamedPlace.of("192.0.2.99", [Endpoint("192.0.2.99", "192.0.2.99")], "EU")
 
 
 def begun(of: Policy) -> Story:
@@ -336,7 +336,7 @@ def test_the_place_gets_nothing_while_all_of_it_fits() -> None:
 
 def test_a_region_may_be_the_place_and_is_none_while_it_is_down() -> None:
     of = policy(placed("a", 100, "", capacity=300), placed("b", 0, "", capacity=1))
-    place = Place.of("b", of.regions[1].endpoints)
+    place = NamedPlace.of("b", of.regions[1].endpoints)
     story = begun(replace(of, demand=400.0, shed_to=place))
     assert story.published == {"a": 75, "b": 25}
     story.look(10.0, b="U")

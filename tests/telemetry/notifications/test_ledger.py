@@ -29,6 +29,7 @@ from failoverd.core.events import (
     ChangeVerified,
     DecisionMade,
     Event,
+    FailbackAbandoned,
     FailoverHeld,
     JournalFailed,
     Level,
@@ -209,6 +210,18 @@ def test_a_rival_is_told_until_a_person_ends_that(told: Told) -> None:
     assert told.lasting == [("rival.detected", RECORD)]
     assert told.look(seen(target(TargetState.IN_SYNC, reasons=(reason,))), AT + 5) == []
     assert kinds(told.look(seen(target(TargetState.IN_SYNC)), AT + 10)) == [("rival.detected", True)]
+
+
+def test_a_region_that_is_given_up_on_its_way_back_is_told_until_the_record_is_as_on_a_normal_day(told: Told) -> None:
+    facts = {"region": "azure", "aborts": 3, "rule_at": "api.yaml:9", "remedy": "failoverctl plan api --return azure"}
+    (said,) = told.hear(FailbackAbandoned(**news.names(TARGET, "", AT), **facts))  # type: ignore[arg-type]
+    assert (said.kind, said.severity, said.facts["remedy"]) == ("failback.abandoned", Level.WARNING, facts["remedy"])
+    down = target(TargetState.IN_SYNC, kind=DecisionKind.FAILOVER)
+    assert told.look(seen(down), AT + 5) == []
+    waits = replace(down, reasons=(Reason(ReasonCode.FAILBACK_GIVEN_UP, region="azure", numbers={"aborts": 3.0}),))
+    assert told.look(seen(waits), AT + 10) == []
+    normal = replace(down, kind=DecisionKind.NORMAL)
+    assert kinds(told.look(seen(normal), AT + 15)) == [("failback.abandoned", True)]
 
 
 def test_a_word_that_ends_soon_is_told_until_it_ended_or_was_extended(told: Told) -> None:

@@ -1,0 +1,76 @@
+"""Standbys that are kept tested by a part of the traffic, as long as nobody needs them."""
+
+from dataclasses import replace
+
+import pytest
+from support.scenes import AWS, AZURE, OCI, RECORD, TRIO, policy, region
+from support.stories import Story
+from support.sums import redone
+
+from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.decision import DecisionKind
+from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.records import Steering, Weights
+
+TESTED = replace(TRIO, trickle=100)
+
+
+def begun() -> Story:
+    story = Story(TESTED)
+    story.look()
+    return story
+
+
+def test_a_standby_gets_a_hundredth_and_that_is_a_normal_day() -> None:
+    story = begun()
+    assert story.published == {"aws": 1.0, "azure": 69.3, "oci": 29.7}
+    outcome = story.look(60)
+    assert (outcome.kind, outcome.decision.kind) == (OutcomeKind.IN_SYNC, DecisionKind.NORMAL)
+    assert story.state.incident is None
+    assert redone(outcome.decision) == pytest.approx(story.published)
+
+
+def test_several_standbys_share_it() -> None:
+    story = Story(policy(AZURE, OCI, AWS, region("gcp", 0), base=TESTED))
+    story.look()
+    assert story.published == {"aws": 0.5, "gcp": 0.5, "azure": 69.3, "oci": 29.7}
+
+
+def test_a_standby_that_is_needed_gets_what_is_needed_at_once() -> None:
+    story = begun()
+    story.look(60, azure="U", oci="U")
+    assert story.published == {"aws": 100.0}
+
+
+def test_one_that_fails_leaves_and_gets_it_again_once_it_was_well() -> None:
+    story = begun()
+    story.look(60, aws="U")
+    assert story.published == {"azure": 70.0, "oci": 30.0}
+    story.look(60, aws="H")
+    story.look(300)
+    assert story.published == {"aws": 1.0, "azure": 69.3, "oci": 29.7}
+
+
+def test_one_that_is_degraded_is_to_get_none_and_so_little_is_worth_no_change() -> None:
+    story = begun()
+    outcome = story.look(60, aws="D")
+    assert outcome.decision.shares == {"azure": 7_000, "oci": 3_000}
+    assert outcome.kind is OutcomeKind.HOLD
+
+
+def test_a_region_that_fails_out_leaves_the_trickle_where_it_is() -> None:
+    story = begun()
+    story.look(60, azure="U")
+    assert story.published == {"aws": 1.0, "oci": 99.0}
+
+
+def test_a_standby_has_to_have_room_for_it() -> None:
+    of = policy(AZURE, OCI, region("aws", 0, capacity=0.0), base=replace(TESTED, demand=100.0))
+    assert "aws" not in normal_shares(of, RECORD, of.regions)
+
+
+def test_only_where_a_part_can_be_said() -> None:
+    assert "aws" in normal_shares(TESTED, RECORD, TRIO.regions)
+    assert "aws" not in normal_shares(replace(TESTED, weights=Weights.MEMBERSHIP), RECORD, TRIO.regions)
+    single = replace(TESTED, steering=Steering.FAILOVER)
+    assert normal_shares(single, replace(RECORD, single=True), TRIO.regions).keys() == {"azure"}
