@@ -16,6 +16,7 @@ from math import lcm
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
+from failoverd.core.measures import Measure, Signals
 from failoverd.core.names import marker_name
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 
@@ -415,6 +416,8 @@ class RegionSpec:
 
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
+    `unit` is what `capacity` counts, "" when that was not said; `measure` is how it is measured, where it is.
+    `room` is how much of its room it has, in basis points: less while it is full, see `core.control.readings`.
     """
 
     name: str
@@ -424,6 +427,9 @@ class RegionSpec:
     capacity: float | None = None
     cloud: str = ""
     depends_on: tuple[str, ...] = ()
+    unit: str = ""
+    measure: Measure | None = None
+    room: int = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -565,7 +571,8 @@ class Policy:
     """One service: its records, its regions, and how traffic moves between them.
 
     `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
-    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity.
+    person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity. `unit` is
+    what both count, "" when that was not said; `measure` is how the demand is measured, where it is.
     """
 
     name: str
@@ -586,6 +593,9 @@ class Policy:
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    unit: str = ""
+    measure: Measure | None = None
+    signals: Signals = field(default_factory=Signals)
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

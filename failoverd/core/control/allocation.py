@@ -108,9 +108,10 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     A region whose capacity, or a policy whose demand, is not stated is taken to carry everything while it is HEALTHY,
     and its score of it while it is DEGRADED.
     """
+    left = Fraction(spec.room, WHOLE)  # one that is full has a part of its room
     if spec.capacity is None or not policy.demand:
-        return Fraction(health.score if health.state is RegionState.DEGRADED else WHOLE)
-    return Fraction(health.score) * Fraction(spec.capacity) / Fraction(policy.demand)
+        return left * (health.score if health.state is RegionState.DEGRADED else WHOLE)
+    return left * health.score * Fraction(spec.capacity) / Fraction(policy.demand)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:
@@ -183,4 +184,5 @@ def _pull(spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> Frac
 
 def _sum_of_room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> dict[str, float]:
     stated = {} if spec.capacity is None or not policy.demand else {"capacity": spec.capacity, "demand": policy.demand}
-    return {"score": float(health.score), **stated}
+    full = {"left": float(spec.room)} if spec.room < WHOLE else {}
+    return {"score": float(health.score), **stated, **full}

@@ -4,6 +4,9 @@ The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluat
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
     by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+
+What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
+lowers what probes found (signals).
 """
 
 from collections.abc import Mapping
@@ -32,7 +35,9 @@ from failoverd.core.control.limits import (
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
+from failoverd.core.control.readings import measured
 from failoverd.core.control.rules import people, ruled, withheld
+from failoverd.core.control.signals import SAYING, Lowered, lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
@@ -60,8 +65,12 @@ class _Case:
 
     @property
     def regions(self) -> Mapping[str, RegionHealth]:
-        kind = self.record.key.type
-        return seen_by_word(self.policy, kind, self.state.regions(kind), self.heeded)
+        return self.seen.regions
+
+    @property
+    def seen(self) -> Lowered:
+        """What probes found, as operators' words say it, and then as signals lower it."""
+        return _seen(self, self.heeded)
 
     @property
     def signature(self) -> Signature:
@@ -73,6 +82,13 @@ class _Case:
     @property
     def region_of(self) -> Mapping[str, str]:
         return self.policy.region_of(self.record.key.type)
+
+
+def _seen(case: _Case, heeded: Heeded) -> Lowered:
+    kind, target = case.record.key.type, case.observed.target
+    found = seen_by_word(case.policy, kind, case.state.regions(kind), heeded)
+    words = [word for word in case.state.overrides if word.verb in SAYING and word.scope.has_target(target)]
+    return lowered(case.policy, found, case.state.signalled, words, heeded.drained, case.now)
 
 
 def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
@@ -88,6 +104,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
+    figures = measured(policy, state.signalled.readings, now)
+    policy = figures.policy
     case = _Case(policy, policy.record_of(observed.target), state, observed, estate, now, Heeded())
     memory, found, generation = _remembered(case)
     memory, heard = _by_hand(case, memory, generation)
@@ -101,6 +119,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
     decision = decide(policy, case.record, observed.target, view, now, case.heeded)
+    seen = case.seen
+    until = soonest(decision.until, figures.until, seen.until)
+    decision = replace(decision, reasons=(*figures.reasons, *seen.reasons, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -362,12 +383,11 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     What counts is where the traffic goes, whoever sent it there. What would be done without the word is told by what
     is known of the endpoints, and that somebody calls one up or down is.
     """
-    told, kind = memory.told, case.record.key.type
+    told = memory.told
     stands = shares_now(case.observed, memory.last_good, case.region_of)
     if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
         verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
-        seen = seen_by_word(case.policy, kind, case.state.regions(kind), verdicts)
-        view = replace(_view(case, memory), regions=seen)
+        view = replace(_view(case, memory), regions=_seen(case, verdicts).regions)
         would = decide(case.policy, case.record, case.observed.target, view, case.now)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}
         if would.records is not None and dead - would.shares.keys():

@@ -18,20 +18,20 @@ from typing import Final
 
 from failoverd.core.control.decision import soonest
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import OF_NO_RECORD, Override, Verb, begins, by, in_force, next_turn, verb_of
+from failoverd.core.overrides import UNMARKED, Override, Verb, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
 STEPS: Final = 10
 """In how many steps a drain over some time takes the traffic away."""
 
-_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE}
+_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE, Verb.ALERT}
 """Words after which a region may be without traffic on purpose; None is one of a later version."""
 
 
 def named(word: Override) -> bool:
-    """Whether markers name it: whether it is about records."""
-    return word.verb not in OF_NO_RECORD
+    """Whether markers name it."""
+    return word.verb not in UNMARKED
 
 
 @dataclass(frozen=True, slots=True)
