@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.maintenance import entries_of
+from failoverd.config.measures import declared, measure, signals
 from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
@@ -34,13 +35,16 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         limits=_limits(file.limits),
         when_all_down=file.when_all_down,
         on_drift=file.on_drift,
-        demand=file.demand,
+        demand=declared(file.demand),
         owner=file.owner,
         runbook=file.runbook or "",
         tier=file.tier,
         source=source,
         dependencies=draft.dependencies,
         maintenance=entries_of(file.maintenance, draft.document),
+        unit=file.unit or "",
+        measure=measure(file.demand),
+        signals=signals(file.signals),
     )
 
 
@@ -57,7 +61,15 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
     share = WHOLE // len(draft.policy.regions) if entry.share is None else entry.share  # no shares at all: evenly
     place = inventory.regions[name]
     return RegionSpec(
-        name, share, draft.endpoints[name], entry.priority, place.capacity, place.cloud, tuple(entry.depends_on)
+        name,
+        share,
+        draft.endpoints[name],
+        entry.priority,
+        declared(place.capacity),
+        place.cloud,
+        tuple(entry.depends_on),
+        unit=place.unit or "",
+        measure=measure(place.capacity),
     )
 
 

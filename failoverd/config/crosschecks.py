@@ -4,10 +4,11 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.measures import unmeasurable
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
@@ -21,6 +22,7 @@ def crosscheck(
     inventory: InventoryFile,
     providers: Mapping[str, ProviderEntry],
     sentinels: Sequence[Dependency] = (),
+    sources: Collection[str] | None = None,
 ) -> Iterator[Diagnostic]:
     """Everything that does not fit. Names that do not exist are `references`' business and passed over here."""
     yield from _endpoints(draft)
@@ -34,6 +36,7 @@ def crosscheck(
                 place = ("records", index, "providers", position)
                 yield from _provider(draft, record, providers[name], place, index)
     yield from numbers(draft, inventory)
+    yield from unmeasurable(draft.policy, draft.document, inventory, sources)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

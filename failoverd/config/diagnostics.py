@@ -133,6 +133,11 @@ class Code(StrEnum):
     CHECK_UNFIT = "FD504", "a check or a sentinel cannot be set up on this machine"
     API_UNFIT = "FD505", "the API cannot use its certificate or its tokens, or the certificate has expired or soon will"
 
+    UNITS_DIFFER = "FD540", "a policy and a region count in different units"
+    UNKNOWN_SOURCE = "FD541", "a source of measures is not in the daemon's configuration"
+    QUERY_UNFIT = "FD542", "a query, or what is declared beside it, cannot be meant so"
+    NEVER_FIRES = "FD543", "a signal could never move anything, or always would"
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

@@ -260,7 +260,8 @@ def lowered(
         aside: regions that get nothing whatever they are: nobody is sent there.
         now: seconds since the epoch.
     """
-    if not signalled.burns and not said:
+    burns = signalled.burns if policy.signals.errors is not None else {}
+    if not burns and not said:
         return Lowered(regions)
     above = _above(policy, [word for word in said if word.verb is Verb.UP and word.in_force(now)])
     alerts = _alerts(policy, [word for word in said if word.verb is Verb.ALERT and word.in_force(now)])
@@ -268,8 +269,8 @@ def lowered(
     wanted: dict[str, RegionState] = {}
     reasons: list[Reason] = []
     moments: list[float] = []
-    for name, health in regions.items():
-        burn, alert = signalled.burns.get(name), alerts.get(name)
+    for name, health in sorted(regions.items()):
+        burn, alert = burns.get(name), alerts.get(name)
         if burn is not None and now < burn.until and (reason := _of_burn(name, burn, policy)) is not None:
             reasons.append(reason)
             moments.append(burn.until)
