@@ -164,6 +164,42 @@ class ExtendAsked(Asked):
     comment: Words
 
 
+_Label = Annotated[str, StringConstraints(max_length=4_000)]
+
+
+class _Foreign(Asked):
+    """What others define: the parts that are for us are checked, and the rest is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class AlertAsked(_Foreign):
+    """An alert, as Alertmanager's webhook sends it."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, _Label] = Field(
+        max_length=100,
+        description="failoverd_region, and where it is not about all policies failoverd_policy; failoverd_verdict: "
+        "down, or degraded without it",
+    )
+    annotations: dict[str, _Label] = Field(default={}, max_length=100, description="summary is told")
+    endsAt: Moment | None = Field(  # noqa: N815 - as Alertmanager spells it
+        default=None, description="when it ends; half an hour after its last notification where that is not to come"
+    )
+    fingerprint: Mark
+
+
+class AlertsAsked(_Foreign):
+    """A notification of Alertmanager (webhook, version 4): alerts that name a region are a cause to move traffic."""
+
+    version: Literal["4"]
+    alerts: Annotated[tuple[AlertAsked, ...], Field(max_length=250)]
+
+    def gist(self) -> str:
+        """Annotations may be long, and are no part of what was done but for the reason that is kept with the word."""
+        return self.model_dump_json(exclude={"alerts": {"__all__": {"annotations"}}})
+
+
 class ReleaseAsked(Asked):
     """All words of a scope are to end."""
 
@@ -953,6 +989,22 @@ class ReleasedTold(Answer):
     released: tuple[WordTold, ...]
     lost: tuple[str, ...] = Field(description="ids of those that nobody but markers knew")
     rivals: tuple[str, ...] = Field(default=(), description="names that are written as before, without a rival")
+    kept: bool
+
+
+class AlertTold(Told):
+    """What an alert came to."""
+
+    fingerprint: str
+    became: Literal["given", "extended", "changed", "ended", "known", "ignored"]
+    why: str = Field(description="why it is ignored, if it is")
+    override: str = Field(description="id of the word that it is, where there is one")
+
+
+class AlertsTold(Answer):
+    """What each alert came to. Those that are not for us, or cannot be heeded, are ignored, and say why."""
+
+    alerts: tuple[AlertTold, ...]
     kept: bool
 
 

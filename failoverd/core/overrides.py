@@ -292,6 +292,11 @@ class Override:
         return now >= self.ends
 
     @property
+    def warned_of(self) -> bool:
+        """Whether its end is told before: not of a short one, nor of an alert, which is prolonged while it lasts."""
+        return self.until - self.since > WARNING and self.verb is not Verb.ALERT
+
+    @property
     def taken_over(self) -> bool:
         """Whether a person said something of what a file planned: that counts more than the file from then on."""
         return any(comment.actor != self.actor for comment in self.comments)

@@ -204,7 +204,7 @@ class Engine:
             at = f"{event.record} at {event.provider}"
             self._proved[at] = max(event.generation, self._proved.get(at, 0))
 
-    async def say(self, word: Override, event: OverrideEvent) -> bool:
+    async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""
         kept = await self.overrides.put(word, event)
         self.runner.heed(word)
