@@ -164,9 +164,6 @@ class ExtendAsked(Asked):
     comment: Words
 
 
-_Label = Annotated[str, StringConstraints(max_length=4_000)]
-
-
 class _Foreign(Asked):
     """What others define: the parts that are for us are checked, and the rest is passed over."""
 
@@ -177,12 +174,12 @@ class AlertAsked(_Foreign):
     """An alert, as Alertmanager's webhook sends it."""
 
     status: Literal["firing", "resolved"]
-    labels: dict[str, _Label] = Field(
+    labels: dict[str, str] = Field(
         max_length=100,
         description="failoverd_region, and where it is not about all policies failoverd_policy; failoverd_verdict: "
         "down, or degraded without it",
     )
-    annotations: dict[str, _Label] = Field(default={}, max_length=100, description="summary is told")
+    annotations: dict[str, str] = Field(default={}, max_length=100, description="summary is told")
     endsAt: Moment | None = Field(  # noqa: N815 - as Alertmanager spells it
         default=None, description="when it ends; half an hour after its last notification where that is not to come"
     )

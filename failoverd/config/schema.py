@@ -8,7 +8,16 @@ from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from failoverd.config.cron import parse_cron, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
@@ -299,7 +308,11 @@ class MeasureEntry(Settings):
     )
 
 
-Figure = Annotated[float | MeasureEntry, BeforeValidator(_number_or_measure)]
+Figure = Annotated[
+    Annotated[float, Field(gt=0, le=_MOST_UNITS), Tag("number")] | Annotated[MeasureEntry, Tag("measure")],
+    Discriminator(lambda value: "measure" if isinstance(value, dict | MeasureEntry) else "number"),
+    BeforeValidator(_number_or_measure),
+]
 
 
 class ErrorsEntry(Settings):

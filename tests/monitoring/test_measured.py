@@ -138,10 +138,12 @@ async def test_capacity_demand_and_errors_move_weights_and_a_killed_prometheus_m
         running = stack.enter_context(prometheus([server.port for server in servers]))
         session = await stack.enter_async_context(asking())
         source = PrometheusSource(session, f"http://127.0.0.1:{running.port}", EVERY, timeout=2.0)
-        await _told_by(Steered(source), *servers, running=running)
+        await _told_by(Steered(source), servers, running)
 
 
-async def _told_by(at_work: Steered, azure: Inference, oci: Inference, aws: Inference, running: Prometheus) -> None:
+async def _told_by(at_work: Steered, servers: list[Inference], running: Prometheus) -> None:
+    azure, oci, aws = servers
+
     # a good day: 800 requests a second, which fit
     found = await at_work.until(lambda _: 700 < at_work.demand() < 900 and at_work.burn("azure") is Finding.WELL)
     assert found == {"azure": 50, "oci": 30, "aws": 20}
