@@ -87,7 +87,7 @@ class Crew:
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         self.words_said[word.id] = word
-        self.story.events.append(event)
+        self.story.events += [event] if event is not None else []
         self.work()
         return self.kept
 

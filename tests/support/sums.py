@@ -66,7 +66,8 @@ def _room(reason: Reason) -> float:
     numbers = reason.numbers
     if "demand" not in numbers:
         return _percent(numbers["room"])
-    return _percent(numbers["score"] * numbers["capacity"] / numbers["demand"])
+    left = numbers.get("left", WHOLE) / WHOLE  # of one that is full
+    return _percent(left * numbers["score"] * numbers["capacity"] / numbers["demand"])
 
 
 def _percent(basis_points: float) -> float:

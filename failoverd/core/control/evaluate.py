@@ -33,11 +33,11 @@ from failoverd.core.control.limits import (
     worst,
 )
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
-from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
+from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.readings import measured
 from failoverd.core.control.rules import people, ruled, withheld
-from failoverd.core.control.signals import SAYING, Lowered, lowered
+from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
@@ -85,10 +85,9 @@ class _Case:
 
 
 def _seen(case: _Case, heeded: Heeded) -> Lowered:
-    kind, target = case.record.key.type, case.observed.target
-    found = seen_by_word(case.policy, kind, case.state.regions(kind), heeded)
-    words = [word for word in case.state.overrides if word.verb in SAYING and word.scope.has_target(target)]
-    return lowered(case.policy, found, case.state.signalled, words, heeded.drained, case.now)
+    state, target = case.state, case.observed.target
+    regions = state.regions(case.record.key.type)
+    return seen(case.policy, target, regions, state.signalled, state.overrides, heeded, case.now)
 
 
 def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
@@ -119,9 +118,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = _still_fallen(case, memory)
     view = _view(case, memory)
     decision = decide(policy, case.record, observed.target, view, now, case.heeded)
-    seen = case.seen
-    until = soonest(decision.until, figures.until, seen.until)
-    decision = replace(decision, reasons=(*figures.reasons, *seen.reasons, *decision.reasons), until=until)
+    said = case.seen
+    until = soonest(decision.until, figures.until, said.until)
+    decision = replace(decision, reasons=(*figures.reasons, *said.reasons, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.control.decision import soonest
+from failoverd.core.control.signals import SAYING, Lowered, Signalled, lowered
 from failoverd.core.health.region import RegionHealth, by_word
 from failoverd.core.overrides import UNMARKED, Override, Verb, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
@@ -255,6 +256,21 @@ def seen_by_word(
         total = sum(endpoint.answer(record_type) is not None for endpoint in spec.endpoints)
         found[spec.name] = by_word(health, said, total, policy.health, since=max(word.since for word in about))
     return found
+
+
+def seen(
+    policy: Policy,
+    target: Target,
+    regions: Mapping[str, RegionHealth],
+    signalled: Signalled,
+    overrides: Iterable[Override],
+    heeded: Heeded,
+    now: float,
+) -> Lowered:
+    """What probes found of the regions, as operators' words say it, and then as signals and alerts lower it."""
+    found = seen_by_word(policy, target.key.type, regions, heeded)
+    words = [word for word in overrides if word.verb in SAYING and word.scope.has_target(target)]
+    return lowered(policy, found, signalled, words, heeded.drained, now)
 
 
 def out_by_word(policy: Policy, record_type: RecordType, heeded: Heeded) -> frozenset[str]:
