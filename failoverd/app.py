@@ -32,7 +32,7 @@ from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
-from failoverd.ports import Access, Emit, ProbeContext, Prober
+from failoverd.ports import Access, Emit, ProbeContext, Prober, Source
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -124,7 +124,8 @@ class Daemon:
             )
             self._timetable = stack.enter_context(ApTimetable(self.emit, self._clock))
             self.providers = provider_set(config, Access.WRITE, stack)
-            self._engine = self._assemble(config, await self._instance())
+            sources = await self._sources(config, stack)
+            self._engine = self._assemble(config, await self._instance(), sources)
             self._emit = self._engine.emit
             self._statuses = self._engine.statuses
             self._reloader = Reloader(
@@ -150,7 +151,20 @@ class Daemon:
             return await self._journal.instance()
         return new_instance()
 
-    def _assemble(self, config: Config, instance: str) -> Engine:
+    @staticmethod
+    async def _sources(config: Config, stack: AsyncExitStack) -> Mapping[str, Source]:
+        """Who measures what policies want to know."""
+        if not config.prometheus:
+            return {}
+        from failoverd.signals.prometheus import PrometheusSource, asking  # noqa: PLC0415 - HTTP, for who measures
+
+        session = await stack.enter_async_context(asking())
+        return {
+            name: PrometheusSource(session, said.url, said.every, said.timeout, said.bearer_file, said.ca_file)
+            for name, said in config.prometheus.items()
+        }
+
+    def _assemble(self, config: Config, instance: str, sources: Mapping[str, Source]) -> Engine:
         around = Surroundings(
             journal=self._journal,
             providers=self.providers,
@@ -158,6 +172,7 @@ class Daemon:
             timetable=self._timetable,
             clock=self._clock,
             emit=self._tell,
+            sources=sources,
         )
         said = Installation(
             owner=config.owner,
@@ -174,6 +189,7 @@ class Daemon:
         await self._watch_sentinels(config)
         async with self._taking_in:
             await self._reloader.load()
+        self._engine.measure()
         await self._hear(config)
         await self._engine.writer.update_status(self._engine.runner.overview())
         claims = self._reloader.claims
@@ -292,6 +308,7 @@ class Daemon:
                 words=engine.words(),
                 journal_failing=engine.writer.trouble is not None,
                 journal_failures=engine.writer.failures,
+                signals=engine.measuring.figures(),
             )
 
         metrics = Metrics(engine.probing.figures, self._told_by_metrics, __version__, self._started_at, work)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from failoverd.core.control.limits import Approved, PastChange
 from failoverd.core.control.plan import LastGood, Plan
@@ -99,6 +99,24 @@ class Propagating(Protocol):
 
         At once, and False, where it cannot say so of that change: its answer was lost, or another process had it.
         """
+
+
+class Sample(NamedTuple):
+    """One value that somebody measured, with the labels that tell it from the others."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+class Source(Protocol):
+    """Somebody who measures."""
+
+    @property
+    def every(self) -> float:
+        """Seconds between two questions."""
+
+    async def ask(self, query: str) -> Sequence[Sample]:
+        """What the query gives now: finite numbers. Raises FailoverdError for anything else, within seconds."""
 
 
 class Authorities(Protocol):

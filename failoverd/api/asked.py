@@ -100,6 +100,39 @@ class ExtendAsked(AskedModel):
     comment: Words
 
 
+class _Foreign(AskedModel):
+    """What others define: the parts that are for us are checked, and the rest is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class AlertAsked(_Foreign):
+    """An alert, as Alertmanager's webhook sends it."""
+
+    status: Literal["firing", "resolved"]
+    labels: dict[str, str] = Field(
+        max_length=100,
+        description="failoverd_region, and where it is not about all policies failoverd_policy; failoverd_verdict: "
+        "down, or degraded without it",
+    )
+    annotations: dict[str, str] = Field(default={}, max_length=100, description="summary is told")
+    endsAt: Moment | None = Field(  # noqa: N815 - as Alertmanager spells it
+        default=None, description="when it ends; half an hour after its last notification where that is not to come"
+    )
+    fingerprint: Mark
+
+
+class AlertsAsked(_Foreign):
+    """A notification of Alertmanager (webhook, version 4): alerts that name a region are a cause to move traffic."""
+
+    version: Literal["4"]
+    alerts: Annotated[tuple[AlertAsked, ...], Field(max_length=250)]
+
+    def gist(self) -> str:
+        """Annotations may be long, and are no part of what was done but for the reason that is kept with the word."""
+        return self.model_dump_json(exclude={"alerts": {"__all__": {"annotations"}}})
+
+
 class ReleaseAsked(AskedModel):
     """All words of a scope are to end."""
 

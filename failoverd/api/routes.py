@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 from pydantic.json_schema import models_json_schema
 
 from failoverd.api.asked import (
+    AlertsAsked,
     ApplyAsked,
     AskedModel,
     AuditQuery,
@@ -30,6 +31,7 @@ from failoverd.api.sending import KEY
 from failoverd.api.shapes import (
     SCHEMA,
     TITLES,
+    AlertsTold,
     AnswerBody,
     AppliedTold,
     AuditTold,
@@ -70,6 +72,7 @@ class Route:
         refusals: statuses of the problems that may be answered instead.
         streams: whether it is answered without an end, by server-sent events whose data are such answers.
         keeps: whether what is asked with a body is a command: done once, by its key, and kept in the audit trail.
+        keyed: whether who asks has to give a command that key; a notification that comes again does no harm.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Route:
     refusals: tuple[int, ...] = _READ
     keeps: bool = True
     streams: bool = False
+    keyed: bool = True
 
     @property
     def writes(self) -> bool:
@@ -140,6 +144,16 @@ ROUTES: Final = (
     Route("plan", "POST", "/v1/plan", "What would be changed", PlanTold, PlanAsked, refusals=_PLAN, keeps=False),
     _write("apply", "/v1/apply", "Apply what was planned", ApplyAsked, AppliedTold),
     _write("reload", "/v1/reload", "Read every file again", ReloadAsked, ReloadedTold),
+    Route(
+        "alerts",
+        "POST",
+        "/v1/alerts",
+        "A notification of Alertmanager (webhook)",
+        AlertsTold,
+        AlertsAsked,
+        refusals=_WRITE,
+        keyed=False,
+    ),
 )
 
 Json = dict[str, Any]
@@ -232,7 +246,7 @@ def _queries(query: type[Query]) -> list[Json]:
 
 
 def _headers(route: Route) -> list[Json]:
-    return [_KEY] * route.writes + [_EXPECTED] * route.rests
+    return [_KEY] * (route.writes and route.keyed) + [_EXPECTED] * route.rests
 
 
 _KEY: Final[Json] = {

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from math import ceil
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -23,6 +24,8 @@ from pydantic import ValidationError
 
 from failoverd.api.actors import Actor, RefusedError, Role
 from failoverd.api.asked import (
+    AlertAsked,
+    AlertsAsked,
     ApplyAsked,
     AskedModel,
     AuditQuery,
@@ -47,8 +50,17 @@ from failoverd.api.page import page
 from failoverd.api.planned import applied_told, plan_told
 from failoverd.api.routes import EXPECTED, EXPECTED_PATTERN, KEY_PATTERN, ROUTES, Route, document
 from failoverd.api.sending import KEY
-from failoverd.api.shapes import AnswerBody, EnteredTold, GivenTold, HistoryTold, ReleasedTold, WhyTold, problem
+from failoverd.api.shapes import (
+    AnswerBody,
+    EnteredTold,
+    GivenTold,
+    HistoryTold,
+    ReleasedTold,
+    WhyTold,
+    problem,
+)
 from failoverd.api.telling import (
+    alerts_told,
     audit_told,
     board_told,
     given_told,
@@ -69,6 +81,7 @@ from failoverd.core.errors import FailoverdError, JournalError, ProviderError, c
 from failoverd.core.overrides import STOPPING, Override
 from failoverd.core.status import FilesStatus, Heartbeat, Overview
 from failoverd.guests import Guest
+from failoverd.operations.alerting import Alert
 from failoverd.operations.board import board
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
@@ -446,7 +459,7 @@ class Service:
 
     async def _write(self, route: Route, request: web.Request, actor: Actor, text: str) -> web.Response:
         _require_json(request)
-        key = request.headers.get(KEY, "")
+        key = request.headers.get(KEY, "") if route.keyed else _key()
         if not re.fullmatch(KEY_PATTERN, key):
             words = f"the request has no {KEY}, or none of 1 to 128 letters, digits, dots, colons, hyphens, underscores"
             raise RefusedError(
@@ -509,12 +522,14 @@ class Service:
                 return self._given(given)
             case ExtendAsked():
                 return self._given(await desk.extend(said.id, asked.for_seconds, asked.comment, actor))
+            case AlertsAsked():
+                return alerts_told(await desk.alert(map(_alert, asked.alerts), actor))
             case ReleaseAsked():
                 return await self._release_matching(asked, actor)
             case CommentAsked():
-                if route.name == "agree":
-                    return self._given(await desk.agree(said.id, asked.comment, actor))
-                return self._given(await desk.release(said.id, asked.comment, actor, at_once=asked.now))
+                agrees = route.name == "agree"
+                release = desk.release(said.id, asked.comment, actor, at_once=asked.now) if not agrees else None
+                return self._given(await (release or desk.agree(said.id, asked.comment, actor)))
             case _:
                 raise TypeError(f"nobody knows what to do about {type(asked).__name__}")
 
@@ -609,6 +624,21 @@ def _origin(request: web.Request) -> str:
 
 def _touched(word: Override) -> float:
     return max((word.since, *(comment.at for comment in word.comments)))
+
+
+def _key() -> str:
+    """One that no request has: who sends it gives it none."""
+    return f"failoverd-{uuid4()}"
+
+
+def _alert(asked: AlertAsked) -> Alert:
+    return Alert(
+        fingerprint=asked.fingerprint,
+        labels=asked.labels,
+        firing=asked.status == "firing",
+        ends=asked.endsAt,
+        summary=asked.annotations.get("summary", ""),
+    )
 
 
 def _ask(asked: WordAsked) -> WordRequest:

@@ -769,6 +769,22 @@ class ReleasedTold(AnswerBody):
     kept: bool
 
 
+class AlertTold(ToldModel):
+    """What an alert came to."""
+
+    fingerprint: str
+    became: Literal["given", "extended", "changed", "ended", "known", "ignored"]
+    why: str = Field(description="why it is ignored, if it is")
+    override: str = Field(description="id of the word that it is, where there is one")
+
+
+class AlertsTold(AnswerBody):
+    """What each alert came to. Those that are not for us, or cannot be heeded, are ignored, and say why."""
+
+    alerts: tuple[AlertTold, ...]
+    kept: bool
+
+
 class ReloadedTold(AnswerBody):
     """The files were read; `refused_files` did not load, and what ran before goes on."""
 

@@ -6,6 +6,8 @@ from hashlib import blake2s
 from typing import TYPE_CHECKING, TypeVar
 
 from failoverd.api.shapes import (
+    AlertsTold,
+    AlertTold,
     AuditTold,
     BoardTold,
     ChangeTold,
@@ -53,6 +55,7 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import Policy, Target
 from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
+from failoverd.operations.alerting import Heard
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
@@ -113,6 +116,21 @@ def reloaded_told(files: FilesStatus) -> ReloadedTold:
         refused_files=tuple(map(RefusedFileTold.model_validate, files.refused)),
         warned_files=tuple(map(RefusedFileTold.model_validate, files.warned)),
         deferred=files.deferred,
+        kept=True,
+    )
+
+
+def alerts_told(heard: Iterable[Heard]) -> AlertsTold:
+    return AlertsTold(
+        alerts=tuple(
+            AlertTold(
+                fingerprint=each.fingerprint,
+                became=each.became,
+                why=each.why,
+                override=each.word.id if each.word is not None else "",
+            )
+            for each in heard
+        ),
         kept=True,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
+from failoverd.config.measures import declared, measure, signals
 from failoverd.config.schema import Failback, HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
@@ -36,7 +37,7 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         limits=_limits(file.limits),
         when_all_down=file.when_all_down.do,
         on_drift=file.on_drift,
-        demand=file.demand,
+        demand=declared(file.demand),
         owner=file.owner,
         runbook=file.runbook or "",
         tier=file.tier,
@@ -50,6 +51,9 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         when_all_down_place=place_of(draft, file.when_all_down, inventory),
         ramp=_ramp(file.failback),
         trickle=file.standby.trickle,
+        unit=file.unit or "",
+        measure=measure(file.demand),
+        signals=signals(file.signals),
     )
 
 
@@ -70,12 +74,14 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         share,
         draft.endpoints[name],
         entry.priority,
-        place.capacity,
+        declared(place.capacity),
         place.cloud,
         tuple(entry.depends_on),
         headroom=inventory.headroom if place.headroom is None else place.headroom,
         jurisdiction=place.jurisdiction or "",
         models=models_of(place),
+        unit=place.unit or "",
+        measure=measure(place.capacity),
     )
 
 

@@ -4,11 +4,12 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import eligibility
+from failoverd.config.measures import unmeasurable
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
@@ -22,6 +23,7 @@ def crosscheck(
     inventory: InventoryFile,
     providers: Mapping[str, ProviderEntry],
     sentinels: Sequence[Dependency] = (),
+    sources: Collection[str] | None = None,
 ) -> Iterator[Diagnostic]:
     """Everything that does not fit. Names that do not exist are `references`' business and passed over here."""
     yield from _endpoints(draft)
@@ -36,6 +38,7 @@ def crosscheck(
                 yield from _provider(draft, record, providers[name], place, index)
     yield from numbers(draft, inventory)
     yield from eligibility(draft, inventory, providers)
+    yield from unmeasurable(draft.policy, draft.document, inventory, sources)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
+from failoverd.config.measures import least_of_regions
 from failoverd.config.schema import InventoryFile, RuleEntry
 from failoverd.config.values import say_percent
 from failoverd.core.reasons import Cause
@@ -78,7 +79,14 @@ def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Dia
     """What its parts, each of the right shape, make wrong together."""
     work = written(entries_of(file.maintenance, document), document)
     clouds = {name: region.cloud for name, region in file.regions.items()}
-    return in_order((*_rules(file, document), *unknown(work, clouds, "the inventory"), *untimely(work, now)))
+    return in_order(
+        (
+            *_rules(file, document),
+            *least_of_regions(file, document),
+            *unknown(work, clouds, "the inventory"),
+            *untimely(work, now),
+        )
+    )
 
 
 def _rules(file: InventoryFile, document: Document) -> Iterator[Diagnostic]:

@@ -39,7 +39,16 @@ from failoverd.config.ramping import ramping
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread
 from failoverd.config.rounding import rounding
-from failoverd.config.schema import INVENTORY, ApiEntry, ConfigFile, InventoryFile, LogEntry, MetricsEntry, ProbingEntry
+from failoverd.config.schema import (
+    INVENTORY,
+    ApiEntry,
+    ConfigFile,
+    InventoryFile,
+    LogEntry,
+    MetricsEntry,
+    ProbingEntry,
+    PrometheusEntry,
+)
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
@@ -87,6 +96,7 @@ class Config:
     metrics: MetricsEntry | None = None
     notify: tuple[ReceiverEntry, ...] = ()
     api: ApiEntry = field(default_factory=ApiEntry)
+    prometheus: Mapping[str, PrometheusEntry] = field(default_factory=dict)
 
     @property
     def socket(self) -> Path:
@@ -191,6 +201,7 @@ def _config(
         probing=file.probing,
         metrics=file.metrics,
         api=file.api,
+        prometheus=file.prometheus,
     )
 
 
@@ -439,7 +450,8 @@ def _judged(
     providers = config.providers if config is not None else assumed_providers(document)
     found = [*shape, *references(document, inventory.file.regions if inventory is not None else None, providers)]
     if draft is not None and inventory is not None:
-        found.extend(crosscheck(draft, inventory.file, providers, config.sentinels if config is not None else ()))
+        sentinels, sources = (config.sentinels, config.prometheus) if config is not None else ((), None)
+        found.extend(crosscheck(draft, inventory.file, providers, sentinels, sources))
     diagnostics = _apart((*unclean, *inline_secrets(document)), found)
     policy = None
     if draft is not None and inventory is not None and not _has_error(diagnostics):

@@ -150,7 +150,7 @@ _ASKS: Final = ("slow", "degraded", "preset", "slow_first_answer", "min_tokens_p
 def unheeded(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     """The first setting that asks for less traffic, where a region would keep all of it while it is DEGRADED."""
     places: list[tuple[str, ...]] = [("checks", check.name, key) for check in policy.checks for key in _ASKS]
-    places += [("health", "degraded_below"), ("health", "degraded")]
+    places += [("health", "degraded_below"), ("health", "degraded"), ("signals", "errors"), ("signals", "room")]
     said = next((place for place in places if document.knows(place)), None)
     if said is None:
         return

@@ -28,6 +28,9 @@ def lacking(config: Config) -> Iterator[Diagnostic]:
     for receiver in config.notify:
         for place, path in _files(receiver.settings, ("notify", receiver.name)):
             yield from _file(document, place, path)
+    for name, source in config.prometheus.items():
+        for place, path in _files(source, ("prometheus", name)):
+            yield from _file(document, place, path)
     for place, path in _files(config.api, ("api",)):
         yield from _file(document, place, path)
     yield from _journal(document, config.journal)

@@ -8,6 +8,7 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft
 from failoverd.config.eligibility import may_answer
+from failoverd.config.measures import declared
 from failoverd.config.schema import InventoryFile
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import WHOLE, Check, Steering
@@ -146,8 +147,10 @@ def times(document: Document, place: tuple[str, str], check: Check) -> Iterator[
 
 
 def _capacity(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
-    demand = draft.policy.demand
-    known = {name: inventory.regions[name].capacity for name in draft.policy.regions if name in inventory.regions}
+    demand = declared(draft.policy.demand)
+    known = {
+        name: declared(inventory.regions[name].capacity) for name in draft.policy.regions if name in inventory.regions
+    }
     if demand is None or len(known) < len(draft.policy.regions):
         return
     known = {name: capacity for name, capacity in known.items() if may_answer(draft, inventory, name)}

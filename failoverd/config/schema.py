@@ -10,7 +10,17 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from failoverd.config.cron import parse_cron, parse_timezone
@@ -33,6 +43,7 @@ from failoverd.config.values import (
 )
 from failoverd.core.events import Level
 from failoverd.core.health.isolation import IsolationRules
+from failoverd.core.measures import May
 from failoverd.core.names import MARKER_LABEL, WILDCARD_LABEL, marker_name
 from failoverd.core.records import (
     ELSEWHERE,
@@ -48,6 +59,7 @@ from failoverd.core.records import (
     Weights,
 )
 from failoverd.core.rules import ELSE_AFTER
+from failoverd.outgoing import Url, require_tls
 from failoverd.settings import Duration, FilePath, Server, ServerAddress, Settings, parse_record_name
 
 INVENTORY = "regions.yaml"
@@ -59,6 +71,7 @@ _ISOLATION = IsolationRules()
 _MAX_DEPENDENCIES = 32
 _MAX_SENTINELS = 16
 _MAX_RECEIVERS = 16
+_MAX_SOURCES = 16
 _MAX_RECORDS = 32
 _MAX_REGIONS = 64
 _MAX_ENDPOINTS = 256
@@ -450,6 +463,81 @@ _SHED_TO_SCHEMA = {
 }
 
 
+_MEASURED = "a number, or what measures it"
+
+
+def _number_or_measure(value: object) -> object:
+    """A figure may be said, or measured: what is wrong is told of the one that was meant."""
+    if isinstance(value, dict) or value is None:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST_UNITS:
+        raise ValueError("write a number above 0, or what measures it: {query: ..., from: ..., declared: ...}")
+    return float(value)
+
+
+_MOST_UNITS = 1e12
+_Query = Annotated[str, Field(min_length=1, max_length=4_000, pattern=r"^[^\x00]+$")]
+_Unit = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
+
+
+class MeasureEntry(Settings):
+    """A figure that is measured, by a source of the daemon's configuration."""
+
+    query: _Query = Field(description="an instant query (PromQL) for one value; $region is the name of the region")
+    from_: Name = Field(alias="from", description="which source of prometheus is asked")
+    declared: float = Field(
+        gt=0, le=_MOST_UNITS, description="what counts while nothing is measured that is believed, after ten minutes"
+    )
+    min: float | None = Field(
+        default=None,
+        gt=0,
+        le=_MOST_UNITS,
+        description="the least that counts; without it, 0 is not believed",
+    )
+
+
+Figure = Annotated[
+    Annotated[float, Field(gt=0, le=_MOST_UNITS), Tag("number")] | Annotated[MeasureEntry, Tag("measure")],
+    Discriminator(lambda value: "measure" if isinstance(value, dict | MeasureEntry) else "number"),
+    BeforeValidator(_number_or_measure),
+]
+
+
+class ErrorsEntry(Settings):
+    """Errors as users see them, told as how fast they spend what the service level leaves for them."""
+
+    errors: _Query = Field(description="asks for the part of the requests within $window that failed, 0 to 1")
+    requests: _Query = Field(description="asks for the number of requests within $window")
+    from_: Name = Field(alias="from", description="which source of prometheus is asked")
+    slo: Percent = Field(default=9_990, description="the part of the requests that has to succeed: 99.9%")
+    burn: float = Field(default=100.0, ge=1, le=10_000, description="how many times faster than that is too fast")
+    over: Annotated[Duration, AfterValidator(within("10s", "1d"))] = Field(
+        default=300.0, description="the long window: so it was for a while"
+    )
+    short: Annotated[Duration, AfterValidator(within("1s", "1h"))] = Field(
+        default=25.0, description="the short window: so it is still"
+    )
+    may: May = Field(
+        default=May.DEGRADED, strict=False, description="how ill that makes the region; down takes a burn of 100"
+    )
+
+
+class RoomEntry(Settings):
+    """What says that a region is full: the length of a queue, or the part of the requests that it puts off (429)."""
+
+    query: _Query = Field(description="a value for each region, by the label region or with $region; smoothed")
+    from_: Name = Field(alias="from", description="which source of prometheus is asked")
+    low: float = Field(ge=0, le=_MOST_UNITS, description="with less, a region has all of its room")
+    high: float = Field(gt=0, le=_MOST_UNITS, description="with more, it has none")
+
+
+class SignalsEntry(Settings):
+    """What others measure, and failoverd heeds besides its probes."""
+
+    errors: ErrorsEntry | None = Field(default=None, description="a region that makes far more errors than the others")
+    room: RoomEntry | None = Field(default=None, description="a region that is full")
+
+
 class PolicyFile(Settings):
     """One service: its records, its regions, and how traffic moves between them."""
 
@@ -501,8 +589,8 @@ class PolicyFile(Settings):
         strict=False,
         description="restore a record that somebody edited, only report it, or adopt the edit",
     )
-    demand: float | None = Field(
-        default=None, gt=0, le=1e12, description="what the service needs, in the unit of the regions' capacity"
+    demand: Figure | None = Field(
+        default=None, description=f"what the service needs, in the unit of the regions' capacity: {_MEASURED}"
     )
     maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of this policy, and when")
     residency: ResidencyEntry | None = Field(
@@ -518,6 +606,8 @@ class PolicyFile(Settings):
         default=None, description="where traffic goes that fits into no region"
     )
     standby: StandbyEntry = Field(default=StandbyEntry(), description="regions with a share of 0")
+    unit: _Unit | None = Field(default=None, description="what demand counts, such as rps; the regions' has to be it")
+    signals: SignalsEntry = Field(default=SignalsEntry(), description="what others measure, as a cause")
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -539,12 +629,13 @@ class Region(Settings):
     """A named place in one cloud."""
 
     cloud: Name = Field(description="whose cloud it is: aws, azure, oci, or your own name")
-    capacity: float | None = Field(
-        default=None, gt=0, le=1e12, description="what it can carry, in the unit of the policies' demand"
+    capacity: Figure | None = Field(
+        default=None, description=f"what it can carry, in the unit of the policies' demand: {_MEASURED}"
     )
     headroom: Annotated[Percent, AfterValidator(_some_headroom)] | None = Field(
         default=None, description="how much of its capacity is planned with; the inventory's headroom unless said"
     )
+    unit: _Unit | None = Field(default=None, description="what capacity counts, such as rps")
     jurisdiction: Text | None = Field(default=None, description="whose law applies, such as US or EU")
     egress_cost_per_gb: float | None = Field(default=None, ge=0, le=1e6, description="list price in USD")
     models: tuple[ModelEntry, ...] = Field(
@@ -768,6 +859,30 @@ def _file_name(value: str) -> str:
     return value
 
 
+class PrometheusEntry(Settings):
+    """An HTTP API of Prometheus, or of what is compatible: Thanos, Mimir, VictoriaMetrics."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: Url = Field(description="its address, without /api/v1; what is secret belongs into bearer_file")
+    bearer_file: FilePath | None = Field(
+        default=None, description="file with a bearer token alone; read anew for each request"
+    )
+    ca_file: FilePath | None = Field(default=None, description="certificates to trust instead of the system's (PEM)")
+    timeout: Annotated[Duration, AfterValidator(within("100ms", "30s"))] = Field(
+        default=5.0, description="one deadline for a whole answer"
+    )
+    every: Annotated[Duration, AfterValidator(within("250ms", "10m"))] = Field(
+        default=15.0, description="time between two questions; a reading is old after three of them"
+    )
+
+    @model_validator(mode="after")
+    def _secrets_are_safe(self) -> Self:
+        if self.bearer_file is not None:
+            require_tls(self.url)
+        return self
+
+
 class ConfigFile(Settings):
     """The daemon's own configuration. Secrets stand in files of their own, which providers name."""
 
@@ -799,6 +914,9 @@ class ConfigFile(Settings):
         default={},
         max_length=_MAX_RECEIVERS,
         description="who is told of what needs a person, by name: alertmanager, pagerduty, slack or webhook",
+    )
+    prometheus: dict[Name, PrometheusEntry] = Field(
+        default={}, max_length=_MAX_SOURCES, description="who measures demand, capacity and errors, by name"
     )
     api: ApiEntry = Field(default=ApiEntry(), description="where operators reach the daemon")
     log: LogEntry = Field(default=LogEntry(), description="where events are told")

@@ -445,6 +445,90 @@ class OverrideEnded(OverrideEvent):
     comment: str = ""
 
 
+# -- what others measure -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalLost(Event):
+    """A source has not answered these for three intervals, or with nothing that is believed. It moves no traffic.
+
+    `signals` names them, with the policy; of many, the first. `count` is how many there are.
+    """
+
+    name: ClassVar[str] = "signal.lost"
+    level: ClassVar[Level] = Level.WARNING
+
+    source: str
+    signals: tuple[str, ...]
+    count: int
+    reason: str
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalFound(Event):
+    """They are answered again."""
+
+    name: ClassVar[str] = "signal.found"
+
+    source: str
+    signals: tuple[str, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalClipped(Event):
+    """A figure was answered that is too far from the one before, or below the least: less of the way is believed."""
+
+    name: ClassVar[str] = "signal.clipped"
+    level: ClassVar[Level] = Level.WARNING
+
+    signal: str
+    measured: float
+    believed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalEvent(Event):
+    """About the errors of a region: burn in the long and in the short window, and the median of the others."""
+
+    region: str
+    burn: float
+    short: float
+    others: float | None
+    requests: int
+    rule_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalFired(SignalEvent):
+    """It has far more errors than the others: it is taken to be `verdict`."""
+
+    name: ClassVar[str] = "signal.fired"
+    level: ClassVar[Level] = Level.WARNING
+
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalShared(SignalEvent):
+    """It has too many errors, and so have the others; or nobody says how the others are. Nothing moves for it."""
+
+    name: ClassVar[str] = "signal.shared"
+    level: ClassVar[Level] = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalCleared(Event):
+    """That is over: it has fewer errors, or nobody knows any more (`verdict` is unknown)."""
+
+    name: ClassVar[str] = "signal.cleared"
+
+    region: str
+    verdict: str
+
+
 # -- incidents ---------------------------------------------------------------------------------------------------------
 
 

@@ -65,6 +65,7 @@ class Verb(StrEnum):
     DOWN = "down"
     APPROVE = "approve"  # one held plan is let through
     SWITCH = "switch"  # a named gate is on
+    ALERT = "alert"  # a region is degraded, or down, as a monitoring system says
 
 
 class About(StrEnum):
@@ -84,11 +85,13 @@ class Meaning:
         about: what it is about.
         stops: whether it has nothing done, and so is in nobody's way.
         takes_away: whether less may go to what it is about.
+        marked: whether markers name it: a person's word must not be lost with the journal, and an alert comes again.
     """
 
     about: About
     stops: bool = False
     takes_away: bool = False
+    marked: bool = True
 
 
 MEANINGS: Final[Mapping[Verb, Meaning]] = {
@@ -99,12 +102,14 @@ MEANINGS: Final[Mapping[Verb, Meaning]] = {
     Verb.SHED: Meaning(About.REGIONS, takes_away=True),
     Verb.DOWN: Meaning(About.ENDPOINTS, takes_away=True),
     Verb.UP: Meaning(About.ENDPOINTS),
-    Verb.SWITCH: Meaning(About.NO_RECORD),
-    Verb.APPROVE: Meaning(About.NO_RECORD),
+    Verb.ALERT: Meaning(About.REGIONS, marked=False),
+    Verb.SWITCH: Meaning(About.NO_RECORD, marked=False),
+    Verb.APPROVE: Meaning(About.NO_RECORD, marked=False),
 }
 """By verb, in the order in which a headline names words: what stops most comes first."""
 
 OF_NO_RECORD: Final = frozenset(verb for verb, means in MEANINGS.items() if means.about is About.NO_RECORD)
+UNMARKED: Final = frozenset(verb for verb, means in MEANINGS.items() if not means.marked)
 STOPPING: Final = frozenset(verb for verb, means in MEANINGS.items() if means.stops)
 TAKING_AWAY: Final = frozenset(verb for verb, means in MEANINGS.items() if means.takes_away)
 
@@ -229,8 +234,8 @@ class Override:
         part: of a shed: how much less, in basis points.
         over: of a drain: seconds in which the traffic leaves, in steps.
         now: it meets no rates.
-        digest: of an approval: of which plan.
-        name: of a switch.
+        digest: of an approval: of which plan; and of an alert: of which one.
+        name: of a switch; and of an alert, how ill the region is.
         undoes: the change that a pin takes back.
         breaks: rules that it may break, by name.
         needed: people that have to agree before it is in force.
@@ -304,6 +309,11 @@ class Override:
 
     def over_by(self, now: float) -> bool:
         return now >= self.ends
+
+    @property
+    def warned_of(self) -> bool:
+        """Whether its end is told before: not of a short one, nor of an alert, which is prolonged while it lasts."""
+        return self.until - self.since > WARNING and self.verb is not Verb.ALERT
 
     @property
     def taken_over(self) -> bool:

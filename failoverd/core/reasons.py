@@ -40,7 +40,7 @@ class ReasonCode(StrEnum):
     FAILBACK_WAIVED = "failback_waived"  # `regions` are let in early: nobody else can carry the traffic
     COMMON_RETURN = "common_return"  # `regions` fell together with all others: they come back without a hold
     PULL = "pull"  # [pull, share, score]
-    CAPACITY = "capacity"  # [wanted, room, score], and [capacity, demand] where they are stated
+    CAPACITY = "capacity"  # [wanted, room, score], [capacity, demand] where stated, [left] of a full one's room
     OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
     SPILL = "spill"  # [carried, rest]: `regions` are full
     SHARED_CAPACITY = "shared_capacity"  # as `capacity`, and [taken]: so much of it other policies need first
@@ -73,6 +73,18 @@ class ReasonCode(StrEnum):
     HELD = "held"  # nothing is written
     OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know
     NOBODY_LEFT = "nobody_left"  # `regions` are drained, and nobody else is there
+
+    # what somebody else measures; `rule` says which figure, [at] is when
+    MEASURED = "measured"  # [value, at], and [found] where it is clipped, or raised to the least that was declared
+    LAST_VALUE = "last_value"  # [value, at, until]: nothing newer is known, and it counts until then
+    DECLARED = "declared"  # [value]: nothing is known, or nothing that counts any more
+    LOADED = "loaded"  # [load, low, high, room]: it is full, and has a part of its room
+    LOADED_ALIKE = "loaded_alike"  # `regions` are full, and none has room for what they would shed
+    BURNING = "burning"  # [burn, short, others, requests, most]: far more errors than the others; `detail`: how ill
+    SAME_EVERYWHERE = "same_everywhere"  # [burn, short, others, requests, most]: others have as many: nothing moves
+    NOT_COMPARED = "not_compared"  # [burn, short, requests, most]: nobody says how the others are: nothing moves
+    ALERTED = "alerted"  # [until]: an alert says so; `detail` names it and who sent it
+    LAST_LEFT = "last_left"  # a signal or an alert calls it down, and nobody else serves: it stays, as degraded
 
     # who else writes the name under our owner, [since]; `detail` names the instances
     RIVAL = "rival"

@@ -16,6 +16,7 @@ from math import lcm
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self
 
+from failoverd.core.measures import Measure, Signals
 from failoverd.core.names import marker_name
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 
@@ -473,6 +474,8 @@ class RegionSpec:
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
     `headroom` is how much of the capacity may be planned with, in basis points.
     `jurisdiction` is whose law applies there, "" when that was not stated; `models` is what it serves.
+    `unit` is what `capacity` counts, "" when that was not said; `measure` is how it is measured, where it is.
+    `room` is how much of its room it has, in basis points: less while it is full, see `core.control.readings`.
     """
 
     name: str
@@ -485,6 +488,9 @@ class RegionSpec:
     headroom: int = WHOLE
     jurisdiction: str = ""
     models: tuple[Model, ...] = ()
+    unit: str = ""
+    measure: Measure | None = None
+    room: int = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -671,6 +677,8 @@ class Policy:
     region is down, where `when_all_down` says so.
     `ramp` is by which steps a region comes back; None means in one. `trickle` is what standbys get together on a day on
     which nobody needs them, in basis points.
+    `unit` is what demand and capacity count, "" when that was not said; `measure` is how the demand is measured, where
+    it is.
     """
 
     name: str
@@ -699,6 +707,8 @@ class Policy:
     when_all_down_place: NamedPlace | None = None
     ramp: RampRules | None = None
     trickle: int = 0
+    measure: Measure | None = None
+    signals: Signals = field(default_factory=Signals)
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

@@ -40,6 +40,7 @@ from failoverd.core.overrides import (
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
+from failoverd.operations.alerting import Alert, Heard, heard
 from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
@@ -125,7 +126,7 @@ class Crew(Protocol):
     @property
     def sending(self) -> int: ...
 
-    async def say(self, word: Override, event: OverrideEvent) -> bool: ...
+    async def say(self, word: Override, event: OverrideEvent | None) -> bool: ...
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]: ...
 
@@ -291,6 +292,17 @@ class Desk:
             if not said.pending:  # it begins now: what it says of time, such as the steps of a drain, counts from here
                 said = replace(said, since=now)
             return await self._changed(said, actor, comment)
+
+    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[Heard, ...]:
+        """Heed the alerts of a notification, each by itself. None can take the last region away that serves."""
+        async with self._turn:
+            found = []
+            for each in alerts:
+                became = heard(each, self._crew.words(), self._crew.policies, actor, self._clock())
+                if became.word is not None:
+                    await self._crew.say(became.word, became.event)
+                found.append(became)
+            return tuple(found)
 
     # -- taking back ---------------------------------------------------------------------------------------------------
 

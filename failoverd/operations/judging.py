@@ -51,6 +51,7 @@ def nonsense(word: Override) -> str:
             f"{verb} is about policies and records, and not about regions",
         ),
         (verb is Verb.SWITCH and not word.name, "name the switch"),
+        (verb is Verb.ALERT, "an alert is sent by a monitoring system, to /v1/alerts; what a person says is a drain"),
         (word.over > lasts, f"the drain would take {word.over:.0f}s, and ends after {lasts:.0f}s"),
     )
     return next((words for is_so, words in wrong if is_so), "")

@@ -21,12 +21,13 @@ from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import Status
-from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Timetable, Urgency
+from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Source, Timetable, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
+from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.probing import Pace, Probing
@@ -50,6 +51,7 @@ class Surroundings:
         clock: the time; steady.
         emit: is told of every event; the journal hears of it besides.
         chance: where jitter comes from.
+        sources: who measures what policies want to know, by the name that they call them.
     """
 
     journal: Journal
@@ -59,6 +61,7 @@ class Surroundings:
     clock: Clock
     emit: Emit
     chance: random.Random = field(default_factory=random.Random)
+    sources: Mapping[str, Source] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,10 @@ class Engine:
             shared=self.shared,
         )
         self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
+        self._timetable = timetable
+        self.measuring = Measuring(
+            around.sources, self.states, self.board, lambda: self.policies, self._work_on, self.emit, clock
+        )
         self._background: list[asyncio.Task[None]] = []
 
     def emit(self, event: Event) -> None:
@@ -166,6 +173,10 @@ class Engine:
         if self.sentinels:
             self.probing.watch(SENTINELS, self.sentinels, SENTINEL_RULES, probers)
 
+    def measure(self) -> None:
+        """Ask the sources, once there are policies that want to know something."""
+        self.measuring.start(self._timetable)
+
     # -- for operators -------------------------------------------------------------------------------------------------
 
     @property
@@ -199,7 +210,7 @@ class Engine:
             at = f"{event.record} at {event.provider}"
             self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
 
-    async def say(self, word: Override, event: OverrideEvent) -> bool:
+    async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""
         kept = await self.overrides.put(word, event)
         self.runner.heed(word)
@@ -231,9 +242,12 @@ class Engine:
 
     def look_again(self, policy: str) -> None:
         """Somebody else wrote, or found something, in this process: the policy is worked on now."""
+        self._work_on(policy, Urgency.CHANGE)
+
+    def _work_on(self, policy: str, urgency: Urgency) -> None:
         found = self.runner.reconcilers.get(policy)
         if found is not None:
-            found.wake(Urgency.CHANGE)
+            found.wake(urgency)
 
     def tick(self) -> None:
         """Level-triggered: work on everything again, whatever was or was not heard."""

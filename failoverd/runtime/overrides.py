@@ -153,12 +153,16 @@ class Overrides:
         self._words, self._known = dict(sorted(found.items(), key=lambda item: _age(item[1]))), None
         self._news.set()
 
-    async def put(self, word: Override, event: OverrideEvent) -> bool:
-        """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way."""
+    async def put(self, word: Override, event: OverrideEvent | None) -> bool:
+        """Heed a word from now on, or as it was changed. Whether the journal has it: it is heeded either way.
+
+        Without an event there is nothing to tell of it: an alert that lasts is prolonged again and again.
+        """
         self._set(word)
         self._put_at[word.id] = self._clock()
         self._news.set()
-        self._emit(event)
+        if event is not None:
+            self._emit(event)
         return await self._keep(word)
 
     def _set(self, word: Override) -> None:
@@ -207,14 +211,14 @@ class Overrides:
             elif word.told is Announced.UPCOMING:
                 await self._told(word, Announced.GIVEN, self._begun(word, now))
                 due.append(now)
-            elif word.told in _EARLY and word.until - word.since > WARNING and now >= word.ends - WARNING:
+            elif word.told in _EARLY and word.warned_of and now >= word.ends - WARNING:
                 await self._told(word, Announced.ENDING, _ending(word, now))
                 due.append(word.ends)
             elif word.told is Announced.GIVEN and now >= _half_time(word):
                 await self._told(word, Announced.HALF_TIME, _ending(word, now))
                 due.append(max(word.ends - WARNING, now))
             else:
-                early = word.told in _EARLY and word.until - word.since > WARNING
+                early = word.told in _EARLY and word.warned_of
                 half = _half_time(word) if word.told is Announced.GIVEN else word.ends
                 due.append(min(half, word.ends - WARNING if early else word.ends))
         return min(due, default=None)

@@ -6,11 +6,12 @@ history is lost. What another process wrote to the same journal (`failoverctl ap
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.progress import Progress, began, overtaken
+from failoverd.core.control.signals import Signalled
 from failoverd.core.control.state import MOST_CHANGES, PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.records import Policy, RecordType, Target
@@ -36,6 +37,7 @@ class States:
         self._emit = emit
         self._states: dict[str, PolicyState] = {}
         self._kept: dict[str, dict[str, object]] = {}
+        self._signalled: dict[str, Signalled] = {}
 
     # -- one value for each policy -------------------------------------------------------------------------------------
 
@@ -56,6 +58,7 @@ class States:
     def forget(self, policy: str) -> None:
         self._states.pop(policy, None)
         self._kept.pop(policy, None)
+        self._signalled.pop(policy, None)
 
     def seen(self, policy: Policy, verdicts: Verdicts) -> PolicyState:
         """The same as `looked_at`, kept from now on."""
@@ -71,8 +74,17 @@ class States:
         return self.told(policy).with_verdicts(health, calm=calm)
 
     def told(self, policy: Policy) -> PolicyState:
-        """The state, with what operators say of the policy."""
-        return replace(self.of(policy.name), overrides=self.overrides.known(policy))
+        """The state, with what operators say of the policy, and what others measure."""
+        overrides, signalled = self.overrides.known(policy), self.signalled(policy.name)
+        return replace(self.of(policy.name), overrides=overrides, signalled=signalled)
+
+    def signalled(self, policy: str) -> Signalled:
+        """What others measured for a policy: in this process, or in an earlier one."""
+        return self._signalled.get(policy) or self.of(policy).signalled
+
+    def measured(self, policy: str, signalled: Signalled) -> None:
+        """Take that in. It is kept by itself, for a round under way would put back what it began with."""
+        self._signalled[policy] = signalled
 
     def drained(self, policy: Policy) -> frozenset[str]:
         """Regions that a word keeps out of the whole policy: that they are ill is no trouble of its service."""
@@ -147,4 +159,14 @@ def _head(state: PolicyState) -> object:
         for record_type, regions in state.verdicts.items()
         for name, found in regions.items()
     }
-    return state.incident, state.epoch, health, state.down_since
+    return state.incident, state.epoch, health, state.down_since, _measured(state.signalled)
+
+
+def _measured(signalled: Signalled) -> object:
+    """What a restart would miss of what others measured: each verdict, and readings once a minute."""
+    newest = max((reading.at for reading in signalled.readings.values()), default=0.0)
+    return {name: burn.found for name, burn in signalled.burns.items()}, newest // _KEPT_EVERY
+
+
+_KEPT_EVERY: Final = 60.0
+"""Seconds."""

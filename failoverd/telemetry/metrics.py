@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from failoverd.core.control.figures import TargetFigures, held_by, waits_for
+from failoverd.core.control.figures import SignalFigures, TargetFigures, held_by, waits_for
 from failoverd.core.overrides import Announced, Override, Verb
 from failoverd.core.records import ELSEWHERE, WHOLE, Target
 from failoverd.core.status import Overview, RegionStatus, Status
@@ -36,6 +36,7 @@ class Work:
     words: tuple[Override, ...] = ()
     journal_failing: bool = False
     journal_failures: int = 0
+    signals: SignalFigures = field(default_factory=SignalFigures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def _families(taken: Snapshot) -> Iterator[MetricFamily]:
     yield from _files(taken.overview)
     yield from _calls(taken.work)
     yield from _words(taken.work)
+    yield from _signals(taken.work.signals)
     yield _gauge("journal_failing", "1 while the journal does not work.", taken.work.journal_failing)
     failures = "Calls of the journal that did not work."
     yield _counter("journal_failures", failures, taken.work.journal_failures)
@@ -334,6 +336,29 @@ def _words(work: Work) -> Iterator[MetricFamily]:
     yield from (total, ending, oldest)
     pending = sum(1 for word in work.words if word.pending and not word.over_by(work.now))
     yield _gauge("overrides_pending", "Overrides that wait for another person to agree.", pending)
+
+
+def _signals(found: SignalFigures) -> Iterator[MetricFamily]:
+    """What others measure."""
+    age = MetricFamily(
+        "gauge", "failoverd_signal_age_seconds", "How long ago it was measured.", labels=("policy", "signal")
+    )
+    failures = MetricFamily(
+        "counter",
+        "failoverd_signal_failures",
+        "Questions to a source that gave nothing to believe.",
+        labels=("source", "reason"),
+    )
+    burn = MetricFamily(
+        "gauge",
+        "failoverd_signal_burn",
+        "How many times faster than its service level allows a region makes errors, in the long window.",
+        labels=("policy", "region"),
+    )
+    for family, values in ((age, found.ages), (failures, found.failures), (burn, found.burns)):
+        for labels, value in values.items():
+            family.add(labels, value)
+    yield from (age, failures, burn)
 
 
 def _notifications(found: Overview) -> Iterator[MetricFamily]:

@@ -41,7 +41,7 @@ def detail(word: Override) -> str:
             return f"by {percent(word.part)}"
         case Verb.DRAIN:
             return f"over {word.over:.0f}s" if word.over else ""
-        case Verb.SWITCH:
+        case Verb.SWITCH | Verb.ALERT:
             return word.name
         case Verb.APPROVE:
             return f"plan {word.digest}"

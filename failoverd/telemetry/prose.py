@@ -59,6 +59,13 @@ from failoverd.core.events import (
     RequestRefused,
     RivalDetected,
     RivalSettled,
+    SignalCleared,
+    SignalClipped,
+    SignalEvent,
+    SignalFired,
+    SignalFound,
+    SignalLost,
+    SignalShared,
     TargetDelayed,
     TargetEvent,
     TargetResumed,
@@ -154,6 +161,7 @@ def _capacity(reason: Reason) -> str:
     numbers = reason.numbers
     stated = f" x capacity {numbers['capacity']:.12g} / demand {numbers['demand']:.12g}" if "demand" in numbers else ""
     headroom = f" x headroom {percent(numbers['headroom'])}" if "headroom" in numbers else ""
+    headroom += f" x {percent(numbers['left'])} of its room" if "left" in numbers else ""
     taken = f", of which other policies need {numbers['taken']:.12g} first" if "taken" in numbers else ""
     score = f" (score {percent(numbers['score'])}{stated}{headroom}{taken})"
     return f"{reason.region} would get {percent(numbers['wanted'])} but can carry {percent(numbers['room'])}{score}"
@@ -208,6 +216,24 @@ def _until(reason: Reason) -> str:
 
 def _shares(reason: Reason) -> str:
     return ", ".join(f"{name} {percent(share)}" for name, share in reason.shares.items())
+
+
+def _figure(reason: Reason) -> str:
+    return f"{reason.region} carries" if reason.region else "the demand is"
+
+
+def _measured(reason: Reason) -> str:
+    numbers = reason.numbers
+    found = f" (measured {numbers['found']:.6g}: less of a jump is believed)" if "found" in numbers else ""
+    return f"{_figure(reason)} {numbers['value']:.6g}, as measured {moment(numbers['at'])}{found}"
+
+
+def _burn(reason: Reason) -> str:
+    numbers = reason.numbers
+    return (
+        f"{reason.region} makes errors {numbers['burn']:.3g} times as fast as its service level allows, "
+        f"{numbers['short']:.3g} lately ({numbers['requests']:.0f} requests; {numbers['most']:.3g} are too many)"
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -310,6 +336,28 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "traffic who has none, and nothing moves but what fails out"
     ),
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
+    ReasonCode.MEASURED: _measured,
+    ReasonCode.LAST_VALUE: lambda r: (
+        f"{_figure(r)} {r.numbers['value']:.6g}, as measured last, {moment(r.numbers['at'])}: nothing newer is known, "
+        f"and it counts {_until(r)}"
+    ),
+    ReasonCode.DECLARED: lambda r: (
+        f"{_figure(r)} {r.numbers['value']:.6g}, as declared: nothing is measured that counts"
+    ),
+    ReasonCode.LOADED: lambda r: (
+        f"{r.region} has {percent(r.numbers['room'])} of its room, at a load of {r.numbers['load']:.6g} "
+        f"(all of it below {r.numbers['low']:g}, nothing above {r.numbers['high']:g})"
+    ),
+    ReasonCode.LOADED_ALIKE: lambda r: (
+        f"{_listed(r.regions)} would shed, and no region is known to have room for it: all keep theirs"
+    ),
+    ReasonCode.BURNING: lambda r: f"{_burn(r)}, and the others {r.numbers['others']:.3g}: it is taken to be {r.detail}",
+    ReasonCode.SAME_EVERYWHERE: lambda r: (
+        f"{_burn(r)}, and it is the same everywhere (the others {r.numbers['others']:.3g}): nothing moves for it"
+    ),
+    ReasonCode.NOT_COMPARED: lambda r: f"{_burn(r)}, and nobody says how the others are: nothing moves for it",
+    ReasonCode.ALERTED: lambda r: f"an alert calls {r.region} {r.detail}; {_until(r)}",
+    ReasonCode.LAST_LEFT: lambda r: f"{r.region} is called down, and nobody else serves: it stays, as degraded",
     ReasonCode.RIVAL: lambda r: (
         f"another instance of this owner ({r.detail}) writes it as well, found so {moment(r.numbers['since'])}: "
         "only what is down is taken off, until a person ends that"
@@ -790,3 +838,56 @@ _AT_ONCE: Final = 0.5
 @say.register
 def _(event: TargetResumed) -> str:
     return f"{_where(event)} works again after {counted(event.attempts, 'attempt')}"
+
+
+# -- what others measure -----------------------------------------------------------------------------------------------
+
+
+def _named(signals: tuple[str, ...], count: int) -> str:
+    more = count - len(signals)
+    return ", ".join(signals) + (f" and {more} more" if more > 0 else "")
+
+
+@say.register
+def _(event: SignalLost) -> str:
+    remedy = f". {event.remedy}" if event.remedy else ""
+    return (
+        f"source {event.source} gives nothing to believe for {_named(event.signals, event.count)} ({event.reason}): "
+        f"{event.detail}. No traffic moves for it: last values count for 10 min, then declared ones, and no signal is "
+        f"a cause{remedy}"
+    )
+
+
+@say.register
+def _(event: SignalFound) -> str:
+    return f"source {event.source} answers again for {_named(event.signals, event.count)}"
+
+
+@say.register
+def _(event: SignalClipped) -> str:
+    return f"{event.signal} was measured as {event.measured:.6g}, and {event.believed:.6g} is believed for now"
+
+
+def _burns(event: SignalEvent) -> str:
+    others = f"the others {event.others:.3g}" if event.others is not None else "nobody says how the others are"
+    return (
+        f"region {event.region} makes errors {event.burn:.3g} times as fast as its service level allows "
+        f"({event.short:.3g} lately, {event.requests} requests); {others}"
+    )
+
+
+@say.register
+def _(event: SignalFired) -> str:
+    return f"{_burns(event)}: it is taken to be {event.verdict} ({event.rule_at})"
+
+
+@say.register
+def _(event: SignalShared) -> str:
+    why = "" if event.others is None else ", the same everywhere: to move traffic would help nobody"
+    return f"{_burns(event)}{why}. Nothing moves for it; look at what changed everywhere, such as a deploy"
+
+
+@say.register
+def _(event: SignalCleared) -> str:
+    why = "is not known any more" if event.verdict == "unknown" else "is over"
+    return f"that region {event.region} makes too many errors {why}"

@@ -102,8 +102,8 @@ def test_every_shape_of_an_answer_is_held_against_what_is_known() -> None:
         "AuditTold",
         "EnteredTold",
     }
-    lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold"}
-    put_into_words = {"FindingTold", "AttemptTold"}
+    lists = {"ReleasedTold", "ReloadedTold", "PlanTold", "AppliedTold", "AlertsTold"}
+    put_into_words = {"FindingTold", "AttemptTold", "AlertTold"}
     found = {
         name for name, kind in vars(shapes).items() if isinstance(kind, type) and issubclass(kind, shapes.ToldModel)
     }

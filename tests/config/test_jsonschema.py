@@ -92,6 +92,7 @@ def test_kinds_that_are_installed_are_in_the_schema() -> None:
         "MetricsEntry",
         "PlainDns",
         "ProbingEntry",
+        "PrometheusEntry",
         "WeightedDns",
     }
     assert {"LookSettings", "KnockSettings"} <= set(policy_schema(KINDS)["$defs"])

@@ -16,6 +16,8 @@ from failoverd.config.tree import MAX_DEPTH, MAX_VALUES
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.control.limits import Approved, PastChange, Step, pace
 from failoverd.core.control.plan import Plan
+from failoverd.core.control.signals import time_to_fire
+from failoverd.core.measures import ErrorBudget
 from failoverd.core.reasons import Cause
 from failoverd.core.records import HealthRules, RecordType
 
@@ -57,6 +59,36 @@ def test_a_part_of_a_policy_of_the_manual_loads(tmp_path: Path, text: str) -> No
 def test_what_the_manual_says_of_standbys_loads(tmp_path: Path, text: str) -> None:
     two = "{share: 100, endpoints: [192.0.2.99]}\n  oci-ashburn: {share: 0, endpoints: [198.51.100.99]}"
     assert loads(tmp_path, HEAD.replace("{endpoints: [192.0.2.99]}", two) + text + CHECKS) == []
+
+
+@pytest.mark.parametrize("text", blocks("signals"))
+def test_the_measures_and_signals_of_the_manual_load_with_the_source_that_it_shows(tmp_path: Path, text: str) -> None:
+    (source,) = blocks("prometheus")
+    path = installed(tmp_path / "etc")
+    path.write_text(path.read_text() + source)
+    regions = HEAD + "  oci-ashburn: {endpoints: [192.0.2.98]}\n"
+    (tmp_path / "etc" / "policies" / "manual.yaml").write_text(regions + text + CHECKS)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    assert found.diagnostics == ()
+    policy = found.policies["manual"]
+    assert (policy.demand, policy.measure and policy.measure.least) == (800, 50)
+    assert policy.signals.errors == ErrorBudget(
+        policy.signals.errors.errors if policy.signals.errors else "",
+        "sum by (region) (increase(http_requests_total[$window]))",
+        "main",
+    )
+
+
+def test_the_table_of_times_until_errors_show_is_what_the_burn_says() -> None:
+    rows = re.findall(r"^\| (\d+) \| (\d+)m \| (\d+)% \| ([\d.]+) min \|$", MANUAL.read_text(), re.MULTILINE)
+    assert len(rows) == 4
+    for burn, over, errors, minutes in rows:
+        budget = ErrorBudget("", "", "", burn=float(burn), over=60 * float(over))
+        shows = time_to_fire(budget, float(errors) / 100)
+        assert shows is not None
+        assert f"{shows / 60:.1f}" == minutes
 
 
 @pytest.mark.parametrize("text", blocks("dependencies"))

@@ -28,6 +28,7 @@ from failoverd.core.control.limits import Approved, Held, shift
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.overriding import heed, seen_by_word, stepped
 from failoverd.core.control.plan import Plan, PlanKind, drifted, shares_now
+from failoverd.core.control.signals import SAYING, lowered
 from failoverd.core.control.state import PolicyState, TargetMemory
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Comment, Override, Scope, Verb, begins
@@ -139,6 +140,7 @@ def words(draw: st.DrawFn, of: Policy, number: int, now: float) -> Override:
         Verb.UP: [Scope(endpoints=tuple(endpoints))],
         Verb.DOWN: [Scope(endpoints=tuple(endpoints))],
         Verb.PAUSE: [Scope(), Scope(policies=(of.name,))],
+        Verb.ALERT: [Scope(regions=tuple(names))],
     }
     scope = draw(st.sampled_from(about.get(verb, [Scope(policies=(of.name,))])))
     since = now + draw(st.sampled_from([0.0, 0.0, 0.0, 30.0]))
@@ -156,6 +158,7 @@ def words(draw: st.DrawFn, of: Policy, number: int, now: float) -> Override:
         over=draw(st.sampled_from([0.0, 0.0, 15.0])) if not scope.endpoints else 0.0,
         now=draw(st.booleans()),
         needed=draw(st.sampled_from([1, 1, 1, 2])),
+        name=draw(st.sampled_from(["degraded", "down"])) if verb is Verb.ALERT else "",
     )
 
 
@@ -428,7 +431,9 @@ class World(RuleBasedStateMachine):
     def seen_regions(self) -> Mapping[str, RegionHealth]:
         """The health of the regions, as words have it."""
         heeded = heed(self.policy, TARGET, self.words, self.observed.marker, OWNER, self.now, self.memory.lost)
-        return seen_by_word(self.policy, KEY.type, self.regions, heeded)
+        seen = seen_by_word(self.policy, KEY.type, self.regions, heeded)
+        said = [word for word in self.words if word.verb in SAYING]
+        return dict(lowered(self.policy, seen, self.state.signalled, said, heeded.drained, self.now).regions)
 
     @property
     def eligible(self) -> dict[str, RegionHealth]:
@@ -461,8 +466,11 @@ class World(RuleBasedStateMachine):
     @property
     def well(self) -> frozenset[str]:
         heard = self.heard
+        alerted = {name for name, health in self.seen_regions.items() if health.state is RegionState.DOWN}
         return frozenset(
-            spec.name for spec in self.policy.regions if {heard[end.address] for end in spec.endpoints} == {"H"}
+            spec.name
+            for spec in self.policy.regions
+            if {heard[end.address] for end in spec.endpoints} == {"H"} and spec.name not in alerted
         )
 
     # -- what has to hold ----------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_there_are_ten() -> None:
     assert verbs == {"status", "why", "pause", "release", "drain", "overrides", "extend", "undo", "hold", "down"}
 
 
-@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb is not Verb.ALERT])  # no person gives it
 def test_every_word_that_can_be_given_is_on_the_page(verb: Verb) -> None:
     assert re.search(rf"failoverctl {verb}\b", PAGE)
 

@@ -263,7 +263,7 @@ class Many:
         self.steps.append("looked")
         return preview(overrides)
 
-    async def say(self, word: Override, event: OverrideEvent) -> bool:
+    async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         self.steps.append(f"said {word.verb}")
         return await self._engine.say(word, event)
 

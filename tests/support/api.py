@@ -9,7 +9,7 @@ import json
 import os
 import pwd
 import socket
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,6 +48,8 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
+from failoverd.operations.alerting import Alert, Heard
+from failoverd.operations.alerting import heard as heard_of
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.effects import Effect
 from failoverd.operations.judging import OverrideError
@@ -184,6 +186,17 @@ class PaperDesk(Desk):
     async def agree(self, override_id: str, comment: str, actor: str) -> Given:  # noqa: ARG002 - as the desk has it
         word = self._open(override_id)
         return await self._say(replace(word, agreed=(*word.agreed, actor)))
+
+    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[Heard, ...]:
+        found = []
+        for each in alerts:
+            policies = {of.name: of for of in self.policies}
+            became = heard_of(each, tuple(self.said.values()), policies, actor, NOW)
+            if became.word is not None:
+                self.given += 1
+                self.said[became.word.id] = became.word
+            found.append(became)
+        return tuple(found)
 
     async def release(self, override_id: str, comment: str, actor: str, *, at_once: bool = False) -> Given:
         over = self._open(override_id).released(actor, comment, NOW)

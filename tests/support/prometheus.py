@@ -22,10 +22,10 @@ from support.servers import free_port, program
 
 _CONFIGURATION = """\
 global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms}
-rule_files: ["%s"]
+rule_files: [%s]
 scrape_configs:
   - job_name: failoverd
-    static_configs: [{targets: ["127.0.0.1:%d"]}]
+    static_configs: [{targets: [%s]}]
 """
 
 
@@ -92,11 +92,13 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(scraped: int, rules: Path) -> Iterator[Prometheus]:
-    """Prometheus (`prometheus`), for as long as the context lasts. It scrapes a port of this host often."""
+def prometheus(scraped: int | Sequence[int], rules: Path | None = None) -> Iterator[Prometheus]:
+    """Prometheus (`prometheus`), for as long as the context lasts. It scrapes ports of this host often."""
+    ports = [scraped] if isinstance(scraped, int) else scraped
+    targets, files = ", ".join(f'"127.0.0.1:{port}"' for port in ports), f'"{rules}"' if rules is not None else ""
     with tempfile.TemporaryDirectory(prefix="failoverd-") as path:
         folder = Path(path)
-        (folder / "prometheus.yml").write_text(_CONFIGURATION % (rules, scraped))
+        (folder / "prometheus.yml").write_text(_CONFIGURATION % (files, targets))
         port = free_port()
         command: Sequence[str] = [
             program("prometheus"),

@@ -29,8 +29,8 @@ class Checker:
     def _check(self, schema: Schema, value: object, where: str) -> Iterator[str]:
         if "$ref" in schema:
             yield from self._check(self.root["$defs"][schema["$ref"].rpartition("/")[2]], value, where)
-        elif "anyOf" in schema:
-            yield from min((list(self._check(branch, value, where)) for branch in schema["anyOf"]), key=len)
+        elif branches := schema.get("anyOf") or schema.get("oneOf"):
+            yield from min((list(self._check(branch, value, where)) for branch in branches), key=len)
         elif "const" in schema or "enum" in schema:
             allowed = schema.get("enum", [schema.get("const")])
             if value not in allowed:

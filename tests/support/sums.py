@@ -81,7 +81,7 @@ def _room(reason: Reason) -> float:
     numbers = reason.numbers
     if "demand" not in numbers:
         return _percent(numbers["room"])
-    headroom = numbers.get("headroom", WHOLE) / WHOLE
+    headroom = numbers.get("headroom", WHOLE) / WHOLE * numbers.get("left", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:
         carries -= numbers["taken"]

@@ -20,7 +20,7 @@ from support.scenes import NOW, TARGET
 from support.servers import ZONE
 
 from failoverd.app import Daemon
-from failoverd.core.control.figures import TargetFigures
+from failoverd.core.control.figures import SignalFigures, TargetFigures
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.events import DaemonStarted, EndpointRecovered, Event, MetricsFailed, RegionRecovered
@@ -285,8 +285,11 @@ TROUBLE = {
     "failoverd_record_waiting": ("policy", "provider", "reason", "record"),
     "failoverd_record_disputed": ("policy", "provider", "record"),
     "failoverd_region_failed_unmoved_seconds": ("policy", "provider", "record", "region"),
+    "failoverd_signal_age_seconds": ("policy", "signal"),
+    "failoverd_signal_burn": ("policy", "region"),
+    "failoverd_signal_failures_total": ("reason", "source"),
 }
-"""The labels of what has a series in trouble only."""
+"""The labels of what has a series in trouble only, or where somebody measures."""
 
 
 def in_trouble() -> Metrics:
@@ -303,7 +306,12 @@ def in_trouble() -> Metrics:
         replace(word, id="hold-1", verb=Verb.HOLD, until=NOW - 1.0),
         replace(word, id="pin-1", verb=Verb.PIN, needed=2),
     )
-    work = Work(NOW, (remembered,), (calls.figures(),), words, journal_failing=True, journal_failures=3)
+    signals = SignalFigures(
+        {(TARGET.policy, "demand"): 61.5}, {("main", "unreachable"): 4}, {(TARGET.policy, "west"): 120.0}
+    )
+    work = Work(
+        NOW, (remembered,), (calls.figures(),), words, journal_failing=True, journal_failures=3, signals=signals
+    )
     return Metrics(ProbingFigures, lambda: statuses, "1.2.3", 0.0, lambda: work)
 
 
@@ -327,6 +335,9 @@ def test_a_region_that_failed_and_keeps_its_share_is_counted_in_seconds_and_what
 
 def test_the_rest_of_a_bad_night_is_counted() -> None:
     page = in_trouble().snapshot().page()
+    assert value(page, "failoverd_signal_age_seconds", policy=TARGET.policy, signal="demand") == 61.5
+    assert value(page, "failoverd_signal_failures_total", source="main", reason="unreachable") == 4
+    assert value(page, "failoverd_signal_burn", policy=TARGET.policy, region="west") == 120
     assert value(page, "failoverd_policy_rejected", policy=TARGET.policy) == 1
     assert value(page, "failoverd_files_rejected") == 1
     assert value(page, "failoverd_journal_failing") == 1

@@ -247,9 +247,11 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     A region whose capacity, or a policy whose demand, is not stated is taken to carry everything while it is HEALTHY,
     and its score of it while it is DEGRADED.
     """
+    left = Fraction(spec.room, WHOLE)  # one that is full has a part of its room
     if spec.capacity is None or not policy.demand:
-        return Fraction(health.score if health.state is RegionState.DEGRADED else WHOLE)
-    return Fraction(health.score) * Fraction(spec.capacity) * Fraction(spec.headroom, WHOLE) / Fraction(policy.demand)
+        return left * (health.score if health.state is RegionState.DEGRADED else WHOLE)
+    carries = Fraction(health.score) * Fraction(spec.capacity) * Fraction(spec.headroom, WHOLE)
+    return left * carries / Fraction(policy.demand)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:
@@ -370,4 +372,5 @@ def _sum_of_room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> dict
     stated = {} if spec.capacity is None or not policy.demand else {"capacity": spec.capacity, "demand": policy.demand}
     if stated and spec.headroom != WHOLE:
         stated["headroom"] = spec.headroom
-    return {"score": float(health.score), **stated}
+    full = {"left": float(spec.room)} if spec.room < WHOLE else {}
+    return {"score": float(health.score), **stated, **full}

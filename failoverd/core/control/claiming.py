@@ -13,7 +13,8 @@ from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
-from failoverd.core.control.overriding import Heeded, heed, seen_by_word
+from failoverd.core.control.overriding import Heeded, heed, seen
+from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
@@ -25,6 +26,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 
     A policy has one demand. So its first record speaks for all of them, as it stands at the first of its targets.
     """
+    policy = measured(policy, state.signalled.readings, now).policy
     if not policy.demand:
         return None
     record = policy.records[0]
@@ -33,7 +35,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
     good = memory.last_good
     view = View(
-        regions=seen_by_word(policy, kind, state.regions(kind), heeded),
+        regions=seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions,
         current=good.records if good is not None else None,
         last_good=good.records if good is not None else None,
         returning=state.returning,

@@ -5,6 +5,9 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
     by hand → words (overriding) → residency → eligible → failback → allocation → answers (decide) → plan → drift →
     limits
+
+What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
+lowers what probes found (signals).
 """
 
 from collections.abc import Mapping
@@ -32,11 +35,13 @@ from failoverd.core.control.limits import (
     worst,
 )
 from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, OutcomeKind
-from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
+from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.ramp import Ramp
+from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
+from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
@@ -70,8 +75,12 @@ class _Case:
 
     @property
     def regions(self) -> Mapping[str, RegionHealth]:
-        kind = self.record.key.type
-        return seen_by_word(self.policy, kind, self.state.regions(kind), self.heeded)
+        return self.seen.regions
+
+    @property
+    def seen(self) -> Lowered:
+        """What probes found, as operators' words say it, and then as signals lower it."""
+        return _seen(self, self.heeded)
 
     @property
     def signature(self) -> Signature:
@@ -83,6 +92,12 @@ class _Case:
     @property
     def region_of(self) -> Mapping[str, str]:
         return self.policy.region_of(self.record.key.type)
+
+
+def _seen(case: _Case, heeded: Heeded) -> Lowered:
+    state, target = case.state, case.observed.target
+    regions = state.regions(case.record.key.type)
+    return seen(case.policy, target, regions, state.signalled, state.overrides, heeded, case.now)
 
 
 def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Estate, now: float) -> Outcome:
@@ -98,6 +113,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     Raises:
         Permanent: the provider cannot say what is wanted.
     """
+    figures = measured(policy, state.signalled.readings, now)
+    policy = figures.policy
     record, nothing_said = policy.record_of(observed.target), Heeded()
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
@@ -116,6 +133,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     view = _view(case, memory)
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
+    said = case.seen
+    until = soonest(decision.until, figures.until, said.until)
+    decision = replace(decision, reasons=(*figures.reasons, *said.reasons, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -461,12 +481,11 @@ def _kept_dead(case: _Case, memory: TargetMemory, decision: Decision) -> tuple[t
     What counts is where the traffic goes, whoever sent it there. What would be done without the word is told by what
     is known of the endpoints, and that somebody calls one up or down is.
     """
-    told, kind = memory.told, case.record.key.type
+    told = memory.told
     stands = shares_now(case.observed, memory.last_good, case.region_of)
     if (case.heeded.words or case.heeded.lost) and worst(case.regions, stands) is RegionState.DOWN:
         verdicts = Heeded(words=tuple(word for word in case.heeded.words if word.verb in {Verb.UP, Verb.DOWN}))
-        seen = seen_by_word(case.policy, kind, case.state.regions(kind), verdicts)
-        view = replace(_view(case, memory), regions=seen)
+        view = replace(_view(case, memory), regions=_seen(case, verdicts).regions)
         shared = case.estate.grant, case.estate.usual
         would = decide(case.policy, case.record, case.observed.target, view, case.now, None, None, *shared)
         dead = {name for name in stands if (health := case.regions.get(name)) and health.state is RegionState.DOWN}

@@ -92,3 +92,12 @@ def waits_for(status: TargetStatus) -> tuple[str, ...]:
     if status.state is TargetState.LIMITED and not held_by(status):
         said.append("next_step")
     return tuple(dict.fromkeys(said))
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFigures:
+    """What metrics show: seconds since each reading, by policy and signal, what failed, and the burn of regions."""
+
+    ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    burns: Mapping[tuple[str, str], float] = field(default_factory=dict)

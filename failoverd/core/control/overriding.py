@@ -17,21 +17,22 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from failoverd.core.control.decision import soonest
+from failoverd.core.control.signals import SAYING, Lowered, Signalled, lowered
 from failoverd.core.health.region import RegionHealth, by_word
-from failoverd.core.overrides import OF_NO_RECORD, Override, Verb, begins, by, in_force, next_turn, verb_of
+from failoverd.core.overrides import UNMARKED, Override, Verb, begins, by, in_force, next_turn, verb_of
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Marker, Policy, RecordType, Target
 
 STEPS: Final = 10
 """In how many steps a drain over some time takes the traffic away."""
 
-_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE}
+_KEEPING_OUT: Final = frozenset({None, *Verb}) - {Verb.PAUSE, Verb.ALERT}
 """Words after which a region may be without traffic on purpose; None is one of a later version."""
 
 
 def named(word: Override) -> bool:
-    """Whether markers name it: whether it is about records."""
-    return word.verb not in OF_NO_RECORD
+    """Whether markers name it."""
+    return word.verb not in UNMARKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,21 @@ def seen_by_word(
         total = sum(endpoint.answer(record_type) is not None for endpoint in spec.endpoints)
         found[spec.name] = by_word(health, said, total, policy.health, since=max(word.since for word in about))
     return found
+
+
+def seen(
+    policy: Policy,
+    target: Target,
+    regions: Mapping[str, RegionHealth],
+    signalled: Signalled,
+    overrides: Iterable[Override],
+    heeded: Heeded,
+    now: float,
+) -> Lowered:
+    """What probes found of the regions, as operators' words say it, and then as signals and alerts lower it."""
+    found = seen_by_word(policy, target.key.type, regions, heeded)
+    words = [word for word in overrides if word.verb in SAYING and word.scope.has_target(target)]
+    return lowered(policy, found, signalled, words, heeded.drained, now)
 
 
 def out_by_word(policy: Policy, record_type: RecordType, heeded: Heeded) -> frozenset[str]:

@@ -13,6 +13,7 @@ from failoverd.core.control.limits import PastChange
 from failoverd.core.control.plan import LastGood, Plan
 from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.rivals import Rivalry
+from failoverd.core.control.signals import Signalled
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import Cause, Limit, ReasonCode
@@ -169,6 +170,7 @@ class PolicyState:
         returning: regions that a person brings back now, whatever `failback` says.
         targets: what is known of each target from before, by `key_of`.
         overrides: operators' words that concern it, those included that ended before their time. Kept by themselves.
+        signalled: what others measured for it.
     """
 
     policy: str
@@ -181,6 +183,7 @@ class PolicyState:
     returning: frozenset[str] = frozenset()
     targets: Mapping[str, TargetMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
+    signalled: Signalled = field(default_factory=Signalled)
 
     def with_verdicts(self, verdicts: Verdicts, *, calm: bool) -> "PolicyState":
         """The same, with the health of its regions as it is seen now.

@@ -8,18 +8,17 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from failoverd.core.errors import FailoverdError
 from failoverd.files import require_regular
 from failoverd.foreign import quoted
+from failoverd.lookups import Resolver
 from failoverd.ports import Delivery
 
 TIMEOUT: Final = 10.0
@@ -62,7 +61,7 @@ Post = Callable[[Delivery, str], Awaitable[str]]
 @asynccontextmanager
 async def posting(patience: float = TIMEOUT) -> AsyncIterator[Post]:
     """A way to send, for as long as the context lasts."""
-    resolver = _Resolver()
+    resolver = Resolver("notify")
     connector = aiohttp.TCPConnector(resolver=resolver, limit=16, limit_per_host=4, force_close=True)
     session = aiohttp.ClientSession(
         connector=connector,
@@ -146,30 +145,3 @@ def _refusal(place: str, status: int, said: bytes, retry_after: str) -> Undelive
         refused=status in _REFUSES_IT,
         retry_after=min(float(retry_after), MOST_PATIENCE) if retry_after.isascii() and retry_after.isdigit() else None,
     )
-
-
-class _Resolver(AbstractResolver):
-    """The system's resolver, in threads of its own; those that hang are left behind."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="notify")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        found: list[Any] = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        )
-        return [
-            ResolveResult(
-                hostname=host, host=address[0], port=address[1], family=kind, proto=proto, flags=socket.AI_NUMERICHOST
-            )
-            for kind, _, proto, _, address in found
-        ]
-
-    async def close(self) -> None:
-        """Nothing to wait for."""
-
-    def leave(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,271 @@
+"""What somebody else measured: what of it is believed, how long that counts, and a policy with its figures of now.
+
+A figure is a number that others report: how much a service needs, how much a region can carry. It never moves traffic
+by being gone or absurd.
+
+- It counts for three intervals. After that, the last value counts for ten minutes more; then the declared one.
+- It grows to twice as much from one reading to the next, at most, and falls to half: a jump takes several readings.
+- Nothing (0) is not believed, unless the least that there is was declared: then that counts.
+
+A load says how full a region is, by whatever grows as it fills: factor = clamp((high - load) / (high - low), 0, 1) of
+its room is left. That takes effect only where another region is below `low`, for else there is nobody to shed to. A
+load that is not known takes nothing away.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Final
+
+from failoverd.core.measures import REGION, WINDOW, Load, Measure
+from failoverd.core.reasons import Reason, ReasonCode
+from failoverd.core.records import WHOLE, Policy, RegionSpec
+
+STALE_AFTER: Final = 3
+"""Intervals after which a reading is old."""
+
+LAST_VALUE: Final = 600.0
+"""Seconds for which the last value of a figure counts besides, once it is old."""
+
+GROWTH: Final = 2.0
+"""How many times as much a figure may be at most, from one reading to the next; or as little."""
+
+
+class Role(StrEnum):
+    """What is measured."""
+
+    DEMAND = "demand"
+    CAPACITY = "capacity"
+    ERRORS = "errors"  # within the long window
+    ERRORS_NOW = "errors_now"  # within the short one
+    REQUESTS = "requests"
+    LOAD = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question of a policy.
+
+    Attributes:
+        role: what it is for.
+        source: whom to ask.
+        query: what.
+        region: of which region the one value is. Without one, there is a value for each region, by the label `region`;
+            but a demand is one value of no region.
+        measure: of a figure: what is believed of it.
+    """
+
+    role: Role
+    source: str
+    query: str
+    region: str = ""
+    measure: Measure | None = None
+
+    @property
+    def key(self) -> str:
+        """Under which its reading is kept."""
+        return f"{self.role}/{self.region}" if self.region else str(self.role)
+
+    @property
+    def single(self) -> bool:
+        return bool(self.region) or self.role is Role.DEMAND
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was answered last to a question, and is believed.
+
+    Attributes:
+        query: the question, as it was asked: an answer to another one says nothing.
+        values: by region; of one value alone, under "".
+        at: when it was answered.
+        every: seconds between two questions.
+        found: of a figure: what was answered, where something else is believed.
+    """
+
+    query: str
+    values: Mapping[str, float]
+    at: float
+    every: float
+    found: float | None = None
+
+    @property
+    def old_at(self) -> float:
+        return self.at + STALE_AFTER * self.every
+
+    def fresh(self, now: float) -> bool:
+        return now < self.old_at
+
+
+Readings = Mapping[str, Reading]
+"""By the key of the question."""
+
+
+def asks(policy: Policy) -> tuple[Ask, ...]:
+    """Everything that a policy has measured."""
+    found: list[Ask] = []
+    if policy.measure is not None:
+        found.append(Ask(Role.DEMAND, policy.measure.source, policy.measure.query, measure=policy.measure))
+    for spec in policy.regions:
+        if (measure := spec.measure) is not None:
+            query = measure.query.replace(REGION, spec.name)
+            found.append(Ask(Role.CAPACITY, measure.source, query, spec.name, measure))
+    signals = policy.signals
+    if (budget := signals.errors) is not None:
+        long, short = window(budget.over), window(budget.short)
+        found += _each(policy, Role.ERRORS, budget.source, budget.errors.replace(WINDOW, long))
+        found += _each(policy, Role.ERRORS_NOW, budget.source, budget.errors.replace(WINDOW, short))
+        found += _each(policy, Role.REQUESTS, budget.source, budget.requests.replace(WINDOW, long))
+    if signals.room is not None:
+        found += _each(policy, Role.LOAD, signals.room.source, signals.room.query)
+    return tuple(found)
+
+
+def _each(policy: Policy, role: Role, source: str, query: str) -> list[Ask]:
+    """One question for all regions, or one for each."""
+    if REGION not in query:
+        return [Ask(role, source, query)]
+    return [Ask(role, source, query.replace(REGION, spec.name), spec.name) for spec in policy.regions]
+
+
+def window(seconds: float) -> str:
+    """A time as Prometheus writes it."""
+    return f"{seconds:.0f}s" if seconds == round(seconds) else f"{seconds * 1000:.0f}ms"
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What counts of a figure, and until when time alone does not change that."""
+
+    value: float
+    code: ReasonCode
+    at: float = 0.0
+    until: float | None = None
+    found: float | None = None
+
+
+def counting(ask: Ask, measure: Measure, readings: Readings, now: float) -> Figure:
+    """What counts now."""
+    reading = readings.get(ask.key)
+    if reading is None or reading.query != ask.query or "" not in reading.values:
+        return Figure(measure.declared, ReasonCode.DECLARED)
+    value, gone_at = reading.values[""], reading.old_at + LAST_VALUE
+    if reading.fresh(now):
+        return Figure(value, ReasonCode.MEASURED, reading.at, reading.old_at, reading.found)
+    if now < gone_at:
+        return Figure(value, ReasonCode.LAST_VALUE, reading.at, gone_at)
+    return Figure(measure.declared, ReasonCode.DECLARED)
+
+
+def believed(measure: Measure, before: float, found: float) -> float | None:
+    """What is believed of a value, where `before` counted until now; None for one that is not believed at all."""
+    if found < 0 or (found == 0 and measure.least is None):
+        return None
+    return min(max(found, measure.least or 0.0, before / GROWTH), before * GROWTH)
+
+
+def taken(ask: Ask, readings: Readings, values: Mapping[str, float], every: float, now: float) -> Reading | None:
+    """The reading that an answer makes; None where it is not believed. Figures are clipped by what counts until now."""
+    measure = ask.measure
+    if measure is None:
+        return Reading(ask.query, dict(values), now, every)
+    found = values[""]
+    value = believed(measure, counting(ask, measure, readings, now).value, found)
+    if value is None:
+        return None
+    return Reading(ask.query, {"": value}, now, every, found if value != found else None)
+
+
+def known(ask_role: Role, query: str, readings: Readings, region: str, now: float) -> float | None:
+    """What is known of a region now, by a question for all of them or for each; None where that is nothing."""
+    own = REGION in query
+    reading = readings.get(f"{ask_role}/{region}" if own else ask_role)
+    if reading is None or reading.query != query.replace(REGION, region) or not reading.fresh(now):
+        return None
+    return reading.values.get("" if own else region)
+
+
+# -- a policy as it counts now -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A policy with its figures as they count now.
+
+    Attributes:
+        policy: the same, with these figures.
+        reasons: where each of them comes from.
+        until: when time alone changes one.
+    """
+
+    policy: Policy
+    reasons: tuple[Reason, ...] = ()
+    until: float | None = None
+
+
+@dataclass(slots=True)
+class _Notes:
+    reasons: list[Reason] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
+
+    def value(self, ask: Ask, readings: Readings, rule: str, now: float) -> float | None:
+        """What counts of a figure, noted."""
+        if ask.measure is None:
+            return None
+        figure = counting(ask, ask.measure, readings, now)
+        numbers = {"value": figure.value}
+        if figure.code is not ReasonCode.DECLARED:
+            numbers["at"] = figure.at
+        if figure.code is ReasonCode.LAST_VALUE and figure.until is not None:
+            numbers["until"] = figure.until
+        if figure.found is not None:
+            numbers["found"] = figure.found
+        self.reasons.append(Reason(figure.code, rule, ask.region, numbers=numbers))
+        self.moments += [figure.until] if figure.until is not None else []
+        return figure.value
+
+
+def measured(policy: Policy, readings: Readings, now: float) -> Measured:
+    """The policy with its demand, its regions' capacity and what is left of their room, as they count now."""
+    figures = [ask for ask in asks(policy) if ask.measure is not None]
+    if not figures and policy.signals.room is None:
+        return Measured(policy)
+    notes = _Notes()
+    demand, capacities = policy.demand, dict[str, float | None]()
+    for ask in figures:
+        if ask.role is Role.DEMAND:
+            demand = notes.value(ask, readings, "demand", now)
+        else:
+            capacities[ask.region] = notes.value(ask, readings, f"regions.{ask.region}", now)
+    regions = tuple(replace(spec, capacity=capacities.get(spec.name, spec.capacity)) for spec in policy.regions)
+    if policy.signals.room is not None:
+        regions = _rooms(policy.signals.room, regions, readings, notes, now)
+    until = min(notes.moments, default=None)
+    return Measured(replace(policy, demand=demand, regions=regions), tuple(notes.reasons), until)
+
+
+def _rooms(
+    load: Load, regions: tuple[RegionSpec, ...], readings: Readings, notes: _Notes, now: float
+) -> tuple[RegionSpec, ...]:
+    """The regions with what is left of their room."""
+    loads = {spec.name: known(Role.LOAD, load.query, readings, spec.name, now) for spec in regions}
+    left = {name: factor(load, value) for name, value in loads.items() if value is not None}
+    full = tuple(name for name, part in left.items() if part < WHOLE)
+    notes.moments += [reading.old_at for key, reading in readings.items() if key.startswith(Role.LOAD) and full]
+    if not full:
+        return regions
+    if len(full) == len(left):
+        notes.reasons.append(Reason(ReasonCode.LOADED_ALIKE, "signals.room", regions=full))
+        return regions
+    for name in full:
+        numbers = {"load": loads[name] or 0.0, "low": load.low, "high": load.high, "room": float(left[name])}
+        notes.reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers))
+    return tuple(replace(spec, room=left.get(spec.name, WHOLE)) for spec in regions)
+
+
+def factor(load: Load, value: float) -> int:
+    """What is left of a region's room, in basis points."""
+    return round(WHOLE * min(max((load.high - value) / (load.high - load.low), 0.0), 1.0))

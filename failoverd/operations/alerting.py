@@ -1,0 +1,157 @@
+"""Alerts of a monitoring system, as words about regions: who sent them, until when, and what a person said of them.
+
+An alert that names a region by its label `failoverd_region` calls it degraded, or down where `failoverd_verdict` says
+so. It is kept, shown, ended and audited like an operator's word of the verb `alert`. It holds until the end that it
+names, or for half an hour from its last notification; resolved, it is over. What a person released stays so until the
+alert was resolved once.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2s
+from typing import Final, Literal
+
+from failoverd.core.control.signals import Finding
+from failoverd.core.events import OverrideEvent
+from failoverd.core.overrides import LONGEST, Announced, Comment, Override, Scope, Verb, begins
+from failoverd.core.records import Policy
+from failoverd.foreign import quoted
+from failoverd.runtime.overrides import changed, ended, given
+
+HOLDS: Final = 1_800.0
+"""Seconds for which an alert without an end holds after its last notification."""
+
+MOST_ALERTS: Final = 200
+"""Alerts in force that one installation keeps: a rule without bounds leaves room for people's words."""
+
+RESOLVED: Final = "the alert is resolved"
+
+_VERDICTS: Final = (Finding.DEGRADED, Finding.DOWN)
+_LONGEST_REASON: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of a notification.
+
+    Attributes:
+        fingerprint: the same for as long as its labels are.
+        labels: of which some are for us.
+        firing: False once it is resolved.
+        ends: when it is over, where its sender says so.
+        summary: what it says to people.
+    """
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    firing: bool
+    ends: float | None = None
+    summary: str = ""
+
+
+Became = Literal["given", "extended", "changed", "ended", "known", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an alert came to: `given`, `extended`, `changed`, `ended`, `known` or `ignored`, and why.
+
+    `word` and `event` are to be kept and told, where there is something.
+    """
+
+    fingerprint: str
+    became: Became
+    why: str = ""
+    word: Override | None = None
+    event: OverrideEvent | None = None
+
+
+def heard(alert: Alert, words: Sequence[Override], policies: Mapping[str, Policy], actor: str, now: float) -> Heard:
+    """What is to be made of an alert. `words` are all that are known."""
+    mine = [word for word in words if word.verb is Verb.ALERT and word.digest == alert.fingerprint]
+    held = next((word for word in mine if not word.over_by(now)), None)
+    if not alert.firing:
+        return _resolved(alert, held, mine, actor, now)
+    scope, verdict = _scope(alert.labels), alert.labels.get("failoverd_verdict", str(Finding.DEGRADED))
+    wrong = _wrong(scope, verdict, policies)
+    if wrong:
+        return Heard(alert.fingerprint, "ignored", wrong)
+    released = next((word for word in mine if _by_a_person(word)), None)
+    if held is None and released is not None:
+        return Heard(alert.fingerprint, "ignored", f"{released.id} was released by {released.ended_by}")
+    until = min(alert.ends if alert.ends is not None and alert.ends > now else now + HOLDS, now + LONGEST)
+    if held is not None:
+        return _again(alert, held, verdict, actor, until, now)
+    if sum(word.verb is Verb.ALERT and not word.over_by(now) for word in words) >= MOST_ALERTS:
+        why = f"{MOST_ALERTS} alerts are in force, and there is room for no more"
+        return Heard(alert.fingerprint, "ignored", why)
+    word = _word(alert, scope, verdict, actor, now, until, {each.id for each in words})
+    return Heard(alert.fingerprint, "given", "", word, given(word, now))
+
+
+def _again(alert: Alert, held: Override, verdict: str, actor: str, until: float, now: float) -> Heard:
+    """It is notified of once more."""
+    word = replace(held, until=until, name=verdict)
+    if verdict != held.name:
+        comment = f"it is {verdict} now"
+        word = replace(word, comments=(*held.comments, Comment(now, actor, comment)))
+        return Heard(alert.fingerprint, "changed", "", word, changed(word, actor, comment, now))
+    return Heard(alert.fingerprint, "extended", "", word)
+
+
+def _resolved(alert: Alert, held: Override | None, mine: Sequence[Override], actor: str, now: float) -> Heard:
+    if held is not None:
+        over = replace(held.released(actor, RESOLVED, now), told=Announced.ENDED, digest="")
+        return Heard(alert.fingerprint, "ended", "", over, ended(over, now))
+    released = next((word for word in mine if _by_a_person(word)), None)
+    # from now on it is another alert that fires, which nobody released
+    return Heard(alert.fingerprint, "known", "", replace(released, digest="") if released is not None else None)
+
+
+def _by_a_person(word: Override) -> bool:
+    return word.ended_at is not None and bool(word.ended_by)
+
+
+def _scope(labels: Mapping[str, str]) -> Scope:
+    region, policy = labels.get("failoverd_region", ""), labels.get("failoverd_policy", "")
+    return Scope(regions=(region,) if region else (), policies=(policy,) if policy else ())
+
+
+def _wrong(scope: Scope, verdict: str, policies: Mapping[str, Policy]) -> str:
+    """Why an alert cannot be heeded; "" if it can. Names are compared as they are: no label is a pattern."""
+    if not scope.regions:
+        return "it has no label failoverd_region"
+    if verdict not in _VERDICTS:
+        return "failoverd_verdict is degraded or down"
+    if scope.policies and scope.policies[0] not in policies:
+        return "there is no policy of the name that failoverd_policy says"
+    about = [policies[name] for name in scope.policies] or list(policies.values())
+    if not any(region.name == scope.regions[0] for policy in about for region in policy.regions):
+        return "no policy here has the region that failoverd_region says"
+    return ""
+
+
+def _word(
+    alert: Alert, scope: Scope, verdict: str, actor: str, now: float, until: float, taken: Collection[str]
+) -> Override:
+    begin, salt = begins(Verb.ALERT, scope), 0
+
+    def name() -> str:
+        return begin + blake2s(repr((alert.fingerprint, actor, now, salt)).encode(), digest_size=2).hexdigest()
+
+    while name() in taken:
+        salt += 1
+    severity = alert.labels.get("severity", "")
+    words = " ".join(filter(None, (alert.labels.get("alertname", "an alert"), severity and f"({severity})")))
+    reason = quoted(f"{words}: {alert.summary}" if alert.summary else words, _LONGEST_REASON)
+    return Override(
+        id=name(),
+        verb=Verb.ALERT,
+        scope=scope,
+        actor=actor,
+        since=now,
+        until=until,
+        comments=(Comment(now, actor, reason),),
+        digest=alert.fingerprint,
+        name=verdict,
+    )
