@@ -32,7 +32,7 @@ from failoverd.operations.commanding import Desk, past_of
 from failoverd.operations.glance import headline
 from failoverd.operations.judging import people_for
 from failoverd.operations.plan_desk import PlanDesk
-from failoverd.ports import Access, Emit, ProbeContext, Prober, Source
+from failoverd.ports import Access, Emit, MetricsSource, ProbeContext, Prober
 from failoverd.reloader import Reloader
 from failoverd.runtime.descriptors import budget, raise_limit
 from failoverd.runtime.engine import Engine, Installation, Surroundings
@@ -152,7 +152,7 @@ class Daemon:
         return new_instance()
 
     @staticmethod
-    async def _sources(config: Config, stack: AsyncExitStack) -> Mapping[str, Source]:
+    async def _sources(config: Config, stack: AsyncExitStack) -> Mapping[str, MetricsSource]:
         """Who measures what policies want to know."""
         if not config.prometheus:
             return {}
@@ -164,7 +164,7 @@ class Daemon:
             for name, said in config.prometheus.items()
         }
 
-    def _assemble(self, config: Config, instance: str, sources: Mapping[str, Source]) -> Engine:
+    def _assemble(self, config: Config, instance: str, sources: Mapping[str, MetricsSource]) -> Engine:
         around = Surroundings(
             journal=self._journal,
             providers=self.providers,

@@ -101,21 +101,21 @@ class Propagating(Protocol):
         """
 
 
-class Sample(NamedTuple):
+class SeriesValue(NamedTuple):
     """One value that somebody measured, with the labels that tell it from the others."""
 
     labels: Mapping[str, str]
     value: float
 
 
-class Source(Protocol):
+class MetricsSource(Protocol):
     """Somebody who measures."""
 
     @property
     def every(self) -> float:
         """Seconds between two questions."""
 
-    async def ask(self, query: str) -> Sequence[Sample]:
+    async def ask(self, query: str) -> Sequence[SeriesValue]:
         """What the query gives now: finite numbers. Raises FailoverdError for anything else, within seconds."""
 
 

@@ -55,7 +55,7 @@ from failoverd.core.health.endpoint import Health
 from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import Policy, Target
 from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
-from failoverd.operations.alerting import Heard
+from failoverd.operations.alerting import AlertHeard
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
@@ -120,7 +120,7 @@ def reloaded_told(files: FilesStatus) -> ReloadedTold:
     )
 
 
-def alerts_told(heard: Iterable[Heard]) -> AlertsTold:
+def alerts_told(heard: Iterable[AlertHeard]) -> AlertsTold:
     return AlertsTold(
         alerts=tuple(
             AlertTold(

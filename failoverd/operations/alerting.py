@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2s
 from typing import Final, Literal
 
-from failoverd.core.control.signals import Finding
+from failoverd.core.control.signals import BurnFinding
 from failoverd.core.events import OverrideEvent
 from failoverd.core.overrides import LONGEST, Announced, Comment, Override, Scope, Verb, begins
 from failoverd.core.records import Policy
@@ -26,7 +26,7 @@ MOST_ALERTS: Final = 200
 
 RESOLVED: Final = "the alert is resolved"
 
-_VERDICTS: Final = (Finding.DEGRADED, Finding.DOWN)
+_VERDICTS: Final = (BurnFinding.DEGRADED, BurnFinding.DOWN)
 _LONGEST_REASON: Final = 300
 
 
@@ -53,7 +53,7 @@ Became = Literal["given", "extended", "changed", "ended", "known", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AlertHeard:
     """What an alert came to: `given`, `extended`, `changed`, `ended`, `known` or `ignored`, and why.
 
     `word` and `event` are to be kept and told, where there is something.
@@ -66,46 +66,48 @@ class Heard:
     event: OverrideEvent | None = None
 
 
-def heard(alert: Alert, words: Sequence[Override], policies: Mapping[str, Policy], actor: str, now: float) -> Heard:
+def heard(
+    alert: Alert, words: Sequence[Override], policies: Mapping[str, Policy], actor: str, now: float
+) -> AlertHeard:
     """What is to be made of an alert. `words` are all that are known."""
     mine = [word for word in words if word.verb is Verb.ALERT and word.digest == alert.fingerprint]
     held = next((word for word in mine if not word.over_by(now)), None)
     if not alert.firing:
         return _resolved(alert, held, mine, actor, now)
-    scope, verdict = _scope(alert.labels), alert.labels.get("failoverd_verdict", str(Finding.DEGRADED))
+    scope, verdict = _scope(alert.labels), alert.labels.get("failoverd_verdict", str(BurnFinding.DEGRADED))
     wrong = _wrong(scope, verdict, policies)
     if wrong:
-        return Heard(alert.fingerprint, "ignored", wrong)
+        return AlertHeard(alert.fingerprint, "ignored", wrong)
     released = next((word for word in mine if _by_a_person(word)), None)
     if held is None and released is not None:
-        return Heard(alert.fingerprint, "ignored", f"{released.id} was released by {released.ended_by}")
+        return AlertHeard(alert.fingerprint, "ignored", f"{released.id} was released by {released.ended_by}")
     until = min(alert.ends if alert.ends is not None and alert.ends > now else now + HOLDS, now + LONGEST)
     if held is not None:
         return _again(alert, held, verdict, actor, until, now)
     if sum(word.verb is Verb.ALERT and not word.over_by(now) for word in words) >= MOST_ALERTS:
         why = f"{MOST_ALERTS} alerts are in force, and there is room for no more"
-        return Heard(alert.fingerprint, "ignored", why)
+        return AlertHeard(alert.fingerprint, "ignored", why)
     word = _word(alert, scope, verdict, actor, now, until, {each.id for each in words})
-    return Heard(alert.fingerprint, "given", "", word, given(word, now))
+    return AlertHeard(alert.fingerprint, "given", "", word, given(word, now))
 
 
-def _again(alert: Alert, held: Override, verdict: str, actor: str, until: float, now: float) -> Heard:
+def _again(alert: Alert, held: Override, verdict: str, actor: str, until: float, now: float) -> AlertHeard:
     """It is notified of once more."""
     word = replace(held, until=until, name=verdict)
     if verdict != held.name:
         comment = f"it is {verdict} now"
         word = replace(word, comments=(*held.comments, Comment(now, actor, comment)))
-        return Heard(alert.fingerprint, "changed", "", word, changed(word, actor, comment, now))
-    return Heard(alert.fingerprint, "extended", "", word)
+        return AlertHeard(alert.fingerprint, "changed", "", word, changed(word, actor, comment, now))
+    return AlertHeard(alert.fingerprint, "extended", "", word)
 
 
-def _resolved(alert: Alert, held: Override | None, mine: Sequence[Override], actor: str, now: float) -> Heard:
+def _resolved(alert: Alert, held: Override | None, mine: Sequence[Override], actor: str, now: float) -> AlertHeard:
     if held is not None:
         over = replace(held.released(actor, RESOLVED, now), told=Announced.ENDED, digest="")
-        return Heard(alert.fingerprint, "ended", "", over, ended(over, now))
+        return AlertHeard(alert.fingerprint, "ended", "", over, ended(over, now))
     released = next((word for word in mine if _by_a_person(word)), None)
     # from now on it is another alert that fires, which nobody released
-    return Heard(alert.fingerprint, "known", "", replace(released, digest="") if released is not None else None)
+    return AlertHeard(alert.fingerprint, "known", "", replace(released, digest="") if released is not None else None)
 
 
 def _by_a_person(word: Override) -> bool:

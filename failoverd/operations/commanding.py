@@ -40,7 +40,7 @@ from failoverd.core.overrides import (
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
-from failoverd.operations.alerting import Alert, Heard, heard
+from failoverd.operations.alerting import Alert, AlertHeard, heard
 from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
@@ -293,7 +293,7 @@ class Desk:
                 said = replace(said, since=now)
             return await self._changed(said, actor, comment)
 
-    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[Heard, ...]:
+    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[AlertHeard, ...]:
         """Heed the alerts of a notification, each by itself. None can take the last region away that serves."""
         async with self._turn:
             found = []

@@ -21,7 +21,7 @@ from failoverd.core.overrides import ITSELF, Override, Scope
 from failoverd.core.records import Check, Endpoint, Policy, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import Status
-from failoverd.ports import Authorities, Clock, Emit, Journal, Prober, Provider, Source, Timetable, Urgency
+from failoverd.ports import Authorities, Clock, Emit, Journal, MetricsSource, Prober, Provider, Timetable, Urgency
 from failoverd.runtime.applying import Applier
 from failoverd.runtime.estate import Shared
 from failoverd.runtime.health_board import HealthBoard
@@ -61,7 +61,7 @@ class Surroundings:
     clock: Clock
     emit: Emit
     chance: random.Random = field(default_factory=random.Random)
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    sources: Mapping[str, MetricsSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

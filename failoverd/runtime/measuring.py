@@ -12,13 +12,13 @@ from functools import partial
 from typing import Final
 
 from failoverd.core.control.figures import SignalFigures
-from failoverd.core.control.readings import Ask, Reading, Role, asks, taken
-from failoverd.core.control.signals import Finding, Signalled, judged, news
+from failoverd.core.control.readings import FigureReading, FigureRole, Question, asks, taken
+from failoverd.core.control.signals import BurnFinding, Signalled, judged, news
 from failoverd.core.errors import FailoverdError, classified
 from failoverd.core.events import SignalFound, SignalLost
 from failoverd.core.health.region import RegionState
 from failoverd.core.records import Policy
-from failoverd.ports import Clock, Emit, Sample, Source, Timetable, Urgency
+from failoverd.ports import Clock, Emit, MetricsSource, SeriesValue, Timetable, Urgency
 from failoverd.runtime.states import States, Verdicts
 
 LOST_AFTER: Final = 3
@@ -38,7 +38,7 @@ Wake = Callable[[str, Urgency], None]
 @dataclass(frozen=True, slots=True)
 class _Question:
     policy: Policy
-    ask: Ask
+    ask: Question
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class Measuring:
 
     def __init__(
         self,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, MetricsSource],
         states: States,
         verdicts: Verdicts,
         policies: Callable[[], Mapping[str, Policy]],
@@ -84,7 +84,7 @@ class Measuring:
             timetable.every(f"signals of {name}", source.every, partial(self.look, name), phase=0.0)
 
     async def look(self, name: str) -> None:
-        """Ask one source everything that it is to be asked."""
+        """Question one source everything that it is to be asked."""
         source, wanted = self._sources[name], list(self._questions(name))
         queries = sorted({each.ask.query for each in wanted})
         answers = dict(zip(queries, await asyncio.gather(*(_asked(source, query) for query in queries)), strict=True))
@@ -111,9 +111,9 @@ class Measuring:
 
     def _take(
         self,
-        source: Source,
+        source: MetricsSource,
         questions: Sequence[_Question],
-        answers: Mapping[str, Sequence[Sample] | FailoverdError],
+        answers: Mapping[str, Sequence[SeriesValue] | FailoverdError],
     ) -> Iterator[tuple[_Question, FailoverdError]]:
         """Take in what was answered to one policy; gives what was not, and why."""
         policy, now = questions[0].policy, self._clock()
@@ -150,20 +150,20 @@ class Measuring:
         turned = [name for name, burn in after.burns.items() if _found(before, name) is not burn.found]
         moved = False
         for key, reading in after.readings.items():
-            if not key.startswith((Role.DEMAND, Role.CAPACITY)):
+            if not key.startswith((FigureRole.DEMAND, FigureRole.CAPACITY)):
                 continue
             value, acted = reading.values[""], self._acted.get((policy.name, key))
             if acted is None or abs(value - acted) > _NEWS * max(value, acted):
                 self._acted[policy.name, key] = value
                 moved = True
-        if any(after.burns[name].found is Finding.DOWN for name in turned):
+        if any(after.burns[name].found is BurnFinding.DOWN for name in turned):
             return Urgency.FAIL_OUT
         return Urgency.CHANGE if turned or moved else None
 
     def _tell(
         self,
         name: str,
-        source: Source,
+        source: MetricsSource,
         wanted: Sequence[_Question],
         wrong: Mapping[tuple[str, str, str], tuple[_Question, FailoverdError]],
     ) -> None:
@@ -215,12 +215,12 @@ def _key(source: str, question: _Question) -> tuple[str, str, str]:
     return source, question.policy.name, question.ask.key
 
 
-def _found(signalled: Signalled, region: str) -> Finding:
+def _found(signalled: Signalled, region: str) -> BurnFinding:
     burn = signalled.burns.get(region)
-    return burn.found if burn is not None else Finding.UNKNOWN
+    return burn.found if burn is not None else BurnFinding.UNKNOWN
 
 
-async def _asked(source: Source, query: str) -> Sequence[Sample] | FailoverdError:
+async def _asked(source: MetricsSource, query: str) -> Sequence[SeriesValue] | FailoverdError:
     try:
         return await source.ask(query)
     except Exception as error:  # noqa: BLE001 - a defect at one question is no reason to take none of the others in
@@ -228,8 +228,12 @@ async def _asked(source: Source, query: str) -> Sequence[Sample] | FailoverdErro
 
 
 def _reading(
-    ask: Ask, readings: Mapping[str, Reading], answer: Sequence[Sample] | FailoverdError, every: float, now: float
-) -> Reading:
+    ask: Question,
+    readings: Mapping[str, FigureReading],
+    answer: Sequence[SeriesValue] | FailoverdError,
+    every: float,
+    now: float,
+) -> FigureReading:
     """The reading that an answer makes. Raises FailoverdError where it makes none."""
     if isinstance(answer, FailoverdError):
         raise answer
@@ -241,7 +245,7 @@ def _reading(
     return reading
 
 
-def _values(ask: Ask, answer: Sequence[Sample]) -> dict[str, float]:
+def _values(ask: Question, answer: Sequence[SeriesValue]) -> dict[str, float]:
     """The values by region, or the one value under ""."""
     if not answer:
         raise FailoverdError("the query gives nothing", reason="no_data", remedy="see whether it is scraped")

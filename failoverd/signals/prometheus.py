@@ -25,7 +25,7 @@ from failoverd.files import require_regular
 from failoverd.foreign import quoted
 from failoverd.lookups import Resolver
 from failoverd.outgoing import bearer, place_of
-from failoverd.ports import Sample
+from failoverd.ports import SeriesValue
 
 MOST_BYTES: Final = 1_048_576
 """Of one answer."""
@@ -65,7 +65,7 @@ class PrometheusSource:
         self._trust: ssl.SSLContext | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(self, query: str) -> Sequence[Sample]:
+    async def ask(self, query: str) -> Sequence[SeriesValue]:
         """What the query gives now."""
         async with self._turns:
             return parse(await self._answered(query), self._place)
@@ -167,7 +167,7 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes | None:
 # -- what is answered --------------------------------------------------------------------------------------------------
 
 
-def parse(body: bytes, place: str) -> tuple[Sample, ...]:
+def parse(body: bytes, place: str) -> tuple[SeriesValue, ...]:
     """The samples of an answer. Raises FailoverdError for whatever else it is."""
     said = _json(body, place)
     if said.get("status") != "success":
@@ -180,7 +180,7 @@ def parse(body: bytes, place: str) -> tuple[Sample, ...]:
         raise _failed("not_an_answer", f"{place} answers with no data")
     kind, result = data.get("resultType"), data.get("result")
     if kind == "scalar":
-        return (Sample({}, _number(result, place)),)
+        return (SeriesValue({}, _number(result, place)),)
     if kind != "vector" or not isinstance(result, list):
         known = isinstance(kind, str) and kind in {"matrix", "string", "vector"}
         words = f"{place} answers with a {kind if known else 'strange'} result"
@@ -188,7 +188,9 @@ def parse(body: bytes, place: str) -> tuple[Sample, ...]:
     if len(result) > MOST_SERIES:
         words = f"{place} answers with {len(result)} series, more than {MOST_SERIES}"
         raise _failed("too_many_series", words, "sum in the query, by (region) for instance")
-    samples = [Sample(_labels(each, place), _number(each.get("value"), place)) for each in result if not _is_none(each)]
+    samples = [
+        SeriesValue(_labels(each, place), _number(each.get("value"), place)) for each in result if not _is_none(each)
+    ]
     if result and not samples:
         raise _failed("not_finite", f"{place} answers NaN", _OF_NOTHING)
     return tuple(samples)

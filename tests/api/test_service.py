@@ -231,7 +231,11 @@ async def test_a_change_is_taken_back(tmp_path: Path) -> None:
 async def test_files_are_read_again_and_what_was_refused_is_told(tmp_path: Path) -> None:
     async with heard(tmp_path) as here:
         status, told = await here.ask("POST", "/v1/reload", {}, Idempotency_Key="a")
-    assert (status, told["refused_files"], len(here.reloads)) == (200, [{"file": "new.yaml", "error": "FD201"}], 1)
+    assert (status, told["refused_files"], len(here.reloads)) == (
+        200,
+        [{"file": "new.yaml", "error": "FD201", "place": ""}],
+        1,
+    )
 
 
 async def test_what_stands_against_a_word_is_told_as_the_desk_says_it(tmp_path: Path) -> None:

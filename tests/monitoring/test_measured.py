@@ -17,7 +17,7 @@ from support.scenes import policy, region
 from support.servers import free_port
 from support.stories import Story
 
-from failoverd.core.control.signals import Finding
+from failoverd.core.control.signals import BurnFinding
 from failoverd.core.events import Event, SignalLost
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.measures import ErrorBudget, Load, Measure, Signals
@@ -121,9 +121,9 @@ class Steered:
         reading = self.states.signalled(SERVICE.name).readings.get("demand")
         return reading.values[""] if reading is not None else 0.0
 
-    def burn(self, name: str) -> Finding:
+    def burn(self, name: str) -> BurnFinding:
         found = self.states.signalled(SERVICE.name).burns.get(name)
-        return found.found if found is not None else Finding.UNKNOWN
+        return found.found if found is not None else BurnFinding.UNKNOWN
 
 
 def about(percent: int) -> Callable[[int], bool]:
@@ -145,7 +145,7 @@ async def _told_by(at_work: Steered, servers: list[Inference], running: Promethe
     azure, oci, aws = servers
 
     # a good day: 800 requests a second, which fit
-    found = await at_work.until(lambda _: 700 < at_work.demand() < 900 and at_work.burn("azure") is Finding.WELL)
+    found = await at_work.until(lambda _: 700 < at_work.demand() < 900 and at_work.burn("azure") is BurnFinding.WELL)
     assert found == {"azure": 50, "oci": 30, "aws": 20}
 
     # capacity: of 800, oci carries 80; the rest is 50 to 20
@@ -170,13 +170,13 @@ async def _told_by(at_work: Steered, servers: list[Inference], running: Promethe
 
     # a bad deploy is the same everywhere, and moves nothing
     azure.errors, oci.errors, aws.errors = 0.3, 0.28, 0.32
-    found = await at_work.until(lambda _: at_work.burn("aws") is Finding.SAME)
+    found = await at_work.until(lambda _: at_work.burn("aws") is BurnFinding.SAME)
     assert found == {"azure": 50, "oci": 30, "aws": 20}
     assert ReasonCode.SAME_EVERYWHERE in at_work.codes
 
     # the deploy is taken back, but in azure: it pulls half, 25 to 30 to 20
     oci.errors = aws.errors = 0.0
-    found = await at_work.until(lambda _: at_work.burn("azure") is Finding.DEGRADED)
+    found = await at_work.until(lambda _: at_work.burn("azure") is BurnFinding.DEGRADED)
     assert found == {"azure": 33, "oci": 40, "aws": 27}
 
     # Prometheus is killed: the figures stay as they were, and nothing is a cause any more

@@ -8,7 +8,7 @@ from support.virtual import elapse, now, until, virtually
 
 from failoverd.core.events import ChangeApplied, OverrideEnded, OverrideEnding, OverrideEvent
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
-from failoverd.operations.alerting import HOLDS, Alert, Heard, heard
+from failoverd.operations.alerting import HOLDS, Alert, AlertHeard, heard
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 
@@ -27,7 +27,7 @@ def labelled(**labels: str) -> Alert:
     return replace(GPU, labels={**GPU.labels, **labels})
 
 
-def hear(alert: Alert = GPU, *words: Override, at: float = NOW) -> Heard:
+def hear(alert: Alert = GPU, *words: Override, at: float = NOW) -> AlertHeard:
     return heard(alert, words, POLICIES, AM, at)
 
 

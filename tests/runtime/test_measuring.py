@@ -11,7 +11,7 @@ from failoverd.core.events import Event, SignalClipped, SignalFired, SignalFound
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.measures import ErrorBudget, Measure, Signals
 from failoverd.core.records import Policy, RecordType
-from failoverd.ports import Sample, Urgency
+from failoverd.ports import SeriesValue, Urgency
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.overrides import Overrides
@@ -30,7 +30,7 @@ class Stage:
     """A source that answers what a test says, and what comes of it."""
 
     policies: dict[str, Policy]
-    answers: dict[str, Sequence[Sample] | FailoverdError] = field(default_factory=dict)
+    answers: dict[str, Sequence[SeriesValue] | FailoverdError] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     woken: list[tuple[str, Urgency]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Stage:
             lambda: self.now,
         )
 
-    async def ask(self, query: str) -> Sequence[Sample]:
+    async def ask(self, query: str) -> Sequence[SeriesValue]:
         self.asked.append(query)
         found = self.answers.get(query, ())
         if isinstance(found, FailoverdError):
@@ -77,12 +77,12 @@ class Stage:
         return [event.name for event in self.events]
 
 
-def one(value: float) -> list[Sample]:
-    return [Sample({}, value)]
+def one(value: float) -> list[SeriesValue]:
+    return [SeriesValue({}, value)]
 
 
-def each(**values: float) -> list[Sample]:
-    return [Sample({"region": name}, value) for name, value in values.items()]
+def each(**values: float) -> list[SeriesValue]:
+    return [SeriesValue({"region": name}, value) for name, value in values.items()]
 
 
 async def test_a_demand_is_measured_and_the_policy_is_worked_on_when_it_moved_enough() -> None:
@@ -168,7 +168,7 @@ async def test_values_without_a_region_are_no_errors_of_any() -> None:
 
 async def test_a_defect_at_one_question_leaves_the_others() -> None:
     class Defective(Stage):
-        async def ask(self, query: str) -> Sequence[Sample]:
+        async def ask(self, query: str) -> Sequence[SeriesValue]:
             if query.startswith("errors"):
                 raise ZeroDivisionError
             return await super().ask(query)

@@ -85,7 +85,7 @@ async def test_a_change_for_a_cause_of_a_newer_version_is_recalled_and_counts_fo
 ) -> None:
     await apply(journal, "chg-1", 8, at=100.0)
     with closing(sqlite3.connect(path)) as newer, newer:
-        newer.execute("""UPDATE changes SET plan = json_set(plan, '$.shifts', json('{"making_room": 500}'))""")
+        newer.execute("""UPDATE changes SET plan = json_set(plan, '$.shifts', json('{"greening": 500}'))""")
     _, changes = await journal.recall(TARGET, since=0.0)
     assert [change.rationed for change in changes] == [{Cause.TUNING: 7_000, Cause.RETURNING: 7_000}]
 

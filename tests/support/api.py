@@ -48,7 +48,7 @@ from failoverd.core.status import (
     TargetStatus,
     VantageStatus,
 )
-from failoverd.operations.alerting import Alert, Heard
+from failoverd.operations.alerting import Alert, AlertHeard
 from failoverd.operations.alerting import heard as heard_of
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.effects import Effect
@@ -187,7 +187,7 @@ class PaperDesk(Desk):
         word = self._open(override_id)
         return await self._say(replace(word, agreed=(*word.agreed, actor)))
 
-    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[Heard, ...]:
+    async def alert(self, alerts: Iterable[Alert], actor: str) -> tuple[AlertHeard, ...]:
         found = []
         for each in alerts:
             policies = {of.name: of for of in self.policies}

@@ -31,7 +31,7 @@ GROWTH: Final = 2.0
 """How many times as much a figure may be at most, from one reading to the next; or as little."""
 
 
-class Role(StrEnum):
+class FigureRole(StrEnum):
     """What is measured."""
 
     DEMAND = "demand"
@@ -43,7 +43,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Question:
     """One question of a policy.
 
     Attributes:
@@ -55,7 +55,7 @@ class Ask:
         measure: of a figure: what is believed of it.
     """
 
-    role: Role
+    role: FigureRole
     source: str
     query: str
     region: str = ""
@@ -68,11 +68,11 @@ class Ask:
 
     @property
     def single(self) -> bool:
-        return bool(self.region) or self.role is Role.DEMAND
+        return bool(self.region) or self.role is FigureRole.DEMAND
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FigureReading:
     """What was answered last to a question, and is believed.
 
     Attributes:
@@ -97,35 +97,35 @@ class Reading:
         return now < self.old_at
 
 
-Readings = Mapping[str, Reading]
+Readings = Mapping[str, FigureReading]
 """By the key of the question."""
 
 
-def asks(policy: Policy) -> tuple[Ask, ...]:
+def asks(policy: Policy) -> tuple[Question, ...]:
     """Everything that a policy has measured."""
-    found: list[Ask] = []
+    found: list[Question] = []
     if policy.measure is not None:
-        found.append(Ask(Role.DEMAND, policy.measure.source, policy.measure.query, measure=policy.measure))
+        found.append(Question(FigureRole.DEMAND, policy.measure.source, policy.measure.query, measure=policy.measure))
     for spec in policy.regions:
         if (measure := spec.measure) is not None:
             query = measure.query.replace(REGION, spec.name)
-            found.append(Ask(Role.CAPACITY, measure.source, query, spec.name, measure))
+            found.append(Question(FigureRole.CAPACITY, measure.source, query, spec.name, measure))
     signals = policy.signals
     if (budget := signals.errors) is not None:
         long, short = window(budget.over), window(budget.short)
-        found += _each(policy, Role.ERRORS, budget.source, budget.errors.replace(WINDOW, long))
-        found += _each(policy, Role.ERRORS_NOW, budget.source, budget.errors.replace(WINDOW, short))
-        found += _each(policy, Role.REQUESTS, budget.source, budget.requests.replace(WINDOW, long))
+        found += _each(policy, FigureRole.ERRORS, budget.source, budget.errors.replace(WINDOW, long))
+        found += _each(policy, FigureRole.ERRORS_NOW, budget.source, budget.errors.replace(WINDOW, short))
+        found += _each(policy, FigureRole.REQUESTS, budget.source, budget.requests.replace(WINDOW, long))
     if signals.room is not None:
-        found += _each(policy, Role.LOAD, signals.room.source, signals.room.query)
+        found += _each(policy, FigureRole.LOAD, signals.room.source, signals.room.query)
     return tuple(found)
 
 
-def _each(policy: Policy, role: Role, source: str, query: str) -> list[Ask]:
+def _each(policy: Policy, role: FigureRole, source: str, query: str) -> list[Question]:
     """One question for all regions, or one for each."""
     if REGION not in query:
-        return [Ask(role, source, query)]
-    return [Ask(role, source, query.replace(REGION, spec.name), spec.name) for spec in policy.regions]
+        return [Question(role, source, query)]
+    return [Question(role, source, query.replace(REGION, spec.name), spec.name) for spec in policy.regions]
 
 
 def window(seconds: float) -> str:
@@ -147,7 +147,7 @@ class Figure:
     found: float | None = None
 
 
-def counting(ask: Ask, measure: Measure, readings: Readings, now: float) -> Figure:
+def counting(ask: Question, measure: Measure, readings: Readings, now: float) -> Figure:
     """What counts now."""
     reading = readings.get(ask.key)
     if reading is None or reading.query != ask.query or "" not in reading.values:
@@ -167,19 +167,21 @@ def believed(measure: Measure, before: float, found: float) -> float | None:
     return min(max(found, measure.least or 0.0, before / GROWTH), before * GROWTH)
 
 
-def taken(ask: Ask, readings: Readings, values: Mapping[str, float], every: float, now: float) -> Reading | None:
+def taken(
+    ask: Question, readings: Readings, values: Mapping[str, float], every: float, now: float
+) -> FigureReading | None:
     """The reading that an answer makes; None where it is not believed. Figures are clipped by what counts until now."""
     measure = ask.measure
     if measure is None:
-        return Reading(ask.query, dict(values), now, every)
+        return FigureReading(ask.query, dict(values), now, every)
     found = values[""]
     value = believed(measure, counting(ask, measure, readings, now).value, found)
     if value is None:
         return None
-    return Reading(ask.query, {"": value}, now, every, found if value != found else None)
+    return FigureReading(ask.query, {"": value}, now, every, found if value != found else None)
 
 
-def known(ask_role: Role, query: str, readings: Readings, region: str, now: float) -> float | None:
+def known(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> float | None:
     """What is known of a region now, by a question for all of them or for each; None where that is nothing."""
     own = REGION in query
     reading = readings.get(f"{ask_role}/{region}" if own else ask_role)
@@ -211,7 +213,7 @@ class _Notes:
     reasons: list[Reason] = field(default_factory=list)
     moments: list[float] = field(default_factory=list)
 
-    def value(self, ask: Ask, readings: Readings, rule: str, now: float) -> float | None:
+    def value(self, ask: Question, readings: Readings, rule: str, now: float) -> float | None:
         """What counts of a figure, noted."""
         if ask.measure is None:
             return None
@@ -236,7 +238,7 @@ def measured(policy: Policy, readings: Readings, now: float) -> Measured:
     notes = _Notes()
     demand, capacities = policy.demand, dict[str, float | None]()
     for ask in figures:
-        if ask.role is Role.DEMAND:
+        if ask.role is FigureRole.DEMAND:
             demand = notes.value(ask, readings, "demand", now)
         else:
             capacities[ask.region] = notes.value(ask, readings, f"regions.{ask.region}", now)
@@ -251,10 +253,10 @@ def _rooms(
     load: Load, regions: tuple[RegionSpec, ...], readings: Readings, notes: _Notes, now: float
 ) -> tuple[RegionSpec, ...]:
     """The regions with what is left of their room."""
-    loads = {spec.name: known(Role.LOAD, load.query, readings, spec.name, now) for spec in regions}
+    loads = {spec.name: known(FigureRole.LOAD, load.query, readings, spec.name, now) for spec in regions}
     left = {name: factor(load, value) for name, value in loads.items() if value is not None}
     full = tuple(name for name, part in left.items() if part < WHOLE)
-    notes.moments += [reading.old_at for key, reading in readings.items() if key.startswith(Role.LOAD) and full]
+    notes.moments += [reading.old_at for key, reading in readings.items() if key.startswith(FigureRole.LOAD) and full]
     if not full:
         return regions
     if len(full) == len(left):

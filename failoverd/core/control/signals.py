@@ -21,7 +21,7 @@ from math import sqrt
 from statistics import median
 from typing import Final, TypedDict
 
-from failoverd.core.control.readings import Readings, Role, asks, known, window
+from failoverd.core.control.readings import FigureRole, Readings, asks, known, window
 from failoverd.core.events import Event, SignalCleared, SignalClipped, SignalFired, SignalShared
 from failoverd.core.health.region import DEGRADED_WORTH, RegionHealth, RegionState
 from failoverd.core.measures import WINDOW, ErrorBudget, May
@@ -45,7 +45,7 @@ _Z: Final = 1.96
 """Standard deviations of a normal distribution that hold 95 % of it."""
 
 
-class Finding(StrEnum):
+class BurnFinding(StrEnum):
     """What a signal says of a region."""
 
     UNKNOWN = "unknown"
@@ -56,7 +56,7 @@ class Finding(StrEnum):
     DOWN = "down"
 
 
-ACCUSED: Final = frozenset({Finding.DEGRADED, Finding.DOWN})
+ACCUSED: Final = frozenset({BurnFinding.DEGRADED, BurnFinding.DOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Burn:
         was_down: until when it was called down last; None where it never was, or is.
     """
 
-    found: Finding
+    found: BurnFinding
     until: float = 0.0
     long: float = 0.0
     short: float = 0.0
@@ -121,27 +121,27 @@ def judged(policy: Policy, before: Signalled, readings: Readings, down: frozense
 
 
 def _told(burn: Burn) -> bool:
-    return burn.found is not Finding.UNKNOWN
+    return burn.found is not BurnFinding.UNKNOWN
 
 
 def _seen(budget: ErrorBudget, readings: Readings, region: str, now: float) -> Burn:
     """The numbers of one region, not judged yet."""
     long, short = window(budget.over), window(budget.short)
-    errors = known(Role.ERRORS, budget.errors.replace(WINDOW, long), readings, region, now)
-    lately = known(Role.ERRORS_NOW, budget.errors.replace(WINDOW, short), readings, region, now)
-    requests = known(Role.REQUESTS, budget.requests.replace(WINDOW, long), readings, region, now)
+    errors = known(FigureRole.ERRORS, budget.errors.replace(WINDOW, long), readings, region, now)
+    lately = known(FigureRole.ERRORS_NOW, budget.errors.replace(WINDOW, short), readings, region, now)
+    requests = known(FigureRole.REQUESTS, budget.requests.replace(WINDOW, long), readings, region, now)
     if errors is None or lately is None or requests is None or requests < LEAST_REQUESTS:
-        return Burn(Finding.UNKNOWN)
+        return Burn(BurnFinding.UNKNOWN)
     if not (0 <= errors <= 1 and 0 <= lately <= 1):
-        return Burn(Finding.UNKNOWN)
-    roles = (Role.ERRORS, Role.ERRORS_NOW, Role.REQUESTS)
+        return Burn(BurnFinding.UNKNOWN)
+    roles = (FigureRole.ERRORS, FigureRole.ERRORS_NOW, FigureRole.REQUESTS)
     rests = [each for role in roles for key in (role, f"{role}/{region}") if (each := readings.get(key)) is not None]
     left = 1 - budget.slo
-    return Burn(Finding.WELL, min(each.old_at for each in rests), errors / left, lately / left, requests=requests)
+    return Burn(BurnFinding.WELL, min(each.old_at for each in rests), errors / left, lately / left, requests=requests)
 
 
 def _judged(budget: ErrorBudget, burn: Burn, others: list[float]) -> Burn:
-    if burn.found is Finding.UNKNOWN:
+    if burn.found is BurnFinding.UNKNOWN:
         return burn
     middle, left = (median(others) if others else None), 1 - budget.slo
     burn = replace(burn, others=middle)
@@ -149,18 +149,18 @@ def _judged(budget: ErrorBudget, burn: Burn, others: list[float]) -> Burn:
     if sure < budget.burn or burn.short < budget.burn:
         return burn
     if middle is None:
-        return replace(burn, found=Finding.NOT_COMPARED)
+        return replace(burn, found=BurnFinding.NOT_COMPARED)
     if burn.long < RELATIVE * middle:
-        return replace(burn, found=Finding.SAME)
+        return replace(burn, found=BurnFinding.SAME)
     down = budget.may is May.DOWN and budget.burn >= DOWN_BURN
-    return replace(burn, found=Finding.DOWN if down else Finding.DEGRADED)
+    return replace(burn, found=BurnFinding.DOWN if down else BurnFinding.DEGRADED)
 
 
 def _with_memory(burn: Burn, before: Burn | None, now: float) -> Burn:
     """With until when it was called down: from then on it has to be well before it gets traffic again."""
-    if burn.found is Finding.DOWN or before is None:
+    if burn.found is BurnFinding.DOWN or before is None:
         return burn
-    ended = min(now, before.until) if before.found is Finding.DOWN else before.was_down
+    ended = min(now, before.until) if before.found is BurnFinding.DOWN else before.was_down
     return replace(burn, was_down=ended)
 
 
@@ -187,7 +187,7 @@ def news(policy: Policy, before: Signalled, after: Signalled, now: float) -> tup
 
 
 def _turned(policy: Policy, name: str, before: Burn | None, burn: Burn, now: float) -> Event | None:
-    was = before.found if before is not None else Finding.UNKNOWN
+    was = before.found if before is not None else BurnFinding.UNKNOWN
     if was is burn.found or {was, burn.found} == _ALIKE:
         return None
     if burn.found in _QUIET:
@@ -216,8 +216,8 @@ class _Numbers(TypedDict):
     rule_at: str
 
 
-_QUIET: Final = frozenset({Finding.UNKNOWN, Finding.WELL})
-_ALIKE: Final = frozenset({Finding.SAME, Finding.NOT_COMPARED})
+_QUIET: Final = frozenset({BurnFinding.UNKNOWN, BurnFinding.WELL})
+_ALIKE: Final = frozenset({BurnFinding.SAME, BurnFinding.NOT_COMPARED})
 
 
 # -- what that makes of the regions ------------------------------------------------------------------------------------
@@ -292,11 +292,11 @@ def lowered(
 
 def _wanted(burn: Burn | None, alert: Override | None, now: float) -> RegionState | None:
     """The worse of what both say."""
-    found = {burn.found} if burn is not None and now < burn.until else set[Finding]()
-    found |= {Finding.DOWN if _is_down(alert) else Finding.DEGRADED} if alert is not None else set()
-    if Finding.DOWN in found:
+    found = {burn.found} if burn is not None and now < burn.until else set[BurnFinding]()
+    found |= {BurnFinding.DOWN if _is_down(alert) else BurnFinding.DEGRADED} if alert is not None else set()
+    if BurnFinding.DOWN in found:
         return RegionState.DOWN
-    return RegionState.DEGRADED if Finding.DEGRADED in found else None
+    return RegionState.DEGRADED if BurnFinding.DEGRADED in found else None
 
 
 def _as(health: RegionHealth, state: RegionState, now: float) -> RegionHealth:
@@ -323,13 +323,13 @@ def _down_until(policy: Policy, name: str, burn: Burn | None, said: Sequence[Ove
     ends = [word.ends for word in said if _is_down(word) and word.over_by(now) and name in _regions_of(policy, word)]
     if burn is not None and burn.was_down is not None:
         ends.append(burn.was_down)
-    if burn is not None and burn.found is Finding.DOWN and burn.until <= now:  # nobody judges any more
+    if burn is not None and burn.found is BurnFinding.DOWN and burn.until <= now:  # nobody judges any more
         ends.append(burn.until)
     return max(ends, default=None)
 
 
 def _is_down(word: Override) -> bool:
-    return word.verb is Verb.ALERT and word.name == Finding.DOWN
+    return word.verb is Verb.ALERT and word.name == BurnFinding.DOWN
 
 
 def _regions_of(policy: Policy, word: Override) -> frozenset[str]:
@@ -357,10 +357,10 @@ def _above(policy: Policy, words: list[Override]) -> frozenset[str]:
 
 
 _CODES: Final = {
-    Finding.DEGRADED: ReasonCode.BURNING,
-    Finding.DOWN: ReasonCode.BURNING,
-    Finding.SAME: ReasonCode.SAME_EVERYWHERE,
-    Finding.NOT_COMPARED: ReasonCode.NOT_COMPARED,
+    BurnFinding.DEGRADED: ReasonCode.BURNING,
+    BurnFinding.DOWN: ReasonCode.BURNING,
+    BurnFinding.SAME: ReasonCode.SAME_EVERYWHERE,
+    BurnFinding.NOT_COMPARED: ReasonCode.NOT_COMPARED,
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from support.scenes import NOW, policy, region
 from support.stories import Story
 
-from failoverd.core.control.readings import Ask, Reading, Role, asks, believed, factor, measured, taken
+from failoverd.core.control.readings import FigureReading, FigureRole, Question, asks, believed, factor, measured, taken
 from failoverd.core.control.signals import Signalled
 from failoverd.core.measures import Load, Measure, Signals
 from failoverd.core.reasons import Reason, ReasonCode
@@ -18,11 +18,11 @@ FLOORED = replace(DEMAND, least=50)
 CAPACITY = Measure('sum(slots{region="$region"})', "main", declared=900)
 SERVICE = replace(policy(region("azure", 70, capacity=900), region("oci", 30, capacity=600)), demand=800)
 COUNTED = replace(SERVICE, measure=DEMAND)
-WHAT = Ask(Role.DEMAND, "main", DEMAND.query, measure=DEMAND)
+WHAT = Question(FigureRole.DEMAND, "main", DEMAND.query, measure=DEMAND)
 
 
-def reading(value: float, at: float = NOW, found: float | None = None) -> dict[str, Reading]:
-    return {"demand": Reading(DEMAND.query, {"": value}, at, EVERY, found)}
+def reading(value: float, at: float = NOW, found: float | None = None) -> dict[str, FigureReading]:
+    return {"demand": FigureReading(DEMAND.query, {"": value}, at, EVERY, found)}
 
 
 def codes(reasons: tuple[Reason, ...]) -> list[ReasonCode]:
@@ -71,7 +71,7 @@ def test_the_capacity_of_each_region_is_asked_for_by_its_name() -> None:
     service = replace(SERVICE, regions=tuple(replace(spec, measure=CAPACITY) for spec in SERVICE.regions))
     azure, oci = asks(service)
     assert (azure.query, oci.query) == ('sum(slots{region="azure"})', 'sum(slots{region="oci"})')
-    now = {oci.key: Reading(oci.query, {"": 400.0}, NOW, EVERY)}
+    now = {oci.key: FigureReading(oci.query, {"": 400.0}, NOW, EVERY)}
     assert [spec.capacity for spec in measured(service, now, NOW).policy.regions] == [900, 400]
 
 
@@ -119,7 +119,7 @@ def test_room_shrinks_between_low_and_high(load: float, left: int) -> None:
 
 def loaded(service: Policy = SERVICE, at: float = NOW, **loads: float) -> list[int]:
     service = replace(service, signals=Signals(room=QUEUE))
-    readings = {"load": Reading(QUEUE.query, loads, at, EVERY)}
+    readings = {"load": FigureReading(QUEUE.query, loads, at, EVERY)}
     return [spec.room for spec in measured(service, readings, NOW).policy.regions]
 
 
@@ -169,7 +169,7 @@ def test_a_figure_that_grows_old_moves_nothing_for_ten_minutes_and_the_round_is_
 
 def test_a_full_region_gets_less() -> None:
     told = story(replace(SERVICE, signals=Signals(room=QUEUE)))
-    full = {"load": Reading(QUEUE.query, {"azure": 30.0, "oci": 0.0}, NOW, EVERY)}
+    full = {"load": FigureReading(QUEUE.query, {"azure": 30.0, "oci": 0.0}, NOW, EVERY)}
     told.state = replace(told.state, signalled=Signalled(full))
     outcome = told.look(40)
     (reason,) = [each for each in outcome.reasons if each.code is ReasonCode.CAPACITY]

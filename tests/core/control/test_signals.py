@@ -9,8 +9,8 @@ from support.stories import Story
 
 from failoverd import codec
 from failoverd.core.control.outcome import OutcomeKind
-from failoverd.core.control.readings import Reading, window
-from failoverd.core.control.signals import Burn, Finding, Signalled, judged, news, time_to_fire, wilson
+from failoverd.core.control.readings import FigureReading, window
+from failoverd.core.control.signals import Burn, BurnFinding, Signalled, judged, news, time_to_fire, wilson
 from failoverd.core.health.region import RegionState
 from failoverd.core.measures import ErrorBudget, May, Signals
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -38,15 +38,15 @@ def readings(
     lately: Mapping[str, float] | None = None,
     at: float = NOW,
     budget: ErrorBudget = BUDGET,
-) -> dict[str, Reading]:
+) -> dict[str, FigureReading]:
     """What Prometheus says of each region: the same part of errors in both windows, unless it is said otherwise."""
     counts = requests if isinstance(requests, Mapping) else dict.fromkeys(errors, requests)
     long, short = (text.replace("$window", window(budget.over)) for text in (ERRORS, REQUESTS))
     now = ERRORS.replace("$window", window(budget.short))
     return {
-        "errors": Reading(long, dict(errors), at, EVERY),
-        "errors_now": Reading(now, dict(lately if lately is not None else errors), at, EVERY),
-        "requests": Reading(short, counts, at, EVERY),
+        "errors": FigureReading(long, dict(errors), at, EVERY),
+        "errors_now": FigureReading(now, dict(lately if lately is not None else errors), at, EVERY),
+        "requests": FigureReading(short, counts, at, EVERY),
     }
 
 
@@ -86,13 +86,13 @@ def test_it_shows_at_that_time(burn: float, over: float, errors: float) -> None:
     of, expected = service(burn=burn, over=over), time_to_fire(budget, errors)
     assert expected is not None
 
-    def at(second: float) -> Finding:
+    def at(second: float) -> BurnFinding:
         parts = {"azure": errors * min(second, over) / over, "oci": 0.0, "aws": 0.0}
         lately = {"azure": errors * min(second, budget.short) / budget.short, "oci": 0.0, "aws": 0.0}
         burns = judged(of, Signalled(), readings(parts, lately=lately, budget=budget), frozenset(), NOW).burns
         return burns["azure"].found
 
-    assert [at(expected - 1), at(expected + 1)] == [Finding.WELL, Finding.DEGRADED]
+    assert [at(expected - 1), at(expected + 1)] == [BurnFinding.WELL, BurnFinding.DEGRADED]
 
 
 # -- which region ------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_alone_nobody_can_tell_whose_fault_it_is() -> None:
 
 def test_what_is_over_is_no_cause() -> None:
     over = readings({"azure": 0.5, "oci": 0.0, "aws": 0.0}, lately={"azure": 0.0, "oci": 0.0, "aws": 0.0})
-    assert judged(SERVICE, Signalled(), over, frozenset(), NOW).burns["azure"].found is Finding.WELL
+    assert judged(SERVICE, Signalled(), over, frozenset(), NOW).burns["azure"].found is BurnFinding.WELL
 
 
 @pytest.mark.parametrize(("requests", "finding"), [(99, "unknown"), (100, "well"), (1_000, "degraded")])
@@ -161,8 +161,8 @@ def test_a_query_for_each_region_is_the_same() -> None:
         del some[role]
         for name, part in (("azure", 0.4), ("oci", 0.0), ("aws", 0.0)):
             asked = ratio.replace("$region", name).replace("$window", f"{seconds}s")
-            some[f"{role}/{name}"] = Reading(asked, {"": part}, NOW, EVERY)
-    assert judged(of, Signalled(), some, frozenset(), NOW).burns["azure"].found is Finding.DEGRADED
+            some[f"{role}/{name}"] = FigureReading(asked, {"": part}, NOW, EVERY)
+    assert judged(of, Signalled(), some, frozenset(), NOW).burns["azure"].found is BurnFinding.DEGRADED
 
 
 # -- what moves --------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_the_last_region_that_serves_is_never_taken_away() -> None:
     told.measured(5, azure=100, oci=0, aws=0)
     outcome = told.look()
     assert told.published == {"azure": 100}
-    assert told.state.signalled.burns["azure"].found in {Finding.NOT_COMPARED, Finding.SAME}
+    assert told.state.signalled.burns["azure"].found in {BurnFinding.NOT_COMPARED, BurnFinding.SAME}
     assert outcome.kind is OutcomeKind.IN_SYNC
 
 
@@ -324,5 +324,5 @@ def test_who_is_drained_is_no_other_who_serves() -> None:
 
 
 def test_burns_are_kept_and_said_again_in_json() -> None:
-    burnt = Signalled(readings({"azure": 0.5}), {"azure": Burn(Finding.DOWN, NOW, 1.0, 2.0, None, 3.0, NOW)})
+    burnt = Signalled(readings({"azure": 0.5}), {"azure": Burn(BurnFinding.DOWN, NOW, 1.0, 2.0, None, 3.0, NOW)})
     assert codec.load(Signalled, codec.dump(burnt)) == burnt
