@@ -12,6 +12,7 @@ Everything is computed in exact fractions and rounded once, at the end.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 from typing import Final
 
@@ -181,7 +182,12 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     """
     if spec.capacity is None or not policy.demand:
         return Fraction(health.score if health.state is RegionState.DEGRADED else WHOLE)
-    return Fraction(health.score) * Fraction(spec.capacity) * Fraction(spec.headroom, WHOLE) / Fraction(policy.demand)
+    return _carried(health.score, spec.capacity, spec.headroom, policy.demand)
+
+
+@lru_cache(maxsize=65_536)  # asked several times in each decision for each region, and seldom about other numbers
+def _carried(score: int, capacity: float, headroom: int, demand: float) -> Fraction:
+    return Fraction(score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:
