@@ -35,6 +35,7 @@ from failoverd.api.shapes import (
     GlanceTold,
     HistoryQuery,
     HistoryTold,
+    InventoryTold,
     NamesTold,
     PlanAsked,
     PlanTold,
@@ -142,6 +143,9 @@ class Client:
 
     async def glance(self, query: GlanceQuery) -> GlanceTold:
         return await self._ask("glance", GlanceTold, query=query)
+
+    async def inventory(self) -> InventoryTold:
+        return await self._ask("inventory", InventoryTold)
 
     async def names(self) -> NamesTold:
         return await self._ask("names", NamesTold)

@@ -20,6 +20,7 @@ from failoverd.api.shapes import (
     GlanceTold,
     HistoryTold,
     HoldTold,
+    InventoryTold,
     JournalTold,
     NamesTold,
     NotificationsTold,
@@ -56,6 +57,7 @@ from failoverd.core.status import FilesStatus, Heartbeat, Overview, TargetStatus
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
+from failoverd.operations.inventory import Review
 from failoverd.operations.overview import daemon_state
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
@@ -117,6 +119,10 @@ def reloaded_told(files: FilesStatus) -> ReloadedTold:
 
 def glance_told(seen: Glance) -> GlanceTold:
     return GlanceTold.model_validate(seen)
+
+
+def inventory_told(found: Review) -> InventoryTold:
+    return InventoryTold.model_validate(found)
 
 
 def board_told(seen: Board) -> BoardTold:

@@ -65,6 +65,7 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         place.cloud,
         tuple(entry.depends_on),
         headroom=inventory.headroom if place.headroom is None else place.headroom,
+        jurisdiction=place.jurisdiction or "",
     )
 
 

@@ -416,6 +416,7 @@ class RegionSpec:
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
     `headroom` is how much of the capacity may be planned with, in basis points.
+    `jurisdiction` is whose law applies there, "" when that was not stated.
     """
 
     name: str
@@ -426,6 +427,7 @@ class RegionSpec:
     cloud: str = ""
     depends_on: tuple[str, ...] = ()
     headroom: int = WHOLE
+    jurisdiction: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What the policies at work may take of the regions that they share, as it is now.
 
 Claims are made anew only of policies of which something changed, and shared out only among those that are connected
-with them (`core/control/pooling.py`). It is asked before each decision, so nobody decides on what was so before the last
-news; whoever gets more or less because of somebody else's news is woken: at once where few share, and where a thousand
-do, once for all the news of a moment.
+with them (`core/control/pooling.py`). It is asked before each decision, so nobody decides on what was so before the
+last news; whoever gets more or less because of somebody else's news is woken: at once where few share, and where a
+thousand do, once for all the news of a moment.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,8 +22,8 @@ Later = Callable[[float, Callable[[], None]], object]
 """Calls something after so many seconds."""
 
 _PAUSE: Final = 25e-6
-"""Seconds to wait for more news before others are told, for each draw that has to be gone through: about twenty times as
-long as that takes, so that a storm of news costs a twentieth of a processor beside the decisions themselves."""
+"""Seconds to wait for more news before others are told, for each draw that has to be gone through: several times as
+long as that takes, so that a storm of news costs a small part of a processor beside the decisions themselves."""
 
 _LONGEST: Final = 0.5
 """Seconds that nobody waits longer for."""

@@ -395,8 +395,8 @@ def excess(
 ) -> dict[str, str]:
     """The region to which each of a tier sends what fits nowhere: where it overloads the higher ones the least.
 
-    `used` is what these took. Whoever has no higher tier beside it anywhere hurts nobody else, and is missing: it splits
-    what is too much by what each region can carry, as a policy does that shares nothing. So is who has a place for it.
+    `used` is what these took. Whoever has no higher tier beside it anywhere hurts nobody else, and is missing: it
+    splits what is too much by what each region can carry, as a policy does that shares nothing. So is who has a place.
     """
     short: defaultdict[Resource, dict[str, None]] = defaultdict(dict)
     for claim in tier:
