@@ -935,6 +935,10 @@ class RegionSumTold(Told):
     )
     before_bp: int = _bp("before", "what it had")
     after_bp: int = _bp("after", "what it gets")
+    capacity: float | None = Field(default=None, description="where that bounds it, in the unit of the demand")
+    load: float | None = Field(default=None, description="what the policy puts there, in that unit")
+    taken: float | None = Field(default=None, description="what other policies need first there, in that unit")
+    excess: float | None = Field(default=None, description="what fits nowhere and is sent there, in that unit")
 
 
 class CostTold(Told):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from failoverd.core.control.capacity import Day, Shortage, clouds_of, day, losses, usual_claims
 from failoverd.core.records import WHOLE, Policy, few, tier_name
 from failoverd.core.status import TargetStatus
+from failoverd.telemetry import phrases
 
 _NAMED = 3
 
@@ -168,7 +169,9 @@ def _headline(usual: Loss, lost: Sequence[Loss], counted: bool) -> str:
         return "on a normal day nobody is short; there is no second region to lose one of them"
     if not bad:
         return "each region can be lost: nobody is short"
-    more = f"; {len(bad) - 1} more losses leave somebody short" if len(bad) > 1 else ""
+    others = len(bad) - 1
+    do = "do" if others > 1 else "does"
+    more = f"; so {do} {phrases.counted(others, 'other loss', 'other losses')}" if others else ""
     return f"losing {bad[0].lost} leaves {shortage(bad[0])}{more}"
 
 
