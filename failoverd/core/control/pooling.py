@@ -103,7 +103,7 @@ class Pool:
         self._mine: dict[str, _Mine] = {}
         self._parts: dict[str, _Part] = {}  # by policy
         self._of: dict[Resource, _Part] = {}
-        self._rooms: dict[Resource, dict[str, float]] = {}
+        self._rooms: dict[Resource, dict[float, int]] = {}  # how many policies see so much of it
         self._room: dict[Resource, float] = {}
         self._unsettled: dict[int, _Part] = {}
         self._removed = False
@@ -183,7 +183,7 @@ class Pool:
         for level in claim.levels:
             for draw in level:
                 if draw.room < inf:
-                    self._seen(part, (draw.region, claim.unit), name, draw.room)
+                    self._seen(part, (draw.region, claim.unit), draw.room, 1)
         for region, load in claim.stands.items():
             key = (region, claim.unit)
             band.stands[key] = band.stands.get(key, 0.0) + load
@@ -202,7 +202,7 @@ class Pool:
         for level in claim.levels:
             for draw in level:
                 if draw.room < inf:
-                    self._seen(part, (draw.region, claim.unit), name, None)
+                    self._seen(part, (draw.region, claim.unit), draw.room, -1)
         for region, load in claim.stands.items():
             key = (region, claim.unit)
             band.stands[key] = max(0.0, band.stands.get(key, 0.0) - load)
@@ -235,15 +235,13 @@ class Pool:
             key = (mine.excess_on, unit)
             band.extra[key] = band.extra.get(key, 0.0) + sign * mine.short
 
-    def _seen(self, part: _Part, key: Resource, name: str, room: float | None) -> None:
-        """A policy sees so much room in a region; None that it sees it no more. What counts is the most."""
-        rooms, before = self._rooms.setdefault(key, {}), self._room.get(key, 0.0)
-        old = rooms.pop(name, None)
-        if room is not None:
-            rooms[name] = room
-            now = max(before, room)
-        else:
-            now = max(rooms.values(), default=0.0) if old == before else before
+    def _seen(self, part: _Part, key: Resource, room: float, sign: int) -> None:
+        """A policy sees so much room in a region, or does so no more. What counts is the most that anybody sees."""
+        seen, before = self._rooms.setdefault(key, {}), self._room.get(key, 0.0)
+        seen[room] = seen.get(room, 0) + sign
+        if not seen[room]:
+            del seen[room]
+        now = max(before, room) if sign > 0 else max(seen, default=0.0) if room == before else before
         if now != before:
             self._room[key] = now
             _touch(part, key)
