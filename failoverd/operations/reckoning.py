@@ -66,8 +66,8 @@ def _with(row: RegionSum, reason: Reason) -> RegionSum:
     if reason.code is ReasonCode.PULL:
         return replace(row, pull=_whole(numbers, "pull"))
     if reason.code in _ROOMS and "room" in numbers:
-        more = {"capacity": numbers.get("capacity"), "taken": numbers.get("taken")}
-        return replace(row, room=_whole(numbers, "room"), **more)
+        capacity, taken = numbers.get("capacity"), numbers.get("taken")
+        return replace(row, room=_whole(numbers, "room"), capacity=capacity, taken=taken)
     if reason.code is ReasonCode.EXCESS:
         excess = numbers["rest"] * numbers["demand"] / WHOLE
         return replace(row, excess=excess, taken=numbers.get("taken", row.taken))

@@ -346,9 +346,9 @@ class Pool:
             for key in before.keys() | band.loads.keys()
             if abs(before.get(key, 0.0) - band.loads.get(key, 0.0)) > self._room.get(key, 0.0) * NOTHING
         }
-        for other, each in part.bands.items():
+        for other, lower in part.bands.items():
             if other > number:
-                each.touched |= changed
+                lower.touched |= changed
 
     def _with_excess(self, part: _Part, number: int, band: _Band, vessels: Mapping[Resource, Vessel]) -> None:
         band.extra = {}
