@@ -12,6 +12,7 @@ ORDER = (
     "bench/pausing.py",
     "bench/detection.py",
     "bench/page.py",
+    "bench/decide.py",
 )
 """Who writes a part, in the order of the page. The first one brings the title."""
 

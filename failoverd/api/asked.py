@@ -210,6 +210,10 @@ class GlanceQuery(Query):
         return self.policy.split(",") if self.policy is not None else []
 
 
+class InventoryQuery(Query):
+    pass
+
+
 class PageQuery(Query):
     policy: Glob | None = Field(default=None, description="only records whose policy or name are like this glob")
 

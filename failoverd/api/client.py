@@ -45,6 +45,7 @@ from failoverd.api.shapes import (
     GivenTold,
     GlanceTold,
     HistoryTold,
+    InventoryTold,
     NamesTold,
     PlanTold,
     Problem,
@@ -144,6 +145,9 @@ class Client:
 
     async def glance(self, query: GlanceQuery) -> GlanceTold:
         return await self._ask("glance", GlanceTold, query=query)
+
+    async def inventory(self) -> InventoryTold:
+        return await self._ask("inventory", InventoryTold)
 
     async def names(self) -> NamesTold:
         return await self._ask("names", NamesTold)

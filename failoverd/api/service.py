@@ -33,6 +33,7 @@ from failoverd.api.asked import (
     ExtendAsked,
     GlanceQuery,
     HistoryQuery,
+    InventoryQuery,
     PageQuery,
     PlanAsked,
     Query,
@@ -66,6 +67,7 @@ from failoverd.api.telling import (
     given_told,
     glance_told,
     history_told,
+    inventory_told,
     names_told,
     reloaded_told,
     status_told,
@@ -87,6 +89,7 @@ from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
+from failoverd.operations.inventory import review
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
 from failoverd.operations.session import unknown
@@ -305,6 +308,8 @@ class Service:
             return _plain(await self._thread(partial(names_told, around.desk.policies)))
         if route.name == "word":
             return _plain((await self._word(word_id)).to_json())
+        if route.name == "inventory":
+            query = InventoryQuery()  # nothing is asked with it; made at most once a second, as the others are
         if isinstance(query, _Shared):
             body = await self._made_lately(query)
         elif isinstance(query, WhyQuery):
@@ -348,7 +353,7 @@ class Service:
             return body
 
     async def _seen_by(self, query: Query) -> Callable[[], AnswerBody]:
-        if isinstance(query, StatusQuery | GlanceQuery | PageQuery):
+        if isinstance(query, StatusQuery | GlanceQuery | PageQuery | InventoryQuery):
             return await self._standing(query)
         return self._view(query)
 
@@ -363,10 +368,15 @@ class Service:
             case _:
                 raise TypeError(f"nobody knows what to answer to {type(query).__name__}")
 
-    async def _standing(self, query: StatusQuery | GlanceQuery | PageQuery) -> Callable[[], AnswerBody]:
+    async def _standing(
+        self, query: StatusQuery | GlanceQuery | PageQuery | InventoryQuery
+    ) -> Callable[[], AnswerBody]:
         around, found = self._around, await self._seen_now()
         if isinstance(query, PageQuery):
             return partial(_board, found, around.clock(), query.policy or "*")
+        if isinstance(query, InventoryQuery):
+            policies = tuple(around.desk.policies)
+            return lambda: inventory_told(review(policies, found.targets, around.clock()))
         if isinstance(query, GlanceQuery):
             problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
             return partial(_glance, found, around.clock(), query.policies, problems=problems)
@@ -574,7 +584,7 @@ _NO_NEWS: Final = frozenset({400, 404, 405, 415})
 SHELL: Final = "/"
 """The page itself. It holds nothing of the installation, so that nobody has to be known who reads it."""
 
-_Shared: Final = StatusQuery | GlanceQuery | PageQuery | TimelineQuery
+_Shared: Final = StatusQuery | GlanceQuery | InventoryQuery | PageQuery | TimelineQuery
 """What is made for one is made for all who ask the same within a second."""
 
 

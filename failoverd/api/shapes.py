@@ -495,6 +495,53 @@ class BoardTold(AnswerBody):
     names: dict[str, str] = Field(description="names of records in their own letters, by how DNS writes them")
 
 
+class RegionRoomTold(ToldModel):
+    """A region over all policies, in the unit of its capacity; null where that is not known."""
+
+    region: str
+    cloud: str = Field(description="empty when that is not known")
+    jurisdiction: str = Field(description="whose law applies there; empty when that was not stated")
+    capacity: float | None
+    headroom_bp: int = _bp("headroom", "how much of the capacity is planned with")
+    load: float | None = Field(description="published shares times demand, over all policies")
+    target: float | None = Field(description="the same of the shares that are wanted")
+    left: float | None = Field(description="room beside the load; below zero where that is more")
+    policies: int = Field(description="how many may use it")
+    cost_per_hour: float | None = Field(description="of the load, at list prices")
+    practised: Moment | None = Field(description="when its loss was last practised")
+
+
+class ShortTold(ToldModel):
+    """A policy of which a part fits nowhere."""
+
+    policy: str
+    tier: str
+    demand: float
+    short: float
+    excess_on: str = Field(description="the region that gets it all the same; empty: its place, or all of its regions")
+
+
+class LossTold(ToldModel):
+    """A normal day without some regions."""
+
+    lost: str = Field(description="what is lost; empty: nothing")
+    regions: tuple[str, ...]
+    left: dict[str, float] = Field(description="room that is left in each of the others")
+    short: tuple[ShortTold, ...] = Field(description="who is short, the most important first")
+    total: float = Field(description="of what all of them are short")
+
+
+class InventoryTold(AnswerBody):
+    """What the regions carry, and whether each of them can be lost."""
+
+    at: Moment
+    headline: str
+    regions: tuple[RegionRoomTold, ...]
+    normal: LossTold
+    losses: tuple[LossTold, ...] = Field(description="without each region, and each cloud that has several")
+    uncounted: tuple[str, ...] = Field(description="policies without a demand, which are in no sum")
+
+
 class EnteredTold(AnswerBody):
     """Who a browser is, that showed its token."""
 
@@ -697,6 +744,10 @@ class RegionSumTold(ToldModel):
     )
     before_bp: int = _bp("before", "what it had")
     after_bp: int = _bp("after", "what it gets")
+    capacity: float | None = Field(default=None, description="where that bounds it, in the unit of the demand")
+    load: float | None = Field(default=None, description="what the policy puts there, in that unit")
+    taken: float | None = Field(default=None, description="what other policies need first there, in that unit")
+    excess: float | None = Field(default=None, description="what fits nowhere and is sent there, in that unit")
 
 
 class CostTold(ToldModel):

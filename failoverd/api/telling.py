@@ -22,6 +22,7 @@ from failoverd.api.shapes import (
     GlanceTold,
     HeldTold,
     HistoryTold,
+    InventoryTold,
     JournalTold,
     NamesTold,
     NotificationsTold,
@@ -59,6 +60,7 @@ from failoverd.operations.alerting import AlertHeard
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
+from failoverd.operations.inventory import Review
 from failoverd.operations.overview import daemon_state
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
@@ -137,6 +139,10 @@ def alerts_told(heard: Iterable[AlertHeard]) -> AlertsTold:
 
 def glance_told(seen: Glance) -> GlanceTold:
     return GlanceTold.model_validate(seen)
+
+
+def inventory_told(found: Review) -> InventoryTold:
+    return InventoryTold.model_validate(found)
 
 
 def board_told(seen: Board) -> BoardTold:

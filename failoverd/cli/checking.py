@@ -56,7 +56,7 @@ def check_everything(config: Path, output: Output, *, on_site: bool = False) -> 
         diagnostics = list(loaded.diagnostics)
         policies: list[str] = []
         if loaded.config is not None:
-            found = load_policies(loaded.config, kinds(), running={})
+            found = load_policies(loaded.config, kinds(), running={}, together=True)
             unable = list(unfit(loaded.config, found.policies.values()))
             missing = list(lacking(loaded.config))
             lacks = [*missing, *(_unfit(loaded.config, found, *each) for each in unable)]

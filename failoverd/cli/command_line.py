@@ -262,6 +262,14 @@ def status(
 
 
 @app.command()
+def inventory(config: ConfigOption = DEFAULT_CONFIG, output: OutputOption = Output.TEXT) -> None:
+    """What each region carries, and who would be short without it: the page of a capacity review."""
+    from failoverd.cli.views import capacity
+
+    capacity.inventory(config, output)
+
+
+@app.command()
 def page(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="of 127.0.0.1; 0: any that is free")] = 8653,
     config: ConfigOption = DEFAULT_CONFIG,

@@ -11,7 +11,7 @@ import typer
 
 import failoverd
 from failoverd.cli.loading import loading
-from failoverd.cli.options import ConfigOption, Output, OutputOption, hush_libraries, tell_version
+from failoverd.cli.options import ConfigOption, Output, OutputOption, Scenario, hush_libraries, tell_version
 from failoverd.cli.streams import ready
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=failoverd.__doc__)
@@ -57,8 +57,16 @@ def demo(
         bool, typer.Option("--keep-running", help="leave everything up afterwards, for dig")
     ] = False,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="port of the DNS server")] = None,
+    scenario: Annotated[
+        Scenario, typer.Option("--scenario", help="tiers: prod, pilot and dev of one service share the regions")
+    ] = Scenario.FAILOVER,
 ) -> None:
     """Break one of three regions on this machine and watch the traffic leave, and return when it is safe."""
     from failoverd.cli.demo import demo_verb
 
+    if scenario is Scenario.TIERS:
+        if keep_running:
+            raise typer.BadParameter("--keep-running is for the usual scenario")
+        demo_verb.share(output, port)
+        return
     demo_verb.demo(output, port, keep_running=keep_running)

@@ -25,6 +25,11 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+class Scenario(StrEnum):
+    FAILOVER = "failover"  # one service loses a region
+    TIERS = "tiers"  # three services share what is left of three clouds
+
+
 class Output(StrEnum):
     TEXT = "text"
     JSON = "json"

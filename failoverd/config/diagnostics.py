@@ -130,6 +130,9 @@ class Code(StrEnum):
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
     OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
     WORK_SLOW = "FD414", "planned work begins while its regions still get traffic, for a rate has it leave in steps"
+    ESTATE_SHORT = "FD460", "the regions cannot carry all policies together on a normal day"
+    LOSS_SHORT = "FD461", "without a region, or a cloud, the others cannot carry all policies together"
+    UNCOUNTED = "FD462", "a policy without a demand shares a region with policies that have one"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

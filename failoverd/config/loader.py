@@ -14,6 +14,7 @@ from time import time
 from types import MappingProxyType
 
 from failoverd.config.build import build
+from failoverd.config.capacity import crowded
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
@@ -322,9 +323,16 @@ class PolicyLoader:
         return [judged[path] for path in sorted(judged)]
 
 
-def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy]) -> PolicySet:
-    """Read the inventory and every policy file, once. See `PolicyLoader`."""
-    return PolicyLoader(config, kinds).load(running)
+def load_policies(config: Config, kinds: Kinds, *, running: Mapping[str, Policy], together: bool = False) -> PolicySet:
+    """Read the inventory and every policy file, once. See `PolicyLoader`.
+
+    `together`: play losses with all policies at once as well, which takes a second with a thousand of them.
+    """
+    found = PolicyLoader(config, kinds).load(running)
+    inventory = load_inventory(config.inventory)[0] if together else None
+    if inventory is None:
+        return found
+    return replace(found, diagnostics=in_order((*found.diagnostics, *crowded(found.policies, inventory))))
 
 
 def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> PolicySet:
@@ -353,6 +361,8 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         inventory = inventories[folder][0]
         named = {each.named for each in judged if Path(each.file).parent == folder}
         about.extend(idle(inventory, named) if inventory is not None else ())
+        sound = {each.policy.name: each.policy for each in judged if each.policy and Path(each.file).parent == folder}
+        about.extend(crowded(sound, inventory) if inventory is not None else ())
     return _sifted(judged, in_order(about), {})
 
 

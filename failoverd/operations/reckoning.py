@@ -16,7 +16,9 @@ from failoverd.store.reading import ChangeRow, EventRow
 class RegionSum:
     """One region in the sum of a decision, in basis points; None where the sum has no such step.
 
-    `pull` is what it would get by share and score, `room` what it can carry or is allowed to.
+    `pull` is what it would get by share and score, `room` what it can carry or is allowed to. In the unit of its
+    capacity, where that is what bounds it: `capacity`, what the policy puts there (`load`), what others need first
+    there (`taken`), and `excess`, what of it fits nowhere and is sent there all the same.
     """
 
     region: str
@@ -26,6 +28,10 @@ class RegionSum:
     room: int | None
     before: int
     after: int
+    capacity: float | None = None
+    load: float | None = None
+    taken: float | None = None
+    excess: float | None = None
 
 
 def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int]) -> tuple[RegionSum, ...]:
@@ -37,7 +43,9 @@ def table(decision: Decision, before: Mapping[str, int], after: Mapping[str, int
             rows[reason.region] = _with(rows.get(reason.region, empty), reason)
     for name in (*before, *after):
         rows.setdefault(name, RegionSum(name, "", None, None, None, 0, 0))
+    demand = next((reason.numbers["demand"] for reason in decision.reasons if "demand" in reason.numbers), None)
     told = (replace(row, before=before.get(name, 0), after=after.get(name, 0)) for name, row in rows.items())
+    told = (_loaded(row, demand) for row in told)
     return tuple(sorted(told, key=lambda row: (row.after - row.before, row.region)))
 
 
@@ -48,10 +56,19 @@ def _with(row: RegionSum, reason: Reason) -> RegionSum:
     if reason.code is ReasonCode.PULL:
         return replace(row, pull=_whole(numbers, "pull"))
     if traits.bounds and "room" in numbers:
-        return replace(row, room=_whole(numbers, "room"))
+        capacity, taken = numbers.get("capacity"), numbers.get("taken")
+        return replace(row, room=_whole(numbers, "room"), capacity=capacity, taken=taken)
+    if reason.code is ReasonCode.EXCESS:
+        excess = numbers["rest"] * numbers["demand"] / WHOLE
+        return replace(row, excess=excess, taken=numbers.get("taken", row.taken))
     if reason.code is ReasonCode.DRAINED:
         return replace(row, room=0)
     return row
+
+
+def _loaded(row: RegionSum, demand: float | None) -> RegionSum:
+    bounded = row.capacity is not None or row.excess is not None
+    return replace(row, load=demand * row.after / WHOLE) if bounded and demand is not None else row
 
 
 def _whole(numbers: Mapping[str, float], name: str) -> int | None:

@@ -104,7 +104,7 @@ class Engine:
         table = HealthTable(clock(), said.isolation, said.sentinels)
         self.board = HealthBoard(self.emit, clock, self.incidents, self._wake, table)
         self.probing = Probing(timetable, self.board, clock, emit=self.emit, pace=said.pace, chance=chance)
-        self.shared = Shared(lambda policy: self.states.looked_at(policy, self.board), self._make_room)
+        self.shared = Shared(lambda policy: self.states.looked_at(policy, self.board), self._make_room, _later)
         self.prover = Prover(around.authorities, self.emit, clock, dispute_after=said.dispute_after, chance=chance)
         self.tools = Tools(
             verdicts=self.board,
@@ -299,3 +299,7 @@ class Engine:
     def _make_room(self, policy: str) -> None:
         """What the others leave to a policy is another part than before."""
         self.look_again(policy)
+
+
+def _later(seconds: float, do: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, do)

@@ -1,19 +1,32 @@
 """What the policies at work may take of the regions that they share, as it is now.
 
 Claims are made anew only of policies of which something changed, and shared out only among those that are connected
-with them. It is asked before each decision, so nobody decides on what was so before the last news; whoever gets more or
-less because of somebody else's news is woken.
+with them (`core/control/pooling.py`). It is asked before each decision, so nobody decides on what was so before the
+last news; whoever gets more or less because of somebody else's news is woken: at once where few share, and where a
+thousand do, once for all the news of a moment.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from failoverd.core.control.claiming import claim, usual_claim
-from failoverd.core.control.sharing import Claim, Grant, connected, share_out
+from failoverd.core.control.pooling import SMALL, Pool
+from failoverd.core.control.sharing import Claim, Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import Policy
 
 Look = Callable[[Policy], PolicyState]
 """What is known of a policy now, with the health of its regions and what operators say."""
+
+Later = Callable[[float, Callable[[], None]], object]
+"""Calls something after so many seconds."""
+
+_PAUSE: Final = 25e-6
+"""Seconds to wait for more news before others are told, for each draw that has to be gone through: several times as
+long as that takes, so that a storm of news costs a small part of a processor beside the decisions themselves."""
+
+_LONGEST: Final = 0.5
+"""Seconds that nobody waits longer for."""
 
 
 class Shared:
@@ -22,15 +35,18 @@ class Shared:
     Args:
         look: at a policy.
         wake: a policy of which the grant changed because of another one.
+        later: without it, everything is settled at once.
     """
 
-    def __init__(self, look: Look, wake: Callable[[str], None]) -> None:
+    def __init__(self, look: Look, wake: Callable[[str], None], later: Later | None = None) -> None:
         self._look = look
         self._wake = wake
+        self._later = later
+        self._waits = False
         self._policies: dict[str, Policy] = {}
         self._changed: set[str] = set()
-        self._now = _Book()
-        self._usual = _Book()
+        self._now = Pool()
+        self._usual = Pool()
 
     def put(self, policy: Policy) -> None:
         """A policy is at work, or a newer revision of it."""
@@ -39,14 +55,15 @@ class Shared:
             return  # it takes no part: nobody knows how much it carries anywhere
         self._policies[policy.name] = policy
         self._changed.add(policy.name)
-        self._usual.put({policy.name: usual_claim(policy)})
+        self._usual.put(policy.name, usual_claim(policy))
 
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
             return
         self._changed.discard(name)
-        self._usual.put({name: None})
-        self._tell(self._now.put({name: None}), but=name)
+        self._usual.put(name, None)
+        self._now.put(name, None)
+        self._tell(but=name)
 
     def touch(self, name: str) -> None:
         """Something of a policy changed: its health, what is published, what operators say."""
@@ -58,46 +75,37 @@ class Shared:
         if self._policies.get(policy.name) is not policy:
             return None, None
         self._changed.add(policy.name)  # time alone may have changed it
-        claims = {name: claim(self._policies[name], self._look(self._policies[name]), now) for name in self._changed}
-        self._changed.clear()
-        self._tell(self._now.put(claims), but=policy.name)
-        return self._now.grants.get(policy.name), self._usual.grants.get(policy.name)
+        self._take_up(now)
+        granted = self._now.grant(policy.name)
+        self._tell(but=policy.name)
+        return granted, self._usual.grant(policy.name)
 
     @property
     def standing(self) -> Mapping[str, tuple[Claim, Grant]]:
         """What each policy wants, and what it may take."""
-        return {name: (self._now.claims[name], grant) for name, grant in self._now.grants.items()}
+        found = ((name, each, self._now.look(name)) for name, each in self._now.claims.items())
+        return {name: (each, grant) for name, each, grant in found if grant is not None}
 
-    def _tell(self, others: Iterable[str], but: str) -> None:
-        """The most important first: its write is the first to be sent."""
-        for name in sorted(
-            others, key=lambda each: (self._policies[each].tier, each) if each in self._policies else (0, each)
-        ):
-            if name != but and name in self._policies:
-                self._wake(name)
+    def _take_up(self, now: float) -> None:
+        for name in self._changed:
+            self._now.put(name, claim(self._policies[name], self._look(self._policies[name]), now))
+        self._changed.clear()
 
+    def _tell(self, but: str = "") -> None:
+        """Wake who gets something else now; in a moment, where that is more work than a decision."""
+        work = self._now.unsettled + self._usual.unsettled
+        if self._later is not None and work > SMALL:
+            if not self._waits:
+                self._waits = True
+                self._later(min(_LONGEST, work * _PAUSE), self._settle)
+            return
+        self._settle(but)
 
-class _Book:
-    """Claims, and what they come to."""
-
-    def __init__(self) -> None:
-        self.claims: dict[str, Claim] = {}
-        self.grants: dict[str, Grant] = {}
-
-    def put(self, claims: Mapping[str, Claim | None]) -> list[str]:
-        """Replace claims; None takes one away. Returns the policies of which the grant is another one by that."""
-        new = {name: each for name, each in claims.items() if each != self.claims.get(name)}
-        if not new:
-            return []
-        concerned = set(connected(self.claims, new))  # those who shared with what was claimed before
-        for name, each in new.items():
-            if each is None:
-                self.claims.pop(name, None)
-                self.grants.pop(name, None)
-            else:
-                self.claims[name] = each
-        concerned = {name for name in concerned if name in self.claims} | set(connected(self.claims, new))
-        found = share_out(self.claims[name] for name in concerned)
-        changed = [name for name, grant in found.items() if grant != self.grants.get(name)]
-        self.grants |= found
-        return changed
+    def _settle(self, but: str = "") -> None:
+        """The most important are woken first: their writes are the first to be sent."""
+        self._waits = False
+        self._usual.settle()
+        others = self._now.settle()
+        known = [name for name in others if name != but and name in self._policies]
+        for name in sorted(known, key=lambda each: (self._policies[each].tier, each)):
+            self._wake(name)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from failoverd.core.control.figures import SignalFigures
-from failoverd.core.control.readings import FigureReading, FigureRole, Question, asks, taken
+from failoverd.core.control.readings import FigureQuestion, FigureReading, FigureRole, asks, taken
 from failoverd.core.control.signals import BurnFinding, Signalled, judged, news
 from failoverd.core.errors import FailoverdError, classified
 from failoverd.core.events import SignalFound, SignalLost
@@ -38,7 +38,7 @@ Wake = Callable[[str, Urgency], None]
 @dataclass(frozen=True, slots=True)
 class _Question:
     policy: Policy
-    ask: Question
+    ask: FigureQuestion
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class Measuring:
             timetable.every(f"signals of {name}", source.every, partial(self.look, name), phase=0.0)
 
     async def look(self, name: str) -> None:
-        """Question one source everything that it is to be asked."""
+        """FigureQuestion one source everything that it is to be asked."""
         source, wanted = self._sources[name], list(self._questions(name))
         queries = sorted({each.ask.query for each in wanted})
         answers = dict(zip(queries, await asyncio.gather(*(_asked(source, query) for query in queries)), strict=True))
@@ -228,7 +228,7 @@ async def _asked(source: MetricsSource, query: str) -> Sequence[SeriesValue] | F
 
 
 def _reading(
-    ask: Question,
+    ask: FigureQuestion,
     readings: Mapping[str, FigureReading],
     answer: Sequence[SeriesValue] | FailoverdError,
     every: float,
@@ -245,7 +245,7 @@ def _reading(
     return reading
 
 
-def _values(ask: Question, answer: Sequence[SeriesValue]) -> dict[str, float]:
+def _values(ask: FigureQuestion, answer: Sequence[SeriesValue]) -> dict[str, float]:
     """The values by region, or the one value under ""."""
     if not answer:
         raise FailoverdError("the query gives nothing", reason="no_data", remedy="see whether it is scraped")

@@ -19,6 +19,7 @@ from failoverd.operations import (
     effects,
     glance,
     history,
+    inventory,
     reckoning,
     record_lines,
     timeline,
@@ -74,6 +75,10 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (reckoning.Cost, shapes.CostTold, set()),
     (why.Explanation, shapes.WhyTold, set()),
     (why.RelatedEvent, shapes.EventTold, set()),
+    (inventory.Review, shapes.InventoryTold, set()),
+    (inventory.RegionRoom, shapes.RegionRoomTold, set()),
+    (inventory.Short, shapes.ShortTold, set()),
+    (inventory.Loss, shapes.LossTold, set()),
     (reading.AuditRow, shapes.RequestTold, {"answer"}),
 ]
 """What is known, its shape, and what is left out of it on purpose: what only the daemon itself needs."""

@@ -31,6 +31,7 @@ VERBS: dict[str, list[tuple[str, ...]]] = {
     "disown": [("shop", "shöp.example.test")],
     "import": [("local", "example.test", "wöw.example.test")],
     "status": [(), ("--output", "json")],
+    "inventory": [(), ("--output", "json")],
     "why": [()],
     "history": [()],
     "benchmark": [("shop", "--for", "1s", "--yes")],

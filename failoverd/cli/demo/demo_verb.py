@@ -7,9 +7,21 @@ import typer
 import uvloop
 from rich.console import Console
 
-from failoverd.cli.demo import scenario, view
+from failoverd.cli.demo import scenario, tiers, view
 from failoverd.cli.failing import print_json, told
 from failoverd.cli.options import Exit, Output
+
+
+def share(output: Output, port: int | None) -> None:
+    """Several services share three clouds, and one of these is lost."""
+    console = Console()
+    say, picture = (lambda _: None, lambda *_: None) if output is Output.JSON else tiers.screen(console)
+    with told():
+        found = uvloop.run(tiers.play(say, picture, dns_port=port))
+    if found is None:
+        raise typer.Exit(Exit.INTERRUPTED)
+    if output is Output.JSON:
+        print_json(found)
 
 
 def demo(output: Output, port: int | None, *, keep_running: bool) -> None:

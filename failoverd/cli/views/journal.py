@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from failoverd.api.asked import WhyQuery
-from failoverd.api.shapes import GlanceTold, HistoryTold, StatusTold, WhyTold, WordsTold
-from failoverd.api.telling import glance_told, history_told, status_told, why_told, words_told
+from failoverd.api.shapes import GlanceTold, HistoryTold, InventoryTold, StatusTold, WhyTold, WordsTold
+from failoverd.api.telling import glance_told, history_told, inventory_told, status_told, why_told, words_told
 from failoverd.cli.failing import note, unknown
 from failoverd.config.locating import journal_of
+from failoverd.core.records import Policy
 from failoverd.core.status import Overview
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
+from failoverd.operations.inventory import review
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
 from failoverd.operations.why import Present, no_change, why
 from failoverd.store.reading import HistoryReading
@@ -58,6 +60,12 @@ def _seen(reading: StatusReading, now: float, *, healthy: bool, silent: bool) ->
 def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
     with opened(StatusReading(journal_of(config))) as reading:
         return words_told(overview(reading, now, healthy=False), now), _alive(reading)
+
+
+def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tuple[InventoryTold, float | None]:
+    """`policies` are those of the files: the journal does not know what they need."""
+    with opened(StatusReading(journal_of(config))) as reading:
+        return inventory_told(review(policies, reading.targets(), now)), _alive(reading)
 
 
 def history_read(

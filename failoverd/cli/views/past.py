@@ -265,6 +265,23 @@ def _show_sums(console: Console, sums: Sequence[RegionSumTold]) -> None:
     ]  # fmt: skip
     for line in aligned((_SUM, *rows)):
         say_worded(console, line)
+    for each in sums:
+        if words := _carried(each):
+            say(console, f"{each.region}: {words}")
+
+
+def _carried(told: RegionSumTold) -> str:
+    """In requests, or whatever its capacity is counted in: what it carries, whose that is, and who pays."""
+    said = []
+    if told.capacity is not None:
+        said.append(f"it can carry {told.capacity:.6g}")
+    if told.load is not None:
+        said.append(f"this policy puts {told.load:.6g} there")
+    if told.taken:
+        said.append(f"others need {told.taken:.6g} of it first")
+    if told.excess:
+        said.append(f"{told.excess:.6g} fits nowhere, and is sent there all the same")
+    return ", ".join(said)
 
 
 def _percent(basis_points: int | None) -> str:

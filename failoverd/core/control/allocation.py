@@ -12,6 +12,7 @@ Everything is computed in exact fractions and rounded once, at the end.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 from typing import Final
 
@@ -250,8 +251,12 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     left = Fraction(spec.room, WHOLE)  # one that is full has a part of its room
     if spec.capacity is None or not policy.demand:
         return left * (health.score if health.state is RegionState.DEGRADED else WHOLE)
-    carries = Fraction(health.score) * Fraction(spec.capacity) * Fraction(spec.headroom, WHOLE)
-    return left * carries / Fraction(policy.demand)
+    return left * _whole_room(health.score, spec.capacity, spec.headroom, policy.demand)
+
+
+@lru_cache(maxsize=65_536)  # asked several times in each decision for each region, and seldom about other numbers
+def _whole_room(score: int, capacity: float, headroom: int, demand: float) -> Fraction:
+    return Fraction(score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:

@@ -43,7 +43,7 @@ class FigureRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class FigureQuestion:
     """One question of a policy.
 
     Attributes:
@@ -101,15 +101,17 @@ Readings = Mapping[str, FigureReading]
 """By the key of the question."""
 
 
-def asks(policy: Policy) -> tuple[Question, ...]:
+def asks(policy: Policy) -> tuple[FigureQuestion, ...]:
     """Everything that a policy has measured."""
-    found: list[Question] = []
+    found: list[FigureQuestion] = []
     if policy.measure is not None:
-        found.append(Question(FigureRole.DEMAND, policy.measure.source, policy.measure.query, measure=policy.measure))
+        found.append(
+            FigureQuestion(FigureRole.DEMAND, policy.measure.source, policy.measure.query, measure=policy.measure)
+        )
     for spec in policy.regions:
         if (measure := spec.measure) is not None:
             query = measure.query.replace(REGION, spec.name)
-            found.append(Question(FigureRole.CAPACITY, measure.source, query, spec.name, measure))
+            found.append(FigureQuestion(FigureRole.CAPACITY, measure.source, query, spec.name, measure))
     signals = policy.signals
     if (budget := signals.errors) is not None:
         long, short = window(budget.over), window(budget.short)
@@ -121,11 +123,11 @@ def asks(policy: Policy) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def _each(policy: Policy, role: FigureRole, source: str, query: str) -> list[Question]:
+def _each(policy: Policy, role: FigureRole, source: str, query: str) -> list[FigureQuestion]:
     """One question for all regions, or one for each."""
     if REGION not in query:
-        return [Question(role, source, query)]
-    return [Question(role, source, query.replace(REGION, spec.name), spec.name) for spec in policy.regions]
+        return [FigureQuestion(role, source, query)]
+    return [FigureQuestion(role, source, query.replace(REGION, spec.name), spec.name) for spec in policy.regions]
 
 
 def window(seconds: float) -> str:
@@ -147,7 +149,7 @@ class Figure:
     found: float | None = None
 
 
-def counting(ask: Question, measure: Measure, readings: Readings, now: float) -> Figure:
+def counting(ask: FigureQuestion, measure: Measure, readings: Readings, now: float) -> Figure:
     """What counts now."""
     reading = readings.get(ask.key)
     if reading is None or reading.query != ask.query or "" not in reading.values:
@@ -168,7 +170,7 @@ def believed(measure: Measure, before: float, found: float) -> float | None:
 
 
 def taken(
-    ask: Question, readings: Readings, values: Mapping[str, float], every: float, now: float
+    ask: FigureQuestion, readings: Readings, values: Mapping[str, float], every: float, now: float
 ) -> FigureReading | None:
     """The reading that an answer makes; None where it is not believed. Figures are clipped by what counts until now."""
     measure = ask.measure
@@ -213,7 +215,7 @@ class _Notes:
     reasons: list[Reason] = field(default_factory=list)
     moments: list[float] = field(default_factory=list)
 
-    def value(self, ask: Question, readings: Readings, rule: str, now: float) -> float | None:
+    def value(self, ask: FigureQuestion, readings: Readings, rule: str, now: float) -> float | None:
         """What counts of a figure, noted."""
         if ask.measure is None:
             return None

@@ -29,7 +29,7 @@ from typing import Final
 Resource = tuple[str, str]
 """A region, and the unit in which its capacity is counted."""
 
-_NOTHING: Final = 1e-9
+NOTHING: Final = 1e-9
 """A load that is none, in proportion to what it is a part of: what rounding leaves."""
 
 
@@ -100,44 +100,59 @@ class Grant:
 
 
 @dataclass(slots=True)
-class _Region:
-    """A region while it is filled. `left` is true at `at`, and falls by `rate`."""
+class Vessel:
+    """A region while it is filled. `left` is true at `at`, and falls by `rate`; `closed` is when it was full."""
 
-    left: float
     room: float
+    left: float
     at: float = 0.0
     rate: float = 0.0
-    drawn_by: dict[str, None] = field(default_factory=dict)
+    closed: float = inf
+    drawn_by: "dict[str, Filling]" = field(default_factory=dict)
     version: int = 0
 
 
 @dataclass(slots=True)
-class _Filling:
-    """A policy while its tier is filled: how far it is, and what it draws now."""
+class Filling:
+    """A policy while its tier is filled: how far it is, and what it draws from now.
+
+    All open regions of its level are raised together, so one number says how far: `height`, by which the pull of each
+    is multiplied. `speed` is how fast that rises: need / sum of the open pulls. `served` is the fraction of its need.
+    """
 
     claim: Claim
     need: float
     at: float = 0.0
     level: int = -1
+    height: float = 0.0
+    speed: float = 0.0
     open: dict[str, Draw] = field(default_factory=dict)
-    rates: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
     loads: dict[str, float] = field(default_factory=dict)
     served: float = 0.0
     version: int = 0
+
+    @property
+    def short(self) -> float:
+        left = self.need * (1.0 - self.served)
+        return left if left > self.claim.demand * NOTHING else 0.0
 
 
 def share_out(claims: Iterable[Claim]) -> Mapping[str, Grant]:
     """What each policy may take. `claims` are of all policies that share a region with one another."""
     ordered = sorted(claims, key=lambda each: (each.tier, each.policy))
-    regions = _rooms(ordered)
-    fillings: list[_Filling] = []
+    vessels = _rooms(ordered)
+    used: defaultdict[Resource, float] = defaultdict(float)
     grants: dict[str, Grant] = {}
     for tier in _tiers(ordered):
-        filled = _Tier(tier, regions).filled()
-        fillings += filled
-        for each in filled:
-            grants[each.claim.policy] = _grant(each, regions)
-    return grants | _with_excess(fillings, grants, regions)
+        filled = fill(tier, vessels)
+        found = {each.claim.policy: granted(each.claim, each.loads, each.short, vessels) for each in filled}
+        for name, region in excess(tier, found, vessels, used).items():
+            found[name] = replace(found[name], excess_on=region)
+        for each in tier:
+            use(found[each.policy], each.unit, used)
+        grants |= found
+    return grants
 
 
 def connected(claims: Mapping[str, Claim], changed: Iterable[str]) -> frozenset[str]:
@@ -166,7 +181,7 @@ def _tiers(ordered: Sequence[Claim]) -> list[list[Claim]]:
     return [found[tier] for tier in sorted(found)]
 
 
-def _rooms(claims: Sequence[Claim]) -> dict[Resource, _Region]:
+def _rooms(claims: Sequence[Claim]) -> dict[Resource, Vessel]:
     """What each region can carry, as the policy sees it that sees most of it, without what stands there."""
     rooms: dict[Resource, float] = {}
     for claim in claims:
@@ -175,15 +190,26 @@ def _rooms(claims: Sequence[Claim]) -> dict[Resource, _Region]:
                 if draw.room < inf:
                     key = (draw.region, claim.unit)
                     rooms[key] = max(rooms.get(key, 0.0), draw.room)
-    regions = {key: _Region(room, room) for key, room in rooms.items()}
+    vessels = {key: Vessel(room, room) for key, room in rooms.items()}
     for claim in claims:
         for name, load in claim.stands.items():
-            if (region := regions.get((name, claim.unit))) is not None:
-                region.left = max(0.0, region.left - load)
-    return regions
+            if (vessel := vessels.get((name, claim.unit))) is not None:
+                vessel.left = max(0.0, vessel.left - load)
+    return vessels
 
 
 # -- one tier ----------------------------------------------------------------------------------------------------------
+
+
+def need_of(claim: Claim) -> float:
+    """What is still to be placed of its demand."""
+    return max(0.0, claim.demand - sum(claim.stands.values())) if claim.stands else claim.demand
+
+
+def fill(claims: Sequence[Claim], vessels: Mapping[Resource, Vessel]) -> list[Filling]:
+    """Raise the served fraction of all policies of a tier together. What they take is off the vessels afterwards."""
+    tier = _Tier(claims, vessels)
+    return tier.filled()
 
 
 class _Tier:
@@ -192,198 +218,203 @@ class _Tier:
     A border is the fraction at which a region is full, or at which a policy has the most that it may have of one.
     """
 
-    def __init__(self, claims: Sequence[Claim], regions: dict[Resource, _Region]) -> None:
-        self._regions = regions
+    def __init__(self, claims: Sequence[Claim], vessels: Mapping[Resource, Vessel]) -> None:
+        self._vessels = vessels
         self._moved: set[Resource] = set()  # regions whose rate changed, and with it their border
         self._full: list[tuple[float, int, Resource]] = []
         self._enough: list[tuple[float, int, str, str]] = []
-        self._fillings = {
-            claim.policy: _Filling(claim, max(0.0, claim.demand - sum(claim.stands.values()))) for claim in claims
-        }
+        self._fillings = {claim.policy: Filling(claim, need_of(claim)) for claim in claims}
 
-    def filled(self) -> list[_Filling]:
-        for region in self._regions.values():
-            region.at, region.rate, region.drawn_by = 0.0, 0.0, {}
+    def filled(self) -> list[Filling]:
+        for vessel in self._vessels.values():
+            vessel.at, vessel.rate, vessel.closed, vessel.drawn_by, vessel.version = 0.0, 0.0, inf, {}, 0
         for each in self._fillings.values():
             if each.need > 0:
                 self._go_on(each, 0.0)
+            else:
+                each.served = 1.0
         while self._next():
             pass
         for each in self._fillings.values():
-            _settle(each, 1.0)
-        for region in self._regions.values():
-            _advance(region, 1.0)
+            if each.open:
+                each.height += each.speed * (1.0 - each.at)
+                each.served = 1.0
+                for name in tuple(each.open):
+                    _close(each, name)
+        for vessel in self._vessels.values():
+            _advance(vessel, 1.0)
         return list(self._fillings.values())
 
     def _next(self) -> bool:
         """Pass the next border. Whether there was one."""
+        vessels, fillings, heaped, enough = self._vessels, self._fillings, self._full, self._enough
         for key in self._moved:
-            region = self._regions[key]
-            region.version += 1
-            if region.rate > 0 and region.drawn_by:
-                heappush(self._full, (region.at + region.left / region.rate, region.version, key))
+            vessel = vessels[key]
+            vessel.version += 1
+            if vessel.rate > 0 and vessel.drawn_by:
+                heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, key))
         self._moved.clear()
-        while self._full and self._regions[self._full[0][2]].version != self._full[0][1]:
-            heappop(self._full)
-        while self._enough and self._fillings[self._enough[0][2]].version != self._enough[0][1]:
-            heappop(self._enough)
-        full, enough = (heap[0][0] if heap else inf for heap in (self._full, self._enough))
-        if min(full, enough) >= 1.0:
+        while heaped and vessels[heaped[0][2]].version != heaped[0][1]:
+            heappop(heaped)
+        while enough and fillings[enough[0][2]].version != enough[0][1]:
+            heappop(enough)
+        first, most = (heap[0][0] if heap else inf for heap in (heaped, enough))
+        if min(first, most) >= 1.0:
             return False
-        if enough < full:
-            at, _, policy, name = heappop(self._enough)
-            self._drop(self._fillings[policy], name, at)
+        if most < first:
+            at, _, policy, name = heappop(enough)
+            self._drop(fillings[policy], name, at)
             return True
-        at, _, key = heappop(self._full)
-        region = self._regions[key]
-        _advance(region, at)
-        region.left = 0.0
-        for policy in list(region.drawn_by):
-            self._drop(self._fillings[policy], key[0], at)
+        at, _, key = heappop(heaped)
+        vessel = vessels[key]
+        _advance(vessel, at)
+        vessel.left, vessel.closed = 0.0, at
+        for each in tuple(vessel.drawn_by.values()):
+            self._drop(each, key[0], at)
         return True
 
-    def _drop(self, each: _Filling, name: str, at: float) -> None:
+    def _drop(self, each: Filling, name: str, at: float) -> None:
         """A region gives a policy no more: it draws the more from the others, or goes on with its next level."""
-        _settle(each, at)
-        each.open.pop(name, None)
+        each.height += each.speed * (at - each.at)
+        each.at = at
+        before = each.speed
+        gone = _close(each, name)
+        key = (name, each.claim.unit)
+        vessel = self._vessels.get(key)
+        if vessel is not None:
+            vessel.drawn_by.pop(each.claim.policy, None)
+            _advance(vessel, at)
+            vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
+            self._moved.add(key)
         if each.open:
-            self._draw(each, at)
+            self._draw(each, at, before)
         else:
             self._go_on(each, at)
 
-    def _go_on(self, each: _Filling, at: float) -> None:
+    def _go_on(self, each: Filling, at: float) -> None:
         """Take up the next level that has any room."""
-        while not each.open and each.level + 1 < len(each.claim.levels):
+        claim, vessels = each.claim, self._vessels
+        each.at = at
+        while not each.open and each.level + 1 < len(claim.levels):
             each.level += 1
-            for draw in each.claim.levels[each.level]:
-                region = self._regions.get((draw.region, each.claim.unit))
-                left = inf
-                if region is not None:
-                    _advance(region, at)
-                    left = region.left
-                if draw.pull > 0 and min(left, draw.most - each.loads.get(draw.region, 0.0)) > _NOTHING:
+            for draw in claim.levels[each.level]:
+                vessel = vessels.get((draw.region, claim.unit))
+                left = draw.most - each.loads[draw.region] if draw.region in each.loads else draw.most
+                if vessel is not None:
+                    if vessel.at != at:
+                        _advance(vessel, at)
+                    left = min(left, vessel.left)
+                if draw.pull > 0 and left > NOTHING:
                     each.open[draw.region] = draw
-        self._draw(each, at)
+                    each.began[draw.region] = each.height
+                    if vessel is not None:
+                        vessel.drawn_by[claim.policy] = each
+                elif vessel is not None and vessel.left <= NOTHING:
+                    vessel.closed = min(vessel.closed, at)
+        if each.open:
+            self._draw(each, at, 0.0)
+        else:
+            each.speed, each.served = 0.0, at
+            each.version += 1  # no border of it is ahead any more
 
-    def _draw(self, each: _Filling, at: float) -> None:
-        """Draw from the open regions of its level by pull from now on."""
-        unit, policy, before = each.claim.unit, each.claim.policy, each.rates
-        total = sum(draw.pull for draw in each.open.values())
-        each.rates = {name: each.need * draw.pull / total for name, draw in each.open.items()}
+    def _draw(self, each: Filling, at: float, before: float) -> None:
+        """Draw from the open regions of its level by pull from now on; until now it rose with the speed `before`."""
+        claim, vessels, moved = each.claim, self._vessels, self._moved
+        unit = claim.unit
+        each.speed = speed = each.need / sum([draw.pull for draw in each.open.values()])
         each.version += 1
-        for name in before.keys() - each.rates.keys():
-            if (region := self._regions.get((name, unit))) is not None:
-                region.drawn_by.pop(policy, None)
-                self._flow(region, (name, unit), -before[name], at)
-        for name, rate in each.rates.items():
-            region = self._regions.get((name, unit))
-            if region is not None:
-                region.drawn_by[policy] = None
-                self._flow(region, (name, unit), rate - before.get(name, 0.0), at)
-            most = each.open[name].most
-            if most < inf and (region is None or most < region.room):
-                due = at + max(0.0, most - each.loads.get(name, 0.0)) / rate
-                heappush(self._enough, (due, each.version, policy, name))
-
-    def _flow(self, region: _Region, key: Resource, more: float, at: float) -> None:
-        _advance(region, at)
-        region.rate = region.rate + more if region.drawn_by else 0.0
-        self._moved.add(key)
+        more = speed - before
+        for name, draw in each.open.items():
+            key = (name, unit)
+            vessel = vessels.get(key)
+            if vessel is not None:
+                if vessel.at != at:
+                    _advance(vessel, at)
+                vessel.rate += draw.pull * more
+                moved.add(key)
+            if draw.most < inf and (vessel is None or draw.most < vessel.room):
+                left = draw.most - each.loads.get(name, 0.0) - draw.pull * (each.height - each.began[name])
+                heappush(self._enough, (at + max(0.0, left) / (draw.pull * speed), each.version, claim.policy, name))
 
 
-def _advance(region: _Region, at: float) -> None:
-    if at == region.at:
+def _advance(vessel: Vessel, at: float) -> None:
+    if at == vessel.at:
         return
-    region.left -= region.rate * (at - region.at)
-    if region.left <= region.room * _NOTHING:
-        region.left = 0.0
-    region.at = at
+    vessel.left -= vessel.rate * (at - vessel.at)
+    if vessel.left <= vessel.room * NOTHING:
+        vessel.left = 0.0
+    vessel.at = at
 
 
-def _settle(each: _Filling, at: float) -> None:
-    """Count what it drew until now."""
-    passed = at - each.at
-    if passed > 0 and each.rates:
-        for name, rate in each.rates.items():
-            each.loads[name] = each.loads.get(name, 0.0) + rate * passed
-        each.served += each.need * passed
-    each.at = at
+def _close(each: Filling, name: str) -> Draw:
+    """Count what it drew from a region until now: it draws no more from there."""
+    draw = each.open.pop(name)
+    drawn = draw.pull * (each.height - each.began.pop(name))
+    each.loads[name] = each.loads.get(name, 0.0) + drawn
+    return draw
 
 
 # -- what comes of it --------------------------------------------------------------------------------------------------
 
 
-def _grant(each: _Filling, regions: Mapping[Resource, _Region]) -> Grant:
-    claim = each.claim
+def granted(
+    claim: Claim, drawn: Mapping[str, float], short: float, vessels: Mapping[Resource, Vessel], excess_on: str = ""
+) -> Grant:
+    """What a policy may take that drew so much, where vessels have what its tier left."""
     loads = {**claim.stands}
-    for name, load in each.loads.items():
+    for name, load in drawn.items():
         loads[name] = loads.get(name, 0.0) + load
     rooms: dict[str, float] = {}
     taken: dict[str, float] = {}
     for level in claim.levels:
         for draw in level:
-            region = regions.get((draw.region, claim.unit))
-            if region is None:
+            vessel = vessels.get((draw.region, claim.unit))
+            if vessel is None:
                 continue
             mine = loads.get(draw.region, 0.0)
-            rooms[draw.region] = min(draw.room, mine + region.left)
-            others = region.room - region.left - mine
-            if others > region.room * _NOTHING:
+            rooms[draw.region] = min(draw.room, mine + vessel.left)
+            others = vessel.room - vessel.left - mine
+            if others > vessel.room * NOTHING:
                 taken[draw.region] = others
-    short = each.need - each.served
-    if short <= claim.demand * _NOTHING:
-        short = 0.0
-    return Grant(claim.demand, loads, rooms, taken, short)
+    return Grant(claim.demand, loads, rooms, taken, short, excess_on)
 
 
-def _with_excess(
-    fillings: Sequence[_Filling], grants: Mapping[str, Grant], regions: Mapping[Resource, _Region]
-) -> dict[str, Grant]:
-    """The grants of those that are short and have no place: where their excess goes.
-
-    Whoever has no higher tier beside it anywhere hurts nobody else: it splits what is too much by what each region can
-    carry, as a policy does that shares nothing.
-    """
-    found: dict[str, Grant] = {}
-    used: defaultdict[Resource, float] = defaultdict(float)
-    by_tier: defaultdict[int, list[_Filling]] = defaultdict(list)
-    for each in fillings:
-        by_tier[each.claim.tier].append(each)
-    for tier in sorted(by_tier):
-        found |= _excess(by_tier[tier], grants, regions, used)
-        for each in by_tier[tier]:
-            grant = found.get(each.claim.policy, grants[each.claim.policy])
-            for region, load in grant.loads.items():
-                used[region, each.claim.unit] += load
-            if grant.excess_on:
-                used[grant.excess_on, each.claim.unit] += grant.short
-    return found
+def use(grant: Grant, unit: str, used: "defaultdict[Resource, float]") -> None:
+    """Add what a policy is granted, and what it is sent beyond that, to what is used."""
+    for region, load in grant.loads.items():
+        used[region, unit] += load
+    if grant.excess_on:
+        used[grant.excess_on, unit] += grant.short
 
 
-def _excess(
-    tier: Sequence[_Filling],
+def excess(
+    tier: Iterable[Claim],
     grants: Mapping[str, Grant],
-    regions: Mapping[Resource, _Region],
+    vessels: Mapping[Resource, Vessel],
     used: Mapping[Resource, float],
-) -> dict[str, Grant]:
-    """Put the excess of a tier where it overloads the higher ones, which took `used`, the least."""
+) -> dict[str, str]:
+    """The region to which each of a tier sends what fits nowhere: where it overloads the higher ones the least.
+
+    `used` is what these took. Whoever has no higher tier beside it anywhere hurts nobody else, and is missing: it
+    splits what is too much by what each region can carry, as a policy does that shares nothing. So is who has a place.
+    """
     short: defaultdict[Resource, dict[str, None]] = defaultdict(dict)
-    for each in tier:
-        if grants[each.claim.policy].short > 0 and not each.claim.sheds:
-            for resource in each.claim.resources & regions.keys():
-                short[resource][each.claim.policy] = None
-    if not any(used.get(resource) for resource in short):
-        return {}
+    for claim in tier:
+        if grants[claim.policy].short > 0 and not claim.sheds:
+            resources = claim.resources & vessels.keys()
+            if any(used.get(each) for each in resources):
+                for resource in resources:
+                    short[resource][claim.policy] = None
 
     def fullness(resource: Resource) -> float:
-        higher, room = used.get(resource, 0.0), regions[resource].room
+        higher, room = used.get(resource, 0.0), vessels[resource].room
         if not higher:
             return 0.0
         mine = sum(grants[name].short + grants[name].loads.get(resource[0], 0.0) for name in short[resource])
         return (higher + mine) / room if room > 0 else inf
 
-    found: dict[str, Grant] = {}
+    found: dict[str, str] = {}
     for resource in sorted(short, key=lambda each: (fullness(each), each)):
-        for name in short[resource].keys() - found.keys():
-            found[name] = replace(grants[name], excess_on=resource[0])
+        for name in short[resource]:
+            found.setdefault(name, resource[0])
     return found

@@ -27,6 +27,7 @@ complete -c failoverctl -n '__failoverctl_is' -a history -d 'Every change and ho
 complete -c failoverctl -n '__failoverctl_is' -a hold -d 'Leave the answers of a policy exactly as they are, whatever fails'
 complete -c failoverctl -n '__failoverctl_is' -a import -d 'Read what stands at a name and write a policy file that would leave it exactly as it is'
 complete -c failoverctl -n '__failoverctl_is' -a init -d 'Write a first configuration: of flags, and of answers to what they leave open, if this is a terminal'
+complete -c failoverctl -n '__failoverctl_is' -a inventory -d 'What each region carries, and who would be short without it: the page of a capacity review'
 complete -c failoverctl -n '__failoverctl_is' -a notify -d 'Who is told of what needs a person'
 complete -c failoverctl -n '__failoverctl_is' -a overrides -d 'What operators said that is in force, waits for more people, or is to come'
 complete -c failoverctl -n '__failoverctl_is' -a page -d 'Show everything at a glance in a browser, live: prints the link, and serves the page until Ctrl-C'
@@ -144,6 +145,9 @@ complete -c failoverctl -n '__failoverctl_is init' -l journal -x -d 'where histo
 complete -c failoverctl -n '__failoverctl_is init' -l yes -d 'ask nothing: what is not said has its default'
 complete -c failoverctl -n '__failoverctl_is init' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is init' -F
+complete -c failoverctl -n '__failoverctl_is inventory' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is inventory' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is inventory' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is notify' -a test -d 'Send a test and its end to each receiver, and say what each answered; exit 1 if one did not take it'
 complete -c failoverctl -n '__failoverctl_is notify' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is notify test' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'

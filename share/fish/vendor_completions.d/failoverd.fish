@@ -19,6 +19,7 @@ complete -c failoverd -n '__failoverd_is' -l help -d 'Show this message and exit
 complete -c failoverd -n '__failoverd_is demo' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
 complete -c failoverd -n '__failoverd_is demo' -l keep-running -d 'leave everything up afterwards, for dig'
 complete -c failoverd -n '__failoverd_is demo' -l port -x -d 'port of the DNS server  [1<=x<=65535]'
+complete -c failoverd -n '__failoverd_is demo' -l scenario -x -a 'failover tiers' -d 'tiers: prod, pilot and dev of one service share the regions  [default: failover]'
 complete -c failoverd -n '__failoverd_is demo' -l help -d 'Show this message and exit.'
 complete -c failoverd -n '__failoverd_is run' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; required]'
 complete -c failoverd -n '__failoverd_is run' -l check-config -d 'check every file and this machine, run nothing'

@@ -6,7 +6,16 @@ import pytest
 from support.scenes import NOW, policy, region
 from support.stories import Story
 
-from failoverd.core.control.readings import FigureReading, FigureRole, Question, asks, believed, factor, measured, taken
+from failoverd.core.control.readings import (
+    FigureQuestion,
+    FigureReading,
+    FigureRole,
+    asks,
+    believed,
+    factor,
+    measured,
+    taken,
+)
 from failoverd.core.control.signals import Signalled
 from failoverd.core.measures import Load, Measure, Signals
 from failoverd.core.reasons import Reason, ReasonCode
@@ -18,7 +27,7 @@ FLOORED = replace(DEMAND, least=50)
 CAPACITY = Measure('sum(slots{region="$region"})', "main", declared=900)
 SERVICE = replace(policy(region("azure", 70, capacity=900), region("oci", 30, capacity=600)), demand=800)
 COUNTED = replace(SERVICE, measure=DEMAND)
-WHAT = Question(FigureRole.DEMAND, "main", DEMAND.query, measure=DEMAND)
+WHAT = FigureQuestion(FigureRole.DEMAND, "main", DEMAND.query, measure=DEMAND)
 
 
 def reading(value: float, at: float = NOW, found: float | None = None) -> dict[str, FigureReading]:

@@ -1,0 +1,71 @@
+"""`check` over all policies: a capacity review before the night on which it is needed."""
+
+from pathlib import Path
+
+import pytest
+from support.manual import POLICIES, REAL_KINDS
+
+from failoverd.config.diagnostics import Code, Diagnostic
+from failoverd.config.loader import load_paths
+
+
+def found(folder: Path) -> list[Diagnostic]:
+    return list(load_paths([folder], REAL_KINDS).diagnostics)
+
+
+@pytest.fixture
+def tiers(tmp_path: Path) -> Path:
+    for path in (POLICIES / "tiers").glob("*.yaml"):
+        (tmp_path / path.name).write_text(path.read_text())
+    return tmp_path
+
+
+def edited(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def test_each_loss_that_leaves_somebody_short_is_told_at_the_region_with_who_pays_for_it(tiers: Path) -> None:
+    told = found(tiers)
+    assert [each.code for each in told] == [Code.LOSS_SHORT, Code.LOSS_SHORT]
+    assert told[0].message == (
+        "losing azure-weu leaves too little for all policies together: tier dev is short of 200 (llm-dev 200 on top of "
+        "aws-euc1)"
+    )
+    assert told[0].line == 7
+    assert "shed_to" in told[0].hint
+    assert not any(each.is_error for each in told)
+
+
+def test_what_does_not_fit_on_a_normal_day_is_told_once_and_by_tier(tiers: Path) -> None:
+    edited(tiers / "regions.yaml", "capacity: 900", "capacity: 300")
+    (told,) = found(tiers)
+    assert told.code is Code.ESTATE_SHORT
+    assert "tier pilot is short of 100 (llm-pilot 100" in told.message
+    assert "tier dev is short of 400" in told.message
+
+
+def test_a_policy_without_a_demand_among_those_that_have_one_is_in_nobodys_sum(tiers: Path) -> None:
+    edited(tiers / "llm-dev.yaml", "demand: 400", "# demand: 400")
+    (told,) = [each for each in found(tiers) if each.code is Code.UNCOUNTED]
+    assert told.message.startswith("llm-dev has no demand: what goes from there to azure-weu is in nobody's sum")
+
+
+def test_enough_for_every_loss_is_nothing_to_say(tiers: Path) -> None:
+    edited(tiers / "llm-dev.yaml", "demand: 400", "demand: 200")
+    assert found(tiers) == []
+
+
+def test_many_losses_are_told_in_a_few_lines(tiers: Path) -> None:
+    places = [f"  r{index}: {{cloud: lab, capacity: 10, jurisdiction: EU}}" for index in range(40)]
+    (tiers / "regions.yaml").write_text("version: 1\nregions:\n" + "\n".join(places) + "\n")
+    entries = "\n".join(f"  r{index}: {{endpoints: [192.0.2.{index + 1}]}}" for index in range(40))
+    for name in ("prod", "pilot", "dev"):
+        path = tiers / f"llm-{name}.yaml"
+        head, _, rest = path.read_text().partition("regions:\n")
+        path.write_text(f"{head}regions:\n{entries}\n\nchecks:{rest.partition('checks:')[2]}")
+        edited(path, {"prod": "demand: 800", "pilot": "demand: 500", "dev": "demand: 400"}[name], "demand: 133")
+    told = found(tiers)
+    assert len(told) == 21
+    assert told[-1].code is told[0].code is Code.LOSS_SHORT
