@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.maintenance import entries_of
-from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
+from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry, RegionEntry
 from failoverd.core.records import (
     WHOLE,
     HealthRules,
+    LatencyBand,
     Limits,
     Policy,
     Ration,
@@ -41,6 +42,8 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         source=source,
         dependencies=draft.dependencies,
         maintenance=entries_of(file.maintenance, draft.document),
+        degraded=file.degraded,
+        latency=LatencyBand(file.latency.slack, file.latency.leave, file.latency.window) if file.latency else None,
     )
 
 
@@ -65,7 +68,14 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         place.cloud,
         tuple(entry.depends_on),
         headroom=inventory.headroom if place.headroom is None else place.headroom,
+        weights=_weights(entry),
     )
+
+
+def _weights(entry: RegionEntry) -> tuple[int, ...]:
+    """Of the endpoints; none where they are all alike."""
+    weights = tuple(place.weight for place in entry.endpoints)
+    return weights if len(set(weights)) > 1 else ()
 
 
 def _health(entry: HealthEntry) -> HealthRules:
@@ -85,6 +95,7 @@ def _health(entry: HealthEntry) -> HealthRules:
         flap_reuse=entry.flap.reuse,
         flap_max_suppress=entry.flap.max_suppress,
         warm_up=entry.warm_up,
+        checks=entry.checks.at_least,
     )
 
 

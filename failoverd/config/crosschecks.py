@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
+from failoverd.config.filters import filters
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
 from failoverd.config.tree import Place
@@ -34,6 +35,7 @@ def crosscheck(
                 place = ("records", index, "providers", position)
                 yield from _provider(draft, record, providers[name], place, index)
     yield from numbers(draft, inventory)
+    yield from filters(draft, inventory, providers)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

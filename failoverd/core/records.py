@@ -417,6 +417,24 @@ class AllDown(StrEnum):
     NORMAL = "normal"
 
 
+class WhenDegraded(StrEnum):
+    KEEP = "keep"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBand:
+    """Which regions of a tier are as near as the nearest, by the median of connection times; all in seconds.
+
+    One that is at most `slack` slower gets traffic; one that has traffic keeps it until it is more than `leave` slower.
+    What was measured counts for `window`.
+    """
+
+    slack: float = 0.02
+    leave: float = 0.03
+    window: float = 600.0
+
+
 class OnDrift(StrEnum):
     RESTORE = "restore"
     REPORT = "report"
@@ -429,7 +447,8 @@ class RegionSpec:
 
     `capacity` is how much the region can carry, in the unit of the policy's `demand`; None when it was not stated.
     `cloud` is whose cloud it is in, "" when that is not known; `depends_on` names dependencies of the policy.
-    `headroom` is how much of the capacity may be planned with, in basis points.
+    `headroom` is how much of the capacity may be planned with, in basis points. `weights` has the part of each endpoint
+    in the region, in the order of `endpoints`; empty where they are all alike.
     """
 
     name: str
@@ -440,6 +459,17 @@ class RegionSpec:
     cloud: str = ""
     depends_on: tuple[str, ...] = ()
     headroom: int = WHOLE
+    weights: tuple[int, ...] = ()
+
+    @property
+    def weighed(self) -> tuple[tuple[Endpoint, int], ...]:
+        """Each endpoint with its weight."""
+        return tuple(zip(self.endpoints, self.weights or (1,) * len(self.endpoints), strict=True))
+
+    def answers(self, record_type: RecordType) -> dict[str, int]:
+        """What a record of that type can answer with for the region, each with its weight."""
+        found = ((endpoint.answer(record_type), weight) for endpoint, weight in self.weighed)
+        return {value: weight for value, weight in found if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,7 +486,8 @@ class RecordSpec:
 class Check:
     """How to probe an endpoint. `settings` belongs to the check kind and is opaque here.
 
-    `uses_network` is said by the kind: a good answer shows that our network is there.
+    `uses_network` is said by the kind: a good answer shows that our network is there. So is `connects`: each probe
+    opens a connection, and the time that takes is a round trip.
     """
 
     name: str
@@ -465,6 +496,7 @@ class Check:
     timeout: float
     settings: object = None
     uses_network: bool = True
+    connects: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,6 +531,12 @@ class HealthRules:
     flap_reuse: float = 1_000.0
     flap_max_suppress: float = 3_600.0
     warm_up: float = 0.0
+    checks: int = 0
+    """How many of an endpoint's checks have to be well; 0: all of them."""
+
+    def needed(self, checks: int) -> int:
+        """How many of so many checks have to be well."""
+        return min(self.checks, checks) or checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -599,7 +637,8 @@ class Policy:
 
     `failback_after` is how long a region that comes back must stay well before it gets traffic; None means that a
     person brings it back. `demand` is what the whole service needs, in the unit of the regions' capacity. Of policies
-    that share regions, those of the lowest `tier` are served first.
+    that share regions, those of the lowest `tier` are served first. `degraded` says what becomes of a region that is
+    DEGRADED where the others have room for what it has; `latency` which regions are too far away, if any is.
     """
 
     name: str
@@ -621,6 +660,8 @@ class Policy:
     source: Source = Source()
     dependencies: tuple[Dependency, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    degraded: WhenDegraded = WhenDegraded.KEEP
+    latency: LatencyBand | None = None
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""
@@ -638,6 +679,11 @@ class Policy:
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(target for record in self.records for target in record.targets)
+
+    def weights_of(self, record_type: RecordType) -> dict[str, int]:
+        """Answer value to the weight of its endpoint in its region, of the regions that say any."""
+        said = (spec for spec in self.regions if spec.weights)
+        return {value: weight for spec in said for value, weight in spec.answers(record_type).items()}
 
     def region_of(self, record_type: RecordType) -> dict[str, str]:
         """Answer value to region name, for the endpoints that a record of this type can answer with."""

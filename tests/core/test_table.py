@@ -316,3 +316,75 @@ def test_a_pass_ends_the_haste_of_an_endpoint_and_it_begins_once_in_an_interval(
     scene.passes(*PAIR, after=0.5)
     scene.fails(*PAIR, after=10.0)
     assert scene.again == FLOOR
+
+
+# -- which checks have to be well --------------------------------------------------------------------------------------
+
+MODEL = Check("model", "https", every=10.0, timeout=2.0)
+EITHER = replace(PAIRS, checks=(*PAIRS.checks, MODEL), health=replace(RULES, checks=1))
+
+
+def test_where_one_check_is_enough_the_failures_of_the_other_bring_nothing_down() -> None:
+    scene = settled(EITHER)
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, check="model", after=0.5)
+    assert scene.region("azure").state is RegionState.HEALTHY
+    assert scene.region("azure").open_until is None
+    assert scene.called == 0
+
+
+def test_an_endpoint_is_down_in_the_moment_in_which_too_few_checks_are_left() -> None:
+    scene = settled(EITHER)
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, check="model", after=0.5)
+    scene.feed(ProbeOutcome.FAIL, *PAIR, after=10.0)
+    assert scene.region("azure").open_until is not None
+    assert scene.again is not None
+    assert scene.again <= RULES.recheck
+    for _ in range(2):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, after=0.5)
+    found = scene.region("azure")
+    assert found.state is RegionState.DOWN
+    assert "0 of 2 checks well, 1 needed: live " in found.evidence
+    assert "model " in found.evidence
+
+
+def test_what_is_told_of_an_endpoint_that_is_well_names_the_check_that_is_not() -> None:
+    scene = settled(EITHER)
+
+    def evidence() -> str:
+        statuses = scene.table.statuses("api", scene.now)
+        return next(each.evidence for each in statuses if getattr(each, "endpoint", "") == PAIR[0])
+
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, PAIR[0], check="model", after=0.5)
+    assert evidence().startswith("1 of 2 checks well, 1 needed: model ")
+    for _ in range(2):
+        scene.feed(ProbeOutcome.PASS, PAIR[0], check="model", after=10.0)
+    assert "needed" not in evidence()
+
+
+def test_a_region_passed_when_as_many_checks_passed_as_have_to() -> None:
+    scene = settled(EITHER)
+    scene.passes(AZURE, after=10.0)
+    passed = scene.region("azure").passed_at
+    assert passed is not None
+    assert passed == pytest.approx(scene.now - TOOK)
+
+
+# -- weights of endpoints ----------------------------------------------------------------------------------------------
+
+
+def test_the_failures_of_a_heavy_endpoint_open_the_verdict_on_its_region_and_a_light_one_s_do_not() -> None:
+    spec = replace(PAIRS.regions[0], weights=(1, 3))
+    heavy = replace(PAIRS, regions=(spec, *PAIRS.regions[1:]))
+    light, weighty = PAIR
+    scene = settled(heavy)
+    scene.fails(light)
+    assert scene.region("azure").open_until is None
+    scene.fails(weighty, after=0.5)
+    assert scene.region("azure").open_until is not None
+    for _ in range(2):
+        scene.fails(weighty, after=0.5)
+        scene.passes(light)
+    assert (scene.region("azure").state, scene.region("azure").score) == (RegionState.DOWN, 2_500)

@@ -68,7 +68,7 @@ class Story:
             values = [str(end.answer(KEY.type)) for end in spec.endpoints]
             healths = [HEALTHS[letter] for letter in self.letters[spec.name]]
             states, before = dict(zip(values, healths, strict=True)), self.regions.get(spec.name)
-            found = rolled(states, before, self.policy.health, self.now, name=spec.name)
+            found = rolled(states, before, self.policy.health, self.now, name=spec.name, weights=spec.weights)
             if before is not None:
                 found = replace(
                     found,

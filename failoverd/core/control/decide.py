@@ -81,7 +81,8 @@ def decide(
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
     normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
     until = soonest(until, found.until, *found.capped.values())
-    return _decided(record, target, view, found, heeded, whole, normal, until, now)
+    weights = policy.weights_of(record.key.type)
+    return _decided(record, target, view, found, heeded, whole, normal, until, now, weights)
 
 
 def weigh(
@@ -103,7 +104,8 @@ def weigh(
         code = ReasonCode.PINNED if pinned else ReasonCode.PIN_IDLE
         found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
     if heeded.pin is not None and pinned:
-        return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
+        weights = policy.weights_of(record.key.type)
+        return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now, weights)
     return Open(found, specs, published)
 
 
@@ -117,6 +119,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     normal: Mapping[str, int],
     until: float | None,
     now: float,
+    weights: Mapping[str, int],
 ) -> Decision:
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
     may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
@@ -126,7 +129,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
         target=target,
         kind=kind if whole == normal and not found.unknown else DecisionKind.FAILOVER,
         shares=whole,
-        records=answer_with(record, whole, values),
+        records=answer_with(record, whole, values, weights),
         reasons=found.reasons,
         at=now,
         until=until,
@@ -177,12 +180,21 @@ def _held(
     return _hold(kind, policy, record, target, view, Eligible(kind, reasons=reasons, until=heeded.until), now)
 
 
-def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
-    """The answers: a region's share is split evenly among its values; one without any gives its share to the others."""
+def answer_with(
+    record: RecordSpec,
+    shares: Mapping[str, int],
+    values: Mapping[str, tuple[str, ...]],
+    weights_of: Mapping[str, int] | None = None,
+) -> RecordSet:
+    """The answers: a region's share is split among its values by the weights of these, or else evenly.
+
+    A region without any value gives its share to the others.
+    """
+    parts = weights_of or {}
     said = {name: share for name, share in shares.items() if values.get(name)}
     weights: dict[str, int] = {}
     for name, share in apportion(said, WHOLE).items():
-        weights |= apportion(dict.fromkeys(values[name], 1), share)
+        weights |= apportion({value: parts.get(value, 1) for value in values[name]}, share)
     return RecordSet.of(record.key, record.ttl, weights)
 
 
@@ -230,7 +242,7 @@ def _all_down(
         return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, now)
     shares = normal_shares(policy, record, specs)
     values = {spec.name: all_values(spec, record.key.type) for spec in specs}
-    published = answer_with(record, shares, values)
+    published = answer_with(record, shares, values, policy.weights_of(record.key.type))
     return Decision(
         target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, found.until, values=values, normal=shares
     )

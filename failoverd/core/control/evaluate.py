@@ -575,7 +575,8 @@ def _replanned(
     values: Mapping[str, tuple[str, ...]],
 ) -> Plan | None:
     try:
-        found = _compared(case, memory, decision, answer_with(case.record, shares, values))
+        weights = case.policy.weights_of(case.record.key.type)
+        found = _compared(case, memory, decision, answer_with(case.record, shares, values, weights))
     except Permanent:
         return None  # such as two values of a CNAME: what is wanted in full can be said, and half of the way cannot
     return found if isinstance(found, Plan) else None

@@ -68,7 +68,11 @@ def normal_answer(policy: Policy, target: Target, said: Callable[[RecordSet], Re
     answering = [spec for spec in policy.regions if all_values(spec, kind)]
     shares = normal_shares(policy, record, answering) if answering else {}
     values = {spec.name: all_values(spec, kind) for spec in answering}
-    return said(answer_with(record, shares, values)).shares(policy.region_of(kind)) if shares else {}
+    return (
+        said(answer_with(record, shares, values, policy.weights_of(kind))).shares(policy.region_of(kind))
+        if shares
+        else {}
+    )
 
 
 def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float | None:

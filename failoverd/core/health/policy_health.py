@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, verdict
+from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, verdict
 from failoverd.core.health.isolation import NEVER, family_of
 from failoverd.core.health.region import RegionHealth, RegionState, would_be_down
 from failoverd.core.health.vantage import FailureTrack
@@ -70,7 +70,7 @@ class EndpointHealth:
     """One endpoint, or one dependency, of a policy.
 
     `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down. `told_at` is when a
-    verdict that stayed the same was last put into other words.
+    verdict that stayed the same was last put into other words. `weight` is its part of its region.
     """
 
     endpoint: Endpoint
@@ -82,6 +82,7 @@ class EndpointHealth:
     verdict: Verdict = _NEVER_PROBED
     met: bool = False
     told_at: float = NEVER
+    weight: int = 1
     _told: tuple[Verdict, EndpointStatus] | None = None
 
     def status(self, policy: str, now: float) -> EndpointStatus:
@@ -108,8 +109,14 @@ class EndpointHealth:
 
     @property
     def counted(self) -> Health:
-        """Its verdict, with an open one taken for the worst."""
-        return Health.UNHEALTHY if self.counting else self.verdict.state
+        """Its verdict, with open ones of its checks taken for the worst."""
+        if not self.counting:
+            return self.verdict.state
+        needed = self.rules.needed(len(self.checks))
+        if needed == len(self.checks) or self.verdict.state is Health.UNKNOWN:
+            return Health.UNHEALTHY
+        states = [Health.UNHEALTHY if each.counting else each.health.state for each in self.checks]
+        return combined(states, needed)
 
     @property
     def seen_at(self) -> float | None:
@@ -118,9 +125,10 @@ class EndpointHealth:
 
     @property
     def passed_at(self) -> float:
-        """When it last was well under all of its checks: when the earliest of the probes began that showed it last."""
+        """When it last was well under as many checks as have to be: when the earliest of those probes began."""
         passes = [state.last_pass for state in self.checks]
-        return min((each.at - each.timings.total if each is not None else NEVER for each in passes), default=NEVER)
+        began = [each.at - each.timings.total if each is not None else NEVER for each in passes]
+        return sorted(began, reverse=True)[self.rules.needed(len(began)) - 1] if began else NEVER
 
 
 @dataclass(slots=True)
@@ -310,7 +318,8 @@ class PolicyHealth:
         )
 
     def _may_fall(self, health: RegionHealth, members: Sequence[tuple[str, EndpointHealth]]) -> bool:
-        return would_be_down([of.counted for _, of in members], health, self.policy.health)
+        states, weights = [of.counted for _, of in members], [of.weight for _, of in members]
+        return would_be_down(states, health, self.policy.health, weights)
 
 
 def record_types(policy: Policy) -> list[RecordType]:
@@ -322,10 +331,10 @@ def _endpoints(policy: Policy) -> Iterator[EndpointHealth]:
     timeouts = [check.timeout for check in policy.checks] or [0.0]
     patience = max(timeouts) + policy.health.recheck
     for spec in policy.regions:
-        for endpoint in spec.endpoints:
+        for endpoint, weight in spec.weighed:
             group = (policy.name, spec.name)
             track = FailureTrack(family_of(endpoint.family), spec.cloud, group, patience, quickest=min(timeouts))
-            yield EndpointHealth(endpoint, track, policy.health, spec.depends_on)
+            yield EndpointHealth(endpoint, track, policy.health, spec.depends_on, weight=weight)
     for each in policy.dependencies:
         patience = each.check.timeout + policy.health.recheck
         track = FailureTrack(family_of(each.endpoint.family), "", patience=patience)

@@ -279,7 +279,7 @@ class HealthTable:
         """Say once that an endpoint which passes again is kept out by flap damping."""
         said, health = state.kept_out, state.health
         state.kept_out = kept_out(health, policy.policy.health)
-        if state.kept_out and not said:
+        if state.kept_out and not said and state.of.verdict.state is Health.UNHEALTHY:
             self._told.append(KeptOut(policy.policy, state.of.endpoint, state.check.name, health))
 
     def _follow_up(self, policy: PolicyHealth, state: CheckState, *, open_still: bool) -> None:
@@ -422,6 +422,8 @@ class HealthTable:
             if after.state is Health.UNKNOWN and after.evidence != before.evidence:
                 of.verdict = after  # no news, but why it cannot be seen is told by whoever asks
                 policy.outdated.update(record_types(policy.policy))
+            elif policy.policy.health.checks and after.gist != before.gist:
+                of.verdict = after  # another check turned, and it makes no difference
             return False
         of.verdict = after
         if of.dependency:
@@ -479,7 +481,8 @@ class HealthTable:
                 continue
             before = policy.regions.get((record_type, spec.name))
             verdicts = [(value, policy.said(of)) for value, of in members]
-            after = roll_up(spec.name, verdicts, before, policy.policy.health, now)
+            weights = [of.weight for _, of in members]
+            after = roll_up(spec.name, verdicts, before, policy.policy.health, now, weights)
             policy.regions[record_type, spec.name] = after
             if before is not None and before.state is after.state:
                 continue
