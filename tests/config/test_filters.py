@@ -1,7 +1,9 @@
 """Whether what narrows down who gets traffic can do what it says."""
 
+from dataclasses import replace
+
 import pytest
-from support.files import POLICY, Folder, policy, told
+from support.files import KINDS, POLICY, Folder, policy, told
 
 from failoverd.config.values import HostPort, parse_weighed
 from failoverd.core.records import LatencyBand, RecordType, WhenDegraded
@@ -107,8 +109,10 @@ def test_a_region_cannot_leave_before_it_may_enter(folder: Folder) -> None:
     assert wrong.hint == "write leave: 30ms"
 
 
-def test_somebody_has_to_measure(folder: Folder) -> None:
-    (wrong,) = folder.only(policy(demand="100", latency="{}").replace("{look: /health}", "{echo: 3}"))
+def test_somebody_has_to_measure(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = {name: replace(kind, connects=False) for name, kind in KINDS.probes.items()}
+    monkeypatch.setattr("support.files.KINDS", replace(KINDS, probes=silent))
+    (wrong,) = folder.only(policy(demand="100", latency="{}"))
     assert (wrong.code, wrong.is_error) == ("FD361", True)
     assert "add a check that does" in wrong.hint
 

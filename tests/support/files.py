@@ -27,10 +27,6 @@ class KnockSettings(CheckSettings):
     knock: Port = Field(description="port to knock on")
 
 
-class EchoSettings(CheckSettings):
-    echo: int = Field(description="packets to send, without a connection")
-
-
 class PlainDns(ProviderSettings):
     server: str = Field(description="address of the server")
 
@@ -69,7 +65,6 @@ KINDS = Kinds(
     probes={
         "look": ProbeKind("look", LookSettings, _never_probes),
         "knock": ProbeKind("knock", KnockSettings, _never_probes),
-        "echo": ProbeKind("echo", EchoSettings, _never_probes, connects=False),
     },
 )
 

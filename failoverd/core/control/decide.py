@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
-from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
@@ -74,15 +74,20 @@ def decide(
     if isinstance(weighed, Decision):
         return weighed
     found, published = weighed.found, weighed.published
-    shared, until = with_failback(policy, record, view, published, found, heeded, now, grant)
+    narrow = narrowed(policy, record, view, published, weighed.specs, found, heeded, now, grant)
+    shared, until = narrow.shared, narrow.until
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
     normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
+    near = [spec for spec in weighed.specs if spec.name not in narrow.far]
+    usually = normal_shares(policy, record, near, heeded.shed, usual) if narrow.far else normal
     until = soonest(until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)
-    return _decided(record, target, view, found, heeded, whole, normal, until, now, weights)
+    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights)
+    usual_kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
+    return replace(decided, kind=usual_kind) if whole == usually and not found.unknown else decided
 
 
 def weigh(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from failoverd.core.health.region import RegionHealth
-from failoverd.core.reasons import Reason
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import RecordSet, Target
 
 
@@ -76,6 +76,8 @@ class View:
         last_shares: the shares by region that `last_good` was published for, in basis points.
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
+        incident: whether one is open.
+        aside: regions that serve and were left out, with the reason, and that are not back.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -87,6 +89,8 @@ class View:
     last_shares: Mapping[str, int] = field(default_factory=dict)
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
+    incident: bool = False
+    aside: Mapping[str, ReasonCode] = field(default_factory=dict)
 
     @property
     def emptied(self) -> bool:

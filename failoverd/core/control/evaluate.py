@@ -3,7 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → eligible → failback → allocation → aside (of latency and degraded)
+        → answers (decide) → plan → drift → limits
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from failoverd.core.control import news, progress, rivals
+from failoverd.core.control import aside, news, progress, rivals
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View, soonest
@@ -107,7 +108,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     events, told = news.decided(told, decision, state.incident)
     memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
-    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
+    left_out = aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of))
+    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out, aside=left_out)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
     told_of = (*rivals_told, *lost, *events, *outcome.events)
@@ -254,6 +256,8 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        incident=case.state.incident is not None,
+        aside=memory.aside,
     )
 
 

@@ -103,6 +103,7 @@ class TargetMemory:
         withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
         lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
+        aside: regions that serve and were left out, with the reason, and that are not back.
     """
 
     target: Target
@@ -124,6 +125,7 @@ class TargetMemory:
     withheld: Mapping[str, float] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
+    aside: Mapping[str, ReasonCode] = field(default_factory=dict)
 
     @property
     def changed_at(self) -> float | None:

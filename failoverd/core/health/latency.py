@@ -43,17 +43,17 @@ class Latencies:
         self._all[place] += 1
         self._count += 1
 
-    def median(self, now: float) -> tuple[float | None, int]:
-        """The median of the window and of how many it is; None while these are too few to say."""
+    def median(self, now: float) -> float | None:
+        """The median of the window, to a tenth of a millisecond; None while too few are known."""
         self._forget(int(now * SLICES / self.window))
         if self._count < LEAST_SAMPLES:
-            return None, self._count
+            return None
         left = ceil(self._count / 2)
         for place in sorted(self._all):
             left -= self._all[place]
             if left <= 0:
-                return _SHORTEST * exp(place * _GROWTH) * _MIDDLE, self._count
-        return None, self._count
+                return round(_SHORTEST * exp(place * _GROWTH) * _MIDDLE, 4)
+        return None
 
     def _forget(self, turn: int) -> None:
         while self._slices and self._slices[0][0] <= turn - SLICES:

@@ -62,6 +62,8 @@ class RegionHealth:
         passed_at: when a probe began that an endpoint passed; the latest of them.
         open_until: while its verdict is open, when that is settled at the latest. Open means that endpoints fail whose
             own verdicts are open, and if all of these went down, so would the region.
+        latency: the median of the connection times of its probes, in seconds; None where too few are known, or nobody
+            asked for it.
     """
 
     name: str
@@ -79,6 +81,7 @@ class RegionHealth:
     failing_since: float | None = None
     passed_at: float | None = None
     open_until: float | None = None
+    latency: float | None = None
 
     def fails(self, value: str) -> bool:
         """Whether an answer of the region is known not to serve."""

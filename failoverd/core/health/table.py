@@ -118,6 +118,8 @@ class HealthTable:
         if state is None:
             return NOTHING_NEW
         health, of = state.health, state.of
+        if of.latencies:
+            self._measure(state, result)
         if (
             result.outcome is ProbeOutcome.PASS
             and settled(health, policy.policy.health)
@@ -129,6 +131,13 @@ class HealthTable:
             state.health = CheckHealth._make((*health[:-1], result))
             return NOTHING_NEW
         return self._fold(policy, state, result, now)
+
+    def _measure(self, state: CheckState, result: ProbeResult) -> None:
+        """Count how long the connection took; but a prober that is behind with its work would measure itself."""
+        took = result.timings.connect
+        if took is not None and result.outcome is ProbeOutcome.PASS and state.check.connects and self._stretched == 1:
+            for each in state.of.latencies:
+                each.note(took, result.at)
 
     def settle(self, now: float, name: str | None = None) -> tuple[Transition, ...]:
         """Let evidence that grew too old become UNKNOWN, of one policy or of all.
