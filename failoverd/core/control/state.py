@@ -128,6 +128,11 @@ class TargetMemory:
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
 
     @property
+    def far(self) -> frozenset[str]:
+        """The regions that are left out on a normal day, because they are too far away."""
+        return frozenset(name for name, code in self.aside.items() if code is ReasonCode.TOO_FAR)
+
+    @property
     def changed_at(self) -> float | None:
         """When traffic was last split otherwise than before; None where failoverd never published anything."""
         moves = (change.at for change in reversed(self.changes) if change.shares_before != change.shares_after)
