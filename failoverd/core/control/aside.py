@@ -59,10 +59,8 @@ def narrowed(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
     `specs` are all that no word keeps out, and `found` those of them that may answer.
     """
     shared, until = with_failback(policy, record, view, published, found, heeded, now, grant)
-    leaving = (
-        *too_far(policy, found.serving, view, published, now),
-        *unwell(policy, found.serving, view, published, now),
-    )
+    far = too_far(policy, found.serving, view, published, now)
+    leaving = (*far.leaving, *unwell(policy, found.serving, view, published, now))
     matters = {name for name, share in (*shared.shares.items(), *published.items()) if share}
     leaving = tuple(each for each in leaving if each.name in matters or each.name in view.aside)
     speaks: dict[str, str] = {}
@@ -73,10 +71,10 @@ def narrowed(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
         trial, ends = with_failback(policy, record, view, published, left, heeded, now, grant)
         why = _against(policy, record, view, specs, left, shared, trial, out)
         if not why:
-            return Narrowed(
-                _told(trial, out, leaving[most:], speaks), soonest(ends, *(each.until for each in out)), out
-            )
+            ends = soonest(ends, far.until, *(each.until for each in leaving))
+            return Narrowed(_told(trial, out, leaving[most:], speaks), ends, out)
         speaks[leaving[most - 1].name] = why
+    until = soonest(until, far.until, *(each.until for each in leaving))
     return Narrowed(_told(shared, (), leaving, speaks), until)
 
 

@@ -48,18 +48,27 @@ class Leaving:
 _ILL = frozenset({RegionState.DEGRADED, RegionState.DOWN})
 
 
-def too_far(
-    policy: Policy, specs: Sequence[RegionSpec], view: View, published: Mapping[str, int], now: float
-) -> tuple[Leaving, ...]:
-    """The regions of `specs` that are too far away, the farthest first."""
-    band = policy.latency
-    healths = list(view.regions.values())
-    if band is None or any(health.state in _ILL for health in healths):
-        return ()
-    well = all(health.state is RegionState.HEALTHY and now - health.since >= band.window for health in healths)
-    settled = well and not view.incident
-    found = [each for tier in tiers(policy, specs) for each in _of_tier(tier, band, view, published, now, settled)]
-    return tuple(sorted(found, key=lambda each: (-each.reason.numbers.get("latency", 0.0), each.name)))
+@dataclass(frozen=True, slots=True)
+class Far:
+    """Who is too far away, the farthest first, and when time alone adds to them."""
+
+    leaving: tuple[Leaving, ...] = ()
+    until: float | None = None
+
+
+def too_far(policy: Policy, specs: Sequence[RegionSpec], view: View, published: Mapping[str, int], now: float) -> Far:
+    """The regions of `specs` that are too far away."""
+    healths, band = list(view.regions.values()), policy.latency
+    if band is None or not healths or any(health.state in _ILL for health in healths):
+        return Far()
+    seen = all(health.state is RegionState.HEALTHY for health in healths)
+    settled_at = max(health.since for health in healths) + band.window if seen and not view.incident else None
+    found = [each for tier in tiers(policy, specs) for each in _of_tier(tier, band, view, published, now)]
+    known = (each for each in found if view.aside.get(each.name) is ReasonCode.TOO_FAR)
+    leaving = found if settled_at is not None and settled_at <= now else list(known)
+    ordered = sorted(leaving, key=lambda each: (-each.reason.numbers.get("latency", 0.0), each.name))
+    more = len(leaving) < len(found) and settled_at is not None
+    return Far(tuple(ordered), settled_at if more else None)
 
 
 def _of_tier(
@@ -68,8 +77,8 @@ def _of_tier(
     view: View,
     published: Mapping[str, int],
     now: float,
-    settled: bool,
 ) -> Iterator[Leaving]:
+    """Those that are too far away by the numbers."""
     known = {spec.name: view.regions[spec.name].latency for spec in tier}
     measured = {name: latency for name, latency in known.items() if latency is not None}
     for name, latency in known.items():
@@ -82,7 +91,7 @@ def _of_tier(
         stays = bool(published.get(name)) and not out
         bound, rule = (band.leave, "latency.leave") if stays else (band.slack, "latency.slack")
         nearest = min(measured.values())
-        if latency > nearest + bound and (out or settled):
+        if latency > nearest + bound:
             yield _leaving(name, {"latency": latency, "nearest": nearest, "bound": bound}, rule)
 
 
