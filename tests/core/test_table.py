@@ -11,7 +11,7 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.health.table import RETOLD, HealthTable
 from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
+from failoverd.core.records import Check, Endpoint, HealthRules, LatencyBand, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import RegionStatus
 
 TOOK = 0.02
@@ -388,3 +388,42 @@ def test_the_failures_of_a_heavy_endpoint_open_the_verdict_on_its_region_and_a_l
         scene.fails(weighty, after=0.5)
         scene.passes(light)
     assert (scene.region("azure").state, scene.region("azure").score) == (RegionState.DOWN, 2_500)
+
+
+# -- how far away regions are ------------------------------------------------------------------------------------------
+
+MEASURED = replace(THREE, latency=LatencyBand())
+
+
+def connected(scene: Scene, took: float, times: int = 30, outcome: ProbeOutcome = ProbeOutcome.PASS) -> float | None:
+    """What azure's connections take at the median, after so many probes of it."""
+    endpoint = scene.endpoint(AZURE)
+    for _ in range(times):
+        scene.now += 1.0
+        reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else ProbeReason.OVERLOADED
+        result = ProbeResult(endpoint, "live", outcome, reason, Timings(2 * took, connect=took), scene.now)
+        scene.table.feed("api", result, scene.now)
+    return scene.region("azure").latency
+
+
+def test_a_region_tells_how_long_connections_take_where_the_policy_asks_for_it() -> None:
+    scene = settled(MEASURED)
+    assert connected(scene, 0.02) == pytest.approx(0.02, rel=0.011)
+    assert scene.region("oci").latency is None
+    assert connected(settled(THREE), 0.02) is None
+
+
+def test_only_what_passed_counts_and_nothing_while_the_prober_is_behind() -> None:
+    scene = settled(MEASURED)
+    assert connected(scene, 0.02, outcome=ProbeOutcome.DEGRADED) is None
+    scene.table.stretch(2)
+    assert connected(scene, 0.02) is None
+
+
+def test_a_newer_revision_keeps_what_was_measured_over_the_same_window() -> None:
+    scene = settled(MEASURED)
+    connected(scene, 0.02)
+    scene.table.watch(replace(MEASURED, demand=100.0), scene.now)
+    assert scene.region("azure").latency == pytest.approx(0.02, rel=0.011)
+    scene.table.watch(replace(MEASURED, latency=LatencyBand(window=60.0)), scene.now)
+    assert scene.region("azure").latency is None
