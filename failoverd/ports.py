@@ -218,13 +218,15 @@ class ProbeKind:
     """What a `probes/…_check` exports in `KINDS` for each check kind that it implements.
 
     `name` is also the key that selects the kind in a policy's check (`https: /health`). `uses_network` is false where a
-    good answer says nothing about our network: a plugin may look at anything.
+    good answer says nothing about our network: a plugin may look at anything. `connects` is true where each probe
+    opens a TCP connection, so that its `connect` is a round trip to the endpoint.
     """
 
     name: str
     settings: type[CheckSettings]
     open: Callable[[Check, ProbeContext], Prober]
     uses_network: bool = True
+    connects: bool = True
 
 
 class ChangeOutcome(StrEnum):

@@ -6,10 +6,19 @@ from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
 from failoverd.config.measures import declared, measure, signals
-from failoverd.config.schema import Failback, HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
+from failoverd.config.schema import (
+    Failback,
+    HealthEntry,
+    InventoryFile,
+    LimitsEntry,
+    RationEntry,
+    RecordEntry,
+    RegionEntry,
+)
 from failoverd.core.records import (
     WHOLE,
     HealthRules,
+    LatencyBand,
     Limits,
     Policy,
     RampRules,
@@ -54,6 +63,8 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         unit=file.unit or "",
         measure=measure(file.demand),
         signals=signals(file.signals),
+        degraded=file.degraded,
+        latency=LatencyBand(file.latency.slack, file.latency.leave, file.latency.window) if file.latency else None,
     )
 
 
@@ -82,7 +93,14 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         models=models_of(place),
         unit=place.unit or "",
         measure=measure(place.capacity),
+        weights=_weights(entry),
     )
+
+
+def _weights(entry: RegionEntry) -> tuple[int, ...]:
+    """Of the endpoints; none where they are all alike."""
+    weights = tuple(place.weight for place in entry.endpoints)
+    return weights if len(set(weights)) > 1 else ()
 
 
 def _health(entry: HealthEntry) -> HealthRules:
@@ -102,6 +120,7 @@ def _health(entry: HealthEntry) -> HealthRules:
         flap_reuse=entry.flap.reuse,
         flap_max_suppress=entry.flap.max_suppress,
         warm_up=entry.warm_up,
+        checks=entry.checks.at_least,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import eligibility
+from failoverd.config.filters import filters
 from failoverd.config.measures import unmeasurable
 from failoverd.config.numbers import numbers
 from failoverd.config.schema import InventoryFile, RecordEntry
@@ -39,6 +40,7 @@ def crosscheck(
     yield from numbers(draft, inventory)
     yield from eligibility(draft, inventory, providers)
     yield from unmeasurable(draft.policy, draft.document, inventory, sources)
+    yield from filters(draft, inventory, providers)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

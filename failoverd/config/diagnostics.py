@@ -116,6 +116,9 @@ class Code(StrEnum):
     WORK_UNBEARABLE = "FD325", "the regions that are left cannot bear planned work"
     WORK_ENDLESS = "FD326", "windows of planned work follow each other without a pause"
 
+    CHECKS_NEEDED = "FD360", "more checks have to be well than there are"
+    LATENCY_BAND = "FD361", "the bounds of latency contradict each other, or nothing measures it"
+
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
     LIMIT_BLOCKS = "FD403", "a limit holds back the failover of a region"
@@ -133,6 +136,9 @@ class Code(StrEnum):
     ESTATE_SHORT = "FD460", "the regions cannot carry all policies together on a normal day"
     LOSS_SHORT = "FD461", "without a region, or a cloud, the others cannot carry all policies together"
     UNCOUNTED = "FD462", "a policy without a demand shares a region with policies that have one"
+
+    WEIGHT_IDLE = "FD430", "the weight of an endpoint says nothing in an answer"
+    LATENCY_IDLE = "FD431", "latency moves nothing, for too little is known"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

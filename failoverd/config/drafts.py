@@ -188,7 +188,8 @@ def _checks(
         diagnostics.extend(found.diagnostics)
         if found.model is not None:
             settings = found.model
-            made.append(make(Check(name, kind.name, settings.every, settings.timeout, settings, kind.uses_network)))
+            said = settings.every, settings.timeout, settings, kind.uses_network, kind.connects
+            made.append(make(Check(name, kind.name, *said)))
     return made, diagnostics
 
 

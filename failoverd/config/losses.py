@@ -6,6 +6,7 @@ traffic for what is slow or full where no record can say so.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
@@ -18,7 +19,18 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Limit, LimitCheck, ReasonCode
-from failoverd.core.records import WHOLE, Answer, Marker, Observed, Policy, RecordSet, RecordSpec, RecordType, Weights
+from failoverd.core.records import (
+    WHOLE,
+    Answer,
+    Marker,
+    Observed,
+    Policy,
+    RecordSet,
+    RecordSpec,
+    RecordType,
+    Weights,
+    WhenDegraded,
+)
 from failoverd.core.rules import Assertion, Rule
 
 _OWNER, _NOW = "check", 0.0
@@ -151,32 +163,59 @@ def unheeded(policy: Policy, document: Document) -> Iterator[Diagnostic]:
     """The first setting that asks for less traffic, where a region would keep all of it while it is DEGRADED."""
     places: list[tuple[str, ...]] = [("checks", check.name, key) for check in policy.checks for key in _ASKS]
     places += [("health", "degraded_below"), ("health", "degraded"), ("signals", "errors"), ("signals", "room")]
+    if policy.degraded is WhenDegraded.OUT:
+        places.insert(0, ("degraded",))
     said = next((place for place in places if document.knows(place)), None)
     if said is None:
         return
-    keeps = next(((record, name) for record in policy.records for name in _keeping(policy, record)), None)
+    keeps = next((kept for record in policy.records for kept in _keeping(policy, record)), None)
     if keeps is None:
         return
-    record, name = keeps
+    name, outcome = keeps
+    record = policy.record_of(outcome.decision.target)
     why = "one answer at a time" if record.single else "who is in the answer, and not how much"
     asks = ".".join(map(str, said))
     message = f"{asks} takes no traffic away: {record.key} says {why}, so {name} keeps its own while DEGRADED"
-    hint = (
-        "what is to move traffic has to fail the check (timeout, or fail of metrics); "
-        "or publish the record at a provider with weights of its own"
+    message += _against(outcome)
+    yield document.diagnose(
+        Code.UNHEEDED, said, message, _instead(policy, record, name), key=True, severity=Severity.WARNING
     )
-    yield document.diagnose(Code.UNHEEDED, said, message, hint, key=True, severity=Severity.WARNING)
 
 
-def _keeping(policy: Policy, record: RecordSpec) -> Iterator[str]:
-    """The regions whose part of the answer is the same while they alone are DEGRADED."""
+def _against(outcome: Outcome) -> str:
+    """What keeps a DEGRADED region in the answer that is to be out; "" where nobody said that."""
+    kept = (reason for reason in outcome.reasons if reason.code is ReasonCode.DEGRADED_KEPT)
+    found = next(kept, None)
+    return f", for {_SPEAKS.get(found.rule, found.rule)}" if found is not None else ""
+
+
+_SPEAKS: Final = {
+    "regions": "nobody else could answer",
+    "limits.min_regions": "limits.min_regions asks for as many regions as there are",
+    "demand": "the others have too little room",
+    "capacity": "it is not known what the others can carry",
+}
+
+
+def _instead(policy: Policy, record: RecordSpec, name: str) -> str:
+    """What would move traffic."""
+    fails = "what is to move traffic has to fail the check (timeout, or fail of metrics)"
+    elsewhere = "publish the record at a provider with weights of its own"
+    out = replace(policy, degraded=WhenDegraded.OUT)
+    if policy.degraded is WhenDegraded.KEEP and name not in {kept for kept, _ in _keeping(out, record)}:
+        return f"write degraded: out, and it leaves the answer while the others have room; or {elsewhere}"
+    return f"{fails}; or {elsewhere}"
+
+
+def _keeping(policy: Policy, record: RecordSpec) -> Iterator[tuple[str, Outcome]]:
+    """The regions whose part of the answer is the same while they alone are DEGRADED, and what is decided then."""
     if policy.weights is Weights.NATIVE and not record.single:
         return
     play = _Play(policy, record)
     for spec in policy.regions:
         outcome = play.when({spec.name: RegionState.DEGRADED})
         if outcome is not None and outcome.kind is OutcomeKind.IN_SYNC:
-            yield spec.name
+            yield spec.name, outcome
 
 
 def _losses(policy: Policy, record_type: RecordType) -> Iterator[frozenset[str]]:

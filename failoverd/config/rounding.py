@@ -47,16 +47,17 @@ def rounding(policy: Policy, providers: Mapping[str, ProviderEntry], document: D
                     yield _told(policy, record, provider, document, region, worst, values[region], least)
 
 
-def _regions_off(decision: Decision, values: Mapping[str, tuple[str, ...]], most: int) -> Mapping[str, _Off]:
+def _regions_off(decision: Decision, values: Mapping[str, Mapping[str, int]], most: int) -> Mapping[str, _Off]:
     """The worst answer of each region that is off by more than is tolerated."""
     wanted = decision.records.serving if decision.records is not None else ()
     weights = fitted(tuple(answer.weight for answer in wanted), most)
     said = {answer.value: Fraction(weight, sum(weights)) for answer, weight in zip(wanted, weights, strict=True)}
     found: dict[str, _Off] = {}
     for region, share in decision.shares.items():
-        due = Fraction(share, WHOLE * len(values[region]))
-        gets = {value: said.get(value, Fraction(0)) for value in values[region]}
-        worst = max(_Off(abs(got - due) / due, value, due, got) for value, got in gets.items())
+        whole = WHOLE * sum(values[region].values())
+        dues = {value: Fraction(share * weight, whole) for value, weight in values[region].items()}
+        gets = {value: said.get(value, Fraction(0)) for value in dues}
+        worst = max(_Off(abs(gets[value] - due) / due, value, due, gets[value]) for value, due in dues.items())
         if worst.by > TOLERATED:
             found[region] = worst
     return found
@@ -69,7 +70,7 @@ def _told(
     document: Document,
     region: str,
     off: _Off,
-    values: tuple[str, ...],
+    values: Mapping[str, int],
     least: int,
 ) -> Diagnostic:
     who = region if len(values) == 1 else f"{off.value} of {region}"
@@ -79,29 +80,32 @@ def _told(
         f"the weights of provider {provider.name} ({provider.kind.name}) are whole numbers up to {most}"
     )
     share = next(spec.share for spec in policy.regions if spec.name == region)
+    apart = max(values.values()) > most * min(values.values())
     hint = (
         f"write a share of {say_percent(least).rstrip('%')} or more, or 0 for a standby; or choose another provider"
-        if least > share
+        if least > share and not apart
         else f"give it fewer endpoints: its share is split among {len(values)}; or write a larger share"
     )
+    if len(set(values.values())) > 1 and (apart or least <= share):
+        hint = "give its endpoints weights that are nearer to each other, or write a larger share"
     place = ("regions", region, "share")
     return document.diagnose(Code.SHARE_ROUNDED, place, message, hint, key=True, severity=Severity.WARNING)
 
 
-def _least(decision: Decision, values: Mapping[str, tuple[str, ...]], region: str, most: int) -> int:
+def _least(decision: Decision, values: Mapping[str, Mapping[str, int]], region: str, most: int) -> int:
     """The smallest share, in basis points, that leaves each endpoint of the region a weight of 1 beside the others."""
+    parts = {
+        name: Fraction(sum(weights.values()), max(weights.values())) for name, weights in values.items() if weights
+    }
     others = {name: share for name, share in decision.shares.items() if name != region}
     if not others:
         return 0
-    heaviest = max(Fraction(share, len(values[name])) for name, share in others.items())
+    heaviest = max(share / parts[name] for name, share in others.items())
     beside = Fraction(most) * sum(others.values()) / heaviest
-    return ceil(WHOLE * len(values[region]) / (len(values[region]) + beside))
+    mine = Fraction(sum(values[region].values()), min(values[region].values()))
+    return ceil(WHOLE * mine / (mine + beside))
 
 
-def _values(policy: Policy, record: RecordSpec) -> dict[str, tuple[str, ...]]:
-    return {
-        spec.name: tuple(
-            sorted({value for end in spec.endpoints if (value := end.answer(record.key.type)) is not None})
-        )
-        for spec in policy.regions
-    }
+def _values(policy: Policy, record: RecordSpec) -> dict[str, dict[str, int]]:
+    """The answers of each region, each with its weight."""
+    return {spec.name: dict(sorted(spec.answers(record.key.type).items())) for spec in policy.regions}

@@ -39,6 +39,7 @@ from failoverd.config.values import (
     Share,
     ShiftRate,
     Ttl,
+    WeighedEndpoint,
     within,
 )
 from failoverd.core.events import Level
@@ -52,11 +53,13 @@ from failoverd.core.records import (
     WHOLE,
     AllDown,
     HealthRules,
+    LatencyBand,
     Limits,
     OnDrift,
     RecordType,
     Steering,
     Weights,
+    WhenDegraded,
 )
 from failoverd.core.rules import ELSE_AFTER
 from failoverd.outgoing import Url, require_tls
@@ -67,6 +70,7 @@ INVENTORY = "regions.yaml"
 
 _HEALTH = HealthRules()
 _LIMITS = Limits()
+_BAND = LatencyBand()
 _ISOLATION = IsolationRules()
 _MAX_DEPENDENCIES = 32
 _MAX_SENTINELS = 16
@@ -161,11 +165,11 @@ class RegionEntry(Settings):
         description="percent of the traffic when all is well; 0 is a standby; without any share, regions share evenly",
     )
     priority: int = Field(default=1, ge=1, le=100, description="tier: the lowest number with room gets the traffic")
-    endpoints: tuple[EndpointText, ...] = Field(
+    endpoints: tuple[WeighedEndpoint, ...] = Field(
         min_length=1,
         max_length=_MAX_ENDPOINTS,
         strict=False,
-        description="addresses or host names, with or without port, or load balancers by alias",
+        description="addresses or host names, with or without port, or load balancers by alias; each with its weight",
     )
     depends_on: tuple[Name, ...] = Field(
         default=(),
@@ -197,6 +201,40 @@ class FlapRules(Settings):
     )
 
 
+class ChecksNeeded(Settings):
+    """How many of an endpoint's checks have to be well; 0: all of them."""
+
+    at_least: int = Field(ge=1, le=_MAX_CHECKS, description="so many of the checks have to be well")
+
+
+def _needed(value: object) -> object:
+    if isinstance(value, str) and value in {"all", "any"}:
+        return ChecksNeeded.model_construct(at_least=1 if value == "any" else 0)
+    if isinstance(value, dict):
+        return value
+    raise ValueError('write "all", "any", or how many: {at_least: 2}')
+
+
+_NEEDED_SCHEMA = {
+    "anyOf": [
+        {"enum": ["all", "any"]},
+        {
+            "type": "object",
+            "properties": {
+                "at_least": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": _MAX_CHECKS,
+                    "description": "so many of the checks have to be well",
+                }
+            },
+            "required": ["at_least"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
 class HealthEntry(Settings):
     """When an endpoint, and a region, counts as healthy."""
 
@@ -217,6 +255,10 @@ class HealthEntry(Settings):
     )
     degraded: DegradedRules = Field(default=DegradedRules(), description="slow or overloaded endpoints")
     flap: FlapRules = Field(default=FlapRules(), description="endpoints that come and go")
+    checks: Annotated[ChecksNeeded, BeforeValidator(_needed), WithJsonSchema(_NEEDED_SCHEMA)] = Field(
+        default=ChecksNeeded.model_construct(at_least=_HEALTH.checks),
+        description="which checks of an endpoint have to be well: all, any, or at_least so many",
+    )
 
 
 def _rising(parts: tuple[int, ...]) -> tuple[int, ...]:
@@ -538,6 +580,20 @@ class SignalsEntry(Settings):
     room: RoomEntry | None = Field(default=None, description="a region that is full")
 
 
+class LatencyEntry(Settings):
+    """Which regions are as near as the nearest of their tier, by the median of the probes' connection times."""
+
+    slack: Annotated[Duration, AfterValidator(within("1ms", "10s"))] = Field(
+        default=_BAND.slack, description="so much slower a region may be to get traffic"
+    )
+    leave: Annotated[Duration, AfterValidator(within("1ms", "10s"))] = Field(
+        default=_BAND.leave, description="so much slower a region may become before it loses its traffic"
+    )
+    window: Annotated[Duration, AfterValidator(within("1m", "1d"))] = Field(
+        default=_BAND.window, description="for how long what was measured counts"
+    )
+
+
 class PolicyFile(Settings):
     """One service: its records, its regions, and how traffic moves between them."""
 
@@ -608,6 +664,14 @@ class PolicyFile(Settings):
     standby: StandbyEntry = Field(default=StandbyEntry(), description="regions with a share of 0")
     unit: _Unit | None = Field(default=None, description="what demand counts, such as rps; the regions' has to be it")
     signals: SignalsEntry = Field(default=SignalsEntry(), description="what others measure, as a cause")
+    degraded: WhenDegraded = Field(
+        default=WhenDegraded.KEEP,
+        strict=False,
+        description="out: a region that is DEGRADED leaves the answer where the others have room for what it has",
+    )
+    latency: LatencyEntry | None = Field(
+        default=None, description="only regions that are as near as the nearest of their tier get traffic"
+    )
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------

@@ -212,12 +212,13 @@ Moment = Annotated[
 class HostPort(NamedTuple):
     """Where an endpoint is: an address or host name in canonical form, and a port where one was written.
 
-    `alias` is the hosted zone of a load balancer that DNS answers for by alias.
+    `alias` is the hosted zone of a load balancer that DNS answers for by alias; `weight` is its part of its region.
     """
 
     address: str
     port: int | None
     alias: str | None = None
+    weight: int = 1
 
 
 def parse_endpoint(value: object) -> HostPort:
@@ -283,30 +284,70 @@ def _host(host: str, text: str) -> str:
     return name
 
 
+def parse_weighed(value: object) -> HostPort:
+    """An endpoint as it is, or with its weight: `{address: 192.0.2.11, weight: 3}`."""
+    if not isinstance(value, dict) or not {"address", "weight"} & value.keys():
+        return parse_endpoint(value)
+    said = dict(value)
+    weight, address = said.pop("weight", 1), said.pop("address", None)
+    if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= MAX_ENDPOINT_WEIGHT:
+        hint = "; one that is to get nothing is left out, or drained" if weight == 0 else ""
+        raise ValueError(f"a weight is a whole number from 1 to {MAX_ENDPOINT_WEIGHT}{hint}")
+    if (address is None) is not bool(said) or isinstance(address, dict):
+        raise ValueError("an endpoint with a weight is written {address: 192.0.2.11, weight: 3}")
+    return parse_endpoint(said or address)._replace(weight=weight)
+
+
+MAX_ENDPOINT_WEIGHT = 1_000
+"""As large as the weights of one region get; further apart than this no provider could say it."""
+
+_TEXT_SCHEMA: Mapping[str, object] = {
+    "type": "string",
+    "maxLength": 260,
+    "examples": ["192.0.2.10", "192.0.2.10:8443", "[2001:db8::1]:8443", "api.eu.example.net"],
+}
+_ALIAS_SCHEMA: Mapping[str, object] = {
+    "alias": {"type": "string", "description": "host name of a load balancer"},
+    "hosted_zone": {"type": "string", "description": "its hosted zone"},
+}
+_WEIGHT_SCHEMA: Mapping[str, object] = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": MAX_ENDPOINT_WEIGHT,
+    "description": "its part of its region, beside the other endpoints",
+}
+
+
+def _object(properties: Mapping[str, object], *required: str) -> dict[str, object]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
 EndpointText = Annotated[
     HostPort,
     PlainValidator(parse_endpoint),
+    WithJsonSchema({"anyOf": [dict(_TEXT_SCHEMA), _object(_ALIAS_SCHEMA, "alias", "hosted_zone")]}),
+]
+"""One address."""
+
+WeighedEndpoint = Annotated[
+    HostPort,
+    PlainValidator(parse_weighed),
     WithJsonSchema(
         {
             "anyOf": [
-                {
-                    "type": "string",
-                    "maxLength": 260,
-                    "examples": ["192.0.2.10", "192.0.2.10:8443", "[2001:db8::1]:8443", "api.eu.example.net"],
-                },
-                {
-                    "type": "object",
-                    "properties": {
-                        "alias": {"type": "string", "description": "host name of a load balancer"},
-                        "hosted_zone": {"type": "string", "description": "its hosted zone"},
-                    },
-                    "required": ["alias", "hosted_zone"],
-                    "additionalProperties": False,
-                },
+                dict(_TEXT_SCHEMA),
+                _object({**_ALIAS_SCHEMA, "weight": _WEIGHT_SCHEMA}, "alias", "hosted_zone"),
+                _object({"address": dict(_TEXT_SCHEMA), "weight": _WEIGHT_SCHEMA}, "address"),
             ]
         }
     ),
 ]
+"""One address of a region, with its weight where that is not 1."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """What people call a policy, region, check, provider or owner. Stands in markers, logs and commands as it is."""

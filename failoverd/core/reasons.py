@@ -62,6 +62,12 @@ class ReasonCode(StrEnum):
     EVICTED = "evicted"  # `regions` may not answer: the answer that is held is made of who may
     NOBODY_ALLOWED = "nobody_allowed"  # no region may answer: the answer is left as it is
 
+    # who serves and is left out all the same, or would be
+    DEGRADED_OUT = "degraded_out"  # [score]: the others have room for what it has
+    DEGRADED_KEPT = "degraded_kept"  # [score]: it would be left out, and `rule` speaks against it
+    TOO_FAR = "too_far"  # [latency, nearest, bound], medians in seconds; or [until]: it was, and is not measured yet
+    FAR_KEPT = "far_kept"  # as `too_far`, and `rule` speaks against it
+
     # what an operator's word says; `named` has its id, `detail` who gave it and why as well, [until] is its end
     DRAINED = "drained"  # gets no traffic
     SHED = "shed"  # [part]: gets so much less than it would; with [wanted, room] where that bounds it
@@ -185,6 +191,8 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.FAILBACK_HOLD: ReasonTraits(news=True, keeps_out=True, waits=True),
     ReasonCode.RAMP: ReasonTraits(keeps_out=True, waits=True, bounds=True),
     ReasonCode.FROZEN: ReasonTraits(news=True),
+    ReasonCode.DEGRADED_OUT: ReasonTraits(news=True, of_region=True, keeps_out=True),
+    ReasonCode.TOO_FAR: ReasonTraits(news=True, keeps_out=True),
     ReasonCode.EXCESS: ReasonTraits(news=True),
     ReasonCode.SHED_TO: ReasonTraits(news=True),
     ReasonCode.OVERLOAD: ReasonTraits(news=True),
@@ -201,6 +209,8 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.LAST_VALUE: ReasonTraits(),
     ReasonCode.DECLARED: ReasonTraits(),
     ReasonCode.OPEN_VERDICT: ReasonTraits(bounds=True),
+    ReasonCode.DEGRADED_KEPT: ReasonTraits(of_region=True),
+    ReasonCode.FAR_KEPT: ReasonTraits(explains=False),
     ReasonCode.SPILL: ReasonTraits(),
     ReasonCode.PAUSED: ReasonTraits(news=True),
     ReasonCode.DEADBAND: ReasonTraits(),
@@ -235,7 +245,7 @@ class Cause(StrEnum):
     FAILING_OUT = "failing_out"  # it is down, or what it answers with is
     REBUILDING = "rebuilding"  # nothing is answered, so there is no traffic to move
     OPERATOR = "operator"  # a person said so: an edited policy, adoption
-    TUNING = "tuning"  # DEGRADED, capacity or demand
+    TUNING = "tuning"  # DEGRADED, capacity, demand, or latency
     MAKING_ROOM = "making_room"  # a policy of a higher tier needs what it has
     RETURNING = "returning"  # failback
     EVICTED = "evicted"  # residency or model equivalence does not allow it any more

@@ -419,6 +419,24 @@ class AllDown(StrEnum):
     ANSWER = "answer"  # with a named place
 
 
+class WhenDegraded(StrEnum):
+    KEEP = "keep"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyBand:
+    """Which regions of a tier are as near as the nearest, by the median of connection times; all in seconds.
+
+    One that is at most `slack` slower gets traffic; one that has traffic keeps it until it is more than `leave` slower.
+    What was measured counts for `window`.
+    """
+
+    slack: float = 0.02
+    leave: float = 0.03
+    window: float = 600.0
+
+
 class OnDrift(StrEnum):
     RESTORE = "restore"
     REPORT = "report"
@@ -476,6 +494,8 @@ class RegionSpec:
     `jurisdiction` is whose law applies there, "" when that was not stated; `models` is what it serves.
     `unit` is what `capacity` counts, "" when that was not said; `measure` is how it is measured, where it is.
     `room` is how much of its room it has, in basis points: less while it is full, see `core.control.readings`.
+    `headroom` is how much of the capacity may be planned with, in basis points. `weights` has the part of each endpoint
+    in the region, in the order of `endpoints`; empty where they are all alike.
     """
 
     name: str
@@ -491,6 +511,17 @@ class RegionSpec:
     unit: str = ""
     measure: Measure | None = None
     room: int = WHOLE
+    weights: tuple[int, ...] = ()
+
+    @property
+    def weighed(self) -> tuple[tuple[Endpoint, int], ...]:
+        """Each endpoint with its weight."""
+        return tuple(zip(self.endpoints, self.weights or (1,) * len(self.endpoints), strict=True))
+
+    def answers(self, record_type: RecordType) -> dict[str, int]:
+        """What a record of that type can answer with for the region, each with its weight."""
+        found = ((endpoint.answer(record_type), weight) for endpoint, weight in self.weighed)
+        return {value: weight for value, weight in found if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,7 +538,8 @@ class RecordSpec:
 class Check:
     """How to probe an endpoint. `settings` belongs to the check kind and is opaque here.
 
-    `uses_network` is said by the kind: a good answer shows that our network is there.
+    `uses_network` is said by the kind: a good answer shows that our network is there. So is `connects`: each probe
+    opens a connection, and the time that takes is a round trip.
     """
 
     name: str
@@ -516,6 +548,7 @@ class Check:
     timeout: float
     settings: object = None
     uses_network: bool = True
+    connects: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -550,6 +583,12 @@ class HealthRules:
     flap_reuse: float = 1_000.0
     flap_max_suppress: float = 3_600.0
     warm_up: float = 0.0
+    checks: int = 0
+    """How many of an endpoint's checks have to be well; 0: all of them."""
+
+    def needed(self, checks: int) -> int:
+        """How many of so many checks have to be well."""
+        return min(self.checks, checks) or checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -679,6 +718,8 @@ class Policy:
     which nobody needs them, in basis points.
     `unit` is what demand and capacity count, "" when that was not said; `measure` is how the demand is measured, where
     it is.
+    `degraded` says what becomes of a region that is DEGRADED where the others have room for what it has; `latency`
+    which regions are too far away, if any is.
     """
 
     name: str
@@ -709,6 +750,8 @@ class Policy:
     trickle: int = 0
     measure: Measure | None = None
     signals: Signals = field(default_factory=Signals)
+    degraded: WhenDegraded = WhenDegraded.KEEP
+    latency: LatencyBand | None = None
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""
@@ -726,6 +769,11 @@ class Policy:
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(target for record in self.records for target in record.targets)
+
+    def weights_of(self, record_type: RecordType) -> dict[str, int]:
+        """Answer value to the weight of its endpoint in its region, of the regions that say any."""
+        said = (spec for spec in self.regions if spec.weights)
+        return {value: weight for spec in said for value, weight in spec.answers(record_type).items()}
 
     def region_of(self, record_type: RecordType) -> dict[str, str]:
         """Answer value to the name of its region, or place, for what a record of this type can answer with."""

@@ -247,15 +247,29 @@ def _return(status: TargetStatus, policy: PolicyStatus | None) -> str:
     out = {reason.region for reason in status.reasons if reason.code in _KEPT_OUT}
     missing = (name for name, share in status.normal.items() if share > status.published.get(name, 0))
     gone = sorted(name for name in missing if name not in out)
-    if not gone or policy is None or status.kind != DecisionKind.FAILOVER:
+    if policy is None or status.kind != DecisionKind.FAILOVER:
         return ""
+    if not gone:
+        return _well_again(status, policy)
     names, verb = " and ".join(gone), "comes" if len(gone) == 1 else "come"
     if policy.failback_after is None or any(each.code is ReasonCode.FAILBACK_GIVEN_UP for each in status.reasons):
         return f"a person brings {names} back"
     return f"{names} {verb} back once well for {phrases.ago(policy.failback_after)}"
 
 
-_KEPT_OUT: Final = frozenset({ReasonCode.FLAPPED, ReasonCode.DRAINED, ReasonCode.SHED})
+def _well_again(status: TargetStatus, policy: PolicyStatus) -> str:
+    """How a region comes back that is left out while it is DEGRADED: no person is waited for."""
+    out = sorted(reason.region for reason in status.reasons if reason.code is ReasonCode.DEGRADED_OUT)
+    if not out:
+        return ""
+    verb = "comes" if len(out) == 1 else "come"
+    hold = f" for {phrases.ago(policy.failback_after)}" if policy.failback_after else ""
+    return f"{' and '.join(out)} {verb} back once healthy{hold}"
+
+
+_KEPT_OUT: Final = frozenset(
+    {ReasonCode.FLAPPED, ReasonCode.DRAINED, ReasonCode.SHED, ReasonCode.DEGRADED_OUT, ReasonCode.TOO_FAR}
+)
 
 _STEPS: Final = {
     ReasonCode.HELD: "the hold ends",

@@ -281,4 +281,4 @@ def open_icmp(check: Check, context: ProbeContext) -> IcmpProber:
     return IcmpProber(check, settings_of(check, IcmpSettings), context.clock)
 
 
-KINDS: tuple[ProbeKind, ...] = (ProbeKind("icmp", IcmpSettings, open_icmp),)
+KINDS: tuple[ProbeKind, ...] = (ProbeKind("icmp", IcmpSettings, open_icmp, connects=False),)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Final
 
 from failoverd import codec
@@ -176,6 +175,8 @@ class TargetWorker:
         self._fenced = 0
         self._seen: Observed | None = None  # what the last read found
         self._outcome: Outcome | None = None  # what this round came to
+        self._far: frozenset[str] = frozenset()  # regions that are left out on a normal day
+        self._normals: dict[frozenset[str], Mapping[str, int]] = {}
         self._crashed = ""
 
     async def run(self) -> None:
@@ -264,12 +265,17 @@ class TargetWorker:
             self._urgency = self.agenda.take()
         return await self._provider.read(self.target, urgency=self._urgency)
 
-    @cached_property
+    @property
     def _normal(self) -> Mapping[str, int]:
-        try:
-            return standing.normal_answer(self._policy, self.target, self._provider.normalise)
-        except ProviderError:
-            return {}  # it cannot say that, which every round tells
+        """The shares of a day on which nothing is wrong, reckoned once for each answer to who is too far away."""
+        known = self._far
+        if known not in self._normals:
+            try:
+                found = standing.normal_answer(self._policy, self.target, self._provider.normalise, known)
+            except ProviderError:
+                found = {}  # it cannot say that, which every round tells
+            self._normals = {known: found}
+        return self._normals[known]
 
     def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
         """A defect in a stage is told once, with what was decided on."""
@@ -281,7 +287,7 @@ class TargetWorker:
             self._tell_crash(describe(error), state, observed, now)
             raise
         self._crashed = ""
-        self._outcome = outcome
+        self._outcome, self._far = outcome, outcome.state.of(self.target).far
         return outcome
 
     @property

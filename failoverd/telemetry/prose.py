@@ -210,6 +210,34 @@ def _ramp(reason: Reason) -> str:
     )
 
 
+def _left_out(reason: Reason) -> str:
+    score = percent(reason.numbers["score"])
+    return f"{reason.region} is left out while it is degraded (score {score}): the others have room for what it has"
+
+
+def _how_far(reason: Reason) -> str:
+    numbers = reason.numbers
+    if "until" in numbers:
+        return f"{reason.region} was too far away, and is measured anew {_until(reason)}"
+    took, nearest, bound = (1000 * numbers[name] for name in ("latency", "nearest", "bound"))
+    return (
+        f"{reason.region} is too far away: connecting takes {took:.4g} ms, the nearest {nearest:.4g} ms + {bound:g} ms"
+    )
+
+
+def _kept(reason: Reason) -> str:
+    return _AGAINST.get(reason.rule, reason.rule)
+
+
+_AGAINST: Final = {
+    "regions": "nobody else could answer",
+    "limits.min_regions": "too few regions would be left",
+    "demand": "the others have too little room",
+    "capacity": "it is not known what the others can carry",
+}
+"""What speaks against leaving a region out, by the key that says it."""
+
+
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
 
@@ -310,6 +338,12 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{r.region} is a standby that nobody needs now, and is kept tested: {percent(r.numbers['share'])}, "
         f"its part of {percent(r.numbers['part'])} for {r.numbers['standbys']:g}"
     ),
+    ReasonCode.DEGRADED_OUT: _left_out,
+    ReasonCode.DEGRADED_KEPT: lambda r: (
+        f"{r.region} stays although it is degraded (score {percent(r.numbers['score'])}): {_kept(r)}"
+    ),
+    ReasonCode.TOO_FAR: _how_far,
+    ReasonCode.FAR_KEPT: lambda r: f"{_how_far(r)}; it stays: {_kept(r)}",
     ReasonCode.DEADBAND: lambda r: (
         f"the largest step would be {percent(r.numbers['step'])}, and less than {percent(r.numbers['min_step'])} "
         "is not worth a change"

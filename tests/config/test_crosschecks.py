@@ -543,14 +543,14 @@ def test_a_slow_region_that_would_keep_its_traffic_is_worth_a_look(
     assert not any(each.is_error for each in found)
 
 
-def test_the_remedy_for_a_slow_region_is_to_fail_or_to_have_weights(folder: Folder) -> None:
+def test_the_remedy_for_a_slow_region_is_to_leave_or_to_have_weights(folder: Folder) -> None:
     text = policy(record="api.example.com", weights="membership", health="{degraded_below: 90%}")
     (found,) = folder.only(text.replace("[cloud]", "[bind]"))
     assert found.message == (
         "health.degraded_below takes no traffic away: api.example.com A says who is in the answer, and not how much, "
         "so east keeps its own while DEGRADED"
     )
-    assert found.hint.startswith("what is to move traffic has to fail the check")
+    assert found.hint.startswith("write degraded: out")
 
 
 def test_a_slow_region_that_another_helps_out_is_heeded_under_membership(folder: Folder) -> None:
@@ -558,3 +558,30 @@ def test_a_slow_region_that_another_helps_out_is_heeded_under_membership(folder:
     text = policy(record="api.example.com", weights="membership", steering="failover").replace("[cloud]", "[bind]")
     text = text.replace("share: 70", "priority: 1").replace("share: 30", "priority: 2")
     assert told(folder.only(text.replace("{look: /health}", SLOW))) == []
+
+
+MEMBERS = policy(record="api.example.com", weights="membership").replace("[cloud]", "[bind]")
+
+
+def test_a_degraded_region_that_leaves_while_the_others_have_room_is_nothing_to_say(folder: Folder) -> None:
+    for text in (MEMBERS, CNAME):
+        (found,) = folder.only(text.replace("{look: /health}", SLOW))
+        assert found.hint.startswith("write degraded: out, and it leaves the answer while the others have room; or ")
+        assert told(folder.only(text.replace("{look: /health}", SLOW) + "degraded: out\n")) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("demand: 150\n", "the others have too little room"),
+        ("limits: {min_regions: 2}\n", "limits.min_regions asks for as many regions as there are"),
+    ],
+)
+def test_what_speaks_against_its_leaving_is_said(folder: Folder, more: str, why: str) -> None:
+    found = [each for each in folder.only(f"{MEMBERS}degraded: out\n{more}") if each.code == "FD408"]
+    assert [each.is_error for each in found] == [False]
+    assert found[0].message == (
+        "degraded takes no traffic away: api.example.com A says who is in the answer, and not how much, so east keeps "
+        f"its own while DEGRADED, for {why}"
+    )
+    assert found[0].hint.startswith("what is to move traffic has to fail the check")

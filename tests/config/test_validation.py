@@ -35,7 +35,7 @@ def test_a_file_with_eight_different_errors_lists_all_eight_in_order(folder: Fol
             "8:34",
             "FD204",
             'regions.west.endpoints[0]: "198.51.100.300" is neither an IP address nor a host name',
-            "addresses or host names, with or without port, or load balancers by alias",
+            "addresses or host names, with or without port, or load balancers by alias; each with its weight",
         ),
         ("10:37", "FD106", 'duplicate key "every", first written on line 10', ""),
         (

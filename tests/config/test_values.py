@@ -51,7 +51,7 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
 @given(st.text(max_size=60))
 def test_an_endpoint_is_read_or_refused_and_nothing_else(text: str) -> None:
     try:
-        host, port, _ = parse_endpoint(text)
+        host, port, *_ = parse_endpoint(text)
     except ValueError:
         return
     written = f"[{host}]" if ":" in host else host

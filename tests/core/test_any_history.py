@@ -40,6 +40,7 @@ from failoverd.core.records import (
     Answer,
     Endpoint,
     HealthRules,
+    LatencyBand,
     Limits,
     Observed,
     OnDrift,
@@ -49,6 +50,7 @@ from failoverd.core.records import (
     Source,
     Steering,
     Weights,
+    WhenDegraded,
     apportion,
 )
 from failoverd.core.rules import Assertion, Gate, Rule
@@ -86,12 +88,14 @@ def either(draw: st.DrawFn) -> Limits:
 def region_specs(draw: st.DrawFn, number: int) -> RegionSpec:
     name = f"r{number}"
     endpoints = tuple(Endpoint(name, f"10.0.{number}.{n}") for n in range(draw(st.integers(1, 3))))
+    weights = draw(st.sampled_from([(), (), (1, 3, 7)]))
     return RegionSpec(
         name,
         share=draw(shares),
         endpoints=endpoints,
         priority=draw(st.integers(1, 3)),
         capacity=draw(st.one_of(st.none(), st.sampled_from([0.0, 0.5, 40.0, 100.0, 333.3, 1e6]))),
+        weights=weights[: len(endpoints)],
     )
 
 
@@ -114,6 +118,8 @@ def policies(draw: st.DrawFn) -> Policy:
         source=Source("api.yaml", "r1"),
         ramp=draw(st.sampled_from([None, *RAMPS])),
         trickle=draw(st.sampled_from([0, 0, 100])),
+        degraded=draw(st.sampled_from(WhenDegraded)),
+        latency=draw(st.sampled_from([None, LatencyBand(window=300.0)])),
     )
 
 
@@ -175,6 +181,9 @@ class Marks(TypedDict):
 
 UNMARKED: Marks = {"failing_since": None, "passed_at": None, "open_until": None}
 
+FAR = (None, 0.01, 0.035, 0.12)
+"""How long connections may take, in seconds."""
+
 
 class World(RuleBasedStateMachine):
     """One record, its regions, and everything that may happen to them."""
@@ -186,6 +195,7 @@ class World(RuleBasedStateMachine):
         self.letters = dict.fromkeys(self.region_of, "H")
         self.regions: dict[str, RegionHealth] = {}
         self.marks: dict[str, Marks] = {}
+        self.latencies: dict[str, float | None] = {}
         self.now = NOW
         self.observed = Observed(TARGET, None)
         self.state = PolicyState(policy.name)
@@ -201,8 +211,9 @@ class World(RuleBasedStateMachine):
         for spec in self.policy.regions:
             states = {end.address: HEALTHS[self.letters[end.address]] for end in spec.endpoints}
             before = self.regions.get(spec.name)
-            health = rolled(states, before, self.policy.health, self.now, name=spec.name)
-            self.regions[spec.name] = replace(health, **self.marks.get(spec.name, UNMARKED))
+            health = rolled(states, before, self.policy.health, self.now, name=spec.name, weights=spec.weights)
+            marks, latency = self.marks.get(spec.name, UNMARKED), self.latencies.get(spec.name)
+            self.regions[spec.name] = replace(health, **marks, latency=latency)
         if reconcile:
             self.reconcile()
 
@@ -233,6 +244,12 @@ class World(RuleBasedStateMachine):
         spec = data.draw(st.sampled_from(self.policy.regions))
         failing, passed, opened = (self.now + age if age is not None else None for age in (failing, passed, opened))
         self.marks[spec.name] = {"failing_since": failing, "passed_at": passed, "open_until": opened}
+        self.look_around(reconcile=looks)
+
+    @rule(data=st.data(), looks=often)
+    def connections_take_another_time(self, data: st.DataObject, looks: bool) -> None:
+        names = [spec.name for spec in self.policy.regions]
+        self.latencies |= data.draw(st.dictionaries(st.sampled_from(names), st.sampled_from(FAR), max_size=3))
         self.look_around(reconcile=looks)
 
     @rule(seconds=st.sampled_from([0.5, 10.0, 60.0, 299.0, 300.0, 3_600.0, -20.0]), looks=often)

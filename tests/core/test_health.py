@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scenes import NOW, observations, probed, result
 
-from failoverd.core.health.endpoint import SEVERITY, CheckHealth, Health, decayed, observe, verdict
+from failoverd.core.health.endpoint import SEVERITY, CheckHealth, Health, Verdict, decayed, observe, verdict
 from failoverd.core.probe_reasons import ProbeReason
 from failoverd.core.records import HealthRules
 
@@ -331,6 +331,79 @@ def test_the_check_that_decided_gives_its_reason() -> None:
     live, model = probed("PPPP", RULES), probed("FFF", RULES)
     found = verdict([("live", live, 30.0), ("model", model, 30.0)], NOW + 5, RULES)
     assert (found.check, found.reason, found.since) == ("model", ProbeReason.CONNECT_REFUSED, NOW + 2)
+
+
+def combining(script: str, needed: int) -> Verdict:
+    """The verdict on an endpoint whose checks are in these states (H, D, U, `?`), each a second later than the last."""
+    letters = {"H": HEALTHY, "D": DEGRADED, "U": UNHEALTHY, "?": UNKNOWN}
+    checks = [
+        (f"c{place}", CheckHealth(state=letters[letter], last=result("P"), since=NOW - 100 + place), 30.0)
+        for place, letter in enumerate(script, start=1)
+    ]
+    return verdict(checks, NOW, replace(RULES, checks=needed))
+
+
+@pytest.mark.parametrize(
+    ("script", "every", "two", "one"),
+    [
+        ("HHH", HEALTHY, HEALTHY, HEALTHY),
+        ("HHU", UNHEALTHY, HEALTHY, HEALTHY),
+        ("HUU", UNHEALTHY, UNHEALTHY, HEALTHY),
+        ("HDU", UNHEALTHY, DEGRADED, HEALTHY),
+        ("DDU", UNHEALTHY, DEGRADED, DEGRADED),
+        ("UUU", UNHEALTHY, UNHEALTHY, UNHEALTHY),
+        ("HH?", UNKNOWN, HEALTHY, HEALTHY),
+        ("H?U", UNHEALTHY, UNKNOWN, HEALTHY),
+        ("D?U", UNHEALTHY, UNKNOWN, UNKNOWN),
+        ("?UU", UNHEALTHY, UNHEALTHY, UNKNOWN),
+        ("??H", UNKNOWN, UNKNOWN, HEALTHY),
+    ],
+)
+def test_an_endpoint_is_as_well_as_so_many_of_its_checks(script: str, every: Health, two: Health, one: Health) -> None:
+    assert [combining(script, needed).state for needed in (0, 2, 1)] == [every, two, one]
+    assert combining(script, 3).state is every
+    assert combining(script, 9).state is every  # a dependency has one check, whatever the policy asks for
+
+
+def test_the_evidence_names_the_checks_that_are_not_well_and_how_many_are_needed() -> None:
+    found = combining("HUU", 2)
+    assert found.evidence.startswith("1 of 3 checks well, 2 needed: c2: ")
+    assert "; c3: " in found.evidence
+    assert combining("HHU", 2).evidence.startswith("2 of 3 checks well, 2 needed: c3: ")
+    assert "needed" not in combining("HHH", 2).evidence
+
+
+def test_the_check_that_turned_last_decided() -> None:
+    found = combining("HUU", 2)
+    assert (found.check, found.since) == ("c3", NOW - 97)
+    assert combining("UHU", 2).since == NOW - 97  # c1 was down before, and one was allowed to be
+
+
+@given(st.text("HDU?", min_size=1, max_size=6), st.integers(min_value=1, max_value=6))
+def test_a_check_that_gets_better_makes_no_endpoint_worse(script: str, needed: int) -> None:
+    order = (HEALTHY, DEGRADED, UNHEALTHY)
+    before = combining(script, needed).state
+    for place, letter in enumerate(script):
+        for better in "HDU"[: "HDU".find(letter)] if letter in "DU" else "":
+            after = combining(script[:place] + better + script[place + 1 :], needed).state
+            assert UNKNOWN in {before, after} or order.index(after) <= order.index(before)
+
+
+def test_what_flapped_is_back_as_soon_as_enough_of_it_is() -> None:
+    def kept_out(name: str, penalty: float) -> tuple[str, CheckHealth, float]:
+        health = CheckHealth(
+            state=UNHEALTHY, passes=RULES.rise, suppressed=True, penalty=penalty, penalty_at=NOW, last=result("P")
+        )
+        return name, health, 30.0
+
+    first, later = kept_out("live", 2_000.0), kept_out("model", 4_000.0)
+    one = verdict([first, later], NOW, replace(RULES, checks=1))
+    both = verdict([first, later], NOW, RULES)
+    assert one.flapping_until == NOW + RULES.flap_half_life
+    assert both.flapping_until == NOW + 2 * RULES.flap_half_life
+    failing = ("api", CheckHealth(state=UNHEALTHY, last=result("F")), 30.0)
+    assert verdict([first, failing], NOW, replace(RULES, checks=1)).flapping_until == NOW + RULES.flap_half_life
+    assert verdict([first, failing], NOW, RULES).flapping_until is None
 
 
 # -- any series of outcomes --------------------------------------------------------------------------------------------

@@ -238,5 +238,48 @@ def test_a_region_is_back_when_so_many_of_those_that_flapped_are() -> None:
 
 
 def test_who_is_put_up_by_word_is_kept_out_no_longer() -> None:
-    found = by_word(flapping(NOW + 60), {"192.0.2.1": True}, 1, RULES, since=NOW)
+    found = by_word(flapping(NOW + 60), {"192.0.2.1": True}, {"192.0.2.1": 1}, RULES, since=NOW)
     assert (found.state, found.flapped, found.flapping_until) == (HEALTHY, (), None)
+
+
+# -- weights of endpoints ----------------------------------------------------------------------------------------------
+
+WEIGHTS = {"192.0.2.1": 1, "192.0.2.2": 3}
+
+
+def weighing(letters: str) -> RegionHealth:
+    endpoints = [(f"192.0.2.{place}", finding(HEALTHS[letter])) for place, letter in enumerate(letters, start=1)]
+    return roll_up("azure", endpoints, None, RULES, NOW, [WEIGHTS[value] for value, _ in endpoints])
+
+
+@pytest.mark.parametrize(
+    ("letters", "score", "state"),
+    [
+        ("HH", 10_000, HEALTHY),
+        ("UH", 7_500, HEALTHY),
+        ("HU", 2_500, DOWN),
+        ("HD", 6_250, DEGRADED),
+        ("DH", 8_750, HEALTHY),
+        ("?H", 7_500, HEALTHY),
+        ("H?", 2_500, UNKNOWN),
+    ],
+)
+def test_an_endpoint_counts_by_its_weight(letters: str, score: int, state: RegionState) -> None:
+    found = weighing(letters)
+    assert (found.score, found.state) == (score, state)
+
+
+def test_a_word_about_an_endpoint_counts_by_its_weight() -> None:
+    found = by_word(weighing("HH"), {"192.0.2.2": False}, WEIGHTS, RULES, since=NOW)
+    assert (found.score, found.state, found.serving) == (2_500, DOWN, ("192.0.2.1",))
+    out = by_word(weighing("HH"), {"192.0.2.2": None}, WEIGHTS, RULES, since=NOW)
+    assert (out.score, out.state) == (2_500, HEALTHY)
+    up = by_word(weighing("HU"), {"192.0.2.2": True}, WEIGHTS, RULES, since=NOW)
+    assert (up.score, up.state) == (10_000, HEALTHY)
+
+
+@given(st.text("HDU?", min_size=1, max_size=6), st.integers(min_value=1, max_value=1_000))
+def test_equal_weights_are_none(letters: str, weight: int) -> None:
+    endpoints = [(f"192.0.2.{place}", finding(HEALTHS[letter])) for place, letter in enumerate(letters, start=1)]
+    alike = roll_up("azure", endpoints, None, RULES, NOW, [weight] * len(letters))
+    assert alike == roll_up("azure", endpoints, None, RULES, NOW)

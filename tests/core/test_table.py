@@ -11,7 +11,7 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.health.table import RETOLD, HealthTable
 from failoverd.core.health.transitions import NOTHING_NEW, News, ProbeDue, Transition
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Check, Endpoint, HealthRules, Policy, ProbeResult, RecordType, Timings
+from failoverd.core.records import Check, Endpoint, HealthRules, LatencyBand, Policy, ProbeResult, RecordType, Timings
 from failoverd.core.status import RegionStatus
 
 TOOK = 0.02
@@ -316,3 +316,114 @@ def test_a_pass_ends_the_haste_of_an_endpoint_and_it_begins_once_in_an_interval(
     scene.passes(*PAIR, after=0.5)
     scene.fails(*PAIR, after=10.0)
     assert scene.again == FLOOR
+
+
+# -- which checks have to be well --------------------------------------------------------------------------------------
+
+MODEL = Check("model", "https", every=10.0, timeout=2.0)
+EITHER = replace(PAIRS, checks=(*PAIRS.checks, MODEL), health=replace(RULES, checks=1))
+
+
+def test_where_one_check_is_enough_the_failures_of_the_other_bring_nothing_down() -> None:
+    scene = settled(EITHER)
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, check="model", after=0.5)
+    assert scene.region("azure").state is RegionState.HEALTHY
+    assert scene.region("azure").open_until is None
+    assert scene.called == 0
+
+
+def test_an_endpoint_is_down_in_the_moment_in_which_too_few_checks_are_left() -> None:
+    scene = settled(EITHER)
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, check="model", after=0.5)
+    scene.feed(ProbeOutcome.FAIL, *PAIR, after=10.0)
+    assert scene.region("azure").open_until is not None
+    assert scene.again is not None
+    assert scene.again <= RULES.recheck
+    for _ in range(2):
+        scene.feed(ProbeOutcome.FAIL, *PAIR, after=0.5)
+    found = scene.region("azure")
+    assert found.state is RegionState.DOWN
+    assert "0 of 2 checks well, 1 needed: live " in found.evidence
+    assert "model " in found.evidence
+
+
+def test_what_is_told_of_an_endpoint_that_is_well_names_the_check_that_is_not() -> None:
+    scene = settled(EITHER)
+
+    def evidence() -> str:
+        statuses = scene.table.statuses("api", scene.now)
+        return next(each.evidence for each in statuses if getattr(each, "endpoint", "") == PAIR[0])
+
+    for _ in range(3):
+        scene.feed(ProbeOutcome.FAIL, PAIR[0], check="model", after=0.5)
+    assert evidence().startswith("1 of 2 checks well, 1 needed: model ")
+    for _ in range(2):
+        scene.feed(ProbeOutcome.PASS, PAIR[0], check="model", after=10.0)
+    assert "needed" not in evidence()
+
+
+def test_a_region_passed_when_as_many_checks_passed_as_have_to() -> None:
+    scene = settled(EITHER)
+    scene.passes(AZURE, after=10.0)
+    passed = scene.region("azure").passed_at
+    assert passed is not None
+    assert passed == pytest.approx(scene.now - TOOK)
+
+
+# -- weights of endpoints ----------------------------------------------------------------------------------------------
+
+
+def test_the_failures_of_a_heavy_endpoint_open_the_verdict_on_its_region_and_a_light_one_s_do_not() -> None:
+    spec = replace(PAIRS.regions[0], weights=(1, 3))
+    heavy = replace(PAIRS, regions=(spec, *PAIRS.regions[1:]))
+    light, weighty = PAIR
+    scene = settled(heavy)
+    scene.fails(light)
+    assert scene.region("azure").open_until is None
+    scene.fails(weighty, after=0.5)
+    assert scene.region("azure").open_until is not None
+    for _ in range(2):
+        scene.fails(weighty, after=0.5)
+        scene.passes(light)
+    assert (scene.region("azure").state, scene.region("azure").score) == (RegionState.DOWN, 2_500)
+
+
+# -- how far away regions are ------------------------------------------------------------------------------------------
+
+MEASURED = replace(THREE, latency=LatencyBand())
+
+
+def connected(scene: Scene, took: float, times: int = 30, outcome: ProbeOutcome = ProbeOutcome.PASS) -> float | None:
+    """What azure's connections take at the median, after so many probes of it."""
+    endpoint = scene.endpoint(AZURE)
+    for _ in range(times):
+        scene.now += 1.0
+        reason = ProbeReason.OK if outcome is ProbeOutcome.PASS else ProbeReason.OVERLOADED
+        result = ProbeResult(endpoint, "live", outcome, reason, Timings(2 * took, connect=took), scene.now)
+        scene.table.feed("api", result, scene.now)
+    return scene.region("azure").latency
+
+
+def test_a_region_tells_how_long_connections_take_where_the_policy_asks_for_it() -> None:
+    scene = settled(MEASURED)
+    assert connected(scene, 0.02) == pytest.approx(0.02, rel=0.011)
+    assert scene.region("oci").latency is None
+    assert connected(settled(THREE), 0.02) is None
+
+
+def test_only_what_passed_counts_and_nothing_while_the_prober_is_behind() -> None:
+    scene = settled(MEASURED)
+    assert connected(scene, 0.02, outcome=ProbeOutcome.DEGRADED) is None
+    scene.table.stretch(2)
+    assert connected(scene, 0.02) is None
+
+
+def test_a_newer_revision_keeps_what_was_measured_over_the_same_window() -> None:
+    scene = settled(MEASURED)
+    connected(scene, 0.02)
+    scene.table.watch(replace(MEASURED, demand=100.0), scene.now)
+    assert scene.region("azure").latency == pytest.approx(0.02, rel=0.011)
+    scene.table.watch(replace(MEASURED, latency=LatencyBand(window=60.0)), scene.now)
+    assert scene.region("azure").latency is None

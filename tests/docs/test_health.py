@@ -9,7 +9,7 @@ import pytest
 from support.scenes import HEALTHS, NOW, finding, result
 
 from failoverd.config.values import parse_percent, say_duration, say_percent
-from failoverd.core.health.endpoint import TABLE, CheckHealth, Health, Observation, observe
+from failoverd.core.health.endpoint import TABLE, CheckHealth, Health, Observation, combined, observe
 from failoverd.core.health.isolation import NEVER, CloudState, Doubt, Family, IsolationRules, SentinelState, assess
 from failoverd.core.health.region import RegionHealth, roll_up
 from failoverd.core.records import HealthRules
@@ -85,6 +85,25 @@ def test_a_series_of_scores(example: Example) -> None:
         assert f"{before.state}, {before.score / 100:g}%" == then, done
 
 
+@pytest.mark.parametrize("text", re.findall(r"^```weighed (.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+def test_a_series_of_scores_of_endpoints_with_weights(text: str) -> None:
+    weights, *lines = text.splitlines()
+    for line in lines:
+        letters, _, then = (part.strip() for part in line.partition("->"))
+        verdicts = [(f"192.0.2.{index}", finding(HEALTHS[letter])) for index, letter in enumerate(letters.split())]
+        found = roll_up("azure", verdicts, None, HealthRules(), NOW, [int(weight) for weight in weights.split()])
+        assert f"{found.state}, {found.score / 100:g}%" == then, line
+
+
+def test_how_several_checks_come_to_one_state() -> None:
+    (text,) = re.findall(r"^```checks$(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    for line in text.strip().splitlines():
+        scene, _, then = (part.strip() for part in line.partition("->"))
+        *letters, how = scene.split()
+        needed = {"all": len(letters), "any": 1}.get(how) or int(how)
+        assert combined([HEALTHS[letter] for letter in letters], needed) == then, line
+
+
 # -- isolation ---------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +158,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
         "rise": str(health.rise),
         "recheck": say_duration(health.recheck),
         "warm_up": say_duration(health.warm_up),
+        "checks": str(health.checks) if health.checks else "all",
         "degraded_below": say_percent(health.degraded_below),
         "down_below": say_percent(health.down_below),
         "recover_margin": say_percent(health.recover_margin),

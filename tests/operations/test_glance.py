@@ -488,3 +488,28 @@ def test_a_setting_that_waits_for_a_restart_is_told_until_that() -> None:
     (concern,) = glance(found, NOW, by_daemon=True).concerns
     assert concern.text == "a restart is pending: check_files, tick of the daemon's own file takes effect then"
     assert (concern.level, concern.command) == (Condition.MOVED, "systemctl restart failoverd")
+
+
+# -- who serves and is left out ----------------------------------------------------------------------------------------
+
+LEFT_OUT = Reason(ReasonCode.DEGRADED_OUT, "degraded", "azure-eastus", numbers={"score": 5_000})
+FAR_AWAY = Reason(
+    ReasonCode.TOO_FAR, "latency.leave", "azure-eastus", numbers={"latency": 0.12, "nearest": 0.01, "bound": 0.03}
+)
+
+
+@pytest.mark.parametrize(("hold", "then"), [(300.0, " for 5 min"), (None, "")])
+def test_a_degraded_region_that_left_comes_back_without_a_person(hold: float | None, then: str) -> None:
+    (found,) = seen(policy("api", failback_after=hold), moved("api", reasons=(LEFT_OUT,))).records
+    assert found.next == f"azure-eastus comes back once healthy{then}"
+    assert (
+        found.why == "azure-eastus is left out while it is degraded (score 50%): the others have room for what it has"
+    )
+
+
+def test_a_region_that_is_too_far_away_on_a_good_day_is_no_trouble() -> None:
+    near = target("api", published=LEFT, normal=LEFT, reasons=(FAR_AWAY,))
+    whole = seen(policy("api"), near)
+    assert whole.level is Condition.WELL
+    (found,) = whole.records
+    assert found.why == "azure-eastus is too far away: connecting takes 120 ms, the nearest 10 ms + 30 ms"

@@ -44,6 +44,7 @@ class _Region:
     score: int = WHOLE
     since: float = NOON - 86_400.0
     well_since: float | None = NOON - 86_400.0
+    latency: float | None = None
 
 
 @dataclass
@@ -74,6 +75,8 @@ class Example:
                 causes.clear()
             for name, health in step.get("health", {}).items():
                 self._turn(name, str(health))
+            for name, latency in step.get("latency", {}).items():
+                self._regions[name].latency = parse_duration(latency)
             self._round()
             self._compare(step)
 
@@ -121,6 +124,7 @@ class Example:
                 serving=values if found.state is not RegionState.DOWN else (),
                 failing_since=found.since if found.state is RegionState.DOWN else None,
                 passed_at=self.now if found.state is not RegionState.DOWN else None,
+                latency=found.latency,
             )
         calm = all(each.state is RegionState.HEALTHY for each in health.values())
         state = replace(self._states[policy.name], verdicts={_target(policy).key.type: health}, calm=calm)

@@ -3,7 +3,7 @@
 Everything here is plain data with sensible defaults; a test names only what it is about.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TypedDict, Unpack
@@ -128,12 +128,13 @@ def rolled(
     now: float = NOW,
     *,
     name: str = "azure",
+    weights: Sequence[int] = (),
 ) -> RegionHealth:
     """A region from the states of its endpoints: a mapping, or letters (H, D, U for unhealthy, `?` for unknown)."""
     if isinstance(states, str):
         states = {f"192.0.2.{number}": HEALTHS[letter] for number, letter in enumerate(states, start=1)}
     endpoints = [(value, finding(state)) for value, state in states.items()]
-    return roll_up(name, endpoints, before, rules or HealthRules(), now)
+    return roll_up(name, endpoints, before, rules or HealthRules(), now, weights)
 
 
 HEALTHS = {"H": Health.HEALTHY, "D": Health.DEGRADED, "U": Health.UNHEALTHY, "?": Health.UNKNOWN}
@@ -160,9 +161,10 @@ def healths(
         }
         past = (before or {}).get(spec.name)
         if past is None and "?" in letters:
-            past = rolled(dict.fromkeys(by_value, Health.HEALTHY), None, of.health, now - well_for, name=spec.name)
+            well = dict.fromkeys(by_value, Health.HEALTHY)
+            past = rolled(well, None, of.health, now - well_for, name=spec.name, weights=spec.weights)
         moment = now if past is not None else now - well_for
-        found[spec.name] = rolled(by_value, past, of.health, moment, name=spec.name)
+        found[spec.name] = rolled(by_value, past, of.health, moment, name=spec.name, weights=spec.weights)
     return found
 
 

@@ -36,7 +36,10 @@ def same(one: Outcome, other: Outcome) -> bool:
 
 
 class Story:
-    """One target, from its creation on. `regions` is their health as it was rolled up last."""
+    """One target, from its creation on. `regions` is their health as it was rolled up last.
+
+    `latencies` are the medians that were measured, by region in milliseconds; None where nobody knows.
+    """
 
     regions: dict[str, RegionHealth]
 
@@ -47,6 +50,7 @@ class Story:
         self.state = PolicyState(of.name)
         self.observed = Observed(TARGET, None)
         self.letters: dict[str, str] = {spec.name: "H" * len(spec.endpoints) for spec in of.regions}
+        self.latencies: dict[str, float | None] = {}
         self.regions = {}
         self.events: list[Event] = []
 
@@ -68,7 +72,7 @@ class Story:
             values = [str(end.answer(KEY.type)) for end in spec.endpoints]
             healths = [HEALTHS[letter] for letter in self.letters[spec.name]]
             states, before = dict(zip(values, healths, strict=True)), self.regions.get(spec.name)
-            found = rolled(states, before, self.policy.health, self.now, name=spec.name)
+            found = rolled(states, before, self.policy.health, self.now, name=spec.name, weights=spec.weights)
             if before is not None:
                 found = replace(
                     found,
@@ -76,7 +80,8 @@ class Story:
                     passed_at=before.passed_at,
                     open_until=before.open_until,
                 )
-            self.regions[spec.name] = found
+            took = self.latencies.get(spec.name)
+            self.regions[spec.name] = replace(found, latency=took / 1_000 if took is not None else None)
         calm = all(letter == "H" for each in self.letters.values() for letter in each)
         state = replace(self.state, verdicts={KEY.type: dict(self.regions)}, calm=calm)
         return state if calm else progress.opened(self.policy, state, "test", self.now)[0]

@@ -87,7 +87,7 @@ def _check(form: _Form, parts: SplitResult, port: int | None) -> Check:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(each) for each in first["loc"])
         raise usage(f"{form.kind}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
-    return Check(form.kind, form.kind, settings.every, settings.timeout, settings, kind.uses_network)
+    return Check(form.kind, form.kind, settings.every, settings.timeout, settings, kind.uses_network, kind.connects)
 
 
 def _said(form: _Form, parts: SplitResult, port: int | None) -> dict[str, Any]:

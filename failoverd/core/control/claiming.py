@@ -3,6 +3,7 @@
 The same stages as a decision, up to the question how much each region gets, for that is what the estate is asked: so a
 region that is drained, down, or held back in one policy leaves its room to the others. Regions that wait for their
 failback are a last level: they are drawn upon before anything is left without room, as the failback itself does it.
+Before them come those that serve and are left out because the others do better (`aside`).
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 from failoverd.core.control import ramp
 from failoverd.core.control.allocation import Bounds, all_well, levels
+from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
@@ -43,6 +45,8 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
         ramps=memory.ramps,
+        incident=state.incident is not None,
+        aside=memory.aside,
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -70,12 +74,16 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
     held = held_back(policy, rules, view, published, serving, now)
+    narrow = narrowed(policy, record, view, published, found.specs, found.found, heeded, now)
+    aside = {each.name for each in narrow.out} - held.keys()
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
     bounds = Bounds(caps, heeded.shed)
-    mine = levels(policy, record, view.regions, [spec for spec in serving if spec.name not in held], bounds)
-    later = levels(policy, record, view.regions, [spec for spec in serving if spec.name in held], bounds)
-    return _claim(policy, (*mine, *later), found.found.frozen)
+    mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
+    spare = [spec for spec in serving if spec.name in aside]
+    later = [spec for spec in serving if spec.name in held]
+    ordered = (levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later))
+    return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
 
 
 def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[str, int]) -> Claim:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control.allocation import Bounds, normal_shares
+from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
-from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.sharing import Grant
@@ -81,17 +81,23 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     found, published = weighed.found, weighed.published
     place = may.place(policy.shed_to, record.key.type)
     shedding = _shedding(policy, place, found.serving)
-    back = with_failback(shedding, record, view, published, found, heeded, now, grant)
-    shared = back.shared
+    narrow = narrowed(shedding, record, view, published, weighed.specs, found, heeded, now, grant)
+    shared = narrow.shared
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
-    usually = Bounds(shed=heeded.shed, grant=usual)
-    normal = normal_shares(_shedding(policy, place, weighed.specs), record, weighed.specs, usually)
-    until = soonest(back.until, found.until, *found.capped.values())
-    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, shedding.shed_to)
-    return replace(decided, ramps=back.ramps)
+    bounds, usual_policy = Bounds(shed=heeded.shed, grant=usual), _shedding(policy, place, weighed.specs)
+    normal = normal_shares(usual_policy, record, weighed.specs, bounds)
+    near = [spec for spec in weighed.specs if spec.name not in narrow.far]
+    usually = normal_shares(usual_policy, record, near, bounds) if narrow.far else normal
+    until = soonest(narrow.until, found.until, *found.capped.values())
+    weights = policy.weights_of(record.key.type)
+    decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, shedding.shed_to)
+    if whole == usually and not found.unknown:
+        kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
+        decided = replace(decided, kind=kind)
+    return replace(decided, ramps=narrow.ramps)
 
 
 def weigh(
@@ -114,7 +120,8 @@ def weigh(
         code = ReasonCode.PINNED if pinned else ReasonCode.PIN_IDLE
         found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
     if heeded.pin is not None and pinned:
-        return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
+        weights = policy.weights_of(record.key.type)
+        return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now, weights)
     return Open(found, specs, published)
 
 
@@ -128,6 +135,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     normal: Mapping[str, int],
     until: float | None,
     now: float,
+    weights: Mapping[str, int],
     place: NamedPlace | None = None,
 ) -> Decision:
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day.
@@ -143,7 +151,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
         target=target,
         kind=kind if whole == normal and not found.unknown else DecisionKind.FAILOVER,
         shares=whole,
-        records=answer_with(record, whole, values),
+        records=answer_with(record, whole, values, weights),
         reasons=found.reasons,
         at=now,
         until=until,
@@ -209,12 +217,21 @@ def _held(
     return _hold(kind, policy, record, target, view, Eligible(kind, reasons=reasons, until=until), may, now)
 
 
-def answer_with(record: RecordSpec, shares: Mapping[str, int], values: Mapping[str, tuple[str, ...]]) -> RecordSet:
-    """The answers: a region's share is split evenly among its values; one without any gives its share to the others."""
+def answer_with(
+    record: RecordSpec,
+    shares: Mapping[str, int],
+    values: Mapping[str, tuple[str, ...]],
+    weights_of: Mapping[str, int] | None = None,
+) -> RecordSet:
+    """The answers: a region's share is split among its values by the weights of these, or else evenly.
+
+    A region without any value gives its share to the others.
+    """
+    parts = weights_of or {}
     said = {name: share for name, share in shares.items() if values.get(name)}
     weights: dict[str, int] = {}
     for name, share in apportion(said, WHOLE).items():
-        weights |= apportion(dict.fromkeys(values[name], 1), share)
+        weights |= apportion({value: parts.get(value, 1) for value in values[name]}, share)
     return RecordSet.of(record.key, record.ttl, weights)
 
 
@@ -312,7 +329,7 @@ def _all_down(
         return _hold(DecisionKind.HOLD_ALL_DOWN, policy, record, target, view, down, may, now)
     shares = normal_shares(replace(policy, shed_to=None), record, specs)
     values = {spec.name: all_values(spec, record.key.type) for spec in specs}
-    published = answer_with(record, shares, values)
+    published = answer_with(record, shares, values, policy.weights_of(record.key.type))
     return Decision(
         target, DecisionKind.ALL_DOWN_NORMAL, shares, published, reasons, now, found.until, values=values, normal=shares
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from failoverd.core.control.ramp import Ramps
 from failoverd.core.health.region import RegionHealth
-from failoverd.core.reasons import Reason
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import RecordSet, Target
 
 
@@ -83,6 +83,8 @@ class View:
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
         ramps: how far regions that come back have come.
+        incident: whether one is open.
+        aside: regions that serve and were left out, with the reason, and that are not back.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -95,6 +97,8 @@ class View:
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
     ramps: Ramps = field(default_factory=dict)
+    incident: bool = False
+    aside: Mapping[str, ReasonCode] = field(default_factory=dict)
 
     @property
     def emptied(self) -> bool:

@@ -3,8 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → residency → eligible → failback → allocation → answers (decide) → plan → drift →
-    limits
+    by hand → words (overriding) → residency → eligible → failback → allocation → aside (of latency and degraded)
+        → answers (decide) → plan → drift → limits
 
 What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
 lowers what probes found (signals).
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from failoverd.core.control import news, progress, ramp, rivals
+from failoverd.core.control import aside, news, progress, ramp, rivals
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
@@ -142,7 +142,8 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     events, told = news.decided(told, decision, state.incident)
     memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
-    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out)
+    left_out = aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of))
+    memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out, aside=left_out)
     memory, fell = _on_ramps(case, memory, decision, view)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
@@ -295,6 +296,8 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
         ramps=memory.ramps,
+        incident=case.state.incident is not None,
+        aside=memory.aside,
     )
 
 
@@ -698,7 +701,8 @@ def _replanned(
     values: Mapping[str, tuple[str, ...]],
 ) -> Plan | None:
     try:
-        found = _compared(case, memory, decision, answer_with(case.record, shares, values))
+        weights = case.policy.weights_of(case.record.key.type)
+        found = _compared(case, memory, decision, answer_with(case.record, shares, values, weights))
     except Permanent:
         return None  # such as two values of a CNAME: what is wanted in full can be said, and half of the way cannot
     return found if isinstance(found, Plan) else None

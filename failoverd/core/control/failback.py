@@ -216,6 +216,7 @@ def held_back(
     held = {}
     for spec in serving:
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
+        free = free or spec.name in view.aside  # it never was down
         if free:
             continue
         known = view.ramps.get(spec.name)

@@ -260,8 +260,8 @@ def seen_by_word(
                 answer = endpoint.answer(record_type)
                 if answer is not None and word.scope.has_endpoint(endpoint):
                     said.setdefault(answer, None if word.verb is Verb.DRAIN else word.verb is Verb.UP)
-        total = sum(endpoint.answer(record_type) is not None for endpoint in spec.endpoints)
-        found[spec.name] = by_word(health, said, total, policy.health, since=max(word.since for word in about))
+        weights, since = spec.answers(record_type), max(word.since for word in about)
+        found[spec.name] = by_word(health, said, weights, policy.health, since=since)
     return found
 
 

@@ -59,16 +59,20 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
     return status
 
 
-def normal_answer(policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet]) -> Mapping[str, int]:
+def normal_answer(
+    policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet], far: frozenset[str] = frozenset()
+) -> Mapping[str, int]:
     """The shares of the file for a day on which nothing is wrong and nobody said anything.
 
-    `said`: what the provider can say of an answer.
+    `said`: what the provider can say of an answer. `far`: regions that are left out on such a day.
     """
     kind, record = target.key.type, policy.record_of(target)
-    answering = [spec for spec in policy.regions if all_values(spec, kind)]
+    answering = [spec for spec in policy.regions if all_values(spec, kind) and spec.name not in far]
     shares = normal_shares(policy, record, answering) if answering else {}
+    if not shares:
+        return {}
     values = {spec.name: all_values(spec, kind) for spec in answering}
-    return said(answer_with(record, shares, values)).shares(policy.region_of(kind)) if shares else {}
+    return said(answer_with(record, shares, values, policy.weights_of(kind))).shares(policy.region_of(kind))
 
 
 def _answered_since(memory: TargetMemory, published: Mapping[str, int]) -> float | None:

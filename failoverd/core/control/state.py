@@ -106,6 +106,7 @@ class TargetMemory:
         lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
         ramps: how far the regions have come that are on their way back.
+        aside: regions that serve and were left out, with the reason, and that are not back.
     """
 
     target: Target
@@ -128,6 +129,12 @@ class TargetMemory:
     lost: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
     ramps: Mapping[str, Ramp] = field(default_factory=dict)
+    aside: Mapping[str, ReasonCode] = field(default_factory=dict)
+
+    @property
+    def far(self) -> frozenset[str]:
+        """The regions that are left out on a normal day, because they are too far away."""
+        return frozenset(name for name, code in self.aside.items() if code is ReasonCode.TOO_FAR)
 
     @property
     def changed_at(self) -> float | None:

@@ -24,15 +24,17 @@ numbers are the policy's (`HealthRules`); docs/health.md tells the same with exa
   whole interval, and the first failure also re-probes the other endpoints of the region. So detection takes the phase
   of one interval plus (fall - 1) x recheck.
 
-An endpoint with several checks is as healthy as the worst of them. Evidence that is too old makes it UNKNOWN: that is
-decided when it is read (`verdict`), because the absence of news is not an event.
+An endpoint has several checks as the policy says how they combine (`HealthRules.checks`): the state of the endpoint is
+the best one that as many of its checks reach as have to be well. All of them by default, so that the worst counts. A
+check without a verdict could be either way; if it makes a difference which, the endpoint is UNKNOWN. Evidence that is
+too old makes a check UNKNOWN: that is decided when it is read (`verdict`), because the absence of news is not an event.
 
 Thousands of probes a second end in `observe`, nearly all of them a pass that changes nothing. So the records here are
 tuples, evidence is put into words only when somebody reads it, and such a pass replaces the last result and no more.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import log2
 from typing import Final, NamedTuple
@@ -51,7 +53,7 @@ class Health(StrEnum):
 ALIVE: Final = frozenset({ProbeOutcome.PASS, ProbeOutcome.DEGRADED})
 
 SEVERITY = (Health.HEALTHY, Health.DEGRADED, Health.UNKNOWN, Health.UNHEALTHY)
-"""Mild to severe: with several checks the most severe state is the endpoint's."""
+"""Mild to severe: where all checks have to be well, the most severe state is the endpoint's."""
 
 
 class CheckHealth(NamedTuple):
@@ -321,12 +323,65 @@ class Verdict:
 
 
 def verdict(checks: Iterable[tuple[str, CheckHealth, float]], now: float, rules: HealthRules) -> Verdict:
-    """The worst of an endpoint's checks, each given as name, health, and how old its evidence may be in seconds.
+    """What an endpoint's checks come to, each given as name, health, and how old its evidence may be in seconds.
 
-    Of those that are down, one that fails counts before one that flapped, and of these the one that is out for longest.
+    The worst, where all have to be well. Of those that are down, one that fails counts before one that flapped, and of
+    these the one that is out for longest.
     """
     verdicts = [_check_verdict(name, health, stale_after, now, rules) for name, health, stale_after in checks]
-    return max(verdicts, key=_weight)
+    needed = rules.needed(len(verdicts))
+    return max(verdicts, key=_weight) if needed == len(verdicts) else _of_some(verdicts, needed)
+
+
+def combined(states: Sequence[Health], needed: int) -> Health:
+    """The state of an endpoint of whose checks so many have to be well: the best that so many of them reach.
+
+    A check without a verdict could be either: if it makes a difference which, the endpoint has no verdict.
+    """
+    low, high = (
+        sorted((other if state is Health.UNKNOWN else state for state in states), key=SEVERITY.index)[needed - 1]
+        for other in (Health.UNHEALTHY, Health.HEALTHY)
+    )
+    return low if low is high else Health.UNKNOWN
+
+
+def _of_some(verdicts: Sequence[Verdict], needed: int) -> Verdict:
+    """The verdict where not all checks have to be well. The one that turned last decided it, and the rest is told."""
+    state = combined([found.state for found in verdicts], needed)
+    deciding = max((found for found in verdicts if found.state is state), key=lambda found: found.since)
+    ill = sorted((found for found in verdicts if found.state is not Health.HEALTHY), key=_weight, reverse=True)
+    if not ill:
+        return deciding
+    well = len(verdicts) - len(ill)
+    words = f"{well} of {len(verdicts)} checks well, {needed} needed: "
+    alive = sum(found.state in {Health.HEALTHY, Health.DEGRADED} for found in verdicts)
+    return replace(
+        deciding,
+        since=_since(verdicts, state, needed),
+        evidence=words + "; ".join(_named(found.check, found.evidence) for found in ill),
+        gist=words + "; ".join(_named(found.check, found.gist) for found in ill),
+        flapping_until=_back_by(ill, needed - alive) if state is Health.UNHEALTHY else None,
+    )
+
+
+def _named(check: str, evidence: str) -> str:
+    """What a check found, with its name."""
+    return evidence if evidence.startswith(f"{check} ") else f"{check}: {evidence}"
+
+
+def _since(verdicts: Sequence[Verdict], state: Health, needed: int) -> float:
+    """Since when so many are no worse than that, and no more than the rest are better."""
+    level = SEVERITY.index(state)
+    no_worse = sorted(found.since for found in verdicts if SEVERITY.index(found.state) <= level)
+    no_better = sorted(found.since for found in verdicts if SEVERITY.index(found.state) >= level)
+    spare = len(verdicts) - needed
+    return max([*no_worse[needed - 1 : needed], *no_better[spare : spare + 1]])
+
+
+def _back_by(ill: Sequence[Verdict], lack: int) -> float | None:
+    """When so many checks as are lacking may count again, of those that pass and are out because they flapped."""
+    ends = sorted(found.flapping_until for found in ill if found.flapping_until is not None)
+    return ends[lack - 1] if lack <= len(ends) else None
 
 
 def _weight(found: Verdict) -> tuple[int, bool, float]:

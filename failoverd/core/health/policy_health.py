@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
-from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, verdict
+from failoverd.core.health.endpoint import ALIVE, CheckHealth, Health, Verdict, combined, verdict
 from failoverd.core.health.isolation import NEVER, family_of
+from failoverd.core.health.latency import Latencies
 from failoverd.core.health.region import RegionHealth, RegionState, would_be_down
 from failoverd.core.health.vantage import FailureTrack
 from failoverd.core.probe_reasons import ProbeReason
@@ -70,7 +71,8 @@ class EndpointHealth:
     """One endpoint, or one dependency, of a policy.
 
     `met`: had a verdict once, so a first HEALTHY is no news; of a dependency: was said to be down. `told_at` is when a
-    verdict that stayed the same was last put into other words.
+    verdict that stayed the same was last put into other words. `weight` is its part of its region. `latencies` are the
+    regions, by record type, that its connection times are counted for; none where nobody asked for them.
     """
 
     endpoint: Endpoint
@@ -82,6 +84,8 @@ class EndpointHealth:
     verdict: Verdict = _NEVER_PROBED
     met: bool = False
     told_at: float = NEVER
+    weight: int = 1
+    latencies: tuple[Latencies, ...] = ()
     _told: tuple[Verdict, EndpointStatus] | None = None
 
     def status(self, policy: str, now: float) -> EndpointStatus:
@@ -108,8 +112,14 @@ class EndpointHealth:
 
     @property
     def counted(self) -> Health:
-        """Its verdict, with an open one taken for the worst."""
-        return Health.UNHEALTHY if self.counting else self.verdict.state
+        """Its verdict, with open ones of its checks taken for the worst."""
+        if not self.counting:
+            return self.verdict.state
+        needed = self.rules.needed(len(self.checks))
+        if needed == len(self.checks) or self.verdict.state is Health.UNKNOWN:
+            return Health.UNHEALTHY
+        states = [Health.UNHEALTHY if each.counting else each.health.state for each in self.checks]
+        return combined(states, needed)
 
     @property
     def seen_at(self) -> float | None:
@@ -118,9 +128,10 @@ class EndpointHealth:
 
     @property
     def passed_at(self) -> float:
-        """When it last was well under all of its checks: when the earliest of the probes began that showed it last."""
+        """When it last was well under as many checks as have to be: when the earliest of those probes began."""
         passes = [state.last_pass for state in self.checks]
-        return min((each.at - each.timings.total if each is not None else NEVER for each in passes), default=NEVER)
+        began = [each.at - each.timings.total if each is not None else NEVER for each in passes]
+        return sorted(began, reverse=True)[self.rules.needed(len(began)) - 1] if began else NEVER
 
 
 @dataclass(slots=True)
@@ -177,7 +188,8 @@ class PolicyHealth:
 
     `down` are its dependencies that are UNHEALTHY; `outdated` the record types whose `regions` tell evidence that is no
     longer the latest; `open` the verdicts that are being looked for out of turn, and `awaited` whether somebody was
-    told to wait for them; `asked` when siblings and witnesses were last asked, by region and check.
+    told to wait for them; `asked` when siblings and witnesses were last asked, by region and check; `latencies` how far
+    away its regions are, where the policy asks for it.
     """
 
     policy: Policy
@@ -191,6 +203,7 @@ class PolicyHealth:
     awaited: bool = False
     siblings_asked: dict[tuple[str, str], float] = field(default_factory=dict)
     witnesses_asked: dict[tuple[str, str], float] = field(default_factory=dict)
+    latencies: dict[RegionKey, Latencies] = field(default_factory=dict)
 
     @classmethod
     def of(cls, policy: Policy, now: float, stretched: int, old: Self | None) -> Self:
@@ -219,7 +232,22 @@ class PolicyHealth:
         }
         if old is not None:
             found._remember(old)
+        if policy.latency is not None:
+            found._measure(policy.latency.window, old)
         return found
+
+    def _measure(self, window: float, old: Self | None) -> None:
+        """Count connection times. What was measured over the same window before stays."""
+        known = old.latencies if old is not None else {}
+        for record_type in record_types(self.policy):
+            for spec in self.policy.regions:
+                earlier = known.get((record_type, spec.name))
+                kept = earlier if earlier is not None and earlier.window == window else Latencies(window)
+                members = self.members(spec, record_type)
+                if members:
+                    self.latencies[record_type, spec.name] = kept
+                for _, of in members:
+                    of.latencies = (*of.latencies, kept)
 
     def _remember(self, old: Self) -> None:
         policy = self.policy
@@ -302,15 +330,18 @@ class PolicyHealth:
             latest = max((state.settled_by(self.policy.health) for state in counting), default=NEVER)
             open_until = latest if latest > now else None
         passed_at = max((of.passed_at for _, of in members), default=NEVER)
+        measured = self.latencies.get((record_type, health.name))
         return replace(
             health,
+            latency=measured.median(now) if measured is not None else None,
             failing_since=failures.since,
             passed_at=passed_at if passed_at > NEVER else None,
             open_until=open_until,
         )
 
     def _may_fall(self, health: RegionHealth, members: Sequence[tuple[str, EndpointHealth]]) -> bool:
-        return would_be_down([of.counted for _, of in members], health, self.policy.health)
+        states, weights = [of.counted for _, of in members], [of.weight for _, of in members]
+        return would_be_down(states, health, self.policy.health, weights)
 
 
 def record_types(policy: Policy) -> list[RecordType]:
@@ -322,10 +353,10 @@ def _endpoints(policy: Policy) -> Iterator[EndpointHealth]:
     timeouts = [check.timeout for check in policy.checks] or [0.0]
     patience = max(timeouts) + policy.health.recheck
     for spec in policy.regions:
-        for endpoint in spec.endpoints:
+        for endpoint, weight in spec.weighed:
             group = (policy.name, spec.name)
             track = FailureTrack(family_of(endpoint.family), spec.cloud, group, patience, quickest=min(timeouts))
-            yield EndpointHealth(endpoint, track, policy.health, spec.depends_on)
+            yield EndpointHealth(endpoint, track, policy.health, spec.depends_on, weight=weight)
     for each in policy.dependencies:
         patience = each.check.timeout + policy.health.recheck
         track = FailureTrack(family_of(each.endpoint.family), "", patience=patience)

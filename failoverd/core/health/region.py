@@ -1,14 +1,15 @@
 """Region health: the roll-up of its endpoints.
 
-The score of a region is the share of its endpoints that serve, in basis points; a DEGRADED endpoint counts half: it is
-alive and wants less. Below `degraded_below` the region is DEGRADED, below `down_below` it is DOWN. Getting better takes
-`recover_margin` more than the threshold (never more than all), so that a score on the edge does not flutter.
+The score of a region is the share of its endpoints that serve, in basis points, each counted by its weight; a DEGRADED
+endpoint counts half: it is alive and wants less. Below `degraded_below` the region is DEGRADED, below `down_below` it
+is DOWN. Getting better takes `recover_margin` more than the threshold (never more than all), so that a score on the
+edge does not flutter.
 
 An endpoint without a verdict could be anything. So the score is taken twice, once with every unknown endpoint down and
 once with every one up: if both give the same state, that is the verdict; if not, the region is UNKNOWN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -61,6 +62,8 @@ class RegionHealth:
         passed_at: when a probe began that an endpoint passed; the latest of them.
         open_until: while its verdict is open, when that is settled at the latest. Open means that endpoints fail whose
             own verdicts are open, and if all of these went down, so would the region.
+        latency: the median of the connection times of its probes, in seconds; None where too few are known, or nobody
+            asked for it.
     """
 
     name: str
@@ -78,6 +81,7 @@ class RegionHealth:
     failing_since: float | None = None
     passed_at: float | None = None
     open_until: float | None = None
+    latency: float | None = None
 
     def fails(self, value: str) -> bool:
         """Whether an answer of the region is known not to serve."""
@@ -111,6 +115,7 @@ def roll_up(
     before: RegionHealth | None,
     rules: HealthRules,
     now: float,
+    weights: Sequence[int] = (),
 ) -> RegionHealth:
     """The health of a region from the verdicts on its endpoints.
 
@@ -120,9 +125,10 @@ def roll_up(
         before: the last roll-up, for hysteresis and for `since`.
         rules: thresholds.
         now: seconds since the epoch.
+        weights: of the endpoints; all alike without any.
     """
     was = before.last_verdict if before is not None else RegionState.UNKNOWN
-    low, high = _scores([found.state for _, found in endpoints])
+    low, high = _scores([found.state for _, found in endpoints], weights)
     pessimist, optimist = _state(low, was, rules), _state(high, was, rules)
     state = pessimist if pessimist is optimist else RegionState.UNKNOWN
     serves = state in {RegionState.HEALTHY, RegionState.DEGRADED}
@@ -143,44 +149,62 @@ def roll_up(
         evidence=_evidence(endpoints),
         known=was if state is RegionState.UNKNOWN else state,
         flapped=tuple(value for value, found in endpoints if found.flapping_until is not None),
-        flapping_until=_flapping_until([found for _, found in endpoints], state, rules),
+        flapping_until=_flapping_until([found for _, found in endpoints], state, rules, weights),
     )
 
 
-def _flapping_until(endpoints: Sequence[Verdict], state: RegionState, rules: HealthRules) -> float | None:
+def _flapping_until(
+    endpoints: Sequence[Verdict], state: RegionState, rules: HealthRules, weights: Sequence[int]
+) -> float | None:
     """The first moment by which the region is no longer as bad as `state`, if those that flapped come back in time."""
-    ends = sorted(found.flapping_until for found in endpoints if found.flapping_until is not None)
+    weighed = list(zip(endpoints, weights or (1,) * len(endpoints), strict=True))
+    ends = sorted((found.flapping_until, weight) for found, weight in weighed if found.flapping_until is not None)
     if not ends or state not in {RegionState.DOWN, RegionState.DEGRADED}:
         return None
-    worth = sum(_WORTH.get(found.state, 0) for found in endpoints)
-    scores = ((end, (worth + WHOLE * back) // len(endpoints)) for back, end in enumerate(ends, start=1))
-    return next((end for end, score in scores if _state(score, state, rules) is not state), None)
+    worth = sum(_WORTH.get(found.state, 0) * weight for found, weight in weighed)
+    total = sum(weight for _, weight in weighed)
+    for end, weight in ends:
+        worth += WHOLE * weight
+        if _state(worth // total, state, rules) is not state:
+            return end
+    return None
 
 
 def by_word(
-    health: RegionHealth, said: Mapping[str, bool | None], total: int, rules: HealthRules, *, since: float
+    health: RegionHealth,
+    said: Mapping[str, bool | None],
+    weights: Mapping[str, int],
+    rules: HealthRules,
+    *,
+    since: float,
 ) -> RegionHealth:
     """The health of a region whose endpoints are partly up, down or out because a person says so.
 
-    What an endpoint adds to the score is not known one by one here: those that serve add the same each. One that is out
-    is no sign of illness: the state is that of the others. But the region can carry less without it, as its score says.
+    What an endpoint adds to the score is not known one by one here: those that serve add the same for each part of
+    their weight. One that is out is no sign of illness: the state is that of the others. But the region can carry less
+    without it, as its score says.
 
     Args:
         health: what probes found.
         said: answer values that are up (True), down (False) or out (None) by word, whatever was found.
-        total: how many endpoints the record type can answer with.
+        weights: of all the answers that the record type can give for the region.
         rules: thresholds.
         since: when that was said.
     """
     if not said:
         return health
     up = {value for value, is_up in said.items() if is_up}
-    left = max(1, total - sum(is_up is None for is_up in said.values()))
+
+    def weigh(values: Iterable[str]) -> int:
+        return sum(weights.get(value, 1) for value in values)
+
+    total = max(1, sum(weights.values()))
+    left = max(1, total - weigh(value for value, is_up in said.items() if is_up is None))
     kept = [value for value in health.serving if value not in said]
     unknown = tuple(value for value in health.unknown if value not in said)
-    worth = health.score * total // len(health.serving) if health.serving else 0
-    known = worth * len(kept) + WHOLE * len(up)
-    low, high = known // left, (known + WHOLE * len(unknown)) // left
+    worth = health.score * total // weigh(health.serving) if health.serving else 0
+    known = worth * weigh(kept) + WHOLE * weigh(up)
+    low, high = known // left, (known + WHOLE * weigh(unknown)) // left
     before = RegionState.HEALTHY if up else health.last_verdict
     pessimist, optimist = _state(low, before, rules), _state(high, before, rules)
     state = pessimist if pessimist is optimist else RegionState.UNKNOWN
@@ -202,18 +226,23 @@ def by_word(
     )
 
 
-def would_be_down(endpoints: Sequence[Health], health: RegionHealth, rules: HealthRules) -> bool:
+def would_be_down(
+    endpoints: Sequence[Health], health: RegionHealth, rules: HealthRules, weights: Sequence[int] = ()
+) -> bool:
     """Whether a region that is not DOWN would be, if its endpoints were like this, and those without a verdict down."""
     if health.state is RegionState.DOWN:
         return False
-    return _state(_scores(endpoints)[0], health.last_verdict, rules) is RegionState.DOWN
+    return _state(_scores(endpoints, weights)[0], health.last_verdict, rules) is RegionState.DOWN
 
 
-def _scores(endpoints: Sequence[Health]) -> tuple[int, int]:
+def _scores(endpoints: Sequence[Health], weights: Sequence[int]) -> tuple[int, int]:
     """In basis points, with unknown endpoints down and up."""
-    known = sum(_WORTH.get(state, 0) for state in endpoints)
-    unknown = WHOLE * endpoints.count(Health.UNKNOWN)
-    return known // len(endpoints), (known + unknown) // len(endpoints)
+    if not weights:
+        weights = (1,) * len(endpoints)
+    known = sum(_WORTH.get(state, 0) * weight for state, weight in zip(endpoints, weights, strict=True))
+    unknown = WHOLE * sum(weight for state, weight in zip(endpoints, weights, strict=True) if state is Health.UNKNOWN)
+    total = sum(weights)
+    return known // total, (known + unknown) // total
 
 
 def _state(score: int, was: RegionState, rules: HealthRules) -> RegionState:

@@ -118,6 +118,8 @@ class HealthTable:
         if state is None:
             return NOTHING_NEW
         health, of = state.health, state.of
+        if of.latencies:
+            self._measure(state, result)
         if (
             result.outcome is ProbeOutcome.PASS
             and settled(health, policy.policy.health)
@@ -129,6 +131,13 @@ class HealthTable:
             state.health = CheckHealth._make((*health[:-1], result))
             return NOTHING_NEW
         return self._fold(policy, state, result, now)
+
+    def _measure(self, state: CheckState, result: ProbeResult) -> None:
+        """Count how long the connection took; but a prober that is behind with its work would measure itself."""
+        took = result.timings.connect
+        if took is not None and result.outcome is ProbeOutcome.PASS and state.check.connects and self._stretched == 1:
+            for each in state.of.latencies:
+                each.note(took, result.at)
 
     def settle(self, now: float, name: str | None = None) -> tuple[Transition, ...]:
         """Let evidence that grew too old become UNKNOWN, of one policy or of all.
@@ -279,7 +288,7 @@ class HealthTable:
         """Say once that an endpoint which passes again is kept out by flap damping."""
         said, health = state.kept_out, state.health
         state.kept_out = kept_out(health, policy.policy.health)
-        if state.kept_out and not said:
+        if state.kept_out and not said and state.of.verdict.state is Health.UNHEALTHY:
             self._told.append(KeptOut(policy.policy, state.of.endpoint, state.check.name, health))
 
     def _follow_up(self, policy: PolicyHealth, state: CheckState, *, open_still: bool) -> None:
@@ -422,6 +431,8 @@ class HealthTable:
             if after.state is Health.UNKNOWN and after.evidence != before.evidence:
                 of.verdict = after  # no news, but why it cannot be seen is told by whoever asks
                 policy.outdated.update(record_types(policy.policy))
+            elif policy.policy.health.checks and after.gist != before.gist:
+                of.verdict = after  # another check turned, and it makes no difference
             return False
         of.verdict = after
         if of.dependency:
@@ -479,7 +490,8 @@ class HealthTable:
                 continue
             before = policy.regions.get((record_type, spec.name))
             verdicts = [(value, policy.said(of)) for value, of in members]
-            after = roll_up(spec.name, verdicts, before, policy.policy.health, now)
+            weights = [of.weight for _, of in members]
+            after = roll_up(spec.name, verdicts, before, policy.policy.health, now, weights)
             policy.regions[record_type, spec.name] = after
             if before is not None and before.state is after.state:
                 continue

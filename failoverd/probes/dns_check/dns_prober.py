@@ -190,4 +190,4 @@ def open_dns(check: Check, context: ProbeContext) -> DnsProber:
     return DnsProber(check, settings_of(check, DnsSettings), context.clock)
 
 
-KINDS: tuple[ProbeKind, ...] = (ProbeKind("dns", DnsSettings, open_dns),)
+KINDS: tuple[ProbeKind, ...] = (ProbeKind("dns", DnsSettings, open_dns, connects=False),)

@@ -195,4 +195,4 @@ def open_exec(check: Check, context: ProbeContext) -> ExecProber:
     return ExecProber(check, settings_of(check, ExecSettings), context.clock)
 
 
-KINDS: tuple[ProbeKind, ...] = (ProbeKind("exec", ExecSettings, open_exec, uses_network=False),)
+KINDS: tuple[ProbeKind, ...] = (ProbeKind("exec", ExecSettings, open_exec, uses_network=False, connects=False),)

@@ -80,6 +80,24 @@ def test_a_region_splits_its_share_evenly_among_its_serving_endpoints() -> None:
     assert answers(decision) == {"192.0.2.1": 2_334, "192.0.2.2": 2_333, "192.0.2.4": 2_333, "198.51.100.10": 3_000}
 
 
+def test_a_region_splits_its_share_by_the_weights_of_its_serving_endpoints() -> None:
+    wide = region("azure", 70, "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")
+    of = policy(replace(wide, weights=(1, 3, 1, 2)), OCI)
+    split = {"192.0.2.1": 1_000, "192.0.2.2": 3_000, "192.0.2.3": 1_000, "192.0.2.4": 2_000}
+    assert answers(wanted(of, {}, NORMAL)) == {**split, "198.51.100.10": 3_000}
+    without_one = answers(wanted(of, {"azure": "HHUH"}, NORMAL))
+    assert without_one == {"192.0.2.1": 1_167, "192.0.2.2": 3_500, "192.0.2.4": 2_333, "198.51.100.10": 3_000}
+
+
+def test_a_region_carries_what_its_endpoints_that_serve_weigh() -> None:
+    """A quarter of 900 is 225 of 500, by weight; two equal endpoints would carry half."""
+    wide = replace(region("azure", 70, "192.0.2.1", "192.0.2.2", capacity=900), weights=(1, 3))
+    of = policy(wide, replace(OCI, capacity=900.0), base=replace(PAIR, demand=500.0))
+    of = replace(of, health=replace(of.health, down_below=1_000))
+    assert wanted(of, {"azure": "HU"}, NORMAL).shares == {"azure": 4_500, "oci": 5_500}
+    assert wanted(of, {"azure": "UH"}, NORMAL).shares == {"azure": 7_000, "oci": 3_000}
+
+
 def test_only_regions_that_the_record_type_can_answer_with_take_part() -> None:
     six = RecordSpec(RecordKey("api.example.com", RecordType.AAAA), 30, (TARGET,))
     both = policy(AZURE, region("oci", 30, "2001:db8::10"))

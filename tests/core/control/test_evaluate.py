@@ -709,3 +709,16 @@ def test_several_ttls_of_one_name_are_an_edit_that_is_told_and_put_back_once() -
     writes = story.observed.marker
     story.look(60.0)
     assert story.observed.marker == writes
+
+
+# -- weights of endpoints ----------------------------------------------------------------------------------------------
+
+
+def test_another_weight_of_an_endpoint_is_written_though_no_share_moves() -> None:
+    wide = policy(region("azure", 70, "192.0.2.10", "192.0.2.11"), region("oci", 30, "198.51.100.10"))
+    story = begun(wide)
+    story.edited(policy(replace(wide.regions[0], weights=(1, 3)), wide.regions[1], base=story.policy))
+    outcome = story.look(60.0)
+    assert outcome.kind is OutcomeKind.WRITE
+    assert story.observed.records == records({"192.0.2.10": 1_750, "192.0.2.11": 5_250, "198.51.100.10": 3_000})
+    assert story.look(60.0).kind is OutcomeKind.IN_SYNC
