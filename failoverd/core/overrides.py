@@ -59,6 +59,7 @@ class Verb(StrEnum):
     DOWN = "down"
     APPROVE = "approve"  # one held plan is let through
     SWITCH = "switch"  # a named gate is on
+    PRACTICE = "practice"  # a region gets no traffic, to see that the others bear it; whatever else is said counts more
 
 
 class About(StrEnum):
@@ -93,6 +94,7 @@ MEANINGS: Final[Mapping[Verb, Meaning]] = {
     Verb.SHED: Meaning(About.REGIONS, takes_away=True),
     Verb.DOWN: Meaning(About.ENDPOINTS, takes_away=True),
     Verb.UP: Meaning(About.ENDPOINTS),
+    Verb.PRACTICE: Meaning(About.REGIONS, takes_away=True),
     Verb.SWITCH: Meaning(About.NO_RECORD),
     Verb.APPROVE: Meaning(About.NO_RECORD),
 }
@@ -232,6 +234,9 @@ class Override:
         ended_by: who released it.
         told: what was told of it last, so that a restart tells nothing twice.
         planned: whether a file says it: planned work. Then it is heeded for as long as the file does.
+        cleared: whether it may begin. A practice that a file plans may once the estate was looked at.
+        outcome: of a practice that is over: how it went.
+        succeed: of a practice: the checks that say how it goes; none: all of them.
     """
 
     id: str
@@ -255,6 +260,9 @@ class Override:
     ended_by: str = ""
     told: Announced = Announced.GIVEN
     planned: bool = False
+    cleared: bool = True
+    outcome: str = ""
+    succeed: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -281,7 +289,7 @@ class Override:
         return self.until if self.ended_at is None else min(self.until, self.ended_at)
 
     def in_force(self, now: float) -> bool:
-        return self.since <= now < self.ends and not self.pending
+        return self.since <= now < self.ends and not self.pending and self.cleared
 
     def over_by(self, now: float) -> bool:
         return now >= self.ends
@@ -311,7 +319,7 @@ def as_planned(kept: Override, written: Override | None, now: float) -> Override
     """
     if kept.taken_over or (written is None and kept.over_by(now)):
         return kept
-    return replace(written, told=kept.told) if written is not None else kept.withdrawn(now)
+    return replace(written, told=kept.told, cleared=kept.cleared) if written is not None else kept.withdrawn(now)
 
 
 def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple[Override, ...]:

@@ -59,7 +59,10 @@ class ReasonCode(StrEnum):
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written
     OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know
+    PRACTISED = "practised"  # gets no traffic, to see that the others bear it
     NOBODY_LEFT = "nobody_left"  # `regions` are drained, and nobody else is there
+
+    PRACTICE_YIELDS = "practice_yields"  # a drill of `regions` would cost service, or something else is going on
 
     # who else writes the name under our owner, [since]; `detail` names the instances
     RIVAL = "rival"
@@ -140,6 +143,8 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
     ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
     ReasonCode.SAID: ReasonTraits(news=True),
+    ReasonCode.PRACTISED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
+    ReasonCode.PRACTICE_YIELDS: ReasonTraits(news=True),
     ReasonCode.RESTORE: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN_NORMAL: ReasonTraits(unusual=True),
@@ -258,6 +263,7 @@ class LimitNote(StrEnum):
     BROKEN = "broken"  # a person named the rule that is broken
     WAITED = "waited"  # what is down was kept for as long as the rule says
     AT_ONCE = "at_once"  # a person said that no rate counts
+    RECALLED = "recalled"  # a drill took the region out, and was cut short: it never failed
 
 
 @dataclass(frozen=True, slots=True)

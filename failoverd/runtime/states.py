@@ -147,4 +147,4 @@ def _head(state: PolicyState) -> object:
         for record_type, regions in state.verdicts.items()
         for name, found in regions.items()
     }
-    return state.incident, state.epoch, health, state.down_since
+    return state.incident, state.epoch, health, state.down_since, state.practices

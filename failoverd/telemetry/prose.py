@@ -276,6 +276,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"the marker names overrides that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
         "traffic who has none, and nothing moves but what fails out"
     ),
+    ReasonCode.PRACTISED: lambda r: f"{r.region} gets nothing {_until(r)}, for practice ({r.detail})",
+    ReasonCode.PRACTICE_YIELDS: lambda r: (
+        f"{', '.join(r.regions)} is not left out for practice: it would cost service, or something else is going on"
+    ),
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
     ReasonCode.RIVAL: lambda r: (
         f"another instance of this owner ({r.detail}) writes it as well, found so {moment(r.numbers['since'])}: "
@@ -314,6 +318,7 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.SMALLER: "so the step is made smaller",
     LimitNote.APPROVED: "a person approved it",
     LimitNote.AT_ONCE: "a person said at once",
+    LimitNote.RECALLED: "it was out for practice, which is cut short",
     LimitNote.AGREEMENT: "a person approved it, and more have to agree",
     LimitNote.NO_WORSE: "it is broken already, and gets no worse",
     LimitNote.BROKEN: "a person named the rule that may be broken",

@@ -2,12 +2,14 @@
 
 The same stages as a decision, up to the question how much each region gets, for that is what the estate is asked: so a
 region that is drained, down, or held back in one policy leaves its room to the others. Regions that wait for their
-failback are a last level: they are drawn upon before anything is left without room, as the failback itself does it.
+failback, or are out for a drill, are a last level: they are drawn upon before anything is left without room, as the
+failback itself does it.
 """
 
 from collections.abc import Mapping
 
 from failoverd.core.control.allocation import all_well, levels
+from failoverd.core.control import practice
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
@@ -28,15 +30,18 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     target, kind = record.targets[0], record.key.type
     memory = state.of(target)
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
+    regions = seen_by_word(policy, kind, state.regions(kind), heeded)
+    heeded = practice.heard(heeded, regions, state.incident, memory.yielded)
     good = memory.last_good
     view = View(
-        regions=seen_by_word(policy, kind, state.regions(kind), heeded),
+        regions=regions,
         current=good.records if good is not None else None,
         last_good=good.records if good is not None else None,
         returning=state.returning,
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        practised=memory.practised.difference(heeded.practised),
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -58,7 +63,7 @@ def usual_claim(policy: Policy) -> Claim | None:
 
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
     serving, published = found.found.serving, found.published
-    held = held_back(policy, view, published, serving, now)
+    held = {*held_back(policy, view, published, serving, now), *practice.held(heeded, serving)}
     caps = {name: published.get(name, 0) for name in found.found.capped}
     mine = levels(policy, record, view.regions, [spec for spec in serving if spec.name not in held], caps, heeded.shed)
     later = levels(policy, record, view.regions, [spec for spec in serving if spec.name in held], caps, heeded.shed)

@@ -15,6 +15,7 @@ from failoverd.core.control.decision import Decision, DecisionKind, View, soones
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.control.practice import out
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
@@ -80,6 +81,8 @@ def decide(
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
     normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
+    if out(shared.reasons):  # a drill is on a day on which nothing is wrong
+        normal = whole
     until = soonest(until, found.until, *found.capped.values())
     return _decided(record, target, view, found, heeded, whole, normal, until, now)
 
@@ -121,7 +124,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     """`normal` are the shares of a day on which nothing is wrong, with what operators say on such a day."""
     may_answer = {*found.frozen, *(spec.name for spec in found.serving)}
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)} | _on_the_way(view, heeded)
-    kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
+    kind = DecisionKind.OPERATOR if heeded.shaping or out(found.reasons) else DecisionKind.NORMAL
     return Decision(
         target=target,
         kind=kind if whole == normal and not found.unknown else DecisionKind.FAILOVER,

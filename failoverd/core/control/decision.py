@@ -76,6 +76,7 @@ class View:
         last_shares: the shares by region that `last_good` was published for, in basis points.
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
+        practised: regions that a drill took out, and that are not back: they never failed.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -87,6 +88,7 @@ class View:
     last_shares: Mapping[str, int] = field(default_factory=dict)
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
+    practised: frozenset[str] = frozenset()
 
     @property
     def emptied(self) -> bool:

@@ -6,8 +6,9 @@ fault, so who was withdrawn in it comes back without a hold.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from failoverd.core.control import practice
 from failoverd.core.control.allocation import Allocation, allocate
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.eligible import Eligible
@@ -43,7 +44,7 @@ def with_failback(
     def share_out(specs: tuple[RegionSpec, ...]) -> Allocation:
         return allocate(policy, record, view.regions, specs, budget, caps, heeded.shed, grant)
 
-    held = held_back(policy, view, published, found.serving, now)
+    held = held_back(policy, view, published, found.serving, now) | _practising(heeded, found.serving)
     others = tuple(spec for spec in found.serving if spec.name not in held)
     if not held:
         return _with_returns(share_out(found.serving), view, published), None
@@ -57,6 +58,11 @@ def with_failback(
         until = soonest(*(each.until for each in due))
         told = (*(each.reason for each in due), *trial.reasons)
         return _with_returns(Allocation(trial.shares, trial.fits, told), view, published), until
+    if practised := tuple(name for name in held if name in heeded.practised):
+        yields = Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=practised)
+        without = replace(heeded, practised={}, yielded=heeded.practised)
+        shared, until = with_failback(policy, record, view, published, found, without, now, grant)
+        return Allocation(shared.shares, shared.fits, (yields, *shared.reasons)), until
     waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
     shared = share_out(found.serving)
     return Allocation(shared.shares, shared.fits, (waived, *shared.reasons)), None
@@ -71,16 +77,20 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     return Allocation(shared.shares, shared.fits, (reason, *shared.reasons))
 
 
+def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> Mapping[str, _Held]:
+    return {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
+
+
 def held_back(
     policy: Policy, view: View, published: Mapping[str, int], serving: tuple[RegionSpec, ...], now: float
-) -> Mapping[str, _Held]:
+) -> dict[str, _Held]:
     """Who of those that serve waits, and why."""
     if not published:
         return {}  # a record that answers nothing has nobody to hold back
     held = {}
     for spec in serving:
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
-        if free:
+        if free or spec.name in view.practised:
             continue
         if policy.failback_after is None and spec.name in view.taken_out:
             continue  # a person took it out by a word, and the end of that word brings it back

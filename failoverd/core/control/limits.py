@@ -174,6 +174,7 @@ class Step:
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
         ruled: what the rules of the installation say.
+        recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
     """
 
     plan: Plan
@@ -193,6 +194,7 @@ class Step:
     rival: bool = False
     contested: bool = False
     ruled: Ruled = FREE
+    recalled: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -226,7 +228,7 @@ def pace(step: Step, replan: Replan) -> Paced:
     waits, until = _waiting(step, cause, distance)
     if waits:
         return _still(step, replan, rest, cause, waits, until, gone=gone)
-    skipped = None if gone or values else _not_worth_it(step, cause, distance)
+    skipped = None if gone or values or step.recalled else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
     paced = _rationed(step, replan, rest, cause, gone=gone)
@@ -424,10 +426,9 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     )
     if step.plan.baseline is not None:
         whole = replace(whole, note=LimitNote.BEFORE_EDIT)
-    if step.at_once and cause is Cause.OPERATOR:
-        waived = (
-            check if check.passed else replace(check, passed=True, note=LimitNote.AT_ONCE) for check in (whole, count)
-        )
+    if step.recalled or (step.at_once and cause is Cause.OPERATOR):
+        note = LimitNote.RECALLED if step.recalled else LimitNote.AT_ONCE
+        waived = (check if check.passed else replace(check, passed=True, note=note) for check in (whole, count))
         return _sealed(step.plan, step, (*_end_state(step.plan, step), *waived), {cause: distance})
     if count.passed and whole.passed:
         return _sealed(step.plan, step, (*_end_state(step.plan, step), whole, count), {cause: distance})
