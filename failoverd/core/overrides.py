@@ -317,7 +317,7 @@ def as_planned(kept: Override, written: Override | None, now: float) -> Override
 
     What a person said of it since (released it, extended it) holds whatever becomes of the file.
     """
-    if kept.taken_over or (written is None and kept.over_by(now)):
+    if kept.taken_over or kept.outcome or (written is None and kept.over_by(now)):
         return kept
     return replace(written, told=kept.told, cleared=kept.cleared) if written is not None else kept.withdrawn(now)
 

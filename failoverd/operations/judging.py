@@ -37,6 +37,10 @@ def nonsense(word: Override) -> str:
             verb is Verb.SHED and not 0 < word.part < WHOLE,
             "shed takes more than 0% and less than 100%; all of it is a drain",
         ),
+        (
+            verb is Verb.PRACTICE and bool(scope.endpoints or scope.records or scope.providers),
+            "practice is about regions as a whole: of all policies, or of some",
+        ),
         (verb is Verb.SHED and bool(scope.endpoints), "shed is about regions: an endpoint is drained, or not"),
         (
             verb is Verb.PIN and total != WHOLE,
@@ -67,6 +71,9 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
         alive = sorted(before.decision.shares)
         words = f"{target} has nobody else who serves: {', '.join(alive)} is the only one"
         raise _refused(word, words, "wait until another region serves, or pin what is to be answered")
+    if word.verb is Verb.PRACTICE and ReasonCode.PRACTICE_YIELDS in codes:
+        words = f"the other regions of {target} cannot carry its traffic"
+        raise _refused(word, words, "practise another region, or when there is less traffic")
     if word.verb is Verb.PIN and word.id not in _pinned(after):
         words = f"no region of the pin serves at {target}: it would change nothing"
         raise _refused(word, words, "pin regions that serve; failoverctl status shows which do")

@@ -73,6 +73,15 @@ _EVENTS: Final[Mapping[str, str]] = {
     "override.ended": (
         "Its time is over, or somebody (`by`) released it; or the file that planned it (`by`) does not say it any more."
     ),
+    "practice.started": (
+        "A drill begins: `regions` get no traffic until `until`, to see that the others bear it. It ends at once if "
+        "anything comes up."
+    ),
+    "practice.ended": (
+        "A drill is over, or never began. `outcome` says how it went: `succeeded`, `failed` (the others did not bear "
+        "it), `interrupted` (something came up, or somebody ended it), `capacity_check_failed` or `blocked` (it never "
+        "began); `why` says by what."
+    ),
     "overrides.lost": (
         "The marker names `overrides` that the journal does not know. Nothing is undone: before `until`, only what "
         "fails out moves."
@@ -152,14 +161,17 @@ _FIELDS: Final[Mapping[str, str]] = {
     "agreeing": "authoritative servers that answer what was written",
     "answers_from": "weight of each answer before, in basis points",
     "answers_to": "weight of each answer now, in basis points",
+    "asked": "what the other regions have to carry, in the unit of the demand",
     "attempts": "how often it was tried without success",
     "by": "who, or which file, did that",
+    "carried": "what the other regions can carry, in the unit of the demand",
     "cause": "why, as a word or a sentence",
     "change_id": "the change, which `failoverctl undo` takes back",
     "changes": "how many changes the incident had",
     "check": "the check that tipped the verdict",
     "comment": "what was said to it",
     "decision_id": "the decision, which leads to a change",
+    "demand": "what the policies need together, in its unit",
     "dependency": "its name in the policy",
     "detail": "what was found, in words",
     "digest": "what a person approves, who lets the plan through",

@@ -45,6 +45,8 @@ from failoverd.core.events import (
     PlanRefused,
     PolicyLoaded,
     PolicyRemoved,
+    PracticeEnded,
+    PracticeStarted,
     ProbingRestored,
     ProbingShed,
     RecordOrphaned,
@@ -65,6 +67,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
+from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
 from failoverd.telemetry.phrases import by_plan, clients, counted, detail, moment, percent
@@ -561,6 +564,31 @@ def _(event: OverrideEnding) -> str:
 def _(event: OverrideEnded) -> str:
     how = f"was released by {event.by}{_because(event.comment)}" if event.by else "is over: its time has passed"
     return f"{_word(event)} {by(event.actor)} {how}"
+
+
+@say.register
+def _(event: PracticeStarted) -> str:
+    stop = failoverctl("practice", "stop")
+    return (
+        f"practice: {', '.join(event.regions)} gets nothing until {moment(event.until)}, {by(event.actor)}: "
+        f"{event.reason}. It ends at once if anything comes up; or by {stop}"
+    )
+
+
+@say.register
+def _(event: PracticeEnded) -> str:
+    how = _PRACTICE_ENDS[PracticeOutcome(event.outcome)]
+    why = f": {event.why}" if event.why else ""
+    return f"practice of {', '.join(event.regions)} {by(event.actor)} {how} ({event.lasted / 60:.0f} min){why}"
+
+
+_PRACTICE_ENDS: Final[Mapping[PracticeOutcome, str]] = {
+    PracticeOutcome.SUCCEEDED: "succeeded",
+    PracticeOutcome.FAILED: "failed: the others did not bear it",
+    PracticeOutcome.INTERRUPTED: "was interrupted",
+    PracticeOutcome.CAPACITY_CHECK_FAILED: "did not begin, for the others have too little room",
+    PracticeOutcome.BLOCKED: "did not begin",
+}
 
 
 @say.register

@@ -8,8 +8,8 @@ failback itself does it.
 
 from collections.abc import Mapping
 
-from failoverd.core.control.allocation import all_well, levels
 from failoverd.core.control import practice
+from failoverd.core.control.allocation import all_well, levels
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back

@@ -3,7 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → drills (practice) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → drills (practice) → eligible → failback → allocation → answers (decide) → plan →
+    drift → limits
 """
 
 from collections.abc import Mapping

@@ -124,6 +124,10 @@ def survival(claims: Iterable[Claim], without: Mapping[str, frozenset[str]]) -> 
 
 
 def _lessened(claim: Claim, without: frozenset[str]) -> Claim:
-    levels = tuple(tuple(draw for draw in level if draw.region not in without) for level in claim.levels)
+    """Nobody may have more of a region than all of its demand, so that bound grows with the demand."""
+    levels = tuple(
+        tuple(replace(draw, most=draw.most * MARGIN) for draw in level if draw.region not in without)
+        for level in claim.levels
+    )
     stands = {name: load * MARGIN for name, load in claim.stands.items() if name not in without}
     return replace(claim, demand=claim.demand * MARGIN, levels=levels, stands=stands)

@@ -79,16 +79,19 @@ def begun(of: Policy = THREE, bounds: Limits = FREE) -> Drilled:
 def test_a_practised_region_gets_nothing_and_comes_back_when_its_time_is_over() -> None:
     story = begun().say(drill())
     begins = story.look()
-    assert begins.plan is not None and begins.plan.cause is Cause.OPERATOR
+    assert begins.plan is not None
+    assert begins.plan.cause is Cause.OPERATOR
     assert begins.plan.marker.overrides == ("practice-00000001",)
     assert story.published == {"b": 60, "c": 40}
     resting = story.look(60)
-    assert resting.kind is OutcomeKind.IN_SYNC and resting.decision.kind is DecisionKind.OPERATOR
+    assert resting.kind is OutcomeKind.IN_SYNC
+    assert resting.decision.kind is DecisionKind.OPERATOR
     assert resting.until == drill().until
     assert ReasonCode.PRACTISED in {reason.code for reason in resting.decision.reasons}
     story.settled(HOUR / 2)
     assert story.published == {"a": 50, "b": 30, "c": 20}
-    assert story.memory.practised == frozenset() and not story.told(IncidentOpened)
+    assert story.memory.practised == frozenset()
+    assert not story.told(IncidentOpened)
 
 
 def test_one_that_was_not_cleared_does_nothing() -> None:
@@ -115,7 +118,8 @@ def test_a_region_that_fails_meanwhile_ends_it_in_the_same_round_and_the_practis
         story.settled(60)
     assert story.published == {"b": 60, "c": 40}
     outcome = story.look(1, b="U")
-    assert outcome.plan is not None and outcome.plan.cause is Cause.FAILING_OUT
+    assert outcome.plan is not None
+    assert outcome.plan.cause is Cause.FAILING_OUT
     assert outcome.approved is not None
     assert LimitNote.RECALLED in {check.note for check in outcome.approved.checks}
     assert story.published == {"a": pytest.approx(71.43), "c": pytest.approx(28.57)}
@@ -142,7 +146,8 @@ def test_one_that_fails_while_it_is_practised_waits_for_its_failback_like_any_ot
     story.settled()
     story.settled(1, a="U")
     story.settled(1, a="H")
-    assert "a" not in story.published and story.memory.practised == frozenset()
+    assert "a" not in story.published
+    assert story.memory.practised == frozenset()
     story.settled(600)
     assert story.published["a"] == 50  # and the drill does not begin again, though its time is not over
     story.settled(60)
@@ -164,7 +169,8 @@ def test_a_hold_leaves_it_as_it_is_and_a_lost_drill_is_over() -> None:
     story.state = replace(story.state, overrides=())  # the journal is lost
     story.settled(1)
     assert story.published == {"a": 50, "b": 30, "c": 20}
-    assert story.observed.marker is not None and story.observed.marker.overrides == ()
+    assert story.observed.marker is not None
+    assert story.observed.marker.overrides == ()
 
 
 def test_it_takes_nothing_away_that_the_others_cannot_carry() -> None:
@@ -191,11 +197,14 @@ def test_the_others_have_to_carry_1_1_times_the_demand_of_all_policies() -> None
     fits = survival(
         claims(("prod", 0, 800), ("pilot", 1, 500)), {"prod": frozenset({"az"}), "pilot": frozenset({"az"})}
     )
-    assert fits.enough and fits.demand == pytest.approx(1_300) and fits.carried == pytest.approx(1_430)
+    assert fits.enough
+    assert fits.demand == pytest.approx(1_300)
+    assert fits.carried == pytest.approx(1_430)
     without = dict.fromkeys(("prod", "pilot", "dev"), frozenset({"az"}))
     tight = survival(claims(("prod", 0, 800), ("pilot", 1, 500), ("dev", 2, 400)), without)
     assert not tight.enough
-    assert tight.asked == pytest.approx(1_870) and tight.carried == pytest.approx(1_500)
+    assert tight.asked == pytest.approx(1_870)
+    assert tight.carried == pytest.approx(1_500)
     assert tight.short == {"dev": pytest.approx(370)}
 
 
@@ -214,16 +223,22 @@ def asked(story: Drilled, **letters: str) -> Objection | None:
 def test_it_begins_on_a_good_day_alone() -> None:
     assert asked(begun()) is None
     down = asked(begun(), b="U")
-    assert down is not None and down.outcome is PracticeOutcome.BLOCKED and "is open" in down.why
+    assert down is not None
+    assert down.outcome is PracticeOutcome.BLOCKED
+    assert "is open" in down.why
     unseen = asked(begun(), b="?")
-    assert unseen is not None and unseen.outcome is PracticeOutcome.BLOCKED
+    assert unseen is not None
+    assert unseen.outcome is PracticeOutcome.BLOCKED
     other = asked(begun().say(word(Verb.DRAIN, "c")))
-    assert other is not None and other.why == "drain-00000001 is in force: drain of region c, by alice@bastion"
+    assert other is not None
+    assert other.why == "drain-00000001 is in force: drain of region c, by alice@bastion"
     short = asked(begun(TIGHT))
-    assert short is not None and short.outcome is PracticeOutcome.CAPACITY_CHECK_FAILED
+    assert short is not None
+    assert short.outcome is PracticeOutcome.CAPACITY_CHECK_FAILED
     assert short.why == "the others carry 100 of 165, which is 1.1 times the demand; short: inference-api 65"
     one = may_begin(drill("nowhere"), [(THREE, begun().seen())], [], (), NOW)
-    assert one is not None and "no policy at work" in one.why
+    assert one is not None
+    assert "no policy at work" in one.why
     alone = policy(region("a", 100))
     assert may_begin(drill(), [(alone, begun(alone).seen())], [], (), NOW) == Objection(
         PracticeOutcome.BLOCKED, f"policy {alone.name} has no other region"
@@ -245,4 +260,5 @@ def test_how_a_drill_ends() -> None:
     assert ended(story.say(word(Verb.DRAIN, "c")), drill()) is PracticeOutcome.INTERRUPTED
     grants = {TARGET.policy: Grant(800.0, {"a": 20.0}, {})}
     short = goes_on(drill(), [(story.policy, story.seen())], grants, (), story.now)
-    assert short is not None and short.outcome is PracticeOutcome.FAILED
+    assert short is not None
+    assert short.outcome is PracticeOutcome.FAILED
