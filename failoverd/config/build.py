@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.maintenance import entries_of
-from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
+from failoverd.config.practising import practice_of
+from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, PolicyFile, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
     HealthRules,
@@ -41,7 +42,14 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         source=source,
         dependencies=draft.dependencies,
         maintenance=entries_of(file.maintenance, draft.document),
+        practice=practice_of(file.practice, _turns(file), draft.document),
     )
+
+
+def _turns(file: PolicyFile) -> list[str]:
+    """Regions that are practised in turn: those that have traffic on a normal day."""
+    found = [name for name, entry in file.regions.items() if entry.share is None or entry.share > 0]
+    return sorted(found) or sorted(file.regions)
 
 
 def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEntry]) -> RecordSpec:

@@ -112,6 +112,10 @@ class Code(StrEnum):
     RULE_UNMET = "FD324", "a rule of the inventory asks for what can never be so"
     WORK_UNBEARABLE = "FD325", "the regions that are left cannot bear planned work"
     WORK_ENDLESS = "FD326", "windows of planned work follow each other without a pause"
+    PRACTICE_REGION = "FD380", "a practice is about a region that is not there, or about the only one"
+    PRACTICE_NEVER = "FD381", "a practice never begins"
+    PRACTICE_ENDLESS = "FD382", "a practice is longer than the time between two of them"
+    PRACTICE_CHECK = "FD383", "a practice names a check that is not there"
 
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
@@ -127,6 +131,10 @@ class Code(StrEnum):
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
     OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
     WORK_SLOW = "FD414", "planned work begins while its regions still get traffic, for a rate has it leave in steps"
+    PRACTICE_UNBEARABLE = "FD450", "the other regions cannot bear a practice, so that it would not begin"
+    PRACTICE_SKIPPED = "FD451", "a day that a practice skips is over, or none would begin on it"
+    PRACTICE_CLOCK = "FD452", "the clock of a practice's time zone is set during it"
+    PRACTICE_IDLE = "FD453", "no policy has a region of a practice"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

@@ -82,7 +82,8 @@ async def test_a_planned_drill_begins_and_succeeds_and_is_remembered() -> None:
         (started,) = stage.told(PracticeStarted)
         assert (started.regions, started.policies, started.actor) == (("azure",), ("api",), LINE)
         (told,) = stage.told(PracticeEnded)
-        assert (told.outcome, told.lasted) == (PracticeOutcome.SUCCEEDED, pytest.approx(HALF_AN_HOUR))
+        assert told.outcome == PracticeOutcome.SUCCEEDED
+        assert told.lasted == pytest.approx(HALF_AN_HOUR)
         assert not stage.told(IncidentOpened)
         assert not stage.told(OverrideEnding)
         (kept,) = [state for state in stage.journal.states_kept() if state.policy == "api"]
@@ -108,7 +109,7 @@ async def test_one_does_not_begin_without_room_to_spare() -> None:
         await elapse(1_600 - now())
         (told,) = stage.told(PracticeEnded)
         assert told.outcome == PracticeOutcome.CAPACITY_CHECK_FAILED
-        assert (told.demand, told.asked, told.carried) == tuple(map(pytest.approx, (95.0, 104.5, 100.0)))
+        assert [told.demand, told.asked, told.carried] == pytest.approx([95.0, 104.5, 100.0])
         assert stage.shares(TIGHT) == {"azure": 50, "oci": 50}
 
 

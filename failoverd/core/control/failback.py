@@ -77,7 +77,7 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     return Allocation(shared.shares, shared.fits, (reason, *shared.reasons))
 
 
-def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> Mapping[str, _Held]:
+def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> dict[str, _Held]:
     return {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
 
 
