@@ -1,5 +1,6 @@
 """How drills went: data. What a drill is, and when it may be, is said by `core/control/practice.py`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,3 +38,9 @@ class PastPractice:
 
 MOST_KEPT = 50
 """Drills of one policy that are remembered."""
+
+
+def latest(practices: Iterable[PastPractice]) -> tuple[PastPractice, ...]:
+    """The last drill of each region, by its name."""
+    found = {each.region: each for each in sorted(practices, key=lambda each: each.began)}
+    return tuple(found[name] for name in sorted(found))

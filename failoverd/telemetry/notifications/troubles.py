@@ -37,6 +37,7 @@ from failoverd.core.events import (
     OverridesLost,
     PlanHeld,
     PlanRefused,
+    PracticeEnded,
     RecordOrphaned,
     RivalDetected,
     TargetDelayed,
@@ -47,6 +48,7 @@ from failoverd.core.events import (
     VantageRejoined,
 )
 from failoverd.core.overrides import WARNING
+from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Cause
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
@@ -91,6 +93,11 @@ class Sight:
     def gone(self, policy: str) -> bool:
         """Whether nobody looks after it any more. A file that does not load may be its."""
         return policy not in self.incidents and not self.overview.refused_files
+
+
+def _at_once(_: Sight, __: Notice) -> bool:
+    """It is told, and then it is over."""
+    return True
 
 
 def _never(_: Sight, __: Notice) -> bool:
@@ -229,6 +236,10 @@ def _word(event: OverrideEvent) -> Sequence[str]:
     return (f"{event.verb} {event.about} ({event.override})",)
 
 
+def _failed_drill(event: PracticeEnded) -> Sequence[str]:
+    return event.regions if event.outcome == PracticeOutcome.FAILED else ()
+
+
 def _prolonged(event: OverrideChanged) -> Sequence[str]:
     return _word(event) if event.until - event.at > WARNING else ()
 
@@ -363,6 +374,15 @@ TROUBLES: Final = (
     Trouble(OverridesLost, _target, over=_no_more(_lost_words), standing=_where(_lost_words)),
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
+    Trouble(
+        PracticeEnded,
+        _failed_drill,
+        over=_at_once,
+        lasts=NEWS,
+        kind="practice.failed",
+        severity=Level.WARNING,
+        remedy="find out what the other regions lacked, before a night on which it is no drill",
+    ),
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),
     Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
