@@ -355,6 +355,9 @@ class WordTold(ToldModel):
     name: str
     undoes: str
     planned: bool = Field(description="a file says it: planned work")
+    cleared: bool = Field(default=True, description="a planned practice is heeded once this is so")
+    outcome: str = Field(default="", description="of a practice that is over: how it went")
+    succeed: tuple[str, ...] = Field(default=(), description="of a practice: checks that it fails by; none: all")
     breaks: tuple[str, ...]
     needed: int
     agreed: tuple[str, ...]

@@ -205,6 +205,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "manual": "commands that do it without failoverd, for bash",
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
+    "outcome": "how a drill went, as a code that is stable",
     "override": "id of the override",
     "overrides": "ids of overrides",
     "owner": "`owner` of the configuration, as markers say it",
@@ -255,6 +256,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "was": "what it was before",
     "will": "what failoverd does about it",
     "zone": "the zone at the provider",
+    "why": "what a drill ended by, in words",
 }
 
 

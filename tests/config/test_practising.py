@@ -176,4 +176,4 @@ def test_drills_of_the_inventory_are_about_regions_that_policies_have(folder: Fo
     assert (idle.code.value, idle.line) == ("FD453", 6)
     assert 'no policy has region "north"' in idle.message
     folder.write("regions.yaml", INVENTORY + said("{at: TUE 10:00, for: 30m, away: south}"))
-    assert ("6:41", "FD380") in told(folder.only(POLICY))
+    assert ("6:43", "FD380") in told(folder.only(POLICY))
