@@ -95,8 +95,8 @@ def show(to: OutputConsole, status: StatusTold, now: float) -> None:
     for work in _planned(status):
         when = f"{phrases.moment(work.since)} to {phrases.moment(work.until)}"
         on = "on until " + phrases.moment(work.until) if work.since <= now else when
-        page.say(("planned: ", "bold"), f"{work.about}, {on} ({work.actor})")
-        page.say(f"  to call it off: {failoverctl('release', work.override)}")
+        page.say(("planned: ", "bold"), f"{work.about}, {on}")
+        page.say(f"  by {work.actor}; to call it off: {failoverctl('release', work.override)}")
     if not status.regions:
         page.say("no policy is at work: there is nothing to practise")
     page.show(to)
