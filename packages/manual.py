@@ -21,7 +21,6 @@ _EXITS: Final = {
     10: "changes are pending",
     11: "a limit or a rule stands against it",
     12: "no daemon is there to do it",
-    78: "there is no configuration to start with",
     130: "it was interrupted",
 }
 _ENVIRONMENT: Final = {

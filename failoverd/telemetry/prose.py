@@ -577,12 +577,12 @@ def _(event: PracticeStarted) -> str:
 
 @say.register
 def _(event: PracticeEnded) -> str:
-    how = _PRACTICE_ENDS[PracticeOutcome(event.outcome)]
+    how = _PRACTICE_ENDS.get(event.outcome, event.outcome)
     why = f": {event.why}" if event.why else ""
     return f"practice of {', '.join(event.regions)} {by(event.actor)} {how} ({event.lasted / 60:.0f} min){why}"
 
 
-_PRACTICE_ENDS: Final[Mapping[PracticeOutcome, str]] = {
+_PRACTICE_ENDS: Final[Mapping[str, str]] = {
     PracticeOutcome.SUCCEEDED: "succeeded",
     PracticeOutcome.FAILED: "failed: the others did not bear it",
     PracticeOutcome.INTERRUPTED: "was interrupted",
