@@ -29,7 +29,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.overrides import ITSELF, Announced, Override, Verb
 from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome
-from failoverd.core.records import Policy
+from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
 from failoverd.runtime.overrides import NAP, ended, given
@@ -55,6 +55,12 @@ class Working(Protocol):
         """They are worked on now because of a word."""
 
 
+class Board(Verdicts, Protocol):
+    """Who knows besides by which checks endpoints are down."""
+
+    def down(self, name: str, endpoint: Endpoint, check: str) -> bool: ...
+
+
 class Practising:
     """All drills of this installation: at most one at a time.
 
@@ -70,7 +76,7 @@ class Practising:
     def __init__(
         self,
         states: States,
-        verdicts: Verdicts,
+        verdicts: Board,
         shared: Shared,
         working: Callable[[], Working],
         emit: Emit,
@@ -173,7 +179,15 @@ class Practising:
         self._working().heed(word)
 
     def _judge(self, word: Override, policies: Iterable[Policy], now: float, grants: Mapping[str, Grant]) -> None:
-        objection = goes_on(word, self._known(policies), grants, self._words.all(), now)
+        looked_at = tuple(policies)
+        failing = frozenset(
+            check.name
+            for policy in looked_at
+            if word.succeed and (out := practised_in(policy, word))
+            for endpoint, check in policy.probes()
+            if endpoint.region not in out and self._verdicts.down(policy.name, endpoint, check.name)
+        )
+        objection = goes_on(word, self._known(looked_at), grants, self._words.all(), now, failing)
         if objection is not None:
             self._end(word, objection, now)
 

@@ -128,6 +128,18 @@ async def test_a_survivor_that_fails_ends_it_in_the_same_tick_and_the_practised_
         assert stage.told(ChangeApplied)[-1].cause == "failing_out"
 
 
+@pytest.mark.parametrize(
+    ("check", "outcome"), [(LIVE.name, PracticeOutcome.FAILED), ("other", PracticeOutcome.INTERRUPTED)]
+)
+@virtually
+async def test_a_planned_drill_fails_by_the_checks_that_it_names(check: str, outcome: PracticeOutcome) -> None:
+    async with at_work(planned=[replace(drill(1_500.0), succeed=(check,))]) as stage:
+        await elapse(1_600 - now())
+        stage.fails(OCI)
+        await until(lambda: stage.told(PracticeEnded))
+        assert outcomes(stage) == [outcome]
+
+
 @virtually
 async def test_trouble_of_another_policy_ends_it_too_and_the_region_is_back_at_once() -> None:
     async with at_work(API, OTHER) as stage:

@@ -67,12 +67,18 @@ def may_begin(
 
 
 def goes_on(
-    word: Override, known: Iterable[Known], grants: Mapping[str, Grant], words: Iterable[Override], now: float
+    word: Override,
+    known: Iterable[Known],
+    grants: Mapping[str, Grant],
+    words: Iterable[Override],
+    now: float,
+    failing: frozenset[str] = frozenset(),
 ) -> Objection | None:
     """What ends a drill that began; None if nothing does.
 
     It failed if those who serve its policies meanwhile are ill, by one of its checks where it names some, or cannot
-    carry all of it, so that they draw upon the region. `grants` are as of now.
+    carry all of it, so that they draw upon the region. `grants` are as of now, and `failing` has the checks by which
+    an endpoint of the others is down.
     """
     all_known = tuple(known)
     for policy, state in all_known:
@@ -81,7 +87,7 @@ def goes_on(
             continue
         for health in _healths(state):
             if health.state in ILL and health.name not in regions:
-                counts = not word.succeed or any(check in health.evidence for check in word.succeed)
+                counts = not word.succeed or not failing.isdisjoint(word.succeed)
                 outcome = PracticeOutcome.FAILED if counts else PracticeOutcome.INTERRUPTED
                 return Objection(outcome, _told(policy, health))
         grant = grants.get(policy.name)
