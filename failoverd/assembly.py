@@ -10,7 +10,7 @@ from typing import Final
 
 from failoverd.authorities import Delegations, DnsAuthorities, Served
 from failoverd.config.loader import Config, load_policies
-from failoverd.config.maintenance import planner
+from failoverd.config.practising import planner_of_all
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event
 from failoverd.core.overrides import KNOWN
@@ -71,7 +71,7 @@ async def session(
         writer = JournalWriter(journal, events.append, clock)
         states = States(writer, events.append, Overrides(writer, events.append, clock))
         found = load_policies(config, known, running={})
-        states.overrides.follow(planner(found.policies, found.maintenance or ()))
+        states.overrides.follow(planner_of_all(found.policies, found.maintenance or (), found.practices or ()))
 
         async def remember() -> None:
             states.resume(await writer.protect(journal.states(), reads=True) or (), ())

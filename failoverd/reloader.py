@@ -11,11 +11,11 @@ from typing import Final
 
 from failoverd.config.files import stamp
 from failoverd.config.loader import Config, PolicyLoader, PolicySet, load_config, watch
-from failoverd.config.maintenance import planner
+from failoverd.config.practising import planner_of_all
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.core.errors import ConfigError, describe
 from failoverd.core.events import ConfigDeferred, ConfigRejected
-from failoverd.core.records import Maintenance, Policy
+from failoverd.core.records import Maintenance, Policy, Practice
 from failoverd.core.status import FilesStatus, RefusedFile
 from failoverd.ports import Clock, Emit, Kinds, Prober
 from failoverd.runtime.orphans import Claims
@@ -64,6 +64,7 @@ class Reloader:
         self._told: dict[str, tuple[RefusedFile, ...]] = {}
         self._refused: dict[str, Policy] = {}
         self._of_all: tuple[Maintenance, ...] = ()
+        self._practices: tuple[Practice, ...] = ()
         self.claims = Claims()
         """What the files named when they were read last."""
 
@@ -159,13 +160,14 @@ class Reloader:
         if found.rules is not None:  # before the policies: none of them moves unbound
             self._runner.obey(found.rules)
         self._of_all = found.maintenance if found.maintenance is not None else self._of_all
+        self._practices = found.practices if found.practices is not None else self._practices
         if not running:
-            self._runner.expect(planner(found.policies, self._of_all))  # the same at the start
+            self._runner.expect(planner_of_all(found.policies, self._of_all, self._practices))  # the same at the start
         self._refused = {}
         self._reject_files(found, {policy.source.file for policy in wanted})
         await self._restore(found, wanted)
         await asyncio.gather(*(self._remove(policy) for policy in gone), self._take_up_all(wanted))
-        self._runner.expect(planner(self._runner.policies, self._of_all))
+        self._runner.expect(planner_of_all(self._runner.policies, self._of_all, self._practices))
         self.claims = claims_of(found, self._runner.policies)
         self._runner.announce(self.claims.targets, whole=self.claims.whole and not self._lame(found))
         return found.doubted

@@ -160,6 +160,18 @@ class ProbingTold(ToldModel):
     wires: int
 
 
+class PracticeTold(ToldModel):
+    """A drill that is over, or that never began."""
+
+    region: str
+    outcome: str = Field(description="succeeded, failed, interrupted, capacity_check_failed or blocked")
+    began: Moment
+    ended: Moment
+    override: str
+    actor: str
+    why: str = Field(description="what it ended by; empty where that was its time")
+
+
 class PolicyTold(ToldModel):
     policy: str
     at: Moment
@@ -173,6 +185,9 @@ class PolicyTold(ToldModel):
         default=None,
         validation_alias=AliasChoices("failback_after_seconds", "failback_after"),
         description="for so long a region has to be well before it gets traffic again; null where a person says so",
+    )
+    practices: tuple[PracticeTold, ...] = Field(
+        default=(), description="the last drill of each region that was ever practised"
     )
 
 
@@ -341,6 +356,9 @@ class WordTold(ToldModel):
     undoes: str
     planned: bool = Field(description="a file says it: planned work")
     back_at_once: bool = Field(default=False, description="who released it said that it all comes back in one step")
+    cleared: bool = Field(default=True, description="a planned practice is heeded once this is so")
+    outcome: str = Field(default="", description="of a practice that is over: how it went")
+    succeed: tuple[str, ...] = Field(default=(), description="of a practice: checks that it fails by; none: all")
     breaks: tuple[str, ...]
     needed: int
     agreed: tuple[str, ...]
@@ -439,6 +457,8 @@ class RegionLineTold(ToldModel):
     seen: Moment | None = Field(
         description="so old is what is known of it at most; null while an endpoint never was seen"
     )
+    practised: str = Field(default="", description="how its last drill went; empty while there was none")
+    practised_at: Moment | None = Field(default=None, description="when that began")
 
 
 class WordLineTold(ToldModel):
@@ -483,6 +503,8 @@ class RegionAtLargeTold(ToldModel):
     since: Moment
     why: str
     seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
+    practised: str = Field(default="", description="how its last drill went; empty while there was none")
+    practised_at: Moment | None = Field(default=None, description="when that began")
 
 
 class BoardTold(AnswerBody):

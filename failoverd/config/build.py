@@ -6,11 +6,13 @@ from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
 from failoverd.config.measures import declared, measure, signals
+from failoverd.config.practising import practice_of
 from failoverd.config.schema import (
     Failback,
     HealthEntry,
     InventoryFile,
     LimitsEntry,
+    PolicyFile,
     RationEntry,
     RecordEntry,
     RegionEntry,
@@ -65,7 +67,14 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         signals=signals(file.signals),
         degraded=file.degraded,
         latency=LatencyBand(file.latency.slack, file.latency.leave, file.latency.window) if file.latency else None,
+        practice=practice_of(file.practice, _turns(file), draft.document),
     )
+
+
+def _turns(file: PolicyFile) -> list[str]:
+    """Regions that are practised in turn: those that have traffic on a normal day."""
+    found = [name for name, entry in file.regions.items() if entry.share is None or entry.share > 0]
+    return sorted(found) or sorted(file.regions)
 
 
 def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEntry]) -> RecordSpec:

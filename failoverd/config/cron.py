@@ -11,7 +11,7 @@ before (02:30 is 03:30 then). An hour that comes twice counts once, the first ti
 import re
 from collections.abc import Iterator
 from copy import copy
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from math import ceil
 from typing import Any, Final
@@ -50,6 +50,49 @@ def parse_cron(text: str) -> str:
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"cron: {error}") from None
     return " ".join(fields)
+
+
+ROTATE: Final = "rotate"
+"""Each region in its turn."""
+
+_TIME: Final = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+def schedule_of(text: str) -> tuple[str, str]:
+    """When something begins again and again, and in which time zone: `TUE 10:00 UTC`, or cron and a time zone.
+
+    Days are written as cron does, or DAILY; the time zone is UTC unless it is said.
+    """
+    words = text.split()
+    time = _TIME.fullmatch(words[1]) if len(words) in {2, 3} else None
+    if time is not None:
+        days = "*" if words[0].upper() == "DAILY" else words[0]
+        cron, zone = f"{int(time[2])} {int(time[1])} * * {days}", "".join(words[2:]) or "UTC"
+    elif len(words) in {5, 6}:
+        cron, zone = " ".join(words[:5]), "".join(words[5:]) or "UTC"
+    else:
+        raise ValueError(
+            "write days, a time and a time zone, such as TUE 10:00 UTC, or the five fields of cron and a time zone"
+        )
+    return parse_cron(cron), parse_timezone(zone)
+
+
+def parse_schedule(text: str) -> str:
+    """The same, as it is written."""
+    schedule_of(text)
+    return text
+
+
+def parse_date(text: str) -> str:
+    """A day of the calendar, as `2026-12-24`."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"{shown(text)} is no day of the calendar: write one as 2026-12-24") from None
+
+
+def zone_of(name: str) -> tzinfo:
+    return _zone(name)
 
 
 def begins(cron: str, timezone: str, since: float, until: float) -> Iterator[float]:

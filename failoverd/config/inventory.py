@@ -8,10 +8,11 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, s
 from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
 from failoverd.config.measures import least_of_regions
+from failoverd.config.practising import practice_of, unfit
 from failoverd.config.schema import InventoryFile, RuleEntry
 from failoverd.config.values import say_percent
 from failoverd.core.reasons import Cause
-from failoverd.core.records import WHOLE, Maintenance
+from failoverd.core.records import WHOLE, Maintenance, Practice
 from failoverd.core.rules import ELSE_AFTER, Assertion, Gate, Rule
 
 
@@ -25,6 +26,7 @@ class Inventory:
         rules: what binds all policies.
         maintenance: planned work on regions of all policies.
         meetings: which of that is at work together at some time.
+        practice: drills of regions of all policies.
     """
 
     file: InventoryFile
@@ -32,12 +34,14 @@ class Inventory:
     rules: tuple[Rule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     meetings: tuple[Together, ...] = field(default=(), compare=False)
+    practice: Practice | None = None
 
     @classmethod
     def of(cls, file: InventoryFile, document: Document, now: float) -> "Inventory":
         maintenance = entries_of(file.maintenance, document)
         rules = (_rule(entry, f"{document.file}:{_line(document, index)}") for index, entry in enumerate(file.rules))
-        return cls(file, document, tuple(rules), maintenance, meetings(written(maintenance, document), now))
+        practice = practice_of(file.practice, sorted(file.regions), document)
+        return cls(file, document, tuple(rules), maintenance, meetings(written(maintenance, document), now), practice)
 
     def place_of(self, rule: Rule) -> tuple[str | int, ...]:
         return ("rules", self.rules.index(rule))
@@ -79,12 +83,15 @@ def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Dia
     """What its parts, each of the right shape, make wrong together."""
     work = written(entries_of(file.maintenance, document), document)
     clouds = {name: region.cloud for name, region in file.regions.items()}
+    practice = practice_of(file.practice, sorted(file.regions), document)
+    drills = unfit(practice, document, sorted(file.regions), "the inventory", now) if practice is not None else ()
     return in_order(
         (
             *_rules(file, document),
             *least_of_regions(file, document),
             *unknown(work, clouds, "the inventory"),
             *untimely(work, now),
+            *drills,
         )
     )
 

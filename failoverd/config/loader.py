@@ -36,6 +36,7 @@ from failoverd.config.losses import losses, unheeded, unruled
 from failoverd.config.maintenance import meetings, unbearable, unknown, untimely, written
 from failoverd.config.numbers import times
 from failoverd.config.ownership import contested
+from failoverd.config.practising import unborne, unpractised, unused
 from failoverd.config.ramping import ramping
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread
@@ -53,7 +54,7 @@ from failoverd.config.schema import (
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules
-from failoverd.core.records import Dependency, Maintenance, Policy, Source, Target
+from failoverd.core.records import Dependency, Maintenance, Policy, Practice, Source, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import RefusedFile
 from failoverd.ports import Kinds
@@ -144,6 +145,7 @@ class PolicySet:
         doubted: files that may be half written, so that they stand for what they held before.
         rules: those of the inventory; None when it does not load, so that those of before go on.
         maintenance: what the inventory plans for all policies; None like the rules.
+        practices: the drills that it plans for all of them; None like the rules.
     """
 
     policies: Mapping[str, Policy]
@@ -152,6 +154,7 @@ class PolicySet:
     doubted: frozenset[Path] = frozenset()
     rules: tuple[Rule, ...] | None = None
     maintenance: tuple[Maintenance, ...] | None = None
+    practices: tuple[Practice, ...] | None = None
 
     @property
     def kept(self) -> frozenset[str]:
@@ -252,9 +255,11 @@ class PolicyLoader:
         judged = self._believed(fresh, doubted, runs, watch)
         if inventory is None:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
-        idle_rules = idle(inventory, {each.named for each in judged})
+        idle_rules = (*idle(inventory, {each.named for each in judged}), *_idle_drills(inventory, judged))
         found = _sifted(judged, (*about_inventory, *idle_rules), running)
-        return replace(found, doubted=frozenset(doubted), rules=inventory.rules, maintenance=inventory.maintenance)
+        practices = (inventory.practice,) if inventory.practice is not None else ()
+        found = replace(found, rules=inventory.rules, maintenance=inventory.maintenance, practices=practices)
+        return replace(found, doubted=frozenset(doubted))
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -360,10 +365,18 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
     for folder in whole & inventories.keys():
         inventory = inventories[folder][0]
         named = {each.named for each in judged if Path(each.file).parent == folder}
-        about.extend(idle(inventory, named) if inventory is not None else ())
+        about.extend((*idle(inventory, named), *_idle_drills(inventory, judged)) if inventory is not None else ())
         sound = {each.policy.name: each.policy for each in judged if each.policy and Path(each.file).parent == folder}
         about.extend(crowded(sound, inventory) if inventory is not None else ())
     return _sifted(judged, in_order(about), {})
+
+
+def _idle_drills(inventory: Inventory, judged: Iterable[_Judged]) -> Iterator[Diagnostic]:
+    """Drills of the inventory of regions that no policy has. A file that does not load may have any."""
+    policies = [each.policy for each in judged]
+    if inventory.practice is not None and all(policies):
+        used = {region.name for policy in policies if policy is not None for region in policy.regions}
+        yield from unused(inventory.practice, inventory.document, used)
 
 
 def _sifted(judged: Sequence[_Judged], about: tuple[Diagnostic, ...], running: Mapping[str, Policy]) -> PolicySet:
@@ -484,6 +497,9 @@ def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[
     of_all = written(inventory.maintenance, inventory.document)
     together = meetings((*own, *of_all), now) if own else inventory.meetings
     yield from unbearable(policy, together, inventory.rules)
+    yield from unpractised(policy, document, inventory.rules, now)
+    if inventory.practice is not None:
+        yield from unborne(policy, inventory.practice, inventory.document, inventory.rules)
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:

@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from failoverd.config.cron import parse_cron, parse_timezone
+from failoverd.config.cron import ROTATE, parse_cron, parse_date, parse_schedule, parse_timezone
 from failoverd.config.locating import DEFAULT_JOURNAL, RUNTIME_SOCKET, SOCKET_NAME
 from failoverd.config.values import (
     DURATION,
@@ -123,6 +123,47 @@ class MaintenanceEntry(Settings):
         if self.cron is None and "timezone" in self.model_fields_set:
             raise ValueError("timezone belongs to cron: from says its own offset")
         return self
+
+
+class BlockEntry(Settings):
+    """A window in which no drill is wanted."""
+
+    from_: Moment | None = Field(default=None, alias="from", description="when it begins, with an offset; or cron")
+    cron: Annotated[str, AfterValidator(parse_cron)] | None = Field(
+        default=None, max_length=200, description="when it begins, again and again, in the time zone of at"
+    )
+    for_: Annotated[Duration, AfterValidator(within("1m", "60d"))] = Field(alias="for", description="how long it lasts")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.from_ is None) == (self.cron is None):
+            raise ValueError("a window begins either at a moment (from) or again and again (cron)")
+        return self
+
+
+class PracticeEntry(Settings):
+    """Drills: one region after the other gets no traffic for a while, on a good day, to see that the others bear it."""
+
+    at: Annotated[str, AfterValidator(parse_schedule)] = Field(
+        max_length=200,
+        description="when they begin: days, a time and a time zone (TUE 10:00 UTC), or five fields of cron and a zone",
+    )
+    for_: Annotated[Duration, AfterValidator(within("1m", "24h"))] = Field(
+        alias="for", description="how long one lasts: 24h at most"
+    )
+    away: Name = Field(default=ROTATE, description="which region gets no traffic; rotate: each in its turn")
+    succeed: tuple[Name, ...] = Field(
+        default=(),
+        max_length=_MAX_CHECKS,
+        strict=False,
+        description="checks of the others that a drill fails by; the others only interrupt it",
+    )
+    block: tuple[BlockEntry, ...] = Field(
+        default=(), max_length=_MAX_WINDOWS, strict=False, description="windows into which no drill may reach"
+    )
+    skip: tuple[Annotated[str, AfterValidator(parse_date)], ...] = Field(
+        default=(), max_length=366, strict=False, description="days on which none begins, such as 2026-12-24"
+    )
 
 
 _Planned = Annotated[
@@ -672,6 +713,9 @@ class PolicyFile(Settings):
     latency: LatencyEntry | None = Field(
         default=None, description="only regions that are as near as the nearest of their tier get traffic"
     )
+    practice: PracticeEntry | None = Field(
+        default=None, description="drills: which region gets no traffic of this policy, and when, to see that it may"
+    )
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -782,6 +826,9 @@ class InventoryFile(Settings):
         description="what has to hold of the answers of all policies, and which changes wait",
     )
     maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of any policy, and when")
+    practice: PracticeEntry | None = Field(
+        default=None, description="drills: which region gets no traffic of any policy, and when, to see that it may"
+    )
 
 
 # -- daemon ------------------------------------------------------------------------------------------------------------

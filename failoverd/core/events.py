@@ -529,6 +529,46 @@ class SignalCleared(Event):
     verdict: str
 
 
+# -- drills -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeStarted(Event):
+    """A drill begins: `regions` get no traffic, as the word `override` says. It ends at once if anything comes up."""
+
+    name: ClassVar[str] = "practice.started"
+
+    override: str
+    regions: tuple[str, ...]
+    actor: str
+    reason: str
+    until: float
+    policies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeEnded(Event):
+    """A drill is over, or never began. `why` is what it ended by, where that was not its time.
+
+    `demand` is that of the policies, `asked` what the other regions had to carry, `carried` what they could, where
+    that was looked at.
+    """
+
+    name: ClassVar[str] = "practice.ended"
+
+    override: str
+    regions: tuple[str, ...]
+    actor: str
+    reason: str
+    outcome: str
+    lasted: float
+    why: str = ""
+    demand: float | None = None
+    asked: float | None = None
+    carried: float | None = None
+    policies: tuple[str, ...] = ()
+
+
 # -- incidents ---------------------------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,7 @@ class Verb(StrEnum):
     APPROVE = "approve"  # one held plan is let through
     SWITCH = "switch"  # a named gate is on
     ALERT = "alert"  # a region is degraded, or down, as a monitoring system says
+    PRACTICE = "practice"  # a region gets no traffic, to see that the others bear it; whatever else is said counts more
 
 
 class About(StrEnum):
@@ -102,6 +103,7 @@ MEANINGS: Final[Mapping[Verb, Meaning]] = {
     Verb.SHED: Meaning(About.REGIONS, takes_away=True),
     Verb.DOWN: Meaning(About.ENDPOINTS, takes_away=True),
     Verb.UP: Meaning(About.ENDPOINTS),
+    Verb.PRACTICE: Meaning(About.REGIONS, takes_away=True),
     Verb.ALERT: Meaning(About.REGIONS, marked=False),
     Verb.SWITCH: Meaning(About.NO_RECORD, marked=False),
     Verb.APPROVE: Meaning(About.NO_RECORD, marked=False),
@@ -245,6 +247,9 @@ class Override:
         told: what was told of it last, so that a restart tells nothing twice.
         planned: whether a file says it: planned work. Then it is heeded for as long as the file does.
         back_at_once: who released it said that what it kept away comes back in one step, by no ramp.
+        cleared: whether it may begin. A practice that a file plans may once the estate was looked at.
+        outcome: of a practice that is over: how it went.
+        succeed: of a practice: the checks that say how it goes; none: all of them.
     """
 
     id: str
@@ -269,6 +274,9 @@ class Override:
     told: Announced = Announced.GIVEN
     planned: bool = False
     back_at_once: bool = False
+    cleared: bool = True
+    outcome: str = ""
+    succeed: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -305,15 +313,15 @@ class Override:
         return self.until if self.ended_at is None else min(self.until, self.ended_at)
 
     def in_force(self, now: float) -> bool:
-        return self.since <= now < self.ends and not self.pending
+        return self.since <= now < self.ends and not self.pending and self.cleared
 
     def over_by(self, now: float) -> bool:
         return now >= self.ends
 
     @property
     def warned_of(self) -> bool:
-        """Whether its end is told before: not of a short one, nor of an alert, which is prolonged while it lasts."""
-        return self.until - self.since > WARNING and self.verb is not Verb.ALERT
+        """Whether its end is told before: not of a short one, of an alert, which is prolonged while it lasts, or of a drill."""
+        return self.until - self.since > WARNING and self.verb not in {Verb.ALERT, Verb.PRACTICE}
 
     @property
     def taken_over(self) -> bool:
@@ -346,9 +354,9 @@ def as_planned(kept: Override, written: Override | None, now: float) -> Override
 
     What a person said of it since (released it, extended it) holds whatever becomes of the file.
     """
-    if kept.taken_over or (written is None and kept.over_by(now)):
+    if kept.taken_over or kept.outcome or (written is None and kept.over_by(now)):
         return kept
-    return replace(written, told=kept.told) if written is not None else kept.withdrawn(now)
+    return replace(written, told=kept.told, cleared=kept.cleared) if written is not None else kept.withdrawn(now)
 
 
 def in_force(overrides: Iterable[Override], target: Target, now: float) -> tuple[Override, ...]:

@@ -78,6 +78,7 @@ class ReasonCode(StrEnum):
     PAUSED = "paused"  # nothing moves but what fails out
     HELD = "held"  # nothing is written
     OVERRIDES_LOST = "overrides_lost"  # the marker names words that the journal does not know
+    PRACTISED = "practised"  # gets no traffic, to see that the others bear it
     NOBODY_LEFT = "nobody_left"  # `regions` are drained, and nobody else is there
 
     # what somebody else measures; `rule` says which figure, [at] is when
@@ -91,6 +92,7 @@ class ReasonCode(StrEnum):
     NOT_COMPARED = "not_compared"  # [burn, short, requests, most]: nobody says how the others are: nothing moves
     ALERTED = "alerted"  # [until]: an alert says so; `detail` names it and who sent it
     LAST_LEFT = "last_left"  # a signal or an alert calls it down, and nobody else serves: it stays, as degraded
+    PRACTICE_YIELDS = "practice_yields"  # a drill of `regions` would cost service, or something else is going on
 
     # who else writes the name under our owner, [since]; `detail` names the instances
     RIVAL = "rival"
@@ -174,6 +176,8 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
     ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
     ReasonCode.SAID: ReasonTraits(news=True),
+    ReasonCode.PRACTISED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
+    ReasonCode.PRACTICE_YIELDS: ReasonTraits(news=True),
     ReasonCode.RESTORE: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN: ReasonTraits(unusual=True),
     ReasonCode.ALL_DOWN_NORMAL: ReasonTraits(unusual=True),
@@ -316,6 +320,7 @@ class LimitNote(StrEnum):
     AT_ONCE = "at_once"  # a person said that no rate counts
     EVICTED = "evicted"  # what may not answer leaves, whatever is left
     NOBODY_SERVES = "nobody_serves"  # every region is down, and a named place answers
+    RECALLED = "recalled"  # a drill took the region out, and was cut short: it never failed
 
 
 @dataclass(frozen=True, slots=True)

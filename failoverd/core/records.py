@@ -673,6 +673,31 @@ class Maintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Practice:
+    """Drills, as a file plans them: one region after the other gets no traffic for a while.
+
+    Attributes:
+        cron: when they begin: minute, hour, day of the month, month, day of the week.
+        timezone: in which these are read.
+        lasts: seconds of one drill.
+        regions: which take turns, in this order; one alone is always the one.
+        succeed: the checks that say how it goes; none: all of them.
+        block: windows in which none begins, and into which none reaches.
+        skip: days, as `2026-12-24` by the time zone, on which none begins.
+        at: where it is written, `file:line`.
+    """
+
+    cron: str
+    timezone: str
+    lasts: float
+    regions: tuple[str, ...]
+    succeed: tuple[str, ...] = ()
+    block: tuple[Maintenance, ...] = ()
+    skip: frozenset[str] = frozenset()
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a policy was read from: the file, its revision (a digest of its text), and the line of each key."""
 
@@ -752,6 +777,7 @@ class Policy:
     signals: Signals = field(default_factory=Signals)
     degraded: WhenDegraded = WhenDegraded.KEEP
     latency: LatencyBand | None = None
+    practice: Practice | None = None
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

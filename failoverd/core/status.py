@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from failoverd.core.overrides import Override
+from failoverd.core.practices import PastPractice
 from failoverd.core.reasons import Cause, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import Target
 
@@ -136,7 +137,7 @@ class PolicyStatus:
     """Which revision of a policy runs. `rejected` is the first error of a newer file that does not load.
 
     `failback_after` is for how many seconds a region has to be well before it gets traffic again; None where a person
-    brings it back.
+    brings it back. `practices` has the last drill of each region that was ever practised.
     """
 
     policy: str
@@ -148,6 +149,7 @@ class PolicyStatus:
     runbook: str = ""
     rejected: str = ""
     failback_after: float | None = None
+    practices: tuple[PastPractice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

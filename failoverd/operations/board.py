@@ -29,7 +29,7 @@ class RegionAtLarge:
     """A region of a cloud, over all policies and record types that use it.
 
     `state` is its worst, held since `since` for `why`; `states` counts policies by state; `seen` is as old as the
-    oldest evidence, None while an endpoint of it never was seen.
+    oldest evidence, None while an endpoint of it never was seen. `practised` is how its last drill went.
     """
 
     cloud: str
@@ -39,6 +39,8 @@ class RegionAtLarge:
     since: float
     why: str
     seen: float | None
+    practised: str = ""
+    practised_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ def _at_large(cloud: str, region: str, lines: Sequence[RegionLine]) -> RegionAtL
     for each in lines:
         of_policy[each.policy] = max(of_policy.get(each.policy, each.state), each.state, key=_bad)
     seen = [each.seen for each in lines]
+    drill = max((each for each in lines if each.practised), key=lambda each: each.practised_at or 0.0, default=None)
     return RegionAtLarge(
         cloud=cloud,
         region=region,
@@ -126,4 +129,6 @@ def _at_large(cloud: str, region: str, lines: Sequence[RegionLine]) -> RegionAtL
         since=worst.since,
         why=worst.why,
         seen=min((at for at in seen if at is not None), default=None) if None not in seen else None,
+        practised=drill.practised if drill is not None else "",
+        practised_at=drill.practised_at if drill is not None else None,
     )

@@ -15,6 +15,7 @@ from hashlib import blake2s
 from pathlib import Path
 from typing import Final, Protocol
 
+from failoverd.core.control.clearance import Objection
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.overriding import drained_regions
@@ -37,6 +38,7 @@ from failoverd.core.overrides import (
     residency_rule,
     verb_of,
 )
+from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, Target, Weights, few, percentages
 from failoverd.core.rules import Gate, Rule
@@ -126,6 +128,8 @@ class Crew(Protocol):
     @property
     def sending(self) -> int: ...
 
+    def objection(self, word: Override) -> Objection | None: ...
+
     async def say(self, word: Override, event: OverrideEvent | None) -> bool: ...
 
     async def settle_rivals(self, scope: Scope, by: str, comment: str) -> tuple[str, ...]: ...
@@ -207,6 +211,7 @@ class Desk:
             return await self._stop(*self._sensible(ask, actor), dry_run=dry_run)
         async with self._turn:
             word, concerned = self._sensible(await self._approving(ask), actor)
+            self._require_good_day(word)
             judged = [self._judged(word, each) async for each in in_turn(concerned)]
             notes = self._notes(word, concerned, judged, dry_run=dry_run)
             if dry_run:
@@ -482,6 +487,16 @@ class Desk:
             opposite = {word.verb, other.verb} == {Verb.UP, Verb.DOWN} and other.scope == word.scope
             if word.verb is not Verb.APPROVE and (same or pins or opposite):
                 raise _conflict(word, other)
+
+    def _require_good_day(self, word: Override) -> None:
+        """A drill begins on a good day alone, and with room to spare."""
+        objection = self._crew.objection(word) if word.verb is Verb.PRACTICE else None
+        if objection is not None:
+            words = f"{word.verb} of {word.scope.text()} cannot begin now: {objection.why}"
+            remedy = "practise another region, or when there is less traffic"
+            if objection.outcome is PracticeOutcome.BLOCKED:
+                remedy = "wait until that is over"
+            raise OverrideError(words, reason="override_refused", remedy=remedy)
 
     def _require_served(self, pin: Override) -> None:
         """No word keeps out a region that it pins traffic to: it would say that it is done, and nothing would move."""

@@ -12,7 +12,7 @@ from typing import Final
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import OF_NO_RECORD, Override
 from failoverd.core.records import few
-from failoverd.core.status import Overview, PlannedWork, RegionStatus, TargetStatus, VantageStatus
+from failoverd.core.status import Overview, PlannedWork, PolicyStatus, RegionStatus, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
@@ -22,7 +22,10 @@ from failoverd.telemetry import phrases
 
 @dataclass(frozen=True, slots=True)
 class RegionLine:
-    """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in."""
+    """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in.
+
+    `practised` is how its last drill went, "" while there was none, and `practised_at` when that began.
+    """
 
     policy: str
     region: str
@@ -33,6 +36,8 @@ class RegionLine:
     since: float
     why: str
     seen: float | None
+    practised: str = ""
+    practised_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         prober=f"{prober} (as it was seen last)" if prober and stale else prober,
         concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
-        regions=tuple(_regions(found.regions, now)),
+        regions=tuple(_regions(found.regions, found.policies, now)),
         overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
         planned=tuple(each for each in found.planned if each.until > now),
     )
@@ -254,8 +259,9 @@ def _prober(vantage: VantageStatus | None) -> str:
 # -- a line for each region --------------------------------------------------------------------------------------------
 
 
-def _regions(regions: Sequence[RegionStatus], now: float) -> Iterator[RegionLine]:
+def _regions(regions: Sequence[RegionStatus], policies: Iterable[PolicyStatus], now: float) -> Iterator[RegionLine]:
     """Record types that see a region alike share its line."""
+    drills = {(policy.policy, each.region): each for policy in policies for each in policy.practices}
     lines: dict[tuple[object, ...], RegionLine] = {}
     for each in regions:
         again = each.flapping_until
@@ -263,6 +269,7 @@ def _regions(regions: Sequence[RegionStatus], now: float) -> Iterator[RegionLine
         key = each.policy, each.region, each.state, each.score, each.evidence
         known = lines.get(key)
         if known is None:
+            drill = drills.get((each.policy, each.region))
             lines[key] = RegionLine(
                 policy=each.policy,
                 region=each.region,
@@ -273,6 +280,8 @@ def _regions(regions: Sequence[RegionStatus], now: float) -> Iterator[RegionLine
                 since=each.since,
                 why=f"{each.evidence}{flaps}",
                 seen=each.seen,
+                practised=drill.outcome if drill is not None else "",
+                practised_at=drill.began if drill is not None else None,
             )
             continue
         seen = min(known.seen, each.seen) if known.seen is not None and each.seen is not None else None

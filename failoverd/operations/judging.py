@@ -37,6 +37,10 @@ def nonsense(word: Override) -> str:
             verb is Verb.SHED and not 0 < word.part < WHOLE,
             "shed takes more than 0% and less than 100%; all of it is a drain",
         ),
+        (
+            verb is Verb.PRACTICE and bool(scope.endpoints or scope.records or scope.providers),
+            "practice is about regions as a whole: of all policies, or of some",
+        ),
         (verb is Verb.SHED and bool(scope.endpoints), "shed is about regions: an endpoint is drained, or not"),
         (
             verb is Verb.PIN and total != WHOLE,
@@ -68,12 +72,29 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
         alive = sorted(before.decision.shares)
         words = f"{target} has nobody else who serves: {', '.join(alive)} is the only one"
         raise _refused(word, words, "wait until another region serves, or pin what is to be answered")
-    if word.verb is Verb.PIN and (outside := _outside(word, after)):
+    if word.verb is Verb.PRACTICE and ReasonCode.PRACTICE_YIELDS in codes:
+        words = f"the other regions of {target} cannot carry its traffic"
+        raise _refused(word, words, "practise another region, or when there is less traffic")
+    if word.verb is Verb.PIN:
+        _require_sense(word, target, before, after)
+    was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
+    for check in _broken(after):
+        if _named(check) not in was:
+            words = f"{target} would not be allowed to change so: {prose.limit(check)}"
+            remedy = "ask for less, or change the limit in its file"
+            if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
+                remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
+            raise OverrideError(words, reason="rule_broken", remedy=remedy)
+
+
+def _require_sense(word: Override, target: Target, before: Outcome, after: Outcome) -> None:
+    """What a pin may not say, and one of an undo."""
+    if outside := _outside(word, after):
         rule = residency_rule(target.policy)
         words = f"{target} may not be answered so: {'; '.join(map(prose.words, outside))}"
         remedy = f"pin regions inside; or, two people for 4h at most: --approve-with {rule}"
         raise OverrideError(words, reason="rule_broken", remedy=remedy)
-    if word.verb is Verb.PIN and word.id not in _pinned(after):
+    if word.id not in _pinned(after):
         words = f"no region of the pin serves at {target}: it would change nothing"
         raise _refused(word, words, "pin regions that serve; failoverctl status shows which do")
     good = before.state.of(target).last_good
@@ -84,14 +105,6 @@ def require_allowed(word: Override, target: Target, before: Outcome, after: Outc
             words = f"{word.undoes} at {target} cannot be taken back, for nothing would come back: {'; '.join(why)}"
             up = "failoverctl up REGION/ADDRESS --reason TEXT --for 1h"
             raise _refused(word, words, f"wait until it serves; if it does, and the probes are wrong: {up}")
-    was = {_named(check) for check in before.held.blocking} if before.held is not None else set()
-    for check in _broken(after):
-        if _named(check) not in was:
-            words = f"{target} would not be allowed to change so: {prose.limit(check)}"
-            remedy = "ask for less, or change the limit in its file"
-            if check.limit is Limit.ASSERTION or check.limit is Limit.GATE:
-                remedy = f"to do it in spite of the rule at {check.rule_at}: --approve-with {check.rule}"
-            raise OverrideError(words, reason="rule_broken", remedy=remedy)
 
 
 def _outside(pin: Override, found: Outcome) -> tuple[Reason, ...]:

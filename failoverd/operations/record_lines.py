@@ -285,6 +285,7 @@ _STEPS: Final = {
     ReasonCode.SHED: "the shed of {region} ends",
     ReasonCode.SAID: "the override of endpoints ends",
     ReasonCode.PAUSED: "the pause ends",
+    ReasonCode.PRACTISED: "the practice of {region} ends",
 }
 """What the first of these reasons waits for."""
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from failoverd.core.control import news
+from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.rivals import Rivalry
@@ -30,6 +31,7 @@ from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
+from failoverd.runtime.practising import Practising
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.proving import DISPUTE_AFTER, Prover
 from failoverd.runtime.states import States
@@ -125,6 +127,8 @@ class Engine:
         self.measuring = Measuring(
             around.sources, self.states, self.board, lambda: self.policies, self._work_on, self.emit, clock
         )
+        self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
+        self._sinks.append(self.practising.take)
         self._background: list[asyncio.Task[None]] = []
 
     def emit(self, event: Event) -> None:
@@ -164,7 +168,8 @@ class Engine:
             else:
                 self._heard[str(plan.target)] = plan.generation, proved
         self.states.resume(states, interrupted)
-        for name, work in {"journal writer": self.writer.run, "overrides": self.overrides.run, **beside}.items():
+        own = {"journal writer": self.writer.run, "overrides": self.overrides.run, "practice": self.practising.run}
+        for name, work in {**own, **beside}.items():
             task = supervise(name.replace("_", " "), work, self.emit, self._clock, chance=self.tools.chance)
             self._background.append(asyncio.create_task(task))
 
@@ -209,6 +214,10 @@ class Engine:
         if isinstance(event, ChangeVerified):
             at = f"{event.record} at {event.provider}"
             self._heard[at] = max((event.generation, not event.unconfirmed), self._heard.get(at, (0, False)))
+
+    def objection(self, word: Override) -> Objection | None:
+        """What stands against a drill that would begin now."""
+        return self.practising.objection(word)
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         """Heed an operator's word, in all policies that it concerns. Whether the journal keeps it."""

@@ -158,17 +158,23 @@ class Overrides:
 
         Without an event there is nothing to tell of it: an alert that lasts is prolonged again and again.
         """
-        self._set(word)
-        self._put_at[word.id] = self._clock()
-        self._news.set()
+        self.heed(word)
         if event is not None:
             self._emit(event)
-        return await self._keep(word)
+        return await self.keep(word)
+
+    def heed(self, word: Override) -> None:
+        """The same in this moment, for who cannot wait. It is to be kept afterwards."""
+        self._set(word)
+        self._put_at[word.id] = self._clock()
+        self._unkept.add(word.id)
+        self._news.set()
 
     def _set(self, word: Override) -> None:
         self._words[word.id], self._known = word, None
 
-    async def _keep(self, word: Override) -> bool:
+    async def keep(self, word: Override) -> bool:
+        """Have the journal keep it. Whether it does."""
         kept = await self._journal.say(word)
         if kept:
             self._unkept.discard(word.id)
@@ -179,7 +185,7 @@ class Overrides:
     async def keep_all(self) -> None:
         """Have the journal keep every word once more: it may have lost what it was given."""
         for word in list(self._words.values()):
-            await self._keep(word)
+            await self.keep(word)
 
     # -- their time ----------------------------------------------------------------------------------------------------
 
@@ -227,7 +233,7 @@ class Overrides:
         word = replace(word, told=what)
         self._set(word)
         self._emit(event)
-        await self._keep(word)
+        await self.keep(word)
 
     async def _follow_plans(self, plans: Plans, now: float) -> list[float]:
         """Keep and tell what of the plans begins, and what files say otherwise by now; when to look again."""
@@ -258,7 +264,7 @@ class Overrides:
         self._set(said)
         if (said.until, said.reason) != (kept.until, kept.reason):
             self._emit(replace(changed(said, said.actor, said.reason, now), policies=self._concerned(said)))
-        await self._keep(said)
+        await self.keep(said)
 
     def _begun(self, word: Override, now: float) -> OverrideGiven:
         return replace(given(word, now), policies=self._concerned(word))
@@ -289,6 +295,11 @@ class _Known:
         for word in in_order.values():
             (own[word.scope.policies[0]] if word.planned and word.scope.policies else common).append(word)
         return cls(in_order, {name: tuple(mine) for name, mine in own.items()}, tuple(common))
+
+
+def _is_warned_of(word: Override) -> bool:
+    """Whether its end is told before. That of a drill is what everybody hopes for."""
+    return word.until - word.since > WARNING and word.verb is not Verb.PRACTICE
 
 
 def _age(word: Override) -> tuple[float, str]:

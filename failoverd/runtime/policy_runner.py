@@ -14,6 +14,7 @@ from failoverd.core.control.plan import LastGood
 from failoverd.core.errors import ProviderError
 from failoverd.core.events import PolicyLoaded, PolicyRemoved
 from failoverd.core.overrides import Override
+from failoverd.core.practices import latest
 from failoverd.core.records import Marker, Policy, RecordSet, Target
 from failoverd.core.rules import Rule
 from failoverd.core.status import PolicyStatus, Status
@@ -235,6 +236,7 @@ class PolicyRunner:
             runbook=policy.runbook,
             rejected=running.rejected,
             failback_after=policy.failback_after,
+            practices=latest(self._tools.states.of(policy.name).practices),
         )
         if incident is None:
             return status

@@ -73,6 +73,15 @@ _EVENTS: Final[Mapping[str, str]] = {
     "override.ended": (
         "Its time is over, or somebody (`by`) released it; or the file that planned it (`by`) does not say it any more."
     ),
+    "practice.started": (
+        "A drill begins: `regions` get no traffic until `until`, to see that the others bear it. It ends at once if "
+        "anything comes up."
+    ),
+    "practice.ended": (
+        "A drill is over, or never began. `outcome` says how it went: `succeeded`, `failed` (the others did not bear "
+        "it), `interrupted` (something came up, or somebody ended it), `capacity_check_failed` or `blocked` (it never "
+        "began); `why` says by what."
+    ),
     "overrides.lost": (
         "The marker names `overrides` that the journal does not know. Nothing is undone: before `until`, only what "
         "fails out moves."
@@ -168,10 +177,12 @@ _FIELDS: Final[Mapping[str, str]] = {
     "agreeing": "authoritative servers that answer what was written",
     "answers_from": "weight of each answer before, in basis points",
     "answers_to": "weight of each answer now, in basis points",
+    "asked": "what the other regions have to carry, in the unit of the demand",
     "attempts": "how often it was tried without success",
     "believed": "what counts of it",
     "burn": "how many times faster than the service level allows errors are made, in the long window",
     "by": "who, or which file, did that",
+    "carried": "what the other regions can carry, in the unit of the demand",
     "cause": "why, as a word or a sentence",
     "change_id": "the change, which `failoverctl undo` takes back",
     "changes": "how many changes the incident had",
@@ -179,6 +190,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "comment": "what was said to it",
     "count": "how many there are",
     "decision_id": "the decision, which leads to a change",
+    "demand": "what the policies need together, in its unit",
     "dependency": "its name in the policy",
     "detail": "what was found, in words",
     "digest": "what a person approves, who lets the plan through",
@@ -215,6 +227,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "needed": "how many people have to agree",
     "origin": "from where it was asked",
     "others": "the median of the other regions' burn",
+    "outcome": "how a drill went, as a code that is stable",
     "override": "id of the override",
     "overrides": "ids of overrides",
     "owner": "`owner` of the configuration, as markers say it",
@@ -273,6 +286,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "was": "what it was before",
     "will": "what failoverd does about it",
     "zone": "the zone at the provider",
+    "why": "what a drill ended by, in words",
 }
 
 

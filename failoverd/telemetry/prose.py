@@ -48,6 +48,8 @@ from failoverd.core.events import (
     PlanRefused,
     PolicyLoaded,
     PolicyRemoved,
+    PracticeEnded,
+    PracticeStarted,
     ProbingRestored,
     ProbingShed,
     RecordOrphaned,
@@ -75,6 +77,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
+from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
 from failoverd.telemetry.phrases import by_plan, clients, counted, detail, moment, percent
@@ -369,6 +372,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"the marker names overrides that this journal does not know ({r.detail}), {_until(r)}: nobody gets "
         "traffic who has none, and nothing moves but what fails out"
     ),
+    ReasonCode.PRACTISED: lambda r: f"{r.region} gets nothing {_until(r)}, for practice ({r.detail})",
+    ReasonCode.PRACTICE_YIELDS: lambda r: (
+        f"{', '.join(r.regions)} is not left out for practice: it would cost service, or something else is going on"
+    ),
     ReasonCode.NOBODY_LEFT: lambda _: "every region is drained: the answer stays as it is",
     ReasonCode.MEASURED: _measured,
     ReasonCode.LAST_VALUE: lambda r: (
@@ -443,6 +450,7 @@ _NOTES: Final[Mapping[LimitNote, str]] = {
     LimitNote.SMALLER: "so the step is made smaller",
     LimitNote.APPROVED: "a person approved it",
     LimitNote.AT_ONCE: "a person said at once",
+    LimitNote.RECALLED: "it was out for practice, which is cut short",
     LimitNote.AGREEMENT: "a person approved it, and more have to agree",
     LimitNote.NO_WORSE: "it is broken already, and gets no worse",
     LimitNote.BROKEN: "a person named the rule that may be broken",
@@ -687,6 +695,31 @@ def _(event: OverrideEnding) -> str:
 def _(event: OverrideEnded) -> str:
     how = f"was released by {event.by}{_because(event.comment)}" if event.by else "is over: its time has passed"
     return f"{_word(event)} {by(event.actor)} {how}"
+
+
+@say.register
+def _(event: PracticeStarted) -> str:
+    stop = failoverctl("practice", "stop")
+    return (
+        f"practice: {', '.join(event.regions)} gets nothing until {moment(event.until)}, {by(event.actor)}: "
+        f"{event.reason}. It ends at once if anything comes up; or by {stop}"
+    )
+
+
+@say.register
+def _(event: PracticeEnded) -> str:
+    how = _PRACTICE_ENDS.get(event.outcome, event.outcome)
+    why = f": {event.why}" if event.why else ""
+    return f"practice of {', '.join(event.regions)} {by(event.actor)} {how} ({event.lasted / 60:.0f} min){why}"
+
+
+_PRACTICE_ENDS: Final[Mapping[str, str]] = {
+    PracticeOutcome.SUCCEEDED: "succeeded",
+    PracticeOutcome.FAILED: "failed: the others did not bear it",
+    PracticeOutcome.INTERRUPTED: "was interrupted",
+    PracticeOutcome.CAPACITY_CHECK_FAILED: "did not begin, for the others have too little room",
+    PracticeOutcome.BLOCKED: "did not begin",
+}
 
 
 @say.register

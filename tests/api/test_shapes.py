@@ -11,7 +11,7 @@ from support.journals import TARGET
 
 from failoverd.api import asked, shapes
 from failoverd.api.telling import status_told, word_told
-from failoverd.core import overrides, status
+from failoverd.core import overrides, practices, status
 from failoverd.operations import (
     board,
     commanding,
@@ -40,6 +40,7 @@ PAIRS: list[tuple[type[Any], type[BaseModel], set[str]]] = [
     (status.OrphanedRecord, shapes.OrphanTold, set()),
     (status.RefusedFile, shapes.RefusedFileTold, set()),
     (status.PlannedWork, shapes.PlannedTold, set()),
+    (practices.PastPractice, shapes.PracticeTold, set()),
     (status.JournalStatus, shapes.JournalTold, set()),
     (status.ReceiverStatus, shapes.ReceiverTold, set()),
     (status.Notice, shapes.NoticeTold, set()),

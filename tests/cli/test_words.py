@@ -56,6 +56,12 @@ RECORD = "api.example.com A at dns-main"
         (["down", "azure/192.0.2.10"], Verb.DOWN, Scope(endpoints=("azure/192.0.2.10",))),
         (["up", "192.0.2.10"], Verb.UP, Scope(endpoints=("192.0.2.10",))),
         (["switch", "release-freeze"], Verb.SWITCH, Scope()),
+        (["practice", "start", "azure"], Verb.PRACTICE, Scope(regions=("azure",))),
+        (
+            ["practice", "start", "azure", "--policy", "inference-api"],
+            Verb.PRACTICE,
+            Scope(policies=("inference-api",), regions=("azure",)),
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

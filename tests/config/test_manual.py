@@ -132,6 +132,23 @@ def test_the_maintenance_of_the_manual_loads_in_the_inventory_and_in_a_policy(tm
     assert len(found.maintenance) == len(found.policies["inference-api"].maintenance) == 2
 
 
+def test_the_practice_of_the_manual_loads_in_the_inventory_and_in_a_policy(tmp_path: Path) -> None:
+    path = installed(tmp_path / "etc")
+    (regions,), (drills,) = blocks("regions"), blocks("practice")
+    policies = tmp_path / "etc" / "policies"
+    (policies / "regions.yaml").write_text(regions + drills)
+    api = policies / "inference-api.yaml"
+    api.write_text(api.read_text() + drills)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    some_day = {Code.PRACTICE_SKIPPED, Code.PRACTICE_CLOCK}
+    assert {each.code for each in found.diagnostics} <= {Code.PRACTICE_IDLE, Code.PRACTICE_UNBEARABLE, *some_day}
+    assert found.practices is not None
+    assert len(found.practices) == 1
+    assert found.policies["inference-api"].practice is not None
+
+
 @pytest.mark.parametrize("text", blocks("config"))
 def test_the_configuration_of_the_manual_loads(tmp_path: Path, text: str) -> None:
     (tmp_path / "failoverd.yaml").write_text(text)

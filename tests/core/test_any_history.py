@@ -143,6 +143,7 @@ def words(draw: st.DrawFn, of: Policy, number: int, now: float) -> Override:
     about = {
         Verb.DRAIN: [Scope(regions=tuple(names)), Scope(regions=tuple(names)), Scope(endpoints=tuple(endpoints))],
         Verb.SHED: [Scope(regions=tuple(names))],
+        Verb.PRACTICE: [Scope(regions=tuple(names[:1]))],
         Verb.UP: [Scope(endpoints=tuple(endpoints))],
         Verb.DOWN: [Scope(endpoints=tuple(endpoints))],
         Verb.PAUSE: [Scope(), Scope(policies=(of.name,))],
@@ -364,6 +365,7 @@ class World(RuleBasedStateMachine):
         self.check_decision(outcome.decision, view)
         self.check_until(outcome)
         self.check_words(outcome)
+        self.check_practice(outcome)
         self.state = replace(outcome.state, returning=frozenset())
         if outcome.held is not None:
             self.check_held(outcome.held, outcome)
@@ -479,6 +481,21 @@ class World(RuleBasedStateMachine):
             less = {name for name, share in plan.start.items() if share > plan.shares_after.get(name, 0)}
             all_down = outcome.decision.kind is DecisionKind.ALL_DOWN_NORMAL
             assert all_down or plan.kind is PlanKind.ADOPT or not self.well & less, "who is well loses in a pause"
+
+    def check_practice(self, outcome: Outcome) -> None:
+        """A drill costs no service: it yields to anything else, and to others that cannot carry the traffic."""
+        codes = {reason.code for reason in outcome.decision.reasons}
+        if ReasonCode.PRACTISED not in codes:
+            return
+        assert self.said(Verb.PRACTICE)
+        assert not self.said(*(set(Verb) - {Verb.PRACTICE, Verb.SWITCH, Verb.APPROVE})), (
+            "a word counts less than a drill"
+        )
+        assert not self.lost
+        assert self.state.incident is None, "a drill goes on in an incident"
+        assert not {each.state for each in self.seen_regions.values()} & {RegionState.DOWN, RegionState.DEGRADED}
+        assert not codes & {ReasonCode.OVERLOAD, ReasonCode.EXCESS, ReasonCode.ALL_DOWN, ReasonCode.NOBODY_LEFT}
+        assert sum(outcome.decision.shares.values()) == WHOLE
 
     @property
     def well(self) -> frozenset[str]:
@@ -621,6 +638,9 @@ class World(RuleBasedStateMachine):
         if outcome.decision.kind is DecisionKind.ALL_DOWN_NORMAL:
             return
         notes = {check.note for check in approved.checks}
+        if LimitNote.RECALLED in notes:
+            assert self.memory.practised or self.said(Verb.PRACTICE), "nobody practised, and no rate counts"
+            return
         if LimitNote.AT_ONCE in notes:
             assert any(word.now for word in self.said(*Verb)), "nobody said that no rate counts"
             return

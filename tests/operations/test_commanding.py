@@ -11,6 +11,7 @@ from support.fakes import PaperJournal
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, target
 from support.virtual import elapse, now, until, virtually
 
+from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.errors import JournalError
 from failoverd.core.events import (
@@ -262,6 +263,9 @@ class Many:
     def _looked(self, preview: Callable[[tuple[Override, ...]], Outcome], overrides: tuple[Override, ...]) -> Outcome:
         self.steps.append("looked")
         return preview(overrides)
+
+    def objection(self, word: Override) -> Objection | None:
+        return self._engine.objection(word)
 
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         self.steps.append(f"said {word.verb}")

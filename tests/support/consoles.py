@@ -86,6 +86,9 @@ class Crew:
         good = self.story.state.of(target).last_good
         return good.generation if good is not None else 0, self.confirmed
 
+    def objection(self, word: Override) -> None:
+        """Nothing stands against a drill."""
+
     async def say(self, word: Override, event: OverrideEvent | None) -> bool:
         self.words_said[word.id] = word
         self.story.events += [event] if event is not None else []

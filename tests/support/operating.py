@@ -169,6 +169,7 @@ class Operators:
             Verb.DRAIN: [Scope(policies, regions=(spec.name,)), Scope(policies, clouds=(f"{spec.name[:2]}*",)),
                          Scope(policies, endpoints=(end.id,))],
             Verb.SHED: [Scope(policies, regions=(spec.name,))],
+            Verb.PRACTICE: [Scope(policies, regions=(spec.name,))],
             Verb.UP: [Scope(policies, endpoints=(end.id,))],
             Verb.DOWN: [Scope(policies, endpoints=(end.id,))],
             Verb.PAUSE: [Scope(), Scope(mine)],
@@ -313,12 +314,13 @@ class Operators:
                 yield f"{name} is over, and nobody was told"
             if len(ended) > 1 and journal_worked:
                 yield f"{name} is told {len(ended)} times as ended"
-            if any(event.at < word.ends for event in ended) and journal_worked:
+            drill = word.verb is Verb.PRACTICE  # it ends when anything comes up
+            if any(event.at < word.ends for event in ended) and journal_worked and not drill:
                 yield f"{name} is told as ended before its time"
             if len(ending) > STEPS:
                 yield f"{name} is told {len(ending)} times as about to end"
             lasted = word.until - max(word.since, self.since[name])
-            if not ending and word.ended_at is None and lasted > WARNING and word.over_by(now()):
+            if not ending and word.ended_at is None and not drill and lasted > WARNING and word.over_by(now()):
                 yield f"{name} is over, and nobody was told 15 minutes before"
 
     def last_end(self) -> float:

@@ -385,8 +385,8 @@ def _in_steps(sight: Sight) -> Iterator[str]:
         yield f"{dict(sight.before)} becomes {sight.after} in one step, and no more than {most} may move"
 
 
-_ANY_STEP = frozenset({LimitNote.AT_ONCE, LimitNote.INDIVISIBLE, LimitNote.APPROVED})
-"""Notes by which a step may be as large as it is: a person said so, or it cannot be made smaller."""
+_ANY_STEP = frozenset({LimitNote.AT_ONCE, LimitNote.RECALLED, LimitNote.INDIVISIBLE, LimitNote.APPROVED})
+"""Notes by which a step may be as large as it is: a person said so, a drill is cut short, or it cannot be smaller."""
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

@@ -296,6 +296,7 @@
       el("h3", {}, said(cloud || "no cloud named")), el("ul", {}, regions.map((each) => el("li", { "data-level": STATES[each.state] },
         el("strong", {}, said(each.region)), badge(STATES[each.state], each.state),
         each.state === "healthy" ? "" : el("span", { class: "why" }, said(each.why)),
+        each.practised ? el("span", { class: "why" }, "practised ", time(each.practised_at, "for"), " ago: ", said(each.practised.replaceAll("_", " "))) : "",
         el("span", { class: "when" }, policiesOf(each), " \u00b7 ", time(each.since, "for"), " \u00b7 ", each.unseen ? "never seen yet" : el("time", { "data-kind": "seen", datetime: seenOf.get(`${each.cloud}/${each.region}`), "data-of": `${each.cloud}/${each.region}` })))))));
     if (board.left.regions) announce(`${board.left.regions} regions are not shown`);
     beat();

@@ -230,7 +230,9 @@ class Glancing:
         where = few(list(dict.fromkeys(names)), _NAMED)
         score = f" {first.score_bp * 100 / WHOLE:g}%" if first.state != RegionState.HEALTHY else ""
         since = self._for(min(each.since for each in group))
-        text = f"{first.region}{cloud}: {first.state}{score} for {since}{why} (in {where}; {age})"
+        drill = max((each for each in group if each.practised_at is not None), key=_practised_at, default=None)
+        last = f"; practised {self._age(_practised_at(drill))}: {drill.practised}" if drill is not None else ""
+        text = f"{first.region}{cloud}: {first.state}{score} for {since}{why} (in {where}; {age}{last})"
         self._prose(text, self._dim(_HEALTH.get(RegionState(first.state), "")), indent="    ", first="")
 
     # -- what people said ----------------------------------------------------------------------------------------------
@@ -298,3 +300,7 @@ def _essence(told: GlanceTold) -> Iterator[object]:
     yield from ((each.policy, each.region, each.types, each.state) for each in told.regions)
     yield from ((each.id, each.state, each.until) for each in told.overrides)
     yield from ((each.override, each.since <= told.at) for each in told.planned)
+
+
+def _practised_at(line: RegionLineTold) -> float:
+    return line.practised_at or 0.0

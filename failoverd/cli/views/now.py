@@ -317,6 +317,9 @@ def _show_policy(page: Printout, policy: PolicyTold, now: float) -> None:
         since = f" for {ago(now - policy.incident_since)}" if policy.incident_since is not None else ""
         runbook = f"; runbook {policy.runbook}" if policy.runbook else ""
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
+    for each in policy.practices:
+        why = f" ({each.why})" if each.why else ""
+        page.say(f"  practised: {each.region} {ago(now - each.began)} ago: {each.outcome}{why}")
 
 
 def _show_orphans(page: Printout, orphans: Sequence[OrphanTold]) -> None:

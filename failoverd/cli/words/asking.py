@@ -152,6 +152,25 @@ def verdict(line: Line, verb: str, what: Selected) -> Exit:
     return _give(line, Verb(verb), lambda known: what.scope(known, ("endpoint",)))
 
 
+def practise(line: Line, what: Selected) -> Exit:
+    if len(what.names) != 1:
+        example = "failoverctl practice start azure-eastus --for 30m --reason TEXT"
+        raise usage(f"say which region is to be practised, one at a time: {example}")
+    return _give(line, Verb.PRACTICE, lambda known: what.scope(known, ("region",)))
+
+
+def stop_practice(line: Line, what: Selected) -> Exit:
+    comment = saying.comment(line.reason)
+
+    async def work(admin: Client) -> Exit:
+        names = Known.of(await admin.names()) if what else None
+        scope = what.scope(names, ("region",)) if names is not None else Scope()
+        asked = ReleaseAsked(scope=_asked_about(scope), verb=Verb.PRACTICE, comment=comment)
+        return await _ended(admin, line, await admin.release_matching(asked))
+
+    return _asked(line, work)
+
+
 def approve(line: Line, digest: str) -> Exit:
     return _give(line, Verb.APPROVE, Scope(), digest=_mark(digest, "the digest of a plan"))
 

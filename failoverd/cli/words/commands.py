@@ -22,6 +22,13 @@ Addresses = Annotated[
 ]
 OverrideId = Annotated[str, typer.Argument(metavar="ID", help="as failoverctl overrides lists it")]
 
+practice = typer.Typer(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+    help="Drills: a region gets no traffic for a while, to see that the others bear it.",
+)
+app.add_typer(practice, name="practice")
+
 _SELECTS: Final[Mapping[str, Any]] = {
     "regions": Annotated[list[str] | None, typer.Option("--region", help="of this region; several")],
     "clouds": Annotated[list[str] | None, typer.Option("--cloud", help="all regions of this cloud; several")],
@@ -299,6 +306,49 @@ def reload(line: "Line") -> Exit:
     from failoverd.cli.words import asking
 
     return asking.reload(line)
+
+
+@practice.callback()
+def practised(
+    context: typer.Context,
+    config: ConfigOption = DEFAULT_CONFIG,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Drills: when each region was last practised, how that went, and what is planned. Works with the daemon dead."""
+    if context.invoked_subcommand is None:
+        from failoverd.cli.views import practised
+
+        practised.practice(config, output)
+
+
+@practice.command("start")
+@_word(
+    Annotated[list[str] | None, typer.Argument(metavar="REGION", help="which region is to get no traffic")],
+    selects=("policies",),
+    says=_GIVEN,
+)
+def start_practice(line: "Line", what: "Selected") -> Exit:
+    """Have a region get no traffic for a while. It ends at once if anything comes up, and costs no service.
+
+    It begins on a good day alone: no incident is open, no other word is in force, every region is healthy, and the
+    others can carry 1.1 times the demand of all policies.
+    Exit 11: something stands against it. 12: no daemon is there to do it.
+    """
+    from failoverd.cli.words import asking
+
+    return asking.practise(line, what)
+
+
+@practice.command("stop")
+@_word(
+    Annotated[list[str] | None, typer.Argument(metavar="[REGION]", help="only the drill of this region")],
+    says=("comment", "wait"),
+)
+def stop_practice(line: "Line", what: "Selected") -> Exit:
+    """End a drill before its time. The region comes back by the limits of `returning`."""
+    from failoverd.cli.words import asking
+
+    return asking.stop_practice(line, what)
 
 
 @app.command()

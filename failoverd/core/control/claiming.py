@@ -2,14 +2,14 @@
 
 The same stages as a decision, up to the question how much each region gets, for that is what the estate is asked: so a
 region that is drained, down, or held back in one policy leaves its room to the others. Regions that wait for their
-failback are a last level: they are drawn upon before anything is left without room, as the failback itself does it.
-Before them come those that serve and are left out because the others do better (`aside`).
+failback, or are out for a drill, are a last level: they are drawn upon before anything is left without room, as the
+failback itself does it. Before them come those that serve and are left out because the others do better (`aside`).
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from failoverd.core.control import ramp
+from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decide import Open, weigh
@@ -35,9 +35,11 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     target, kind = record.targets[0], record.key.type
     memory = state.of(target)
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
+    regions = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions
+    heeded = practice.heard(heeded, regions, state.incident, memory.yielded)
     good = memory.last_good
     view = View(
-        regions=seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions,
+        regions=regions,
         current=good.records if good is not None else None,
         last_good=good.records if good is not None else None,
         returning=state.returning,
@@ -47,6 +49,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
         ramps=memory.ramps,
         incident=state.incident is not None,
         aside=memory.aside,
+        practised=memory.practised.difference(heeded.practised),
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -73,9 +76,9 @@ def usual_claim(policy: Policy) -> Claim | None:
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
-    held = held_back(policy, rules, view, published, serving, now)
+    held = {*held_back(policy, rules, view, published, serving, now), *practice.held(heeded, serving)}
     narrow = narrowed(policy, record, view, published, found.specs, found.found, heeded, now)
-    aside = {each.name for each in narrow.out} - held.keys()
+    aside = {each.name for each in narrow.out} - held
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
     bounds = Bounds(caps, heeded.shed)

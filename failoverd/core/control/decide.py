@@ -15,6 +15,7 @@ from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.control.practice import out
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
@@ -88,14 +89,15 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
     found = replace(found, reasons=(*found.reasons, *shared.reasons))
     bounds, usual_policy = Bounds(shed=heeded.shed, grant=usual), _shedding(policy, place, weighed.specs)
-    normal = normal_shares(usual_policy, record, weighed.specs, bounds)
+    drilled = bool(out(shared.reasons))  # a drill is on a day on which nothing is wrong
+    normal = whole if drilled else normal_shares(usual_policy, record, weighed.specs, bounds)
     near = [spec for spec in weighed.specs if spec.name not in narrow.far]
-    usually = normal_shares(usual_policy, record, near, bounds) if narrow.far else normal
+    usually = normal_shares(usual_policy, record, near, bounds) if narrow.far and not drilled else normal
     until = soonest(narrow.until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)
     decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, shedding.shed_to)
     if whole == usually and not found.unknown:
-        kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
+        kind = DecisionKind.OPERATOR if heeded.shaping or drilled else DecisionKind.NORMAL
         decided = replace(decided, kind=kind)
     return replace(decided, ramps=narrow.ramps)
 
@@ -146,7 +148,7 @@ def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of
     values = {name: answers(view.regions[name], view) for name in sorted(may_answer)} | _on_the_way(view, heeded)
     if place is not None:
         values.setdefault(place.name, place.answers(record.key.type))
-    kind = DecisionKind.OPERATOR if heeded.shaping else DecisionKind.NORMAL
+    kind = DecisionKind.OPERATOR if heeded.shaping or out(found.reasons) else DecisionKind.NORMAL
     return Decision(
         target=target,
         kind=kind if whole == normal and not found.unknown else DecisionKind.FAILOVER,

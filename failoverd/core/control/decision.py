@@ -85,6 +85,7 @@ class View:
         ramps: how far regions that come back have come.
         incident: whether one is open.
         aside: regions that serve and were left out, with the reason, and that are not back.
+        practised: regions that a drill took out, and that are not back: they never failed.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -99,6 +100,7 @@ class View:
     ramps: Ramps = field(default_factory=dict)
     incident: bool = False
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
+    practised: frozenset[str] = frozenset()
 
     @property
     def emptied(self) -> bool:

@@ -3,8 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → residency → eligible → failback → allocation → aside (of latency and degraded)
-        → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → residency → drills (practice) → eligible → failback → allocation → aside (of latency
+        and degraded) → answers (decide) → plan → drift → limits
 
 What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
 lowers what probes found (signals).
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final
 
-from failoverd.core.control import aside, news, progress, ramp, rivals
+from failoverd.core.control import aside, news, practice, progress, ramp, rivals
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
 from failoverd.core.control.decide import answer_with, decide
@@ -128,6 +128,7 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     if heeded.pin is not None:  # no other word says who may answer at all
         may = allowed(policy, record.key.type, heeded, now)
     case = replace(case, heeded=heeded, may=may)
+    case = replace(case, heeded=practice.heard(heeded, case.regions, state.incident, memory.yielded))
     memory, rivals_told = _with_rivals(case, memory)
     memory = _hastened(case, _still_fallen(case, memory))
     view = _view(case, memory)
@@ -143,7 +144,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     memory = replace(memory, lost=_found_lost(memory, heeded, observed))
     fallen, taken_out = _fallen(case, memory, decision, view), _taken_out(case, memory, view)
     left_out = aside.remembered(memory.aside, decision.reasons, view, view.shares(case.region_of))
+    practised = memory.practised.union(case.heeded.practised) & taken_out
     memory = replace(memory, kind=decision.kind, told=told, common_fall=fallen, taken_out=taken_out, aside=left_out)
+    memory = replace(memory, practised=practised, yielded=_yielded(case, decision))
     memory, fell = _on_ramps(case, memory, decision, view)
     outcome = _concluded(case, memory, decision)
     change = heard.change if heard is not None else None
@@ -298,6 +301,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         ramps=memory.ramps,
         incident=case.state.incident is not None,
         aside=memory.aside,
+        practised=memory.practised.difference(case.heeded.practised),
     )
 
 
@@ -353,11 +357,21 @@ def _found_lost(memory: TargetMemory, heeded: Heeded, observed: Observed) -> Map
     return {name: end for name, end in found.items() if name in named}
 
 
+def _yielded(case: _Case, decision: Decision) -> frozenset[str]:
+    """Drills that are in force and gave way: to something else, or because the others need the region."""
+    back = (word for name, word in case.heeded.practised.items() if decision.shares.get(name))
+    return frozenset(word.id for word in (*case.heeded.yielded.values(), *back))
+
+
 def _taken_out(case: _Case, memory: TargetMemory, view: View) -> frozenset[str]:
     """The regions that a word keeps out, or kept out: until they are back, or fall by themselves."""
     published, drained = view.shares(case.region_of), case.heeded.drained
     kept = [word.shares for word in (case.heeded.pin, case.heeded.hold) if word is not None and word.shares]
-    out = {*drained, *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept))}
+    out = {
+        *drained,
+        *case.heeded.practised,
+        *(name for name in case.regions if kept and not any(shares.get(name) for shares in kept)),
+    }
 
     def stays(name: str) -> bool:
         health = case.regions.get(name)
@@ -667,7 +681,15 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
         evicted=case.leaving,
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
+        recalled=_recalled(case, memory, plan),
     )
+
+
+def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
+    """Whether a region comes back that a drill took out, because the drill was cut short."""
+    wanted, overrides = plan.shares_after, case.state.overrides
+    back = practice.recalled(case.policy, memory.practised, case.heeded, overrides, plan.decision.shares)
+    return any(wanted.get(name, 0) > plan.start.get(name, 0) for name in back)
 
 
 def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
@@ -680,7 +702,7 @@ def _ill(case: _Case, values: frozenset[str]) -> frozenset[str]:
 def _by_word(case: _Case, plan: Plan, out: frozenset[str]) -> bool:
     """Whether an operator's word moves traffic now. Once that is done, what else moves is its own business."""
     heeded, before, wanted = case.heeded, plan.start, plan.shares_after
-    leaving = any(before.get(name) and not wanted.get(name) for name in heeded.drained)
+    leaving = any(before.get(name) and not wanted.get(name) for name in (*heeded.drained, *heeded.practised))
     less = any(before.get(name, 0) > wanted.get(name, 0) for name in heeded.shed)
     records = plan.before.records
     one = bool(out) and records is not None and any(answer.value in out for answer in records.serving)

@@ -10,7 +10,7 @@ keep them overloaded.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from failoverd.core.control import ramp
+from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Allocation, Bounds, allocate
 from failoverd.core.control.decision import View, soonest
 from failoverd.core.control.eligible import Eligible
@@ -74,17 +74,24 @@ def with_failback(
         return allocate(policy, record, view.regions, specs, budget, Bounds(caps, heeded.shed, told, grant))
 
     rules = ramp.rules_of(policy, record)
-    held = held_back(policy, rules, view, published, found.serving, now)
+    held = {**held_back(policy, rules, view, published, found.serving, now), **_practising(heeded, found.serving)}
     others = tuple(spec for spec in found.serving if spec.name not in held)
     whole = share_out(others or found.serving)
     if held and not (others and whole.fits):
+        if practised := tuple(name for name in held if name in heeded.practised):
+            yields = Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=practised)
+            without = replace(heeded, practised={}, yielded=heeded.practised)
+            back = with_failback(policy, record, view, published, found, without, now, grant)
+            return replace(back, shared=replace(back.shared, reasons=(yields, *back.shared.reasons)))
         waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
         shared = whole if not others else share_out(found.serving)
         in_full = _let_in(rules, view.ramps, found.serving, shared)
         return Back(Allocation(shared.shares, shared.fits, (waived, *shared.reasons)), None, in_full)
     shared, climb = whole, _Climb(dict(view.ramps) if rules is not None else {})
     if rules is not None and published and whole.fits:
-        ground = _Ground(policy, rules, record.ttl, view, published, found.capped, heeded.shed, now)
+        ground = _Ground(
+            policy, rules, record.ttl, view, published, found.capped, heeded.shed, _recalled(view, heeded), now
+        )
         for steps in (True, False):
             climb = _climb(ground, others, whole, steps=steps)
             shared = share_out(others, climb) if climb.caps else whole
@@ -119,6 +126,7 @@ class _Ground:
     published: Mapping[str, int]
     capped: Collection[str]
     shed: Collection[str]
+    recalled: Collection[str]
     now: float
 
     def due(self, name: str, each: Ramp) -> float | None:
@@ -135,7 +143,7 @@ def _climb(ground: _Ground, others: Sequence[RegionSpec], whole: Allocation, *, 
     until = None
     for spec in others:
         name, has, of = spec.name, ground.published.get(spec.name, 0), whole.shares.get(spec.name, 0)
-        if not has and name in ground.view.common_fall:
+        if not has and (name in ground.view.common_fall or name in ground.recalled):
             ramps.pop(name, None)
             continue
         if (each := _standing(ground, spec, of, steps=steps)) is None:
@@ -202,6 +210,15 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
     return Allocation(shared.shares, shared.fits, (reason, *shared.reasons))
 
 
+def _recalled(view: View, heeded: Heeded) -> frozenset[str]:
+    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp."""
+    return frozenset(heeded.yielded) | (view.practised if view.incident else frozenset())
+
+
+def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> dict[str, _Held]:
+    return {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
+
+
 def held_back(
     policy: Policy,
     rules: RampRules | None,
@@ -216,7 +233,7 @@ def held_back(
     held = {}
     for spec in serving:
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
-        free = free or spec.name in view.aside  # it never was down
+        free = free or spec.name in view.aside or spec.name in view.practised  # it never was down
         if free:
             continue
         known = view.ramps.get(spec.name)

@@ -176,6 +176,7 @@ class Step:
         ruled: what the rules of the installation say.
         evicted: who stands in the answer, and may not: regions, places, and what is nobody's.
         sorry: the place that answers while every region is down.
+        recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
     """
 
     plan: Plan
@@ -197,6 +198,7 @@ class Step:
     ruled: Ruled = FREE
     evicted: frozenset[str] = frozenset()
     sorry: str = ""
+    recalled: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -240,7 +242,7 @@ def _paced(step: Step, replan: Replan) -> Paced:
     waits, until = _waiting(step, cause, distance)
     if waits:
         return _still(step, replan, rest, cause, waits, until, gone=gone)
-    skipped = None if gone or values else _not_worth_it(step, cause, distance)
+    skipped = None if gone or values or step.recalled else _not_worth_it(step, cause, distance)
     if skipped is not None:
         return Paced(skipped)
     paced = _rationed(step, replan, rest, cause, gone=gone)
@@ -440,10 +442,9 @@ def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause,
     )
     if step.plan.baseline is not None:
         whole = replace(whole, note=LimitNote.BEFORE_EDIT)
-    if step.at_once and cause is Cause.OPERATOR:
-        waived = (
-            check if check.passed else replace(check, passed=True, note=LimitNote.AT_ONCE) for check in (whole, count)
-        )
+    if step.recalled or (step.at_once and cause is Cause.OPERATOR):
+        note = LimitNote.RECALLED if step.recalled else LimitNote.AT_ONCE
+        waived = (check if check.passed else replace(check, passed=True, note=note) for check in (whole, count))
         return _sealed(step.plan, step, (*_end_state(step.plan, step), *waived), {cause: distance})
     if count.passed and whole.passed:
         return _sealed(step.plan, step, (*_end_state(step.plan, step), whole, count), {cause: distance})

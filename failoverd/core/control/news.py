@@ -336,7 +336,7 @@ def moved_by(
         if word.scope.endpoints:
             named = [each for region in regions for each in region.endpoints if word.scope.has_endpoint(each)]
             return any(each.answer(target.key.type) in swapped for each in named)
-        return word.verb in {Verb.DRAIN, Verb.SHED} and any(region.name in less for region in regions)
+        return word.verb in {Verb.DRAIN, Verb.SHED, Verb.PRACTICE} and any(region.name in less for region in regions)
 
     return tuple(filter(moves, in_force(words, target, plan.decision.at)))
 

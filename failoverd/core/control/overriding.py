@@ -44,6 +44,8 @@ class Heeded:
         drained: regions that get no traffic, by the word that says so.
         shed: regions that get a part less, in basis points, by the word that says so.
         pin: the shares that are wanted.
+        practised: regions that get no traffic for a drill, by the word that says so, unless anything else is going on.
+        yielded: those whose drill yields, because something is.
         overruled: words that would say otherwise if the pin did not count more; with the region, where it is a drain.
         hold: why nothing is written.
         pause: why nothing moves but what fails out.
@@ -57,6 +59,8 @@ class Heeded:
     drained: Mapping[str, Override] = field(default_factory=dict)
     shed: Mapping[str, tuple[int, Override]] = field(default_factory=dict)
     pin: Override | None = None
+    practised: Mapping[str, Override] = field(default_factory=dict)
+    yielded: Mapping[str, Override] = field(default_factory=dict)
     overruled: tuple[tuple[str, Override], ...] = ()
     hold: Override | None = None
     pause: Override | None = None
@@ -97,6 +101,8 @@ class Heeded:
         if self.pin is not None:
             found += [_overruled(name, word, self.pin) for name, word in self.overruled]
         found += [by_operator(ReasonCode.SAID, word) for word in self.words if of_endpoints(word)]
+        if self.yielded:
+            found.append(Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=tuple(sorted(self.yielded))))
         if self.pause is not None:
             found.append(by_operator(ReasonCode.PAUSED, self.pause))
         if self.hold is not None:
@@ -164,6 +170,7 @@ def heed(
         drained=drained,
         shed=shed,
         pin=pin,
+        practised=_practised(policy, words),
         overruled=tuple(overruled),
         hold=next(iter(holding), None),
         pause=next((word for word in words if word.verb is Verb.PAUSE), None),
@@ -180,10 +187,11 @@ def _lost(
     """The words that are lost, and when each ends, as far as is known.
 
     The same word given again, of the same verb about the same, stands in for one that was lost. One about another
-    region does not: what was lost may keep out the first one still.
+    region does not: what was lost may keep out the first one still. A practice that is lost is over: whatever else is
+    known counts more than it.
     """
     ids = {each.id for each in known}
-    lost = [each for each in marker.overrides if each not in ids]
+    lost = [each for each in marker.overrides if each not in ids and verb_of(each) is not Verb.PRACTICE]
     if lost:
         again = tuple(begins(each.verb, each.scope) for each in words)
         lost = [each for each in lost if not each.startswith(again)]
@@ -211,6 +219,16 @@ def _by_region(
             elif part > shed.get(region.name, (0, word))[0]:
                 shed[region.name] = (part, word)
     return drained, {name: each for name, each in shed.items() if name not in drained}, turn
+
+
+def _practised(policy: Policy, words: Iterable[Override]) -> dict[str, Override]:
+    """Regions that a drill is about, those of a word that names some of their endpoints left out."""
+    found: dict[str, Override] = {}
+    for word in words:
+        for region in policy.regions if word.verb is Verb.PRACTICE and not word.scope.endpoints else ():
+            if word.scope.has_region(region):
+                found.setdefault(region.name, word)
+    return found
 
 
 def stepped(drain: Override, now: float) -> tuple[int, float | None]:

@@ -16,6 +16,7 @@ from failoverd.core.control.rivals import Rivalry
 from failoverd.core.control.signals import Signalled
 from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.overrides import Override
+from failoverd.core.practices import PastPractice
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.records import RecordSet, RecordType, Target
 from failoverd.core.status import TargetState
@@ -98,6 +99,8 @@ class TargetMemory:
         state: where it stood after its last round; None before the first one.
         kind: what kind of answer was last decided on.
         taken_out: regions that an operator's word took out of the answer, and that are not back.
+        practised: those of them that a drill took out.
+        yielded: ids of drills that gave way to something: they do not begin again once that is over.
         by_hand: the generation of the last change of the name by hand that was heard of.
         by_hand_at: when it was heard of.
         left_by: id of the word by which an answer that a person left stands in a form that failoverd would not choose.
@@ -130,6 +133,8 @@ class TargetMemory:
     told: Told = Told()
     ramps: Mapping[str, Ramp] = field(default_factory=dict)
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
+    practised: frozenset[str] = frozenset()
+    yielded: frozenset[str] = frozenset()
 
     @property
     def far(self) -> frozenset[str]:
@@ -178,6 +183,7 @@ class PolicyState:
         targets: what is known of each target from before, by `key_of`.
         overrides: operators' words that concern it, those included that ended before their time. Kept by themselves.
         signalled: what others measured for it.
+        practices: how drills of its regions went, the oldest first.
     """
 
     policy: str
@@ -191,6 +197,7 @@ class PolicyState:
     targets: Mapping[str, TargetMemory] = field(default_factory=dict)
     overrides: tuple[Override, ...] = ()
     signalled: Signalled = field(default_factory=Signalled)
+    practices: tuple[PastPractice, ...] = ()
 
     def with_verdicts(self, verdicts: Verdicts, *, calm: bool) -> "PolicyState":
         """The same, with the health of its regions as it is seen now.

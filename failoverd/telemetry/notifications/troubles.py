@@ -38,6 +38,7 @@ from failoverd.core.events import (
     OverridesLost,
     PlanHeld,
     PlanRefused,
+    PracticeEnded,
     RecordOrphaned,
     RivalDetected,
     TargetDelayed,
@@ -48,6 +49,7 @@ from failoverd.core.events import (
     VantageRejoined,
 )
 from failoverd.core.overrides import WARNING
+from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
@@ -92,6 +94,11 @@ class Sight:
     def gone(self, policy: str) -> bool:
         """Whether nobody looks after it any more. A file that does not load may be its."""
         return policy not in self.incidents and not self.overview.refused_files
+
+
+def _at_once(_: Sight, __: Notice) -> bool:
+    """It is told, and then it is over."""
+    return True
 
 
 def _never(_: Sight, __: Notice) -> bool:
@@ -228,6 +235,10 @@ def receiver(name: str, place: str) -> str:
 
 def _word(event: OverrideEvent) -> Sequence[str]:
     return (f"{event.verb} {event.about} ({event.override})",)
+
+
+def _failed_drill(event: PracticeEnded) -> Sequence[str]:
+    return event.regions if event.outcome == PracticeOutcome.FAILED else ()
 
 
 def _prolonged(event: OverrideChanged) -> Sequence[str]:
@@ -374,6 +385,15 @@ TROUBLES: Final = (
     Trouble(RivalDetected, _target, over=_no_more(_has_rival), standing=_where(_has_rival)),
     Trouble(FailbackAbandoned, _target, over=_no_more(_is_moved), standing=_where(_waits_for_return)),
     Trouble(OverrideEnding, _word, {OverrideEnded: _word, OverrideChanged: _prolonged}),
+    Trouble(
+        PracticeEnded,
+        _failed_drill,
+        over=_at_once,
+        lasts=NEWS,
+        kind="practice.failed",
+        severity=Level.WARNING,
+        remedy="find out what the other regions lacked, before a night on which it is no drill",
+    ),
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),
     Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),

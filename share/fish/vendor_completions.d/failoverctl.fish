@@ -4,7 +4,7 @@ function __failoverctl_is
     set -l words (commandline -opc | string match -v -- '-*')
     set -e words[1]
     switch "$words[1]"
-        case notify
+        case notify practice
             set words $words[1..2]
         case '*'
             set words $words[1..1]
@@ -34,6 +34,7 @@ complete -c failoverctl -n '__failoverctl_is' -a page -d 'Show everything at a g
 complete -c failoverctl -n '__failoverctl_is' -a pause -d 'Move nothing of a policy but what fails out'
 complete -c failoverctl -n '__failoverctl_is' -a pin -d 'Have a policy, or a record, answer with these shares, among the regions that serve'
 complete -c failoverctl -n '__failoverctl_is' -a plan -d 'Show what would be changed now, writing nothing: by the daemon\'s verdicts, or probed from here without one'
+complete -c failoverctl -n '__failoverctl_is' -a practice -d 'Drills: a region gets no traffic for a while, to see that the others bear it'
 complete -c failoverctl -n '__failoverctl_is' -a probe -d 'Probe now, phase by phase, exactly as the daemon would'
 complete -c failoverctl -n '__failoverctl_is' -a release -d 'End overrides now'
 complete -c failoverctl -n '__failoverctl_is' -a reload -d 'Have the daemon read every file again, now, and wait until it has'
@@ -188,6 +189,24 @@ complete -c failoverctl -n '__failoverctl_is plan' -l return -x -d 'a region to 
 complete -c failoverctl -n '__failoverctl_is plan' -l verbose -s v -d 'each record with its reasons, although nothing is to be done'
 complete -c failoverctl -n '__failoverctl_is plan' -l without-daemon -d 'in this process, whether a daemon is there or not'
 complete -c failoverctl -n '__failoverctl_is plan' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is practice' -a start -d 'Have a region get no traffic for a while'
+complete -c failoverctl -n '__failoverctl_is practice' -a stop -d 'End a drill before its time'
+complete -c failoverctl -n '__failoverctl_is practice' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is practice' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is practice' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is practice start' -l policy -s p -x -d 'only this policy; several, or a glob'
+complete -c failoverctl -n '__failoverctl_is practice start' -l reason -s r -x -d 'why, for everybody who wonders; it is kept for ever'
+complete -c failoverctl -n '__failoverctl_is practice start' -l for -x -d 'for how long, such as 45m or 2h; at most 72h, see extend'
+complete -c failoverctl -n '__failoverctl_is practice start' -l dry-run -d 'show what it would do at every record, and change nothing'
+complete -c failoverctl -n '__failoverctl_is practice start' -l wait -d 'until the authoritative servers answer with it; says how many clients are left'
+complete -c failoverctl -n '__failoverctl_is practice start' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is practice start' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is practice start' -l help -s h -d 'Show this message and exit.'
+complete -c failoverctl -n '__failoverctl_is practice stop' -l reason -s r -x -d 'why; it is kept for ever'
+complete -c failoverctl -n '__failoverctl_is practice stop' -l wait -d 'until the authoritative servers answer with it; says how many clients are left'
+complete -c failoverctl -n '__failoverctl_is practice stop' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
+complete -c failoverctl -n '__failoverctl_is practice stop' -l output -s o -x -a 'text json' -d 'text for people, json for programs  [default: text]'
+complete -c failoverctl -n '__failoverctl_is practice stop' -l help -s h -d 'Show this message and exit.'
 complete -c failoverctl -n '__failoverctl_is probe' -l config -s c -r -F -d 'the daemon\'s configuration file  [env var: FAILOVERD_CONFIG; default: /etc/failoverd/failoverd.yaml]'
 complete -c failoverctl -n '__failoverctl_is probe' -l policy -s p -x -d 'only this policy'
 complete -c failoverctl -n '__failoverctl_is probe' -l check -x -d 'only this check'

@@ -39,6 +39,7 @@ from failoverd.core.events import (
     OverridesLost,
     PlanHeld,
     PolicyRemoved,
+    PracticeEnded,
     RecordOrphaned,
     RivalDetected,
     VantageRejoined,
@@ -243,6 +244,17 @@ def test_a_word_that_ends_soon_is_told_until_it_ended_or_was_extended(told: Told
     told.hear(OverrideEnding(at=AT + 6_300, **word, until=AT + 7_200, left=900.0))
     ended = told.hear(OverrideEnded(at=AT + 7_200, **word, until=AT + 7_200))
     assert kinds([*prolonged, *ended]) == [("override.ending", True)] * 2
+
+
+def test_a_drill_that_failed_is_told_and_no_other(told: Told) -> None:
+    drill: dict[str, Any] = {"override": "practice-1", "actor": "api.yaml:9", "reason": "weekly", "lasted": 60.0}
+    ended = PracticeEnded(at=AT, regions=("azure",), outcome="failed", why="region oci is down", **drill)
+    (said,) = told.hear(ended)
+    assert (said.kind, said.subject, str(said.severity)) == ("practice.failed", "azure", "warning")
+    assert "failed: the others did not bear it (1 min): region oci is down" in said.summary
+    assert kinds(told.look(seen(), AT + 121)) == [("practice.failed", True)]
+    for outcome in ("succeeded", "interrupted", "blocked", "capacity_check_failed"):
+        assert told.hear(replace(ended, outcome=outcome)) == []
 
 
 def test_a_prober_that_doubts_itself_is_told_by_family(told: Told) -> None:
