@@ -47,6 +47,9 @@ class ReasonCode(StrEnum):
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
+    LINK = "link"  # as `capacity`, [bandwidth, headroom, per_request, demand]: what it needs for its data is so wide
+    CHEAPER = "cheaper"  # [before, after, since, save, at_least]: `shares` follow the price, USD a month
+    COST = "cost"  # [hour, normal, month]: what the shares cost in USD, and what those of a normal day do in an hour
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
 
     # what an operator's word says; `named` has its id, `detail` who gave it and why as well, [until] is its end
@@ -159,8 +162,10 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.REGION_DEGRADED: ReasonTraits(health="degraded", of_region=True),
     ReasonCode.SHARED_CAPACITY: ReasonTraits(bounds=True),
     ReasonCode.CAPACITY: ReasonTraits(bounds=True),
+    ReasonCode.LINK: ReasonTraits(bounds=True),
     ReasonCode.OPEN_VERDICT: ReasonTraits(bounds=True),
     ReasonCode.SPILL: ReasonTraits(),
+    ReasonCode.CHEAPER: ReasonTraits(),
     ReasonCode.PAUSED: ReasonTraits(news=True),
     ReasonCode.DEADBAND: ReasonTraits(),
     ReasonCode.DWELL: ReasonTraits(waits=True),
@@ -173,6 +178,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.COMMON_RETURN: ReasonTraits(news=True, explains=False),
     ReasonCode.PULL: ReasonTraits(explains=False),
     ReasonCode.SHARE: ReasonTraits(explains=False),
+    ReasonCode.COST: ReasonTraits(explains=False),
     ReasonCode.SINGLE: ReasonTraits(explains=False),
     ReasonCode.PIN_IDLE: ReasonTraits(explains=False),
     ReasonCode.OVERRULED: ReasonTraits(explains=False),

@@ -58,7 +58,10 @@ class Shared:
         if self._policies.get(policy.name) is not policy:
             return None, None
         self._changed.add(policy.name)  # time alone may have changed it
-        claims = {name: claim(self._policies[name], self._look(self._policies[name]), now) for name in self._changed}
+        states = {name: (each := self._policies[name], self._look(each)) for name in self._changed}
+        claims = {name: claim(each, state, now) for name, (each, state) in states.items()}
+        by_price = {name: usual_claim(each, state) for name, (each, state) in states.items() if each.cost is not None}
+        self._usual.put(by_price)
         self._changed.clear()
         self._tell(self._now.put(claims), but=policy.name)
         return self._now.grants.get(policy.name), self._usual.grants.get(policy.name)

@@ -178,6 +178,39 @@ def _overload(reason: Reason) -> str:
     return f"{rest} fits nowhere: it is split by what each region can carry ({carries}); overloaded beats shut"
 
 
+def _link(reason: Reason) -> str:
+    numbers = reason.numbers
+    width = f"{numbers['bandwidth'] / 1e9:.12g} Gbps x {percent(numbers['headroom'])}"
+    sum_of = f"{width} / {numbers['per_request']:.12g} bytes / demand {numbers['demand']:.12g}"
+    return (
+        f"{reason.region} would get {percent(numbers['wanted'])}, and the link to its data carries "
+        f"{percent(numbers['room'])} ({sum_of})"
+    )
+
+
+def _cheaper(reason: Reason) -> str:
+    numbers = reason.numbers
+    return (
+        f"shares follow the price since {moment(numbers['since'])} ({_shares(reason)}): ${numbers['after']:,.0f} a "
+        f"month instead of ${numbers['before']:,.0f}, by list prices; worth it from {percent(numbers['save'])} and "
+        f"${numbers['at_least']:,.0f} a month on"
+    )
+
+
+def _cost(reason: Reason) -> str:
+    numbers = reason.numbers
+    more = numbers["hour"] - numbers["normal"]
+    differs = f", ${abs(more):,.2f} an hour {'more' if more > 0 else 'less'} than on a normal day"
+    return (
+        f"these shares cost about ${numbers['hour']:,.2f} an hour{differs if abs(more) >= _CENT else ''}; "
+        f"${numbers['month']:,.0f} a month (estimate, by list prices)"
+    )
+
+
+_CENT: Final = 0.005
+"""USD: what rounds to nothing."""
+
+
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
 
@@ -246,6 +279,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{_listed(r.regions)} can carry {percent(r.numbers['carried'])}: {percent(r.numbers['rest'])} spills over"
     ),
     ReasonCode.OVERLOAD: _overload,
+    ReasonCode.LINK: _link,
+    ReasonCode.CHEAPER: _cheaper,
+    ReasonCode.COST: _cost,
     ReasonCode.SHARE: lambda r: f"{r.region} gets {percent(r.numbers['share'])}",
     ReasonCode.SINGLE: lambda r: (
         f"{r.region} gets {percent(r.numbers['share'])}: it is the first that serves, "

@@ -9,7 +9,14 @@ from failoverd.core.records import WHOLE
 from failoverd.telemetry import prose
 
 _TIERS = frozenset(
-    {ReasonCode.PULL, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.OPEN_VERDICT, ReasonCode.SHED}
+    {
+        ReasonCode.PULL,
+        ReasonCode.CAPACITY,
+        ReasonCode.SHARED_CAPACITY,
+        ReasonCode.OPEN_VERDICT,
+        ReasonCode.SHED,
+        ReasonCode.LINK,
+    }
 )
 
 
@@ -70,6 +77,8 @@ def _room(reason: Reason) -> float:
     numbers = reason.numbers
     if "demand" not in numbers:
         return _percent(numbers["room"])
+    if reason.code is ReasonCode.LINK:
+        return numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"] / numbers["demand"] * 100
     headroom = numbers.get("headroom", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:

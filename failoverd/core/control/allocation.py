@@ -3,8 +3,9 @@
 A record that holds one value at a time (a CNAME in plain DNS) gives everything to the first region that serves.
 Otherwise: tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or while a
 region is DEGRADED share x score. No region gets more than it can carry (score x capacity x headroom / demand), nor more
-of that than the other policies of the estate leave (`sharing`); what does not fit goes to the others of the tier, then
-spills to the next. If nothing fits any more, the rest is split by what each region can carry: overloaded beats shut.
+of that than the other policies of the estate leave (`sharing`), nor more than the link to its data lets through
+(`cost`); what does not fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest
+is split by what each region can carry: overloaded beats shut.
 
 Everything is computed in exact fractions and rounded once, at the end.
 """
@@ -15,6 +16,7 @@ from fractions import Fraction
 from math import inf
 from typing import Final
 
+from failoverd.core.control.cost import link_sum, through_link
 from failoverd.core.control.eligible import names
 from failoverd.core.control.overriding import by_operator
 from failoverd.core.control.sharing import Draw, Grant
@@ -89,12 +91,24 @@ def _rooms(
     """The most that each region may get, in basis points."""
     granted = _granted(grant)
     carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
-    rooms = {name: min(of, Fraction(caps.get(name, WHOLE)), granted.get(name, of)) for name, of in carries.items()}
+    linked = _linked(policy, specs)
+    rooms = {
+        name: min(of, Fraction(caps.get(name, WHOLE)), granted.get(name, of), linked.get(name, of))
+        for name, of in carries.items()
+    }
     if shed and any(name in rooms for name in shed):
         otherwise = allocate(policy, record, regions, specs, budget).shares  # without caps: what it has is shed already
         left = {name: Fraction(otherwise.get(name, 0) * (WHOLE - part), WHOLE) for name, (part, _) in shed.items()}
         rooms = {name: min(of, left.get(name, of)) for name, of in rooms.items()}
     return rooms
+
+
+def _linked(policy: Policy, specs: Sequence[RegionSpec]) -> Mapping[str, Fraction]:
+    """What the links to the data let through, in basis points of the demand, of the regions that need one."""
+    if not policy.demand or policy.data_in is None:
+        return {}
+    found = {spec.name: through_link(policy, spec) for spec in specs}
+    return {name: Fraction(rate) * WHOLE / Fraction(policy.demand) for name, rate in found.items() if rate is not None}
 
 
 def _granted(grant: Grant | None) -> Mapping[str, Fraction]:
@@ -233,7 +247,7 @@ def _fill(
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
-    granted = _granted(grant)
+    granted, linked = _granted(grant), _linked(policy, tier)
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
@@ -251,6 +265,10 @@ def _fill(
             elif grant is not None and rooms[name] == granted.get(name):
                 numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))
+            elif rooms[name] == linked.get(name) < room(policy, specs[name], regions[name]):
+                reasons.append(
+                    Reason(ReasonCode.LINK, "data_in", name, numbers=numbers | link_sum(policy, specs[name]))
+                )
             elif rooms[name] < room(policy, specs[name], regions[name]):
                 reasons.append(Reason(ReasonCode.OPEN_VERDICT, "health", name, numbers=numbers))
             else:

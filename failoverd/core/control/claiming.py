@@ -12,6 +12,7 @@ from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
 from failoverd.core.control.overriding import Heeded, heed, seen_by_word
+from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import WHOLE, Policy, RecordSpec
@@ -37,6 +38,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        saving=in_force(policy, memory.saving),
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -47,11 +49,13 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     return _open(policy, record, view, found, heeded, now)
 
 
-def usual_claim(policy: Policy) -> Claim | None:
-    """What it wants on a day on which nothing is wrong."""
+def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
+    """What it wants on a day on which nothing is wrong; `state` knows which shares were chosen for their price."""
     record = policy.records[0]
     kind = record.key.type
     specs = [spec for spec in policy.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
+    if state is not None:
+        specs = list(with_saved(specs, in_force(policy, state.of(record.targets[0]).saving)))
     found = levels(policy, record, all_well(specs), specs, {}, None)
     return _claim(policy, found, {}) if found else None
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.cost import forecast
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
-from failoverd.core.control.failback import with_failback
+from failoverd.core.control.failback import held_back, with_failback
 from failoverd.core.control.overriding import Heeded, by_operator
+from failoverd.core.control.saving import counts, told_of, with_saved
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
@@ -78,8 +80,8 @@ def decide(
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    found = replace(found, reasons=(*found.reasons, *shared.reasons))
     normal = normal_shares(policy, record, weighed.specs, heeded.shed, usual)
+    found = replace(found, reasons=(*found.reasons, *shared.reasons, *_costs(policy, whole, normal)))
     until = soonest(until, found.until, *found.capped.values())
     return _decided(record, target, view, found, heeded, whole, normal, until, now)
 
@@ -104,7 +106,30 @@ def weigh(
         found = replace(found, reasons=(*found.reasons, by_operator(code, heeded.pin)))
     if heeded.pin is not None and pinned:
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now)
-    return Open(found, specs, published)
+    return _by_price(policy, view, Open(found, specs, published), now)
+
+
+def _by_price(policy: Policy, view: View, found: Open, now: float) -> Open:
+    """The same with the shares that were chosen for their price; who fails out ignores it."""
+    if not view.saving.shares:
+        return found
+    eligible = found.found
+    specs = list(with_saved(found.specs, view.saving))
+    waiting = held_back(policy, view, found.published, eligible.serving, now)
+    answering = {*eligible.frozen, *(spec.name for spec in eligible.serving if spec.name not in waiting)}
+    if not counts(view.saving, answering):
+        return Open(eligible, specs, found.published)
+    serving, reason = with_saved(eligible.serving, view.saving), told_of(policy, view.saving)
+    return Open(replace(eligible, serving=serving, reasons=(*eligible.reasons, reason)), specs, found.published)
+
+
+def _costs(policy: Policy, shares: Mapping[str, int], normal: Mapping[str, int]) -> tuple[Reason, ...]:
+    """What the shares cost, and how much of that a normal day would not."""
+    found, usual = forecast(policy, shares), forecast(policy, normal)
+    if found is None or usual is None or found.unpriced or usual.unpriced:
+        return ()
+    numbers = {"hour": found.per_hour, "normal": usual.per_hour, "month": found.per_month}
+    return (Reason(ReasonCode.COST, "traffic", numbers=numbers),)
 
 
 def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from failoverd.core.control.cost import Saving
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Reason
 from failoverd.core.records import RecordSet, Target
@@ -76,6 +77,7 @@ class View:
         last_shares: the shares by region that `last_good` was published for, in basis points.
         common_fall: regions of a fall of all regions that is not over.
         taken_out: regions that a word took out, and that are not back.
+        saving: shares that were chosen for their price.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -87,6 +89,7 @@ class View:
     last_shares: Mapping[str, int] = field(default_factory=dict)
     common_fall: frozenset[str] = frozenset()
     taken_out: frozenset[str] = frozenset()
+    saving: Saving = field(default_factory=Saving)
 
     @property
     def emptied(self) -> bool:

@@ -3,7 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → eligible → failback → allocation → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → price (saving) → eligible → failback → allocation → answers (decide) → plan → drift →
+    limits
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Final
 
 from failoverd.core.control import news, progress, rivals
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -33,6 +35,7 @@ from failoverd.core.control.outcome import WRITE_ORDER, Estate, Outcome, Outcome
 from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen_by_word
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.rules import people, ruled, withheld
+from failoverd.core.control.saving import considered, in_force
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
@@ -99,8 +102,10 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     case = replace(case, heeded=heeded)
     memory, rivals_told = _with_rivals(case, memory)
     memory = _still_fallen(case, memory)
+    memory, priced_at = _with_saving(case, memory)
     view = _view(case, memory)
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, estate.grant, estate.usual)
+    decision = replace(decision, until=soonest(decision.until, priced_at))
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -233,6 +238,40 @@ def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
 
+def _with_saving(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, float | None]:
+    """The shares that are chosen for their price, and when that is looked at again."""
+    policy = case.policy
+    if policy.cost is None and memory.saving == Saving():
+        return memory, None
+    good = memory.last_good
+    settled = memory.kind is DecisionKind.NORMAL and memory.state is TargetState.IN_SYNC
+    saving = replace(memory.saving, moving=memory.saving.moving and not settled)
+    calm = _calm(case, memory)
+    if calm and not settled:  # traffic is on its way, or the first answer is
+        return replace(memory, saving=saving), None
+    saving, at = considered(
+        policy,
+        case.record,
+        saving,
+        good.shares if good is not None else {},
+        case.now,
+        calm=calm,
+        grant=case.estate.grant,
+        usual=case.estate.usual,
+    )
+    return replace(memory, saving=saving), at
+
+
+def _calm(case: _Case, memory: TargetMemory) -> bool:
+    """Whether nothing is wrong with the policy, nobody said anything, and what stands there was verified."""
+    state, good = case.state, memory.last_good
+    regions = [health for kind in state.verdicts.values() for health in kind.values()]
+    healthy = state.calm and bool(regions) and all(each.state is RegionState.HEALTHY for each in regions)
+    untouched = not (case.heeded.words or case.heeded.lost or memory.doubts or memory.rivalry.since is not None)
+    stands = good is not None and case.observed.records == good.records
+    return healthy and untouched and stands and state.incident is None
+
+
 def _rivalled(decision: Decision, memory: TargetMemory) -> Decision:
     """The decision with who stands in its way, whatever it is."""
     known = memory.rivalry
@@ -254,6 +293,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         last_shares=good.shares if good is not None else {},
         common_fall=frozenset(memory.common_fall),
         taken_out=memory.taken_out,
+        saving=in_force(case.policy, memory.saving),
     )
 
 
@@ -541,6 +581,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),
+        saving=memory.saving.moving,
     )
 
 

@@ -7,6 +7,7 @@ alone; the health of regions comes from `core.health`, and is put in before each
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
@@ -103,6 +104,7 @@ class TargetMemory:
         withheld: since when an assertion of the installation keeps what is down in the answer, by its name.
         lost: operators' words that the marker names and nobody knows, and when each of them ends.
         told: what was told last.
+        saving: shares that were chosen for their price.
     """
 
     target: Target
@@ -124,6 +126,7 @@ class TargetMemory:
     withheld: Mapping[str, float] = field(default_factory=dict)
     lost: Mapping[str, float] = field(default_factory=dict)
     told: Told = Told()
+    saving: Saving = field(default_factory=Saving)
 
     @property
     def changed_at(self) -> float | None:
