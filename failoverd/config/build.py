@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
+from failoverd.config.costs import link_to
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.maintenance import entries_of
-from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, RationEntry, RecordEntry
+from failoverd.config.schema import HealthEntry, InventoryFile, LimitsEntry, PolicyFile, RationEntry, RecordEntry
 from failoverd.core.records import (
     WHOLE,
+    CostRules,
+    DataIn,
     HealthRules,
     Limits,
+    ListPrices,
     Policy,
     Ration,
     RecordKey,
@@ -16,6 +20,7 @@ from failoverd.core.records import (
     RegionSpec,
     Source,
     Target,
+    Traffic,
 )
 
 
@@ -41,7 +46,17 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         source=source,
         dependencies=draft.dependencies,
         maintenance=entries_of(file.maintenance, draft.document),
+        traffic=Traffic(file.traffic.response or 0.0, file.traffic.tokens or 0.0) if file.traffic is not None else None,
+        data_in=_data_in(file, inventory),
+        cost=CostRules(file.cost.save, file.cost.at_least, file.cost.every) if file.cost is not None else None,
     )
+
+
+def _data_in(file: PolicyFile, inventory: InventoryFile) -> DataIn | None:
+    if file.data_in is None:
+        return None
+    said = file.data_in
+    return DataIn(said.region, said.per_request, inventory.regions[said.region].egress_cost_per_gb)
 
 
 def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEntry]) -> RecordSpec:
@@ -65,6 +80,8 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         place.cloud,
         tuple(entry.depends_on),
         headroom=inventory.headroom if place.headroom is None else place.headroom,
+        prices=ListPrices(place.egress_cost_per_gb, place.price_per_million_tokens),
+        link=link_to(draft.policy, name, inventory),
     )
 
 

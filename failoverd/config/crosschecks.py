@@ -6,6 +6,7 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+from failoverd.config.costs import costs
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.numbers import numbers
@@ -34,6 +35,7 @@ def crosscheck(
                 place = ("records", index, "providers", position)
                 yield from _provider(draft, record, providers[name], place, index)
     yield from numbers(draft, inventory)
+    yield from costs(draft, inventory, providers)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

@@ -113,6 +113,13 @@ class Code(StrEnum):
     WORK_UNBEARABLE = "FD325", "the regions that are left cannot bear planned work"
     WORK_ENDLESS = "FD326", "windows of planned work follow each other without a pause"
 
+    COST_UNKNOWN = "FD370", "a policy follows the price, and what a request costs cannot be reckoned"
+    LINK_NOWHERE = "FD371", "a link leads to what the inventory does not have, or from a place to itself"
+    LINK_TWICE = "FD372", "two links join the same places"
+    COST_UNSAYABLE = "FD373", "a policy follows the price, and its records cannot say shares"
+    COST_UNBOUND = "FD374", "a policy follows the price, and nothing bounds what a region gets"
+    DATA_UNBOUND = "FD375", "data is moved for requests, and nobody says how many there are"
+
     SLOW_CHECK = "FD401", "a check may take longer than its interval"
     SHARES_NOT_WHOLE = "FD402", "shares do not add up to 100"
     LIMIT_BLOCKS = "FD403", "a limit holds back the failover of a region"
@@ -127,6 +134,13 @@ class Code(StrEnum):
     RULE_IDLE = "FD412", "a rule of the inventory binds no policy"
     OVERRIDE_IDLE = "FD413", "an operator's override concerns nothing that the files name"
     WORK_SLOW = "FD414", "planned work begins while its regions still get traffic, for a rate has it leave in steps"
+
+    NO_FORECAST = "FD440", "a policy says what a request is, and what it costs cannot be forecast"
+    NO_LINK = "FD441", "data is moved to a region to which no link is known"
+    LINKS_NARROW = "FD442", "links are too narrow for the data of the demand"
+    DATA_UNPROBED = "FD443", "regions need data of another one, and no dependency shows whether it is there"
+    COST_IDLE = "FD444", "a policy follows the price, and there is nothing to choose"
+    LINK_SHARED = "FD445", "several regions of a policy move data over one link, and each is planned with all of it"
 
     FILE_MISSING = "FD501", "a file that a provider needs is not there, or cannot be read"
     SDK_MISSING = "FD502", "the SDK that a provider needs is not installed"

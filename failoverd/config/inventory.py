@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from failoverd.config.costs import links
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
@@ -78,7 +79,8 @@ def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Dia
     """What its parts, each of the right shape, make wrong together."""
     work = written(entries_of(file.maintenance, document), document)
     clouds = {name: region.cloud for name, region in file.regions.items()}
-    return in_order((*_rules(file, document), *unknown(work, clouds, "the inventory"), *untimely(work, now)))
+    found = (*_rules(file, document), *unknown(work, clouds, "the inventory"), *untimely(work, now))
+    return in_order((*found, *links(file, document)))
 
 
 def _rules(file: InventoryFile, document: Document) -> Iterator[Diagnostic]:

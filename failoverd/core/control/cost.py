@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from failoverd.core.records import WHOLE, Policy, RegionSpec
+from failoverd.core.records import WHOLE, Link, Policy, RegionSpec
 
 HOUR: Final = 3_600.0
 MONTH: Final = 2_592_000.0
@@ -105,7 +105,12 @@ def through_link(policy: Policy, spec: RegionSpec) -> float | None:
     data = policy.data_in
     if data is None or spec.name == data.region or spec.link is None:
         return None
-    return spec.link.bandwidth * spec.link.headroom / WHOLE / (data.per_request * _BITS)
+    return link_rate(spec.link, data.per_request)
+
+
+def link_rate(link: Link, per_request: float) -> float:
+    """Requests a second of which a link carries the data, so many bytes of each."""
+    return link.bandwidth * link.headroom / WHOLE / (per_request * _BITS)
 
 
 def link_sum(policy: Policy, spec: RegionSpec) -> dict[str, float]:

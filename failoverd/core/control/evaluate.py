@@ -269,6 +269,7 @@ def _calm(case: _Case, memory: TargetMemory) -> bool:
     healthy = state.calm and bool(regions) and all(each.state is RegionState.HEALTHY for each in regions)
     untouched = not (case.heeded.words or case.heeded.lost or memory.doubts or memory.rivalry.since is not None)
     stands = good is not None and case.observed.records == good.records
+    stands &= memory.revision == case.policy.source.revision  # what an edit wants is done first
     return healthy and untouched and stands and state.incident is None
 
 

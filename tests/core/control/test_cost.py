@@ -11,7 +11,7 @@ from failoverd.core.control.claiming import usual_claim
 from failoverd.core.control.cost import forecast, monthly_gb, price, through_link
 from failoverd.core.control.sharing import share_out
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import WHOLE, DataIn, Link, Policy, ListPrices, RegionSpec, Traffic
+from failoverd.core.records import WHOLE, DataIn, Link, ListPrices, Policy, RegionSpec, Traffic
 
 GBPS = 1e9
 KB = 1_000.0

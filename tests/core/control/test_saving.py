@@ -18,7 +18,7 @@ from failoverd.core.control.sharing import Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
-from failoverd.core.records import WHOLE, CostRules, DataIn, Link, Policy, ListPrices, RegionSpec, Traffic
+from failoverd.core.records import WHOLE, CostRules, DataIn, Link, ListPrices, Policy, RegionSpec, Traffic
 
 A_DAY = 86_400.0
 RULES = CostRules()
