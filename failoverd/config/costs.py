@@ -23,8 +23,8 @@ def links(file: InventoryFile, document: Document) -> Iterator[Diagnostic]:
         for position, end in enumerate(entry.between):
             if end not in known:
                 message = f"a link leads to {shown(end)}, which is neither a region nor a cloud of the inventory"
-                place = ("links", index, "between", position)
-                yield document.diagnose(Code.LINK_NOWHERE, place, message, suggestion(end, known))
+                where = ("links", index, "between", position)
+                yield document.diagnose(Code.LINK_NOWHERE, where, message, suggestion(end, known))
         place = ("links", index, "between")
         if entry.between[0] == entry.between[1] and entry.between[0] in file.regions:
             message = f"a link leads from {entry.between[0]} to itself"

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Final
 
 from failoverd import codec
 from failoverd.core.control import news, progress, standing
+from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
@@ -168,6 +168,7 @@ class TargetWorker:
         self.target = target
         self.agenda = Agenda()
         self.status: TargetStatus | None = None
+        self._usual: tuple[Saving, Mapping[str, int]] | None = None
         self._policy = policy
         self._provider = provider
         self._tools = tools
@@ -264,12 +265,17 @@ class TargetWorker:
             self._urgency = self.agenda.take()
         return await self._provider.read(self.target, urgency=self._urgency)
 
-    @cached_property
+    @property
     def _normal(self) -> Mapping[str, int]:
-        try:
-            return standing.normal_answer(self._policy, self.target, self._provider.normalise)
-        except ProviderError:
-            return {}  # it cannot say that, which every round tells
+        """Reckoned again when other shares were chosen for their price."""
+        saving = self._tools.states.of(self._policy.name).of(self.target).saving
+        if self._usual is None or self._usual[0] != saving:
+            try:
+                said = self._provider.normalise
+                self._usual = saving, standing.normal_answer(self._policy, self.target, said, saving)
+            except ProviderError:
+                self._usual = saving, {}  # it cannot say that, which every round tells
+        return self._usual[1]
 
     def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
         """A defect in a stage is told once, with what was decided on."""
@@ -388,7 +394,9 @@ class TargetWorker:
         before = self.status
         same = before is not None and before.state is status.state
         since = before.since if before is not None and same else status.at
-        self.status = status = replace(status, since=since, normal=self._normal)
+        normal = self._normal
+        cost = bill(self._policy, status.published, normal)
+        self.status = status = replace(status, since=since, normal=normal, bill=cost)
         if before is None or replace(before, at=status.at, seen=status.seen) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)

@@ -67,7 +67,7 @@ from failoverd.core.names import failoverctl
 from failoverd.core.overrides import UNSAID, by
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
-from failoverd.telemetry.phrases import by_plan, clients, counted, detail, moment, percent
+from failoverd.telemetry.phrases import by_plan, clients, costs, counted, detail, moment, percent
 
 __all__ = [
     "clients",
@@ -199,16 +199,7 @@ def _cheaper(reason: Reason) -> str:
 
 def _cost(reason: Reason) -> str:
     numbers = reason.numbers
-    more = numbers["hour"] - numbers["normal"]
-    differs = f", ${abs(more):,.2f} an hour {'more' if more > 0 else 'less'} than on a normal day"
-    return (
-        f"these shares cost about ${numbers['hour']:,.2f} an hour{differs if abs(more) >= _CENT else ''}; "
-        f"${numbers['month']:,.0f} a month (estimate, by list prices)"
-    )
-
-
-_CENT: Final = 0.005
-"""USD: what rounds to nothing."""
+    return f"these shares cost {costs(numbers['hour'], numbers['normal'], numbers['month'])}"
 
 
 def _until(reason: Reason) -> str:

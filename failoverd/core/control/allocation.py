@@ -265,7 +265,7 @@ def _fill(
             elif grant is not None and rooms[name] == granted.get(name):
                 numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))
-            elif rooms[name] == linked.get(name) < room(policy, specs[name], regions[name]):
+            elif name in linked and rooms[name] == linked[name] < room(policy, specs[name], regions[name]):
                 reasons.append(
                     Reason(ReasonCode.LINK, "data_in", name, numbers=numbers | link_sum(policy, specs[name]))
                 )

@@ -8,11 +8,13 @@ Data is moved only where another region serves than the one in which it is. With
 egress price, and nothing is known that would bound it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Link, Policy, RegionSpec
+from failoverd.core.status import Bill
 
 HOUR: Final = 3_600.0
 MONTH: Final = 2_592_000.0
@@ -98,6 +100,24 @@ def forecast(policy: Policy, shares: Mapping[str, int]) -> Forecast | None:
         data_gb=monthly_gb(moved, data.per_request) if data is not None else 0.0,
         unpriced=tuple(sorted(name for name, of in prices.items() if of is None)),
     )
+
+
+def bill(policy: Policy, shares: Mapping[str, int], normal: Mapping[str, int]) -> Bill | None:
+    """What `shares` cost beside those of a normal day, to the cent; None where not all of it is known."""
+    found, usual = forecast(policy, shares), forecast(policy, normal)
+    if found is None or usual is None or found.unpriced or usual.unpriced:
+        return None
+    return Bill(round(found.per_hour, 2), round(usual.per_hour, 2), round(found.per_month, 2))
+
+
+def billed(reasons: Iterable[Reason]) -> Bill | None:
+    """What the shares of a decision cost, as its reasons say it."""
+    told = (reason.numbers for reason in reasons if reason.code is ReasonCode.COST)
+    found = next((numbers for numbers in told if numbers.keys() >= _BILLED), None)
+    return Bill(found["hour"], found["normal"], found["month"]) if found is not None else None
+
+
+_BILLED: Final = frozenset({"hour", "normal", "month"})
 
 
 def through_link(policy: Policy, spec: RegionSpec) -> float | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control.allocation import normal_shares
-from failoverd.core.control.cost import forecast
+from failoverd.core.control.cost import bill
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
 from failoverd.core.control.failback import held_back, with_failback
@@ -125,10 +125,10 @@ def _by_price(policy: Policy, view: View, found: Open, now: float) -> Open:
 
 def _costs(policy: Policy, shares: Mapping[str, int], normal: Mapping[str, int]) -> tuple[Reason, ...]:
     """What the shares cost, and how much of that a normal day would not."""
-    found, usual = forecast(policy, shares), forecast(policy, normal)
-    if found is None or usual is None or found.unpriced or usual.unpriced:
+    found = bill(policy, shares, normal)
+    if found is None:
         return ()
-    numbers = {"hour": found.per_hour, "normal": usual.per_hour, "month": found.per_month}
+    numbers = {"hour": found.hour, "normal": found.normal_hour, "month": found.month}
     return (Reason(ReasonCode.COST, "traffic", numbers=numbers),)
 
 

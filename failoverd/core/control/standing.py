@@ -6,11 +6,13 @@ from typing import Final
 
 from failoverd.core.control import news
 from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decide import all_values, answer_with
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.names import failoverctl
@@ -59,13 +61,17 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
     return status
 
 
-def normal_answer(policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet]) -> Mapping[str, int]:
+def normal_answer(
+    policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet], saving: Saving | None = None
+) -> Mapping[str, int]:
     """The shares of the file for a day on which nothing is wrong and nobody said anything.
 
-    `said`: what the provider can say of an answer.
+    `said`: what the provider can say of an answer. `saving`: shares that were chosen for their price instead.
     """
     kind, record = target.key.type, policy.record_of(target)
     answering = [spec for spec in policy.regions if all_values(spec, kind)]
+    if saving is not None:
+        answering = list(with_saved(answering, in_force(policy, saving)))
     shares = normal_shares(policy, record, answering) if answering else {}
     values = {spec.name: all_values(spec, kind) for spec in answering}
     return said(answer_with(record, shares, values)).shares(policy.region_of(kind)) if shares else {}

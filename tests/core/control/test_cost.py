@@ -43,7 +43,8 @@ def test_seventy_to_thirty_at_the_list_prices_of_both() -> None:
     assert bill is not None
     assert round(bill.per_month) == 6_578
     assert bill.per_hour * 720 == pytest.approx(bill.per_month)
-    assert (bill.egress_gb, bill.unpriced) == (pytest.approx(103_680), ())
+    assert bill.egress_gb == pytest.approx(103_680)
+    assert bill.unpriced == ()
 
 
 def test_a_gigabit_used_to_seven_tenths_carries_the_data_of_437_requests_a_second() -> None:
@@ -104,7 +105,7 @@ def test_a_decision_says_what_a_failover_costs_an_hour() -> None:
     assert cost.numbers["hour"] == pytest.approx(500 * 50e3 / 1e9 * 3_600 * 0.087)
     assert told(decision, ReasonCode.COST) == [
         (
-            "these shares cost about $7.83 an hour, $2.12 an hour more than on a normal day; $5,638 a month (estimate, "
+            "these shares cost about $7.83 an hour, $2.12 more than on a normal day; $5,638 a month (estimate, "
             "by list prices)"
         )
     ]
