@@ -256,10 +256,17 @@ def _with_saving(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, float
         good.shares if good is not None else {},
         case.now,
         calm=calm,
+        since=_well_since(case, memory),
         grant=case.estate.grant,
         usual=case.estate.usual,
     )
     return replace(memory, saving=saving), at
+
+
+def _well_since(case: _Case, memory: TargetMemory) -> float:
+    """When the last of the regions became well, or what stands there did."""
+    regions = [health for kind in case.state.verdicts.values() for health in kind.values()]
+    return max((memory.changed_at or 0.0, *(each.well_since or 0.0 for each in regions)))
 
 
 def _calm(case: _Case, memory: TargetMemory) -> bool:

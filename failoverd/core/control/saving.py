@@ -4,9 +4,9 @@
     carry, to what the other policies leave of it, and to what its link to the data lets through
 
 Price is a filter and never a cause in an incident. It is looked at only while nothing is wrong: every region is
-HEALTHY, no incident is open, no operator's word is in force, and the record answers what is wanted. It moves traffic
-for a part of the costs and for an amount that are worth it, at most once in a while, and then as tuning, within its
-rates.
+HEALTHY, no incident is open, no operator's word is in force, and the record answers what is wanted; and only when that
+has been so for a while. It moves traffic for a part of the costs and for an amount that are worth it, at most once in a
+while, and then as tuning, within its rates.
 
 What it chose stays until it chooses again, so that the end of calm moves nothing by itself; a move that is under way
 stops where it is. Once a region on which it counts does not answer, price is ignored: the others get what the file
@@ -25,6 +25,9 @@ from failoverd.core.control.sharing import Grant
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, CostRules, Policy, RecordSpec, RegionSpec
 
+STOOD: Final = 600.0
+"""Seconds for which nothing has been wrong, and the answer has stood, before price is looked at."""
+
 KEPT: Final = 100
 """Basis points that a region keeps, however much cheaper the others are; or its share, if that is less."""
 
@@ -36,7 +39,7 @@ def in_force(policy: Policy, saving: Saving) -> Saving:
     return saving if saving.instead_of == _of_file(policy) else Saving(at=saving.at)
 
 
-def considered(
+def considered(  # noqa: PLR0913 - all that a choice rests on
     policy: Policy,
     record: RecordSpec,
     saving: Saving,
@@ -44,6 +47,7 @@ def considered(
     now: float,
     *,
     calm: bool,
+    since: float = 0.0,
     grant: Grant | None = None,
     usual: Grant | None = None,
 ) -> tuple[Saving, float | None]:
@@ -56,6 +60,7 @@ def considered(
         published: shares that the record answers with.
         now: seconds since the epoch.
         calm: whether nothing is wrong, and the record answers what is wanted.
+        since: when the last region became well, or the answer became what it is.
         grant: what the other policies leave.
         usual: what they leave on a day on which nothing is wrong.
     """
@@ -65,8 +70,9 @@ def considered(
     if not calm:
         return _stopped(policy, saving, published), None
     saving = replace(saving, at=min(saving.at, now))  # the clock was wrong once
-    if saving.at and now < saving.at + rules.every:
-        return saving, saving.at + rules.every
+    due = max(saving.at + rules.every if saving.at else 0.0, since + STOOD)
+    if now < due:
+        return saving, due
     found = _better(policy, record, published, rules, grant, usual)
     return (replace(found, at=now), now + rules.every) if found is not None else (saving, None)
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.approving import limits
 from support.scenes import NOW, TARGET, policy, region
 from support.stories import Story, as_it_is, same
@@ -13,7 +15,7 @@ from failoverd.core.control.claiming import claim, usual_claim
 from failoverd.core.control.cost import Saving
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Estate, OutcomeKind
-from failoverd.core.control.saving import merit_order
+from failoverd.core.control.saving import STOOD, merit_order
 from failoverd.core.control.sharing import Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import Override, Scope, Verb
@@ -294,3 +296,46 @@ def test_one_that_fits_only_beside_others_is_bounded_by_what_they_leave() -> Non
     assert outcome.cause is Cause.TUNING
     assert outcome.decision.target == TARGET
     assert sum(outcome.decision.shares.values()) == WHOLE
+
+
+def test_price_is_looked_at_when_the_answer_has_stood_for_a_while() -> None:
+    story = begun()
+    outcome = story.look(60.0)
+    assert outcome.kind is OutcomeKind.IN_SYNC
+    assert outcome.until == NOW + STOOD
+    story.look(600.0, oci="U")
+    story.look(60.0, oci="H")
+    story.look(300.0)
+    back = story.look(60.0)
+    assert story.published == {"azure": 70, "oci": 30}
+    assert back.cause is not Cause.TUNING
+    story.look(STOOD)
+    assert story.published == MERIT
+
+
+# -- whatever happens --------------------------------------------------------------------------------------------------
+
+EVENINGS = st.lists(
+    st.tuples(st.sampled_from([1.0, 60.0, 700.0, A_DAY]), st.sampled_from(["azure", "oci", "aws"]), st.booleans()),
+    max_size=8,
+)
+
+
+@given(EVENINGS)
+def test_no_price_moves_anything_on_a_day_that_is_not_calm(evening: list[tuple[float, str, bool]]) -> None:
+    story = begun(replace(TRIO, limits=limits(max_shift=1_000, shift_window=300.0, max_changes=1_000)))
+    for after, name, up in evening:
+        saving = story.memory.saving
+        story.look(after, **{name: "H" if up else "U"})
+        ill = {each for each, letters in story.letters.items() if "U" in letters}
+        if ill or story.state.incident is not None:
+            assert story.memory.saving.at == saving.at
+            assert not story.memory.saving.moving
+        if len(ill) < len(story.letters):
+            assert not any(story.published.get(each) for each in ill)
+    for each in story.letters:
+        story.look(1.0, **{each: "H"})
+    for _ in range(15):
+        story.look(700.0)
+    assert story.state.incident is None
+    assert story.look(700.0).kind is OutcomeKind.IN_SYNC
