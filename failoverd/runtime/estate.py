@@ -8,7 +8,7 @@ less because of somebody else's news is woken.
 from collections.abc import Callable, Iterable, Mapping
 
 from failoverd.core.control.claiming import claim, usual_claim
-from failoverd.core.control.sharing import Claim, Grant, connected, share_out
+from failoverd.core.control.sharing import Claim, Grant, connected, share_out, spare
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import Policy
 
@@ -65,6 +65,13 @@ class Shared:
         self._changed.clear()
         self._tell(self._now.put(claims), but=policy.name)
         return self._now.grants.get(policy.name), self._usual.grants.get(policy.name)
+
+    def spare(self, policy: Policy) -> Mapping[str, float]:
+        """What a policy that follows the price may take of each region without anybody having less, on any such day."""
+        if policy.cost is None or self._policies.get(policy.name) is not policy:
+            return {}
+        now, usual = (spare(policy.name, book.claims, book.grants) for book in (self._now, self._usual))
+        return {region: min(left, usual.get(region, left)) for region, left in now.items()}
 
     @property
     def standing(self) -> Mapping[str, tuple[Claim, Grant]]:

@@ -114,7 +114,8 @@ class Tools:
     def estate(self, policy: Policy, provider: Provider) -> Estate:
         """What a decision about one of the policy's targets looks at besides it, as it is now."""
         grant, usual = self.shared.grants(policy, self.clock())
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual)
+        spare = self.shared.spare(policy)
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
 
 
 class Rounds:

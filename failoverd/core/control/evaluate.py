@@ -257,8 +257,7 @@ def _with_saving(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, float
         case.now,
         calm=calm,
         since=_well_since(case, memory),
-        grant=case.estate.grant,
-        usual=case.estate.usual,
+        spare=case.estate.spare,
     )
     return replace(memory, saving=saving), at
 

@@ -1,7 +1,7 @@
 """Shares that follow the price, as slowly as prices do.
 
     merit order: the regions among which the file splits a normal day, the cheapest first, each filled to what it can
-    carry, to what the other policies leave of it, and to what its link to the data lets through
+    carry, to what nobody else takes of it, and to what its link to the data lets through
 
 Price is a filter and never a cause in an incident. It is looked at only while nothing is wrong: every region is
 HEALTHY, no incident is open, no operator's word is in force, and the record answers what is wanted; and only when that
@@ -21,7 +21,6 @@ from typing import Final
 
 from failoverd.core.control.allocation import all_well, allocate, tiers
 from failoverd.core.control.cost import Saving, forecast, price
-from failoverd.core.control.sharing import Grant
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, CostRules, Policy, RecordSpec, RegionSpec
 
@@ -39,7 +38,7 @@ def in_force(policy: Policy, saving: Saving) -> Saving:
     return saving if saving.instead_of == _of_file(policy) else Saving(at=saving.at)
 
 
-def considered(  # noqa: PLR0913 - all that a choice rests on
+def considered(
     policy: Policy,
     record: RecordSpec,
     saving: Saving,
@@ -48,8 +47,7 @@ def considered(  # noqa: PLR0913 - all that a choice rests on
     *,
     calm: bool,
     since: float = 0.0,
-    grant: Grant | None = None,
-    usual: Grant | None = None,
+    spare: Mapping[str, float] | None = None,
 ) -> tuple[Saving, float | None]:
     """What is chosen now, and when that is looked at again.
 
@@ -61,8 +59,7 @@ def considered(  # noqa: PLR0913 - all that a choice rests on
         now: seconds since the epoch.
         calm: whether nothing is wrong, and the record answers what is wanted.
         since: when the last region became well, or the answer became what it is.
-        grant: what the other policies leave.
-        usual: what they leave on a day on which nothing is wrong.
+        spare: how much it may take of each region without any other policy having less.
     """
     saving, rules = in_force(policy, saving), policy.cost
     if rules is None:
@@ -73,7 +70,7 @@ def considered(  # noqa: PLR0913 - all that a choice rests on
     due = max(saving.at + rules.every if saving.at else 0.0, since + STOOD)
     if now < due:
         return saving, due
-    found = _better(policy, record, published, rules, grant, usual)
+    found = _better(policy, record, published, rules, spare)
     return (replace(found, at=now), now + rules.every) if found is not None else (saving, None)
 
 
@@ -82,11 +79,10 @@ def _better(
     record: RecordSpec,
     published: Mapping[str, int],
     rules: CostRules,
-    grant: Grant | None,
-    usual: Grant | None,
+    spare: Mapping[str, float] | None,
 ) -> Saving | None:
     """Shares that cost so much less than those that are published that they are worth a move."""
-    shares = merit_order(policy, record, grant, usual)
+    shares = merit_order(policy, record, spare)
     before, after = forecast(policy, published), forecast(policy, shares)
     if before is None or after is None or before.unpriced:
         return None
@@ -99,9 +95,7 @@ def _better(
     return Saving(shares, _of_file(policy), before=before.per_month, after=after.per_month, moving=True)
 
 
-def merit_order(
-    policy: Policy, record: RecordSpec, grant: Grant | None = None, usual: Grant | None = None
-) -> Mapping[str, int]:
+def merit_order(policy: Policy, record: RecordSpec, spare: Mapping[str, float] | None = None) -> Mapping[str, int]:
     """The shares of a normal day that cost least; none where a price is missing, or not all of the demand fits."""
     kind = record.key.type
     specs = [spec for spec in policy.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
@@ -114,7 +108,8 @@ def merit_order(
         return {}
     rank = {name: known.index(each) for name, each in prices.items() if each is not None}
     ranked = [replace(spec, priority=rank[spec.name]) for spec in first]
-    found = allocate(policy, record, all_well(ranked), ranked, WHOLE, _caps(usual), grant=grant)
+    caps = {name: int(left * WHOLE / policy.demand) for name, left in (spare or {}).items()}
+    found = allocate(policy, record, all_well(ranked), ranked, WHOLE, caps)
     return _none_emptied(first, found.shares, prices) if found.fits else {}
 
 
@@ -152,12 +147,6 @@ def _stopped(policy: Policy, saving: Saving, published: Mapping[str, int]) -> Sa
     reached = forecast(policy, there)
     after = reached.per_month if reached is not None else saving.after
     return replace(saving, shares=there, after=after, moving=False)
-
-
-def _caps(usual: Grant | None) -> Mapping[str, int]:
-    if usual is None or not usual.demand:
-        return {}
-    return {name: int(usual.rooms[name] * WHOLE / usual.demand) for name in usual.taken}
 
 
 def _none_emptied(

@@ -387,3 +387,27 @@ def _excess(
         for name in short[resource].keys() - found.keys():
             found[name] = replace(grants[name], excess_on=resource[0])
     return found
+
+
+# -- what nobody takes -------------------------------------------------------------------------------------------------
+
+
+def spare(policy: str, claims: Mapping[str, Claim], grants: Mapping[str, Grant]) -> Mapping[str, float]:
+    """The most that a policy may take of each region it may go to without anybody having less, in its unit."""
+    mine = claims.get(policy)
+    if mine is None:
+        return {}
+    wanted = {draw.region for level in mine.levels for draw in level if draw.room < inf}
+    rooms, taken = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0.0)
+    for name, claim in claims.items():
+        if claim.unit != mine.unit:
+            continue
+        for level in claim.levels:
+            for draw in level:
+                if draw.region in wanted and draw.room < inf:
+                    rooms[draw.region] = max(rooms[draw.region], draw.room)
+        grant = grants.get(name)
+        for region, load in grant.loads.items() if grant is not None and name != policy else ():
+            if region in wanted:
+                taken[region] += load
+    return {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}

@@ -16,7 +16,6 @@ from failoverd.core.control.cost import Saving
 from failoverd.core.control.limits import Approved
 from failoverd.core.control.outcome import Estate, OutcomeKind
 from failoverd.core.control.saving import STOOD, merit_order
-from failoverd.core.control.sharing import Grant
 from failoverd.core.control.state import PolicyState
 from failoverd.core.overrides import Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
@@ -90,9 +89,7 @@ def test_a_standby_stays_one_however_cheap_it_is() -> None:
 
 def test_what_other_policies_take_is_no_room() -> None:
     of = replace(PRICED, data_in=None)
-    grant = Grant(800, {"azure": 560, "oci": 240}, {"azure": 900, "oci": 300}, {"oci": 300})
-    assert merit_order(of, of.records[0], grant) == {"azure": 6_250, "oci": 3_750}
-    assert merit_order(of, of.records[0], None, grant) == {"azure": 6_250, "oci": 3_750}
+    assert merit_order(of, of.records[0], {"oci": 300.0}) == {"azure": 6_250, "oci": 3_750}
 
 
 @pytest.mark.parametrize(
@@ -289,8 +286,7 @@ def test_equal_inputs_give_equal_outputs() -> None:
 
 def test_one_that_fits_only_beside_others_is_bounded_by_what_they_leave() -> None:
     story = begun(replace(PRICED, data_in=None, cost=CostRules(save=500)))
-    grant = Grant(800, {"azure": 560, "oci": 240}, {"azure": 900, "oci": 300}, {"oci": 300})
-    story.estate = Estate(story.estate.owner, as_it_is, grant=grant, usual=grant)
+    story.estate = Estate(story.estate.owner, as_it_is, spare={"azure": 900.0, "oci": 300.0})
     outcome = story.look(600.0)
     assert story.published == {"azure": 62.5, "oci": 37.5}
     assert outcome.cause is Cause.TUNING
