@@ -116,10 +116,9 @@ class Session:
             shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
             for policy in self.policies.values():
                 shared.put(policy)
-        policy = self.policies[target.policy]
-        grant, usual = shared.grants(policy, self.clock())
+        grant, usual = shared.grants(self.policies[target.policy], self.clock())
         normalise = self.providers[target.provider].normalise
-        return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual, shared.spare(policy))
+        return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 
     def _looked_at(self, policy: Policy) -> PolicyState:
         return replace(self.states.told(policy), verdicts=self.beside.verdicts.get(policy.name, {}))

@@ -247,7 +247,7 @@ def _with_saving(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, float
     settled = memory.kind is DecisionKind.NORMAL and memory.state is TargetState.IN_SYNC
     saving = replace(memory.saving, moving=memory.saving.moving and not settled)
     calm = _calm(case, memory)
-    if calm and not settled:  # traffic is on its way, or the first answer is
+    if calm and (not settled or case.estate.spare is None):  # traffic is on its way, or the first answer is
         return replace(memory, saving=saving), None
     saving, at = considered(
         policy,

@@ -1,7 +1,7 @@
 """What is to be done about a target: data that `evaluate` makes and a driver carries out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -60,7 +60,8 @@ class Estate:
         rules: those of the inventory.
         grant: what the other policies leave this one of the regions that they share; None where it shares none.
         usual: the same for a day on which nothing is wrong.
-        spare: how much it may take of each region without anybody having less, if it follows the price.
+        spare: how much it may take of each region without anybody having less, if it follows the price; None where no
+            price is looked at, for nobody would remember what was chosen.
     """
 
     owner: str
@@ -69,7 +70,7 @@ class Estate:
     rules: tuple[Rule, ...] = ()
     grant: Grant | None = None
     usual: Grant | None = None
-    spare: Mapping[str, float] = field(default_factory=dict)
+    spare: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,6 +284,13 @@ def test_equal_inputs_give_equal_outputs() -> None:
     assert isinstance(story.asked().approved, Approved)
 
 
+def test_who_would_not_remember_it_chooses_nothing() -> None:
+    story = begun()
+    story.estate = replace(story.estate, spare=None)
+    assert story.look(A_DAY).kind is OutcomeKind.IN_SYNC
+    assert story.memory.saving == Saving()
+
+
 def test_one_that_fits_only_beside_others_is_bounded_by_what_they_leave() -> None:
     story = begun(replace(PRICED, data_in=None, cost=CostRules(save=500)))
     story.estate = Estate(story.estate.owner, as_it_is, spare={"azure": 900.0, "oci": 300.0})
