@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from failoverd.api.shapes import AppliedTold, AttemptTold, FindingTold, PlanTold, PolicyTold
+from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold
 from failoverd.api.telling import target_told
 from failoverd.codec import plain
+from failoverd.core.control.cost import billed
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
@@ -39,6 +40,7 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         error = finding.error
         reason, remedy = (error.reason, error.remedy) if error is not None else ("", "")
         return FindingTold(target=target, result="failed", summary=summary, reason=reason, remedy=remedy)
+    cost = billed(outcome.reasons)
     refused, judged = outcome.refused, outcome.kind in {OutcomeKind.WRITE, OutcomeKind.LIMITED}
     return FindingTold(
         target=target,
@@ -59,6 +61,7 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         remedy=refused.remedy if refused is not None else "",
         plan=plain(outcome.plan) if outcome.plan is not None else None,
         change=plain(finding.change) if finding.change is not None else None,
+        bill=BillTold.model_validate(cost) if cost is not None else None,
     )
 
 

@@ -221,6 +221,19 @@ class EndpointTold(ToldModel):
     evidence: str
 
 
+class BillTold(ToldModel):
+    """What shares cost at list prices while the demand stays as it is: an estimate."""
+
+    hour_usd: float = Field(validation_alias=AliasChoices("hour_usd", "hour"), description="USD an hour")
+    normal_hour_usd: float = Field(
+        validation_alias=AliasChoices("normal_hour_usd", "normal_hour"),
+        description="the same of a day on which nothing is wrong: the difference is what a failover costs an hour",
+    )
+    month_usd: float = Field(
+        validation_alias=AliasChoices("month_usd", "month"), description="USD in a month of thirty days"
+    )
+
+
 _COMMAND: Final = "the command that the remedy names, if it names one; its words are quoted for a shell"
 
 
@@ -252,6 +265,7 @@ class TargetStatusTold(ToldModel):
         default=(), description="what it answers with besides, or instead, which failoverd does not state"
     )
     seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
+    bill: BillTold | None = Field(default=None, description="what it costs; null where no file says what that rests on")
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
@@ -441,6 +455,8 @@ class RecordLineTold(ToldModel):
     foreign: tuple[str, ...] = Field(
         default=(), description="what it answers with besides, or instead, which failoverd does not state"
     )
+    bill: BillTold | None = Field(default=None, description="what it costs; null where no file says what that rests on")
+    costs: str = Field(default="", description="the same in a few words")
 
 
 class RegionLineTold(ToldModel):
@@ -808,6 +824,9 @@ class WhyTold(AnswerBody):
     edited: str = Field(default="", description="the two revisions of the file, where an edit of it moved the traffic")
     sums: tuple[RegionSumTold, ...] = Field(default=(), description="the sum by region, who loses most first")
     cost: CostTold | None = Field(default=None, description="null of a change that no failure led to")
+    bill: BillTold | None = Field(
+        default=None, description="what the shares cost that were wanted; null where not known"
+    )
 
 
 class WordsTold(AnswerBody):
@@ -888,6 +907,9 @@ class FindingTold(ToldModel):
     remedy: str = ""
     plan: dict[str, Any] | None = Field(default=None, description="what would be written if nothing were in its way")
     change: dict[str, Any] | None = Field(default=None, description="what /v1/apply takes; null if nothing is to be")
+    bill: BillTold | None = Field(
+        default=None, description="what the shares cost that are wanted; null where not known"
+    )
 
 
 class PlanTold(AnswerBody):

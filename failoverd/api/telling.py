@@ -9,6 +9,7 @@ from failoverd.api.shapes import (
     AlertsTold,
     AlertTold,
     AuditTold,
+    BillTold,
     BoardTold,
     ChangeTold,
     CommentTold,
@@ -208,6 +209,7 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "normal": dict(status.normal),
             "since": status.since,
             "answered_since": status.answered_since,
+            "bill": _told(BillTold, status.bill),
             "has_rival": status.has_rival,
             "lost_overrides": status.lost_words,
         }
@@ -254,6 +256,7 @@ def why_told(found: Explanation) -> WhyTold:
             "edited": found.edited,
             "sums": tuple(map(RegionSumTold.model_validate, found.sums)),
             "cost": _told(CostTold, found.cost),
+            "bill": _told(BillTold, found.bill),
         }
     )
 

@@ -109,6 +109,8 @@ def as_json(finding: FindingTold) -> dict[str, Any]:
         return told | {"result": finding.result, "reason": finding.reason, "remedy": finding.remedy}
     told |= {"verdict": finding.verdict, "reasons": list(finding.reasons)}
     told |= {"result": finding.result, "until": finding.until, "unseen": list(finding.unseen)}
+    if finding.bill is not None:
+        told |= {"bill": finding.bill.model_dump()}
     if finding.result == "in_sync":
         told |= {"generation": finding.generation}
     if finding.result == "refused":

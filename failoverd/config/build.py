@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from failoverd.config.costs import link_to
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import model_of, models_of, place_of, residency_of
 from failoverd.config.maintenance import entries_of
@@ -19,9 +20,12 @@ from failoverd.config.schema import (
 )
 from failoverd.core.records import (
     WHOLE,
+    CostRules,
+    DataIn,
     HealthRules,
     LatencyBand,
     Limits,
+    ListPrices,
     Policy,
     RampRules,
     Ration,
@@ -30,6 +34,7 @@ from failoverd.core.records import (
     RegionSpec,
     Source,
     Target,
+    Traffic,
 )
 
 
@@ -68,6 +73,9 @@ def build(draft: Draft, inventory: InventoryFile, providers: Mapping[str, Provid
         degraded=file.degraded,
         latency=LatencyBand(file.latency.slack, file.latency.leave, file.latency.window) if file.latency else None,
         practice=practice_of(file.practice, _turns(file), draft.document),
+        traffic=Traffic(file.traffic.response or 0.0, file.traffic.tokens or 0.0) if file.traffic is not None else None,
+        data_in=_data_in(file, inventory),
+        cost=CostRules(file.cost.save, file.cost.at_least, file.cost.every) if file.cost is not None else None,
     )
 
 
@@ -75,6 +83,13 @@ def _turns(file: PolicyFile) -> list[str]:
     """Regions that are practised in turn: those that have traffic on a normal day."""
     found = [name for name, entry in file.regions.items() if entry.share is None or entry.share > 0]
     return sorted(found) or sorted(file.regions)
+
+
+def _data_in(file: PolicyFile, inventory: InventoryFile) -> DataIn | None:
+    if file.data_in is None:
+        return None
+    said = file.data_in
+    return DataIn(said.region, said.per_request, inventory.regions[said.region].egress_cost_per_gb)
 
 
 def _record(policy: str, record: RecordEntry, providers: Mapping[str, ProviderEntry]) -> RecordSpec:
@@ -103,6 +118,8 @@ def _region(draft: Draft, name: str, inventory: InventoryFile) -> RegionSpec:
         unit=place.unit or "",
         measure=measure(place.capacity),
         weights=_weights(entry),
+        prices=ListPrices(place.egress_cost_per_gb, place.price_per_million_tokens),
+        link=link_to(draft.policy, name, inventory),
     )
 
 

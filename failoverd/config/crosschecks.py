@@ -6,6 +6,7 @@ Each check is a small generator of diagnostics; `crosscheck` runs them all, so t
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from failoverd.config.costs import costs
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.eligibility import eligibility
@@ -41,6 +42,7 @@ def crosscheck(
     yield from eligibility(draft, inventory, providers)
     yield from unmeasurable(draft.policy, draft.document, inventory, sources)
     yield from filters(draft, inventory, providers)
+    yield from costs(draft, inventory, providers)
 
 
 # -- endpoints ---------------------------------------------------------------------------------------------------------

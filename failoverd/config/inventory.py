@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from failoverd.config.costs import links
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
@@ -92,6 +93,7 @@ def wrong_with(file: InventoryFile, document: Document, now: float) -> tuple[Dia
             *unknown(work, clouds, "the inventory"),
             *untimely(work, now),
             *drills,
+            *links(file, document),
         )
     )
 

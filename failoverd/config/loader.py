@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from failoverd.config.build import build
 from failoverd.config.capacity import crowded
+from failoverd.config.costs import data_from
 from failoverd.config.crosschecks import crosscheck
 from failoverd.config.diagnostics import Code, Diagnostic, about_file, in_order
 from failoverd.config.documents import Document, Parsed, bytes_of, parse, read
@@ -504,7 +505,8 @@ def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:
     """The revision changes with the text of the file and with the inventory's entries that it uses."""
-    used = {name: inventory.regions[name].model_dump() for name in sorted(draft.policy.regions)}
+    used: dict[str, object] = {name: inventory.regions[name].model_dump() for name in sorted(draft.policy.regions)}
+    used |= data_from(draft.policy, inventory)
     revision = sha256(f"{draft.document.digest}\n{json.dumps(used, sort_keys=True)}".encode()).hexdigest()
     lines = MappingProxyType(draft.document.line_of_keys())
     return Source(draft.file, revision[:_REVISION_LENGTH], lines)

@@ -29,6 +29,7 @@ from failoverd.config.values import (
     DURATION,
     PERCENT,
     Allowance,
+    Bandwidth,
     ChangeRate,
     EndpointText,
     Glob,
@@ -38,6 +39,7 @@ from failoverd.config.values import (
     Percent,
     Share,
     ShiftRate,
+    Size,
     Ttl,
     WeighedEndpoint,
     within,
@@ -52,9 +54,11 @@ from failoverd.core.records import (
     TIERS,
     WHOLE,
     AllDown,
+    CostRules,
     HealthRules,
     LatencyBand,
     Limits,
+    Link,
     OnDrift,
     RecordType,
     Steering,
@@ -72,6 +76,7 @@ _HEALTH = HealthRules()
 _LIMITS = Limits()
 _BAND = LatencyBand()
 _ISOLATION = IsolationRules()
+_COST = CostRules()
 _MAX_DEPENDENCIES = 32
 _MAX_SENTINELS = 16
 _MAX_RECEIVERS = 16
@@ -87,6 +92,7 @@ _MAX_GLOBS = 64
 _MAX_JURISDICTIONS = 64
 _MAX_MODELS = 64
 _MAX_STEPS = 20
+_MAX_LINKS = 256
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[Literal[1], Field(description="version of the file format")]
@@ -430,6 +436,45 @@ class LimitsEntry(Settings):
     )
 
 
+class TrafficEntry(Settings):
+    """What one request moves and uses, to forecast what it costs."""
+
+    response: Size | None = Field(default=None, description="what one response weighs: 50kB, 64KiB")
+    tokens: float | None = Field(default=None, gt=0, le=1e9, description="tokens that one request uses")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.response is None and self.tokens is None:
+            raise ValueError("say what one request weighs (response: 50kB), how many tokens it uses, or both")
+        return self
+
+
+class DataInEntry(Settings):
+    """Data that requests need, and that is moved to whichever region serves them."""
+
+    region: Name = Field(description="region of the inventory in which the data is")
+    per_request: Size = Field(description="what one request needs of it, where another region serves it: 200kB")
+
+
+def _some_saving(points: int) -> int:
+    if points == 0:
+        raise ValueError("0% would move traffic for a cent")
+    return points
+
+
+class CostEntry(Settings):
+    """Shares that follow the price on a day on which nothing is wrong; what fails out ignores it."""
+
+    prefer: Literal["cheapest"] = Field(description="cheapest: fill the regions of the normal day in order of price")
+    save: Annotated[Percent, AfterValidator(_some_saving)] = Field(
+        default=_COST.save, description="part of the forecast that a move has to save"
+    )
+    at_least: float = Field(default=_COST.at_least, ge=0, le=1e9, description="USD a month that it has to save")
+    every: Annotated[Duration, AfterValidator(within("1h", "30d"))] = Field(
+        default=_COST.every, description="how long at least from one such move to the next"
+    )
+
+
 def _tier(value: object) -> object:
     if isinstance(value, str):
         if value not in TIERS:
@@ -716,6 +761,13 @@ class PolicyFile(Settings):
     practice: PracticeEntry | None = Field(
         default=None, description="drills: which region gets no traffic of this policy, and when, to see that it may"
     )
+    traffic: TrafficEntry | None = Field(
+        default=None, description="what one request moves and uses; demand in requests/s"
+    )
+    data_in: DataInEntry | None = Field(default=None, description="data that requests need, and where it is")
+    cost: CostEntry | None = Field(
+        default=None, description="shares that follow the price on calm days; off without it"
+    )
 
 
 # -- inventory ---------------------------------------------------------------------------------------------------------
@@ -809,6 +861,27 @@ class RuleEntry(Settings):
         return self
 
 
+def _two_ends(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(names) != 2:  # noqa: PLR2004 - a link has two
+        raise ValueError(f"a link has two ends, not {len(names)}: between: [azure-weu, oci-fra]")
+    return names
+
+
+class LinkEntry(Settings):
+    """An interconnect between two regions, or between all regions of two clouds."""
+
+    between: Annotated[tuple[Name, ...], AfterValidator(_two_ends)] = Field(
+        strict=False,
+        description="its two ends, each a region of the inventory or a cloud",
+        json_schema_extra={"minItems": 2, "maxItems": 2},
+    )
+    bandwidth: Bandwidth = Field(description="how wide it is: 10Gbps, 500Mbps")
+    price_per_gb: float = Field(default=0.0, ge=0, le=1e6, description="list price in USD of what is moved over it")
+    headroom: Annotated[Percent, AfterValidator(_some_headroom)] = Field(
+        default=Link(0.0).headroom, description="how much of its bandwidth is planned with"
+    )
+
+
 class InventoryFile(Settings):
     """The regions that policies may name, and the rules that bind all of them."""
 
@@ -828,6 +901,9 @@ class InventoryFile(Settings):
     maintenance: _Planned = Field(default=(), description="planned work: who gets no traffic of any policy, and when")
     practice: PracticeEntry | None = Field(
         default=None, description="drills: which region gets no traffic of any policy, and when, to see that it may"
+    )
+    links: tuple[LinkEntry, ...] = Field(
+        default=(), max_length=_MAX_LINKS, strict=False, description="interconnects between regions, or between clouds"
     )
 
 

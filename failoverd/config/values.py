@@ -183,6 +183,89 @@ ChangeRate = Annotated[
 ]
 
 
+# -- sizes -------------------------------------------------------------------------------------------------------------
+
+_SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_BANDWIDTHS = {"kbps": 10**3, "Mbps": 10**6, "Gbps": 10**9, "Tbps": 10**12}
+_QUANTITY = re.compile(r"(-?\d{1,9}(?:\.\d{1,6})?)\s*([A-Za-z/]+)")
+_MAX_SIZE, _MAX_BANDWIDTH = 1e12, 1e15
+
+
+def _quantity(value: object, units: Mapping[str, int], most: float, what: str, example: str) -> float:
+    found = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+    known = ", ".join(units)
+    if found is None:
+        raise ValueError(f'{what} is a number with its unit ({known}): write it like "{example}"')
+    number, unit = float(found.group(1)), found.group(2)
+    if unit not in units:
+        meant = [each for each in units if each.lower() == unit.lower()]
+        hint = f"write {found.group(1)}{meant[0]}" if meant else f"use one of {known}"
+        raise ValueError(f'"{unit}" is no unit of {what}: {hint}')
+    if number <= 0:
+        raise ValueError(f"{what} is more than nothing: leave the key out where there is none")
+    if number * units[unit] > most:
+        raise ValueError(f"{found.group(0)} is too much to be {what}")
+    return number * units[unit]
+
+
+def parse_size(value: object) -> float:
+    """Bytes in `50kB` (1,000 each) or `64KiB` (1,024 each)."""
+    return _quantity(value, _SIZES, _MAX_SIZE, "a size", "50kB")
+
+
+def parse_bandwidth(value: object) -> float:
+    """Bits a second in `10Gbps`, of 1,000 Mbps each."""
+    return _quantity(value, _BANDWIDTHS, _MAX_BANDWIDTH, "a bandwidth", "10Gbps")
+
+
+def _say_quantity(number: float, units: Mapping[str, int]) -> str:
+    """In the largest unit in which few decimals say it."""
+    fits = [unit for unit, size in units.items() if number >= size and round(number / size, 6) == number / size]
+    unit = max(fits, key=lambda each: units[each], default=min(units, key=lambda each: units[each]))
+    return f"{number / units[unit]:.15g}{unit}"
+
+
+def say_size(size: float) -> str:
+    """As people write it: 50000 is 50kB, 65536 is 64KiB."""
+    decimal = {unit: factor for unit, factor in _SIZES.items() if "i" not in unit}
+    whole = size % 1_000 and not size % 1_024
+    return _say_quantity(size, _SIZES if whole else decimal)
+
+
+def say_bandwidth(bandwidth: float) -> str:
+    """As people write it: 1e10 is 10Gbps."""
+    return _say_quantity(bandwidth, _BANDWIDTHS)
+
+
+Size = Annotated[
+    float,
+    PlainValidator(parse_size),
+    PlainSerializer(say_size, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{1,9}(\.\d{1,6})?\s*(B|kB|MB|GB|KiB|MiB|GiB)$",
+            "examples": ["50kB", "64KiB", "1.5MB"],
+        }
+    ),
+]
+"""Bytes, written with a unit: kB has 1,000 of them, KiB 1,024."""
+
+Bandwidth = Annotated[
+    float,
+    PlainValidator(parse_bandwidth),
+    PlainSerializer(say_bandwidth, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\d{1,9}(\.\d{1,6})?\s*(kbps|Mbps|Gbps|Tbps)$",
+            "examples": ["10Gbps", "500Mbps"],
+        }
+    ),
+]
+"""Bits a second, written with a unit: Gbps has 1e9 of them."""
+
+
 # -- moments -----------------------------------------------------------------------------------------------------------
 
 _MOMENT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})"

@@ -320,7 +320,7 @@ class Override:
 
     @property
     def warned_of(self) -> bool:
-        """Whether its end is told before: not of a short one, of an alert, which is prolonged while it lasts, or of a drill."""
+        """Whether its end is told before: not of a short one, nor of a drill, nor of an alert, which is prolonged."""
         return self.until - self.since > WARNING and self.verb not in {Verb.ALERT, Verb.PRACTICE}
 
     @property

@@ -47,6 +47,9 @@ class ReasonCode(StrEnum):
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
+    LINK = "link"  # as `capacity`, [bandwidth, headroom, per_request, demand]: what it needs for its data is so wide
+    CHEAPER = "cheaper"  # [before, after, since, save, at_least]: `shares` follow the price, USD a month
+    COST = "cost"  # [hour, normal, month]: what the shares cost in USD, and what those of a normal day do in an hour
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time
     RAMP = "ramp"  # [step, steps, part, of, wanted, room], and [next] once it is known: it comes back step by step
     FAILBACK_GIVEN_UP = "failback_given_up"  # [aborts]: it fell on the ramp each time; a person brings it back
@@ -206,12 +209,14 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.SAME_EVERYWHERE: ReasonTraits(news=True),
     ReasonCode.NOT_COMPARED: ReasonTraits(news=True),
     ReasonCode.REGION_DEGRADED: ReasonTraits(health="degraded", of_region=True),
+    ReasonCode.CHEAPER: ReasonTraits(),
     ReasonCode.SHARED_CAPACITY: ReasonTraits(bounds=True),
     ReasonCode.CAPACITY: ReasonTraits(bounds=True),
     ReasonCode.LOADED: ReasonTraits(of_region=True),
     ReasonCode.LOADED_ALIKE: ReasonTraits(),
     ReasonCode.LAST_VALUE: ReasonTraits(),
     ReasonCode.DECLARED: ReasonTraits(),
+    ReasonCode.LINK: ReasonTraits(bounds=True),
     ReasonCode.OPEN_VERDICT: ReasonTraits(bounds=True),
     ReasonCode.DEGRADED_KEPT: ReasonTraits(of_region=True),
     ReasonCode.FAR_KEPT: ReasonTraits(explains=False),
@@ -232,6 +237,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.PULL: ReasonTraits(explains=False),
     ReasonCode.TRICKLE: ReasonTraits(explains=False),
     ReasonCode.SHARE: ReasonTraits(explains=False),
+    ReasonCode.COST: ReasonTraits(explains=False),
     ReasonCode.SINGLE: ReasonTraits(explains=False),
     ReasonCode.PIN_IDLE: ReasonTraits(explains=False),
     ReasonCode.OVERRULED: ReasonTraits(explains=False),

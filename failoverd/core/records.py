@@ -485,6 +485,57 @@ class NamedPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What joins a region to the one in which the data is: bits a second, and a list price of what is moved over it.
+
+    `headroom` is how much of the bandwidth may be planned with, in basis points. `name` is how the inventory calls its
+    ends.
+    """
+
+    bandwidth: float
+    price_per_gb: float = 0.0
+    headroom: int = 7_000
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPrices:
+    """List prices of a region in USD; None where nobody said one."""
+
+    egress_per_gb: float | None = None
+    per_million_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What one request moves and uses: bytes of its response, and tokens."""
+
+    response: float = 0.0
+    tokens: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataIn:
+    """Data that each request needs: so many bytes, which are moved where another region than `region` serves it.
+
+    `egress_per_gb` is what leaves that region costs where no link is known; None where nobody said so.
+    """
+
+    region: str
+    per_request: float
+    egress_per_gb: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CostRules:
+    """When shares follow the price: for so much of it in basis points, for so much in USD a month, and how often."""
+
+    save: int = 1_000
+    at_least: float = 100.0
+    every: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class RegionSpec:
     """A region's part in one policy. `share` in basis points; a lower `priority` number is preferred.
 
@@ -495,7 +546,8 @@ class RegionSpec:
     `unit` is what `capacity` counts, "" when that was not said; `measure` is how it is measured, where it is.
     `room` is how much of its room it has, in basis points: less while it is full, see `core.control.readings`.
     `headroom` is how much of the capacity may be planned with, in basis points. `weights` has the part of each endpoint
-    in the region, in the order of `endpoints`; empty where they are all alike.
+    in the region, in the order of `endpoints`; empty where they are all alike. `link` leads to the
+    policy's data.
     """
 
     name: str
@@ -512,6 +564,8 @@ class RegionSpec:
     measure: Measure | None = None
     room: int = WHOLE
     weights: tuple[int, ...] = ()
+    prices: ListPrices = ListPrices()
+    link: Link | None = None
 
     @property
     def weighed(self) -> tuple[tuple[Endpoint, int], ...]:
@@ -778,6 +832,9 @@ class Policy:
     degraded: WhenDegraded = WhenDegraded.KEEP
     latency: LatencyBand | None = None
     practice: Practice | None = None
+    traffic: Traffic | None = None
+    data_in: DataIn | None = None
+    cost: CostRules | None = None
 
     def probes(self) -> tuple[tuple[Endpoint, Check], ...]:
         """Everything to probe: each endpoint under each check, and each dependency under its own."""

@@ -28,6 +28,18 @@ class TargetState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """What an answer costs at list prices while the demand stays as it is, in USD: an estimate.
+
+    `hour` and `month` are of the shares that are answered, `normal_hour` of those of a day on which nothing is wrong.
+    """
+
+    hour: float
+    normal_hour: float
+    month: float
+
+
+@dataclass(frozen=True, slots=True)
 class TargetStatus:
     """One record at one provider. Shares in basis points by region; `manual` does the wanted change by hand.
 
@@ -37,7 +49,7 @@ class TargetStatus:
     which time alone would change anything. `normal` are the shares of the file for a day on which nothing is wrong, as
     the provider can say them. `since` is when `state` began, as far as this process saw it, and `answered_since` when
     what is published was. `foreign` is what else the name answers with, which is no share of any region. `seen` is when
-    it was last read, None while it never was.
+    it was last read, None while it never was. `bill` is what it costs, None where no file says what that rests on.
     """
 
     target: Target
@@ -61,6 +73,7 @@ class TargetStatus:
     answered_since: float | None = None
     foreign: tuple[str, ...] = ()
     seen: float | None = None
+    bill: Bill | None = None
 
     @property
     def moved(self) -> bool:

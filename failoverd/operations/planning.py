@@ -194,7 +194,8 @@ async def _evaluated(session: Workplace, observed: Observed, health: Verdicts, r
     policy = session.policy(target.policy)
     state = await session.recalled(policy, target)
     state = replace(state, verdicts=health, returning=returning)
-    return evaluate(policy, state, observed, session.estate(target), session.clock())
+    estate = replace(session.estate(target), spare=None)  # what is chosen for its price, a daemon chooses and remembers
+    return evaluate(policy, state, observed, estate, session.clock())
 
 
 # -- plan --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from failoverd.core.names import failoverctl
 from failoverd.core.overrides import Override
 from failoverd.core.reasons import TRAITS, Reason, ReasonCode
 from failoverd.core.records import WHOLE
-from failoverd.core.status import Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
+from failoverd.core.status import Bill, Overview, PolicyStatus, RegionStatus, TargetState, TargetStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, flapped, in_the_way, put_up, still_lost
 from failoverd.telemetry import phrases, prose
@@ -24,7 +24,7 @@ class RecordLine:
     time alone brings it. Who sees it do what they do not want has `stop` for a command: it ends the word `ends` that
     has it done or, without one, has failoverd leave it alone; "" where no daemon is at work, who would do either.
     `overrides` are the ids of words in force about it. `foreign` is what it answers with besides, or instead, which is
-    no region's share.
+    no region's share. `bill` is what it costs, and `costs` says that; None and "" where that is not known.
     """
 
     policy: str
@@ -45,6 +45,8 @@ class RecordLine:
     overrides: tuple[str, ...]
     moved: bool
     foreign: tuple[str, ...] = ()
+    bill: Bill | None = None
+    costs: str = ""
 
 
 def record_lines(
@@ -131,6 +133,8 @@ def _record(
         overrides=tuple(word.id for word in overrides),
         moved=status.moved,
         foreign=status.foreign,
+        bill=status.bill,
+        costs=phrases.costs(status.bill.hour, status.bill.normal_hour, status.bill.month) if status.bill else "",
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from failoverd.core.control.cost import billed
 from failoverd.core.control.news import taken_back_by
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.errors import ConfigError
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import by
 from failoverd.core.reasons import Cause
-from failoverd.core.status import Overview
+from failoverd.core.status import Bill, Overview
 from failoverd.operations.concerns import SEVERITY, Condition, concerns_of
 from failoverd.operations.history import PastMove
 from failoverd.operations.overview import overview
@@ -75,6 +76,7 @@ class Explanation:
     `records` is how the records of its policy stand now, the worst first, the changed one before its equals; none where
     a moment was asked about. `then` is what was in the way at that moment, in the words of that time. `edited` names
     the two revisions of the file, where an edit of it moved the traffic. `sums` is the sum by region.
+    `bill` is what the shares cost that were wanted.
     `overrides` are operators' words that shape, or stop, what is answered there: now, or at the moment asked about.
     `undo` does it by hand, `undo_with` is the command for a daemon: where a word brought the change about that is in
     force still, the one that ends it.
@@ -94,6 +96,7 @@ class Explanation:
     edited: str = ""
     sums: tuple[RegionSum, ...] = ()
     cost: Cost | None = None
+    bill: Bill | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,7 @@ def why(
         edited=edited,
         sums=table(change.plan.decision, change.shares_before, change.shares_after),
         cost=cost(change, told, now if at is None else at, edited=bool(edited)),
+        bill=billed(change.plan.decision.reasons),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from failoverd.core.control.claiming import claim, usual_claim
 from failoverd.core.control.pooling import SMALL, Pool
-from failoverd.core.control.sharing import Claim, Grant
+from failoverd.core.control.sharing import Claim, Grant, spare
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import Policy
 
@@ -80,6 +80,13 @@ class Shared:
         self._tell(but=policy.name)
         return granted, self._usual.grant(policy.name)
 
+    def spare(self, policy: Policy) -> Mapping[str, float]:
+        """What a policy that follows the price may take of each region without anybody having less, on any such day."""
+        if policy.cost is None or self._policies.get(policy.name) is not policy:
+            return {}
+        now, usual = (spare(policy.name, pool.claims, pool.look) for pool in (self._now, self._usual))
+        return {region: min(left, usual.get(region, left)) for region, left in now.items()}
+
     @property
     def standing(self) -> Mapping[str, tuple[Claim, Grant]]:
         """What each policy wants, and what it may take."""
@@ -88,7 +95,11 @@ class Shared:
 
     def _take_up(self, now: float) -> None:
         for name in self._changed:
-            self._now.put(name, claim(self._policies[name], self._look(self._policies[name]), now))
+            policy = self._policies[name]
+            state = self._look(policy)
+            self._now.put(name, claim(policy, state, now))
+            if policy.cost is not None:
+                self._usual.put(name, usual_claim(policy, state))
         self._changed.clear()
 
     def _tell(self, but: str = "") -> None:

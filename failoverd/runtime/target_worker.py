@@ -14,6 +14,7 @@ from typing import Final
 
 from failoverd import codec
 from failoverd.core.control import news, progress, standing
+from failoverd.core.control.cost import Saving, bill
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
@@ -113,7 +114,8 @@ class Tools:
     def estate(self, policy: Policy, provider: Provider) -> Estate:
         """What a decision about one of the policy's targets looks at besides it, as it is now."""
         grant, usual = self.shared.grants(policy, self.clock())
-        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual)
+        spare = self.shared.spare(policy)
+        return Estate(self.owner, provider.normalise, self.instance, self.rulebook.rules, grant, usual, spare)
 
 
 class Rounds:
@@ -167,6 +169,7 @@ class TargetWorker:
         self.target = target
         self.agenda = Agenda()
         self.status: TargetStatus | None = None
+        self._usual: tuple[tuple[frozenset[str], Saving], Mapping[str, int]] | None = None
         self._policy = policy
         self._provider = provider
         self._tools = tools
@@ -176,7 +179,6 @@ class TargetWorker:
         self._seen: Observed | None = None  # what the last read found
         self._outcome: Outcome | None = None  # what this round came to
         self._far: frozenset[str] = frozenset()  # regions that are left out on a normal day
-        self._normals: dict[frozenset[str], Mapping[str, int]] = {}
         self._crashed = ""
 
     async def run(self) -> None:
@@ -267,15 +269,17 @@ class TargetWorker:
 
     @property
     def _normal(self) -> Mapping[str, int]:
-        """The shares of a day on which nothing is wrong, reckoned once for each answer to who is too far away."""
-        known = self._far
-        if known not in self._normals:
+        """The shares of a day on which nothing is wrong; reckoned again when others are too far, or chosen by price."""
+        saving = self._tools.states.of(self._policy.name).of(self.target).saving
+        known = self._far, saving
+        if self._usual is None or self._usual[0] != known:
+            said = self._provider.normalise
             try:
-                found = standing.normal_answer(self._policy, self.target, self._provider.normalise, known)
+                found = standing.normal_answer(self._policy, self.target, said, self._far, saving)
             except ProviderError:
                 found = {}  # it cannot say that, which every round tells
-            self._normals = {known: found}
-        return self._normals[known]
+            self._usual = known, found
+        return self._usual[1]
 
     def _evaluate(self, state: PolicyState, observed: Observed, now: float) -> Outcome:
         """A defect in a stage is told once, with what was decided on."""
@@ -394,7 +398,9 @@ class TargetWorker:
         before = self.status
         same = before is not None and before.state is status.state
         since = before.since if before is not None and same else status.at
-        self.status = status = replace(status, since=since, normal=self._normal)
+        normal = self._normal
+        cost = bill(self._policy, status.published, normal)
+        self.status = status = replace(status, since=since, normal=normal, bill=cost)
         if before is None or replace(before, at=status.at, seen=status.seen) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)

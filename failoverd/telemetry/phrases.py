@@ -75,3 +75,14 @@ ALL_DOWN_REMEDY: Final = (
     "failoverctl up REGION/ADDRESS --reason TEXT --for 1h"
 )
 """What ends it that every region is down: no change of the answer helps."""
+
+
+def costs(hour: float, normal_hour: float, month: float) -> str:
+    """What shares cost in USD, and what an hour of them costs more than one of a normal day."""
+    more = hour - normal_hour
+    differs = f", ${abs(more):,.2f} {'more' if more > 0 else 'less'} than on a normal day" if abs(more) >= _CENT else ""
+    return f"about ${hour:,.2f} an hour{differs}; ${month:,.0f} a month (estimate, by list prices)"
+
+
+_CENT: Final = 0.005
+"""USD: less of a difference rounds to nothing."""

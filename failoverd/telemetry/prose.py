@@ -80,7 +80,7 @@ from failoverd.core.overrides import UNSAID, by
 from failoverd.core.practices import PracticeOutcome
 from failoverd.core.reasons import Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE, percentages
-from failoverd.telemetry.phrases import by_plan, clients, counted, detail, moment, percent
+from failoverd.telemetry.phrases import by_plan, clients, costs, counted, detail, moment, percent
 
 __all__ = [
     "clients",
@@ -241,6 +241,30 @@ _AGAINST: Final = {
 """What speaks against leaving a region out, by the key that says it."""
 
 
+def _link(reason: Reason) -> str:
+    numbers = reason.numbers
+    width = f"{numbers['bandwidth'] / 1e9:.12g} Gbps x {percent(numbers['headroom'])}"
+    sum_of = f"{width} / {numbers['per_request']:.12g} bytes / demand {numbers['demand']:.12g}"
+    return (
+        f"{reason.region} would get {percent(numbers['wanted'])}, and the link to its data carries "
+        f"{percent(numbers['room'])} ({sum_of})"
+    )
+
+
+def _cheaper(reason: Reason) -> str:
+    numbers = reason.numbers
+    return (
+        f"shares follow the price since {moment(numbers['since'])} ({_shares(reason)}): ${numbers['after']:,.0f} a "
+        f"month instead of ${numbers['before']:,.0f}, by list prices; worth it from {percent(numbers['save'])} and "
+        f"${numbers['at_least']:,.0f} a month on"
+    )
+
+
+def _cost(reason: Reason) -> str:
+    numbers = reason.numbers
+    return f"these shares cost {costs(numbers['hour'], numbers['normal'], numbers['month'])}"
+
+
 def _until(reason: Reason) -> str:
     return f"until {moment(reason.numbers['until'])}"
 
@@ -327,6 +351,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{_listed(r.regions)} can carry {percent(r.numbers['carried'])}: {percent(r.numbers['rest'])} spills over"
     ),
     ReasonCode.OVERLOAD: _overload,
+    ReasonCode.LINK: _link,
+    ReasonCode.CHEAPER: _cheaper,
+    ReasonCode.COST: _cost,
     ReasonCode.SHARE: lambda r: f"{r.region} gets {percent(r.numbers['share'])}",
     ReasonCode.SINGLE: lambda r: (
         f"{r.region} gets {percent(r.numbers['share'])}: it is the first that serves, "

@@ -78,6 +78,7 @@ async def test_a_bad_night_is_on_one_screen_and_strangers_words_are_words(browse
         moved = page.locator("#busy-rows tr", has_text="api.example.com")
         await expect(moved.locator(".parts")).to_contain_text("oci-ashburn100 %normal 30 %")
         await expect(moved).to_contain_text("since 03:08 UTC")
+        await expect(moved).to_contain_text("$7.83 an hour, $2.12 more than on a normal day")
         await expect(page.locator("#busy-rows tr", has_text="search.example.com")).to_contain_text("it is tried again")
         await expect(page.locator("#busy-rows", has_text="bücher.example.com")).to_be_visible()
         drain = page.locator("#words-list li", has_text="drain of region aws-use1")

@@ -131,6 +131,19 @@ def test_fine_is_only_what_needs_nothing_and_was_seen(finding: PlanFinding, code
     assert exit_code_of([finding_told(finding)]) is code
 
 
+def test_a_plan_says_what_its_shares_cost_and_how_much_more_than_a_normal_day() -> None:
+    costs = Reason(ReasonCode.COST, "traffic", numbers={"hour": 7.83, "normal": 5.71, "month": 5_638.0})
+    decided = replace(some_plan().decision, reasons=(costs,))
+    told = finding_told(PlanFinding(TARGET, Outcome(OutcomeKind.WRITE, decided, PolicyState("api"))))
+    assert as_json(told)["bill"] == {"hour_usd": 7.83, "normal_hour_usd": 5.71, "month_usd": 5_638.0}
+    assert "bill" not in as_json(finding_told(found(OutcomeKind.WRITE)))
+    written = io.StringIO()
+    show(Console(file=written, width=200, highlight=False), [told])
+    assert (
+        "these shares cost about $7.83 an hour, $2.12 more than on a normal day; $5,638 a month" in written.getvalue()
+    )
+
+
 def test_what_nobody_saw_is_named_where_there_is_nothing_to_do() -> None:
     told = as_json(finding_told(half_seen(OutcomeKind.IN_SYNC)))
     assert told["summary"] == "nothing to do, as far as can be seen: west/192.0.2.2 without a verdict (generation 0)"

@@ -28,6 +28,7 @@ from failoverd.core.control.decision import DecisionKind
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.status import (
+    Bill,
     Heartbeat,
     Overview,
     PlannedStatus,
@@ -216,6 +217,15 @@ def test_a_narrow_screen_has_one_thing_below_the_other() -> None:
         "  oci-ashburn 30%)",
         "  for 4 min",
     ]
+
+
+def test_what_a_failover_costs_is_told_and_on_a_normal_day_to_who_asks_about_the_policy() -> None:
+    usual, more = Bill(5.71, 5.71, 4_111.0), Bill(7.83, 5.71, 5_638.0)
+    costs = "costs: about $7.83 an hour, $2.12 more than on a normal day; $5,638 a month"
+    assert costs in screen(seen(policy("api"), replace(moved("api"), bill=more)), 200)
+    calm = seen(policy("web"), replace(well("web"), bill=usual))
+    assert "costs:" not in screen(calm, 200)
+    assert "costs: about $5.71 an hour; $4,111 a month (estimate" in screen(calm, 200, every=True)
 
 
 def test_colours_mean_how_it_is_and_what_nobody_looks_after_is_dim() -> None:

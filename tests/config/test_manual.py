@@ -14,8 +14,10 @@ from failoverd.config.documents import MAX_BYTES, MAX_LINE
 from failoverd.config.loader import load_config, load_policies
 from failoverd.config.tree import MAX_DEPTH, MAX_VALUES
 from failoverd.config.values import say_duration, say_percent
+from failoverd.core.control.cost import forecast
 from failoverd.core.control.limits import Approved, PastChange, Step, pace
 from failoverd.core.control.plan import Plan
+from failoverd.core.control.saving import merit_order
 from failoverd.core.control.signals import time_to_fire
 from failoverd.core.measures import ErrorBudget
 from failoverd.core.reasons import Cause
@@ -115,6 +117,29 @@ def test_the_rules_of_the_manual_load_beside_its_inventory(tmp_path: Path) -> No
     found = load_policies(config, REAL_KINDS, running={})
     assert [rule.name for rule in found.rules or ()] == ["two-clouds", "freeze"]
     assert {each.code for each in found.diagnostics} <= {Code.RULE_KEEPS}
+
+
+def test_the_costs_of_the_manual_load_and_are_those_that_it_says(tmp_path: Path) -> None:
+    path = installed(tmp_path / "etc")
+    (regions,), (links,), (costs,) = blocks("regions"), blocks("links"), blocks("cost")
+    (tmp_path / "etc" / "policies" / "regions.yaml").write_text(regions + links)
+    api = HEAD.replace(
+        "  azure-eastus: {endpoints: [192.0.2.99]}",
+        "  azure-eastus: {share: 70, endpoints: [192.0.2.99]}\n  oci-ashburn: {share: 30, endpoints: [192.0.2.98]}",
+    )
+    (tmp_path / "etc" / "policies" / "manual.yaml").write_text(api + CHECKS + costs)
+    config = load_config(path, REAL_KINDS).config
+    assert config is not None
+    found = load_policies(config, REAL_KINDS, running={})
+    told = {each.code for each in found.diagnostics if each.file.endswith("manual.yaml")}
+    assert told == {Code.LINKS_NARROW, Code.DATA_UNPROBED}
+    of, text = found.policies["manual"], MANUAL.read_text()
+    merit = merit_order(of, of.records[0])
+    before, after = forecast(of, {"azure-eastus": 7_000, "oci-ashburn": 3_000}), forecast(of, merit)
+    assert before is not None
+    assert after is not None
+    assert f"{before.egress_gb:,.0f} GB" in text
+    assert f"for ${after.per_month:,.0f} instead of ${before.per_month:,.0f}" in text
 
 
 def test_the_maintenance_of_the_manual_loads_in_the_inventory_and_in_a_policy(tmp_path: Path) -> None:

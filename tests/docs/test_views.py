@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.journals import OTHER, TARGET, incident, plan
 
-from failoverd.api.shapes import AnswerBody, CostTold, EditTold, HeldTold, RegionSumTold
+from failoverd.api.shapes import AnswerBody, BillTold, CostTold, EditTold, HeldTold, RegionSumTold
 from failoverd.api.telling import history_told, status_told, why_told
 from failoverd.cli.views.reading import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
@@ -118,7 +118,7 @@ async def test_the_keys_of_why(path: Path) -> None:
     found = plain(why_told(explained))
     assert named("why") == sorted(found)
     assert row("why", "events") == list(found["events"][0])
-    for key, shape in (("sums", RegionSumTold), ("cost", CostTold)):
+    for key, shape in (("sums", RegionSumTold), ("cost", CostTold), ("bill", BillTold)):
         assert row("why", key) == list(shape.model_fields)
 
 

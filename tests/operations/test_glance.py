@@ -10,6 +10,7 @@ from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitNote, Reason, ReasonCode
 from failoverd.core.status import (
     PATIENCE,
+    Bill,
     FilesStatus,
     Heartbeat,
     Overview,
@@ -195,6 +196,16 @@ def test_a_line_says_why_since_when_what_next_and_how_to_stop_it() -> None:
     assert (found.why, found.since) == ("azure-eastus is down (score 0%): HTTP 503", NOW - 240.0)
     assert (found.next, found.next_at) == ("azure-eastus comes back once well for 5 min", None)
     assert (found.stop, found.overrides) == ("failoverctl hold api --reason TEXT --for 1h", ())
+
+
+def test_a_line_says_what_it_costs_and_how_much_more_than_on_a_normal_day() -> None:
+    (found,) = seen(policy("api"), moved("api", bill=Bill(7.83, 5.71, 5_638.0))).records
+    assert found.bill == Bill(7.83, 5.71, 5_638.0)
+    assert found.costs == (
+        "about $7.83 an hour, $2.12 more than on a normal day; $5,638 a month (estimate, by list prices)"
+    )
+    (unknown,) = seen(policy("api"), moved("api")).records
+    assert (unknown.bill, unknown.costs) == (None, "")
 
 
 def test_who_waits_for_its_hold_says_until_when() -> None:

@@ -157,7 +157,7 @@ class Example:
 
     def _look(self, policy: Policy) -> bool:
         grant, usual = self._shared.grants(policy, self.now)
-        estate = Estate(OWNER, as_it_is, grant=grant, usual=usual)
+        estate = Estate(OWNER, as_it_is, grant=grant, usual=usual, spare=self._shared.spare(policy))
         outcome = evaluate(policy, self._state(policy), self._observed[policy.name], estate, self.now)
         self._states[policy.name], self.outcomes[policy.name] = outcome.state, outcome
         if outcome.approved is None:

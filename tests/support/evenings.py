@@ -10,6 +10,7 @@ from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, Limit, LimitCheck, Reason, ReasonCode
 from failoverd.core.records import RecordKey, RecordType, Target
 from failoverd.core.status import (
+    Bill,
     Overview,
     PlannedWork,
     PolicyStatus,
@@ -70,7 +71,7 @@ def moved(at: float) -> Overview:
     down = {"azure_eastus": ("down", 0, "3 of 3 endpoints: connect_refused")}
     status = replace(
         well(name, at, "api.example.com"), kind=DecisionKind.FAILOVER, published={"oci-ashburn": 10_000},
-        wanted={"oci-ashburn": 10_000}, answered_since=at - 240, since=at - 240,
+        wanted={"oci-ashburn": 10_000}, answered_since=at - 240, since=at - 240, bill=Bill(7.83, 5.71, 5_638.0),
         reasons=(Reason(ReasonCode.REGION_DOWN, "health.down_below", "azure-eastus", numbers={"score": 0}),),
     )  # fmt: skip
     rest = quiet(at)

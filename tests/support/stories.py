@@ -46,7 +46,7 @@ class Story:
     def __init__(self, of: Policy, *, normalise: Callable[[RecordSet], RecordSet] = as_it_is, now: float = NOW) -> None:
         self.policy = replace(of, source=replace(of.source, revision=of.source.revision or "r1"))
         self.now = now
-        self.estate = Estate(OWNER, normalise)
+        self.estate = Estate(OWNER, normalise, spare={})
         self.state = PolicyState(of.name)
         self.observed = Observed(TARGET, None)
         self.letters: dict[str, str] = {spec.name: "H" * len(spec.endpoints) for spec in of.regions}

@@ -16,6 +16,7 @@ _TIERS = frozenset(
         ReasonCode.OPEN_VERDICT,
         ReasonCode.SHED,
         ReasonCode.RAMP,
+        ReasonCode.LINK,
     }
 )
 
@@ -81,6 +82,8 @@ def _room(reason: Reason) -> float:
     numbers = reason.numbers
     if "demand" not in numbers:
         return _percent(numbers["room"])
+    if reason.code is ReasonCode.LINK:
+        return numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"] / numbers["demand"] * 100
     headroom = numbers.get("headroom", WHOLE) / WHOLE * numbers.get("left", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:

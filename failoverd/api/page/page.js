@@ -251,7 +251,8 @@
         badge(record.level, record.state === "in_sync" || record.level === "well" ? word : `${word}: ${record.state.replace("_", " ")}`)),
       el("td", { role: "cell", class: "shares" }, bars(record, regions), parts(record, regions),
         record.state !== "delayed" || record.seen === null ? "" : el("div", { class: "when" }, "last seen ", time(record.seen, "ago")),
-        record.since ? el("div", { class: "when" }, time(record.since, "lasts")) : ""),
+        record.since ? el("div", { class: "when" }, time(record.since, "lasts")) : "",
+        record.costs ? el("div", { class: "when" }, said(record.costs)) : ""),
       el("td", { role: "cell", class: "why" }, said(record.why || (record.moved ? "" : "as normal"))),
       el("td", { role: "cell", class: "next" }, said(record.next), record.next_at ? el("div", { class: "when" }, time(record.next_at, "in")) : ""),
       el("td", { role: "cell" }, el("div", { class: "act" }, el("code", { class: "cmd" }, record.stop), copyable(record.stop, what), history)));

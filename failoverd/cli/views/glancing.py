@@ -180,6 +180,8 @@ class Glancing:
 
     def _details(self, each: RecordLineTold) -> None:
         """Why, and how to stop it: of what is not as on any day."""
+        if each.costs and (self._every or each.level != _WELL):
+            self._prose(f"costs: {each.costs}", self._dim(""), indent="    ", first="  ")
         if each.level == _WELL:
             return
         if each.why:

@@ -215,6 +215,8 @@ def _show_standing(console: Console, each: RecordLineTold, now: float, told: Why
     say(console, f"  next   {each.next or 'nothing, until something changes'}{ahead}")
     if each.stop:
         say(console, f"  stop   {each.stop}")
+    if each.costs:
+        say(console, f"  price  {each.costs}")
     if brought is not None and brought.cost is not None:
         say(console, f"  cost   {_cost(brought.cost)}")
 

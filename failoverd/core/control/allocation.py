@@ -3,8 +3,9 @@
 A record that holds one value at a time (a CNAME in plain DNS) gives everything to the first region that serves.
 Otherwise: tiers by `priority`, low numbers first. Inside a tier the traffic is split by pull: the share, or while a
 region is DEGRADED share x score. No region gets more than it can carry (score x capacity x headroom / demand), nor more
-of that than the other policies of the estate leave (`sharing`); what does not fit goes to the others of the tier, then
-spills to the next. If nothing fits any more, the rest is split by what each region can carry: overloaded beats shut.
+of that than the other policies of the estate leave (`sharing`), nor more than the link to its data lets through
+(`cost`); what does not fit goes to the others of the tier, then spills to the next. If nothing fits any more, the rest
+is split by what each region can carry: overloaded beats shut.
 
 Everything is computed in exact fractions and rounded once, at the end.
 """
@@ -16,6 +17,7 @@ from functools import lru_cache
 from math import inf
 from typing import Final
 
+from failoverd.core.control.cost import link_sum, through_link
 from failoverd.core.control.eligible import names
 from failoverd.core.control.overriding import by_operator
 from failoverd.core.control.sharing import Draw, Grant
@@ -176,10 +178,20 @@ def _carried(
     policy: Policy, regions: Mapping[str, RegionHealth], specs: Sequence[RegionSpec], bounds: Bounds
 ) -> dict[str, Fraction]:
     """The same without what operators shed."""
-    granted, carries = bounds.granted, {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
+    granted, linked = bounds.granted, _linked(policy, specs)
+    carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
     return {
-        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of)) for name, of in carries.items()
+        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of), linked.get(name, of))
+        for name, of in carries.items()
     }
+
+
+def _linked(policy: Policy, specs: Sequence[RegionSpec]) -> Mapping[str, Fraction]:
+    """What the links to the data let through, in basis points of the demand, of the regions that need one."""
+    if not policy.demand or policy.data_in is None:
+        return {}
+    found = {spec.name: through_link(policy, spec) for spec in specs}
+    return {name: Fraction(rate) * WHOLE / Fraction(policy.demand) for name, rate in found.items() if rate is not None}
 
 
 def levels(
@@ -320,7 +332,7 @@ def _fill(
 ) -> dict[str, Fraction]:
     """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
     open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
-    granted, grant = bounds.granted, bounds.grant
+    granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier)
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
     rest = amount
@@ -341,6 +353,10 @@ def _fill(
             elif grant is not None and rooms[name] == granted.get(name):
                 numbers |= _sum_of_room(policy, specs[name], regions[name]) | {"taken": grant.taken[name]}
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))
+            elif name in linked and rooms[name] == linked[name] < room(policy, specs[name], regions[name]):
+                reasons.append(
+                    Reason(ReasonCode.LINK, "data_in", name, numbers=numbers | link_sum(policy, specs[name]))
+                )
             elif rooms[name] < room(policy, specs[name], regions[name]):
                 reasons.append(Reason(ReasonCode.OPEN_VERDICT, "health", name, numbers=numbers))
             else:

@@ -18,6 +18,7 @@ from failoverd.core.control.failback import held_back
 from failoverd.core.control.overriding import Heeded, heed, seen
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
+from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
 from failoverd.core.records import WHOLE, Policy, RecordSpec
@@ -50,6 +51,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
         incident=state.incident is not None,
         aside=memory.aside,
         practised=memory.practised.difference(heeded.practised),
+        saving=in_force(policy, memory.saving),
     )
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
@@ -62,12 +64,14 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     return replace(claimed, sheds=may.place(policy.shed_to, kind) is not None)
 
 
-def usual_claim(policy: Policy) -> Claim | None:
-    """What it wants on a day on which nothing is wrong."""
+def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
+    """What it wants on a day on which nothing is wrong; `state` knows which shares were chosen for their price."""
     record = policy.records[0]
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0)
     specs = [spec for spec in may.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
+    if state is not None:
+        specs = list(with_saved(specs, in_force(policy, state.of(record.targets[0]).saving)))
     found = levels(policy, record, all_well(specs), specs)
     sheds = may.place(policy.shed_to, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None

@@ -10,13 +10,17 @@ there, so that an edit ends no hold.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from failoverd.core.control import ramp
 from failoverd.core.control.allocation import Bounds, normal_shares
 from failoverd.core.control.aside import narrowed
+from failoverd.core.control.cost import bill
 from failoverd.core.control.decision import Decision, DecisionKind, View, soonest
 from failoverd.core.control.eligible import Eligible, answers, eligible
+from failoverd.core.control.failback import held_back
 from failoverd.core.control.overriding import Heeded, by_operator
 from failoverd.core.control.practice import out
 from failoverd.core.control.residency import Allowed, allowed
+from failoverd.core.control.saving import counts, told_of, with_saved
 from failoverd.core.control.sharing import Grant
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Override
@@ -87,12 +91,12 @@ def decide(  # noqa: PLR0913, PLR0917 - all that a decision looks at
     if found.capped and (not shared.fits or not shared.shares):
         return _hold(DecisionKind.HOLD_COMMON_FALL, policy, record, target, view, _doubtful(found, now), may, now)
     whole = dict(sorted({**found.frozen, **shared.shares}.items()))
-    found = replace(found, reasons=(*found.reasons, *shared.reasons))
     bounds, usual_policy = Bounds(shed=heeded.shed, grant=usual), _shedding(policy, place, weighed.specs)
     drilled = bool(out(shared.reasons))  # a drill is on a day on which nothing is wrong
     normal = whole if drilled else normal_shares(usual_policy, record, weighed.specs, bounds)
     near = [spec for spec in weighed.specs if spec.name not in narrow.far]
     usually = normal_shares(usual_policy, record, near, bounds) if narrow.far and not drilled else normal
+    found = replace(found, reasons=(*found.reasons, *shared.reasons, *_costs(policy, whole, normal)))
     until = soonest(narrow.until, found.until, *found.capped.values())
     weights = policy.weights_of(record.key.type)
     decided = _decided(record, target, view, found, heeded, whole, normal, until, now, weights, shedding.shed_to)
@@ -124,7 +128,30 @@ def weigh(
     if heeded.pin is not None and pinned:
         weights = policy.weights_of(record.key.type)
         return _decided(record, target, view, found, heeded, pinned, pinned, found.until, now, weights)
-    return Open(found, specs, published)
+    return _by_price(policy, record, view, Open(found, specs, published), now)
+
+
+def _by_price(policy: Policy, record: RecordSpec, view: View, found: Open, now: float) -> Open:
+    """The same with the shares that were chosen for their price; who fails out ignores it."""
+    if not view.saving.shares:
+        return found
+    eligible = found.found
+    specs = list(with_saved(found.specs, view.saving))
+    waiting = held_back(policy, ramp.rules_of(policy, record), view, found.published, eligible.serving, now)
+    answering = {*eligible.frozen, *(spec.name for spec in eligible.serving if spec.name not in waiting)}
+    if not counts(view.saving, answering):
+        return Open(eligible, specs, found.published)
+    serving, reason = with_saved(eligible.serving, view.saving), told_of(policy, view.saving)
+    return Open(replace(eligible, serving=serving, reasons=(*eligible.reasons, reason)), specs, found.published)
+
+
+def _costs(policy: Policy, shares: Mapping[str, int], normal: Mapping[str, int]) -> tuple[Reason, ...]:
+    """What the shares cost, and how much of that a normal day would not."""
+    found = bill(policy, shares, normal)
+    if found is None:
+        return ()
+    numbers = {"hour": found.hour, "normal": found.normal_hour, "month": found.month}
+    return (Reason(ReasonCode.COST, "traffic", numbers=numbers),)
 
 
 def _decided(  # noqa: PLR0913, PLR0917 - all that a decision is made of

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.ramp import Ramps
 from failoverd.core.health.region import RegionHealth
 from failoverd.core.reasons import Reason, ReasonCode
@@ -86,6 +87,7 @@ class View:
         incident: whether one is open.
         aside: regions that serve and were left out, with the reason, and that are not back.
         practised: regions that a drill took out, and that are not back: they never failed.
+        saving: shares that were chosen for their price.
     """
 
     regions: Mapping[str, RegionHealth]
@@ -101,6 +103,7 @@ class View:
     incident: bool = False
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
     practised: frozenset[str] = frozenset()
+    saving: Saving = field(default_factory=Saving)
 
     @property
     def emptied(self) -> bool:

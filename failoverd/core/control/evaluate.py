@@ -3,8 +3,8 @@
 The daemon, `failoverctl plan` and `apply`, and the simulation all call `evaluate`, so what is shown is what would be
 done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
 
-    by hand → words (overriding) → residency → drills (practice) → eligible → failback → allocation → aside (of latency
-        and degraded) → answers (decide) → plan → drift → limits
+    by hand → words (overriding) → residency → drills (practice) → price (saving) → eligible → failback → allocation
+        → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
 What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
 lowers what probes found (signals).
@@ -18,6 +18,7 @@ from typing import Final
 from failoverd.core.control import aside, news, practice, progress, ramp, rivals
 from failoverd.core.control.allocation import normal_shares
 from failoverd.core.control.by_hand import Heard, accepted, generation_by_hand, hear, settles
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decide import answer_with, decide
 from failoverd.core.control.decision import ALL_DOWN, Decision, DecisionKind, View, soonest
 from failoverd.core.control.drift import DriftAction, accepting, respond
@@ -41,6 +42,7 @@ from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
+from failoverd.core.control.saving import considered, in_force
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
 from failoverd.core.errors import Permanent
@@ -131,11 +133,12 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     case = replace(case, heeded=practice.heard(heeded, case.regions, state.incident, memory.yielded))
     memory, rivals_told = _with_rivals(case, memory)
     memory = _hastened(case, _still_fallen(case, memory))
+    memory, priced_at = _with_saving(case, memory)
     view = _view(case, memory)
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
-    until = soonest(decision.until, figures.until, said.until)
+    until = soonest(decision.until, figures.until, said.until, priced_at)
     decision = replace(decision, reasons=(*figures.reasons, *said.reasons, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
@@ -277,6 +280,47 @@ def _with_rivals(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, tuple
     return after, news.rivalled(memory, after, others, ours, case.state.incident)
 
 
+def _with_saving(case: _Case, memory: TargetMemory) -> tuple[TargetMemory, float | None]:
+    """The shares that are chosen for their price, and when that is looked at again."""
+    policy = case.policy
+    if policy.cost is None and memory.saving == Saving():
+        return memory, None
+    good = memory.last_good
+    settled = memory.kind is DecisionKind.NORMAL and memory.state is TargetState.IN_SYNC
+    saving = replace(memory.saving, moving=memory.saving.moving and not settled)
+    calm = _calm(case, memory)
+    if calm and (not settled or case.estate.spare is None):  # traffic is on its way, or the first answer is
+        return replace(memory, saving=saving), None
+    saving, at = considered(
+        policy,
+        case.record,
+        saving,
+        good.shares if good is not None else {},
+        case.now,
+        calm=calm,
+        since=_well_since(case, memory),
+        spare=case.estate.spare,
+    )
+    return replace(memory, saving=saving), at
+
+
+def _well_since(case: _Case, memory: TargetMemory) -> float:
+    """When the last of the regions became well, or what stands there did."""
+    regions = [health for kind in case.state.verdicts.values() for health in kind.values()]
+    return max((memory.changed_at or 0.0, *(each.well_since or 0.0 for each in regions)))
+
+
+def _calm(case: _Case, memory: TargetMemory) -> bool:
+    """Whether nothing is wrong with the policy, nobody said anything, and what stands there was verified."""
+    state, good = case.state, memory.last_good
+    regions = [health for kind in state.verdicts.values() for health in kind.values()]
+    healthy = state.calm and bool(regions) and all(each.state is RegionState.HEALTHY for each in regions)
+    untouched = not (case.heeded.words or case.heeded.lost or memory.doubts or memory.rivalry.since is not None)
+    stands = good is not None and case.observed.records == good.records
+    stands &= memory.revision == case.policy.source.revision  # what an edit wants is done first
+    return healthy and untouched and stands and state.incident is None
+
+
 def _rivalled(decision: Decision, memory: TargetMemory) -> Decision:
     """The decision with who stands in its way, whatever it is."""
     known = memory.rivalry
@@ -302,6 +346,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
         incident=case.state.incident is not None,
         aside=memory.aside,
         practised=memory.practised.difference(case.heeded.practised),
+        saving=in_force(case.policy, memory.saving),
     )
 
 
@@ -682,6 +727,7 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         evicted=case.leaving,
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
+        saving=memory.saving.moving,
     )
 
 

@@ -177,6 +177,7 @@ class Step:
         evicted: who stands in the answer, and may not: regions, places, and what is nobody's.
         sorry: the place that answers while every region is down.
         recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
+        saving: whether traffic is on its way to shares that were chosen for their price.
     """
 
     plan: Plan
@@ -199,6 +200,7 @@ class Step:
     evicted: frozenset[str] = frozenset()
     sorry: str = ""
     recalled: bool = False
+    saving: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -388,6 +390,8 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
     """
     if step.edited or step.by_word:
         return Cause.OPERATOR
+    if step.saving:
+        return Cause.TUNING
     moves = [(step.normal.get(name, 0), rest.get(name, 0), step.wanted.get(name, 0)) for name in {*rest, *step.wanted}]
     less = frozenset(name for name, share in rest.items() if step.wanted.get(name, 0) < share)
     if less and less <= step.yielding:
@@ -402,7 +406,7 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     if cause not in {Cause.TUNING, Cause.MAKING_ROOM} or distance == 0:
         return None
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
-    if largest < step.limits.min_step and not _overfull(step):
+    if largest < step.limits.min_step and not (step.saving or _overfull(step)):  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
     if cause is Cause.MAKING_ROOM:

@@ -60,6 +60,8 @@ class Estate:
         rules: those of the inventory.
         grant: what the other policies leave this one of the regions that they share; None where it shares none.
         usual: the same for a day on which nothing is wrong.
+        spare: how much it may take of each region without anybody having less, if it follows the price; None where no
+            price is looked at, for nobody would remember what was chosen.
     """
 
     owner: str
@@ -68,6 +70,7 @@ class Estate:
     rules: tuple[Rule, ...] = ()
     grant: Grant | None = None
     usual: Grant | None = None
+    spare: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ policies are looked at is that of their names, so equal inputs give equal output
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from math import inf
@@ -418,3 +418,27 @@ def excess(
         for name in short[resource]:
             found.setdefault(name, resource[0])
     return found
+
+
+# -- what nobody takes -------------------------------------------------------------------------------------------------
+
+
+def spare(policy: str, claims: Mapping[str, Claim], granted: Callable[[str], Grant | None]) -> Mapping[str, float]:
+    """The most that a policy may take of each region it may go to without anybody having less, in its unit."""
+    mine = claims.get(policy)
+    if mine is None:
+        return {}
+    wanted = {draw.region for level in mine.levels for draw in level if draw.room < inf}
+    rooms, taken = dict.fromkeys(wanted, 0.0), dict.fromkeys(wanted, 0.0)
+    for name, claim in claims.items():
+        if claim.unit != mine.unit:
+            continue
+        for level in claim.levels:
+            for draw in level:
+                if draw.region in wanted and draw.room < inf:
+                    rooms[draw.region] = max(rooms[draw.region], draw.room)
+        grant = granted(name)
+        for region, load in grant.loads.items() if grant is not None and name != policy else ():
+            if region in wanted:
+                taken[region] += load
+    return {region: max(0.0, rooms[region] - taken[region]) for region in sorted(wanted)}

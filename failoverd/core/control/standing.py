@@ -6,11 +6,13 @@ from typing import Final
 
 from failoverd.core.control import news
 from failoverd.core.control.allocation import normal_shares
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decide import all_values, answer_with
 from failoverd.core.control.drift import DriftAction
 from failoverd.core.control.limits import Held
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.plan import Plan, PlanKind
+from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.state import TargetMemory
 from failoverd.core.errors import FailoverdError
 from failoverd.core.names import failoverctl
@@ -60,14 +62,21 @@ def after_outcome(policy: Policy, outcome: Outcome, observed: Observed, manual: 
 
 
 def normal_answer(
-    policy: Policy, target: Target, said: Callable[[RecordSet], RecordSet], far: frozenset[str] = frozenset()
+    policy: Policy,
+    target: Target,
+    said: Callable[[RecordSet], RecordSet],
+    far: frozenset[str] = frozenset(),
+    saving: Saving | None = None,
 ) -> Mapping[str, int]:
     """The shares of the file for a day on which nothing is wrong and nobody said anything.
 
-    `said`: what the provider can say of an answer. `far`: regions that are left out on such a day.
+    `said`: what the provider can say of an answer. `far`: regions that are left out on such a day. `saving`: shares
+    that were chosen for their price instead.
     """
     kind, record = target.key.type, policy.record_of(target)
     answering = [spec for spec in policy.regions if all_values(spec, kind) and spec.name not in far]
+    if saving is not None:
+        answering = list(with_saved(answering, in_force(policy, saving)))
     shares = normal_shares(policy, record, answering) if answering else {}
     if not shares:
         return {}

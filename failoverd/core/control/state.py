@@ -7,6 +7,7 @@ alone; the health of regions comes from `core.health`, and is put in before each
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from failoverd.core.control.cost import Saving
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import PastChange
@@ -110,6 +111,7 @@ class TargetMemory:
         told: what was told last.
         ramps: how far the regions have come that are on their way back.
         aside: regions that serve and were left out, with the reason, and that are not back.
+        saving: shares that were chosen for their price.
     """
 
     target: Target
@@ -135,6 +137,7 @@ class TargetMemory:
     aside: Mapping[str, ReasonCode] = field(default_factory=dict)
     practised: frozenset[str] = frozenset()
     yielded: frozenset[str] = frozenset()
+    saving: Saving = field(default_factory=Saving)
 
     @property
     def far(self) -> frozenset[str]:

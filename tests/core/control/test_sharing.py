@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, connected, share_out
+from failoverd.core.control.sharing import Claim, Draw, Grant, connected, share_out, spare
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -96,6 +96,14 @@ def test_who_shares_nothing_with_what_changed_is_left_alone() -> None:
     claims = {each.policy: each for each in (*three(), Claim("lone", 100, 1, ((Draw("lab", 1, 5, 5),),)))}
     assert connected(claims, ["dev"]) == {"prod", "pilot", "dev"}
     assert connected(claims, ["lone"]) == {"lone"}
+
+
+def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
+    claims = {each.policy: each for each in (claim("prod", 100, 300, {"oci": 1}), claim("dev", 300, 200, {"oci": 1}))}
+    grants = share_out(claims.values())
+    assert spare("prod", claims, grants.get) == {"oci": 400.0}
+    assert spare("dev", claims, grants.get) == {"oci": 300.0}
+    assert spare("nobody", claims, grants.get) == {}
 
 
 # -- whatever the estate -----------------------------------------------------------------------------------------------
