@@ -80,6 +80,28 @@ class Example:
             self._round()
             self._compare(step)
 
+    def turn(self, region: str, health: str) -> None:
+        """A region turns, and everybody looks."""
+        self._turn(region, health)
+        self._round()
+
+    def measure(self, policies: Mapping[str, Policy]) -> None:
+        """The same policies with other demands, as they were measured now; and everybody looks."""
+        self.policies = policies
+        for policy in policies.values():
+            self._shared.put(policy)
+        self._round()
+
+    def forget(self) -> None:
+        """What was written until now is not counted."""
+        for causes in self._causes.values():
+            causes.clear()
+
+    @property
+    def written(self) -> int:
+        """How many changes were made since."""
+        return sum(map(len, self._causes.values()))
+
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def _load(self) -> Mapping[str, Policy]:

@@ -12,6 +12,7 @@ lowers what probes found (signals).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from typing import Final
 
@@ -57,7 +58,7 @@ MOST_OVERTAKEN: Final = 100
 """Changes of other writers that one look at a record can bring to light."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class _Case:
     """What is evaluated: everything that stays the same from stage to stage."""
 
@@ -79,7 +80,7 @@ class _Case:
     def regions(self) -> Mapping[str, RegionHealth]:
         return self.seen.regions
 
-    @property
+    @cached_property
     def seen(self) -> Lowered:
         """What probes found, as operators' words say it, and then as signals lower it."""
         return _seen(self, self.heeded)
@@ -91,7 +92,7 @@ class _Case:
         until = ceil(max((self.heeded.lost_until, *(word.ends for word in said))))
         return Signature(self.estate.owner, self.estate.instance, (*lost, *(word.id for word in said)), until)
 
-    @property
+    @cached_property
     def region_of(self) -> Mapping[str, str]:
         return self.policy.region_of(self.record.key.type)
 
@@ -720,7 +721,6 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         at_once=case.heeded.now,
         out=out - _ill(case, out),
         still=_still(case.heeded),
-        yielding=frozenset(case.estate.grant.taken) if case.estate.grant is not None else frozenset(),
         rival=memory.rivalry.since is not None,
         contested=memory.rivalry.since is not None and memory.rivalry.contested,
         ruled=ruled(case.estate.rules, case.policy.name, case.heeded.words, memory.withheld),

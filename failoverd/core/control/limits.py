@@ -26,6 +26,9 @@ from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Cause, Limit, LimitCheck, LimitKind, LimitNote, Reason, ReasonCode
 from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion
 
+TAKING_BACK: Final = 300.0
+"""Seconds after it made room before a policy takes any of it back: a demand that wavers does not move it each time."""
+
 LEAST_DWELL: Final = 60.0
 """Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""
 
@@ -170,7 +173,6 @@ class Step:
         at_once: whether no rate counts, because the operator said so.
         out: answer values that leave because an operator said so, and are not ill as well.
         still: why nothing may move but what fails out, and until when: an operator said so, or words were lost.
-        yielding: regions of which other policies need so much first that it leaves too little for this one.
         rival: nothing is written but what takes off what is down, because another instance writes the name as well.
         contested: nothing at all, because it puts back each time what was taken off.
         ruled: what the rules of the installation say.
@@ -193,7 +195,6 @@ class Step:
     at_once: bool = False
     out: frozenset[str] = frozenset()
     still: Mapping[Limit, float] = field(default_factory=dict)
-    yielding: frozenset[str] = frozenset()
     rival: bool = False
     contested: bool = False
     ruled: Ruled = FREE
@@ -386,7 +387,8 @@ def _new_values(step: Step, leaving: frozenset[str], rest: Mapping[str, int]) ->
 def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
     """What is left to do is a return if it only gives back what others have instead of those whom the file names.
 
-    Where somebody is relieved of what he has on a good day, it is tuning, whoever gets the traffic.
+    Where somebody is relieved of what he has on a good day, it is tuning, whoever gets the traffic. So it is while
+    other policies leave it too little somewhere: what it gets then wavers with their demand.
     """
     if step.edited or step.by_word:
         return Cause.OPERATOR
@@ -394,28 +396,50 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
         return Cause.TUNING
     moves = [(step.normal.get(name, 0), rest.get(name, 0), step.wanted.get(name, 0)) for name in {*rest, *step.wanted}]
     less = frozenset(name for name, share in rest.items() if step.wanted.get(name, 0) < share)
-    if less and less <= step.yielding:
+    if less and less <= _yielding(step):
         return Cause.MAKING_ROOM
     back = any(had < normal and wants > had for normal, had, wants in moves)
     relieved = any(had <= normal and wants < had for normal, had, wants in moves)
     endpoints = shift(rest, step.wanted) == 0
-    return Cause.RETURNING if (back and not relieved) or endpoints else Cause.TUNING
+    shared = any(reason.code is ReasonCode.SHARED_CAPACITY for reason in step.decision.reasons)
+    return Cause.RETURNING if (back and not relieved and not shared) or endpoints else Cause.TUNING
 
 
 def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
-    if cause not in {Cause.TUNING, Cause.MAKING_ROOM} or distance == 0:
+    if cause not in {Cause.TUNING, Cause.MAKING_ROOM, Cause.RETURNING} or distance == 0:
         return None
+    if cause is Cause.RETURNING:
+        return _dwells(step, cause)
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
-    if largest < step.limits.min_step and not (step.saving or _overfull(step)):  # what is left of a move is worth it
+    overfull = cause is Cause.TUNING and _overfull(step)
+    if largest < step.limits.min_step and not (step.saving or overfull):  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
     if cause is Cause.MAKING_ROOM:
         return None  # the higher tier is in the region by now, or on its way
+    return _dwells(step, cause)
+
+
+def _dwells(step: Step, cause: Cause) -> Skipped | None:
+    """Whether it comes too soon after a change that resolvers have not seen, or by which it made room for others."""
     dwell = max(2.0 * step.ttl, LEAST_DWELL)
-    last = max((change.at for change in step.history if Cause.TUNING in change.rationed), default=None)
-    if last is not None and last + dwell > step.now:
-        return Skipped(step.plan, Reason(ReasonCode.DWELL, "limits", numbers={"dwell": dwell}), last + dwell)
-    return None
+    waits = {Cause.MAKING_ROOM: max(dwell, TAKING_BACK)} | ({Cause.TUNING: dwell} if cause is Cause.TUNING else {})
+    ends = (
+        (change.at + waits[each], waits[each]) for change in step.history for each in waits if each in change.rationed
+    )
+    until, waited = max(ends, default=(step.now, 0.0))
+    if until <= step.now:
+        return None
+    return Skipped(step.plan, Reason(ReasonCode.DWELL, "limits", numbers={"dwell": waited}), until)
+
+
+def _yielding(step: Step) -> frozenset[str]:
+    """Regions in which it has more than other policies leave it that come first."""
+    return frozenset(
+        reason.region
+        for reason in step.decision.reasons
+        if reason.code is ReasonCode.SHARED_CAPACITY and step.before.get(reason.region, 0) > reason.numbers["room"]
+    )
 
 
 def _overfull(step: Step) -> bool:
