@@ -26,6 +26,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     """Whatever standard output cannot say is escaped, so that it means the same in every encoding."""
     wide = (sys.stdout.encoding or "").lower().startswith("utf")
     print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=not wide)) + "\n")
+    Asked.answered = True
 
 
 def print_text(text: str) -> None:
@@ -138,8 +139,8 @@ def note(words: str) -> None:
 
 
 def _tell(known: FailoverdError) -> None:
-    """For people on standard error; a program that asked for JSON gets JSON, too."""
-    if Asked.output is Output.JSON:
+    """For people on standard error; a program that asked for JSON gets JSON, too, unless it has its answer."""
+    if Asked.output is Output.JSON and not Asked.answered:
         error = {"reason": known.reason, "detail": known.detail, "remedy": known.remedy}
         with suppress(OSError):
             sys.stdout.write(json.dumps({"error": error}, indent=2) + "\n")

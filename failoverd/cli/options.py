@@ -57,10 +57,11 @@ class Asked:
     """How the answer of this command is wanted, which who tells of its failure has to know as well."""
 
     output = Output.TEXT
+    answered = False
 
 
 def _asked(output: Output) -> Output:
-    Asked.output = output
+    Asked.output, Asked.answered = output, False
     return output
 
 

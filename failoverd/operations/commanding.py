@@ -453,7 +453,9 @@ class Desk:
         if not word.of_residency:
             return
         about = [policy.name for policy in self._policies(word)]
-        remedy = f"failoverctl pin POLICY REGION=SHARE,... --approve-with {residency_rule('POLICY')} --for 4h"
+        remedy = (
+            f"failoverctl pin POLICY REGION=SHARE,... --approve-with {residency_rule('POLICY')} --for 4h --reason TEXT"
+        )
         words = ""
         if word.verb is not Verb.PIN:
             words = f"{word.verb} breaks no residency: a pin does, which names the guests and their shares"

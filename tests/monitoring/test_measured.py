@@ -174,10 +174,12 @@ async def _told_by(at_work: Steered, servers: list[Inference], running: Promethe
     assert found == {"azure": 50, "oci": 30, "aws": 20}
     assert ReasonCode.SAME_EVERYWHERE in at_work.codes
 
-    # the deploy is taken back, but in azure: it pulls half, 25 to 30 to 20
+    # the deploy is taken back, but in azure, which has 600 now: it carries half of that, 300 of 800
+    azure.slots = 600
     oci.errors = aws.errors = 0.0
-    found = await at_work.until(lambda _: at_work.burn("azure") is BurnFinding.DEGRADED)
-    assert found == {"azure": 33, "oci": 40, "aws": 27}
+    found = await at_work.until(lambda wanted: wanted["azure"] < 42)
+    assert at_work.burn("azure") is BurnFinding.DEGRADED
+    assert about(37)(found["azure"])
 
     # Prometheus is killed: the figures stay as they were, and nothing is a cause any more
     running.process.kill()

@@ -159,9 +159,9 @@ def _any_port() -> int:
         return port
 
 
-def write_files(folder: Path, dns_port: int, http_port: int, files: Path = FILES) -> Path:
+def write_files(folder: Path, dns_port: int, http_port: int, files: Path | None = None) -> Path:
     """The demo's configuration in `folder`, with the ports that are free here. Returns the daemon's file."""
-    shutil.copytree(files, folder, dirs_exist_ok=True)
+    shutil.copytree(files or FILES, folder, dirs_exist_ok=True)
     for path in folder.rglob("*.yaml"):
         text = path.read_text()
         path.write_text(text.replace(f":{DNS_PORT}", f":{dns_port}").replace(f":{HTTP_PORT}", f":{http_port}"))
