@@ -4,7 +4,7 @@ What the core makes of it is in `core/control/residency.py`. A policy that nobod
 night on which its answer would be held for good.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
@@ -187,13 +187,32 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
             yield document.diagnose(Code.CNAME_PLACE, at, message)
             return
     allow = residency_of(file)
-    if allow and place.jurisdiction not in allow:
+    there = _outside_at(draft, inventory, place, allow) if allow else ""
+    if there:
+        message = f"{place.name} is an address of {there}, which is outside of the residency: it could never answer"
+        yield document.diagnose(Code.PLACE_OUTSIDE, at, message, "name a place that the residency allows")
+    elif allow and place.jurisdiction not in allow:
         said = f"is under {place.jurisdiction}" if place.jurisdiction else "states no jurisdiction"
         message = f"{place.name} {said}, and the residency allows {', '.join(allow)}: it could never answer"
         hint = f"say whose law applies there: {key}: {{answer: {place.name}, jurisdiction: {allow[0]}}}"
         if place.jurisdiction or entry.region is not None:
             hint = "name a place that the residency allows"
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, hint)
+
+
+def _outside_at(draft: Draft, inventory: InventoryFile, place: NamedPlace, allow: Collection[str]) -> str:
+    """The region outside of the residency whose address a place has; "" without one."""
+    values = {value for kind in RecordType for value in place.answers(kind)}
+    for name, endpoints in draft.endpoints.items():
+        region = inventory.regions.get(name)
+        outside = region is not None and region.jurisdiction not in allow
+        if (
+            outside
+            and name != place.name
+            and any(end.answer(kind) in values for end in endpoints for kind in RecordType)
+        ):
+            return name
+    return ""
 
 
 def _unsaid(draft: Draft, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:

@@ -54,6 +54,8 @@ def _regions_off(decision: Decision, values: Mapping[str, Mapping[str, int]], mo
     said = {answer.value: Fraction(weight, sum(weights)) for answer, weight in zip(wanted, weights, strict=True)}
     found: dict[str, _Off] = {}
     for region, share in decision.shares.items():
+        if region not in values:
+            continue  # a named place, which has one value of each type
         whole = WHOLE * sum(values[region].values())
         dues = {value: Fraction(share * weight, whole) for value, weight in values[region].items()}
         gets = {value: said.get(value, Fraction(0)) for value in dues}

@@ -42,6 +42,7 @@ from failoverd.config.values import (
     Size,
     Ttl,
     WeighedEndpoint,
+    say_percent,
     within,
 )
 from failoverd.core.events import Level
@@ -86,6 +87,8 @@ _MAX_REGIONS = 64
 _MAX_ENDPOINTS = 256
 _MAX_CHECKS = 16
 _MAX_NAME = 253
+_LEAST_UNITS, _MOST_UNITS = 1e-6, 1e12
+_MOST_TRICKLE = 2_000
 _MAX_RULES = 32
 _MAX_WINDOWS = 64
 _MAX_GLOBS = 64
@@ -309,7 +312,7 @@ class HealthEntry(Settings):
 
 
 def _rising(parts: tuple[int, ...]) -> tuple[int, ...]:
-    if parts[0] == 0 or any(one >= other for one, other in pairwise(parts)) or parts[-1] != WHOLE:
+    if not parts or parts[0] == 0 or any(one >= other for one, other in pairwise(parts)) or parts[-1] != WHOLE:
         raise ValueError("the steps of a ramp rise from above 0% to 100%, which is the last: [10%, 25%, 50%, 100%]")
     return parts
 
@@ -391,10 +394,18 @@ _FAILBACK_SCHEMA = {
 }
 
 
+def _little(points: int) -> int:
+    if points > _MOST_TRICKLE:
+        raise ValueError(
+            f"a trickle is {say_percent(_MOST_TRICKLE)} at most: give the regions a share if they are to serve"
+        )
+    return points
+
+
 class StandbyEntry(Settings):
     """What regions get that have a share of 0, while nobody needs them."""
 
-    trickle: Percent = Field(
+    trickle: Annotated[Percent, AfterValidator(_little)] = Field(
         default=0, description="of the traffic, for all of them together: it shows that they serve"
     )
 
@@ -598,12 +609,11 @@ def _number_or_measure(value: object) -> object:
     """A figure may be said, or measured: what is wrong is told of the one that was meant."""
     if isinstance(value, dict) or value is None:
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST_UNITS:
-        raise ValueError("write a number above 0, or what measures it: {query: ..., from: ..., declared: ...}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _LEAST_UNITS <= value <= _MOST_UNITS:
+        raise ValueError("write a number above 0, 1e-6 at least, or what measures it: {query: ..., from: ..., declared: ...}")
     return float(value)
 
 
-_MOST_UNITS = 1e12
 _Query = Annotated[str, Field(min_length=1, max_length=4_000, pattern=r"^[^\x00]+$")]
 _Unit = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
 
@@ -614,18 +624,20 @@ class MeasureEntry(Settings):
     query: _Query = Field(description="an instant query (PromQL) for one value; $region is the name of the region")
     from_: Name = Field(alias="from", description="which source of prometheus is asked")
     declared: float = Field(
-        gt=0, le=_MOST_UNITS, description="what counts while nothing is measured that is believed, after ten minutes"
+        ge=_LEAST_UNITS,
+        le=_MOST_UNITS,
+        description="what counts while nothing is measured that is believed, after ten minutes",
     )
     min: float | None = Field(
         default=None,
-        gt=0,
+        ge=_LEAST_UNITS,
         le=_MOST_UNITS,
         description="the least that counts; without it, 0 is not believed",
     )
 
 
 Figure = Annotated[
-    Annotated[float, Field(gt=0, le=_MOST_UNITS), Tag("number")] | Annotated[MeasureEntry, Tag("measure")],
+    Annotated[float, Field(ge=_LEAST_UNITS, le=_MOST_UNITS), Tag("number")] | Annotated[MeasureEntry, Tag("measure")],
     Discriminator(lambda value: "measure" if isinstance(value, dict | MeasureEntry) else "number"),
     BeforeValidator(_number_or_measure),
 ]

@@ -53,9 +53,10 @@ class Shared:
         self.remove(policy.name)
         if not policy.demand:
             return  # it takes no part: nobody knows how much it carries anywhere
+        usual = usual_claim(policy)
         self._policies[policy.name] = policy
         self._changed.add(policy.name)
-        self._usual.put(policy.name, usual_claim(policy))
+        self._usual.put(policy.name, usual)
 
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
@@ -94,13 +95,18 @@ class Shared:
         return {name: (each, grant) for name, each, grant in found if grant is not None}
 
     def _take_up(self, now: float) -> None:
-        for name in self._changed:
-            policy = self._policies[name]
-            state = self._look(policy)
-            self._now.put(name, claim(policy, state, now))
-            if policy.cost is not None:
-                self._usual.put(name, usual_claim(policy, state))
-        self._changed.clear()
+        while self._changed:
+            name = self._changed.pop()
+            try:
+                self._claim(self._policies[name], now)
+            except Exception:  # noqa: BLE001 - a defect that one policy brings to light stays with it: it is not counted
+                self._now.put(name, None)
+
+    def _claim(self, policy: Policy, now: float) -> None:
+        state = self._look(policy)
+        self._now.put(policy.name, claim(policy, state, now))
+        if policy.cost is not None:
+            self._usual.put(policy.name, usual_claim(policy, state))
 
     def _tell(self, but: str = "") -> None:
         """Wake who gets something else now; in a moment, where that is more work than a decision."""

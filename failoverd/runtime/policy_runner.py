@@ -111,10 +111,10 @@ class PolicyRunner:
         """
         tools = self._tools
         reconciler = Reconciler(policy, self._providers, tools, partial(self._standing_of, policy.name))
+        tools.shared.put(policy)
         if policy.name in self._running:
             await self._halt(self._off(policy.name))
             await tools.journal.dismiss(policy.name)
-        tools.shared.put(policy)
         self._board.watch(policy)
         self._probing.watch(policy.name, policy.probes(), policy.health, probers)
         work = supervise(

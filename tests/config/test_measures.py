@@ -84,8 +84,8 @@ def test_signals_have_the_numbers_of_the_workbook_for_steering(tmp_path: Path) -
         (f"signals: {{errors: {{{ERRORS}, burn: 30, may: down}}}}", "FD543", "that takes 100"),
         ("signals: {room: {query: q, from: main, low: 5, high: 5}}", "FD543", "low (5) is not below high (5)"),
         ("demand: {query: q, from: main}", "FD202", "declared"),
-        ("demand: 0", "FD204", "write a number above 0, or what measures it"),
-        ("demand: many", "FD204", "write a number above 0, or what measures it"),
+        ("demand: 0", "FD204", "write a number above 0, 1e-6 at least, or what measures it"),
+        ("demand: many", "FD204", "write a number above 0, 1e-6 at least, or what measures it"),
         ("demand: {query: q, from: main, declared: 8, mni: 1}", "FD201", 'did you mean "min"?'),
     ],
 )

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from support.stage import Stage, playing, policy, regions
 from support.virtual import elapse, until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
+from failoverd.runtime import estate
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 
@@ -106,3 +108,34 @@ async def test_a_policy_without_a_demand_is_in_nobodys_sum() -> None:
     async with playing(PROD, free) as stage:
         await until(stage.steers(free, **USUAL))
         assert set(stage.engine.shared.standing) == {"prod"}
+
+
+@virtually
+async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_is_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with playing(*ALL) as stage:
+        await calm(stage)
+        whole = estate.claim
+
+        def stumbling(of: Policy, *more: object) -> object:
+            if of.name == "dev":
+                raise OverflowError("a defect of ours")
+            return whole(of, *more)  # type: ignore[arg-type]  # handed on as it came
+
+        monkeypatch.setattr(estate, "claim", stumbling)
+        lose_azure(stage)
+        await until(stage.steers(PROD, oci=60.0, aws=40.0))
+
+
+@virtually
+async def test_a_revision_that_cannot_be_counted_leaves_the_running_one_at_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with playing(PROD) as stage:
+        await until(stage.steers(PROD, **USUAL))
+        monkeypatch.setattr(estate, "usual_claim", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            await stage.take_up(replace(PROD, demand=700.0))
+        stage.fails("192.0.2.10")
+        await until(stage.steers(PROD, oci=60.0, aws=40.0))

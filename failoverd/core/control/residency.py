@@ -82,17 +82,20 @@ def allowed(policy: Policy, record_type: RecordType, heeded: Heeded, now: float)
     serving = [spec for spec in equal if spec.name in able]
     stay = equal if serving else resident
     places = [place for place in (policy.shed_to, policy.when_all_down_place) if place is not None]
+    foreign = {value for spec in policy.regions if spec not in resident for value in spec.answers(record_type)}
     inside = {spec.name for spec in stay} | {
         place.name
         for place in places
-        if within(policy, place.jurisdiction) and place.name not in {spec.name for spec in policy.regions}
+        if within(policy, place.jurisdiction)
+        and foreign.isdisjoint(place.answers(record_type))  # whatever it says of itself
+        and place.name not in {spec.name for spec in policy.regions}
     }
     if not any(spec.name in able for spec in stay):  # an answer is never empty
         reasons.append(Reason(ReasonCode.NOBODY_ALLOWED, "residency"))
         return Allowed((), names, nobody=True, reasons=tuple(reasons), until=until, names=names)
     if not serving:
         reasons.append(Reason(ReasonCode.NOBODY_ALLOWED, "model"))
-    out = able - inside | ({ELSEWHERE} if policy.residency else set())
+    out = (able | {place.name for place in places}) - inside | ({ELSEWHERE} if policy.residency else set())
     return Allowed(
         tuple(serving),
         {value: name for value, name in names.items() if name in inside},
