@@ -56,7 +56,9 @@ async def test_prod_is_served_first_when_a_region_is_lost_and_nobody_else_is_in_
         await until(stage.steers(DEV, aws=100.0))
         await elapse(60.0)
         assert (load(stage, "oci"), load(stage, "aws")) == (600, 1_100)
-        said = stage.reconcilers["dev"].statuses()[0].reasons
+        status = stage.reconcilers["dev"].statuses()[0]
+        assert (status.demand, status.capacities) == (400, {"az": 900, "oci": 600, "aws": 900}), "for the glance"
+        said = status.reasons
         excess = next(reason for reason in said if reason.code is ReasonCode.EXCESS)
         assert (excess.region, excess.numbers["rest"] * excess.numbers["demand"] / 10_000) == ("aws", 200)
 
