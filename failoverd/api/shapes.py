@@ -274,6 +274,11 @@ class TargetStatusTold(ToldModel):
     )
     seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
     bill: BillTold | None = Field(default=None, description="what it costs; null where no file says what that rests on")
+    demand: float | None = Field(default=None, description="what the whole of it needs; null where nobody says")
+    capacities: dict[str, float] = Field(
+        default={},
+        description="how much of each region is planned with, over all policies; without those of which nobody says",
+    )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
