@@ -74,6 +74,13 @@ def _bp(name: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's Fie
     return Field(validation_alias=AliasChoices(f"{name}_bp", name), description=description)
 
 
+LATENCY: Final = Field(
+    default=None,
+    validation_alias=AliasChoices("latency_seconds", "latency"),
+    description="median of the connection times of its probes; null where nobody asked for it, or too few are known",
+)
+
+
 class ToldModel(BaseModel):
     """Whatever is answered. A client reads what it knows, and passes over what came later."""
 
@@ -209,6 +216,7 @@ class RegionTold(ToldModel):
         default=None,
         description="when it gets better by time alone: what passes is kept out until then, for it flapped",
     )
+    latency_seconds: float | None = LATENCY
 
 
 class EndpointTold(ToldModel):
@@ -266,6 +274,11 @@ class TargetStatusTold(ToldModel):
     )
     seen: Moment | None = Field(default=None, description="when it was last read; null while it never was")
     bill: BillTold | None = Field(default=None, description="what it costs; null where no file says what that rests on")
+    demand: float | None = Field(default=None, description="what the whole of it needs; null where nobody says")
+    capacities: dict[str, float] = Field(
+        default={},
+        description="how much of each region is planned with, over all policies; without those of which nobody says",
+    )
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
@@ -475,6 +488,17 @@ class RegionLineTold(ToldModel):
     )
     practised: str = Field(default="", description="how its last drill went; empty while there was none")
     practised_at: Moment | None = Field(default=None, description="when that began")
+    taken_for: str = Field(
+        default="",
+        description="what is decided on instead of `state`, where a signal or an alert says worse; else empty",
+    )
+    taken_why: str = Field(default="", description="who says so")
+    load: float | None = Field(
+        default=None, description="what all policies have published there, in the unit of its capacity"
+    )
+    capacity: float | None = Field(default=None, description="how much of it is planned with; null where nobody says")
+    short: tuple[str, ...] = Field(default=(), description="who is short, and is sent there all the same")
+    latency_seconds: float | None = LATENCY
 
 
 class WordLineTold(ToldModel):
@@ -521,6 +545,12 @@ class RegionAtLargeTold(ToldModel):
     seen: Moment | None = Field(description="as old as the oldest of what is known of it; null while some never was")
     practised: str = Field(default="", description="how its last drill went; empty while there was none")
     practised_at: Moment | None = Field(default=None, description="when that began")
+    load: float | None = Field(
+        default=None, description="what all policies have published there, in the unit of its capacity"
+    )
+    capacity: float | None = Field(default=None, description="how much of it is planned with; null where nobody says")
+    short: tuple[str, ...] = Field(default=(), description="who is short, and is sent there all the same")
+    latency_seconds: float | None = LATENCY
 
 
 class BoardTold(AnswerBody):

@@ -210,6 +210,8 @@ def _target_status(status: TargetStatus) -> TargetStatusTold:
             "since": status.since,
             "answered_since": status.answered_since,
             "bill": _told(BillTold, status.bill),
+            "demand": status.demand,
+            "capacities": dict(status.capacities),
             "has_rival": status.has_rival,
             "lost_overrides": status.lost_words,
         }

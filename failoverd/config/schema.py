@@ -610,7 +610,9 @@ def _number_or_measure(value: object) -> object:
     if isinstance(value, dict) or value is None:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not _LEAST_UNITS <= value <= _MOST_UNITS:
-        raise ValueError("write a number above 0, 1e-6 at least, or what measures it: {query: ..., from: ..., declared: ...}")
+        raise ValueError(
+            "write a number above 0, 1e-6 at least, or what measures it: {query: ..., from: ..., declared: ...}"
+        )
     return float(value)
 
 

@@ -468,13 +468,17 @@ class SignalLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalFound(Event):
-    """They are answered again."""
+    """They are answered again; or those that were lost are asked for no more, and none is named.
+
+    `still_lost` is how many more of this source are lost.
+    """
 
     name: ClassVar[str] = "signal.found"
 
     source: str
     signals: tuple[str, ...]
     count: int
+    still_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

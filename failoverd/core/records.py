@@ -568,6 +568,11 @@ class RegionSpec:
     link: Link | None = None
 
     @property
+    def planned_with(self) -> float | None:
+        """How much of the capacity may be planned with; None when it was not stated."""
+        return self.capacity * self.headroom / WHOLE if self.capacity is not None else None
+
+    @property
     def weighed(self) -> tuple[tuple[Endpoint, int], ...]:
         """Each endpoint with its weight."""
         return tuple(zip(self.endpoints, self.weights or (1,) * len(self.endpoints), strict=True))

@@ -50,6 +50,8 @@ class TargetStatus:
     the provider can say them. `since` is when `state` began, as far as this process saw it, and `answered_since` when
     what is published was. `foreign` is what else the name answers with, which is no share of any region. `seen` is when
     it was last read, None while it never was. `bill` is what it costs, None where no file says what that rests on.
+    `demand` is what the whole of it needs, and `capacities` is how much of each region is planned with, over all
+    policies, where they are known: as they were measured last, or as the files say.
     """
 
     target: Target
@@ -74,6 +76,8 @@ class TargetStatus:
     foreign: tuple[str, ...] = ()
     seen: float | None = None
     bill: Bill | None = None
+    demand: float | None = None
+    capacities: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def moved(self) -> bool:
@@ -115,7 +119,8 @@ class RegionStatus:
 
     `cloud` is whose it is, "" when that is not known. `seen` is when the newest probe of the endpoint that was probed
     longest ago ended, None while one of them never was: so old is what is said here, at most. `flapping_until` is when
-    it gets better by time alone, where what passes is kept out because it flapped.
+    it gets better by time alone, where what passes is kept out because it flapped. `latency` is the median of the
+    connection times of its probes, in seconds; None where too few are known, or nobody asked for it.
     """
 
     policy: str
@@ -130,6 +135,7 @@ class RegionStatus:
     cloud: str = ""
     seen: float | None = None
     flapping_until: float | None = None
+    latency: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ class RegionAtLarge:
     """A region of a cloud, over all policies and record types that use it.
 
     `state` is its worst, held since `since` for `why`; `states` counts policies by state; `seen` is as old as the
-    oldest evidence, None while an endpoint of it never was seen. `practised` is how its last drill went.
+    oldest evidence, None while an endpoint of it never was seen. `practised` is how its last drill went. States are
+    those that are decided on: what signals and alerts say is among them. `load`, `capacity`, `short` and `latency` are
+    as in `RegionLine`; of latencies the longest.
     """
 
     cloud: str
@@ -41,6 +43,10 @@ class RegionAtLarge:
     seen: float | None
     practised: str = ""
     practised_at: float | None = None
+    load: float | None = None
+    capacity: float | None = None
+    short: tuple[str, ...] = ()
+    latency: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +121,24 @@ def _bad(state: str) -> int:
 
 
 def _at_large(cloud: str, region: str, lines: Sequence[RegionLine]) -> RegionAtLarge:
-    worst = max(lines, key=lambda each: (_bad(each.state), each.since))
+    worst = max(lines, key=lambda each: (_bad(each.effective), each.since))
     of_policy: dict[str, str] = {}
     for each in lines:
-        of_policy[each.policy] = max(of_policy.get(each.policy, each.state), each.state, key=_bad)
+        of_policy[each.policy] = max(of_policy.get(each.policy, each.effective), each.effective, key=_bad)
     seen = [each.seen for each in lines]
     drill = max((each for each in lines if each.practised), key=lambda each: each.practised_at or 0.0, default=None)
     return RegionAtLarge(
         cloud=cloud,
         region=region,
-        state=worst.state,
+        state=worst.effective,
         states=Counter(of_policy.values()),
         since=worst.since,
-        why=worst.why,
+        why=worst.taken_why or worst.why,
         seen=min((at for at in seen if at is not None), default=None) if None not in seen else None,
         practised=drill.practised if drill is not None else "",
         practised_at=drill.practised_at if drill is not None else None,
+        load=worst.load,
+        capacity=worst.capacity,
+        short=worst.short,
+        latency=max((each.latency for each in lines if each.latency is not None), default=None),
     )

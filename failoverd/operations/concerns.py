@@ -173,6 +173,15 @@ def _when_all_down(status: TargetStatus) -> tuple[str, str]:
     return _put_up(status) if flapped(status) else (phrases.ALL_DOWN_REMEDY, "")
 
 
+def _guests(status: TargetStatus) -> list[Reason]:
+    return [each for each in status.reasons if each.code is ReasonCode.GUEST]
+
+
+def _answered_by(status: TargetStatus) -> str:
+    said = [f"{each.region} until {phrases.moment(each.numbers['until'])}" for each in _guests(status)]
+    return f"may be answered by {' and '.join(said)}, outside of its residency: then that leaves at once"
+
+
 def _is_held(status: TargetStatus) -> bool:
     """By a limit, and by nothing that is told already."""
     told = status.keeps_dead or status.lost_words or status.has_rival
@@ -227,6 +236,7 @@ _ROWS: Final = (
         _put_up,
         lambda *_: True,
     ),
+    _Row(lambda it: bool(_guests(it)), _answered_by, waits=lambda *_: True),
 )
 
 

@@ -11,20 +11,25 @@ from typing import Final
 
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import OF_NO_RECORD, Override
-from failoverd.core.records import few
-from failoverd.core.status import Overview, PlannedWork, PolicyStatus, RegionStatus, TargetStatus, VantageStatus
+from failoverd.core.reasons import ReasonCode
+from failoverd.core.records import WHOLE, few
+from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
-from failoverd.telemetry import phrases
+from failoverd.telemetry import phrases, prose
 
 
 @dataclass(frozen=True, slots=True)
 class RegionLine:
     """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in.
 
-    `practised` is how its last drill went, "" while there was none, and `practised_at` when that began.
+    `practised` is how its last drill went, "" while there was none, and `practised_at` when that began. `state` is
+    what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and `taken_why` its
+    cause. `load` is what all policies have published there, `capacity` how much of it is planned with, None where that
+    is not known; `short` says who is short and is sent there all the same. `latency` is the median of the connection
+    times, in seconds, where somebody asked for it.
     """
 
     policy: str
@@ -38,6 +43,17 @@ class RegionLine:
     seen: float | None
     practised: str = ""
     practised_at: float | None = None
+    taken_for: str = ""
+    taken_why: str = ""
+    load: float | None = None
+    capacity: float | None = None
+    short: tuple[str, ...] = ()
+    latency: float | None = None
+
+    @property
+    def effective(self) -> str:
+        """The state that is decided on."""
+        return self.taken_for or self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         prober=f"{prober} (as it was seen last)" if prober and stale else prober,
         concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
-        regions=tuple(_regions(found.regions, found.policies, now)),
+        regions=tuple(_regions(found, now)),
         overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
         planned=tuple(each for each in found.planned if each.until > now),
     )
@@ -128,7 +144,7 @@ def part(whole: Glance, policies: Sequence[str], *, problems: bool = False) -> G
         regions=tuple(
             each
             for each in whole.regions
-            if asked(each.policy) and not (problems and each.state == RegionState.HEALTHY)
+            if asked(each.policy) and not (problems and each.effective == RegionState.HEALTHY)
         ),
         overrides=tuple(
             each
@@ -259,17 +275,20 @@ def _prober(vantage: VantageStatus | None) -> str:
 # -- a line for each region --------------------------------------------------------------------------------------------
 
 
-def _regions(regions: Sequence[RegionStatus], policies: Iterable[PolicyStatus], now: float) -> Iterator[RegionLine]:
+def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
     """Record types that see a region alike share its line."""
-    drills = {(policy.policy, each.region): each for policy in policies for each in policy.practices}
+    drills = {(policy.policy, each.region): each for policy in found.policies for each in policy.practices}
+    taken, room = _taken(found.targets), loads(found.targets)
     lines: dict[tuple[object, ...], RegionLine] = {}
-    for each in regions:
+    for each in found.regions:
         again = each.flapping_until
         flaps = f"; it may be used again from {words.until(again, now)} on" if again is not None else ""
-        key = each.policy, each.region, each.state, each.score, each.evidence
+        taken_for, taken_why = taken.get((each.policy, each.record_type, each.region), ("", ""))
+        taken_for = taken_for if taken_for != each.state else ""
+        key = each.policy, each.region, each.state, each.score, each.evidence, taken_for, taken_why
         known = lines.get(key)
         if known is None:
-            drill = drills.get((each.policy, each.region))
+            drill, on_it = drills.get((each.policy, each.region)), room.get(each.region, _NO_LOAD)
             lines[key] = RegionLine(
                 policy=each.policy,
                 region=each.region,
@@ -282,9 +301,68 @@ def _regions(regions: Sequence[RegionStatus], policies: Iterable[PolicyStatus], 
                 seen=each.seen,
                 practised=drill.outcome if drill is not None else "",
                 practised_at=drill.began if drill is not None else None,
+                taken_for=taken_for,
+                taken_why=taken_why if taken_for else "",
+                load=on_it.load,
+                capacity=on_it.capacity,
+                short=on_it.short,
+                latency=each.latency,
             )
             continue
         seen = min(known.seen, each.seen) if known.seen is not None and each.seen is not None else None
         types = (*known.types, each.record_type)
         lines[key] = replace(known, types=types, since=min(known.since, each.since), seen=seen)
     yield from lines.values()
+
+
+def _taken(targets: Iterable[TargetStatus]) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """By policy, record type and region: the state that signals and alerts have it taken for, and their words."""
+    found: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for status in targets:
+        why: dict[str, list[str]] = {}
+        for reason in status.reasons:
+            if reason.code in _LOWERING:
+                why.setdefault(reason.region, []).append(prose.words(reason))
+        for reason in status.reasons:
+            if reason.rule == "signals" and reason.code.traits.health is not None:
+                key = status.target.policy, status.target.key.type, reason.region
+                found[key] = reason.code.traits.health, "; ".join(why.get(reason.region, ()))
+    return found
+
+
+_LOWERING: Final = frozenset({ReasonCode.BURNING, ReasonCode.ALERTED, ReasonCode.LAST_LEFT})
+
+
+@dataclass(frozen=True, slots=True)
+class RegionLoad:
+    """What a region has, over all policies: see `RegionLine`."""
+
+    load: float | None = None
+    capacity: float | None = None
+    short: tuple[str, ...] = ()
+
+
+_NO_LOAD: Final = RegionLoad()
+
+
+def loads(targets: Iterable[TargetStatus]) -> dict[str, RegionLoad]:
+    """By region. Of a policy one record says it, for its traffic is the same behind all of them."""
+    of_policy: dict[str, TargetStatus] = {}
+    for status in targets:
+        if status.seen is not None or status.published:
+            of_policy.setdefault(status.target.policy, status)
+    found: dict[str, RegionLoad] = {}
+    for name, status in of_policy.items():
+        for region, capacity in status.capacities.items():
+            was = found.get(region, _NO_LOAD)
+            found[region] = replace(was, capacity=min(capacity, was.capacity or capacity), load=was.load or 0.0)
+        if status.demand is None:
+            continue
+        for region, share in status.published.items():
+            was = found.get(region, _NO_LOAD)
+            found[region] = replace(was, load=(was.load or 0.0) + status.demand * share / WHOLE)
+        for reason in status.reasons:
+            if reason.code is ReasonCode.EXCESS:
+                was, short = found.get(reason.region, _NO_LOAD), status.demand * reason.numbers["rest"] / WHOLE
+                found[reason.region] = replace(was, short=(*was.short, f"{name} is short of {phrases.amount(short)}"))
+    return found

@@ -127,9 +127,7 @@ def _regions(
     specs = {spec.name: spec for policy in policies for spec in policy.regions}
     for name, spec in sorted(specs.items()):
         carried = load[name] if name in seen else None
-        left = None
-        if spec.capacity is not None and carried is not None:
-            left = spec.capacity * spec.headroom / WHOLE - carried
+        left = spec.planned_with - carried if spec.planned_with is not None and carried is not None else None
         yield RegionRoom(
             region=name,
             cloud=spec.cloud,

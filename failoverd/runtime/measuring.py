@@ -193,10 +193,12 @@ class Measuring:
                     remedy=error.remedy,
                 )
             )
-        if found:
-            self._emit(SignalFound(at=now, source=name, signals=tuple(found[:_NAMED]), count=len(found)))
         asked = {_key(name, question) for question in wanted}
+        before = self._lost
         self._lost = {key for key in self._lost if key[0] != name or key in asked}
+        if found or before != self._lost:
+            again, left = tuple(found[:_NAMED]), sum(key[0] == name for key in self._lost)
+            self._emit(SignalFound(at=now, source=name, signals=again, count=len(found), still_lost=left))
         self._since = {key: since for key, since in self._since.items() if key[0] != name or key in asked}
 
     def figures(self) -> SignalFigures:
@@ -208,7 +210,8 @@ class Measuring:
                 if (reading := signalled.readings.get(ask.key)) is not None:
                     ages[name, ask.key] = max(0.0, now - reading.at)
             burns |= {(name, region): burn.long for region, burn in signalled.burns.items() if burn.until > now}
-        return SignalFigures(ages, dict(self._failures), burns)
+        lost = Counter(source for source, _, _ in self._lost)
+        return SignalFigures(ages, dict(self._failures), burns, {name: lost[name] for name in self._sources})
 
 
 def _key(source: str, question: _Question) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import worst
 from failoverd.core.control.outcome import Estate, Outcome, OutcomeKind
 from failoverd.core.control.plan import Plan, shares_now
+from failoverd.core.control.readings import measured
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced, ProviderError, RateLimited, Transient, describe
 from failoverd.core.events import DecisionCrashed, Event, PlanHeld
@@ -400,7 +401,12 @@ class TargetWorker:
         since = before.since if before is not None and same else status.at
         normal = self._normal
         cost = bill(self._policy, status.published, normal)
-        self.status = status = replace(status, since=since, normal=normal, bill=cost)
+        readings = self._tools.states.signalled(self._policy.name).readings
+        believed = measured(self._policy, readings, status.at).policy
+        status = replace(status, since=since, normal=normal, bill=cost)
+        rooms = {spec.name: spec.planned_with for spec in believed.regions}
+        capacities = {name: room for name, room in rooms.items() if room is not None}
+        self.status = status = replace(status, demand=believed.demand, capacities=capacities)
         if before is None or replace(before, at=status.at, seen=status.seen) != status:
             await self._tools.journal.update_status([status, *self._rounds.statuses()])
         await self._tools.states.keep(self._policy.name)

@@ -95,7 +95,7 @@ _EVENTS: Final[Mapping[str, str]] = {
         "Nothing that is believed was measured for three intervals: of figures the last value counts, then the "
         "declared one, and no signal is a cause."
     ),
-    "signal.found": "It is measured again.",
+    "signal.found": "It is measured again; or it is asked for no more, and not named.",
     "signal.clipped": "A figure jumped, or fell below the least that is declared: `believed` is what counts.",
     "signal.fired": "A region has far more errors than the others: it is taken to be `verdict`.",
     "signal.shared": (
@@ -265,6 +265,7 @@ _FIELDS: Final[Mapping[str, str]] = {
     "signal": "the figure: `demand`, or a region's `capacity`",
     "signals": "what was asked for, each with its policy",
     "silent": "authoritative servers that do not answer",
+    "still_lost": "how many more of this source are lost",
     "source": "the source's name under `prometheus`",
     "status": "status code of HTTP",
     "step": "which step of the ramp",

@@ -159,6 +159,12 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
         "1 for the state that the region is in.",
         labels=("policy", "record_type", "region", "state"),
     )
+    latency = MetricFamily(
+        "gauge",
+        "failoverd_region_latency_seconds",
+        "Median of the connection times of a region's probes, where its policy heeds that.",
+        labels=("policy", "record_type", "region"),
+    )
     incident = MetricFamily(
         "gauge", "failoverd_policy_incident", "1 while the policy has an incident.", labels=("policy",)
     )
@@ -177,6 +183,8 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
         labels = (region.policy, region.record_type, region.region)
         score.add(labels, region.score / WHOLE)
         state.add((*labels, region.state), 1)
+        if region.latency is not None:
+            latency.add(labels, region.latency)
     kept = {target.target.policy for target in found.targets if target.keeps_dead}
     rivalled = Counter(target.target.policy for target in found.targets if target.has_rival)
     for policy in found.policies:
@@ -186,7 +194,7 @@ def _health(found: Overview) -> Iterator[MetricFamily]:
     orphans.add((), len(found.orphans))
     if found.vantage is not None:
         isolated.add((), len(found.vantage.isolated))
-    yield from (score, state, incident, held, rivals, isolated, orphans, *_notifications(found))
+    yield from (score, state, latency, incident, held, rivals, isolated, orphans, *_notifications(found))
 
 
 def _records(found: Overview, work: Work) -> Iterator[MetricFamily]:
@@ -355,10 +363,18 @@ def _signals(found: SignalFigures) -> Iterator[MetricFamily]:
         "How many times faster than its service level allows a region makes errors, in the long window.",
         labels=("policy", "region"),
     )
+    lost = MetricFamily(
+        "gauge",
+        "failoverd_signals_lost",
+        "Figures of a source that gave nothing to believe for three intervals.",
+        labels=("source",),
+    )
     for family, values in ((age, found.ages), (failures, found.failures), (burn, found.burns)):
         for labels, value in values.items():
             family.add(labels, value)
-    yield from (age, failures, burn)
+    for source, many in found.lost.items():
+        lost.add((source,), many)
+    yield from (age, failures, burn, lost)
 
 
 def _notifications(found: Overview) -> Iterator[MetricFamily]:

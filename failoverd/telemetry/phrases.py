@@ -86,3 +86,8 @@ def costs(hour: float, normal_hour: float, month: float) -> str:
 
 _CENT: Final = 0.005
 """USD: less of a difference rounds to nothing."""
+
+
+def amount(value: float) -> str:
+    """So many digits as a person reads."""
+    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"  # noqa: PLR2004

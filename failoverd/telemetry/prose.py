@@ -954,7 +954,10 @@ def _(event: SignalLost) -> str:
 
 @say.register
 def _(event: SignalFound) -> str:
-    return f"source {event.source} answers again for {_named(event.signals, event.count)}"
+    more = f"; {event.still_lost} more are lost still" if event.still_lost else ""
+    if not event.count:
+        return f"source {event.source} is asked no more for what it did not answer{more}"
+    return f"source {event.source} answers again for {_named(event.signals, event.count)}{more}"
 
 
 @say.register

@@ -87,6 +87,9 @@ async def test_a_bad_night_is_on_one_screen_and_strangers_words_are_words(browse
         await expect(page.locator("#words-list")).to_contain_text("rack move")
         azure = page.locator(".cloud", has_text="azure-eastus")
         await expect(azure).to_contain_text("2 of 6 policies")
+        oci = page.locator(".cloud", has_text="oci-ashburn")
+        await expect(oci).to_contain_text("carries 2,000 of 1,800, 200 too much")
+        await expect(oci).to_contain_text("inference-api is short of 200")
         await expect(azure).to_contain_text(re.compile(r"seen \d+ s ago"))
 
         await moved.get_by_role("button", name="What happened").click()

@@ -22,7 +22,7 @@ import pytest
 from support.embedded_dns import serving
 from support.servers import free_port, program
 
-from failoverd.cli.demo import scenario, world
+from failoverd.cli.demo import scenario, tiers, world
 from failoverd.cli.demo.view import Silence
 from failoverd.cli.demo.world import DnsClient, free_ports
 from failoverd.core.errors import FailoverdError
@@ -118,6 +118,25 @@ async def test_the_demo_prints_one_json_object_and_nothing_else() -> None:
     assert [change["event"] for change in told["changes"]] == ["change.applied"] * 3
     assert [change["generation"] for change in told["changes"]] == [1, 2, 3]
     assert 0 < told["answer_changed_after_s"] < 20
+
+
+async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short() -> None:
+    said, shown = list[str](), list[str]()
+    told = await tiers.play(said.append, lambda title, _: shown.append(title), dns_port=None)
+    assert told is not None
+    assert shown == ["a good day", "azure-weu is lost", "azure-weu is back"]
+    before, during, after = (told["loads"][when] for when in ("before", "during", "after"))
+    assert all(sum(each.values()) <= tiers.CAPACITY[name] for name, each in before.items())
+    assert not any(during["azure-weu"].values())
+    served = {policy: sum(each.get(policy, 0) for each in during.values()) for policy in tiers.DEMAND}
+    assert served == pytest.approx(tiers.DEMAND, abs=2), "rounded by region"
+    assert sum(told["excess"].values()) == pytest.approx(200, abs=3), "1,700 are wanted, and 1,500 are left"
+    (over,) = told["excess"]
+    assert f"dev is short of {told['excess'][over]}, all of it on top of {over}" in "\n".join(said)
+    assert {name: each["llm-prod"] for name, each in after.items()} == {
+        name: each["llm-prod"] for name, each in before.items()
+    }
+    assert "pilot and dev follow" in said[-1]
 
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:

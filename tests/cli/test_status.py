@@ -108,6 +108,25 @@ def test_a_region_that_is_down_for_one_record_type_alone_says_for_which() -> Non
     assert "(in shop for A; seen" in healthy
 
 
+def test_a_region_says_what_it_carries_who_is_short_how_far_it_is_and_what_a_signal_has_it_taken_for() -> None:
+    taken = Reason(ReasonCode.REGION_DEGRADED, "signals", "azure-eastus", numbers={"score": 5_000})
+    alert = Reason(
+        ReasonCode.ALERTED, "overrides", "azure-eastus", numbers={"until": NOW}, detail="degraded: a by b: c"
+    )
+    excess = Reason(ReasonCode.EXCESS, "tier", "azure-eastus", numbers={"rest": 1e3, "demand": 1e3, "taken": 0.0})
+    loaded = replace(
+        well("api"), demand=1_000.0, capacities={"azure-eastus": 600.0}, reasons=(taken, alert, excess), seen=NOW
+    )
+    calm = replace(region("healthy"), score=10_000, evidence="", latency=0.0123)
+    told = screen(seen(policy("api"), loaded, calm))
+    assert all(len(each) <= 80 for each in told.splitlines())
+    said = " ".join(told.split())
+    assert (
+        "azure-eastus (azure): healthy for 4 min, and taken for degraded: an alert calls azure-eastus degraded" in said
+    )
+    assert "carries 700 of 600, 100 too much; api is short of 100; latency 12 ms" in said
+
+
 def test_the_headline_is_first_then_how_old_it_is_then_who_is_needed_then_the_records() -> None:
     blind = VantageStatus(NOW, (), NOW - 100.0, sentinels=3, silent=("a",))
     lines = screen(seen(*NIGHT, blind), wrapped=False).splitlines()

@@ -207,6 +207,20 @@ def test_a_place_of_a_policy_with_a_residency_says_whose_law_applies(lawful: Fol
     assert "is under CN" in foreign.message
 
 
+@pytest.mark.parametrize("key", ["shed_to", "when_all_down"])
+def test_no_place_is_an_address_of_a_region_outside_whatever_it_says_of_itself(lawful: Folder, key: str) -> None:
+    found = lawful.only(policy(residency="{allow: [EU]}", **{key: "{answer: 198.51.100.1, jurisdiction: EU}"}))
+    (place,) = [each for each in found if each.code == "FD525"]
+    assert place.is_error
+    assert "198.51.100.1 is an address of west" in place.message
+
+
+def test_a_demand_above_all_capacity_may_have_a_place_for_the_rest(folder: Folder) -> None:
+    folder.write("regions.yaml", LAWFUL.replace("north: {cloud: oci}", "north: {cloud: oci, capacity: 1}"))
+    found = folder.only(policy(demand="1600", shed_to="192.0.2.99"))
+    assert [each for each in found if each.is_error] == []
+
+
 def test_a_record_that_says_no_parts_sheds_nothing(folder: Folder) -> None:
     (found,) = folder.only(policy(weights="membership", shed_to="192.0.2.99"))
     assert (found.code, found.is_error) == ("FD526", False)

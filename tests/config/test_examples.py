@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.manual import CONFIG, REAL_KINDS, SEVERAL_CLOUDS, examples, installed, several_clouds
+from support.manual import CONFIG, REAL_KINDS, SEVERAL_CLOUDS, examples, installed, several_clouds, tiers
 
 from failoverd.config.loader import load_config, load_policies
 from failoverd.core.records import Policy, RecordType, Steering, Weights
@@ -52,14 +52,14 @@ def test_the_example_with_several_clouds_loads_without_a_word() -> None:
     }
 
 
-@pytest.mark.parametrize("path", [*examples(), *several_clouds()], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*examples(), *tiers(), *several_clouds()], ids=lambda path: str(path.name))
 def test_an_example_names_a_schema_that_exists(path: Path) -> None:
     found = re.match(r"# yaml-language-server: \$schema=(\S+)\n", path.read_text())
     assert found is not None
     assert (path.parent / found.group(1)).is_file()
 
 
-@pytest.mark.parametrize("path", [*examples(), *several_clouds()], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*examples(), *tiers(), *several_clouds()], ids=lambda path: str(path.name))
 def test_an_example_has_only_addresses_that_are_kept_for_documentation(path: Path) -> None:
     for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", path.read_text()):
         assert address.startswith(("192.0.2.", "198.51.100.", "203.0.113.", "127.0.0.1"))

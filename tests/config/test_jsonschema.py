@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.files import KINDS
-from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, several_clouds
+from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, several_clouds, tiers
 from support.schemas import Checker
 
 from failoverd.config.documents import parse
@@ -36,7 +36,7 @@ def test_the_committed_schema_is_the_one_that_is_made(name: str) -> None:
     assert committed == SCHEMAS[name], f"run: failoverctl schema {name} > policies/{name}.schema.json"
 
 
-@pytest.mark.parametrize("path", [*examples(), *several_clouds()], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [*examples(), *tiers(), *several_clouds()], ids=lambda path: str(path.name))
 def test_the_examples_agree_with_their_schema(path: Path) -> None:
     assert Checker(schema_of(path)).complaints(data(path.read_text())) == []
 

@@ -77,7 +77,7 @@ def test_both_parsers_read_alike_whatever_the_quick_one_takes(text: str) -> None
     assert (quick.keys, quick.values) == (close.keys, close.values)
 
 
-@pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: str(file.name))
+@pytest.mark.parametrize("file", sorted(POLICIES.rglob("*.yaml")), ids=lambda file: str(file.name))
 def test_files_as_people_write_them_are_read_quickly(file: Path) -> None:
     assert tree("quick", file.read_text()) is not None
 

@@ -410,6 +410,8 @@ def test_a_region_tells_how_long_connections_take_where_the_policy_asks_for_it()
     scene = settled(MEASURED)
     assert connected(scene, 0.02) == pytest.approx(0.02, rel=0.011)
     assert scene.region("oci").latency is None
+    told = {each.region: each for each in scene.table.statuses("api", scene.now) if isinstance(each, RegionStatus)}
+    assert told["azure"].latency == scene.region("azure").latency
     assert connected(settled(THREE), 0.02) is None
 
 

@@ -11,8 +11,17 @@ from typing import Any
 import pytest
 from support.journals import OTHER, TARGET, incident, plan
 
-from failoverd.api.shapes import AnswerBody, BillTold, CostTold, EditTold, HeldTold, RegionSumTold
-from failoverd.api.telling import history_told, status_told, why_told
+from failoverd.api.shapes import (
+    AnswerBody,
+    BillTold,
+    CostTold,
+    EditTold,
+    HeldTold,
+    LossTold,
+    RegionRoomTold,
+    RegionSumTold,
+)
+from failoverd.api.telling import history_told, inventory_told, status_told, why_told
 from failoverd.cli.views.reading import Found
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.status import (
@@ -36,6 +45,7 @@ from failoverd.core.status import (
     VantageStatus,
 )
 from failoverd.operations.history import past
+from failoverd.operations.inventory import review
 from failoverd.operations.overview import overview
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
@@ -130,6 +140,13 @@ async def test_the_keys_of_history(path: Path) -> None:
         assert row("history", key) == list(found[key][0])
     for key, shape in (("holds", HeldTold), ("edits", EditTold)):
         assert row("history", key) == list(shape.model_fields)
+
+
+def test_the_keys_of_inventory() -> None:
+    found = plain(inventory_told(review((), (), NOW)))
+    assert named("inventory") == sorted(found)
+    for key, shape in (("regions", RegionRoomTold), ("losses", LossTold)):
+        assert row("inventory", key) == list(shape.model_fields)
 
 
 def test_the_command_finds_the_endpoints_that_are_not_well() -> None:

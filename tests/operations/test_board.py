@@ -55,6 +55,14 @@ def test_regions_are_told_once_for_all_policies_by_their_worst() -> None:
     assert (ashburn.cloud, ashburn.state) == ("oci", "healthy")
 
 
+def test_at_large_counts_what_is_decided_on_and_has_the_longest_latency() -> None:
+    calm = replace(line("eastus", "healthy"), latency=0.012)
+    ill = replace(line("eastus", "healthy", policy="chat"), taken_for="degraded", taken_why="it burns", latency=0.02)
+    (found,) = regions_at_large((calm, ill))
+    assert (found.state, found.why, found.states) == ("degraded", "it burns", {"healthy": 1, "degraded": 1})
+    assert found.latency == 0.02
+
+
 def test_a_policy_that_sees_a_region_in_two_ways_counts_once() -> None:
     one, two = line("eastus", "healthy"), replace(line("eastus", "down"), types=("AAAA",))
     (found,) = regions_at_large((one, two))

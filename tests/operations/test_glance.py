@@ -454,6 +454,49 @@ def test_types_that_see_a_region_alike_share_its_line_with_the_older_of_their_ev
     assert len(seen(policy("api"), region("A"), region("AAAA", "healthy")).regions) == 2
 
 
+BURNS = Reason(
+    ReasonCode.BURNING, "signals.errors", "azure-eastus",
+    numbers={"burn": 40.0, "short": 50.0, "others": 1.0, "requests": 9_000.0, "most": 14.4}, detail="degraded",
+)  # fmt: skip
+TAKEN = Reason(ReasonCode.REGION_DEGRADED, "signals", "azure-eastus", numbers={"score": 5_000})
+
+
+def test_a_region_that_a_signal_calls_ill_says_what_it_is_taken_for_and_why_beside_what_probes_find() -> None:
+    found = seen(policy("api"), target("api", reasons=(TAKEN, BURNS)), region("A", "healthy"))
+    (of_it,) = found.regions
+    assert (of_it.state, of_it.taken_for) == ("healthy", "degraded")
+    assert of_it.taken_why.endswith("it is taken to be degraded")
+    assert part(found, ["*"], problems=True).regions == (of_it,), "it is no region that is well"
+    (down,) = seen(policy("api"), target("api", reasons=(TAKEN, BURNS)), region("A", "degraded")).regions
+    assert (down.taken_for, down.taken_why) == ("", ""), "probes say the same"
+
+
+def test_load_and_who_is_short_are_of_all_policies_at_a_region() -> None:
+    excess = Reason(
+        ReasonCode.EXCESS, "tier", "azure-eastus", numbers={"rest": 2_500.0, "demand": 400.0, "taken": 900.0}
+    )
+    room = {"azure-eastus": 900.0}
+    calm = target("api", demand=1_000.0, capacities=room, seen=NOW)
+    other = replace(calm, target=replace(OTHER, policy="api"))
+    short = target("dev", demand=400.0, capacities=room, reasons=(excess,), published={"azure-eastus": 10_000})
+    (found,) = seen(policy("api"), policy("dev"), calm, other, short, region("A", "healthy")).regions
+    assert (found.load, found.capacity, found.short) == (1_100.0, 900.0, ("dev is short of 100",))
+    (unknown,) = seen(policy("api"), target("api"), region("A", "healthy")).regions
+    assert (unknown.load, unknown.capacity, unknown.short) == (None, None, ())
+
+
+def test_a_guest_of_a_residency_is_a_concern_that_says_until_when() -> None:
+    guest = Reason(ReasonCode.GUEST, "residency", "aws-use1", numbers={"until": NOW + 3_600}, detail="pin-1 by alice")
+    found = seen(policy("api"), target("api", reasons=(guest,)))
+    (concern,) = found.concerns
+    assert (found.level, concern.level) == (Condition.MOVED, Condition.MOVED)
+    ends = phrases.moment(NOW + 3_600)
+    assert concern.text == (
+        f"api (api.example.com A at bind-main) may be answered by aws-use1 until {ends}, outside of its residency: "
+        "then that leaves at once"
+    )
+
+
 def test_a_part_leaves_out_what_is_well_and_who_was_not_asked_about() -> None:
     whole = seen(policy("api"), policy("shop"), moved("api"), target("shop"), region("A"), region("AAAA", "healthy"))
     bad = part(whole, ["*"], problems=True)

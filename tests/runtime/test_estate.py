@@ -6,10 +6,10 @@ import pytest
 from support.stage import Stage, playing, policy, regions
 from support.virtual import elapse, until, virtually
 
+from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
-from failoverd.runtime import estate
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 
@@ -58,7 +58,9 @@ async def test_prod_is_served_first_when_a_region_is_lost_and_nobody_else_is_in_
         await until(stage.steers(DEV, aws=100.0))
         await elapse(60.0)
         assert (load(stage, "oci"), load(stage, "aws")) == (600, 1_100)
-        said = stage.reconcilers["dev"].statuses()[0].reasons
+        status = stage.reconcilers["dev"].statuses()[0]
+        assert (status.demand, status.capacities) == (400, {"az": 900, "oci": 600, "aws": 900}), "for the glance"
+        said = status.reasons
         excess = next(reason for reason in said if reason.code is ReasonCode.EXCESS)
         assert (excess.region, excess.numbers["rest"] * excess.numbers["demand"] / 10_000) == ("aws", 200)
 
@@ -116,14 +118,14 @@ async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_
 ) -> None:
     async with playing(*ALL) as stage:
         await calm(stage)
-        whole = estate.claim
+        whole = claim
 
         def stumbling(of: Policy, *more: object) -> object:
             if of.name == "dev":
                 raise OverflowError("a defect of ours")
             return whole(of, *more)  # type: ignore[arg-type]  # handed on as it came
 
-        monkeypatch.setattr(estate, "claim", stumbling)
+        monkeypatch.setattr("failoverd.runtime.estate.claim", stumbling)
         lose_azure(stage)
         await until(stage.steers(PROD, oci=60.0, aws=40.0))
 
@@ -134,7 +136,7 @@ async def test_a_revision_that_cannot_be_counted_leaves_the_running_one_at_work(
 ) -> None:
     async with playing(PROD) as stage:
         await until(stage.steers(PROD, **USUAL))
-        monkeypatch.setattr(estate, "usual_claim", lambda *_: 1 // 0)
+        monkeypatch.setattr("failoverd.runtime.estate.usual_claim", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             await stage.take_up(replace(PROD, demand=700.0))
         stage.fails("192.0.2.10")

@@ -131,10 +131,23 @@ async def test_a_source_that_fails_is_told_after_three_tries_for_all_at_once_and
     (lost,) = [event for event in stage.events if isinstance(event, SignalLost)]
     assert (lost.source, lost.count, lost.reason, len(lost.signals)) == ("main", 20, "unreachable", 8)
     assert stage.demand("api-3") == 700  # kept, and old
+    assert stage.measuring.figures().lost == {"main": 20}
     stage.answers[DEMAND.query] = one(710)
     await stage.look()
     (found,) = [event for event in stage.events if isinstance(event, SignalFound)]
-    assert found.count == 20
+    assert (found.count, found.still_lost) == (20, 0)
+    assert stage.measuring.figures().lost == {"main": 0}
+
+
+async def test_what_was_lost_and_is_asked_for_no_more_is_no_trouble_any_more() -> None:
+    stage = Stage({COUNTED.name: COUNTED}, {})
+    for _ in range(4):
+        await stage.look()
+    assert stage.told() == ["signal.lost"]
+    stage.policies.clear()
+    await stage.look()
+    (found,) = [event for event in stage.events if isinstance(event, SignalFound)]
+    assert (found.signals, found.count, found.still_lost) == ((), 0, 0)
 
 
 async def test_a_query_that_gives_several_values_or_none_gives_no_figure() -> None:

@@ -72,7 +72,11 @@ def moved(at: float) -> Overview:
     status = replace(
         well(name, at, "api.example.com"), kind=DecisionKind.FAILOVER, published={"oci-ashburn": 10_000},
         wanted={"oci-ashburn": 10_000}, answered_since=at - 240, since=at - 240, bill=Bill(7.83, 5.71, 5_638.0),
-        reasons=(Reason(ReasonCode.REGION_DOWN, "health.down_below", "azure-eastus", numbers={"score": 0}),),
+        reasons=(
+            Reason(ReasonCode.REGION_DOWN, "health.down_below", "azure-eastus", numbers={"score": 0}),
+            Reason(ReasonCode.EXCESS, "tier", "oci-ashburn", numbers={"rest": 1e3, "demand": 2e3, "taken": 0.0}),
+        ),
+        demand=2_000.0, capacities={"oci-ashburn": 1_800.0},
     )  # fmt: skip
     rest = quiet(at)
     return replace(

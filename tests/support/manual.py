@@ -22,6 +22,11 @@ def examples() -> list[Path]:
     return [*sorted(POLICIES.glob("*.yaml")), CONFIG]
 
 
+def tiers() -> list[Path]:
+    """The files of the example in which policies of several tiers share regions: a folder with its own inventory."""
+    return sorted((POLICIES / "tiers").glob("*.yaml"))
+
+
 def several_clouds() -> list[Path]:
     """The files of the other example, which is a configuration of its own."""
     return sorted(SEVERAL_CLOUDS.rglob("*.yaml"))

@@ -285,6 +285,8 @@ TROUBLE = {
     "failoverd_record_waiting": ("policy", "provider", "reason", "record"),
     "failoverd_record_disputed": ("policy", "provider", "record"),
     "failoverd_region_failed_unmoved_seconds": ("policy", "provider", "record", "region"),
+    "failoverd_region_latency_seconds": ("policy", "record_type", "region"),
+    "failoverd_signals_lost": ("source",),
     "failoverd_signal_age_seconds": ("policy", "signal"),
     "failoverd_signal_burn": ("policy", "region"),
     "failoverd_signal_failures_total": ("reason", "source"),
@@ -294,7 +296,10 @@ TROUBLE = {
 
 def in_trouble() -> Metrics:
     """A region is down, `min_regions` keeps it in the answer, and everything else is wrong as well."""
-    regions = [RegionStatus(TARGET.policy, "A", name, NOW, state, 0, NOW - 90.0) for name, state in REGIONS.items()]
+    regions = [
+        RegionStatus(TARGET.policy, "A", name, NOW, state, 0, NOW - 90.0, latency=0.012)
+        for name, state in REGIONS.items()
+    ]
     statuses: list[Status] = [POLICY, LIMITED, *regions, FilesStatus(NOW, (RefusedFile("b.yaml", "line 1"),))]
     remembered = TargetFigures(TargetMemory(TARGET), Limits(), {"west": NOW - 120.0}, disputed=True)
     calls = CallTally("dns-main", "apply")
@@ -307,7 +312,7 @@ def in_trouble() -> Metrics:
         replace(word, id="pin-1", verb=Verb.PIN, needed=2),
     )
     signals = SignalFigures(
-        {(TARGET.policy, "demand"): 61.5}, {("main", "unreachable"): 4}, {(TARGET.policy, "west"): 120.0}
+        {(TARGET.policy, "demand"): 61.5}, {("main", "unreachable"): 4}, {(TARGET.policy, "west"): 120.0}, {"main": 1}
     )
     work = Work(
         NOW, (remembered,), (calls.figures(),), words, journal_failing=True, journal_failures=3, signals=signals

@@ -297,10 +297,19 @@
       el("h3", {}, said(cloud || "no cloud named")), el("ul", {}, regions.map((each) => el("li", { "data-level": STATES[each.state] },
         el("strong", {}, said(each.region)), badge(STATES[each.state], each.state),
         each.state === "healthy" ? "" : el("span", { class: "why" }, said(each.why)),
+        loadOf(each) ? el("span", { class: "why" }, loadOf(each)) : "",
+        ...each.short.map((text) => el("span", { class: "why" }, said(text))),
+        each.latency_seconds === null ? "" : el("span", { class: "why" }, `latency ${Math.round(each.latency_seconds * 1000)} ms`),
         each.practised ? el("span", { class: "why" }, "practised ", time(each.practised_at, "for"), " ago: ", said(each.practised.replaceAll("_", " "))) : "",
         el("span", { class: "when" }, policiesOf(each), " \u00b7 ", time(each.since, "for"), " \u00b7 ", each.unseen ? "never seen yet" : el("time", { "data-kind": "seen", datetime: seenOf.get(`${each.cloud}/${each.region}`), "data-of": `${each.cloud}/${each.region}` })))))));
     if (board.left.regions) announce(`${board.left.regions} regions are not shown`);
     beat();
+  }
+  const amount = (value) => (Math.abs(value) >= 10 || Number.isInteger(value) ? Math.round(value).toLocaleString("en") : value.toFixed(1));
+  function loadOf(region) {
+    if (region.capacity === null || region.load === null) return "";
+    const left = region.capacity - region.load;
+    return `carries ${amount(region.load)} of ${amount(region.capacity)}, ${left < 0 ? `${amount(-left)} too much` : `room for ${amount(left)}`}`;
   }
   function policiesOf(region) {
     const all = Object.values(region.states).reduce((sum, many) => sum + many, 0);

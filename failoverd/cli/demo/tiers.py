@@ -6,8 +6,9 @@ What is shown is published shares times demand, in requests per second: who is s
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from failoverd.app import Daemon
 from failoverd.cli.demo.scenario import ASK_EVERY, LONGEST_STEP
 from failoverd.cli.demo.world import DemoRegion, free_ports, write_files
 from failoverd.core.errors import FailoverdError
+from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.telemetry import prose
@@ -26,11 +28,15 @@ FILES: Final = Path(__file__).parent / "tiers_files"
 REGIONS: Final = {"127.86.0.1": "azure-weu", "127.86.0.2": "oci-fra", "127.86.0.3": "aws-euc1"}
 CAPACITY: Final = {"azure-weu": 900, "oci-fra": 600, "aws-euc1": 900}
 DEMAND: Final = {"llm-prod": 800, "llm-pilot": 500, "llm-dev": 400}
+HIGHEST: Final = "llm-prod"
 LOWEST: Final = "llm-dev"
 VICTIM: Final = "127.86.0.1"
 
 Loads = Mapping[str, Mapping[str, int]]
 """Requests per second by region, by policy."""
+
+Statuses = Mapping[str, TargetStatus]
+"""By policy."""
 
 
 async def play(
@@ -70,18 +76,18 @@ async def play(
 async def _script(
     daemon: Daemon, victim: DemoRegion, say: Callable[[str], None], picture: Callable[[str, Loads], None]
 ) -> dict[str, Any]:
-    async def step(what: str, lost: str) -> Loads:
-        await _until(what, lambda: _settled(daemon, lost), lambda: _said(daemon))
-        found = loads(daemon)
+    async def step(what: str, condition: Callable[[Statuses], bool]) -> Loads:
+        await _until(what, lambda: condition(_statuses(daemon)), lambda: _said(daemon))
+        found = loads(_statuses(daemon))
         picture(what, found)
         return found
 
     say("prod, pilot and dev of one service share three clouds: 1,700 requests per second, and room for 2,400")
-    before = await step("a good day", "")
+    before = await step("a good day", _is_normal)
     say(f"now {victim.name} is lost: 1,500 are left")
     began = time.perf_counter()
     victim.stop()
-    during = await step(f"{victim.name} is lost", victim.name)
+    during = await step(f"{victim.name} is lost", partial(_has_left, victim.name))
     took = time.perf_counter() - began
     over = {name: sum(each.values()) - CAPACITY[name] for name, each in during.items()}
     excess = {name: more for name, more in over.items() if more > 0}
@@ -89,8 +95,8 @@ async def _script(
         say(f"prod is served, pilot took what prod leaves; dev is short of {more}, all of it on top of {name}")
     say(f"{victim.name} heals; it has to stay well for 5s before it gets traffic")
     await victim.start()
-    after = await step(f"{victim.name} is back", "")
-    say("prod and pilot are as they were; dev follows in the steps that its limits allow")
+    after = await step(f"{victim.name} is back", _is_back)
+    say("prod is as it was; pilot and dev follow, each a minute after its last change at the earliest")
     return {
         "scenario": "tiers",
         "lost": victim.name,
@@ -102,34 +108,45 @@ async def _script(
     }
 
 
-def loads(daemon: Daemon) -> dict[str, dict[str, int]]:
+def loads(statuses: Statuses) -> dict[str, dict[str, int]]:
     """What is published now, in requests per second."""
     found: dict[str, dict[str, int]] = {name: {} for name in CAPACITY}
-    for status in daemon.snapshot():
-        if isinstance(status, TargetStatus) and (demand := DEMAND.get(status.target.policy)) is not None:
-            for region, share in status.published.items():
-                found[region][status.target.policy] = round(demand * share / WHOLE)
+    for name, status in statuses.items():
+        for region, share in status.published.items():
+            found[region][name] = round(DEMAND[name] * share / WHOLE)
     return found
 
 
-async def _settled(daemon: Daemon, lost: str) -> bool:
-    """Whether each record answers without the region that is lost; or as normally, dev as far as its limits let it."""
-    statuses = [status for status in daemon.snapshot() if isinstance(status, TargetStatus)]
-    if len(statuses) != len(DEMAND) or not all(status.published for status in statuses):
+def _statuses(daemon: Daemon) -> Statuses:
+    found = {each.target.policy: each for each in daemon.snapshot() if isinstance(each, TargetStatus)}
+    return found if len(found) == len(DEMAND) and all(each.published for each in found.values()) else {}
+
+
+def _is_normal(found: Statuses) -> bool:
+    return bool(found) and not any(each.moved for each in found.values())
+
+
+def _has_left(lost: str, found: Statuses) -> bool:
+    """Whether each record answers without the region that is lost, and nobody is in the way of those who come first."""
+    out = all(each.state is TargetState.IN_SYNC and not each.published.get(lost) for each in found.values())
+    return bool(found) and out and _adds_up(found)
+
+
+def _is_back(found: Statuses) -> bool:
+    """Whether prod answers as normally, and the others do, or wait to take back what they left."""
+    if not found or found[HIGHEST].moved:
         return False
-    if not lost:
-        return not any(
-            not status.published.get(REGIONS[VICTIM]) if status.target.policy == LOWEST else status.moved
-            for status in statuses
-        )
-    out = all(status.state is TargetState.IN_SYNC and not status.published.get(lost) for status in statuses)
-    return out and _adds_up(daemon)
+    return all(not each.moved or _dwells(each) for each in found.values())
 
 
-def _adds_up(daemon: Daemon) -> bool:
+def _dwells(status: TargetStatus) -> bool:
+    return any(reason.code is ReasonCode.DWELL for reason in status.reasons)
+
+
+def _adds_up(found: Statuses) -> bool:
     """Whether those who come first are below the room of each region, and nobody is in their way."""
     first = [name for name in DEMAND if name != LOWEST]
-    of_them = {region: sum(each.get(name, 0) for name in first) for region, each in loads(daemon).items()}
+    of_them = {region: sum(each.get(name, 0) for name in first) for region, each in loads(found).items()}
     return all(load <= CAPACITY[region] for region, load in of_them.items())
 
 
@@ -141,10 +158,10 @@ def _said(daemon: Daemon) -> list[str]:
     ]
 
 
-async def _until(what: str, condition: Callable[[], Awaitable[bool]], stuck: Callable[[], list[str]]) -> None:
+async def _until(what: str, condition: Callable[[], bool], stuck: Callable[[], list[str]]) -> None:
     try:
         async with asyncio.timeout(LONGEST_STEP):
-            while not await condition():  # noqa: ASYNC110 - what stands is looked at from outside, as an operator does
+            while not condition():  # noqa: ASYNC110 - what stands is looked at from outside, as an operator does
                 await asyncio.sleep(ASK_EVERY)
     except TimeoutError:
         said = "".join(f"\n  {each}" for each in stuck())

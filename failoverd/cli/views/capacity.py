@@ -121,7 +121,5 @@ def _matrix(losses: Sequence[LossTold], regions: Sequence[str], width: int) -> I
 
 
 def _number(value: float | None) -> str:
-    """Not known is a dash; else so many digits as a person reads."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 10 or value == round(value) else f"{value:.1f}"  # noqa: PLR2004
+    """Not known is a dash."""
+    return "-" if value is None else phrases.amount(value)

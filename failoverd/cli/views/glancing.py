@@ -204,13 +204,14 @@ class Glancing:
 
     def _regions(self) -> None:
         """The same region in the same state is one line, however many policies see it so."""
-        groups: dict[tuple[str, str, str, int], list[RegionLineTold]] = {}
+        groups: dict[tuple[object, ...], list[RegionLineTold]] = {}
         for each in self._told.regions:
-            groups.setdefault((each.region, each.cloud, each.state, each.score_bp), []).append(each)
+            key = each.region, each.cloud, each.state, each.score_bp, each.taken_for, each.taken_why
+            groups.setdefault(key, []).append(each)
         lines = Counter((each.policy, each.region) for each in self._told.regions)
         by_type = {key for key, count in lines.items() if count > 1}
-        ill = [group for key, group in groups.items() if key[2] != RegionState.HEALTHY]
-        healthy = [group for key, group in groups.items() if key[2] == RegionState.HEALTHY]
+        ill = [group for group in groups.values() if not _is_well(group[0])]
+        healthy = [group for group in groups.values() if _is_well(group[0])]
         shown = healthy if self._every or len(healthy) <= FEW else []
         if ill or healthy:
             self._page.say()
@@ -234,8 +235,13 @@ class Glancing:
         since = self._for(min(each.since for each in group))
         drill = max((each for each in group if each.practised_at is not None), key=_practised_at, default=None)
         last = f"; practised {self._age(_practised_at(drill))}: {drill.practised}" if drill is not None else ""
-        text = f"{first.region}{cloud}: {first.state}{score} for {since}{why} (in {where}; {age}{last})"
-        self._prose(text, self._dim(_HEALTH.get(RegionState(first.state), "")), indent="    ", first="")
+        taken = f", and taken for {first.taken_for}: {first.taken_why}" if first.taken_for else ""
+        text = f"{first.region}{cloud}: {first.state}{score} for {since}{why}{taken} (in {where}; {age}{last})"
+        style = self._dim(_HEALTH.get(RegionState(first.taken_for or first.state), ""))
+        self._prose(text, style, indent="    ", first="")
+        measured = "; ".join(_measured(group))
+        if measured:
+            self._prose(measured, style if first.short else self._dim(""), indent="    ", first="  ")
 
     # -- what people said ----------------------------------------------------------------------------------------------
 
@@ -299,9 +305,26 @@ def _essence(told: GlanceTold) -> Iterator[object]:
     yield from ((each.level, each.policy, each.subject) for each in told.concerns)
     for each in told.records:
         yield each.policy, each.record, each.type, each.provider, each.level, each.state, each.now_bp, each.overrides
-    yield from ((each.policy, each.region, each.types, each.state) for each in told.regions)
+    yield from ((each.policy, each.region, each.types, each.state, each.taken_for, each.short) for each in told.regions)
     yield from ((each.id, each.state, each.until) for each in told.overrides)
     yield from ((each.override, each.since <= told.at) for each in told.planned)
+
+
+def _is_well(line: RegionLineTold) -> bool:
+    """Nobody has to look at it: probes find it well, nothing says worse, and nobody is short for it."""
+    return line.state == RegionState.HEALTHY and not line.taken_for and not line.short
+
+
+def _measured(group: Sequence[RegionLineTold]) -> Iterator[str]:
+    """What it carries of what it can, who is short, and how far away it is."""
+    first, times = group[0], [each.latency_seconds for each in group if each.latency_seconds is not None]
+    if first.capacity is not None and first.load is not None:
+        left = first.capacity - first.load
+        room = f"room for {phrases.amount(left)}" if left >= 0 else f"{phrases.amount(-left)} too much"
+        yield f"carries {phrases.amount(first.load)} of {phrases.amount(first.capacity)}, {room}"
+    yield from first.short
+    if times:
+        yield f"latency {max(times) * 1000:,.0f} ms"
 
 
 def _practised_at(line: RegionLineTold) -> float:

@@ -96,8 +96,12 @@ def waits_for(status: TargetStatus) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SignalFigures:
-    """What metrics show: seconds since each reading, by policy and signal, what failed, and the burn of regions."""
+    """What metrics show: seconds since each reading, by policy and signal, what failed, and the burn of regions.
+
+    `lost` is how many figures of each source are called lost.
+    """
 
     ages: Mapping[tuple[str, str], float] = field(default_factory=dict)
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     burns: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)

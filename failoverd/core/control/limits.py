@@ -425,12 +425,23 @@ def _dwells(step: Step, cause: Cause) -> Skipped | None:
     dwell = max(2.0 * step.ttl, LEAST_DWELL)
     waits = {Cause.MAKING_ROOM: max(dwell, TAKING_BACK)} | ({Cause.TUNING: dwell} if cause is Cause.TUNING else {})
     ends = (
-        (change.at + waits[each], waits[each]) for change in step.history for each in waits if each in change.rationed
+        (change.at + waits[each], waits[each])
+        for change in step.history
+        for each in waits
+        if each in change.rationed and not (each is Cause.MAKING_ROOM and _risen_since(step, change.at))
     )
     until, waited = max(ends, default=(step.now, 0.0))
     if until <= step.now:
         return None
     return Skipped(step.plan, Reason(ReasonCode.DWELL, "limits", numbers={"dwell": waited}), until)
+
+
+def _risen_since(step: Step, at: float) -> bool:
+    """Whether a region that is to get traffic was down then: there is room now because it is back, whatever is wanted.
+
+    So who is relieved by that in other regions need not be there for himself.
+    """
+    return any((step.regions[name].well_since or at) > at for name in step.wanted if name in step.regions)
 
 
 def _yielding(step: Step) -> frozenset[str]:

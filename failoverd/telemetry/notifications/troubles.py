@@ -41,6 +41,8 @@ from failoverd.core.events import (
     PracticeEnded,
     RecordOrphaned,
     RivalDetected,
+    SignalFound,
+    SignalLost,
     TargetDelayed,
     TargetEvent,
     TargetResumed,
@@ -220,6 +222,14 @@ def _file(event: ConfigRejected) -> Sequence[str]:
     return (event.file,)
 
 
+def _source(event: SignalLost | SignalFound) -> Sequence[str]:
+    return (f"source {event.source}",)
+
+
+def _all_found(event: SignalFound) -> Sequence[str]:
+    return _source(event) if not event.still_lost else ()
+
+
 def _journal(_: JournalFailed) -> Sequence[str]:
     return ("journal",)
 
@@ -397,6 +407,7 @@ TROUBLES: Final = (
     Trouble(ConfigRejected, _file, over=_taken_up, lasts=NEWS),
     Trouble(RecordOrphaned, _target, over=_given_up),
     Trouble(VantageIsolated, _family, {VantageRejoined: _family}, over=_trusts),
+    Trouble(SignalLost, _source, {SignalFound: _all_found}, outlives=False),
     Trouble(JournalFailed, _journal, over=_written, lasts=NEWS),
     Trouble(NotificationFailed, _receiver, {NotificationDelivered: _receiver}, outlives=False),
 )

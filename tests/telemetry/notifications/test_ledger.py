@@ -42,6 +42,8 @@ from failoverd.core.events import (
     PracticeEnded,
     RecordOrphaned,
     RivalDetected,
+    SignalFound,
+    SignalLost,
     VantageRejoined,
 )
 from failoverd.core.reasons import Cause, Reason, ReasonCode
@@ -103,6 +105,16 @@ def test_it_is_over_with_the_incident_and_not_before(told: Told) -> None:
 
 def test_a_change_that_is_no_failing_out_needs_nobody(told: Told) -> None:
     assert told.hear(replace(left(AT), cause=Cause.RETURNING)) == []
+
+
+def test_a_source_is_a_trouble_until_the_last_of_its_figures_is_measured_again(told: Told) -> None:
+    lost = SignalLost(at=AT, source="main", signals=("demand (api)",), count=2, reason="no_data", detail="nothing")
+    told.hear(lost, replace(lost, at=AT + 60, reason="unreachable"))
+    assert told.lasting == [("signal.lost", "source main")]
+    found = SignalFound(at=AT + 90, source="main", signals=("demand (api)",), count=1, still_lost=1)
+    assert told.hear(found) == []
+    (ended,) = told.hear(replace(found, at=AT + 120, still_lost=0))
+    assert (ended.kind, ended.ended) == ("signal.lost", AT + 120)
 
 
 def test_several_records_of_a_policy_that_leave_a_region_are_one_trouble(told: Told) -> None:
