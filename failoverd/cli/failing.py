@@ -26,6 +26,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     """Whatever standard output cannot say is escaped, so that it means the same in every encoding."""
     wide = (sys.stdout.encoding or "").lower().startswith("utf")
     print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=not wide)) + "\n")
+    Asked.output = Output.TEXT  # what fails after an answer is no second one: a program reads one document
 
 
 def print_text(text: str) -> None:
