@@ -175,7 +175,7 @@ class Client:
     async def answers(self) -> None:
         """Whether a daemon answers at all, whatever it says. Raises ApiError when none does."""
         with suppress(_Lost):
-            await self._within("GET", "/v1/openapi.json", headers(""), b"", self._patience)
+            await self._within("GET", "/v1/enter", headers(""), b"", self._patience)
 
     # -- writing: `key` names the command, and is made up without one; `expected` is the version it rests on -----------
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from math import ceil
 from pathlib import Path
@@ -202,7 +202,6 @@ class Service:
         self._strangers = Rates(*_STRANGERS, clock)
         self._threads = ThreadPoolExecutor(2, "api")
         self._listeners = Listeners(self._telling)
-        self._document = json.dumps(document()).encode()
         self._routes = {(route.method, route.path): route for route in ROUTES}
 
     def site(self, known: Known, let_in: LetIn = nobody_let_in) -> web.Application:
@@ -299,7 +298,7 @@ class Service:
     async def _read(self, route: Route, query: Query, word_id: str) -> web.Response:
         around = self._around
         if route.name == "document":
-            return _plain(self._document)
+            return _plain(await asyncio.get_running_loop().run_in_executor(self._threads, _described))
         if route.name == "words":
             seen = replace(await around.overview(), overrides=around.desk.words())
             body = await self._thread(partial(words_told, seen, around.clock()))
@@ -801,6 +800,12 @@ def refusal(error: FailoverdError, status: int) -> web.Response:
     if isinstance(error, RefusedError):
         headers |= error.headers
     return web.Response(status=status, body=_problem(error, status).body, headers=headers)
+
+
+@cache
+def _described() -> bytes:
+    """Made when somebody asks for it: it takes longer than all else that a start waits for, loading left out."""
+    return json.dumps(document()).encode()
 
 
 def _plain(body: bytes, headers: Mapping[str, str] | None = None) -> web.Response:

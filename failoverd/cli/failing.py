@@ -26,7 +26,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     """Whatever standard output cannot say is escaped, so that it means the same in every encoding."""
     wide = (sys.stdout.encoding or "").lower().startswith("utf")
     print_text(shown_json(json.dumps(value, indent=2, ensure_ascii=not wide)) + "\n")
-    Asked.answered = True
+    Asked.output = Output.TEXT  # what fails after an answer is no second one: a program reads one document
 
 
 def print_text(text: str) -> None:
@@ -139,8 +139,8 @@ def note(words: str) -> None:
 
 
 def _tell(known: FailoverdError) -> None:
-    """For people on standard error; a program that asked for JSON gets JSON, too, unless it has its answer."""
-    if Asked.output is Output.JSON and not Asked.answered:
+    """For people on standard error; a program that asked for JSON gets JSON, too."""
+    if Asked.output is Output.JSON:
         error = {"reason": known.reason, "detail": known.detail, "remedy": known.remedy}
         with suppress(OSError):
             sys.stdout.write(json.dumps({"error": error}, indent=2) + "\n")

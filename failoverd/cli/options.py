@@ -57,11 +57,10 @@ class Asked:
     """How the answer of this command is wanted, which who tells of its failure has to know as well."""
 
     output = Output.TEXT
-    answered = False
 
 
 def _asked(output: Output) -> Output:
-    Asked.output, Asked.answered = output, False
+    Asked.output = output
     return output
 
 

@@ -5,12 +5,14 @@ import json
 import os
 import socket
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 from support.api import DEFECT, ILL, ME, NOW, NOWHERE, House, PaperDesk, exchanged, heard
 from support.journals import apply, incident
 
+from failoverd.api.service import _described
 from failoverd.api.telling import audit_told
 from failoverd.core.errors import JournalError
 from failoverd.core.events import JournalFailed, RequestRefused
@@ -74,6 +76,22 @@ async def test_who_looks_at_words_gets_a_part_of_the_time_that_decisions_are_mad
         for name in ("drain-00000000", "drain-00000000", "pause-00000001"):
             assert (await here.ask("GET", f"/v1/overrides/{name}"))[1]["override"]["id"] == name
     assert [seconds > 0 for seconds in slept if seconds] == [False, True], "the second one was told what was seen"
+
+
+async def test_the_document_is_made_when_somebody_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[str]()
+
+    def make() -> dict[str, str]:
+        made.append("once")
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr("failoverd.api.service.document", make)
+    monkeypatch.setattr("failoverd.api.service._described", cache(_described.__wrapped__))
+    async with heard(tmp_path) as here:
+        assert made == []  # it would take as long as the rest of a start
+        for _ in range(2):
+            assert await here.ask("GET", "/v1/openapi.json") == (200, {"openapi": "3.1.0"})
+    assert made == ["once"]
 
 
 async def test_healthy_endpoints_may_be_left_out(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ async with compared(tmp_path) as here:
 import asyncio
 import os
 import resource
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from support.commands import answered
+from support.forked import Forked, forked
 from support.targets import OK, Behaviour, Connection, Target, answers, serve
 
 SLOW = 0.15
@@ -94,12 +93,14 @@ class Folder:
         stdin: int = asyncio.subprocess.DEVNULL,
         stdout: int = asyncio.subprocess.PIPE,
         largest_file: int = resource.RLIM_INFINITY,
-    ) -> asyncio.subprocess.Process:
+    ) -> Forked:
         """`failoverctl benchmark api`, without a terminal unless one is given. `largest_file` is in bytes."""
-        command = [sys.executable, "-m", "failoverd.cli.operator", "benchmark", *words, "--config", str(self.config)]
-        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file))
-        return await asyncio.create_subprocess_exec(
-            *command, stdin=stdin, stdout=stdout, stderr=asyncio.subprocess.PIPE, preexec_fn=limit
+        return await forked(
+            *("failoverd.cli.operator", "benchmark", *words, "--config", str(self.config)),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=asyncio.subprocess.PIPE,
+            largest_file=largest_file,
         )
 
     async def benchmark(self, *words: str) -> Ended:
@@ -111,11 +112,11 @@ class Folder:
         return Ended(done.code, done.out.decode(), done.err)
 
 
-async def ended(process: asyncio.subprocess.Process) -> Ended:
+async def ended(process: Forked) -> Ended:
     async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
-    return Ended(process.returncode, (out or b"").decode(), err.decode())
+    return Ended(process.returncode, (out or b"").decode(), (err or b"").decode())
 
 
 @contextmanager

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from support.commands import REGIONS, answered
+from support.forked import TESTS, Forked, forked
 from support.servers import ZONE, DnsServer
 
 from failoverd.cli.demo.world import DemoRegion
 
-TESTS = Path(__file__).parents[1]
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
 WEST, EAST = "127.87.0.1", "127.87.0.2"
@@ -75,7 +75,7 @@ def provider_block(name: str, server: DnsServer, /, **changes: object) -> str:
 class RunningDaemon:
     """`failoverd run`, every event that it logged, and `log`, everything that it wrote there."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     events: list[dict[str, Any]] = field(default_factory=list)
     log: bytearray = field(default_factory=bytearray, repr=False)
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -167,12 +167,18 @@ class Site:
 
     @asynccontextmanager
     async def daemon(self, *program: str, env: Mapping[str, str] | None = None) -> AsyncIterator[RunningDaemon]:
-        """The daemon (or another program that takes its arguments), killed at the end if it still runs."""
+        """The daemon (or another program that takes its arguments), killed at the end if it still runs.
+
+        A module is forked (`support.forked`), but for one with an environment of its own, which is executed.
+        """
         command = [*(program or (sys.executable, "-m", "failoverd")), "run", "--config", str(self.config)]
-        surroundings = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
-        process = await asyncio.create_subprocess_exec(
-            *command, stderr=asyncio.subprocess.PIPE, limit=1 << 20, env=surroundings
-        )
+        how: Any = {"stderr": asyncio.subprocess.PIPE, "limit": 1 << 20}
+        process: asyncio.subprocess.Process | Forked
+        if command[:2] == [sys.executable, "-m"] and env is None:
+            process = await forked(*command[2:], **how)
+        else:
+            surroundings = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
+            process = await asyncio.create_subprocess_exec(*command, **how, env=surroundings)
         daemon = RunningDaemon(process)
         following = asyncio.create_task(daemon.follow())
         try:

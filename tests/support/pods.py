@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from support.daemons import TESTS, RunningDaemon
+from support.daemons import RunningDaemon
 from support.files import publish
+from support.forked import TESTS, Forked
 from support.kustomize import Manifest, one
 from support.servers import PLACES
 
@@ -131,7 +132,7 @@ def _is_folder(path: str) -> bool:
     return path.startswith("/") and Path(path).is_dir()
 
 
-def memory(process: asyncio.subprocess.Process) -> int:
+def memory(process: asyncio.subprocess.Process | Forked) -> int:
     """The most that was resident so far, in bytes."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
