@@ -159,8 +159,9 @@ def _any_port() -> int:
         return port
 
 
-def write_files(folder: Path, dns_port: int, http_port: int, files: Path = FILES) -> Path:
+def write_files(folder: Path, dns_port: int, http_port: int, files: Path | None = None) -> Path:
     """The demo's configuration in `folder`, with the ports that are free here. Returns the daemon's file."""
+    files = files or FILES
     shutil.copytree(files, folder, dirs_exist_ok=True)
     for path in folder.rglob("*.yaml"):
         text = path.read_text()
