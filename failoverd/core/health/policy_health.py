@@ -330,14 +330,18 @@ class PolicyHealth:
             latest = max((state.settled_by(self.policy.health) for state in counting), default=NEVER)
             open_until = latest if latest > now else None
         passed_at = max((of.passed_at for _, of in members), default=NEVER)
-        measured = self.latencies.get((record_type, health.name))
         return replace(
             health,
-            latency=measured.median(now) if measured is not None else None,
+            latency=self.latency(health.name, record_type, now),
             failing_since=failures.since,
             passed_at=passed_at if passed_at > NEVER else None,
             open_until=open_until,
         )
+
+    def latency(self, region: str, record_type: RecordType, now: float) -> float | None:
+        """The median of its connection times, in seconds; None where too few are known, or nobody asked for it."""
+        measured = self.latencies.get((record_type, region))
+        return measured.median(now) if measured is not None else None
 
     def _may_fall(self, health: RegionHealth, members: Sequence[tuple[str, EndpointHealth]]) -> bool:
         states, weights = [of.counted for _, of in members], [of.weight for _, of in members]

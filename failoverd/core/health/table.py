@@ -222,7 +222,7 @@ class HealthTable:
                 cloud=clouds.get(region, ""),
                 seen=known.seen_at(region, record_type),
                 flapping_until=health.flapping_until,
-                latency=health.latency,
+                latency=known.latency(region, record_type, now),
             )
             for record_type in record_types(known.policy)
             for region, health in sorted(self._rolled_up(known, record_type, now).items())
