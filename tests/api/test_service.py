@@ -88,7 +88,7 @@ async def test_the_document_is_made_when_somebody_asks_for_it(tmp_path: Path, mo
     monkeypatch.setattr("failoverd.api.service.document", make)
     monkeypatch.setattr("failoverd.api.service._described", cache(_described.__wrapped__))
     async with heard(tmp_path) as here:
-        assert made == []  # it would take as long as the rest of a start
+        assert made == []  # it would take as long as all else that a start waits for, loading left out
         for _ in range(2):
             assert await here.ask("GET", "/v1/openapi.json") == (200, {"openapi": "3.1.0"})
     assert made == ["once"]
