@@ -121,7 +121,7 @@ async def _the_first_looks(here: Site) -> None:
     lines = {line for block in blocks for line in block.splitlines()}
     looks = {line for line in lines if line.startswith("failoverctl ")}
     assert len(looks) >= 7
-    assert lines - looks == {"df -h /var/lib"}
+    assert lines - looks == {"df -h /var/lib", "journalctl -u failoverd FAILOVERD_EVENT=signal.lost --since -1h"}
 
     async def looked(line: str) -> None:
         code, printed = await here.control(*(HERE.get(word, word) for word in shlex.split(line)[1:]))

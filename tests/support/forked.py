@@ -146,6 +146,14 @@ async def _number(told: socket.socket) -> int:
     return int(number)
 
 
+def server() -> frozenset[int]:
+    """Its process id, where there is one: a child of this process that no test has started."""
+    return frozenset(_pids)
+
+
+_pids: Final[set[int]] = set()
+
+
 @cache
 def _server() -> socket.socket:
     """Where it is asked. It ends with this process, or when this one closes its end."""
@@ -158,6 +166,8 @@ def _server() -> socket.socket:
             stdout=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )
+
+    _pids.add(process.pid)
 
     def end() -> None:
         ours.close()

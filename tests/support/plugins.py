@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from support.forked import server
 from support.probers import AwaitedProber, prober
 
 from failoverd.core.records import Endpoint, ProbeResult
@@ -69,8 +70,9 @@ def descriptors() -> int:
 
 
 def children() -> set[int]:
-    """Those of all threads, the dead that nobody has reaped among them. DNS servers that tests share are no plugins."""
-    return {int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and _parent(each) == os.getpid()}
+    """Those of all threads, the dead that nobody has reaped among them. What tests share is no plugin."""
+    mine = (each for each in Path("/proc").iterdir() if each.name.isdigit() and _parent(each) == os.getpid())
+    return {int(each.name) for each in mine} - server()
 
 
 def _parent(process: Path) -> int | None:
