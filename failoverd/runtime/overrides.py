@@ -297,11 +297,6 @@ class _Known:
         return cls(in_order, {name: tuple(mine) for name, mine in own.items()}, tuple(common))
 
 
-def _is_warned_of(word: Override) -> bool:
-    """Whether its end is told before. That of a drill is what everybody hopes for."""
-    return word.until - word.since > WARNING and word.verb is not Verb.PRACTICE
-
-
 def _age(word: Override) -> tuple[float, str]:
     return word.since, word.id
 

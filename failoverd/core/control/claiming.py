@@ -21,7 +21,7 @@ from failoverd.core.control.residency import allowed
 from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
-from failoverd.core.records import WHOLE, Policy, RecordSpec
+from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
 
 
 def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
@@ -81,8 +81,7 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
     held = {*held_back(policy, rules, view, published, serving, now), *practice.held(heeded, serving)}
-    narrow = narrowed(policy, record, view, published, found.specs, found.found, heeded, now)
-    aside = {each.name for each in narrow.out} - held
+    aside = _aside(policy, record, view, found, heeded, now) - held
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
     bounds = Bounds(caps, heeded.shed)
@@ -91,6 +90,14 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     later = [spec for spec in serving if spec.name in held]
     ordered = (levels(policy, record, view.regions, each, bounds) for each in (mine, spare, later))
     return _claim(policy, tuple(level for each in ordered for level in each), found.found.frozen)
+
+
+def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> frozenset[str]:
+    """Who is left out because the others do better. A policy that leaves out nobody is not allocated for it."""
+    if policy.latency is None and policy.degraded is WhenDegraded.KEEP:
+        return frozenset()
+    narrow = narrowed(policy, record, view, found.published, found.specs, found.found, heeded, now)
+    return frozenset(each.name for each in narrow.out)
 
 
 def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[str, int]) -> Claim:

@@ -446,19 +446,20 @@ def _risen_since(step: Step, at: float) -> bool:
 
 def _yielding(step: Step) -> frozenset[str]:
     """Regions in which it has more than other policies leave it that come first."""
-    return frozenset(
-        reason.region
-        for reason in step.decision.reasons
-        if reason.code is ReasonCode.SHARED_CAPACITY and step.before.get(reason.region, 0) > reason.numbers["room"]
-    )
+    return _above(step, ReasonCode.SHARED_CAPACITY)
 
 
 def _overfull(step: Step) -> bool:
     """Whether a region has more than it can carry."""
-    return any(
-        reason.code in {ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY}
-        and step.before.get(reason.region, 0) > reason.numbers["room"]
+    return bool(_above(step, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY))
+
+
+def _above(step: Step, *codes: ReasonCode) -> frozenset[str]:
+    """Regions that have more than the room that a step of the sum finds for them."""
+    return frozenset(
+        reason.region
         for reason in step.decision.reasons
+        if reason.code in codes and step.before.get(reason.region, 0) > reason.numbers["room"]
     )
 
 
