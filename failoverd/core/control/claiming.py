@@ -21,6 +21,7 @@ from failoverd.core.control.residency import allowed
 from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
 from failoverd.core.control.state import PolicyState
+from failoverd.core.control.viewing import remembered
 from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
 
 
@@ -38,21 +39,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
     regions = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions
     heeded = practice.heard(heeded, regions, state.incident, memory.yielded)
-    good = memory.last_good
-    view = View(
-        regions=regions,
-        current=good.records if good is not None else None,
-        last_good=good.records if good is not None else None,
-        returning=state.returning,
-        last_shares=good.shares if good is not None else {},
-        common_fall=frozenset(memory.common_fall),
-        taken_out=memory.taken_out,
-        ramps=memory.ramps,
-        incident=state.incident is not None,
-        aside=memory.aside,
-        practised=memory.practised.difference(heeded.practised),
-        saving=in_force(policy, memory.saving),
-    )
+    view = remembered(policy, state, memory, heeded, regions)
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
     may = allowed(policy, kind, heeded, now)
@@ -69,7 +56,7 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
     record = policy.records[0]
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0)
-    specs = [spec for spec in may.regions if any(end.answer(kind) is not None for end in spec.endpoints)]
+    specs = [spec for spec in may.regions if spec.answers(kind)]
     if state is not None:
         specs = list(with_saved(specs, in_force(policy, state.of(record.targets[0]).saving)))
     found = levels(policy, record, all_well(specs), specs)

@@ -43,9 +43,10 @@ from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
-from failoverd.core.control.saving import considered, in_force
+from failoverd.core.control.saving import considered
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
+from failoverd.core.control.viewing import remembered
 from failoverd.core.errors import Permanent
 from failoverd.core.events import Event
 from failoverd.core.health.region import RegionHealth, RegionState
@@ -332,22 +333,12 @@ def _rivalled(decision: Decision, memory: TargetMemory) -> Decision:
 
 
 def _view(case: _Case, memory: TargetMemory) -> View:
-    observed, good = case.observed, memory.last_good
-    return View(
-        regions=case.regions,
+    observed, kind = case.observed, case.record.key.type
+    return replace(
+        remembered(case.policy, case.state, memory, case.heeded, case.regions),
         current=observed.records,
-        owned=observed.marker is not None and case.record.key.type in observed.marker.types,
-        last_good=good.records if good is not None else None,
-        returning=case.state.returning,
-        drifted=drifted(observed, good),
-        last_shares=good.shares if good is not None else {},
-        common_fall=frozenset(memory.common_fall),
-        taken_out=memory.taken_out,
-        ramps=memory.ramps,
-        incident=case.state.incident is not None,
-        aside=memory.aside,
-        practised=memory.practised.difference(case.heeded.practised),
-        saving=in_force(case.policy, memory.saving),
+        owned=observed.marker is not None and kind in observed.marker.types,
+        drifted=drifted(observed, memory.last_good),
     )
 
 

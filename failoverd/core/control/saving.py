@@ -101,7 +101,7 @@ def merit_order(policy: Policy, record: RecordSpec, spare: Mapping[str, float] |
     """The shares of a normal day that cost least; none where a price is missing, or not all of the demand fits."""
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0).regions
-    specs = [spec for spec in may if any(end.answer(kind) is not None for end in spec.endpoints)]
+    specs = [spec for spec in may if spec.answers(kind)]
     if record.single or not policy.demand or not specs:
         return {}
     first = tiers(policy, specs)[0]
