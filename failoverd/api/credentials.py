@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from failoverd.config.schema import ApiTcpEntry
+from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.files import read_regular, require_regular
 from failoverd.probes.tls.certificate_validity import not_after

@@ -24,7 +24,7 @@ from failoverd.api.sending import BEHIND
 from failoverd.api.service import Known
 from failoverd.api.sockets import reachable
 from failoverd.api.tokens import AdminTokens
-from failoverd.config.schema import ApiTcpEntry
+from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.status import RefusedFile
 from failoverd.guests import Guest, Guests, running

@@ -10,7 +10,7 @@ from typing import Final
 from failoverd.api.actors import Role, Users
 from failoverd.api.places import Door, heard_elsewhere, heard_on_host, known_on_host
 from failoverd.api.service import Service, ServiceSurroundings
-from failoverd.config.schema import ApiEntry, ApiTcpEntry
+from failoverd.config.schema.config_file import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected
 from failoverd.core.status import FilesStatus, RefusedFile

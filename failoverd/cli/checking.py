@@ -15,7 +15,7 @@ from failoverd.config.files import leads_out
 from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
-from failoverd.config.schema import ApiTcpEntry
+from failoverd.config.schema.config_file import ApiTcpEntry
 from failoverd.core.errors import ConfigError, JournalError
 from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit

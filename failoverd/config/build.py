@@ -8,10 +8,10 @@ from failoverd.config.eligibility import model_of, models_of, place_of, residenc
 from failoverd.config.maintenance import entries_of
 from failoverd.config.measures import declared, measure, signals
 from failoverd.config.practising import practice_of
-from failoverd.config.schema import (
+from failoverd.config.schema.inventory_file import InventoryFile
+from failoverd.config.schema.policy_file import (
     Failback,
     HealthEntry,
-    InventoryFile,
     LimitsEntry,
     PolicyFile,
     RationEntry,

@@ -7,7 +7,8 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, sugg
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft, ProviderEntry
 from failoverd.config.measures import declared
-from failoverd.config.schema import DataInEntry, InventoryFile, LinkEntry, PolicyFile
+from failoverd.config.schema.inventory_file import InventoryFile, LinkEntry
+from failoverd.config.schema.policy_file import DataInEntry, PolicyFile
 from failoverd.config.values import say_bandwidth, say_size
 from failoverd.core.control.cost import link_rate
 from failoverd.core.records import Link, Steering, Weights, few

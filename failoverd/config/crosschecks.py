@@ -13,7 +13,8 @@ from failoverd.config.eligibility import eligibility
 from failoverd.config.filters import filters
 from failoverd.config.measures import unmeasurable
 from failoverd.config.numbers import numbers
-from failoverd.config.schema import InventoryFile, RecordEntry
+from failoverd.config.schema.inventory_file import InventoryFile
+from failoverd.config.schema.policy_file import RecordEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
 from failoverd.core.names import is_wildcard

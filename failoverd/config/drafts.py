@@ -14,7 +14,7 @@ from pydantic import Field, create_model
 
 from failoverd.config.diagnostics import Code, Diagnostic, nearest, shown, suggestion
 from failoverd.config.documents import Document
-from failoverd.config.schema import PolicyFile
+from failoverd.config.schema.policy_file import PolicyFile
 from failoverd.config.validation import say, validate
 from failoverd.config.values import EndpointText, HostPort
 from failoverd.core.records import WHOLE, Capabilities, Check, Dependency, Endpoint, RecordType, Weights

@@ -9,7 +9,8 @@ from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.drafts import Draft, ProviderEntry
-from failoverd.config.schema import InventoryFile, ModelEntry, PlaceEntry, PolicyFile, RecordEntry, Region
+from failoverd.config.schema.inventory_file import InventoryFile, ModelEntry, Region
+from failoverd.config.schema.policy_file import PlaceEntry, PolicyFile, RecordEntry
 from failoverd.core.records import AllDown, Endpoint, Model, NamedPlace, RecordType, Weights
 
 _NEEDS: Final = {

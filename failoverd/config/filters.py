@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from failoverd.config.diagnostics import Code, Diagnostic, Severity
 from failoverd.config.documents import Document
 from failoverd.config.drafts import Draft, ProviderEntry
-from failoverd.config.schema import InventoryFile, LatencyEntry
+from failoverd.config.schema.inventory_file import InventoryFile
+from failoverd.config.schema.policy_file import LatencyEntry
 from failoverd.config.values import say_duration
 from failoverd.core.health.latency import LEAST_SAMPLES, SLICES
 from failoverd.core.records import Weights

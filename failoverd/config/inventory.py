@@ -10,7 +10,7 @@ from failoverd.config.documents import Document
 from failoverd.config.maintenance import Together, entries_of, meetings, unknown, untimely, written
 from failoverd.config.measures import least_of_regions
 from failoverd.config.practising import practice_of, unfit
-from failoverd.config.schema import InventoryFile, RuleEntry
+from failoverd.config.schema.inventory_file import InventoryFile, RuleEntry
 from failoverd.config.values import say_percent
 from failoverd.core.reasons import Cause
 from failoverd.core.records import WHOLE, Maintenance, Practice

@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core.core_schema import WithDefaultSchema
 
-from failoverd.config.schema import ConfigFile, InventoryFile, PolicyFile
+from failoverd.config.schema.config_file import ConfigFile
+from failoverd.config.schema.inventory_file import InventoryFile
+from failoverd.config.schema.policy_file import PolicyFile
 from failoverd.config.values import DURATION, say_duration
 from failoverd.ports import Kinds
 

@@ -42,16 +42,15 @@ from failoverd.config.ramping import ramping
 from failoverd.config.references import references
 from failoverd.config.rereading import Read, reread
 from failoverd.config.rounding import rounding
-from failoverd.config.schema import (
-    INVENTORY,
+from failoverd.config.schema.config_file import (
     ApiEntry,
     ConfigFile,
-    InventoryFile,
     LogEntry,
     MetricsEntry,
     ProbingEntry,
     PrometheusEntry,
 )
+from failoverd.config.schema.inventory_file import INVENTORY, InventoryFile
 from failoverd.config.settling import DOUBTFUL, Watch
 from failoverd.config.validation import validate
 from failoverd.core.health.isolation import IsolationRules

@@ -16,7 +16,7 @@ from failoverd.config.cron import begins
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained, leaving
-from failoverd.config.schema import MaintenanceEntry
+from failoverd.config.schema.planned_work import MaintenanceEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.overrides import Comment, Override, Scope, Verb

@@ -4,15 +4,9 @@ from collections.abc import Collection, Iterator
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
-from failoverd.config.schema import (
-    ErrorsEntry,
-    Figure,
-    InventoryFile,
-    MeasureEntry,
-    PolicyFile,
-    RoomEntry,
-    SignalsEntry,
-)
+from failoverd.config.schema.inventory_file import InventoryFile
+from failoverd.config.schema.measured import Figure, MeasureEntry
+from failoverd.config.schema.policy_file import ErrorsEntry, PolicyFile, RoomEntry, SignalsEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.control.signals import DOWN_BURN, time_to_fire

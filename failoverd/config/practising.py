@@ -17,7 +17,7 @@ from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, sugg
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained
 from failoverd.config.maintenance import AHEAD, planner, window, windows
-from failoverd.config.schema import PracticeEntry
+from failoverd.config.schema.planned_work import PracticeEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
 from failoverd.core.overrides import Override, Verb

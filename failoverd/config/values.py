@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -437,3 +437,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 Glob = Annotated[str, Field(pattern=r"^[a-z0-9*?\[\]!-]{1,64}$")]
 """Names of one shape, such as `azure-*`: `*` stands for anything, `?` for one letter, `[ab]` for one of some."""
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+"""A line for people: a reason, a unit's owner, a jurisdiction."""
+
+Version = Annotated[Literal[1], Field(description="version of the file format")]

@@ -20,7 +20,7 @@ from failoverd.api import client as clients
 from failoverd.api.asked import AuditQuery, HistoryQuery, ReleaseAsked, ScopeAsked, UndoAsked, WhyQuery, WordAsked
 from failoverd.api.client import ApiError, Client, DaemonUnreachableError, OnHost
 from failoverd.config.locating import socket_of
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 from failoverd.core.overrides import Verb
 
 DRAIN = WordAsked(verb=Verb.DRAIN, scope=ScopeAsked(regions=("oci",)), reason="it burns", for_seconds=60)

@@ -24,7 +24,7 @@ from failoverd.api import service
 from failoverd.api.asked import NoQuery
 from failoverd.api.routes import ROUTES, Route, document
 from failoverd.api.sending import KEY
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 
 KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
 SHOWN: Final = "the-token-of-who-operates"

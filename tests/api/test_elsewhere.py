@@ -21,7 +21,7 @@ from failoverd.api.asked import ScopeAsked, WordAsked
 from failoverd.api.client import ApiError, Client, Elsewhere
 from failoverd.api.credentials import SOON
 from failoverd.api.tokens import AdminTokens
-from failoverd.config.schema import ApiEntry, ApiTcpEntry
+from failoverd.config.schema.config_file import ApiEntry, ApiTcpEntry
 from failoverd.core.errors import ConfigError
 from failoverd.core.events import ApiFailed, ConfigRejected, RequestRefused
 from failoverd.core.overrides import Verb

@@ -16,7 +16,7 @@ from support.browsing import asked, of_header
 
 from failoverd.api.browsers import cookie, token_in
 from failoverd.api.page import HERE, SCRIPTS, STYLES, page
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 
 READER, OPERATOR = "the-token-of-who-reads", "the-token-of-who-operates"
 

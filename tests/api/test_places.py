@@ -14,7 +14,7 @@ from support.api import House, exchanged, heard, parted
 from support.strangers import can_be_others, connected_as
 
 from failoverd.api import actors, bounds, places
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 from failoverd.core.events import ApiFailed, Event, RequestRefused
 from failoverd.runtime.descriptors import raise_limit
 from failoverd.store.reading import HistoryReading

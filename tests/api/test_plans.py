@@ -9,7 +9,7 @@ import pytest
 from support.api import ME, NOWHERE, House, elsewhere, heard
 
 from failoverd.api.client import ApiError, Client, Elsewhere
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 from failoverd.store.reading import HistoryReading
 
 CHANGE = {"plan": {"id": "chg-1", "kind": "change", "shares_after": {"west": 10_000}, "before": "?" * 1_000}}

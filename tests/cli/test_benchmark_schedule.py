@@ -13,7 +13,7 @@ from support.virtual import now, until, virtually
 from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, make_plan
 from failoverd.cli.benchmarking.running import Run, Runner
 from failoverd.cli.spending import Counting
-from failoverd.config.schema import Region
+from failoverd.config.schema.inventory_file import Region
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RegionSpec, Timings
 from failoverd.ports import Cancel, Tell

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from failoverd.config.schema import ConfigFile
+from failoverd.config.schema.config_file import ConfigFile
 from failoverd.settings import NameserverChoice, ProviderSettings, ServerAddress
 
 V4, V6 = ServerAddress("192.0.2.53"), ServerAddress("2001:db8::53", 5353)

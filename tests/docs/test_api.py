@@ -13,7 +13,7 @@ from support.servers import PLACES
 
 from failoverd.api import bounds, service
 from failoverd.api.routes import ROUTES
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 SOCKET = "/run/failoverd/api.sock"

@@ -15,7 +15,7 @@ from support.commands import CONFIG
 
 from failoverd.api import bounds, listening
 from failoverd.api.page import HERE
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 
 pytestmark = pytest.mark.server
 

@@ -21,7 +21,7 @@ from support.scenes import AZURE, OCI, policy
 from failoverd.api.client import Client, OnHost
 from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import Api, api_of
-from failoverd.config.schema import ApiEntry, ApiTcpEntry
+from failoverd.config.schema.config_file import ApiEntry, ApiTcpEntry
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import ConfigError, FailoverdError, Transient

@@ -17,7 +17,7 @@ from support.api import NOW, House, elsewhere, heard
 from support.journals import incident, plan
 from support.servers import program
 
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 from failoverd.core.status import Overview
 from failoverd.ports import ChangeOutcome
 

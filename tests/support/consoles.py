@@ -18,7 +18,7 @@ from support.stories import Story
 
 from failoverd.api.service import ServiceSurroundings
 from failoverd.api.serving import api_of
-from failoverd.config.schema import ApiEntry
+from failoverd.config.schema.config_file import ApiEntry
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.events import Event, OverrideEvent
 from failoverd.core.overrides import Override, Scope

@@ -11,7 +11,7 @@ from support.stage import AZURE, OCI, OWNER, ZONE, policy, record, regions, targ
 
 from failoverd.config.loader import Config
 from failoverd.config.maintenance import planner
-from failoverd.config.schema import LogEntry
+from failoverd.config.schema.config_file import LogEntry
 from failoverd.core.control.state import PolicyState
 from failoverd.core.events import Event
 from failoverd.core.records import HealthRules, Policy, RecordType, Target

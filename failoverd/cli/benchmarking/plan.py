@@ -7,7 +7,7 @@ from typing import Final
 
 from failoverd.cli.failing import unknown, usage
 from failoverd.cli.spending import SHARED, days_touched
-from failoverd.config.schema import Region
+from failoverd.config.schema.inventory_file import Region
 from failoverd.core.records import Check, Endpoint, Policy, RegionSpec
 from failoverd.probes.inference_check.inference_settings import InferenceSettings, most_tokens
 

@@ -19,7 +19,9 @@ from failoverd.cli.importing import policy_name
 from failoverd.cli.probing.url_target import url_probe
 from failoverd.config.diagnostics import holds_secret
 from failoverd.config.documents import parse
-from failoverd.config.schema import INVENTORY, ConfigFile, InventoryFile, PolicyFile, RecordEntry
+from failoverd.config.schema.config_file import ConfigFile
+from failoverd.config.schema.inventory_file import INVENTORY, InventoryFile
+from failoverd.config.schema.policy_file import PolicyFile, RecordEntry
 from failoverd.config.tree import Place
 from failoverd.config.validation import wrong_at
 from failoverd.config.values import parse_endpoint

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from failoverd.cli.starting.answers import First
-from failoverd.config.schema import INVENTORY
+from failoverd.config.schema.inventory_file import INVENTORY
 from failoverd.config.values import say_duration
 from failoverd.config.writing import flow
 from failoverd.core.records import RecordType, Weights
