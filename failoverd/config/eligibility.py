@@ -4,7 +4,7 @@ What the core makes of it is in `core/control/residency.py`. A policy that nobod
 night on which its answer would be held for good.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
@@ -95,6 +95,9 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
         if name not in file.regions:
             hint = suggestion(name, sorted(file.regions))
             yield document.diagnose(Code.CANARY, ("canary", index), f"{shown(name)} is no region of the policy", hint)
+        elif name in file.canary[:index]:
+            message = f"{name} is named twice"
+            yield document.diagnose(Code.CANARY, ("canary", index), message, "write it once", severity=Severity.WARNING)
         elif wanted is None:
             message = f"the policy wants no model, so {name} differs from nothing"
             yield document.diagnose(
@@ -188,10 +191,15 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
             yield document.diagnose(Code.CNAME_PLACE, at, message)
             return
     allow = residency_of(file)
-    there = _outside_at(draft, inventory, place, allow) if allow else ""
+    mine = _regions_at(draft, place)
+    there = next((name for name in mine if allow and inventory.regions[name].jurisdiction not in allow), "")
     if there:
         message = f"{place.name} is an address of {there}, which is outside of the residency: it could never answer"
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, "name a place that the residency allows")
+    elif mine:
+        message = f"{place.name} is an address of {mine[0]}: what is sent to the place would be that region's traffic"
+        hint = f"name the region: {key}: {{region: {mine[0]}}}; or give an address that is none of the policy's"
+        yield document.diagnose(Code.PLACE_OWN, at, message, hint)
     elif allow and place.jurisdiction not in allow:
         said = f"is under {place.jurisdiction}" if place.jurisdiction else "states no jurisdiction"
         message = f"{place.name} {said}, and the residency allows {', '.join(allow)}: it could never answer"
@@ -201,19 +209,14 @@ def _place(draft: Draft, inventory: InventoryFile, key: str, entry: PlaceEntry) 
         yield document.diagnose(Code.PLACE_OUTSIDE, at, message, hint)
 
 
-def _outside_at(draft: Draft, inventory: InventoryFile, place: NamedPlace, allow: Collection[str]) -> str:
-    """The region outside of the residency whose address a place has; "" without one."""
+def _regions_at(draft: Draft, place: NamedPlace) -> list[str]:
+    """The regions that have an address of a place, which is not meant as one of them."""
     values = {value for kind in RecordType for value in place.answers(kind)}
-    for name, endpoints in draft.endpoints.items():
-        region = inventory.regions.get(name)
-        outside = region is not None and region.jurisdiction not in allow
-        if (
-            outside
-            and name != place.name
-            and any(end.answer(kind) in values for end in endpoints for kind in RecordType)
-        ):
-            return name
-    return ""
+    return [
+        name
+        for name, endpoints in draft.endpoints.items()
+        if name != place.name and any(end.answer(kind) in values for end in endpoints for kind in RecordType)
+    ]
 
 
 def _unsaid(draft: Draft, providers: Mapping[str, ProviderEntry]) -> Iterator[Diagnostic]:
