@@ -576,7 +576,7 @@ def _compared(case: _Case, memory: TargetMemory, decision: Decision, desired: Re
 
 
 def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: RecordSet) -> Plan | InSync | Refused:
-    return diff(
+    found = diff(
         case.observed,
         desired,
         decision,
@@ -586,6 +586,7 @@ def _diff(case: _Case, memory: TargetMemory, decision: Decision, desired: Record
         seen=memory.generation,
         signed=case.signature,
     )
+    return replace(found, tier=case.policy.tier) if isinstance(found, Plan) else found
 
 
 def _in_sync(case: _Case, memory: TargetMemory, decision: Decision, found: InSync) -> Outcome:
