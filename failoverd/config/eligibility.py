@@ -103,28 +103,46 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
             yield document.diagnose(
                 Code.CANARY, ("canary", index), message, "write the model", severity=Severity.WARNING
             )
+    checks = {name: at for name in file.checks if (at := _inference(draft, name)) is not None}
     if wanted is None:
+        yield from _unwanted(draft, checks)
         return
     for name in file.regions:
         serves = models_of(inventory.regions[name])
         outside = allow and inventory.regions[name].jurisdiction not in allow  # which was said
         if name not in file.canary and not outside and not any(map(wanted.met_by, serves)):
             said = f"serves {', '.join(map(str, serves))}" if serves else "states no models"
-            message = f"{name} {said} in the inventory, and not {wanted}, so it gets none of this policy's traffic"
+            until = " unless a check sees it there" if checks else ""
+            message = (
+                f"{name} {said} in the inventory, and not {wanted}, so it gets none of this policy's traffic{until}"
+            )
             hint = f"state it under models of {name} in the inventory, or name it under canary"
             yield document.diagnose(
                 Code.OTHER_MODEL, ("regions", name), message, hint, key=True, severity=Severity.WARNING
             )
-    yield from _asked(draft, wanted)
+    yield from _asked(draft, wanted, checks)
 
 
-def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
+def _inference(draft: Draft, check: str) -> Mapping[str, object] | None:
+    """What is written of a check, if it looks for a model."""
+    written = draft.document.find(("checks", check))
+    return written if isinstance(written, Mapping) and "inference" in written else None
+
+
+def _unwanted(draft: Draft, checks: Mapping[str, Mapping[str, object]]) -> Iterator[Diagnostic]:
+    """Checks that look for a revision that nobody wants."""
+    for name, written in checks.items():
+        if "revision_field" in written and "revision" not in written:
+            message = f"check {name} sees a revision, and neither it nor the policy says which one is wanted"
+            hint = "write revision here, or the model of the policy"
+            at = ("checks", name, "revision_field")
+            yield draft.document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
+
+
+def _asked(draft: Draft, wanted: Model, checks: Mapping[str, Mapping[str, object]]) -> Iterator[Diagnostic]:
     """Checks that ask for another model than the policy."""
     file, document = draft.policy, draft.document
-    for name in file.checks:
-        written = document.find(("checks", name))
-        if not isinstance(written, Mapping) or "inference" not in written:
-            continue
+    for name, written in checks.items():
         asked = Model(str(written.get("model", "")), str(written.get("revision") or ""))
         differs = "model" if asked.name != wanted.name else "revision"
         if asked.name != wanted.name or (asked.revision and wanted.revision not in {"", asked.revision}):
@@ -133,7 +151,7 @@ def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
             yield document.diagnose(Code.MODEL_CHECK, place, message, "write the same in both")
         elif asked.revision and file.canary:
             message = f"check {name} fails where another revision than {asked.revision} is listed, also in a canary"
-            hint = "leave revision out of the check: the inventory says what each region serves"
+            hint = "leave revision out of the check; with revision_field it sees what each region serves"
             at = ("checks", name, "revision")
             yield document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
 

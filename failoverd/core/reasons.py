@@ -61,6 +61,8 @@ class ReasonCode(StrEnum):
     # who may answer at all
     RESIDENCY = "residency"  # the region is outside of it; `detail` is its jurisdiction, "" where none is stated
     MODEL = "model"  # the region does not serve the wanted model; `detail` has both
+    MODEL_SEEN = "model_seen"  # the region is seen to serve another model than is declared; `detail` has both
+    MODEL_DOUBTED = "model_doubted"  # no region is seen to serve `detail`, the wanted model: what is declared counts
     GUEST = "guest"  # [until]: outside of the residency, and let in by a word that breaks it, which `detail` names
     EVICTED = "evicted"  # `regions` may not answer: the answer that is held is made of who may
     NOBODY_ALLOWED = "nobody_allowed"  # no region may answer: the answer is left as it is
@@ -175,6 +177,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.NOBODY_ALLOWED: ReasonTraits(unusual=True),
     ReasonCode.EVICTED: ReasonTraits(unusual=True),
     ReasonCode.GUEST: ReasonTraits(news=True),
+    ReasonCode.MODEL_DOUBTED: ReasonTraits(unusual=True, news=True),
     ReasonCode.PINNED: ReasonTraits(rated=True),
     ReasonCode.DRAINED: ReasonTraits(news=True, of_region=True, keeps_out=True, rated=True),
     ReasonCode.SHED: ReasonTraits(news=True, of_region=True, bounds=True, rated=True),
@@ -233,6 +236,7 @@ TRAITS: Final[Mapping[ReasonCode, ReasonTraits]] = {
     ReasonCode.COMMON_RETURN: ReasonTraits(news=True, explains=False),
     ReasonCode.RESIDENCY: ReasonTraits(explains=False),
     ReasonCode.MODEL: ReasonTraits(keeps_out=True, explains=False),
+    ReasonCode.MODEL_SEEN: ReasonTraits(news=True),
     ReasonCode.MEASURED: ReasonTraits(explains=False),
     ReasonCode.PULL: ReasonTraits(explains=False),
     ReasonCode.TRICKLE: ReasonTraits(explains=False),

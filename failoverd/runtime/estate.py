@@ -105,7 +105,7 @@ class Shared:
     def _claim(self, policy: Policy, now: float) -> None:
         state = self._look(policy)
         self._now.put(policy.name, claim(policy, state, now))
-        if policy.cost is not None:
+        if policy.cost is not None or policy.model is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
 
     def _tell(self, but: str = "") -> None:

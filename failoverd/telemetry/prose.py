@@ -442,6 +442,10 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         "gets nothing"
     ),
     ReasonCode.MODEL: lambda r: f"{r.region} gets nothing, for it serves {r.detail}",
+    ReasonCode.MODEL_SEEN: lambda r: f"{r.region} is seen to serve {r.detail}",
+    ReasonCode.MODEL_DOUBTED: lambda r: (
+        f"no region is seen to serve {r.detail}, which is wanted: what the inventory says counts"
+    ),
     ReasonCode.GUEST: lambda r: (
         f"{r.region} is outside of the residency, and a guest {_until(r)}: then it leaves at once ({r.detail})"
     ),

@@ -178,6 +178,17 @@ def test_an_inference_check_asks_for_the_model_of_the_policy(
     assert [each.severity for each in found] == ([severity] if severity else [])
 
 
+def test_a_check_that_sees_a_revision_is_told_where_nobody_wants_one(tmp_path: Path) -> None:
+    (found,) = loaded(tmp_path, INFERENCE.replace("MODEL", "llama-3.3-70b, revision_field: root"))
+    assert (found.code, found.is_error) == ("FD529", False)
+
+
+def test_a_region_that_does_not_state_the_model_may_be_seen_to_serve_it(tmp_path: Path) -> None:
+    wanted = INFERENCE.replace("MODEL", "llama-3.3-70b") + "model: {name: llama-3.3-70b}\n"
+    (found,) = (each for each in loaded(tmp_path, wanted) if each.code == "FD527")
+    assert found.message.endswith("so it gets none of this policy's traffic unless a check sees it there")
+
+
 # -- places ------------------------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,18 @@ from failoverd.core.errors import FailoverdError, Fenced, JournalError, Permanen
 from failoverd.core.events import ChangeVerified, Event
 from failoverd.core.overrides import Announced, Override
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Check, Endpoint, Marker, Observed, ProbeResult, RecordKey, RecordSet, Target, Timings
+from failoverd.core.records import (
+    Check,
+    Endpoint,
+    Marker,
+    Model,
+    Observed,
+    ProbeResult,
+    RecordKey,
+    RecordSet,
+    Target,
+    Timings,
+)
 from failoverd.core.status import Status
 from failoverd.ports import AuditEntry, Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
@@ -505,10 +516,14 @@ class Look:
 
 
 class World:
-    """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise."""
+    """All endpoints, and what they do; by address. Everything answers after `latency` unless it is told otherwise.
+
+    `serves` has the models that probes see there, where they see one.
+    """
 
     def __init__(self, clock: Clock, *, latency: float = 0.001) -> None:
         self.latency = latency
+        self.serves: dict[str, Model] = {}
         self.looks: list[Look] = []
         self._clock = clock
         self._does: dict[str, Does] = {}
@@ -544,7 +559,8 @@ class World:
         finally:
             self._abreast[key] -= 1
         now = self._clock()
-        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now)
+        served = self.serves.get(endpoint.address) if outcome is ProbeOutcome.PASS else None
+        return ProbeResult(endpoint, check.name, outcome, reason, Timings(now - began), now, served=served)
 
     async def _answer(self, endpoint: Endpoint, check: Check) -> tuple[ProbeOutcome, ProbeReason]:
         match self.does(endpoint):

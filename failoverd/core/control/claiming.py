@@ -20,6 +20,7 @@ from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
 from failoverd.core.control.saving import in_force, with_saved
 from failoverd.core.control.sharing import Claim, Draw
+from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.state import PolicyState
 from failoverd.core.control.viewing import remembered
 from failoverd.core.records import WHOLE, Policy, RecordSpec, WhenDegraded
@@ -30,7 +31,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 
     A policy has one demand. So its first record speaks for all of them, as it stands at the first of its targets.
     """
-    policy = measured(policy, state.signalled.readings, now).policy
+    policy = as_seen(measured(policy, state.signalled.readings, now).policy, state.served).policy
     if not policy.demand:
         return None
     record = policy.records[0]
@@ -52,7 +53,11 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 
 
 def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
-    """What it wants on a day on which nothing is wrong; `state` knows which shares were chosen for their price."""
+    """What it wants on a day on which nothing is wrong.
+
+    `state` knows which shares were chosen for their price, and what regions serve.
+    """
+    policy = as_seen(policy, state.served).policy if state is not None else policy
     record = policy.records[0]
     kind = record.key.type
     may = allowed(policy, kind, Heeded(), 0.0)
