@@ -44,6 +44,7 @@ from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.saving import considered
+from failoverd.core.control.sharing import Grant
 from failoverd.core.control.sighted import as_seen
 from failoverd.core.control.signals import Lowered
 from failoverd.core.control.state import Edit, PolicyState, TargetMemory
@@ -724,7 +725,15 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
         saving=memory.saving.moving,
+        crowded=_crowded(case.estate.grant),
     )
+
+
+def _crowded(grant: Grant | None) -> Mapping[str, float]:
+    """How much is too much for each region, in basis points of the policy's demand."""
+    if grant is None or not grant.demand:
+        return {}
+    return {name: too_much * WHOLE / grant.demand for name, too_much in grant.crowded.items()}
 
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:

@@ -29,6 +29,9 @@ from failoverd.core.records import ELSEWHERE, WHOLE, Limits, Ration, apportion
 TAKING_BACK: Final = 300.0
 """Seconds after it made room before a policy takes any of it back: a demand that wavers does not move it each time."""
 
+NOTICED: Final = 2_000
+"""Part of what is too much for a region that a small step takes from it, at least, if it is worth a change."""
+
 LEAST_DWELL: Final = 60.0
 """Seconds between two changes that only tune, at least; otherwise two TTLs, so that resolvers have seen the first."""
 
@@ -180,6 +183,8 @@ class Step:
         sorry: the place that answers while every region is down.
         recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
         saving: whether traffic is on its way to shares that were chosen for their price.
+        crowded: regions to which all policies together send more than they can carry, and how much of that is too
+            much, in basis points of the policy's demand.
     """
 
     plan: Plan
@@ -202,6 +207,7 @@ class Step:
     sorry: str = ""
     recalled: bool = False
     saving: bool = False
+    crowded: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def decision(self) -> Decision:
@@ -411,11 +417,12 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     if cause is Cause.RETURNING:
         return _dwells(step, cause)
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
-    overfull = cause is Cause.TUNING and _overfull(step)
-    if largest < step.limits.min_step and not (step.saving or overfull):  # what is left of a move is worth it
+    small = largest < step.limits.min_step
+    overfull = (cause is Cause.TUNING and _overfull(step)) or _relieves(step)
+    if small and not (step.saving or overfull):  # what is left of a move is worth it
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
-    if cause is Cause.MAKING_ROOM:
+    if cause is Cause.MAKING_ROOM and not small:
         return None  # the higher tier is in the region by now, or on its way
     return _dwells(step, cause)
 
@@ -450,8 +457,19 @@ def _yielding(step: Step) -> frozenset[str]:
 
 
 def _overfull(step: Step) -> bool:
-    """Whether a region has more than it can carry."""
-    return bool(_above(step, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY))
+    """Whether a region has more than it can carry, or than the link to its data lets through."""
+    return bool(_above(step, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.LINK))
+
+
+def _relieves(step: Step) -> bool:
+    """Whether it takes a part of what is too much for a region, whoever sends it there, and gives to none that has it.
+
+    A small part is noticed by nobody there: with a demand that wavers it would be taken each time.
+    """
+    if any(step.wanted.get(name, 0) > step.before.get(name, 0) for name in step.crowded):
+        return False
+    taken = ((step.before.get(name, 0) - step.wanted.get(name, 0), too_much) for name, too_much in step.crowded.items())
+    return any(less > 0 and less * WHOLE >= too_much * NOTICED for less, too_much in taken)
 
 
 def _above(step: Step, *codes: ReasonCode) -> frozenset[str]:

@@ -150,6 +150,10 @@ class Pool:
         keys = [(draw.region, mine.claim.unit) for level in mine.claim.levels for draw in level]
         return granted(mine.claim, mine.loads, mine.short, self._vessels(part, mine.claim.tier, keys), mine.excess_on)
 
+    def room(self, key: Resource) -> float | None:
+        """What a region can carry, as the policy sees it that sees most of it; None where nobody said."""
+        return self._room[key] if self._rooms.get(key) else None
+
     def settle(self) -> list[str]:
         """Fill anew what is not exact. Returns those that get something else than they were told."""
         if self._removed:

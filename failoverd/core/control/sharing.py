@@ -89,6 +89,8 @@ class Grant:
         taken: what others take of each region that come first or are as important, where they leave it too little.
         short: what fits nowhere.
         excess_on: the region that all of that is sent to; "" where it goes to a place, or is split by room.
+        crowded: regions to which all policies together send more than they can carry, as it is published now, and how
+            much of that is too much.
     """
 
     demand: float
@@ -97,6 +99,7 @@ class Grant:
     taken: Mapping[str, float] = field(default_factory=dict)
     short: float = 0.0
     excess_on: str = ""
+    crowded: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
