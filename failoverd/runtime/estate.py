@@ -119,7 +119,7 @@ class Shared:
         good = state.of(policy.records[0].targets[0]).last_good
         demand, shares = (found.demand, good.shares) if found is not None and good is not None else (0.0, {})
         self._publish(policy.name, {(name, policy.unit): demand * share / WHOLE for name, share in shares.items()})
-        if policy.cost is not None or policy.model is not None:
+        if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
 
     def _publish(self, name: str, loads: Mapping[Resource, float]) -> None:

@@ -55,7 +55,8 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
 def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | None:
     """What it wants on a day on which nothing is wrong.
 
-    `state` knows which shares were chosen for their price, and what regions serve.
+    `state` knows which shares were chosen for their price, what regions serve, and which are too far away: they are
+    drawn upon last, before anything is left without room.
     """
     policy = as_seen(policy, state.served).policy if state is not None else policy
     record = policy.records[0]
@@ -64,7 +65,9 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
     specs = [spec for spec in may.regions if spec.answers(kind)]
     if state is not None:
         specs = list(with_saved(specs, in_force(policy, state.of(record.targets[0]).saving)))
-    found = levels(policy, record, all_well(specs), specs)
+    far = state.of(record.targets[0]).far if state is not None else frozenset[str]()
+    near, rest = ([spec for spec in specs if (spec.name in far) is away] for away in (False, True))
+    found = tuple(level for each in (near, rest) for level in levels(policy, record, all_well(each), each))
     sheds = may.place(policy.shed_to, kind) is not None
     return replace(_claim(policy, found, {}), sheds=sheds) if found else None
 
