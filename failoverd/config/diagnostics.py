@@ -150,7 +150,6 @@ class Code(StrEnum):
     LINKS_NARROW = "FD442", "links are too narrow for the data of the demand"
     DATA_UNPROBED = "FD443", "regions need data of another one, and no dependency shows whether it is there"
     COST_IDLE = "FD444", "a policy follows the price, and there is nothing to choose"
-    LINK_SHARED = "FD445", "several regions of a policy move data over one link, and each is planned with all of it"
     PRACTICE_UNBEARABLE = "FD450", "the other regions cannot bear a practice, so that it would not begin"
     PRACTICE_SKIPPED = "FD451", "a day that a practice skips is over, or none would begin on it"
     PRACTICE_CLOCK = "FD452", "the clock of a practice's time zone is set during it"

@@ -47,7 +47,9 @@ class ReasonCode(StrEnum):
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]
-    LINK = "link"  # as `capacity`, [bandwidth, headroom, per_request, demand]: what it needs for its data is so wide
+    LINK = (
+        "link"  # [wanted, room, bandwidth, headroom, per_request, demand], and [taken]: the link to its data is so wide
+    )
     CHEAPER = "cheaper"  # [before, after, since, save, at_least]: `shares` follow the price, USD a month
     COST = "cost"  # [hour, normal, month]: what the shares cost in USD, and what those of a normal day do in an hour
     SINGLE = "single"  # [share]: the first that serves, of a record that holds one value at a time

@@ -245,6 +245,8 @@ def _link(reason: Reason) -> str:
     numbers = reason.numbers
     width = f"{numbers['bandwidth'] / 1e9:.12g} Gbps x {percent(numbers['headroom'])}"
     sum_of = f"{width} / {numbers['per_request']:.12g} bytes / demand {numbers['demand']:.12g}"
+    if "taken" in numbers:
+        sum_of = f"{sum_of}, less the {numbers['taken']:.6g} that others need of it"
     return (
         f"{reason.region} would get {percent(numbers['wanted'])}, and the link to its data carries "
         f"{percent(numbers['room'])} ({sum_of})"

@@ -12,6 +12,7 @@ from dataclasses import replace
 from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
+from failoverd.core.control.cost import passages
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
 from failoverd.core.control.failback import held_back
@@ -98,4 +99,4 @@ def _aside(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: 
 def _claim(policy: Policy, found: tuple[tuple[Draw, ...], ...], stays: Mapping[str, int]) -> Claim:
     demand = policy.demand or 0.0
     stands = {name: demand * share / WHOLE for name, share in stays.items()}
-    return Claim(policy.name, policy.tier, demand, found, stands, policy.unit)
+    return Claim(policy.name, policy.tier, demand, found, stands, policy.unit, links=passages(policy))

@@ -407,7 +407,7 @@ def _cause_of_rest(step: Step, rest: Mapping[str, int]) -> Cause:
     back = any(had < normal and wants > had for normal, had, wants in moves)
     relieved = any(had <= normal and wants < had for normal, had, wants in moves)
     endpoints = shift(rest, step.wanted) == 0
-    shared = any(reason.code is ReasonCode.SHARED_CAPACITY for reason in step.decision.reasons)
+    shared = any(map(_of_others, step.decision.reasons))
     return Cause.RETURNING if (back and not relieved and not shared) or endpoints else Cause.TUNING
 
 
@@ -451,14 +451,22 @@ def _risen_since(step: Step, at: float) -> bool:
     return any((step.regions[name].well_since or at) > at for name in step.wanted if name in step.regions)
 
 
+def _of_others(reason: Reason) -> bool:
+    """Whether a step of the sum is about what other policies leave, of a region or of a link."""
+    return reason.code is ReasonCode.SHARED_CAPACITY or (reason.code is ReasonCode.LINK and "taken" in reason.numbers)
+
+
 def _yielding(step: Step) -> frozenset[str]:
     """Regions in which it has more than other policies leave it that come first."""
-    return _above(step, ReasonCode.SHARED_CAPACITY)
+    return _above(step, filter(_of_others, step.decision.reasons))
 
 
 def _overfull(step: Step) -> bool:
     """Whether a region has more than it can carry, or than the link to its data lets through."""
-    return bool(_above(step, ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.LINK))
+    return bool(_above(step, (reason for reason in step.decision.reasons if reason.code in _BOUNDING)))
+
+
+_BOUNDING: Final = frozenset({ReasonCode.CAPACITY, ReasonCode.SHARED_CAPACITY, ReasonCode.LINK})
 
 
 def _relieves(step: Step) -> bool:
@@ -472,13 +480,9 @@ def _relieves(step: Step) -> bool:
     return any(less > 0 and less * WHOLE >= too_much * NOTICED for less, too_much in taken)
 
 
-def _above(step: Step, *codes: ReasonCode) -> frozenset[str]:
-    """Regions that have more than the room that a step of the sum finds for them."""
-    return frozenset(
-        reason.region
-        for reason in step.decision.reasons
-        if reason.code in codes and step.before.get(reason.region, 0) > reason.numbers["room"]
-    )
+def _above(step: Step, found: Iterable[Reason]) -> frozenset[str]:
+    """Regions that have more than the room that these steps of the sum find for them."""
+    return frozenset(reason.region for reason in found if step.before.get(reason.region, 0) > reason.numbers["room"])
 
 
 def _rationed(step: Step, replan: Replan, rest: Mapping[str, int], cause: Cause, *, gone: bool) -> Paced:

@@ -16,7 +16,7 @@ Parts only grow together. They are told apart again, after policies were removed
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -148,6 +148,7 @@ class Pool:
 
     def _granted(self, part: _Part, mine: _Mine) -> Grant:
         keys = [(draw.region, mine.claim.unit) for level in mine.claim.levels for draw in level]
+        keys += [each.resource for each in mine.claim.links.values()]
         return granted(mine.claim, mine.loads, mine.short, self._vessels(part, mine.claim.tier, keys), mine.excess_on)
 
     def room(self, key: Resource) -> float | None:
@@ -188,8 +189,9 @@ class Pool:
             for draw in level:
                 if draw.room < inf:
                     self._seen(part, (draw.region, claim.unit), draw.room, 1)
-        for region, load in claim.stands.items():
-            key = (region, claim.unit)
+        for each in claim.links.values():
+            self._seen(part, each.resource, each.room, 1)
+        for key, load in _at(claim, claim.stands):
             band.stands[key] = band.stands.get(key, 0.0) + load
             _touch(part, key)
         self._raise(part, band, mine)
@@ -207,8 +209,9 @@ class Pool:
             for draw in level:
                 if draw.room < inf:
                     self._seen(part, (draw.region, claim.unit), draw.room, -1)
-        for region, load in claim.stands.items():
-            key = (region, claim.unit)
+        for each in claim.links.values():
+            self._seen(part, each.resource, each.room, -1)
+        for key, load in _at(claim, claim.stands):
             band.stands[key] = max(0.0, band.stands.get(key, 0.0) - load)
             _touch(part, key)
 
@@ -229,8 +232,7 @@ class Pool:
     def _count(self, part: _Part, band: _Band, mine: _Mine, sign: int) -> None:
         """What it draws is, or is no more, in the sum of its tier."""
         unit, tier = mine.claim.unit, mine.claim.tier
-        for region, load in mine.loads.items():
-            key = (region, unit)
+        for key, load in _at(mine.claim, mine.loads):
             band.loads[key] = band.loads.get(key, 0.0) + sign * load
             for other, each in part.bands.items():
                 if other >= tier:
@@ -338,10 +340,9 @@ class Pool:
         filled = fill(claims, vessels)
         band.borders = {key: vessel.closed for key, vessel in vessels.items() if vessel.closed < inf}
         for each in filled:
-            mine, unit = self._mine[each.claim.policy], each.claim.unit
+            mine = self._mine[each.claim.policy]
             mine.loads, mine.short, mine.excess_on = each.loads, each.short, ""
-            for region, load in each.loads.items():
-                key = (region, unit)
+            for key, load in _at(each.claim, each.loads):
                 band.loads[key] = band.loads.get(key, 0.0) + load
         self._with_excess(part, number, band, vessels)
         band.off = False
@@ -386,6 +387,15 @@ def _sent_to(band: _Band, claim: Claim) -> str:
     return "" if claim.sheds else next((key[0] for key in sorted(band.extra) if key in mine), "")
 
 
+def _at(claim: Claim, loads: Mapping[str, float]) -> Iterator[tuple[Resource, float]]:
+    """What loads of regions come to: in these, and on the links that they pass."""
+    unit = claim.unit
+    for region, load in loads.items():
+        yield (region, unit), load
+    if claim.links:
+        yield from claim.passing(loads)
+
+
 def _touch(part: _Part, key: Resource) -> None:
     for band in part.bands.values():
         band.touched.add(key)
@@ -414,6 +424,9 @@ def _alone(claim: Claim, borders: Mapping[Resource, float]) -> tuple[Mapping[str
         return loads, 0.0
     for level in claim.levels:
         ends = {draw.region: borders.get((draw.region, claim.unit), inf) for draw in level}
+        ends |= {
+            name: min(ends[name], borders.get(each.resource, inf)) for name, each in claim.links.items() if name in ends
+        }
         drawn = [draw for draw in level if draw.pull > 0 and draw.most > NOTHING and ends[draw.region] > at]
         while drawn and at < 1.0:
             speed = need / sum([draw.pull for draw in drawn])
