@@ -52,8 +52,8 @@ class Shared:
         self._changed: set[str] = set()
         self._now = Pool()
         self._usual = Pool()
-        self._published: dict[str, Mapping[Resource, float]] = {}  # by policy, and
-        self._carried: defaultdict[Resource, float] = defaultdict(float)  # together
+        self._published: dict[str, tuple[float, Mapping[str, int], str]] = {}
+        self._carried: defaultdict[Resource, float] = defaultdict(float)
 
     def put(self, policy: Policy) -> None:
         """A policy is at work, or a newer revision of it."""
@@ -71,7 +71,7 @@ class Shared:
         self._changed.discard(name)
         self._usual.put(name, None)
         self._now.put(name, None)
-        self._publish(name, {})
+        self._publish(name, 0.0, {})
         self._tell(but=name)
 
     def touch(self, name: str) -> None:
@@ -117,18 +117,21 @@ class Shared:
         found = claim(policy, state, now)
         self._now.put(policy.name, found)
         good = state.of(policy.records[0].targets[0]).last_good
-        demand, shares = (found.demand, good.shares) if found is not None and good is not None else (0.0, {})
-        self._publish(policy.name, {(name, policy.unit): demand * share / WHOLE for name, share in shares.items()})
+        if found is not None and good is not None:
+            self._publish(policy.name, found.demand, good.shares, policy.unit)
         if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
 
-    def _publish(self, name: str, loads: Mapping[Resource, float]) -> None:
+    def _publish(self, name: str, demand: float, shares: Mapping[str, int], unit: str = "") -> None:
         """What the answers of a policy send to each region, instead of what they did before."""
-        before = self._published.pop(name, {})
-        if loads:
-            self._published[name] = loads
-        for resource in before.keys() | loads.keys() if loads != before else ():
-            self._carried[resource] += loads.get(resource, 0.0) - before.get(resource, 0.0)
+        known = self._published.get(name)
+        if known is not None and known[1] is shares and known[0] == demand:
+            return
+        before = known if known is not None else (0.0, {}, "")
+        for sign, (needs, answers, counted) in ((-1, before), (1, (demand, shares, unit))):
+            for region, share in answers.items():
+                self._carried[region, counted] += sign * needs * share / WHOLE
+        self._published[name] = demand, shares, unit
 
     def _crowded(self, policy: Policy) -> dict[str, float]:
         """The regions of a policy that get more than they can carry, and how much is too much."""

@@ -16,7 +16,7 @@ Parts only grow together. They are told apart again, after policies were removed
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -191,7 +191,7 @@ class Pool:
                     self._seen(part, (draw.region, claim.unit), draw.room, 1)
         for each in claim.links.values():
             self._seen(part, each.resource, each.room, 1)
-        for key, load in _at(claim, claim.stands):
+        for key, load in _standing(claim) if claim.stands else ():
             band.stands[key] = band.stands.get(key, 0.0) + load
             _touch(part, key)
         self._raise(part, band, mine)
@@ -211,7 +211,7 @@ class Pool:
                     self._seen(part, (draw.region, claim.unit), draw.room, -1)
         for each in claim.links.values():
             self._seen(part, each.resource, each.room, -1)
-        for key, load in _at(claim, claim.stands):
+        for key, load in _standing(claim) if claim.stands else ():
             band.stands[key] = max(0.0, band.stands.get(key, 0.0) - load)
             _touch(part, key)
 
@@ -232,7 +232,8 @@ class Pool:
     def _count(self, part: _Part, band: _Band, mine: _Mine, sign: int) -> None:
         """What it draws is, or is no more, in the sum of its tier."""
         unit, tier = mine.claim.unit, mine.claim.tier
-        for key, load in _at(mine.claim, mine.loads):
+        loads = [((region, unit), load) for region, load in mine.loads.items()]
+        for key, load in (*loads, *mine.claim.passing(mine.loads)) if mine.claim.links else loads:
             band.loads[key] = band.loads.get(key, 0.0) + sign * load
             for other, each in part.bands.items():
                 if other >= tier:
@@ -340,9 +341,12 @@ class Pool:
         filled = fill(claims, vessels)
         band.borders = {key: vessel.closed for key, vessel in vessels.items() if vessel.closed < inf}
         for each in filled:
-            mine = self._mine[each.claim.policy]
+            mine, unit = self._mine[each.claim.policy], each.claim.unit
             mine.loads, mine.short, mine.excess_on = each.loads, each.short, ""
-            for key, load in _at(each.claim, each.loads):
+            for region, load in each.loads.items():
+                key = (region, unit)
+                band.loads[key] = band.loads.get(key, 0.0) + load
+            for key, load in each.claim.passing(each.loads) if each.claim.links else ():
                 band.loads[key] = band.loads.get(key, 0.0) + load
         self._with_excess(part, number, band, vessels)
         band.off = False
@@ -387,13 +391,9 @@ def _sent_to(band: _Band, claim: Claim) -> str:
     return "" if claim.sheds else next((key[0] for key in sorted(band.extra) if key in mine), "")
 
 
-def _at(claim: Claim, loads: Mapping[str, float]) -> Iterator[tuple[Resource, float]]:
-    """What loads of regions come to: in these, and on the links that they pass."""
-    unit = claim.unit
-    for region, load in loads.items():
-        yield (region, unit), load
-    if claim.links:
-        yield from claim.passing(loads)
+def _standing(claim: Claim) -> list[tuple[Resource, float]]:
+    """What stands: in regions, and on the links that it passes."""
+    return [*(((region, claim.unit), load) for region, load in claim.stands.items()), *claim.passing(claim.stands)]
 
 
 def _touch(part: _Part, key: Resource) -> None:

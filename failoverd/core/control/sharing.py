@@ -135,7 +135,7 @@ class Grant:
 class Vessel:
     """A region, or a link, while it is filled. `left` is true at `at`, and falls by `rate`; `closed`: when it was full.
 
-    A region is drawn from by policies; a link is passed by what they draw from regions.
+    `drawn_by` has the policies that draw from it, or whose load passes it, each with the region from which it is drawn.
     """
 
     room: float
@@ -143,8 +143,7 @@ class Vessel:
     at: float = 0.0
     rate: float = 0.0
     closed: float = inf
-    drawn_by: "dict[str, Filling]" = field(default_factory=dict)
-    passed_by: "dict[tuple[str, str], Filling]" = field(default_factory=dict)
+    drawn_by: "dict[tuple[str, str], Filling]" = field(default_factory=dict)
     version: int = 0
 
 
@@ -267,7 +266,6 @@ class _Tier:
     def filled(self) -> list[Filling]:
         for vessel in self._vessels.values():
             vessel.at, vessel.rate, vessel.closed, vessel.drawn_by, vessel.version = 0.0, 0.0, inf, {}, 0
-            vessel.passed_by = {}
         for each in self._fillings.values():
             if each.need > 0:
                 self._go_on(each, 0.0)
@@ -291,7 +289,7 @@ class _Tier:
         for key in self._moved:
             vessel = vessels[key]
             vessel.version += 1
-            if vessel.rate > 0 and (vessel.drawn_by or vessel.passed_by):
+            if vessel.rate > 0 and vessel.drawn_by:
                 heappush(heaped, (vessel.at + vessel.left / vessel.rate, vessel.version, key))
         self._moved.clear()
         while heaped and vessels[heaped[0][2]].version != heaped[0][1]:
@@ -309,9 +307,7 @@ class _Tier:
         vessel = vessels[key]
         _advance(vessel, at)
         vessel.left, vessel.closed = 0.0, at
-        for each in tuple(vessel.drawn_by.values()):
-            self._drop(each, key[0], at)
-        for (_, name), each in tuple(vessel.passed_by.items()):
+        for (_, name), each in tuple(vessel.drawn_by.items()):
             self._drop(each, name, at)
         return True
 
@@ -324,7 +320,7 @@ class _Tier:
         key = (name, each.claim.unit)
         vessel = self._vessels.get(key)
         if vessel is not None:
-            vessel.drawn_by.pop(each.claim.policy, None)
+            vessel.drawn_by.pop((each.claim.policy, name), None)
             _advance(vessel, at)
             vessel.rate = vessel.rate - gone.pull * before if vessel.drawn_by else 0.0
             self._moved.add(key)
@@ -352,7 +348,7 @@ class _Tier:
         if passage is not None:
             link = self._vessels[passage.resource]
             _advance(link, at)
-            link.passed_by[each.claim.policy, draw.region] = each
+            link.drawn_by[each.claim.policy, draw.region] = each
             link.rate += draw.pull * more * passage.bits
             self._moved.add(passage.resource)
 
@@ -362,8 +358,8 @@ class _Tier:
         if passage is not None:
             link = self._vessels[passage.resource]
             _advance(link, at)
-            link.passed_by.pop((each.claim.policy, gone.region), None)
-            link.rate = link.rate - gone.pull * before * passage.bits if link.passed_by else 0.0
+            link.drawn_by.pop((each.claim.policy, gone.region), None)
+            link.rate = link.rate - gone.pull * before * passage.bits if link.drawn_by else 0.0
             self._moved.add(passage.resource)
 
     def _go_on(self, each: Filling, at: float) -> None:
@@ -384,7 +380,7 @@ class _Tier:
                     each.open[draw.region] = draw
                     each.began[draw.region] = each.height
                     if vessel is not None:
-                        vessel.drawn_by[claim.policy] = each
+                        vessel.drawn_by[claim.policy, draw.region] = each
                 elif vessel is not None and vessel.left <= NOTHING:
                     vessel.closed = min(vessel.closed, at)
         if each.open:
@@ -454,7 +450,8 @@ def granted(
             others = vessel.room - vessel.left - mine
             if others > vessel.room * NOTHING:
                 taken[draw.region] = others
-    return Grant(claim.demand, loads, rooms, taken, short, excess_on, linked=_linked(claim, loads, vessels))
+    linked = _linked(claim, loads, vessels) if claim.links else {}
+    return Grant(claim.demand, loads, rooms, taken, short, excess_on, linked=linked)
 
 
 def _linked(claim: Claim, loads: Mapping[str, float], vessels: Mapping[Resource, Vessel]) -> dict[str, float]:
