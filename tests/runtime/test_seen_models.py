@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from support.stage import AZURE, LIVE, OCI, Stage, playing, policy, regions
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause
 from failoverd.core.records import Model, Policy
+from failoverd.simulation.virtual_time import elapse
 
 OLD, NEW = Model("llama", "r1"), Model("llama", "r2")
 
