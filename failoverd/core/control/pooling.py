@@ -241,6 +241,9 @@ class Pool:
         if mine.excess_on:
             key = (mine.excess_on, unit)
             band.extra[key] = band.extra.get(key, 0.0) + sign * mine.short
+            for other, each in part.bands.items():
+                if other > tier:  # where its excess goes is where theirs hurts it
+                    each.touched.add(key)
 
     def _seen(self, part: _Part, key: Resource, room: float, sign: int) -> None:
         """A policy sees so much room in a region, or does so no more. What counts is the most that anybody sees."""
@@ -305,6 +308,8 @@ class Pool:
         for number, band in part.upto(tier):
             if self._needs(part, number, band, exact=exact or part.small):
                 self._fill(part, number, band)
+            elif band.touched and band.borders:  # it waits for `settle`
+                band.off = True
             band.touched.clear()
 
     def _needs(self, part: _Part, number: int, band: _Band, *, exact: bool) -> bool:
@@ -336,6 +341,7 @@ class Pool:
     def _fill(self, part: _Part, number: int, band: _Band) -> None:
         """Share out one tier, as the others are."""
         before, band.loads, part.filled = band.loads, {}, True
+        sent = band.extra
         vessels = self._vessels(part, number, sorted(part.resources))
         claims = [self._mine[name].claim for name in sorted(band.names)]
         filled = fill(claims, vessels)
@@ -355,6 +361,7 @@ class Pool:
             for key in before.keys() | band.loads.keys()
             if abs(before.get(key, 0.0) - band.loads.get(key, 0.0)) > self._room.get(key, 0.0) * NOTHING
         }
+        changed |= {key for key in sent.keys() | band.extra.keys() if sent.get(key) != band.extra.get(key)}
         for other, lower in part.bands.items():
             if other > number:
                 lower.touched |= changed

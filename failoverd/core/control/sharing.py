@@ -484,19 +484,24 @@ def excess(
     splits what is too much by what each region can carry, as a policy does that shares nothing. So is who has a place.
     """
     short: defaultdict[Resource, dict[str, None]] = defaultdict(dict)
+
+    def higher(resource: Resource) -> float:
+        load = used.get(resource, 0.0)
+        return load if load > vessels[resource].room * NOTHING else 0.0
+
     for claim in tier:
         if grants[claim.policy].short > 0 and not claim.sheds:
             resources = [each for each in claim.resources & vessels.keys() if each[1] != BITS]
-            if any(used.get(each) for each in resources):
+            if any(higher(each) for each in resources):
                 for resource in resources:
                     short[resource][claim.policy] = None
 
     def fullness(resource: Resource) -> float:
-        higher, room = used.get(resource, 0.0), vessels[resource].room
-        if not higher:
+        before, room = higher(resource), vessels[resource].room
+        if not before:
             return 0.0
         mine = sum(grants[name].short + grants[name].loads.get(resource[0], 0.0) for name in short[resource])
-        return (higher + mine) / room if room > 0 else inf
+        return (before + mine) / room if room > 0 else inf
 
     found: dict[str, str] = {}
     for resource in sorted(short, key=lambda each: (fullness(each), each)):

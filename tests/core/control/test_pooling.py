@@ -70,6 +70,29 @@ def test_whatever_changed_in_whichever_order_everybody_is_granted_what_sharing_a
             same(found, anew[name])
 
 
+@given(st.lists(st.tuples(claims(), st.booleans(), st.booleans()), min_size=1, max_size=14))
+def test_so_they_are_once_it_is_settled_where_so_many_share_that_not_each_change_is_shared_out(
+    changes: list[tuple[Claim, bool, bool]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "SMALL", 0)
+        pool, now = Pool(), dict[str, Claim]()
+        for each, stays, asks in changes:
+            if stays:
+                now[each.policy] = each
+            else:
+                now.pop(each.policy, None)
+            pool.put(each.policy, now.get(each.policy))
+            if asks:
+                pool.grant(each.policy)
+        pool.settle()
+        anew = share_out(now.values())
+        for name in now:
+            found = pool.look(name)
+            assert found is not None
+            same(found, anew[name])
+
+
 def thousand(lost: int, size: int = 1_000) -> dict[str, Claim]:
     """Policies of three tiers over three regions; the first `lost` of them have lost one."""
     rooms = {"az": size * 0.9, "oci": size * 0.6, "aws": size * 0.9}
