@@ -117,8 +117,8 @@ class Shared:
         found = claim(policy, state, now)
         self._now.put(policy.name, found)
         good = state.of(policy.records[0].targets[0]).last_good
-        if found is not None and good is not None:
-            self._publish(policy.name, found.demand, good.shares, policy.unit)
+        if good is not None:
+            self._publish(policy.name, found.demand if found is not None else 0.0, good.shares, policy.unit)
         if policy.cost is not None or policy.model is not None or policy.latency is not None:
             self._usual.put(policy.name, usual_claim(policy, state))
 
