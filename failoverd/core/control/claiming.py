@@ -14,7 +14,7 @@ from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decide import Open, weigh
 from failoverd.core.control.decision import Decision, View
-from failoverd.core.control.failback import waiting
+from failoverd.core.control.failback import held_back
 from failoverd.core.control.overriding import Heeded, heed, seen
 from failoverd.core.control.readings import measured
 from failoverd.core.control.residency import allowed
@@ -67,7 +67,7 @@ def usual_claim(policy: Policy, state: PolicyState | None = None) -> Claim | Non
 def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: Heeded, now: float) -> Claim:
     serving, published = found.found.serving, found.published
     rules = ramp.rules_of(policy, record)
-    held = waiting(policy, rules, view, published, serving, heeded, now)
+    held = held_back(policy, rules, view, published, serving, heeded, now)
     aside = _aside(policy, record, view, found, heeded, now).difference(held)
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
     caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}

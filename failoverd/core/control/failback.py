@@ -100,7 +100,7 @@ def with_failback(
 
 def _back(ground: _Ground) -> Back:
     serving = ground.found.serving
-    held = waiting(ground.policy, ground.rules, ground.view, ground.published, serving, ground.heeded, ground.now)
+    held = held_back(ground.policy, ground.rules, ground.view, ground.published, serving, ground.heeded, ground.now)
     others = tuple(spec for spec in serving if spec.name not in held)
     whole = ground.share_out(others or serving)
     if held and not (others and whole.fits):
@@ -236,7 +236,7 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
 # -- who waits ---------------------------------------------------------------------------------------------------------
 
 
-def waiting(
+def held_back(
     policy: Policy,
     rules: RampRules | None,
     view: View,
@@ -246,24 +246,11 @@ def waiting(
     now: float,
 ) -> Mapping[str, _Held]:
     """Who of those that serve waits, and why: for the end of its hold, or of a drill."""
-    drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
-    return {**held_back(policy, rules, view, published, serving, now), **drilled}
-
-
-def held_back(
-    policy: Policy,
-    rules: RampRules | None,
-    view: View,
-    published: Mapping[str, int],
-    serving: tuple[RegionSpec, ...],
-    now: float,
-) -> Mapping[str, _Held]:
-    """Who of those that serve waits for its failback, and why."""
-    if not published:
-        return {}  # a record that answers nothing has nobody to hold back
-    out = (spec.name for spec in serving if not published.get(spec.name))
+    # a record that answers nothing has nobody to hold back
+    out = [spec.name for spec in serving if not published.get(spec.name)] if published else []
     found = ((name, _hold(policy, rules, view, name, now)) for name in out)
-    return {name: held for name, held in found if held is not None}
+    drilled = {name: _Held(reason, until) for name, (reason, until) in practice.held(heeded, serving).items()}
+    return {name: held for name, held in found if held is not None} | drilled
 
 
 def _hold(policy: Policy, rules: RampRules | None, view: View, name: str, now: float) -> _Held | None:
