@@ -179,7 +179,9 @@ class _AtWork:
         return found
 
     def estate(self, target: Target) -> Estate:
-        return self.engine.tools.estate(self.policy(target.policy), self.providers[target.provider])
+        policy, engine = self.policy(target.policy), self.engine
+        state = engine.states.looked_at(policy, engine.board)
+        return engine.tools.estate(policy, self.providers[target.provider], state)
 
     async def read(self, target: Target, urgency: Urgency = Urgency.ROUTINE) -> Observed:
         """A routine read may wait for its turn at the account for as long as the question may take."""

@@ -116,7 +116,8 @@ class Session:
             shared = self.beside.shared = Shared(self._looked_at, lambda _: None)
             for policy in self.policies.values():
                 shared.put(policy)
-        grant, usual = shared.grants(self.policies[target.policy], self.clock())
+        policy = self.policies[target.policy]
+        grant, usual = shared.grants(policy, self._looked_at(policy), self.clock())
         normalise = self.providers[target.provider].normalise
         return Estate(self.config.owner, normalise, self.instance, self.rules, grant, usual)
 

@@ -44,7 +44,7 @@ class Shared:
         self._later = later
         self._waits = False
         self._policies: dict[str, Policy] = {}
-        self._changed: set[str] = set()
+        self._changed: dict[str, PolicyState | None] = {}  # what is known of it, where somebody has just looked
         self._now = Pool()
         self._usual = Pool()
 
@@ -55,13 +55,13 @@ class Shared:
             return  # it takes no part: nobody knows how much it carries anywhere
         usual = usual_claim(policy)
         self._policies[policy.name] = policy
-        self._changed.add(policy.name)
+        self._changed[policy.name] = None
         self._usual.put(policy.name, usual)
 
     def remove(self, name: str) -> None:
         if self._policies.pop(name, None) is None:
             return
-        self._changed.discard(name)
+        self._changed.pop(name, None)
         self._usual.put(name, None)
         self._now.put(name, None)
         self._tell(but=name)
@@ -69,13 +69,16 @@ class Shared:
     def touch(self, name: str) -> None:
         """Something of a policy changed: its health, what is published, what operators say."""
         if name in self._policies:
-            self._changed.add(name)
+            self._changed[name] = None
 
-    def grants(self, policy: Policy, now: float) -> tuple[Grant | None, Grant | None]:
-        """What the others leave to a policy now, and on a day on which nothing is wrong."""
+    def grants(self, policy: Policy, state: PolicyState, now: float) -> tuple[Grant | None, Grant | None]:
+        """What the others leave to a policy now, and on a day on which nothing is wrong.
+
+        `state` is what a look at it finds now, for who decides on it has just looked.
+        """
         if self._policies.get(policy.name) is not policy:
             return None, None
-        self._changed.add(policy.name)  # time alone may have changed it
+        self._changed[policy.name] = state  # time alone may have changed it
         self._take_up(now)
         granted = self._now.grant(policy.name)
         self._tell(but=policy.name)
@@ -96,14 +99,14 @@ class Shared:
 
     def _take_up(self, now: float) -> None:
         while self._changed:
-            name = self._changed.pop()
+            name, known = self._changed.popitem()
             try:
-                self._claim(self._policies[name], now)
+                self._claim(self._policies[name], known, now)
             except Exception:  # noqa: BLE001 - a defect that one policy brings to light stays with it: it is not counted
                 self._now.put(name, None)
 
-    def _claim(self, policy: Policy, now: float) -> None:
-        state = self._look(policy)
+    def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
+        state = known or self._look(policy)
         self._now.put(policy.name, claim(policy, state, now))
         if policy.cost is not None:
             self._usual.put(policy.name, usual_claim(policy, state))

@@ -160,7 +160,7 @@ class Practising:
 
     def _grants(self, word: Override, now: float) -> Mapping[str, Grant]:
         found = {
-            policy.name: self._shared.grants(policy, now)[0]
+            policy.name: self._shared.grants(policy, self._look_at(policy), now)[0]
             for policy in self._working().policies.values()
             if policy.demand and practised_in(policy, word)
         }
