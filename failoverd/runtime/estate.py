@@ -6,6 +6,7 @@ last news; whoever gets more or less because of somebody else's news is woken: a
 thousand do, once for all the news of a moment.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -45,6 +46,7 @@ class Shared:
         self._waits = False
         self._policies: dict[str, Policy] = {}
         self._changed: dict[str, PolicyState | None] = {}  # what is known of it, where somebody has just looked
+        self._uncounted: set[str] = set()
         self._now = Pool()
         self._usual = Pool()
 
@@ -62,6 +64,7 @@ class Shared:
         if self._policies.pop(name, None) is None:
             return
         self._changed.pop(name, None)
+        self._uncounted.discard(name)
         self._usual.put(name, None)
         self._now.put(name, None)
         self._tell(but=name)
@@ -102,8 +105,17 @@ class Shared:
             name, known = self._changed.popitem()
             try:
                 self._claim(self._policies[name], known, now)
-            except Exception:  # noqa: BLE001 - a defect that one policy brings to light stays with it: it is not counted
-                self._now.put(name, None)
+                self._uncounted.discard(name)
+            except Exception as defect:  # noqa: BLE001 - one that a policy brings to light stays with it
+                self._leave_out(name, defect)
+
+    def _leave_out(self, name: str, defect: Exception) -> None:
+        """Others may be sent to where it is: somebody has to know, once."""
+        self._now.put(name, None)
+        if name not in self._uncounted:
+            self._uncounted.add(name)
+            message = f"what policy {name} needs cannot be told: regions that it shares are not kept free for it"
+            asyncio.get_running_loop().call_exception_handler({"message": message, "exception": defect})
 
     def _claim(self, policy: Policy, known: PolicyState | None, now: float) -> None:
         state = known or self._look(policy)
