@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold
-from failoverd.api.telling import target_told
+from failoverd.api.shapes import AppliedTold, AttemptTold, BillTold, FindingTold, PlanTold, PolicyTold, TargetTold
 from failoverd.codec import plain
 from failoverd.core.control.cost import billed
 from failoverd.core.control.decision import DecisionKind
@@ -35,7 +34,7 @@ def applied_told(done: Applied) -> AppliedTold:
 
 
 def finding_told(finding: PlanFinding) -> FindingTold:
-    target, summary, outcome = target_told(finding.target), _headline(finding), finding.outcome
+    target, summary, outcome = TargetTold.model_validate(finding.target), _headline(finding), finding.outcome
     if outcome is None:
         error = finding.error
         reason, remedy = (error.reason, error.remedy) if error is not None else ("", "")
@@ -154,7 +153,7 @@ def attempt_told(attempt: Attempt) -> AttemptTold:
     result = attempt.result
     reason, remedy = (result.reason, result.remedy) if isinstance(result, FailoverdError) else ("", "")
     return AttemptTold(
-        target=target_told(attempt.plan.target),
+        target=TargetTold.model_validate(attempt.plan.target),
         result=_result(attempt),
         summary=_ended(attempt),
         generation=result.generation if isinstance(result, InSync) else attempt.plan.generation,

@@ -126,6 +126,14 @@ def test_shares_and_scores_name_their_unit_and_times_are_no_numbers() -> None:
     assert {name for name, value in found if value in {2_500, 10_000}} == {"score_bp", "oci-ashburn"}
 
 
+def test_what_a_name_answers_besides_goes_over_the_wire_as_everything_that_is_known_of_a_record() -> None:
+    """A name that answers with nothing of the policy is not without an answer."""
+    known = status.TargetStatus(TARGET, NOW, status.TargetState.REFUSED, foreign=("CNAME old.example.net.",))
+    (told,) = status_told(replace(STANDING, targets=(known,)), NOW).targets
+    assert told.foreign == known.foreign
+    assert (told.target.record, told.target.type, told.state) == (TARGET.key.name, "A", "refused")
+
+
 def _numbers(value: object, name: str = "") -> list[tuple[str, float]]:
     match value:
         case dict():

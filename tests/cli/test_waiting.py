@@ -7,7 +7,7 @@ from support.journals import TARGET
 
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import EffectTold, WordAnswer
-from failoverd.api.telling import effect_told, word_told
+from failoverd.api.telling import word_told
 from failoverd.cli.words.waiting import PATIENCE, POLL, clients, followed
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import FailoverdError
@@ -25,7 +25,7 @@ def effect(
 ) -> EffectTold:
     shares = {"azure": 7_000, "oci": 3_000}, {"oci": 10_000}
     made = Effect(TARGET, OutcomeKind.IN_SYNC, *shares, 30, settled=settled, verified=verified, changed_at=changed_at)
-    return effect_told(made).model_copy(update=more)
+    return EffectTold.model_validate(made).model_copy(update=more)
 
 
 @dataclass
