@@ -87,14 +87,14 @@ from failoverd.operations.alerting import Alert
 from failoverd.operations.board import board
 from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
-from failoverd.operations.glance import glance, part, unheard_of
+from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
 from failoverd.operations.inventory import review
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
-from failoverd.operations.session import unknown
+from failoverd.operations.slips import require_policy
 from failoverd.operations.timeline import timeline
-from failoverd.operations.why import Present, no_change, why
+from failoverd.operations.why import Present, explained
 from failoverd.ports import Clock, Emit
 from failoverd.store.reading import HistoryReading
 
@@ -389,7 +389,7 @@ class Service:
 
     def _history(self, query: HistoryQuery) -> HistoryTold:
         with HistoryReading(self._around.journal) as reading:
-            _require_policy(reading, query.policy)
+            require_policy(reading, query.policy)
             since = query.since if query.since is not None else 0.0
             return history_told(
                 past(reading, self._around.clock(), policy=query.policy, since=since, limit=query.limit)
@@ -398,25 +398,7 @@ class Service:
     def _why(self, query: WhyQuery, seen: Overview) -> WhyTold:
         now = self._around.clock()
         with HistoryReading(self._around.journal) as reading:
-            _require_policy(reading, query.policy)
-            if query.incident is not None and reading.incident(query.incident) is None:
-                ids = [row.incident_id for row in reading.incidents(limit=20)]
-                raise unknown("incident", query.incident, ids, "incident_unknown")
-            present = Present(seen, now)
-            if query.record is not None and query.record not in (names := present.names(reading)):
-                raise unknown("record", query.record, names, "record_unknown")
-            found = why(
-                reading,
-                now,
-                policy=query.policy,
-                record=query.record,
-                at=query.at,
-                incident=query.incident,
-                present=present,
-            )
-        if found is None:
-            raise no_change(query.at)
-        return why_told(found)
+            return why_told(explained(reading, now, Present(seen, now), **dict(query)))
 
     def _audit(self, query: AuditQuery) -> AnswerBody:
         with HistoryReading(self._around.journal) as reading:
@@ -427,7 +409,7 @@ class Service:
         runs = {policy.name for policy in self._around.desk.policies}
         with HistoryReading(self._around.journal) as reading:
             if query.policy not in runs:
-                _require_policy(reading, query.policy)
+                require_policy(reading, query.policy)
             since = query.since if query.since is not None else now - _RECENT
             return timeline_told(timeline(reading, now, policy=query.policy, since=since))
 
@@ -619,10 +601,7 @@ def _board(found: Overview, now: float, name: str) -> AnswerBody:
 
 
 def _glance(found: Overview, now: float, policies: list[str], *, problems: bool) -> AnswerBody:
-    wrong = unheard_of(found, policies)
-    if wrong is not None:
-        raise unknown("policy", wrong, [each.policy for each in found.policies], "policy_unknown")
-    return glance_told(part(glance(found, now, by_daemon=True), policies or ["*"], problems=problems))
+    return glance_told(asked_for(found, now, policies, problems=problems, by_daemon=True))
 
 
 def _origin(request: web.Request) -> str:
@@ -664,11 +643,6 @@ def _ask(asked: WordAsked) -> WordRequest:
         name=asked.name or "",
         breaks=asked.breaks,
     )
-
-
-def _require_policy(reading: HistoryReading, policy: str | None) -> None:
-    if policy is not None and policy not in (known := reading.policy_names()):
-        raise unknown("policy", policy, known, "policy_unknown")
 
 
 def _query(route: Route, request: web.Request) -> Query:

@@ -32,7 +32,8 @@ from failoverd.operations.planning import (
     longest,
     make_plans,
 )
-from failoverd.operations.session import Patience, proof_of, unknown
+from failoverd.operations.session import Patience, proof_of
+from failoverd.operations.slips import unknown
 from failoverd.operations.verdicts import verdicts_of
 from failoverd.operations.waiting import Waiting
 from failoverd.ports import ChangeOutcome, Clock, Provider, Urgency
