@@ -26,6 +26,8 @@ from failoverd.cli.demo.world import DemoRegion
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"
 WEST, EAST = "127.87.0.1", "127.87.0.2"
+EMBEDDED = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
+"""The provider of a daemon that answers by itself."""
 
 POLICY = """\
 version: 1
