@@ -2,7 +2,6 @@
 
 import io
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +49,7 @@ from failoverd.operations.overview import overview
 from failoverd.operations.planning import PlanFinding
 from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
-from failoverd.store.journal import SqliteJournal, open_journal
+from failoverd.store.journal import SqliteJournal
 from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose
 
@@ -61,17 +60,6 @@ NOW = 1_795_400_000.0  # 2026-11-23T02:13:20Z
 
 
 # -- from a journal ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.db"
-
-
-@pytest.fixture
-async def journal(path: Path) -> AsyncIterator[SqliteJournal]:
-    async with open_journal(path, words=prose.told) as opened:
-        yield opened
 
 
 async def attempt(journal: SqliteJournal, change_id: str, generation: int, at: float, outcome: ChangeOutcome) -> None:

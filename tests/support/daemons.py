@@ -151,6 +151,20 @@ class RunningDaemon:
         return words + "; the log:\n" + "\n".join(json.dumps(found) for found in self.events[-30:])
 
 
+@asynccontextmanager
+async def followed(process: asyncio.subprocess.Process | Forked) -> AsyncIterator[RunningDaemon]:
+    """A daemon whose log is read, killed at the end if it still runs."""
+    daemon = RunningDaemon(process)
+    following = asyncio.create_task(daemon.follow())
+    try:
+        yield daemon
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await following
+
+
 @dataclass
 class Site:
     """A folder with configuration, and the regions that it speaks of."""
@@ -181,15 +195,8 @@ class Site:
         else:
             surroundings = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
             process = await asyncio.create_subprocess_exec(*command, **how, env=surroundings)
-        daemon = RunningDaemon(process)
-        following = asyncio.create_task(daemon.follow())
-        try:
+        async with followed(process) as daemon:
             yield daemon
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await following
 
     async def control(self, *words: str) -> tuple[int, str]:
         """`failoverctl`: its exit code, and what it printed on both streams."""

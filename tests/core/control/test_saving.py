@@ -264,7 +264,7 @@ def test_a_drill_splits_what_it_takes_as_a_fall_would() -> None:
         story.look()
         story.look(600.0)
         assert story.published == {"azure": 1, "oci": 75, "aws": 24}
-        story.state = replace(story.state, overrides=words)
+        story.say(*words)
         for _ in range(3):
             story.look(10.0, **letters)
         return story.published
