@@ -89,9 +89,9 @@ from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
+from failoverd.operations.reviewing import review
 from failoverd.operations.slips import require_policy
 from failoverd.operations.timeline import timeline
 from failoverd.operations.why import Present, explained

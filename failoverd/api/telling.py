@@ -53,8 +53,8 @@ from failoverd.operations.alerting import AlertHeard
 from failoverd.operations.board import Board
 from failoverd.operations.glance import Glance, glance
 from failoverd.operations.history import Past
-from failoverd.operations.inventory import Review
 from failoverd.operations.overview import daemon_state
+from failoverd.operations.reviewing import Review
 from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, overruled, standing

@@ -46,7 +46,7 @@ from failoverd.operations.alerting import Alert, AlertHeard, heard
 from failoverd.operations.effects import Concerned, Effect, Preview, effect_of, in_turn, outcome_of
 from failoverd.operations.judging import OverrideError, nonsense, require_allowed
 from failoverd.ports import ChangeOutcome, Clock
-from failoverd.runtime.overrides import ended, names
+from failoverd.runtime.override_book import ended, names
 from failoverd.store.reading import ChangeRow, HistoryReading
 from failoverd.telemetry import prose
 

@@ -32,7 +32,7 @@ from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
-from failoverd.runtime.overrides import NAP, ended, given
+from failoverd.runtime.override_book import NAP, ended, given
 from failoverd.runtime.states import States, Verdicts
 
 GRACE: Final = 300.0

@@ -12,11 +12,11 @@ from support.notices import notice
 
 from failoverd.api.planned import finding_told
 from failoverd.api.telling import history_told, status_told, why_told, words_told
-from failoverd.cli.planning import show
-from failoverd.cli.views.journal import opened, status_read
+from failoverd.cli.plan_views import show
+from failoverd.cli.views.from_journal import opened, status_read
 from failoverd.cli.views.now import show_status
 from failoverd.cli.views.past import show_history, show_why
-from failoverd.cli.views.times import clock
+from failoverd.cli.views.spoken_times import clock
 from failoverd.cli.words.showing import show_words
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.plan import PlanKind

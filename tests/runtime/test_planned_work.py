@@ -26,7 +26,7 @@ from failoverd.core.records import Maintenance, Policy
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 
 TURN = 500.0
 """Seconds: a window lasts almost two of them unless said otherwise, too short to be warned of its end."""

@@ -63,7 +63,7 @@ from failoverd.core.records import (
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.telemetry import prose
 
 STEPS = int(os.environ.get("FAILOVERD_STEPS", "60"))

@@ -18,7 +18,7 @@ from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Given
-from failoverd.runtime.overrides import given
+from failoverd.runtime.override_book import given
 
 NORMAL = {"azure": 70, "oci": 30}
 CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)

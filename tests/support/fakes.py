@@ -25,7 +25,7 @@ from failoverd.core.status import Status
 from failoverd.ports import AuditEntry, Cancel, ChangeOutcome, Clock, Emit, Tell, Urgency
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 
 T = TypeVar("T")

@@ -57,7 +57,7 @@ from failoverd.core.records import ELSEWHERE, percentages
 from failoverd.core.status import PATIENCE, Notice, Overview, TargetState, TargetStatus
 from failoverd.foreign import shown
 from failoverd.telemetry import prose
-from failoverd.telemetry.commands import COMMANDS, whole
+from failoverd.telemetry.pasting import COMMANDS, whole
 from failoverd.telemetry.phrases import ALL_DOWN_REMEDY
 from failoverd.telemetry.times import rfc3339
 

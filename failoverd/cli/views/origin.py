@@ -13,7 +13,7 @@ from failoverd.api.shapes import AnswerBody
 from failoverd.cli.failing import note, usage
 from failoverd.cli.options import Output
 from failoverd.cli.screen import shown
-from failoverd.cli.views.times import ago
+from failoverd.cli.views.spoken_times import ago
 from failoverd.config.locating import socket_of
 from failoverd.core.errors import ConfigError
 from failoverd.telemetry.times import rfc3339

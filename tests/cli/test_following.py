@@ -8,7 +8,7 @@ from support.journals import TARGET
 from failoverd.api.client import ApiError
 from failoverd.api.shapes import EffectTold, WordAnswer
 from failoverd.api.telling import word_told
-from failoverd.cli.words.waiting import PATIENCE, POLL, clients, followed
+from failoverd.cli.words.following import PATIENCE, POLL, clients, followed
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.errors import FailoverdError
 from failoverd.core.overrides import Override, Scope, Verb

@@ -18,8 +18,8 @@ from failoverd.core.records import Policy
 from failoverd.core.status import Overview
 from failoverd.operations.glance import asked_for
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
+from failoverd.operations.reviewing import review
 from failoverd.operations.slips import require_policy
 from failoverd.operations.why import Present, explained
 from failoverd.store.reading import HistoryReading

@@ -17,9 +17,9 @@ from failoverd.core.status import NotificationsStatus, TargetState
 from failoverd.runtime.supervising import backoff, supervise
 from failoverd.settings import ReceiverSettings
 from failoverd.telemetry.notifications.ledger import GRACE
+from failoverd.telemetry.notifications.notifier import Notifications
 from failoverd.telemetry.notifications.outbox import Address
 from failoverd.telemetry.notifications.posting import Undelivered
-from failoverd.telemetry.notifications.telling import Notifications
 from failoverd.telemetry.notifications.troubles import NEWS
 
 DOWN = Undelivered("paper answers 500", reason="http_500")
