@@ -15,7 +15,7 @@ from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.reasons import LimitCheck, ReasonCode
 from failoverd.core.records import few, percentages
 from failoverd.operations.planning import Applied, Attempt, PlanFinding, Planned
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, reasoning
 
 Result = Literal["plan", "in_sync", "refused", "failed", "hold", "drift"]
 
@@ -46,8 +46,8 @@ def finding_told(finding: PlanFinding) -> FindingTold:
         result=_RESULTS[outcome.kind],
         summary=summary,
         verdict=outcome.decision.kind,
-        reasons=tuple(prose.words(reason) for reason in outcome.reasons),
-        limits=tuple(map(prose.limit, _checks(outcome))),
+        reasons=tuple(reasoning.words(reason) for reason in outcome.reasons),
+        limits=tuple(map(reasoning.limit, _checks(outcome))),
         held=outcome.kind is OutcomeKind.LIMITED,
         waits=_waits(outcome),
         unseen=finding.unseen,
@@ -108,7 +108,7 @@ def _clients(outcome: Outcome) -> str:
     if outcome.kind not in {OutcomeKind.WRITE, OutcomeKind.LIMITED} or plan is None or plan.before.records is None:
         return ""
     moves = plan.shares_before and plan.shares_before != plan.shares_after
-    return prose.clients(plan.before.records.ttl) if moves else ""
+    return phrases.clients(plan.before.records.ttl) if moves else ""
 
 
 def _checks(outcome: Outcome) -> Sequence[LimitCheck]:
@@ -183,7 +183,7 @@ def _ended(attempt: Attempt) -> str:
         case InSync():
             return f"stands there already, generation {result.generation}: another was faster, nothing was written"
         case Held():
-            return "held: " + "; ".join(prose.limit(found) for found in result.blocking)
+            return "held: " + "; ".join(reasoning.limit(found) for found in result.blocking)
         case FailoverdError():
             return _failed(result, sent=attempt.sent)
 

@@ -59,7 +59,7 @@ from failoverd.operations.timeline import Timeline
 from failoverd.operations.why import Explanation
 from failoverd.operations.words import concerned, overruled, standing
 from failoverd.store.reading import AuditRow
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 if TYPE_CHECKING:
     from failoverd.operations.commanding import Given
@@ -170,7 +170,7 @@ class _Instead:
 
 
 def _target_status(status: TargetStatus) -> TargetStatusTold:
-    reasons, checks = tuple(map(prose.words, status.reasons)), tuple(map(prose.limit, status.checks))
+    reasons, checks = tuple(map(reasoning.words, status.reasons)), tuple(map(reasoning.limit, status.checks))
     return TargetStatusTold.model_validate(_Instead(status, reasons=reasons, checks=checks))
 
 

@@ -20,7 +20,7 @@ from failoverd.core.errors import ConfigError, JournalError
 from failoverd.files import CREDENTIALS
 from failoverd.installed import kinds, unfit
 from failoverd.telemetry import catalogue
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 
 def print_schema(kind: FileKind) -> None:

@@ -16,7 +16,7 @@ from failoverd.telemetry.notifications.notifier import addresses
 from failoverd.telemetry.notifications.outbox import Address
 from failoverd.telemetry.notifications.posting import posting
 from failoverd.telemetry.notifications.trying import Tried, tried
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 console = OutputConsole(highlight=False)
 

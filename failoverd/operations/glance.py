@@ -19,7 +19,7 @@ from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns
 from failoverd.operations.overview import RUNNING, daemon_state
 from failoverd.operations.record_lines import RecordLine, moved_so, record_lines
 from failoverd.operations.slips import unknown
-from failoverd.telemetry import phrases, prose
+from failoverd.telemetry import phrases, reasoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +332,7 @@ def _taken(targets: Iterable[TargetStatus]) -> dict[tuple[str, str, str], tuple[
         why: dict[str, list[str]] = {}
         for reason in status.reasons:
             if reason.code in _LOWERING:
-                why.setdefault(reason.region, []).append(prose.words(reason))
+                why.setdefault(reason.region, []).append(reasoning.words(reason))
         for reason in status.reasons:
             if reason.rule == "signals" and reason.code.traits.health is not None:
                 key = status.target.policy, status.target.key.type, reason.region

@@ -21,7 +21,7 @@ from failoverd.operations.slips import require_policy, unknown
 from failoverd.operations.words import concerned, title, when
 from failoverd.ports import ChangeOutcome
 from failoverd.store.reading import ChangeRow, HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 _TOLD_BY_WHY: Final = (
     "incident.opened",
@@ -190,7 +190,7 @@ def why(
     return Explanation(
         move=move,
         overrides=_overrides(reading, change, moment),
-        reasons=tuple(map(prose.words, reasons)),
+        reasons=tuple(map(reasoning.words, reasons)),
         rule_at=facts.get("rule_at", ""),
         limits=tuple(map(str, facts.get("limits", ()))),
         actor=facts.get("actor", ""),

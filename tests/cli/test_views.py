@@ -51,7 +51,7 @@ from failoverd.operations.why import why
 from failoverd.ports import ChangeOutcome
 from failoverd.store.journal import SqliteJournal
 from failoverd.store.reading import HistoryReading
-from failoverd.telemetry import prose
+from failoverd.telemetry import phrases, reasoning
 
 EVIL = "503 \x1b]0;owned\x07\x9b2J\r[bold]x[/bold]"
 SHOWN = "503 \\x1b]0;owned\\x07\\x9b2J\\r[bold]x[/bold]"
@@ -236,7 +236,7 @@ async def test_status_shows_planned_work_ahead_and_while_it_is_open(journal: Sql
         show_status(console, status_told(overview(reading, NOW), NOW), NOW)
         show_status(console, status_told(overview(reading, NOW), NOW), NOW + 60)
     told = [line for line in written.getvalue().splitlines() if "planned" in line or "release" in line]
-    begin, end = prose.moment(NOW + 60), prose.moment(NOW + 120)
+    begin, end = phrases.moment(NOW + 60), phrases.moment(NOW + 120)
     assert told == [
         f"planned: region oci-ashburn, {begin} to {end}: switches (regions.yaml:9)",
         "  to call it off: failoverctl release drain-01234567",
@@ -338,7 +338,7 @@ async def test_words_that_were_lost_are_shown_wherever_words_are(journal: Sqlite
         show_words(console, words_told(overview(reading, NOW), NOW), NOW, verbose=False)
     first, *rest = written.getvalue().splitlines()
     assert first.endswith("is held by overrides that were lost")
-    assert f"    why: {prose.words(lost)}" in rest
+    assert f"    why: {reasoning.words(lost)}" in rest
     assert rest[-2:] == [
         "drain-1a2b3c4d  was lost with the journal, and the marker beside a record still names it",
         "  only what fails out moves there; give the same override again, or end it: failoverctl release --lost",
