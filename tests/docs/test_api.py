@@ -11,7 +11,7 @@ import yaml
 from support.api import ME, House, elsewhere, heard
 from support.servers import PLACES
 
-from failoverd.api import bounds, service
+from failoverd.api import bounds, refusing, service
 from failoverd.api.routes import ROUTES
 from failoverd.config.schema.config_file import ApiEntry
 
@@ -99,7 +99,7 @@ def reasons() -> Iterator[tuple[int, str]]:
         yield from (
             (int(status), reason) for status, reason in re.findall(r'Refused\(\s*(\d+),\s*"(\w+)"', path.read_text())
         )
-    yield from ((status, reason) for reason, status in service._STATUS.items())
+    yield from ((status, reason) for reason, status in refusing._STATUS.items())
     yield 400, "body_invalid"
     yield 503, "still_working"
 
