@@ -97,7 +97,8 @@ def test_the_table_names_every_route() -> None:
 def reasons() -> Iterator[tuple[int, str]]:
     for path in CODE.glob("*.py"):
         yield from (
-            (int(status), reason) for status, reason in re.findall(r'Refused\(\s*(\d+),\s*"(\w+)"', path.read_text())
+            (int(status), reason)
+            for status, reason in re.findall(r'RefusedError\(\s*(\d+),\s*"(\w+)"', path.read_text())
         )
     yield from ((status, reason) for reason, status in refusing._STATUS.items())
     yield 400, "body_invalid"
