@@ -19,7 +19,7 @@ from support.manual import REAL_KINDS
 from support.plain_terminal import on_plain_terminal
 from support.servers import ZONE, DnsServer, free_port
 
-from failoverd.cli.demo.world import DemoRegion
+from failoverd.cli.demo.surroundings import DemoRegion
 from failoverd.cli.starting import answers, new_files
 from failoverd.config import machine
 from failoverd.config.loader import load_config, load_policies

@@ -21,7 +21,7 @@ from support.commands import REGIONS, answered
 from support.forked import TESTS, Forked, forked
 from support.servers import ZONE, DnsServer
 
-from failoverd.cli.demo.world import DemoRegion
+from failoverd.cli.demo.surroundings import DemoRegion
 
 PATIENCE = 30.0
 NAME = f"api.{ZONE}"

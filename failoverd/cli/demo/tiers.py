@@ -17,7 +17,7 @@ from rich.table import Table
 
 from failoverd.app import Daemon
 from failoverd.cli.demo.scenario import ASK_EVERY, LONGEST_STEP
-from failoverd.cli.demo.world import DemoRegion, free_ports, write_files
+from failoverd.cli.demo.surroundings import DemoRegion, free_ports, write_files
 from failoverd.core.errors import FailoverdError
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE
