@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, connected, share_out, spare
+from failoverd.core.control.sharing import Claim, Draw, Grant, Passage, share_out, spare
 
 ROOMS = {"oci": 600.0, "aws": 900.0}
 """What is left when azure is lost."""
@@ -95,12 +95,6 @@ def test_units_are_rooms_of_their_own() -> None:
     assert grants["llm"].short == 0
 
 
-def test_who_shares_nothing_with_what_changed_is_left_alone() -> None:
-    claims = {each.policy: each for each in (*three(), Claim("lone", 100, 1, ((Draw("lab", 1, 5, 5),),)))}
-    assert connected(claims, ["dev"]) == {"prod", "pilot", "dev"}
-    assert connected(claims, ["lone"]) == {"lone"}
-
-
 def test_what_is_spare_is_what_nobody_takes_of_any_tier() -> None:
     claims = {each.policy: each for each in (claim("prod", 100, 300, {"oci": 1}), claim("dev", 300, 200, {"oci": 1}))}
     grants = share_out(claims.values())
@@ -166,11 +160,6 @@ def test_what_is_spare_of_a_link_is_what_nobody_else_needs_of_it() -> None:
     grants = share_out(both)
     assert spare("prod", claims, grants.get) == pytest.approx({"oci": 337.5})
     assert spare("dev", claims, grants.get) == pytest.approx({"oci": 137.5})
-
-
-def test_policies_that_have_nothing_but_a_link_in_common_concern_each_other() -> None:
-    one, other = fetching("one", 100, 1, {"oci": 1.0}, "oci"), fetching("other", 100, 1, {"aws": 1.0}, "aws")
-    assert connected({each.policy: each for each in (one, other)}, ["one"]) == {"one", "other"}
 
 
 # -- whatever the estate -----------------------------------------------------------------------------------------------
