@@ -137,6 +137,10 @@ async def test_tiers_prod_and_pilot_are_served_by_what_is_left_and_dev_is_short(
         name: each["llm-prod"] for name, each in before.items()
     }
     assert "pilot and dev follow" in said[-1]
+    fetched = told["interconnect"]["fetched"]
+    assert fetched["before"] == 240 + 150
+    assert fetched["during"] == pytest.approx(tiers.PASSES, abs=2), "it is full, and no more goes over it"
+    assert f"{fetched['during']} requests per second of 437.5" in "\n".join(said)
 
 
 async def test_on_a_terminal_a_live_table_is_drawn_and_everything_stays_up_for_dig() -> None:

@@ -33,14 +33,14 @@ def test_each_loss_that_leaves_somebody_short_is_told_at_the_region_with_who_pay
         "losing azure-weu leaves too little for all policies together: tier dev is short of 200 (llm-dev 200 on top of "
         "aws-euc1)"
     )
-    assert told[0].line == 7
+    assert told[0].line == 9
     assert "shed_to" in told[0].hint
     assert not any(each.is_error for each in told)
 
 
 def test_what_does_not_fit_on_a_normal_day_is_told_once_and_by_tier(tiers: Path) -> None:
     edited(tiers / "regions.yaml", "capacity: 900", "capacity: 300")
-    (told,) = found(tiers)
+    (told,) = [each for each in found(tiers) if each.code is not Code.LINKS_NARROW]
     assert told.code is Code.ESTATE_SHORT
     assert "tier pilot is short of 100 (llm-pilot 100" in told.message
     assert "tier dev is short of 400" in told.message
@@ -64,8 +64,8 @@ def test_many_losses_are_told_in_a_few_lines(tiers: Path) -> None:
     for name in ("prod", "pilot", "dev"):
         path = tiers / f"llm-{name}.yaml"
         head, _, rest = path.read_text().partition("regions:\n")
-        path.write_text(f"{head}regions:\n{entries}\n\nchecks:{rest.partition('checks:')[2]}")
-        edited(path, {"prod": "demand: 800", "pilot": "demand: 500", "dev": "demand: 400"}[name], "demand: 133")
+        checks = next(line for line in rest.splitlines() if line.startswith("  live:"))
+        path.write_text(f"{head}regions:\n{entries}\n\nchecks:\n{checks}\n\ndemand: 133\n")
     told = found(tiers)
     assert len(told) == 21
     assert told[-1].code is told[0].code is Code.LOSS_SHORT

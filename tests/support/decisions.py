@@ -160,7 +160,7 @@ class Example:
             self._edit(self.policies[name], shares)
 
     def _say(self, said: Mapping[str, Any]) -> None:
-        """What an operator says, or a monitoring system: `{drain: REGION}`, `{shed: {REGION: 25%}}`, `{pin: {REGION: 60}}`."""
+        """What an operator says, or an alert: `{drain: REGION}`, `{shed: {REGION: 25%}}`, `{pin: {REGION: 60}}`."""
         verb = next(each for each in Verb if each in said)
         about = said[verb]
         word = Override(
