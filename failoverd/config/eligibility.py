@@ -98,7 +98,7 @@ def _model(draft: Draft, inventory: InventoryFile) -> Iterator[Diagnostic]:
         elif wanted is None:
             message = f"the policy wants no model, so {name} differs from nothing"
             yield document.diagnose(
-                Code.CANARY, ("canary", index), message, "write the model", severity=Severity.WARNING
+                Code.CANARY_IDLE, ("canary", index), message, "write the model", severity=Severity.WARNING
             )
     if wanted is None:
         return
@@ -132,7 +132,7 @@ def _asked(draft: Draft, wanted: Model) -> Iterator[Diagnostic]:
             message = f"check {name} fails where another revision than {asked.revision} is listed, also in a canary"
             hint = "leave revision out of the check: the inventory says what each region serves"
             at = ("checks", name, "revision")
-            yield document.diagnose(Code.MODEL_CHECK, at, message, hint, severity=Severity.WARNING)
+            yield document.diagnose(Code.CANARY_CHECKED, at, message, hint, severity=Severity.WARNING)
 
 
 def may_answer(draft: Draft, inventory: InventoryFile, name: str) -> bool:
