@@ -89,7 +89,7 @@ from failoverd.operations.commanding import Desk, Given, WordRequest
 from failoverd.operations.concerns import FEW
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
+from failoverd.operations.inventory import practised_at, review
 from failoverd.operations.plan_desk import PlanDesk
 from failoverd.operations.planning import Planned
 from failoverd.operations.session import unknown
@@ -375,7 +375,9 @@ class Service:
             return partial(_board, found, around.clock(), query.policy or "*")
         if isinstance(query, InventoryQuery):
             policies = tuple(around.desk.policies)
-            return lambda: inventory_told(review(policies, found.targets, around.clock()))
+            return lambda: inventory_told(
+                review(policies, found.targets, around.clock(), practised=practised_at(found.policies))
+            )
         if isinstance(query, GlanceQuery):
             problems = query.problems == "true" or (query.problems == "auto" and len(found.policies) > FEW)
             return partial(_glance, found, around.clock(), query.policies, problems=problems)

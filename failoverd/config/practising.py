@@ -16,11 +16,11 @@ from failoverd.config.cron import ROTATE, begins, schedule_of, zone_of
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, shown, suggestion
 from failoverd.config.documents import Document
 from failoverd.config.losses import drained
-from failoverd.config.maintenance import AHEAD, planner, window, windows
+from failoverd.config.maintenance import planner, window, windows
 from failoverd.config.schema.planned_work import PracticeEntry
 from failoverd.config.tree import Place
 from failoverd.config.values import say_duration
-from failoverd.core.overrides import Override, Verb
+from failoverd.core.overrides import AHEAD, Override, Verb
 from failoverd.core.records import Maintenance, Policy, Practice
 from failoverd.core.rules import Rule
 
@@ -29,7 +29,7 @@ _FIRST: Final = 2026
 
 _DAY: Final = 86_400.0
 _PLAYED: Final = 366 * _DAY
-"""Seconds ahead for which `check` looks at drills."""
+"""Seconds ahead for which `check` looks at drills, and the next one is looked for."""
 
 _LEAP: Final = 8 * 366 * _DAY
 """Seconds ahead in which everything comes that comes at all, such as 29 February."""
@@ -81,9 +81,15 @@ def _day(practice: Practice, moment: float) -> str:
 
 def _number(practice: Practice, start: float) -> int:
     """How many began before it, those included that were left out."""
+    return _counted(practice.cron, practice.timezone, start)
+
+
+@lru_cache(maxsize=4_096)
+def _counted(cron: str, timezone: str, start: float) -> int:
+    """Everybody asks again each minute for the drills of each policy."""
     year = datetime.fromtimestamp(start, UTC).year
-    whole = sum(_count(practice.cron, practice.timezone, each) for each in range(_FIRST, year))
-    return whole + sum(1 for _ in begins(practice.cron, practice.timezone, _new_year(year), start))
+    whole = sum(_count(cron, timezone, each) for each in range(_FIRST, year))
+    return whole + sum(1 for _ in begins(cron, timezone, _new_year(year), start))
 
 
 @lru_cache(maxsize=1_024)
@@ -100,12 +106,22 @@ Practised = tuple[str, Practice]
 
 
 def planned_drills(entries: Iterable[Practised], now: float) -> tuple[Override, ...]:
-    """The words of the drills that are on, or soon will be. None of them is cleared: that is for who looks then."""
+    """The words of the drills that are on, or soon will be, and of the next one after these, however far that is.
+
+    None of them is cleared: that is for who looks then.
+    """
     return tuple(
         _word(policy, practice, start, region)
         for policy, practice in entries
-        for start, region in drills(practice, now, now + AHEAD)
+        for start, region in _coming(practice, now)
     )
+
+
+def _coming(practice: Practice, now: float) -> Iterator[tuple[float, str]]:
+    for start, region in drills(practice, now, now + _PLAYED):
+        yield start, region
+        if start >= now + AHEAD:
+            return
 
 
 def _word(policy: str, practice: Practice, start: float, region: str) -> Override:

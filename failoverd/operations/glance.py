@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
-from failoverd.core.overrides import OF_NO_RECORD, Override
+from failoverd.core.overrides import OF_NO_RECORD, Override, Verb
+from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE, few
 from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
@@ -25,11 +26,11 @@ from failoverd.telemetry import phrases, prose
 class RegionLine:
     """The health of a region of a policy, for the record types that see it so. `seen`: when its evidence came in.
 
-    `practised` is how its last drill went, "" while there was none, and `practised_at` when that began. `state` is
-    what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and `taken_why` its
-    cause. `load` is what all policies have published there, `capacity` how much of it is planned with, None where that
-    is not known; `short` says who is short and is sent there all the same. `latency` is the median of the connection
-    times, in seconds, where somebody asked for it.
+    `practised` is how the last drill went that was held, "" while there was none, and `practised_at` when it began.
+    `state` is what probes find; `taken_for` what is decided on instead, where a signal or an alert says worse, and
+    `taken_why` its cause. `load` is what all policies have published there, `capacity` how much of it is planned with,
+    None where that is not known; `short` says who is short and is sent there all the same. `latency` is the median of
+    the connection times, in seconds, where somebody asked for it.
     """
 
     policy: str
@@ -117,8 +118,10 @@ def glance(found: Overview, now: float, *, by_daemon: bool = False) -> Glance:
         concerns=(nobody_at_work(seen), *concerns) if stale else concerns,
         records=records,
         regions=tuple(_regions(found, now)),
-        overrides=tuple(_word(word, found, now) for word in found.overrides if not word.over_by(now)),
-        planned=tuple(each for each in found.planned if each.until > now),
+        overrides=tuple(
+            _word(word, found, now) for word in found.overrides if not (word.over_by(now) or words.to_come(word, now))
+        ),
+        planned=words.near(found.planned, now),
     )
 
 
@@ -171,7 +174,7 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     """In one line, for `status`, the page and `systemctl status` alike: who is needed, what moved, what is not known.
 
     Unless the daemon says it itself, also whether one looks after it (by the wall clock): all else is only what it saw
-    last.
+    last. What is planned is told on a quiet day. On that of a drill, what it moved is no news beside it.
     """
     said_below = {word.id for word in found.overrides}
     all_concerns = concerns_of(found, now) if concerns is None else concerns
@@ -180,6 +183,8 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     needed = [each for each in concerns if each.level is Condition.PERSON]
     in_need = list(dict.fromkeys(each.policy for each in needed if each.policy))
     moved = [each for each in found.targets if each.moved and each.target.policy not in in_need]
+    if any(word.verb is Verb.PRACTICE and word.in_force(now) for word in found.overrides):
+        moved = [each for each in moved if not each.only_practised]
     at_large = [each for each in concerns if each.level is Condition.MOVED and each.policy]
     busy = {*in_need, *(each.target.policy for each in moved)}
     degraded = [each for each in at_large if each.policy not in busy]
@@ -196,7 +201,8 @@ def headline(found: Overview, now: float, *, by_daemon: bool = False, concerns: 
     told = "; ".join(filter(None, said))
     if not all_of_them:
         return f"{told}; no policies: nothing is steered" if told else "no policies: nothing is steered"
-    return told or f"all well: {phrases.counted(all_of_them, 'policy', 'policies')}"
+    well = f"all well: {phrases.counted(all_of_them, 'policy', 'policies')}"
+    return told or "; ".join(filter(None, (well, words.coming(found, now))))
 
 
 def _of(names: Iterable[str], whole: int, many: str, one: str, more: str, texts: Sequence[str]) -> str:
@@ -277,7 +283,12 @@ def _prober(vantage: VantageStatus | None) -> str:
 
 def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
     """Record types that see a region alike share its line."""
-    drills = {(policy.policy, each.region): each for policy in found.policies for each in policy.practices}
+    drills = {
+        (policy.policy, each.region): each
+        for policy in found.policies
+        for each in policy.practices
+        if each.outcome not in NEVER_BEGAN
+    }
     taken, room = _taken(found.targets), loads(found.targets)
     lines: dict[tuple[object, ...], RegionLine] = {}
     for each in found.regions:

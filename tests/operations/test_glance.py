@@ -102,6 +102,42 @@ def test_a_policy_is_named_once_and_of_many_only_a_few() -> None:
     )
 
 
+DRILL = Override(
+    "practice-1a2b3c4d",
+    Verb.PRACTICE,
+    Scope(regions=("azure-eastus",)),
+    "api.yaml:12",
+    NOW - 240.0,
+    NOW + 1_560.0,
+    (Comment(NOW - 240.0, "api.yaml:12", "practice"),),
+    planned=True,
+)
+PRACTISED = Reason(ReasonCode.PRACTISED, "overrides", "azure-eastus", numbers={"until": NOW + 1_560.0})
+
+
+def test_what_a_drill_moves_is_told_as_a_drill() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    whole = seen(policy("api"), policy("shop"), practised, target("shop"), overrides=(DRILL,))
+    assert (whole.headline, whole.level) == ("practice: region azure-eastus away until 00:42Z", Condition.MOVED)
+
+
+def test_what_else_moved_on_the_day_of_a_drill_is_told_before_it() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    other = moved("shop", published={"azure-eastus": 10_000})
+    whole = seen(policy("api"), policy("shop"), practised, other, overrides=(DRILL,))
+    assert whole.headline == (
+        "1 of 2 moved: shop left oci-ashburn 4 min ago; practice: region azure-eastus away until 00:42Z"
+    )
+
+
+def test_a_region_that_is_still_away_after_its_drill_has_moved() -> None:
+    practised = moved("api", kind=DecisionKind.OPERATOR, reasons=(PRACTISED,))
+    over = replace(DRILL, until=NOW - 1.0)
+    assert seen(policy("api"), practised, overrides=(over,)).headline == (
+        "1 of 1 moved: api left azure-eastus 4 min ago"
+    )
+
+
 def test_nobody_steers_where_there_is_no_policy() -> None:
     assert line() == "no policies: nothing is steered"
 

@@ -18,7 +18,7 @@ from failoverd.core.records import Policy
 from failoverd.core.status import Overview
 from failoverd.operations.glance import glance, part, unheard_of
 from failoverd.operations.history import past
-from failoverd.operations.inventory import review
+from failoverd.operations.inventory import practised_at, review
 from failoverd.operations.overview import RUNNING, SILENT, daemon_state, overview
 from failoverd.operations.why import Present, no_change, why
 from failoverd.store.reading import HistoryReading
@@ -65,7 +65,8 @@ def words_read(config: Path, now: float) -> tuple[WordsTold, float | None]:
 def inventory_read(config: Path, now: float, policies: Sequence[Policy]) -> tuple[InventoryTold, float | None]:
     """`policies` are those of the files: the journal does not know what they need."""
     with opened(StatusReading(journal_of(config))) as reading:
-        return inventory_told(review(policies, reading.targets(), now)), _alive(reading)
+        practised = practised_at(reading.policies())
+        return inventory_told(review(policies, reading.targets(), now, practised=practised)), _alive(reading)
 
 
 def history_read(
