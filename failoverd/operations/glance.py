@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.core.health.region import RegionState
+from failoverd.core.loads import NO_LOAD, loads
 from failoverd.core.overrides import OF_NO_RECORD, Override, Verb
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import WHOLE, few
+from failoverd.core.records import few
 from failoverd.core.status import Overview, PlannedWork, TargetStatus, VantageStatus
 from failoverd.operations import words
 from failoverd.operations.concerns import SEVERITY, Concern, Condition, concerns_of, nobody_at_work, unseen
@@ -299,7 +300,7 @@ def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
         key = each.policy, each.region, each.state, each.score, each.evidence, taken_for, taken_why
         known = lines.get(key)
         if known is None:
-            drill, on_it = drills.get((each.policy, each.region)), room.get(each.region, _NO_LOAD)
+            drill, on_it = drills.get((each.policy, each.region)), room.get(each.region, NO_LOAD)
             lines[key] = RegionLine(
                 policy=each.policy,
                 region=each.region,
@@ -316,7 +317,7 @@ def _regions(found: Overview, now: float) -> Iterator[RegionLine]:
                 taken_why=taken_why if taken_for else "",
                 load=on_it.load,
                 capacity=on_it.capacity,
-                short=on_it.short,
+                short=tuple(f"{name} is short of {phrases.amount(much)}" for name, much in on_it.short.items()),
                 latency=each.latency,
             )
             continue
@@ -342,38 +343,3 @@ def _taken(targets: Iterable[TargetStatus]) -> dict[tuple[str, str, str], tuple[
 
 
 _LOWERING: Final = frozenset({ReasonCode.BURNING, ReasonCode.ALERTED, ReasonCode.LAST_LEFT})
-
-
-@dataclass(frozen=True, slots=True)
-class RegionLoad:
-    """What a region has, over all policies: see `RegionLine`."""
-
-    load: float | None = None
-    capacity: float | None = None
-    short: tuple[str, ...] = ()
-
-
-_NO_LOAD: Final = RegionLoad()
-
-
-def loads(targets: Iterable[TargetStatus]) -> dict[str, RegionLoad]:
-    """By region. Of a policy one record says it, for its traffic is the same behind all of them."""
-    of_policy: dict[str, TargetStatus] = {}
-    for status in targets:
-        if status.seen is not None or status.published:
-            of_policy.setdefault(status.target.policy, status)
-    found: dict[str, RegionLoad] = {}
-    for name, status in of_policy.items():
-        for region, capacity in status.capacities.items():
-            was = found.get(region, _NO_LOAD)
-            found[region] = replace(was, capacity=min(capacity, was.capacity or capacity), load=was.load or 0.0)
-        if status.demand is None:
-            continue
-        for region, share in status.published.items():
-            was = found.get(region, _NO_LOAD)
-            found[region] = replace(was, load=(was.load or 0.0) + status.demand * share / WHOLE)
-        for reason in status.reasons:
-            if reason.code is ReasonCode.EXCESS:
-                was, short = found.get(reason.region, _NO_LOAD), status.demand * reason.numbers["rest"] / WHOLE
-                found[reason.region] = replace(was, short=(*was.short, f"{name} is short of {phrases.amount(short)}"))
-    return found
