@@ -507,6 +507,46 @@ def test_a_region_that_a_signal_calls_ill_says_what_it_is_taken_for_and_why_besi
     assert (down.taken_for, down.taken_why) == ("", ""), "probes say the same"
 
 
+def test_the_cause_is_told_before_what_a_region_is_taken_for() -> None:
+    since = replace(
+        BURNS,
+        numbers={**BURNS.numbers, "since": 0.0},
+        named=("main", "sum by (region) (rate(errors[5m]))"),
+        detail="down",
+    )
+    taken = Reason(ReasonCode.REGION_DOWN, "signals", "azure-eastus", numbers={"score": 0})
+    (left,) = seen(policy("api"), moved("api", reasons=(taken, since))).records
+    assert left.why == (
+        "azure-eastus makes errors 40 times as fast as its service level allows, 50 lately (9000 requests; 14.4 are "
+        "too many), and the others 1: it is taken to be down since 1970-01-01 00:00:00Z (signals.errors, which asks "
+        "main: sum by (region) (rate(errors[5m]))); azure-eastus is down (score 0%)"
+    )
+    (probed,) = seen(policy("api"), moved("api", reasons=(DOWN, since))).records
+    assert probed.why == "azure-eastus is down (score 0%): HTTP 503", "probes find it down by themselves"
+
+
+FULL = Reason(
+    ReasonCode.LOADED,
+    "signals.room",
+    "azure-eastus",
+    numbers={"load": 50.0, "low": 10.0, "high": 50.0, "room": 0.0, "since": 0.0},
+    named=("main", "queue"),
+)
+
+
+def test_a_region_that_is_full_is_told_with_its_query_where_that_bounds_it() -> None:
+    bound = Reason(
+        ReasonCode.CAPACITY, "demand", "azure-eastus", numbers={"wanted": 7_000, "room": 0, "score": 10_000, "left": 0}
+    )
+    (left,) = seen(policy("api"), moved("api", reasons=(bound, FULL))).records
+    assert left.why == (
+        "azure-eastus has 0% of its room, at a load of 50 (all of it below 10, nothing above 50), since "
+        "1970-01-01 00:00:00Z (signals.room, which asks main: queue)"
+    )
+    (roomy,) = seen(policy("api"), moved("api", reasons=(DOWN, FULL))).records
+    assert roomy.why == "azure-eastus is down (score 0%): HTTP 503"
+
+
 def test_load_and_who_is_short_are_of_all_policies_at_a_region() -> None:
     excess = Reason(
         ReasonCode.EXCESS, "tier", "azure-eastus", numbers={"rest": 2_500.0, "demand": 400.0, "taken": 900.0}
