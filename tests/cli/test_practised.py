@@ -1,10 +1,15 @@
 """`failoverctl practice`: which drill is on, when each region was last practised, how it went, and what comes."""
 
 import io
+import json
 from dataclasses import replace
+from pathlib import Path
+
+from support.consoles import TRIO, console
 
 from failoverd.api.telling import status_told
 from failoverd.cli.failing import OutputConsole
+from failoverd.cli.views.journal import inventory_read
 from failoverd.cli.views.practised import drilled, show
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome, latest, remembered
@@ -12,6 +17,7 @@ from failoverd.core.status import Overview, PlannedWork, PolicyStatus, RegionSta
 from failoverd.operations.board import regions_at_large
 from failoverd.operations.glance import glance
 from failoverd.operations.inventory import practised_at
+from failoverd.store.journal import open_journal
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -88,6 +94,32 @@ def test_a_region_whose_drills_never_began_was_never_practised() -> None:
         "  not held 1d ago, capacity check failed: the others carry 90 of 110",
     ]
     assert practised_at(seen.policies) == {"east": NOW - 7 * DAY, "west": NOW - 3 * DAY}
+
+
+async def test_the_capacity_review_says_when_the_loss_of_each_region_was_last_practised(tmp_path: Path) -> None:
+    began = 1_700_000_000.0
+    drill = PastPractice("azure", PracticeOutcome.SUCCEEDED, began, began + 1_800.0, "practice-1", "api.yaml:12")
+    async with console(tmp_path) as here:
+        here.crew.practices = (drill, replace(drill, region="oci", outcome=PracticeOutcome.BLOCKED))
+        rows = json.loads((await here.failoverctl("inventory", "--output", "json")).out)["regions"]
+    assert {each["region"]: each["practised"] for each in rows} == {
+        "azure": "2023-11-14T22:13:20.000Z",
+        "oci": None,
+        "aws": None,
+    }
+
+
+async def test_the_journal_alone_says_it_too(tmp_path: Path) -> None:
+    config = tmp_path / "failoverd.yaml"
+    config.write_text("version: 1\nowner: prod\npolicies: policies\njournal: journal.db\n")
+    async with open_journal(tmp_path / "journal.db") as journal:
+        await journal.update_status([API])
+        told, _ = inventory_read(config, NOW, [TRIO])
+        assert {each.practised for each in told.regions} == {None}, "no policy of this name has these regions"
+        here = replace(API, practices=(past("azure", DAY, PracticeOutcome.FAILED),))
+        await journal.update_status([here])
+        told, _ = inventory_read(config, NOW, [TRIO])
+    assert {each.region: each.practised for each in told.regions} == {"aws": None, "azure": NOW - DAY, "oci": None}
 
 
 def test_a_person_reads_it_in_one_screen() -> None:
