@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
+from heapq import nsmallest
 from itertools import islice, pairwise
+from operator import itemgetter
 from typing import Final
 
 from failoverd.config.cron import ROTATE, begins, schedule_of, zone_of
@@ -61,11 +63,17 @@ def practice_of(said: PracticeEntry | None, regions: Sequence[str], document: Do
 
 def drills(practice: Practice, since: float, until: float) -> Iterator[tuple[float, str]]:
     """When they begin, and of which region: those that are not over at `since`, and begin before `until`."""
-    if not practice.regions:
-        return
-    for start in begins(practice.cron, practice.timezone, since - practice.lasts, until):
-        if start + practice.lasts > since and not _left_out(practice, start):
-            yield start, practice.regions[_number(practice, start) % len(practice.regions)]
+    return ((start, _turn(practice, start)) for start in _starts(practice, since, until))
+
+
+def _starts(practice: Practice, since: float, until: float) -> Iterator[float]:
+    starts = begins(practice.cron, practice.timezone, since - practice.lasts, until) if practice.regions else ()
+    return (start for start in starts if start + practice.lasts > since and not _left_out(practice, start))
+
+
+def _turn(practice: Practice, start: float) -> str:
+    """Whose it is."""
+    return practice.regions[_number(practice, start) % len(practice.regions)]
 
 
 def _left_out(practice: Practice, start: float) -> bool:
@@ -106,20 +114,24 @@ Practised = tuple[str, Practice]
 
 
 def planned_drills(entries: Iterable[Practised], now: float) -> tuple[Override, ...]:
-    """The words of the drills that are on, or soon will be, and of the next one after these, however far that is.
+    """The words of the drills that are on, or soon will be, and of the next one of each file after these.
 
-    None of them is cleared: that is for who looks then.
+    Of those that are further away than that, so many as somebody would read. None of them is cleared: that is for who
+    looks then.
     """
-    return tuple(
-        _word(policy, practice, start, region)
-        for policy, practice in entries
-        for start, region in _coming(practice, now)
-    )
+    found = [(start, policy, practice) for policy, practice in entries for start in _coming(practice, now)]
+    near = [each for each in found if each[0] < now + AHEAD]
+    later = nsmallest(_LATER, (each for each in found if each[0] >= now + AHEAD), key=itemgetter(0))
+    return tuple(_word(policy, practice, start, _turn(practice, start)) for start, policy, practice in (*near, *later))
 
 
-def _coming(practice: Practice, now: float) -> Iterator[tuple[float, str]]:
-    for start, region in drills(practice, now, now + _PLAYED):
-        yield start, region
+_LATER: Final = 100
+"""Drills that are more than a day away, and are told."""
+
+
+def _coming(practice: Practice, now: float) -> Iterator[float]:
+    for start in _starts(practice, now, now + _PLAYED):
+        yield start
         if start >= now + AHEAD:
             return
 

@@ -92,6 +92,13 @@ def test_the_next_one_is_planned_however_far_it_is() -> None:
     assert coming("0 10 30 2 * UTC", "2026-12-15T00:00Z") == []
 
 
+def test_of_those_of_later_the_next_are_told_and_of_those_of_a_day_all() -> None:
+    weekly = [(f"api-{number}", practice("TUE 10:00 UTC")) for number in range(300)]
+    later = planned_drills([("first", practice("MON 10:00 UTC")), *weekly], at("2026-12-12T00:00Z"))
+    assert (later[0].scope.policies, len(later)) == (("first",), 100)
+    assert len(planned_drills(weekly, at("2026-12-15T00:00Z"))) == 400
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
