@@ -9,14 +9,14 @@ from support.consoles import TRIO, console
 
 from failoverd.api.telling import status_told
 from failoverd.cli.failing import OutputConsole
-from failoverd.cli.views.journal import inventory_read
+from failoverd.cli.views.from_journal import inventory_read
 from failoverd.cli.views.practised import drilled, show
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome, latest, remembered
 from failoverd.core.status import Overview, PlannedWork, PolicyStatus, RegionStatus
 from failoverd.operations.board import regions_at_large
 from failoverd.operations.glance import glance
-from failoverd.operations.inventory import practised_at
+from failoverd.operations.reviewing import practised_at
 from failoverd.store.journal import open_journal
 
 NOW = 1_800_000_000.0

@@ -21,7 +21,7 @@ from failoverd.core.measures import Load, Measure, Signals
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy
 from failoverd.telemetry.phrases import moment
-from failoverd.telemetry.prose import words
+from failoverd.telemetry.reasoning import words
 
 EVERY = 15.0
 DEMAND = Measure('sum(rate(http_requests_total{service="api"}[5m]))', "main", declared=800)

@@ -17,7 +17,7 @@ from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Policy
 from failoverd.telemetry.phrases import moment
-from failoverd.telemetry.prose import words
+from failoverd.telemetry.reasoning import words
 
 EVERY = 5.0
 ERRORS = "sum by (region) (rate(errors[$window])) / sum by (region) (rate(requests[$window]))"
