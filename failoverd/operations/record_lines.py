@@ -169,11 +169,9 @@ def _why(status: TargetStatus) -> str:
     if status.state is TargetState.DRIFTED:
         return f"edited by somebody else: {status.detail}"
     if told:
-        first = (
-            [] if told[0].code is ReasonCode.FLAPPED else [reasoning.words(each) for each in _causes(told[0], status)]
-        )
+        causes = [] if told[0].code is ReasonCode.FLAPPED else _causes(told[0], status)
         down = [each for each in told if each.code is ReasonCode.REGION_DOWN and told[0].code is ReasonCode.PINNED]
-        return "; ".join([*first, *map(reasoning.words, down), *out])
+        return "; ".join([*map(reasoning.words, (*causes, *down)), *out])
     if status.checks:
         return reasoning.limit(status.checks[0])
     return moved_so(status) if status.moved else ""
