@@ -1,0 +1,60 @@
+"""Policies that share regions, at work together: what one finds of a region counts for the others, and is told."""
+
+from dataclasses import replace
+
+from support.estates import Installation
+from support.scenes import LIVE
+from support.sums import found, redone, told
+
+from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.measures import Load, Signals
+from failoverd.core.reasons import ReasonCode
+from failoverd.core.records import Endpoint, Policy, RecordKey, RecordSpec, RecordType, RegionSpec, Target
+
+QUEUE = Load("queue", "main", low=5.0, high=20.0)
+
+
+def service(name: str, demand: float, *, tier: int = 100, **capacities: float) -> Policy:
+    """A policy that splits its demand evenly among regions of such capacity."""
+    number = {"prod": 1, "dev": 2}[name]
+    key = RecordKey(f"{name}.example.com", RecordType.A)
+    regions = tuple(
+        RegionSpec(
+            region,
+            5_000,
+            tuple(Endpoint(region, f"10.{number}.{place}.{each}") for each in range(2)),
+            capacity=capacity,
+        )
+        for place, (region, capacity) in enumerate(capacities.items())
+    )
+    records = (RecordSpec(key, 30, (Target(name, key, "dns-main", "example.com"),)),)
+    return Policy(name, records, regions, (LIVE,), demand=demand, tier=tier)
+
+
+def test_a_region_that_was_full_when_everybody_began_stops_nobody() -> None:
+    """The readings of before a restart say that it has no room at all. Whoever shares it decides all the same."""
+    full = Signals(room=QUEUE)
+    prod, dev = service("prod", 500, az=600, oci=600), service("dev", 100, tier=300, az=600, oci=600)
+    world = Installation(replace(prod, signals=full), replace(dev, signals=full))
+    world.measure({"queue": {"az": 30.0, "oci": 1.0}})
+    world.settle()
+    for each in world.neighbours.values():
+        assert each.outcome is not None
+        assert each.outcome.decision.shares == {"oci": 10_000}
+
+
+def test_what_others_take_is_told_with_what_they_take_it_of() -> None:
+    """Half of what dev has in az is ill, so that it finds room for 450 there; prod finds 600, and takes 500 of it."""
+    world = Installation(service("prod", 500, az=600), service("dev", 400, tier=300, az=600, oci=600))
+    world.neighbours["dev"].letters["az"] = "HD"
+    world.settle()
+    outcome = world.neighbours["dev"].outcome
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.IN_SYNC
+    assert outcome.decision.shares == {"az": 2_500, "oci": 7_500}
+    (reason,) = found(outcome.decision, ReasonCode.SHARED_CAPACITY)
+    assert (reason.numbers["taken"], reason.numbers["whole"]) == (500, 600)
+    assert redone(outcome.decision) == {"az": 25.0, "oci": 75.0}
+    (words,) = told(outcome.decision, ReasonCode.SHARED_CAPACITY)
+    assert words.startswith("az would get 50% but can carry 25% (score 75% x capacity 600 / demand 400; ")
+    assert words.endswith("; 600 as other policies find it, of which they need 500 first)")
