@@ -1,0 +1,35 @@
+"""Who may answer by law, told anew from what the files and operators say: what everything written is held against."""
+
+from collections.abc import Iterable
+
+from failoverd.core.overrides import GUEST, Override, Verb
+from failoverd.core.records import Policy, RecordType
+
+
+def homes(policy: Policy, words: Iterable[Override], now: float) -> frozenset[str]:
+    """The regions that may answer: those inside, and those that a word lets in by breaking the residency."""
+    resident = {each.name for each in policy.regions if not policy.residency or each.jurisdiction in policy.residency}
+    return frozenset(resident | guests(words, now))
+
+
+def guests(words: Iterable[Override], now: float) -> frozenset[str]:
+    """Whom two people let in, for four hours at most."""
+    return frozenset(
+        name
+        for word in words
+        if word.verb is Verb.PIN and word.breaks and word.agreed and word.in_force(now) and now < word.since + GUEST
+        for name in word.shares
+    )
+
+
+def inside(policy: Policy, kind: RecordType, words: Iterable[Override], now: float) -> frozenset[str]:
+    """The values that may be answered. Whose they are decides, whatever a place that has the same says of itself."""
+    regions = {each.name for each in policy.regions}
+    places = {
+        place.name
+        for place in (policy.shed_to, policy.when_all_down_place)
+        if place is not None and place.name not in regions
+        if not policy.residency or place.jurisdiction in policy.residency
+    }
+    may = homes(policy, words, now) | places
+    return frozenset(value for value, name in policy.region_of(kind).items() if name in may)
