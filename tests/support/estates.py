@@ -43,6 +43,7 @@ class Neighbour:
     observed: Observed = field(init=False)
     letters: dict[str, str] = field(init=False)
     regions: dict[str, RegionHealth] = field(default_factory=dict)
+    latencies: dict[str, float | None] = field(default_factory=dict)
     signalled: Signalled = field(default_factory=Signalled)
     words: tuple[Override, ...] = ()
     outcome: Outcome | None = None
@@ -98,7 +99,8 @@ class Neighbour:
                 for end, letter in zip(spec.endpoints, self.letters[spec.name], strict=True)
             }
             before = self.regions.get(spec.name)
-            self.regions[spec.name] = rolled(states, before, self.policy.health, now, name=spec.name)
+            health = rolled(states, before, self.policy.health, now, name=spec.name)
+            self.regions[spec.name] = replace(health, latency=self.latencies.get(spec.name))
 
     def known(self, now: float) -> PolicyState:
         """What the daemon knows of it now."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from support.estates import Installation
 from support.scenes import LIVE
 from support.sums import found, redone, told
@@ -9,7 +10,7 @@ from support.sums import found, redone, told
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.measures import Load, Signals
 from failoverd.core.reasons import ReasonCode
-from failoverd.core.records import Endpoint, Policy, RecordKey, RecordSpec, RecordType, RegionSpec, Target
+from failoverd.core.records import WHOLE, Endpoint, Policy, RecordKey, RecordSpec, RecordType, RegionSpec, Target
 
 QUEUE = Load("queue", "main", low=5.0, high=20.0)
 
@@ -58,3 +59,30 @@ def test_what_others_take_is_told_with_what_they_take_it_of() -> None:
     (words,) = told(outcome.decision, ReasonCode.SHARED_CAPACITY)
     assert words.startswith("az would get 50% but can carry 25% (score 75% x capacity 600 / demand 400; ")
     assert words.endswith("; 600 as other policies find it, of which they need 500 first)")
+
+
+def test_a_region_that_is_back_and_let_in_at_once_is_sent_no_more_than_it_can_carry() -> None:
+    """Without az there is too little for prod alone, so it waits for no failback; and dev is told of that beforehand."""
+    rooms = {"az": 900, "oci": 300, "aws": 450}
+    world = Installation(service("prod", 1_000, **rooms), service("dev", 650, tier=300, **rooms))
+    world.settle()
+    turn(world, "az", "UU")
+    world.now += 600.0
+    turn(world, "az", "HH")
+    assert {name: load(world, name) for name in rooms} == pytest.approx(rooms, abs=0.2)
+
+
+def turn(world: Installation, region: str, letters: str) -> None:
+    """A region turns, for everybody."""
+    for each in world.neighbours.values():
+        each.letters[region] = letters
+    world.settle()
+
+
+def load(world: Installation, region: str) -> float:
+    """What is sent there by what stands in DNS."""
+    total = 0.0
+    for each in world.neighbours.values():
+        assert each.observed.records is not None
+        total += (each.policy.demand or 0.0) * each.observed.records.shares(each.region_of).get(region, 0) / WHOLE
+    return total
