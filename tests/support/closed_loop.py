@@ -2,8 +2,10 @@
 
 Regions are queues (M/M/1). With load `l` and capacity `c`, in requests a second, a request takes 1 / (c - l) seconds on
 average, and longer than a limit with the probability exp(-limit x (c - l)); what is beyond the capacity is put off
-(429). Resolvers keep an answer for its TTL, and some for far longer: the part of the traffic that has seen a change `t`
-seconds ago is what `docs` say of it, 0.888 x max(0, 1 - t / TTL) + 0.112 x exp(-t / 522 s) has not.
+(429). Resolvers keep an answer for its TTL, and some for far longer: so much of the traffic goes by the old answer `t`
+seconds after a change (as `core.control.propagation` says):
+
+    0.888 x max(0, 1 - t / TTL) + 0.112 x exp(-t / 522 s)
 
 Probes fail, are slow or are well by seeded luck, and `core.health` makes verdicts of them by its own rules.
 """
@@ -12,7 +14,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import exp, inf
+from math import exp
 
 from support.estates import EVERY, Installation, Neighbour
 from support.scenes import NOW
@@ -20,7 +22,7 @@ from support.scenes import NOW
 from failoverd.core.control.readings import FigureRole, asks
 from failoverd.core.health.endpoint import CheckHealth, Health, observe
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
-from failoverd.core.records import Policy, ProbeResult, Timings
+from failoverd.core.records import Endpoint, Policy, ProbeResult, Timings
 
 PROBE_EVERY = 10.0
 SLOW = 0.25
@@ -85,7 +87,6 @@ class ClosedLoop:
         self._health: dict[tuple[str, str], CheckHealth] = {}
         self._measured_at = 0.0
         self.world.settle()
-        self.written = 0
 
     @property
     def now(self) -> float:
@@ -100,8 +101,8 @@ class ClosedLoop:
             self._step()
         return sum(each.written for each in self.world.neighbours.values()) - before
 
-    def fullness(self) -> Mapping[str, float]:
-        """Load / capacity of each region now."""
+    def _fullness(self) -> Mapping[str, float]:
+        """Load / capacity of each region after one more interval."""
         loads = dict.fromkeys(self.carries, 0.0)
         for each in self.world.neighbours.values():
             arrives = self._resolvers[each.policy.name].pass_by(self._answered(each), PROBE_EVERY)
@@ -122,30 +123,29 @@ class ClosedLoop:
         return {name: share / total for name, share in shares.items()} if total else {}
 
     def _step(self) -> None:
-        fullness = self.fullness()
+        fullness = self._fullness()
         self.worst = {name: max(self.worst[name], found) for name, found in fullness.items()}
         for each in self.world.neighbours.values():
             for spec in each.policy.regions:
-                found = [self._probed(each, spec.name, end.address, fullness[spec.name]) for end in spec.endpoints]
+                found = (self._probed(each, end, fullness[spec.name]) for end in spec.endpoints)
                 each.letters[spec.name] = "".join(found)
                 each.latencies[spec.name] = None if spec.name in self.gone else 0.02
         if self.now >= self._measured_at + EVERY:
             self._measured_at = self.now
             self._measure(fullness)
-        self.world.settle()
+        self.world.roll()
+        self.world.round()
 
-    def _probed(self, each: Neighbour, region: str, address: str, fullness: float) -> str:
-        spec = next(spec for spec in each.policy.regions if spec.name == region)
-        end = next(end for end in spec.endpoints if end.address == address)
-        spare = self.carries[region] * (1 - fullness)
+    def _probed(self, each: Neighbour, end: Endpoint, fullness: float) -> str:
+        """The letter of an endpoint after one more probe; of one that is gone, after all that its verdict takes."""
+        spare = self.carries[end.region] * (1 - fullness)
         slow = exp(-SLOW * spare) if spare > 0 else 1.0
         reason = ProbeReason.OVERLOADED if self._chance.random() < slow else ProbeReason.OK
-        reason = ProbeReason.CONNECT_REFUSED if region in self.gone else reason
+        reason = ProbeReason.CONNECT_REFUSED if end.region in self.gone else reason
         rules = each.policy.health
         health = self._health.get((each.policy.name, end.id), CheckHealth())
-        for again in range(rules.fall if reason is ProbeReason.CONNECT_REFUSED else 1):
-            at = self.now + again * 1e-3
-            result = ProbeResult(end, "live", _OUTCOMES[reason], reason, Timings(0.01), at)
+        for again in range(rules.fall if end.region in self.gone else 1):
+            result = ProbeResult(end, "live", _OUTCOMES[reason], reason, Timings(0.01), self.now + again * 1e-3)
             health = observe(health, result, rules).health
         self._health[each.policy.name, end.id] = health
         return _LETTERS[health.state]
@@ -157,5 +157,5 @@ class ClosedLoop:
                 if ask.role is FigureRole.DEMAND:
                     answers[ask.query] = {"": self._demand(each.policy.name, self.now - NOW)}
                 elif ask.role is FigureRole.LOAD:
-                    answers[ask.query] = {name: min(found, 1e6) for name, found in fullness.items() if found < inf}
+                    answers[ask.query] = fullness
         self.world.measure(answers)

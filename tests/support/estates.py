@@ -167,19 +167,32 @@ class Installation:
         each.state = progress.applied(each.policy, progress.began(each.state, plan), plan, self.now)[0]
         each.written += 1
 
+    def round(self) -> bool:
+        """Everybody looks once, the most important first, as they are woken. Whether anything was written."""
+        written = [self.look(each) for each in self._ordered]
+        return any(written)
+
     def settle(self) -> None:
-        """Everybody looks until nobody wants anything else any more: the most important first, as they are woken."""
+        """Everybody looks until nobody wants anything else any more."""
+        self.roll()
+        wanted: object = None
+        for _ in range(ROUNDS):
+            written, before = self.round(), wanted
+            outcomes = [each.outcome for each in self._ordered if each.outcome is not None]
+            wanted = [(outcome.kind, outcome.decision.shares) for outcome in outcomes]
+            if not written and wanted == before:
+                return
+        raise AssertionError(f"policies that answer each other without end: {outcomes}")
+
+    def roll(self) -> None:
+        """What probes found is known to everybody."""
         for each in self.neighbours.values():
             each.roll(self.now)
             self.shared.touch(each.policy.name)
-        ordered = sorted(self.neighbours.values(), key=lambda each: (each.policy.tier, each.policy.name))
-        wanted: object = None
-        for _ in range(ROUNDS):
-            written, before = [self.look(each) for each in ordered], wanted
-            wanted = [(each.outcome.kind, each.outcome.decision.shares) for each in ordered if each.outcome is not None]
-            if not any(written) and wanted == before:
-                return
-        raise AssertionError(f"policies that answer each other without end: {[each.outcome for each in ordered]}")
+
+    @property
+    def _ordered(self) -> list[Neighbour]:
+        return sorted(self.neighbours.values(), key=lambda each: (each.policy.tier, each.policy.name))
 
 
 Checked = Callable[[Neighbour, PolicyState, Estate, Outcome], None]

@@ -62,7 +62,7 @@ def test_what_others_take_is_told_with_what_they_take_it_of() -> None:
 
 
 def test_a_region_that_is_back_and_let_in_at_once_is_sent_no_more_than_it_can_carry() -> None:
-    """Without az there is too little for prod alone, so it waits for no failback; and dev is told of that beforehand."""
+    """Without az there is too little for prod alone, so it waits for no failback; dev is told of that beforehand."""
     rooms = {"az": 900, "oci": 300, "aws": 450}
     world = Installation(service("prod", 1_000, **rooms), service("dev", 650, tier=300, **rooms))
     world.settle()
