@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.approving import limits
 from support.estates import Installation, Neighbour
-from support.residency import homes, inside
+from support.residency import break_glass, homes, inside
 from support.scenes import LIVE, OWNER
 from support.stories import same
 from support.sums import found, redone
@@ -279,6 +279,18 @@ class World(RuleBasedStateMachine):
         each.words = (*each.words, self.some_word(data, each.policy))
         self.look(looks=looks)
 
+    @rule(data=st.data(), agreed=st.booleans())
+    def the_glass_is_broken(self, data: st.DataObject, agreed: bool) -> None:
+        """Somebody lets a region in that may not answer; alone, or with another one."""
+        each = self.one(data)
+        outside = [spec.name for spec in each.policy.regions if spec.jurisdiction not in ALLOW]
+        if each.policy.residency and outside:
+            self.given += 1
+            name = data.draw(st.sampled_from(outside))
+            word = break_glass(each.policy, name, self.given, self.world.now, agreed=agreed)
+            each.words = (*each.words, word)
+        self.look()
+
     @rule()
     def all_words_end(self) -> None:
         for each in self.neighbours:
@@ -451,11 +463,17 @@ class World(RuleBasedStateMachine):
             for draw in (draw for level in claim.levels for draw in level if draw.pull > 0):
                 if grant.loads.get(draw.region, 0.0) >= min(draw.room, draw.most) - 1e-3:
                     continue
-                lower = [(low, of) for low, of in standing.values() if low.tier > claim.tier and low.unit == claim.unit]
-                drawn = {
-                    low.policy: of.loads.get(draw.region, 0.0) - low.stands.get(draw.region, 0.0) for low, of in lower
-                }
+                lower = [low for low in standing if self.tier(low) > self.tier(claim.policy)]
+                drawn = {low: self.drawn(low, draw.region) for low in lower}
                 assert all(load <= 1e-3 for load in drawn.values()), f"{name} is short beside {drawn} on {draw.region}"
+
+    def tier(self, name: str) -> int:
+        return self.world.neighbours[name].policy.tier
+
+    def drawn(self, name: str, region: str) -> float:
+        """What a policy is granted of a region, without what nothing moves."""
+        claim, grant = self.world.shared.standing[name]
+        return grant.loads.get(region, 0.0) - claim.stands.get(region, 0.0)
 
     def check_rooms(self) -> None:
         """No region is to get more than it can carry, unless that fits nowhere, or nothing can move it."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.approving import limits
-from support.residency import homes, inside
+from support.residency import break_glass, homes, inside
 from support.scenes import KEY, LIVE, OWNER, RECORD, TARGET, records
 from support.stories import Story, as_it_is, in_or_out
 from support.sums import found, redone
@@ -20,7 +20,7 @@ from support.sums import found, redone
 from failoverd.core.control.decision import Decision, DecisionKind
 from failoverd.core.control.outcome import Outcome, OutcomeKind
 from failoverd.core.control.state import PolicyState
-from failoverd.core.overrides import Comment, Override, Scope, Verb, begins, residency_rule
+from failoverd.core.overrides import GUEST, Comment, Override, Scope, Verb, begins, residency_rule
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import (
     WHOLE,
@@ -174,6 +174,19 @@ class World(RuleBasedStateMachine):
         self.given += 1
         self.words = (*self.words, self.some_word(data))
         self.look(looks=looks)
+
+    @rule(data=st.data(), agreed=st.booleans(), later=st.sampled_from([0.0, GUEST]))
+    def the_glass_is_broken(self, data: st.DataObject, agreed: bool, later: float) -> None:
+        """Somebody lets a region in that may not answer; alone, or with another one, and for longer than he may."""
+        outside = [spec.name for spec in self.story.policy.regions if spec.jurisdiction not in ALLOW]
+        if outside:
+            self.given += 1
+            name = data.draw(st.sampled_from(outside))
+            word = break_glass(self.story.policy, name, self.given, self.story.now, agreed=agreed)
+            self.words = (*self.words, word)
+        self.look()
+        self.story.now += later
+        self.look()
 
     @rule()
     def all_words_end(self) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from failoverd.core.overrides import GUEST, Override, Verb
-from failoverd.core.records import Policy, RecordType
+from failoverd.core.overrides import GUEST, Comment, Override, Scope, Verb, begins, residency_rule
+from failoverd.core.records import WHOLE, Policy, RecordType
 
 
 def homes(policy: Policy, words: Iterable[Override], now: float) -> frozenset[str]:
@@ -33,3 +33,20 @@ def inside(policy: Policy, kind: RecordType, words: Iterable[Override], now: flo
     }
     may = homes(policy, words, now) | places
     return frozenset(value for value, name in policy.region_of(kind).items() if name in may)
+
+
+def break_glass(policy: Policy, region: str, number: int, now: float, *, agreed: bool) -> Override:
+    """A word that lets a region in, for longer than it may; without `agreed`, one person alone says so."""
+    scope = Scope(policies=(policy.name,))
+    return Override(
+        f"{begins(Verb.PIN, scope)}{number:04x}",
+        Verb.PIN,
+        scope,
+        "alice@host",
+        now,
+        now + 2 * GUEST,
+        (Comment(now, "alice@host", "because"),),
+        shares={region: WHOLE},
+        breaks=(residency_rule(policy.name),),
+        agreed=("bob@host",) if agreed else (),
+    )

@@ -31,7 +31,7 @@ from failoverd.core.records import (
 )
 from failoverd.core.rules import Rule
 from failoverd.core.status import TargetStatus
-from failoverd.ports import Provider, Urgency
+from failoverd.ports import MetricsSource, Provider, Urgency
 from failoverd.runtime.engine import Engine, Installation, Surroundings
 from failoverd.runtime.probing import Pace
 from failoverd.runtime.reconciling import Reconciler
@@ -102,6 +102,7 @@ class Stage:
         sentinels: Sequence[tuple[Endpoint, Check]] = (),
         chance: random.Random | None = None,
         instance: str = "",
+        sources: Mapping[str, MetricsSource] | None = None,
     ) -> None:
         clock = virtual.now
         self.zonefile = zonefile or Zonefile()
@@ -121,6 +122,7 @@ class Stage:
             clock=clock,
             emit=self.events.append,
             chance=chance or random.Random(0),  # noqa: S311 - a script, no secret
+            sources=sources or {},
         )
         said = Installation(
             owner,
@@ -158,6 +160,7 @@ class Stage:
     async def _boot(self, policies: Sequence[Policy]) -> None:
         for found in policies:
             await self.take_up(found)
+        self.engine.measure()
 
     async def booted(self) -> None:
         """Every policy was taken up."""
