@@ -360,7 +360,7 @@ def _fill(
             elif name in bounds.ramped and rooms[name] < room(policy, specs[name], regions[name]):
                 step = bounds.ramped[name]
                 reasons.append(replace(step, numbers={**step.numbers, **numbers}))
-            elif grant is not None and rooms[name] == granted.get(name, 0) < room(policy, specs[name], regions[name]):
+            elif grant is not None and rooms[name] == granted.get(name) != room(policy, specs[name], regions[name]):
                 numbers |= _sum_of_room(policy, specs[name], regions[name])
                 numbers |= _taken(policy, specs[name], regions[name], grant)
                 reasons.append(Reason(ReasonCode.SHARED_CAPACITY, f"regions.{name}", name, numbers=numbers))

@@ -7,7 +7,9 @@ from support.estates import Installation
 from support.scenes import LIVE
 from support.sums import found, redone, told
 
+from failoverd.core.control.allocation import Bounds, all_well, allocate
 from failoverd.core.control.outcome import OutcomeKind
+from failoverd.core.control.sharing import Grant
 from failoverd.core.measures import Load, Signals
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import WHOLE, Endpoint, Policy, RecordKey, RecordSpec, RecordType, RegionSpec, Target
@@ -59,6 +61,14 @@ def test_what_others_take_is_told_with_what_they_take_it_of() -> None:
     (words,) = told(outcome.decision, ReasonCode.SHARED_CAPACITY)
     assert words.startswith("az would get 50% but can carry 25% (score 75% x capacity 600 / demand 400; ")
     assert words.endswith("; 600 as other policies find it, of which they need 500 first)")
+
+
+def test_a_region_that_may_be_falling_as_well_is_told_so_and_not_as_one_that_others_fill() -> None:
+    prod = service("prod", 500, az=600, oci=600)
+    bounds = Bounds(caps={"az": 0}, grant=Grant(500, {"oci": 500.0}, {"az": 600.0, "oci": 600.0}))
+    shared = allocate(prod, prod.records[0], all_well(prod.regions), prod.regions, WHOLE, bounds)
+    assert shared.shares == {"oci": WHOLE}
+    assert {reason.code for reason in shared.reasons if reason.region == "az"} >= {ReasonCode.OPEN_VERDICT}
 
 
 def test_a_region_that_is_back_and_let_in_at_once_is_sent_no_more_than_it_can_carry() -> None:
