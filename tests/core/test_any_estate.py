@@ -485,6 +485,11 @@ class World(RuleBasedStateMachine):
             rooms = [room for each in there if (room := self.room(each, region)) is not None]
             if not rooms:
                 continue
+            for each in there:
+                (mine, _), room = self.sums([each], region), self.room(each, region)
+                assert room is None or mine <= room + self.demand(each) / WHOLE + 1e-6, (
+                    f"{region} is to get {mine:g}, and has room for {room:g}: {self.told([each])}"
+                )
             moved, stands = self.sums(there, region)
             left = max(0.0, max(rooms) - stands)
             rounding = sum(self.demand(each) for each in there) / WHOLE + 1e-6
