@@ -151,7 +151,7 @@ def policies(draw: st.DrawFn, number: int, inventory: tuple[RegionSpec, ...]) ->
         on_drift=draw(st.sampled_from(OnDrift)),
         demand=demand,
         measure=rate if demand is not None and draw(st.booleans()) else None,
-        signals=draw(st.sampled_from([Signals(), Signals(errors), Signals(errors, queue), Signals(room=queue)])),
+        signals=draw(st.sampled_from([Signals(errors), Signals(errors, queue), Signals(room=queue)])),
         tier=draw(st.sampled_from([100, 200, 200, 300])),
         model=draw(st.sampled_from([None, None, MODELS[0]])),
         canary=draw(st.sampled_from([(), ("r1",)])),
@@ -195,7 +195,7 @@ class World(RuleBasedStateMachine):
         each.letters[spec.name] = letters[: len(spec.endpoints)]
         self.look(looks=looks)
 
-    @rule(data=st.data(), letter=st.sampled_from("HHDUU?"), looks=often)
+    @rule(data=st.data(), letter=st.sampled_from("HDDDUU?"), looks=often)
     def a_region_changes_for_all(self, data: st.DataObject, letter: str, looks: bool) -> None:
         name = data.draw(st.sampled_from(["r0", "r1", "r2"]))
         for each in self.neighbours:
@@ -228,7 +228,9 @@ class World(RuleBasedStateMachine):
         names = st.sampled_from([spec.name for spec in each.policy.regions])
         errors = data.draw(st.dictionaries(names, st.sampled_from([0.0, 0.001, 0.3, 1.0, 2.0])))
         requests = dict.fromkeys(errors, data.draw(st.sampled_from([10.0, 5_000.0])))
-        queues = data.draw(st.dictionaries(names, st.sampled_from([-1.0, 0.0, 4.9, 12.0, 1e6])))
+        queues = data.draw(st.dictionaries(names, st.sampled_from([-1.0, 4.9, 12.0, 19.0, 1e6]), min_size=1))
+        if data.draw(often):
+            queues = {spec.name: 0.0 for spec in each.policy.regions} | queues
         said = {FigureRole.ERRORS: errors, FigureRole.ERRORS_NOW: errors, FigureRole.REQUESTS: requests}
         said |= {FigureRole.LOAD: queues}
         self.measure({ask.query: said[ask.role] for ask in asks(each.policy) if ask.role in said})
