@@ -13,7 +13,6 @@ import pytest
 import trustme
 from support.alarms import until
 from support.daemons import site
-from support.fakes import Fault, Moment
 from support.files import INVENTORY, KINDS, LookSettings, policy
 from support.reloading import playing
 from support.servers import ZONE
@@ -23,6 +22,7 @@ from failoverd.core.errors import ConfigError
 from failoverd.core.events import ConfigRejected, DaemonStarted, DaemonStopped, Event, PolicyLoaded, PolicyRemoved
 from failoverd.core.records import Check, Policy
 from failoverd.ports import Kinds, ProbeContext, ProbeKind, Prober
+from failoverd.simulation.faults import Fault, Moment
 from failoverd.telemetry import prose
 
 PATIENCE = 10.0

@@ -8,7 +8,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from support.probers import PaperLedger
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, make_plan
 from failoverd.cli.benchmarking.running import Run, Runner
@@ -18,6 +18,7 @@ from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RegionSpec, Timings
 from failoverd.ports import Cancel, Tell
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
+from failoverd.simulation.virtual_time import now
 
 HTTP = Check("live", "http", 10.0, 2.0)
 

@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
-from support.fakes import PaperJournal
 from support.prometheus import Prometheus, prometheus
 from support.scenes import policy, region
 from support.servers import free_port
@@ -28,6 +27,7 @@ from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.states import States
 from failoverd.signals.prometheus import PrometheusSource, asking
+from failoverd.simulation.paper_journal import PaperJournal
 
 EVERY = 0.25
 PATIENCE = 40.0

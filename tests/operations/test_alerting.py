@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 from support.stage import API, AZURE, OCI, normal, playing, policy, regions
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied, OverrideEnded, OverrideEnding, OverrideEvent
 from failoverd.core.overrides import LONGEST, Override, Scope, Verb
 from failoverd.operations.alerting import HOLDS, Alert, AlertHeard, heard
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
+from failoverd.simulation.virtual_time import elapse, now
 
 AM = "alertmanager"
 NOW = 1_800_000_000.0

@@ -8,7 +8,6 @@ from types import NoneType
 
 import pytest
 from support.approving import limits
-from support.fakes import Fault, Moment
 from support.sessions import AZURE6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, record, target
 
@@ -31,6 +30,7 @@ from failoverd.core.records import Answer, Maintenance, Marker, Policy, RecordTy
 from failoverd.core.rules import Assertion, Rule
 from failoverd.operations.planning import Attempt, PlannedChange
 from failoverd.ports import ChangeOutcome
+from failoverd.simulation.faults import Fault, Moment
 
 BOTH = both_types()
 ONE = policy(health=QUICK)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.contract import target
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
@@ -14,6 +14,7 @@ from failoverd.providers.shared.batching import LONGEST_LINGER, QUIET, Batcher
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
 from failoverd.providers.shared.gathering import LONGEST_BEHIND, LONGEST_PROOF, Changes
 from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED
+from failoverd.simulation.virtual_time import now
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from support.virtual import elapse, now, virtually
+from support.virtual import virtually
 
 from failoverd.core.errors import RateLimited
 from failoverd.ports import Urgency
 from failoverd.providers.shared.bucket import PLENTY, Bucket, Rate, Ticket
 from failoverd.providers.shared.throttling import FIRST_TRIAL, LONGEST_PAUSE, LONGEST_SILENCE, LONGEST_TRIAL
+from failoverd.simulation.virtual_time import elapse, now
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 

@@ -5,13 +5,14 @@ import itertools
 
 import pytest
 from support.approving import limits
-from support.fakes import Does
 from support.stage import AWS, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, status
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied, RegionFailed
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Urgency
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import Does
 
 TRIO = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)), limits=limits(max_changes=2))
 SHARES = {"azure": 40.0, "oci": 30.0, "aws": 30.0}

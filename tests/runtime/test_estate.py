@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 from support.stage import Stage, playing, policy, regions
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
+from failoverd.simulation.virtual_time import elapse
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 

@@ -12,10 +12,8 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.fakes import Does, Fault, PaperJournal, PaperProvider, World, Zonefile, hang, lost_answer, refused
 from support.gauges import NOT_A_NUMBER, Gauges, Said
-from support.stage import LIVE, OWNER, Stage, endpoints, policy
-from support.virtual import elapse, now, run
+from support.stage import LIVE, Stage, endpoints, policy
 
 from failoverd.core.control.evaluate import evaluate
 from failoverd.core.control.limits import Approved
@@ -27,6 +25,13 @@ from failoverd.core.events import TargetDelayed, TaskCrashed
 from failoverd.core.measures import Measure
 from failoverd.core.records import WHOLE, Endpoint, HealthRules, NamedPlace, Observed, OnDrift, Policy, RegionSpec
 from failoverd.runtime.estate import Shared
+from failoverd.simulation.faults import Fault, hang, lost_answer, refused
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.simulated_daemon import OWNER
+from failoverd.simulation.virtual_time import elapse, now, run
+from failoverd.simulation.world import Does, World
+from failoverd.simulation.zonefile import Zonefile
 from failoverd.telemetry import prose
 
 ONE = os.environ.get("FAILOVERD_SEED")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from support.fakes import paper_incidents
+from support.incidents import paper_incidents
 from support.scenes import through_check
 from support.stage import AZURE, OCI, endpoints, policy, regions
 

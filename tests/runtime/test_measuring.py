@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from support.fakes import PaperJournal
 from support.scenes import NOW, healths, policy, region
 
 from failoverd.core.errors import FailoverdError
@@ -16,6 +15,7 @@ from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
 from failoverd.runtime.overrides import Overrides
 from failoverd.runtime.states import States
+from failoverd.simulation.paper_journal import PaperJournal
 
 EVERY = 15.0
 DEMAND = Measure("sum(rate(requests[5m]))", "main", declared=800)
