@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from support.approving import limits
-from support.estates import Installation, Neighbour
+from support.estates import Neighbour, Neighbourhood
 from support.residency import break_glass, homes, inside
 from support.scenes import LIVE, OWNER
 from support.stories import same
@@ -181,7 +181,7 @@ class World(RuleBasedStateMachine):
 
     @initialize(files=installations())
     def begin(self, files: list[Policy]) -> None:
-        self.world = Installation(*files, checked=self.check)
+        self.world = Neighbourhood(*files, checked=self.check)
         self.given = 0
         self.seen: set[str] = set()
         self.look()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import exp
 
-from support.estates import EVERY, Installation, Neighbour
+from support.estates import EVERY, Neighbour, Neighbourhood
 from support.scenes import NOW
 
 from failoverd.core.control.readings import FigureRole, asks
@@ -76,7 +76,7 @@ class ClosedLoop:
         demand: Callable[[str, float], float] | None = None,
         seed: int = 1,
     ) -> None:
-        self.world = Installation(*policies)
+        self.world = Neighbourhood(*policies)
         self.carries = carries
         self.gone: set[str] = set()
         self.worst = dict.fromkeys(carries, 0.0)

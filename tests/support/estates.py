@@ -114,7 +114,7 @@ class Neighbour:
         return state if self.calm else progress.opened(self.policy, state, "test", now)[0]
 
 
-class Installation:
+class Neighbourhood:
     """Policies at work. `checked` sees each outcome, with what it was decided from, before it is written."""
 
     def __init__(self, *policies: Policy, checked: "Checked | None" = None) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.estates import Installation
+from support.estates import Neighbourhood
 from support.scenes import LIVE
 from support.sums import found, redone, told
 
@@ -38,7 +38,7 @@ def test_a_region_that_was_full_when_everybody_began_stops_nobody() -> None:
     """The readings of before a restart say that it has no room at all. Whoever shares it decides all the same."""
     full = Signals(room=QUEUE)
     prod, dev = service("prod", 500, az=600, oci=600), service("dev", 100, tier=300, az=600, oci=600)
-    world = Installation(replace(prod, signals=full), replace(dev, signals=full))
+    world = Neighbourhood(replace(prod, signals=full), replace(dev, signals=full))
     world.measure({"queue": {"az": 30.0, "oci": 1.0}})
     world.settle()
     for each in world.neighbours.values():
@@ -48,7 +48,7 @@ def test_a_region_that_was_full_when_everybody_began_stops_nobody() -> None:
 
 def test_what_others_take_is_told_with_what_they_take_it_of() -> None:
     """Half of what dev has in az is ill, so that it finds room for 450 there; prod finds 600, and takes 500 of it."""
-    world = Installation(service("prod", 500, az=600), service("dev", 400, tier=300, az=600, oci=600))
+    world = Neighbourhood(service("prod", 500, az=600), service("dev", 400, tier=300, az=600, oci=600))
     world.neighbours["dev"].letters["az"] = "HD"
     world.settle()
     outcome = world.neighbours["dev"].outcome
@@ -74,7 +74,7 @@ def test_a_region_that_may_be_falling_as_well_is_told_so_and_not_as_one_that_oth
 def test_a_region_that_is_back_and_let_in_at_once_is_sent_no_more_than_it_can_carry() -> None:
     """Without az there is too little for prod alone, so it waits for no failback; dev is told of that beforehand."""
     rooms = {"az": 900, "oci": 300, "aws": 450}
-    world = Installation(service("prod", 1_000, **rooms), service("dev", 650, tier=300, **rooms))
+    world = Neighbourhood(service("prod", 1_000, **rooms), service("dev", 650, tier=300, **rooms))
     world.settle()
     turn(world, "az", "UU")
     world.now += 600.0
@@ -82,14 +82,14 @@ def test_a_region_that_is_back_and_let_in_at_once_is_sent_no_more_than_it_can_ca
     assert {name: load(world, name) for name in rooms} == pytest.approx(rooms, abs=0.2)
 
 
-def turn(world: Installation, region: str, letters: str) -> None:
+def turn(world: Neighbourhood, region: str, letters: str) -> None:
     """A region turns, for everybody."""
     for each in world.neighbours.values():
         each.letters[region] = letters
     world.settle()
 
 
-def load(world: Installation, region: str) -> float:
+def load(world: Neighbourhood, region: str) -> float:
     """What is sent there by what stands in DNS."""
     total = 0.0
     for each in world.neighbours.values():
