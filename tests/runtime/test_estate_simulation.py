@@ -229,7 +229,7 @@ class Cluster:
         self._tell(f"{query} is {self.gauges.says.get(query, 'not answered')}")
 
     async def _edit(self) -> None:
-        each = self.random.choice(POLICIES)
+        each = self.random.choice((*POLICIES, LOCAL, LOCAL))
         values = self.random.sample(sorted(each.region_of(TARGETS[each.name].key.type)), 1)
         weights = self.random.choice([None, dict.fromkeys([*values, STRANGER], 5), dict.fromkeys(values, 1)])
         if self.zone.observe(TARGETS[each.name]).marker is not None:
