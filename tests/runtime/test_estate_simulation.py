@@ -181,9 +181,9 @@ class Cluster:
             shown.put(each)
         for each in POLICIES:
             observed = self.zone.observe(TARGETS[each.name])
-            one = self._would(each, told(each), observed, shown.grants(each, now()))
+            one = self._would(each, told(each), observed, shown.grants(each, told(each), now()))
             state = stage.states.looked_at(each, stage.board)
-            other = self._would(each, state, observed, stage.engine.shared.grants(each, now()))
+            other = self._would(each, state, observed, stage.engine.shared.grants(each, state, now()))
             self.shown += 1
             self._must(one == other, f"{each.name}: shown {one}, done {other}")
 

@@ -148,7 +148,7 @@ class Neighbourhood:
             each.signalled = judged(each.policy, each.signalled, readings, down, self.now)
 
     def estate(self, each: Neighbour) -> Estate:
-        grant, usual = self.shared.grants(each.policy, self.now)
+        grant, usual = self.shared.grants(each.policy, each.known(self.now), self.now)
         return Estate(OWNER, each.normalise, grant=grant, usual=usual, spare=self.shared.spare(each.policy))
 
     def look(self, each: Neighbour) -> bool:
