@@ -43,7 +43,9 @@ class ReasonCode(StrEnum):
     CAPACITY = "capacity"  # [wanted, room, score], [capacity, demand] where stated, [left] of a full one's room
     OPEN_VERDICT = "open_verdict"  # [wanted, room]: it may be falling as well, and gets no more than it has
     SPILL = "spill"  # [carried, rest]: `regions` are full
-    SHARED_CAPACITY = "shared_capacity"  # as `capacity`, and [taken]: so much of it other policies need first
+    SHARED_CAPACITY = (
+        "shared_capacity"  # as `capacity`, [taken]: others need that of it first, or of [whole], as they see it
+    )
     EXCESS = "excess"  # [rest, demand, taken]: it fits nowhere, and goes to `region`, where higher tiers suffer least
     OVERLOAD = "overload"  # [rest]: it fits nowhere, and is split by `shares`, what each region can carry
     SHARE = "share"  # [share]

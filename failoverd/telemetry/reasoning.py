@@ -51,7 +51,9 @@ def _capacity(reason: Reason) -> str:
     stated = f" x capacity {numbers['capacity']:.12g} / demand {numbers['demand']:.12g}" if "demand" in numbers else ""
     headroom = f" x headroom {percent(numbers['headroom'])}" if "headroom" in numbers else ""
     headroom += f" x {percent(numbers['left'])} of its room" if "left" in numbers else ""
-    taken = f", of which other policies need {numbers['taken']:.12g} first" if "taken" in numbers else ""
+    whole = f"; {numbers['whole']:.12g} as other policies find it" if "whole" in numbers else ""
+    needed = f", of which {'they' if whole else 'other policies'} need {numbers.get('taken', 0.0):.12g} first"
+    taken = whole + (needed if "taken" in numbers else "")
     score = f" (score {percent(numbers['score'])}{stated}{headroom}{taken})"
     return f"{reason.region} would get {percent(numbers['wanted'])} but can carry {percent(numbers['room'])}{score}"
 
