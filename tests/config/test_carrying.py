@@ -42,8 +42,8 @@ def test_what_does_not_fit_on_a_normal_day_is_told_once_and_by_tier(tiers: Path)
     edited(tiers / "regions.yaml", "capacity: 900", "capacity: 300")
     (told,) = [each for each in found(tiers) if each.code is not Code.LINKS_NARROW]
     assert told.code is Code.ESTATE_SHORT
-    assert "tier pilot is short of 100 (llm-pilot 100" in told.message
-    assert "tier dev is short of 400" in told.message
+    assert "tier pilot is short of 262.5 (llm-pilot 262.5" in told.message
+    assert "tier dev is short of 237.5" in told.message
 
 
 def test_a_policy_without_a_demand_among_those_that_have_one_is_in_nobodys_sum(tiers: Path) -> None:

@@ -1,7 +1,7 @@
 """`failoverd demo --scenario tiers`: prod, pilot and research of one service share three clouds, and one is lost.
 
-What is shown is published shares times demand, in requests per second: who is served, who makes room, who is short. Prod
-and pilot fetch data from the region that is lost, over interconnects of which one is narrow.
+What is shown is published shares times demand, in requests per second: who is served, who makes room, who is short.
+Prod and pilot fetch data from the cloud of the region that is lost, over interconnects of which one is narrow.
 """
 
 import asyncio
