@@ -398,9 +398,9 @@ class TargetWorker:
         same = before is not None and before.state is status.state
         since = before.since if before is not None and same else status.at
         normal = self._normal
-        cost = bill(self._policy, status.published, normal)
         readings = self._tools.states.signalled(self._policy.name).readings
         believed = measured(self._policy, readings, status.at).policy
+        cost = bill(believed, status.published, normal)
         status = replace(status, since=since, normal=normal, bill=cost)
         rooms = {spec.name: spec.planned_with for spec in believed.regions}
         capacities = {name: room for name, room in rooms.items() if room is not None}

@@ -7,9 +7,10 @@ from support.stage import policy, regions
 
 from failoverd.api.telling import inventory_told
 from failoverd.cli.views.capacity_review import shown
+from failoverd.core.measures import Measure
 from failoverd.core.records import TIERS, WHOLE, Policy
 from failoverd.core.status import TargetState, TargetStatus
-from failoverd.operations.reviewing import Review, review
+from failoverd.operations.reviewing import Review, Short, review
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 NOW = 1_000.0
@@ -74,6 +75,29 @@ def test_what_was_never_read_has_no_load_and_costs_and_practice_are_shown_where_
     rows = {each.region: each for each in found.regions}
     assert (rows["az"].load, rows["az"].left, rows["az"].cost_per_hour) == (None, None, 12.0)
     assert rows["oci"].practised == pytest.approx(NOW - 3_600)
+
+
+def test_what_is_measured_counts_as_it_does_in_status() -> None:
+    """A demand of 800 that is 924 now, and a region of 900 that can carry 300 at the moment."""
+    counted = Measure("capacity", "main", declared=900)
+    prod = replace(service("prod", 800), measure=Measure("demand", "main", declared=800))
+    measured = [
+        replace(each, regions=tuple(replace(spec, measure=counted, headroom=WHOLE // 2) for spec in each.regions))
+        for each in (
+            replace(service("prod", 800), measure=Measure("demand", "main", declared=800)),
+            service("dev", None),
+        )
+    ]
+    planned = {"az": 150.0, "oci": 300.0, "aws": 450.0}
+    stand = [
+        replace(stands(measured[0], {"az": WHOLE}), demand=924.0, capacities=planned),
+        replace(stands(measured[1], USUAL), capacities=planned),
+    ]
+    found = review(measured, stand, NOW)
+    rows = {each.region: each for each in found.regions}
+    assert (rows["az"].load, rows["az"].capacity, rows["az"].left) == (924, 300, 150 - 924)
+    assert found.normal.short == (Short("prod", "prod", 924, pytest.approx(24), ""),)
+    assert found.uncounted == ("dev",)
 
 
 @pytest.mark.parametrize("width", [80, 60])
