@@ -83,10 +83,7 @@ def test_what_is_measured_counts_as_it_does_in_status() -> None:
     prod = replace(service("prod", 800), measure=Measure("demand", "main", declared=800))
     measured = [
         replace(each, regions=tuple(replace(spec, measure=counted, headroom=WHOLE // 2) for spec in each.regions))
-        for each in (
-            replace(service("prod", 800), measure=Measure("demand", "main", declared=800)),
-            service("dev", None),
-        )
+        for each in (prod, service("dev", None))
     ]
     planned = {"az": 150.0, "oci": 300.0, "aws": 450.0}
     stand = [
