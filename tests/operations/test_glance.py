@@ -260,6 +260,35 @@ def test_who_comes_back_by_a_ramp_says_at_which_step_it_is_and_when_the_next_is(
     assert (found.next, found.next_at) == ("azure-eastus takes step 3 of 4 of its way back", NOW + 90.0)
 
 
+def test_a_step_that_is_due_later_than_something_else_is_looked_at_is_told_by_its_own_moment() -> None:
+    """A figure is measured each 15 seconds, and so there is always something that comes before."""
+    numbers = {"step": 2, "steps": 4, "part": 2_500, "of": 7_000, "next": NOW + 90.0, "wanted": 7_000, "room": 1_750}
+    step = Reason(ReasonCode.RAMP, "failback.ramp", "azure-eastus", numbers=numbers)
+    shares = {"azure-eastus": 1_750, "oci-ashburn": 8_250}
+    (found,) = seen(policy("api"), moved("api", reasons=(step,), published=shares, until=NOW + 45.0)).records
+    assert (found.next, found.next_at) == ("azure-eastus takes step 3 of 4 of its way back", NOW + 90.0)
+
+
+def test_a_step_that_waits_for_the_last_one_has_no_moment() -> None:
+    numbers = {"step": 2, "steps": 4, "part": 2_500, "of": 7_000, "wanted": 7_000, "room": 1_750}
+    step = Reason(ReasonCode.RAMP, "failback.ramp", "azure-eastus", numbers=numbers)
+    shares = {"azure-eastus": 1_750, "oci-ashburn": 8_250}
+    for until in (NOW + 45.0, None):
+        (found,) = seen(policy("api"), moved("api", reasons=(step,), published=shares, until=until)).records
+        assert (found.next, found.next_at) == (
+            "azure-eastus takes step 3 of 4 of its way back once the last one stands and it is well",
+            None,
+        )
+
+
+def test_a_hold_that_ends_later_than_something_else_is_looked_at_is_told_by_its_own_moment() -> None:
+    numbers = {"well": 60.0, "hold": 300.0}
+    waits = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", "azure-eastus", numbers=numbers)
+    status = moved("api", reasons=(waits,), until=NOW + 45.0, at=NOW)
+    (found,) = seen(policy("api"), status).records
+    assert (found.next, found.next_at) == ("azure-eastus comes back if it stays well", NOW + 240.0)
+
+
 def by_word(code: ReasonCode, word: str, region: str = "", **numbers: float) -> Reason:
     return Reason(
         code,
