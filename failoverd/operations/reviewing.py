@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failoverd.core.control.capacity import Day, Shortage, clouds_of, day, losses, usual_claims
+from failoverd.core.control.cost import forecast
 from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.records import WHOLE, Policy, RegionSpec, Target, few, tier_name
 from failoverd.core.status import PolicyStatus, TargetStatus
@@ -31,7 +32,7 @@ class RegionRoom:
         target: what is wanted there; None like the load.
         left: of capacity x headroom beside the load; below zero where that is more. None without either.
         policies: how many may use it.
-        cost_per_hour: of the load at list prices; None where no price is known.
+        cost_per_hour: of the load at list prices; None where a part of it has no price.
         practised: when its loss was last practised; None where it never was.
     """
 
@@ -87,10 +88,9 @@ def review(
     targets: Iterable[TargetStatus],
     now: float,
     *,
-    costs: Mapping[str, float] | None = None,
     practised: Mapping[str, float] | None = None,
 ) -> Review:
-    """Figures that are measured count as they do now. `costs` per hour and `practised` are by region, where known."""
+    """Figures that are measured count as they do now. `practised` is by region, where that is known."""
     known = {status.target: status for status in targets}
     stands = [(policy, known.get(policy.records[0].targets[0])) for policy in policies]
     policies = [_counting(policy, status) for policy, status in stands]
@@ -100,7 +100,7 @@ def review(
     return Review(
         at=now,
         headline=_headline(usual, lost, bool(claims)),
-        regions=tuple(_regions(policies, known, costs or {}, practised or {})),
+        regions=tuple(_regions(policies, known, practised or {})),
         losses=lost,
         normal=usual,
         uncounted=tuple(sorted(policy.name for policy in policies if not policy.demand)),
@@ -133,11 +133,11 @@ def _measured(spec: RegionSpec, planned: float | None) -> RegionSpec:
 def _regions(
     policies: Sequence[Policy],
     known: Mapping[Target, TargetStatus],
-    costs: Mapping[str, float],
     practised: Mapping[str, float],
 ) -> Iterable[RegionRoom]:
     load: defaultdict[str, float] = defaultdict(float)
     target: defaultdict[str, float] = defaultdict(float)
+    costs: defaultdict[str, list[float | None]] = defaultdict(list)
     users: defaultdict[str, int] = defaultdict(int)
     seen = set[str]()
     for policy in policies:
@@ -149,6 +149,7 @@ def _regions(
             seen.add(spec.name)
             published = status.published.get(spec.name, 0)
             load[spec.name] += policy.demand * published / WHOLE
+            costs[spec.name] += [_cost(policy, spec.name, published)] if published else []
             target[spec.name] += policy.demand * (status.wanted or status.published).get(spec.name, 0) / WHOLE
     specs = {spec.name: spec for policy in policies for spec in policy.regions}
     for name, spec in sorted(specs.items()):
@@ -164,9 +165,21 @@ def _regions(
             target=target[name] if name in seen else None,
             left=left,
             policies=users[name],
-            cost_per_hour=costs.get(name),
+            cost_per_hour=_sum(costs[name]) if name in seen else None,
             practised=practised.get(name),
         )
+
+
+def _cost(policy: Policy, region: str, share: int) -> float | None:
+    """What a share costs an hour there; None where no file says what that rests on."""
+    found = forecast(policy, {region: share})
+    return found.per_hour if found is not None and not found.unpriced else None
+
+
+def _sum(costs: Sequence[float | None]) -> float | None:
+    """None where a part of it is not known, or there is none."""
+    known = [each for each in costs if each is not None]
+    return round(sum(known), 2) if known and len(known) == len(costs) else None
 
 
 def _loss(name: str, found: Day) -> Loss:
