@@ -22,6 +22,7 @@ from failoverd.core.control.state import PolicyState, Verdicts
 from failoverd.core.errors import FailoverdError, Fenced, classified
 from failoverd.core.records import Marker, Observed, Policy, RecordSet, Target, percentages
 from failoverd.core.status import PolicyStatus
+from failoverd.operations.reckoning import RegionFigures, demanded
 from failoverd.operations.slips import unknown
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.ports import Clock, Provider, Urgency
@@ -110,12 +111,17 @@ class PlanFile:
 
 @dataclass(frozen=True, slots=True)
 class PlanFinding:
-    """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand."""
+    """What planning found at one target: an outcome, or why there is none. `manual` does the same by hand.
+
+    `demand` is what its policy needs, and `figures` what of it goes where.
+    """
 
     target: Target
     outcome: Outcome | None
     error: FailoverdError | None = None
     manual: str = ""
+    demand: float | None = None
+    figures: tuple[RegionFigures, ...] = ()
 
     @property
     def change(self) -> PlannedChange | None:
@@ -235,7 +241,8 @@ async def make_plans(session: Workplace, policies: Sequence[Policy], returning: 
             observed = _known(looks[target])
             outcome = await _evaluated(session, observed, _known(health[target.policy]), returning)
             by_hand = manual_command(session.providers[target.provider], outcome.plan) if outcome.plan else ""
-            found.append(PlanFinding(target, outcome, manual=by_hand))
+            demand, figures = demanded(session.policy(target.policy), outcome, outcome.decision.at)
+            found.append(PlanFinding(target, outcome, manual=by_hand, demand=demand, figures=figures))
         except Exception as error:  # noqa: BLE001 - classified, and told for this target alone
             found.append(PlanFinding(target, None, classified(error)))
     return found
