@@ -38,9 +38,7 @@ _STALE = frozenset({"credentials_invalid", "token_expired", "credentials_missing
 
 @cache
 def _loader(data_path: str | None) -> Any:  # noqa: ANN401 - the SDK has no types
-    """The SDK's files on what services there are, read once by a process: a client of its own for each change of the
-    credentials looks through hundreds of folders, and that takes longer than all else that makes it.
-    """
+    """The SDK's files on what services there are. To look for them takes longer than all else that makes a client."""
     return create_loader(data_path)
 
 
