@@ -32,6 +32,7 @@ _LOADED: Final = (
     "failoverd.cli.benchmarking.verb",
     "failoverd.cli.command_line",
     "failoverd.cli.daemon",
+    "failoverd.cli.demo.demo_verb",
     "failoverd.cli.running",
     "failoverd.probes.http_check",
     "failoverd.providers.embedded",
@@ -88,15 +89,16 @@ async def forked(
     stderr: int | None = None,
     limit: int = 1 << 16,
     largest_file: int = resource.RLIM_INFINITY,
+    env: Mapping[str, str] | None = None,
 ) -> Forked:
-    """`python -m MODULE WORDS`, with streams as `asyncio.create_subprocess_exec` takes them.
+    """`python -m MODULE WORDS`, with streams and an environment as `asyncio.create_subprocess_exec` takes them.
 
     `limit` is that of a line that is read, `largest_file` that of a file which the process may write, in bytes.
     """
     asked = {
         "module": module,
         "words": words,
-        "environment": dict(os.environ),
+        "environment": dict(os.environ if env is None else env),
         "folder": str(Path.cwd()),
         "largest_file": largest_file,
     }
