@@ -22,7 +22,9 @@ help:  ## say what can be made
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
 
-test: servers $(VENV)/dev  ## everything: real servers, linters, types, import direction, tests
+# What waits for the network, or for one core, goes on beside each other.
+test: $(VENV)/made  ## everything: real servers, linters, types, import direction, tests
+	@$(MAKE) --no-print-directory --jobs=2 servers $(VENV)/dev
 	@$(MAKE) --no-print-directory --jobs=2 lint unit
 
 quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
@@ -44,7 +46,8 @@ screenshots: $(VENV)/dev servers  ## pictures of the page, for a person's eye: i
 
 soak: $(VENV)/dev  ## property tests, fuzzers and races fifty times as long, and two thousand simulations (hours)
 	FAILOVERD_SOAK=50 FAILOVERD_SEEDS=2000 $(PYTEST) tests/core tests/config tests/probes \
-		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py
+		$(wildcard tests/*/test_*fuzz*.py tests/*/test_*_race.py) tests/runtime/test_simulation.py \
+		tests/providers/test_powerdns_weights.py tests/providers/test_contract.py
 
 boot: $(VENV)/dev servers  ## the tests of the unit under the systemd of another Debian, SUITE=trixie (as root, about 3 minutes)
 	./tests/install-servers boot
