@@ -22,10 +22,10 @@ help:  ## say what can be made
 demo: $(VENV)/runtime  ## break a region and watch the traffic move (about half a minute)
 	$(BIN)/failoverd demo
 
-# What waits for the network, or for one core, goes on beside each other.
+# Two at a time, for each of them waits for the network or keeps one core busy: the servers are installed beside what pip
+# installs and the linters, and the tests begin when all of it is there.
 test: $(VENV)/made  ## everything: real servers, linters, types, import direction, tests
-	@$(MAKE) --no-print-directory --jobs=2 servers $(VENV)/dev
-	@$(MAKE) --no-print-directory --jobs=2 lint unit
+	@$(MAKE) --no-print-directory --jobs=2 servers lint unit AFTER=servers
 
 quick: servers $(VENV)/dev  ## the tests that start no server (about a minute)
 	$(PYTEST) -m "not server and not slow" $(PYTEST_ARGS)
@@ -35,7 +35,7 @@ lint: $(VENV)/dev  ## linters, types, import direction
 		echo "$$each"; $(BIN)/$$each 2>&1 || exit; \
 	done); status=$$?; echo "$$said"; exit $$status
 
-unit: $(VENV)/dev $(VENV)/rewritten
+unit: $(VENV)/dev $(VENV)/rewritten $(AFTER)
 	$(PYTEST) $(PYTEST_ARGS)
 
 servers:  ## install the real servers that the tests start (bind9, knot, ...)
