@@ -3,7 +3,7 @@
 import socket
 import urllib.error
 import urllib.request
-from asyncio import timeout, to_thread
+from asyncio import sleep, timeout, to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -69,6 +69,7 @@ class Kubelet:
                 while not all(line in told for line in lines):
                     status, told = await self.asks("/readyz?verbose")
                     assert status == 200, told
+                    await sleep(0.1)  # the daemon needs the processor more
         except TimeoutError:
             raise AssertionError(told) from None
 
