@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AliasChoices,
+    AliasPath,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -120,8 +121,8 @@ class TargetTold(ToldModel):
     """A record at a provider."""
 
     policy: str
-    record: str
-    type: str
+    record: str = Field(validation_alias=AliasChoices("record", AliasPath("key", "name")))
+    type: str = Field(validation_alias=AliasChoices("type", AliasPath("key", "type")))
     provider: str
     zone: str
 
@@ -194,7 +195,7 @@ class PolicyTold(ToldModel):
         description="for so long a region has to be well before it gets traffic again; null where a person says so",
     )
     practices: tuple[PracticeTold, ...] = Field(
-        default=(), description="the last drill of each region that was ever practised"
+        default=(), description="by region its last drill that was held, and a later one that never began"
     )
 
 
@@ -282,6 +283,7 @@ class TargetStatusTold(ToldModel):
     has_rival: bool = Field(description="another instance of the same owner writes it as well")
     lost_overrides: tuple[str, ...] = Field(
         default=(),
+        validation_alias=AliasChoices("lost_overrides", "lost_words"),
         description="overrides that its marker names and the journal does not know: only what fails out moves",
     )
 
@@ -300,7 +302,7 @@ class RefusedFileTold(ToldModel):
 
 
 class PlannedTold(ToldModel):
-    """A window of planned work that is open or soon will be. `override` is the word that it is."""
+    """A window of planned work that is open or soon will be, or the next drill. `override` is the word that it is."""
 
     override: str
     about: str

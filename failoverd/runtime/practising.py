@@ -28,11 +28,11 @@ from failoverd.core.events import (
     RegionEvent,
 )
 from failoverd.core.overrides import ITSELF, Announced, Override, Verb
-from failoverd.core.practices import MOST_KEPT, PastPractice, PracticeOutcome
+from failoverd.core.practices import PastPractice, PracticeOutcome, remembered
 from failoverd.core.records import Endpoint, Policy
 from failoverd.ports import Clock, Emit
 from failoverd.runtime.estate import Shared
-from failoverd.runtime.overrides import NAP, ended, given
+from failoverd.runtime.override_book import NAP, ended, given
 from failoverd.runtime.states import States, Verdicts
 
 GRACE: Final = 300.0
@@ -160,7 +160,7 @@ class Practising:
 
     def _grants(self, word: Override, now: float) -> Mapping[str, Grant]:
         found = {
-            policy.name: self._shared.grants(policy, now)[0]
+            policy.name: self._shared.grants(policy, self._look_at(policy), now)[0]
             for policy in self._working().policies.values()
             if policy.demand and practised_in(policy, word)
         }
@@ -234,7 +234,7 @@ class Practising:
                     for region in sorted(mine)
                 )
                 state = self._states.of(policy.name)
-                self._states.put(replace(state, practices=(*state.practices, *past)[-MOST_KEPT:]))
+                self._states.put(replace(state, practices=remembered((*state.practices, *past))))
         survival = objection.survival
         numbers = (survival.demand, survival.asked, survival.carried) if survival is not None else (None, None, None)
         self._emit(

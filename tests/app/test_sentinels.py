@@ -4,11 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from support.daemons import Site, site
+from support.daemons import EMBEDDED, Site, site
 from support.forked import forked
-from support.servers import ZONE
 
-PROVIDER = {"main": f"  main: {{kind: embedded, zones: [{ZONE}], listen: '127.0.0.1:0'}}"}
 SENTINEL = "sentinels:\n  portal: {https: /, address: 127.0.0.1, ca_file: /nonexistent/ca.pem, every: 10s}\n"
 WORDS = "sentinel portal: ca_file /nonexistent/ca.pem cannot be used: No such file or directory (ca_file_unusable)"
 REMEDY = "Name a PEM file with at least one certificate that the daemon's user can read"
@@ -31,7 +29,7 @@ def name_sentinel(here: Site) -> None:
 async def test_the_check_of_the_configuration_and_the_start_say_it_with_the_remedy(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    async with site(tmp_path, PROVIDER) as here:
+    async with site(tmp_path, EMBEDDED) as here:
         name_sentinel(here)
         code, printed = await run(here, *words)
     assert code == 1
@@ -41,7 +39,7 @@ async def test_the_check_of_the_configuration_and_the_start_say_it_with_the_reme
 
 
 async def test_a_policy_is_told_of_before_the_start_too(tmp_path: Path) -> None:
-    async with site(tmp_path, PROVIDER) as here:
+    async with site(tmp_path, EMBEDDED) as here:
         code, printed = await run(here, "--check-config")
         assert (code, "fine: 1 policy: api" in printed) == (0, True)
         here.edit_policy("{http: /health,", "{https: /health, ca_file: /nonexistent/ca.pem,")
@@ -52,7 +50,7 @@ async def test_a_policy_is_told_of_before_the_start_too(tmp_path: Path) -> None:
 
 
 async def test_a_reload_leaves_the_daemon_as_it_runs(tmp_path: Path) -> None:
-    async with site(tmp_path, PROVIDER) as here, here.daemon() as daemon:
+    async with site(tmp_path, EMBEDDED) as here, here.daemon() as daemon:
         await daemon.event("daemon.started")
         name_sentinel(here)
         deferred = await daemon.event("config.deferred")

@@ -162,7 +162,9 @@ def test_what_people_said_has_its_owner_its_end_and_the_command_that_ends_it() -
     lines = screen(
         seen(policy("api"), well("api"), PlannedStatus(NOW, (work,)), overrides=(DRAIN,)), wrapped=False
     ).splitlines()
-    begin = lines.index("override drain-1a2b3c4d: drain of policy api, by alice@ops1 until 03:13Z (1h left): rack work")
+    begin = lines.index(
+        "override drain-1a2b3c4d: drain of policy api, by alice@ops1 since 02:12Z until 03:13Z (1h left): rack work"
+    )
     assert lines[begin + 1] == "  about 1 record; stop: failoverctl release drain-1a2b3c4d"
     assert "planned: region oci, open, until 2026-11-23 02:14:20Z: switches (regions.yaml:9)" in lines
     assert lines[-1] == "  to call it off: failoverctl release drain-01234567"
@@ -331,7 +333,7 @@ async def test_a_daemon_that_answers_late_is_judged_by_its_last_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, busy: bool
 ) -> None:
     """One that is busy is not to be started, and what it wrote a second ago is how it stands."""
-    monkeypatch.setattr("failoverd.cli.views.reading.PATIENCE", 0.1)
+    monkeypatch.setattr("failoverd.cli.views.origin.PATIENCE", 0.1)
     beat = Heartbeat(time.time() - age, 1, 0.0, "1", "running")
     config = await _kept(tmp_path / "a", beat, policy("api"), well("api"))
     with deaf(config.parent / "api.sock"):

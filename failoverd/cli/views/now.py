@@ -34,13 +34,14 @@ from failoverd.cli.options import Exit, Output
 from failoverd.cli.screen import Printout, aligned
 from failoverd.cli.streams import reader_left
 from failoverd.cli.views.glancing import Glancing, differs
-from failoverd.cli.views.reading import Found, found, gone
-from failoverd.cli.views.times import ago, clock
+from failoverd.cli.views.origin import Found, found, gone
+from failoverd.cli.views.spoken_times import ago, clock
 from failoverd.cli.words.showing import record, word_of
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.health.endpoint import Health
 from failoverd.core.names import failoverctl
 from failoverd.core.overrides import OF_NO_RECORD, by
+from failoverd.core.practices import NEVER_BEGAN
 from failoverd.core.records import WHOLE, answered, few, percentages
 from failoverd.core.status import TargetState
 from failoverd.operations import words
@@ -97,7 +98,7 @@ def status(asked: StatusWanted, output: Output) -> Exit:
             seen = look(asked, now, Output.JSON)
             plain["glance"] = json.loads(seen.to_json())
         if asked.dns:
-            from failoverd.cli.views.hearing import as_json
+            from failoverd.cli.views.dns_answers import as_json
 
             plain["dns"] = [as_json(each) for each in _heard(asked, seen)]
         print_json(plain)
@@ -154,7 +155,7 @@ def _page(asked: StatusWanted, seen: GlanceTold, now: float, screen: Console) ->
 
 
 def _heard(asked: StatusWanted, seen: GlanceTold) -> "Sequence[RecordHearing]":
-    from failoverd.cli.views.hearing import ask_servers
+    from failoverd.cli.views.dns_answers import ask_servers
 
     return ask_servers(asked.config, seen.records)
 
@@ -163,7 +164,7 @@ def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again
     """`again`: that it comes from the journal was said before."""
 
     def read(unheard: ApiError) -> tuple[GlanceTold, float | None]:
-        from failoverd.cli.views.journal import glance_read
+        from failoverd.cli.views.from_journal import glance_read
 
         return glance_read(asked.config, now, asked.policies, problems=asked.problems, silent=gone(unheard))
 
@@ -172,7 +173,7 @@ def look(asked: StatusWanted, now: float, output: Output = Output.TEXT, *, again
 
 def _whole(asked: StatusWanted, output: Output, now: float, *, healthy: bool) -> Found[StatusTold]:
     def read(unheard: ApiError) -> tuple[StatusTold, float | None]:
-        from failoverd.cli.views.journal import status_read
+        from failoverd.cli.views.from_journal import status_read
 
         return status_read(asked.config, now, healthy=healthy, silent=gone(unheard))
 
@@ -263,12 +264,11 @@ def _show_probing(page: Printout, probing: ProbingTold | None) -> None:
 
 def _show_planned(page: Printout, planned: Iterable[PlannedTold], now: float) -> None:
     """What will happen by itself, and what does already."""
-    for each in planned:
-        if each.until > now:
-            open_now = f"open, until {phrases.moment(each.until)}"
-            when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
-            page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
-            page.say(f"  to call it off: {failoverctl('release', each.override)}")
+    for each in words.near(planned, now):
+        open_now = f"open, until {phrases.moment(each.until)}"
+        when = open_now if each.since <= now else f"{phrases.moment(each.since)} to {phrases.moment(each.until)}"
+        page.say(("planned: ", "bold"), f"{each.about}, {when}: {each.reason} ({each.actor})")
+        page.say(f"  to call it off: {failoverctl('release', each.override)}")
 
 
 _MANY: Final = 10
@@ -319,7 +319,8 @@ def _show_policy(page: Printout, policy: PolicyTold, now: float) -> None:
         page.say((f"  incident {policy.incident_id}", "red"), since, runbook)
     for each in policy.practices:
         why = f" ({each.why})" if each.why else ""
-        page.say(f"  practised: {each.region} {ago(now - each.began)} ago: {each.outcome}{why}")
+        said = "not practised" if each.outcome in NEVER_BEGAN else "practised"
+        page.say(f"  {said}: {each.region} {ago(now - each.began)} ago: {each.outcome.replace('_', ' ')}{why}")
 
 
 def _show_orphans(page: Printout, orphans: Sequence[OrphanTold]) -> None:
