@@ -65,7 +65,7 @@ class Kubelet:
         """Wait until that is what it says of itself, sign by sign, while it is ready."""
         told = ""
         try:
-            async with timeout(PATIENCE):
+            async with timeout(2 * PATIENCE):  # some of it is only looked at once a minute
                 while not all(line in told for line in lines):
                     status, told = await self.asks("/readyz?verbose")
                     assert status == 200, told
