@@ -182,6 +182,8 @@ class Code(StrEnum):
     UNKNOWN_SOURCE = "FD541", "a source of measures is not in the daemon's configuration"
     QUERY_UNFIT = "FD542", "a query, or what is declared beside it, cannot be meant so"
     NEVER_FIRES = "FD543", "a signal could never move anything, or always would"
+    TEST_OF_NOBODY = "FD601", "a test names a policy, region, endpoint or provider that is not there"
+    TEST_CANNOT_FAIL = "FD602", "a test expects nothing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from failoverd.config.diagnostics import Code, Diagnostic, about_file
 
 _SUFFIXES = (".yaml", ".yml")
 
+TESTS: Final = (".test.yaml", ".test.yml")
+"""How the name of a file ends that holds tests of policies, and no policy."""
+
 
 def policy_files(directory: Path, inventory: str) -> list[Path] | Diagnostic:
     """The policy files of a directory, by name; or why there are none.
@@ -39,7 +42,7 @@ def leads_out(path: Path) -> bool:
 
 
 def _named_yaml(name: str) -> bool:
-    return name.endswith(_SUFFIXES) and not name.startswith(".")
+    return name.endswith(_SUFFIXES) and not name.endswith(TESTS) and not name.startswith(".")
 
 
 def stamps(paths: Iterable[Path]) -> dict[Path, Hashable]:

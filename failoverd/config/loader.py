@@ -257,9 +257,7 @@ class PolicyLoader:
             return replace(_all_rejected(judged, about_inventory, running), doubted=frozenset(doubted))
         idle_rules = (*idle(inventory, {each.named for each in judged}), *_idle_drills(inventory, judged))
         found = _sifted(judged, (*about_inventory, *idle_rules), running)
-        practices = (inventory.practice,) if inventory.practice is not None else ()
-        found = replace(found, rules=inventory.rules, maintenance=inventory.maintenance, practices=practices)
-        return replace(found, doubted=frozenset(doubted))
+        return replace(_with_work(found, inventory), doubted=frozenset(doubted))
 
     def _read_inventory(self, watch: Watch | None) -> tuple["_Inventory", set[Path]]:
         """What it says; or said before, while it is written, with its path if it may be half written."""
@@ -368,7 +366,15 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         about.extend((*idle(inventory, named), *_idle_drills(inventory, judged)) if inventory is not None else ())
         sound = {each.policy.name: each.policy for each in judged if each.policy and Path(each.file).parent == folder}
         about.extend(crowded(sound, inventory) if inventory is not None else ())
-    return _sifted(judged, in_order(about), {})
+    sifted = _sifted(judged, in_order(about), {})
+    inventory = next((each for each, _ in inventories.values() if each is not None), None)
+    return _with_work(sifted, inventory) if inventory is not None else sifted
+
+
+def _with_work(found: PolicySet, inventory: Inventory) -> PolicySet:
+    """With what the inventory says of all policies."""
+    practices = (inventory.practice,) if inventory.practice is not None else ()
+    return replace(found, rules=inventory.rules, maintenance=inventory.maintenance, practices=practices)
 
 
 def _idle_drills(inventory: Inventory, judged: Iterable[_Judged]) -> Iterator[Diagnostic]:

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 from failoverd.config.schema.inventory_file import ModelEntry
 from failoverd.config.schema.measured import MEASURED, MOST_UNITS, Figure, Query, Unit
 from failoverd.config.schema.planned_work import Planned, PracticeEntry
+from failoverd.config.schema.test_file import Tests
 from failoverd.config.values import (
     DURATION,
     PERCENT,
@@ -618,3 +619,4 @@ class PolicyFile(Settings):
     cost: CostEntry | None = Field(
         default=None, description="shares that follow the price on calm days; off without it"
     )
+    tests: Tests = Field(default=(), description="what must come of it: failoverctl test plays them")

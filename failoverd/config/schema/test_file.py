@@ -1,0 +1,248 @@
+"""What a test of policies can say: what is given, what happens to the endpoints, and what must come of it.
+
+The notation of the series is promtool's: one letter for each moment, `x` and a number for how many of them.
+"""
+
+import re
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from failoverd.config.schema.measured import MOST_UNITS
+from failoverd.config.values import Moment, Name, Percent, Share, Text, Version, within
+from failoverd.core.health.region import RegionState
+from failoverd.core.reasons import Cause, Limit, ReasonCode
+from failoverd.core.status import TargetState
+from failoverd.settings import Duration, Settings, parse_duration
+
+MOST_MOMENTS: Final = 100_000
+"""Moments of one series: a week of minutes, a day of seconds."""
+
+MOST_TESTS: Final = 500
+_MAX_STEPS = 500
+_MAX_SERIES = 256
+
+_ITEM = re.compile(r"([A-Z_])(?:\s*x\s*([1-9][0-9]{0,5}))?")
+
+LETTERS: Final = {
+    "P": "passes",
+    "F": "refuses the connection",
+    "T": "does not answer in time",
+    "E": "answers with an error, such as 503",
+    "D": "is overloaded (429)",
+    "B": "cannot be looked at: the prober has no route",
+    "_": "the same: nobody knows",
+}
+"""What an endpoint does in one moment."""
+
+
+def parse_series(text: object) -> tuple[tuple[str, int], ...]:
+    """`P x10 F x20`: each letter with how many moments it lasts.
+
+    Raises:
+        ValueError: it is no such text, or too long.
+    """
+    if not isinstance(text, str):
+        raise ValueError('write letters with how many moments each lasts, such as "P x10 F x20"')  # noqa: TRY004 - for the file
+    items: list[tuple[str, int]] = []
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        found = _ITEM.match(text, at)
+        if found is None or found[1] not in LETTERS:
+            raise ValueError(
+                f"{text[at : at + 20]!r} is none of {', '.join(LETTERS)}, with x and a number: P x10 F x20"
+            )
+        items.append((found[1], int(found[2] or 1)))
+        at = found.end()
+    moments = sum(number for _, number in items)
+    if not 0 < moments <= MOST_MOMENTS:
+        raise ValueError(f"a series has 1 to {MOST_MOMENTS} moments, not {moments}; interval makes one of them longer")
+    return tuple(items)
+
+
+Series = Annotated[
+    tuple[tuple[str, int], ...],
+    BeforeValidator(parse_series),
+    WithJsonSchema({"type": "string", "examples": ["P x10 F x20"]}),
+]
+
+
+def _offset(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Offset = Annotated[
+    float,
+    BeforeValidator(_offset),
+    AfterValidator(within("0s", "31d")),
+    WithJsonSchema({"type": "string", "examples": ["20s", "5m"]}),
+]
+"""Seconds from the beginning of a test."""
+
+Demand = Annotated[float, Field(gt=0, le=MOST_UNITS)]
+
+_Code = Annotated[ReasonCode, Field(strict=False)]
+_Limit = Annotated[Limit, Field(strict=False)]
+_State = Annotated[RegionState, Field(strict=False)]
+
+Shares = dict[Name, Share]
+
+
+def _comparison(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"\s*(<=|>=|<|>)\s*[0-9]+(\.[0-9]+)?\s*", value):
+        raise ValueError('write a comparison, such as "> 40"')
+    return value.strip()
+
+
+Comparison = Annotated[
+    str, BeforeValidator(_comparison), WithJsonSchema({"type": "string", "examples": ["> 40", "< 10"]})
+]
+"""What a number must never be."""
+
+
+class GivenEntry(Settings):
+    """How things are when a test begins."""
+
+    demand: Demand | dict[Name, Demand] | None = Field(
+        default=None, description="demand of the policy, or of each policy by name, instead of what the files say"
+    )
+    capacity: dict[Name, Demand] = Field(
+        default_factory=dict, description="capacity of regions, instead of what the inventory says"
+    )
+    published: Shares | None = Field(
+        default=None,
+        description="what the records answer, and the daemon just started; without it, all was well for ten minutes",
+    )
+    at: Moment | None = Field(default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00")
+
+
+class WordEntry(Settings):
+    """An operator's override, as the command gives it."""
+
+    drain: Name | None = Field(default=None, description="a region that gets no traffic")
+    shed: Name | None = Field(default=None, description="a region that gets less, by `to`")
+    to: Percent | None = Field(default=None, description="how much of its share a region that is shed keeps")
+    up: Name | None = Field(default=None, description="a region that counts as healthy")
+    down: Name | None = Field(default=None, description="a region that counts as down")
+    pin: Shares | None = Field(default=None, description="the shares that are answered")
+    hold: bool = Field(default=False, description="nothing is changed")
+    pause: bool = Field(default=False, description="nothing at all is written")
+    for_: Annotated[Duration, AfterValidator(within("1s", "72h"))] = Field(
+        default=3_600.0, alias="for", description="how long it holds"
+    )
+
+
+class HappeningEntry(Settings):
+    """What happens at one moment, besides the series."""
+
+    demand: Demand | dict[Name, Demand] | None = Field(default=None, description="demand from now on")
+    edit: Shares | None = Field(default=None, description="somebody edits the record by hand: shares by region")
+    empty: bool = Field(default=False, description="somebody deletes the record by hand")
+    operator: WordEntry | None = Field(default=None, description="an operator gives an override")
+    release: bool = Field(default=False, description="operators take back all of their overrides")
+    providers: dict[Name, Literal["down", "up", "read-only"]] = Field(
+        default_factory=dict, description="DNS providers that cannot be reached, cannot be written, or can again"
+    )
+    restart: bool = Field(default=False, description="the daemon is killed and starts again")
+
+
+class ExpectedEntry(Settings):
+    """What is so at one moment, once everything that was due is done. What is not said may be anything."""
+
+    shares: Shares | None = Field(default=None, description="what the record answers; regions not named get nothing")
+    reasons: tuple[_Code, ...] = Field(
+        default=(), max_length=32, strict=False, description="codes of reasons that the decision has, among others"
+    )
+    cause: Cause | None = Field(default=None, strict=False, description="why traffic moved last")
+    changes: int | None = Field(default=None, ge=0, description="how often the record was changed until now")
+    holds: tuple[_Limit, ...] | None = Field(
+        default=None, max_length=16, strict=False, description="limits that hold something back; [] for none"
+    )
+    state: TargetState | None = Field(default=None, strict=False, description="where the record stands")
+    regions: dict[Name, _State] = Field(default_factory=dict, description="how regions are")
+    until: Offset | None = Field(default=None, description="when time alone would change it, from the test's beginning")
+
+
+class MomentEntry(ExpectedEntry):
+    """The same, with what is so of other policies."""
+
+    policies: dict[Name, ExpectedEntry] = Field(default_factory=dict, description="the same of other policies, by name")
+
+
+class NeverEntry(Settings):
+    """What is never so, after whatever change."""
+
+    share: dict[Name, Comparison] = Field(default_factory=dict, description="shares that no region may have: '> 40'")
+    empty: bool = Field(default=False, description="an empty answer")
+    leaves_residency: bool = Field(default=False, description="an answer outside of the policy's residency")
+    changes: Comparison | None = Field(default=None, description="how many changes it must not come to: '> 4'")
+    over_capacity: bool = Field(default=False, description="a region that is sent more than it can carry")
+
+
+class TestEntry(Settings):
+    """One test: what is given, what happens, and what comes of it."""
+
+    __test__ = False  # for whoever collects classes by their names
+
+    name: Text = Field(description="what it shows, in words")
+    policy: Name | None = Field(default=None, description="which policy it is about; in a policy's own file that one")
+    given: GivenEntry = Field(default_factory=GivenEntry, description="how things are when it begins")
+    interval: Annotated[Duration, AfterValidator(within("100ms", "1h"))] = Field(
+        default=1.0, description="how long one moment of a series lasts"
+    )
+    series: dict[str, Series] = Field(
+        default_factory=dict,
+        max_length=_MAX_SERIES,
+        description="what endpoints do, by region/address; * for any letters: azure-weu/*; the last letter goes on",
+    )
+    happens: dict[Offset, HappeningEntry] = Field(
+        default_factory=dict, max_length=_MAX_STEPS, description="what happens besides, by the time since the beginning"
+    )
+    at: dict[Offset, MomentEntry] = Field(
+        default_factory=dict, max_length=_MAX_STEPS, description="what has to be so, by the time since the beginning"
+    )
+    never: NeverEntry | None = Field(default=None, description="what must not be so after any change")
+    for_: Offset | None = Field(
+        default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
+    )
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.for_ is not None and self.for_ < max((*self.at, *self.happens), default=0.0):
+            raise ValueError("for ends before the last moment that it speaks of")
+        return self
+
+    @property
+    def lasts(self) -> float:
+        """Seconds."""
+        if self.for_ is not None:
+            return self.for_
+        longest = max((sum(number for _, number in each) for each in self.series.values()), default=0) * self.interval
+        spoken = max((*self.at, *self.happens), default=0.0)
+        return spoken if self.at else max(longest, spoken)
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether it says anything that might not be so."""
+        return bool(self.never and self.never != NeverEntry()) or any(_says(each) for each in self.at.values())
+
+
+def _says(moment: MomentEntry) -> bool:
+    return moment.model_copy(update={"policies": {}}) != MomentEntry() or any(
+        each != ExpectedEntry() for each in moment.policies.values()
+    )
+
+
+Tests = Annotated[tuple[TestEntry, ...], Field(max_length=MOST_TESTS, strict=False)]
+
+
+class TestFile(Settings):
+    """Tests beside the policies, in a file whose name ends in .test.yaml."""
+
+    __test__ = False
+
+    version: Version
+    tests: Tests = Field(description="the tests")

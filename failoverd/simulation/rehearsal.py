@@ -1,0 +1,321 @@
+"""Policies at work on paper: what endpoints, operators and providers do is said, and what comes of it is seen.
+
+What probes, decides and writes is the daemon itself (`runtime.engine`) on a virtual clock. Only the world around it is
+on paper: endpoints, DNS, the journal.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Final
+
+from failoverd.config.practising import planner_of_all
+from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
+from failoverd.core.errors import Permanent, Transient
+from failoverd.core.events import ChangeApplied, Event
+from failoverd.core.health.region import RegionState
+from failoverd.core.overrides import Scope, Verb
+from failoverd.core.records import WHOLE, Endpoint, Maintenance, Policy, Practice, Target, apportion
+from failoverd.core.rules import Rule
+from failoverd.core.status import TargetStatus
+from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.simulated_daemon import SimulatedDaemon
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import Does, World
+from failoverd.simulation.zonefile import Write, Zonefile
+
+NOON: Final = 1_811_851_200.0
+"""When a rehearsal begins that does not say when: Tuesday, 1 June 2027, 12:00 UTC."""
+
+WARM: Final = 600.0
+"""Seconds for which all was well before it begins."""
+
+_SETTLING: Final = 2.0
+"""Seconds that what is due at one moment gets to be done: writes and their read-backs take milliseconds on paper."""
+
+_OPERATOR: Final = "operator@rehearsal"
+
+_DOES: Final[Mapping[str, Does]] = {
+    "P": Does.ANSWER,
+    "F": Does.REFUSE,
+    "T": Does.DROP,
+    "E": Does.ERROR,
+    "D": Does.OVERLOAD,
+    "B": Does.BLIND,
+    "_": Does.BLIND,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The files that are rehearsed: every policy that shares regions with the others, and what binds all of them."""
+
+    policies: Mapping[str, Policy]
+    rules: tuple[Rule, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    practices: tuple[Practice, ...] = ()
+
+    def given(self, said: GivenEntry) -> "Site":
+        """The same with the demand and the capacity that are given, said as numbers whatever measured them."""
+        policies = {name: _with_capacity(each, said.capacity) for name, each in self.policies.items()}
+        return replace(self, policies=policies)
+
+    def with_demand(self, demand: Mapping[str, float]) -> "Site":
+        told = {name: replace(self.policies[name], demand=number, measure=None) for name, number in demand.items()}
+        return replace(self, policies={**self.policies, **told})
+
+
+def _with_capacity(policy: Policy, capacity: Mapping[str, float]) -> Policy:
+    regions = tuple(
+        replace(spec, capacity=capacity[spec.name], measure=None) if spec.name in capacity else spec
+        for spec in policy.regions
+    )
+    return replace(policy, regions=regions)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One policy at one moment. `at` is seconds since the rehearsal began; shares are in basis points."""
+
+    policy: Policy
+    at: float
+    status: TargetStatus | None
+    shares: Mapping[str, int]
+    changes: tuple[ChangeApplied, ...]
+    regions: Mapping[str, RegionState]
+    until: float | None
+
+
+@dataclass
+class Rehearsal:
+    """Policies at work. Use it through `rehearsing`.
+
+    Attributes:
+        site: the files.
+        daemon: who is at work.
+        began: when it began, on the clock that everybody reads.
+        events: what was told since.
+    """
+
+    site: Site
+    daemon: SimulatedDaemon
+    zonefiles: Mapping[str, Zonefile]
+    began: float = 0.0
+    told: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    # -- what is seen --------------------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        return now() - self.began
+
+    @property
+    def events(self) -> Sequence[Event]:
+        return self.daemon.events[self.told :]
+
+    @property
+    def writes(self) -> list[Write]:
+        """Every write since it began, of all policies, in order."""
+        found = [write for zonefile in self.zonefiles.values() for write in zonefile.writes if write.at >= self.began]
+        return sorted(found, key=lambda write: write.at)
+
+    def changes(self, policy: str) -> tuple[ChangeApplied, ...]:
+        """What was changed of its first record."""
+        target = self.site.policies[policy].targets[0]
+        mine = (each for each in self.events if isinstance(each, ChangeApplied) and each.policy == policy)
+        return tuple(
+            each
+            for each in mine
+            if (each.record, each.provider) == (str(target.key), target.provider)
+            and each.answers_from != each.answers_to
+        )
+
+    def shares(self, policy: str) -> Mapping[str, int]:
+        """What its first record answers, by region."""
+        found = self.site.policies[policy]
+        target = found.targets[0]
+        return self.zonefiles[target.provider].shares(target, found.region_of(target.key.type))
+
+    def look(self, policy: str) -> Sight:
+        found = self.site.policies[policy]
+        target = found.targets[0]
+        running = self.daemon.reconcilers.get(policy)
+        status = next((each for each in running.statuses() if each.target == target), None) if running else None
+        regions = self.daemon.board.regions(policy, target.key.type)
+        until = status.until - self.began if status is not None and status.until is not None else None
+        states = {name: health.state for name, health in regions.items()}
+        return Sight(found, self.elapsed, status, self.shares(policy), self.changes(policy), states, until)
+
+    async def settle(self) -> None:
+        """Let what is due now be done."""
+        end = now() + _SETTLING
+        await elapse(0.0)
+        while self.daemon.busy and now() < end:
+            await elapse(0.01)
+
+    # -- what happens --------------------------------------------------------------------------------------------------
+
+    def play(self, series: Mapping[str, Sequence[tuple[str, int]]], interval: float) -> None:
+        """What endpoints do from now on, by `region/address`, either with `*` for any letters."""
+        loop = asyncio.get_running_loop()
+        for pattern, letters in series.items():
+            addresses = self._addresses(pattern)
+            at = self.began
+            for letter, moments in letters:
+                loop.call_at(at, self.daemon.world.let, _DOES[letter], *addresses)
+                at += moments * interval
+
+    def endpoints(self, pattern: str) -> list[Endpoint]:
+        """Those that `region/address` names, of all policies."""
+        region, _, address = pattern.partition("/")
+        return [
+            end
+            for policy in self.site.policies.values()
+            for spec in policy.regions
+            if fnmatchcase(spec.name, region)
+            for end in spec.endpoints
+            if fnmatchcase(end.address, address or "*") or fnmatchcase(end.text, address or "*")
+        ]
+
+    def _addresses(self, pattern: str) -> list[str]:
+        return sorted({end.address for end in self.endpoints(pattern)})
+
+    async def happen(self, what: HappeningEntry, policy: str) -> None:
+        """Something happens, to this policy where it does not say to which."""
+        if what.demand is not None:
+            await self.demand(what.demand if isinstance(what.demand, dict) else {policy: what.demand})
+        if what.edit is not None or what.empty:
+            self._edit(policy, what.edit)
+        for name, state in what.providers.items():
+            self._provider(name, state)
+        if what.operator is not None:
+            await self._say(what.operator, policy)
+        if what.release:
+            await self.desk.release_matching(None, Scope(), "the test says so", _OPERATOR)
+        if what.restart:
+            await self._restart()
+
+    async def demand(self, demand: Mapping[str, float]) -> None:
+        """What these policies need from now on."""
+        self.site = self.site.with_demand(demand)
+        for name in demand:
+            await self.daemon.take_up(self.site.policies[name])
+
+    def _edit(self, policy: str, shares: Mapping[str, int] | None) -> None:
+        found = self.site.policies[policy]
+        for target in found.targets:
+            weights = answers_of(found, target, shares) if shares is not None else None
+            ttl = found.record_of(target).ttl
+            self.zonefiles[target.provider].put(target, weights, ttl=ttl)
+
+    def _provider(self, name: str, state: str) -> None:
+        provider = self.daemon.providers[name]
+        if not isinstance(provider, PaperProvider):
+            raise TypeError(f"{name} is no provider on paper")
+        away = Transient(f"{name} does not answer", reason="timeout", remedy="wait")
+        denied = Permanent(f"{name} does not let failoverd write", reason="access_denied", remedy="give it the right")
+        provider.down = away if state == "down" else None
+        provider.readonly = denied if state == "read-only" else None
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.daemon.engine, now, lambda _scope, _change: None)
+
+    async def _say(self, word: WordEntry, policy: str) -> None:
+        await self.desk.give(request_of(word, policy), _OPERATOR)
+
+    async def _restart(self) -> None:
+        before = self.daemon
+        await before.kill()
+        self.daemon = _daemon(self.zonefiles, before.journal, before.world)
+        self.daemon.events.extend(before.events)
+        _begin(self.daemon, self.site)
+        await self.daemon.booted()
+
+
+def request_of(word: WordEntry, policy: str) -> WordRequest:
+    """An override as an operator would ask for it."""
+    mine, reason = (policy,), "the test says so"
+    for verb in (Verb.DRAIN, Verb.SHED, Verb.UP, Verb.DOWN):
+        region = getattr(word, verb.value)
+        if region is not None:
+            part = WHOLE - (word.to or 0) if verb is Verb.SHED else 0
+            return WordRequest(verb, Scope(mine, regions=(region,)), reason, word.for_, part=part)
+    if word.pin is not None:
+        return WordRequest(Verb.PIN, Scope(mine), reason, word.for_, shares=word.pin)
+    verb = Verb.PAUSE if word.pause else Verb.HOLD
+    return WordRequest(verb, Scope() if word.pause else Scope(mine), reason, word.for_)
+
+
+def answers_of(policy: Policy, target: Target, shares: Mapping[str, int]) -> dict[str, int]:
+    """The weights by which a record answers with these shares, each region's part split over its endpoints."""
+    weights: dict[str, int] = {}
+    for spec in policy.regions:
+        values = [value for end in spec.endpoints if (value := end.answer(target.key.type)) is not None]
+        share = shares.get(spec.name, 0)
+        if share and values:
+            weights |= apportion(dict.fromkeys(values, 1), share)
+    return weights
+
+
+def _daemon(zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World) -> SimulatedDaemon:
+    providers = {name: PaperProvider(zonefile, now, name=name) for name, zonefile in zonefiles.items()}
+    return SimulatedDaemon(providers=providers, journal=journal, world=world)
+
+
+def _begin(daemon: SimulatedDaemon, site: Site) -> None:
+    daemon.runner.obey(site.rules)
+    daemon.runner.expect(planner_of_all(site.policies, site.maintenance, site.practices))
+    daemon.start(*site.policies.values())
+
+
+@asynccontextmanager
+async def rehearsing(site: Site, given: GivenEntry, policy: str) -> AsyncIterator[Rehearsal]:
+    """Policies at work, as they are when it begins: all well for ten minutes, or as `given` says."""
+    demand = given.demand if isinstance(given.demand, dict) else {policy: given.demand} if given.demand else {}
+    site = site.given(given).with_demand(demand)
+    names = sorted({target.provider for each in site.policies.values() for target in each.targets})
+    zonefiles = {name: Zonefile() for name in names}
+    world = World(now)
+    daemon = _daemon(zonefiles, PaperJournal(), world)
+    _begin(daemon, site)
+    try:
+        await _published(daemon, site)
+    finally:
+        await daemon.kill()
+    rehearsal = Rehearsal(site, _daemon(zonefiles, PaperJournal(), world), zonefiles)
+    if given.published is not None:
+        rehearsal._edit(policy, given.published)  # noqa: SLF001 - it begins here
+    _begin(rehearsal.daemon, site)
+    try:
+        await rehearsal.daemon.booted()
+        await (_seen(rehearsal.daemon, site) if given.published is not None else elapse(WARM))
+        rehearsal.began, rehearsal.told = now(), len(rehearsal.daemon.events)
+        yield rehearsal
+    finally:
+        await rehearsal.daemon.kill()
+
+
+async def _published(daemon: SimulatedDaemon, site: Site) -> None:
+    """Every record is there, with its marker: what a daemon finds that has looked after them for long."""
+    await daemon.booted()
+    end = now() + WARM
+    while now() < end:
+        await elapse(1.0)
+        stands = (daemon.providers[target.provider] for policy in site.policies.values() for target in policy.targets)
+        if all(isinstance(each, PaperProvider) and each.zonefile.records for each in stands) and not daemon.busy:
+            return
+
+
+async def _seen(daemon: SimulatedDaemon, site: Site) -> None:
+    """Every endpoint has a verdict."""
+    end = now() + WARM
+    while any(daemon.board.undecided(name) for name in site.policies) and now() < end:
+        await elapse(0.1)
+    while daemon.busy and now() < end:
+        await elapse(0.1)

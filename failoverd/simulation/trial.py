@@ -1,0 +1,69 @@
+"""One test of a policy, played: what was different from what it says, and what was at work meanwhile."""
+
+from dataclasses import dataclass
+
+from failoverd.config.loader import PolicySet
+from failoverd.config.schema.test_file import NeverEntry
+from failoverd.config.test_files import PolicyTest
+from failoverd.core.errors import FailoverdError, describe
+from failoverd.core.events import ChangeApplied
+from failoverd.simulation.coverage import shown
+from failoverd.simulation.expectations import Difference, compare, never_so
+from failoverd.simulation.rehearsal import NOON, Site, rehearsing
+from failoverd.simulation.virtual_time import elapse, now, run
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a test.
+
+    Attributes:
+        test: which.
+        differences: what was not as it says.
+        changes: what moved, in the order of time, seconds since the test began.
+        shown: parts of the policies that were at work, by policy (`simulation.coverage`).
+        error: why it could not be played; "" when it was.
+    """
+
+    test: PolicyTest
+    differences: tuple[Difference, ...] = ()
+    changes: tuple[tuple[float, ChangeApplied], ...] = ()
+    shown: tuple[tuple[str, frozenset[str]], ...] = ()
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.differences and not self.error
+
+
+def site_of(found: PolicySet) -> Site:
+    return Site(found.policies, found.rules or (), found.maintenance or (), found.practices or ())
+
+
+def play(test: PolicyTest, site: Site) -> Verdict:
+    """Play it, on a clock of its own."""
+    try:
+        return run(_play(test, site), test.entry.given.at or NOON)
+    except FailoverdError as error:
+        return Verdict(test, error=f"{error.detail} ({error.reason})" + (f": {error.remedy}" if error.remedy else ""))
+    except Exception as error:  # noqa: BLE001 - a defect of one test, or of ours, stays with it
+        return Verdict(test, error=f"failoverd stumbled over it: {describe(error)}; please report it with the files")
+
+
+async def _play(test: PolicyTest, site: Site) -> Verdict:
+    entry, policy = test.entry, test.policy
+    differences: list[Difference] = []
+    async with rehearsing(site, entry.given, policy) as rehearsal:
+        rehearsal.play(entry.series, entry.interval)
+        for at in sorted({*entry.happens, *entry.at, entry.lasts}):
+            await elapse(max(0.0, rehearsal.began + at - now()))
+            if at in entry.happens:
+                await rehearsal.happen(entry.happens[at], policy)
+            if at in entry.at:
+                await rehearsal.settle()
+                differences += compare(entry.at[at], rehearsal, policy)
+        await rehearsal.settle()
+        differences += never_so(entry.never or NeverEntry(), rehearsal, policy)
+        changes = tuple((round(each.at - rehearsal.began, 3), each) for each in rehearsal.changes(policy))
+        seen = tuple((name, shown(found, rehearsal.events)) for name, found in rehearsal.site.policies.items())
+    return Verdict(test, tuple(differences), changes, seen)
