@@ -184,6 +184,7 @@ class Code(StrEnum):
     NEVER_FIRES = "FD543", "a signal could never move anything, or always would"
     TEST_OF_NOBODY = "FD601", "a test names a policy, region, endpoint or provider that is not there"
     TEST_CANNOT_FAIL = "FD602", "a test expects nothing"
+    TEST_TWICE = "FD603", "two tests of one policy have one name"
 
 
 @dataclass(frozen=True, slots=True)

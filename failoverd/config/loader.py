@@ -367,8 +367,8 @@ def load_paths(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         sound = {each.policy.name: each.policy for each in judged if each.policy and Path(each.file).parent == folder}
         about.extend(crowded(sound, inventory) if inventory is not None else ())
     sifted = _sifted(judged, in_order(about), {})
-    inventory = next((each for each, _ in inventories.values() if each is not None), None)
-    return _with_work(sifted, inventory) if inventory is not None else sifted
+    only = next(iter(inventories.values()))[0] if len(inventories) == 1 else None  # no rule binds another folder
+    return _with_work(sifted, only) if only is not None else sifted
 
 
 def _with_work(found: PolicySet, inventory: Inventory) -> PolicySet:
@@ -509,12 +509,17 @@ def _work(policy: Policy, document: Document, inventory: Inventory) -> Iterator[
 
 
 def _source(draft: Draft, inventory: InventoryFile) -> Source:
-    """The revision changes with the text of the file and with the inventory's entries that it uses."""
+    """The revision changes with the text of the file and with the inventory's entries that it uses.
+
+    But not with its tests: nothing that runs heeds them, so nothing is taken up again where they alone are others.
+    """
     used: dict[str, object] = {name: inventory.regions[name].model_dump() for name in sorted(draft.policy.regions)}
     used |= data_from(draft.policy, inventory)
-    revision = sha256(f"{draft.document.digest}\n{json.dumps(used, sort_keys=True)}".encode()).hexdigest()
-    lines = MappingProxyType(draft.document.line_of_keys())
-    return Source(draft.file, revision[:_REVISION_LENGTH], lines)
+    revision = sha256(
+        f"{draft.document.digest_without('tests')}\n{json.dumps(used, sort_keys=True)}".encode()
+    ).hexdigest()
+    lines = {key: line for key, line in draft.document.line_of_keys().items() if key.partition(".")[0] != "tests"}
+    return Source(draft.file, revision[:_REVISION_LENGTH], MappingProxyType(lines))
 
 
 # -- what does not load ------------------------------------------------------------------------------------------------

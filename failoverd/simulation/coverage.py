@@ -1,7 +1,8 @@
 """Which parts of a policy its tests have shown at work: regions lost and back, limits that bound, rules, stages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from failoverd.core.control.decision import ALL_DOWN
 from failoverd.core.events import (
@@ -40,12 +41,30 @@ class Coverage:
         return 100.0 * len(self.shown) / whole if whole else 100.0
 
 
-_STAGES = {
-    "residency": {ReasonCode.RESIDENCY, ReasonCode.NOBODY_ALLOWED},
-    "shed_to": {ReasonCode.SHED_TO},
-    "latency": {ReasonCode.TOO_FAR},
+_STAGES: Final[Mapping[str, frozenset[ReasonCode]]] = {
+    "residency": frozenset({ReasonCode.RESIDENCY, ReasonCode.NOBODY_ALLOWED, ReasonCode.EVICTED}),
+    "model": frozenset({ReasonCode.MODEL}),
+    "demand": frozenset(
+        {
+            ReasonCode.CAPACITY,
+            ReasonCode.SHARED_CAPACITY,
+            ReasonCode.SPILL,
+            ReasonCode.OVERLOAD,
+            ReasonCode.EXCESS,
+            ReasonCode.SHED_TO,
+        }
+    ),
+    "shed_to": frozenset({ReasonCode.SHED_TO}),
+    "latency": frozenset({ReasonCode.TOO_FAR, ReasonCode.FAR_KEPT}),
+    "degraded": frozenset({ReasonCode.DEGRADED_OUT, ReasonCode.DEGRADED_KEPT}),
+    "standby.trickle": frozenset({ReasonCode.TRICKLE}),
+    "failback.ramp": frozenset({ReasonCode.RAMP}),
+    "data_in": frozenset({ReasonCode.LINK}),
+    "cost": frozenset({ReasonCode.CHEAPER}),
+    "practice": frozenset({ReasonCode.PRACTISED, ReasonCode.PRACTICE_YIELDS}),
+    "signals": frozenset({ReasonCode.LOADED, ReasonCode.LOADED_ALIKE, ReasonCode.BURNING, ReasonCode.SAME_EVERYWHERE}),
 }
-"""Keys of a policy, and reasons that tell that they were heeded."""
+"""Keys of a policy, each with the reasons of the stage that heeds it."""
 
 
 def parts(policy: Policy, rules: Iterable[Rule]) -> Iterator[Part]:

@@ -1,13 +1,14 @@
 """What a test says that must be so, held against what is seen: each difference with what was expected and found."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from failoverd.config.schema.test_file import ExpectedEntry, MomentEntry, NeverEntry
+from failoverd.config.schema.test_file import ExpectedEntry, MomentEntry, NeverEntry, SaidShare
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import Policy, RecordSet
+from failoverd.simulation.crowding import Crowded
 from failoverd.simulation.rehearsal import Rehearsal, Sight
 from failoverd.simulation.zonefile import Write
 
@@ -38,99 +39,137 @@ class Difference:
     found: str
 
 
-def compare(moment: MomentEntry, rehearsal: Rehearsal, policy: str) -> Iterator[Difference]:
-    """What is not as the test says it is at this moment."""
-    yield from _compare(moment, rehearsal.look(policy))
-    for name, said in moment.policies.items():
-        yield from _compare(said, rehearsal.look(name))
+def compare(at: float, moment: MomentEntry, rehearsal: Rehearsal, policy: str) -> Iterator[Difference]:
+    """What is not as the test says it is at this moment, seconds since the test began."""
+    for name, said in {policy: moment, **moment.policies}.items():
+        seen = rehearsal.look(name)
+        for look in _LOOKS:
+            for key, expected, found in look(said, seen):
+                yield Difference(at, name, key, expected, found)
 
 
-def _compare(said: ExpectedEntry, seen: Sight) -> Iterator[Difference]:
-    def differs(key: str, expected: str, found: str) -> Difference:
-        return Difference(round(seen.at, 3), seen.policy.name, key, expected, found)
+Apart = tuple[str, str, str]
+"""A key, what was expected of it, and what was found."""
 
-    status = seen.status
-    if said.shares is not None and not _alike(said.shares, seen.shares):
-        yield differs("shares", say_shares(said.shares), say_shares(seen.shares))
-    if said.reasons:
-        codes = {reason.code for reason in status.reasons} if status is not None else set()
-        missing = [code.value for code in said.reasons if code not in codes]
-        if missing:
-            there = ", ".join(sorted(code.value for code in codes)) or "none"
-            yield differs("reasons", ", ".join(missing), there)
-    if said.cause is not None:
-        last = seen.changes[-1].cause.value if seen.changes else "nothing moved"
-        if last != said.cause.value:
-            yield differs("cause", said.cause.value, last)
+
+def _shares(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+    if said.shares is None:
+        return
+    nothing = SaidShare(0, 0.0)
+    if not all(said.shares.get(name, nothing).is_so(seen.shares.get(name, 0)) for name in {*said.shares, *seen.shares}):
+        order = sorted(said.shares, key=lambda name: -said.shares[name].points if said.shares else 0)
+        expected = ", ".join(f"{name} {said.shares[name]}" for name in order) or "nothing"
+        yield "shares", expected, say_shares(seen.shares, order)
+
+
+def _reasons(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+    codes = {reason.code for reason in seen.status.reasons} if seen.status is not None else set()
+    missing = [code.value for code in said.reasons if code not in codes]
+    if missing:
+        yield "reasons", ", ".join(missing), _listed(code.value for code in codes)
+
+
+def _changes(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+    last = seen.changes[-1].cause.value if seen.changes else "nothing moved"
+    if said.cause is not None and last != said.cause.value:
+        yield "cause", said.cause.value, last
     if said.changes is not None and said.changes != len(seen.changes):
-        yield differs("changes", str(said.changes), str(len(seen.changes)))
-    if said.holds is not None:
-        held = {check.limit.value for check in status.checks if check.holds_back} if status is not None else set[str]()
-        wanted = {limit.value for limit in said.holds}
-        if (wanted and not wanted <= held) or (not wanted and held):
-            yield differs("holds", ", ".join(sorted(wanted)) or "none", ", ".join(sorted(held)) or "none")
-    if said.state is not None and (status is None or status.state is not said.state):
-        yield differs("state", said.state.value, status.state.value if status is not None else "not read yet")
+        yield "changes", str(said.changes), str(len(seen.changes))
+
+
+def _holds(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+    if said.holds is None:
+        return
+    held = {check.limit.value for check in seen.status.checks if check.holds_back} if seen.status is not None else set()
+    wanted = {limit.value for limit in said.holds}
+    if not wanted <= held or (held and not wanted):
+        yield "holds", _listed(wanted), _listed(held)
+
+
+def _state(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+    found = seen.status.state.value if seen.status is not None else "not read yet"
+    if said.state is not None and found != said.state.value:
+        yield "state", said.state.value, found
+
+
+def _regions(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
     for name, state in said.regions.items():
         found = seen.regions.get(name)
         if found is not state:
-            yield differs(f"regions.{name}", state.value, found.value if found is not None else "no such region")
+            yield f"regions.{name}", state.value, found.value if found is not None else "not probed"
+
+
+def _until(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
     if said.until is not None and (seen.until is None or abs(seen.until - said.until) >= 1.0):
-        at = say_duration(round(seen.until)) if seen.until is not None else "never by itself"
-        yield differs("until", say_duration(round(said.until)), at)
+        yield "until", say_moment(said.until), say_moment(seen.until) if seen.until is not None else "never by itself"
 
 
-def _alike(said: Mapping[str, int], found: Mapping[str, int]) -> bool:
-    """Whether these shares are the same, as exactly as they are said: 33 is 33.33, and 33.3 is not 33.38."""
-    return all(abs(said.get(name, 0) - found.get(name, 0)) <= _precision(said.get(name, 0)) for name in {*said, *found})
+_LOOKS: Final = (_shares, _reasons, _changes, _holds, _state, _regions, _until)
 
 
-def _precision(points: int) -> float:
-    return 50 if points % 100 == 0 and points else 5 if points % 10 == 0 and points else 0.5
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
-def say_shares(shares: Mapping[str, int]) -> str:
-    """`azure-weu 70, oci-fra 30`, the greatest first; what gets nothing is left out."""
-    given = sorted(((name, share) for name, share in shares.items() if share), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {share / 100:g}" for name, share in given) or "nothing"
+def say_shares(shares: Mapping[str, int], order: Iterable[str] = ()) -> str:
+    """`azure-weu 70, oci-fra 30`: those of the `order`, then the greatest; others that get nothing are left out."""
+    named = list(order)
+    others = sorted((name for name in shares if shares[name] and name not in named), key=lambda name: -shares[name])
+    return ", ".join(f"{name} {shares.get(name, 0) / 100:g}" for name in (*named, *others)) or "nothing"
+
+
+def say_moment(seconds: float) -> str:
+    """As people say it: 14.6s, 5m53.6s, 25s."""
+    tenths = round(seconds * 10)
+    whole, rest = divmod(tenths, 10)
+    if not rest:
+        return say_duration(whole)
+    minutes, left = divmod(whole, 60)
+    return f"{say_duration(minutes * 60) if minutes else ''}{left}.{rest}s"
 
 
 # -- what is never so --------------------------------------------------------------------------------------------------
 
 
-def never_so(never: NeverEntry, rehearsal: Rehearsal, policy: str) -> Iterator[Difference]:
-    """What was so after some change, and must not be: each thing once, where it was first."""
-    told = set[str]()
-    for write in rehearsal.writes:
-        for found in _wrong_with(never, write, rehearsal, policy):
-            if found.key not in told:
-                told.add(found.key)
-                yield found
-    if never.changes is not None:
-        changes = len(rehearsal.changes(policy))
-        if holds(never.changes, changes):
-            yield Difference(None, policy, "never.changes", f"never {never.changes}", str(changes))
+def never_so(
+    never: NeverEntry, rehearsal: Rehearsal, policy: str, overloads: Iterable[Crowded]
+) -> Iterator[Difference]:
+    """What was so after some change, and must not be: each thing once, where it was first.
+
+    `overloads` are what `crowding.crowded` found meanwhile.
+    """
+    found = [each for write in rehearsal.writes for each in _wrong_with(never, write, rehearsal, policy)]
+    if never.over_capacity:
+        found += [_too_much(each) for each in overloads]
+    first: dict[tuple[str, str], Difference] = {}
+    for each in found:
+        first.setdefault((each.policy, each.key), each)
+    yield from first.values()
+    changes = len(rehearsal.changes(policy))
+    if never.changes is not None and holds(never.changes, changes):
+        yield Difference(None, policy, "never.changes", f"never {never.changes}", str(changes))
+
+
+def _too_much(found: Crowded) -> Difference:
+    room = f"{found.region} is sent at most {found.room:g} while {found.elsewhere} has room for {found.left:g} more"
+    return Difference(found.at, found.policy, f"never.over_capacity.{found.region}", room, f"{found.load:g}")
 
 
 def _wrong_with(never: NeverEntry, write: Write, rehearsal: Rehearsal, policy: str) -> Iterator[Difference]:
     found = rehearsal.site.policies[write.target.policy]
     shares = write.records.shares(found.region_of(write.target.key.type))
-    at = round(write.at - rehearsal.began, 3)
+    at = write.at - rehearsal.began
 
     def wrong(key: str, expected: str, what: str) -> Difference:
         return Difference(at, found.name, f"never.{key}", expected, what)
 
     if never.empty and not write.records.serving:
         yield wrong("empty", "an answer", "none")
-    if found.name == policy:
-        for name, comparison in never.share.items():
-            if holds(comparison, shares.get(name, 0) / 100):
-                yield wrong(f"share.{name}", f"never {comparison}", say_percent(shares.get(name, 0)))
+    for name, comparison in never.share.items() if found.name == policy else ():
+        if holds(comparison, shares.get(name, 0) / 100):
+            yield wrong(f"share.{name}", f"never {comparison}", say_percent(shares.get(name, 0)))
     if never.leaves_residency and (outside := sorted(_outside(found, write.records))):
         yield wrong("leaves_residency", f"within {', '.join(found.residency)}", ", ".join(outside))
-    if never.over_capacity:
-        for name, load, room in overloaded(rehearsal):
-            yield wrong("over_capacity", f"{name}: at most {room:g}", f"{load:g}")
 
 
 def _outside(policy: Policy, records: RecordSet) -> set[str]:
@@ -144,19 +183,6 @@ def _outside(policy: Policy, records: RecordSet) -> set[str]:
         if (value := end.answer(records.key.type)) is not None
     }
     return {answer.value for answer in records.serving} - inside
-
-
-def overloaded(rehearsal: Rehearsal) -> Iterator[tuple[str, float, float]]:
-    """Each region that is sent more than it can carry now: its name, its load over all policies, its capacity."""
-    loads: dict[str, float] = {}
-    rooms: dict[str, float] = {}
-    for name, policy in rehearsal.site.policies.items():
-        for region, share in rehearsal.shares(name).items():
-            loads[region] = loads.get(region, 0.0) + (policy.demand or 0.0) * share / 10_000
-        rooms |= {spec.name: spec.capacity for spec in policy.regions if spec.capacity is not None}
-    for region in sorted(rooms):
-        if loads.get(region, 0.0) > rooms[region] * 1.001:  # shares are whole basis points
-            yield region, loads[region], rooms[region]
 
 
 def holds(comparison: str, number: float) -> bool:

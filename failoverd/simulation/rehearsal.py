@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Final
 
 from failoverd.config.practising import planner_of_all
 from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
+from failoverd.config.test_files import means
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.events import ChangeApplied, Event
 from failoverd.core.health.region import RegionState
@@ -31,10 +31,13 @@ from failoverd.simulation.zonefile import Write, Zonefile
 NOON: Final = 1_811_851_200.0
 """When a rehearsal begins that does not say when: Tuesday, 1 June 2027, 12:00 UTC."""
 
-WARM: Final = 600.0
-"""Seconds for which all was well before it begins."""
+TICK: Final = 30.0
+"""Seconds between two looks at everything, as the daemon's own configuration has it where nobody says otherwise."""
 
-_SETTLING: Final = 2.0
+_LEAST: Final = 60.0
+"""Seconds that are looked back on whatever the health rules are: by whom clouds are lost together, and who dwells."""
+
+SETTLING: Final = 2.0
 """Seconds that what is due at one moment gets to be done: writes and their read-backs take milliseconds on paper."""
 
 _OPERATOR: Final = "operator@rehearsal"
@@ -104,7 +107,7 @@ class Rehearsal:
     site: Site
     daemon: SimulatedDaemon
     zonefiles: Mapping[str, Zonefile]
-    began: float = 0.0
+    began: float
     told: int = 0
     refused: list[str] = field(default_factory=list)
 
@@ -153,7 +156,7 @@ class Rehearsal:
 
     async def settle(self) -> None:
         """Let what is due now be done."""
-        end = now() + _SETTLING
+        end = now() + SETTLING
         await elapse(0.0)
         while self.daemon.busy and now() < end:
             await elapse(0.01)
@@ -172,14 +175,12 @@ class Rehearsal:
 
     def endpoints(self, pattern: str) -> list[Endpoint]:
         """Those that `region/address` names, of all policies."""
-        region, _, address = pattern.partition("/")
         return [
             end
             for policy in self.site.policies.values()
             for spec in policy.regions
-            if fnmatchcase(spec.name, region)
             for end in spec.endpoints
-            if fnmatchcase(end.address, address or "*") or fnmatchcase(end.text, address or "*")
+            if means(pattern, spec.name, end)
         ]
 
     def _addresses(self, pattern: str) -> list[str]:
@@ -190,7 +191,7 @@ class Rehearsal:
         if what.demand is not None:
             await self.demand(what.demand if isinstance(what.demand, dict) else {policy: what.demand})
         if what.edit is not None or what.empty:
-            self._edit(policy, what.edit)
+            self.edit(policy, what.edit)
         for name, state in what.providers.items():
             self._provider(name, state)
         if what.operator is not None:
@@ -206,7 +207,8 @@ class Rehearsal:
         for name in demand:
             await self.daemon.take_up(self.site.policies[name])
 
-    def _edit(self, policy: str, shares: Mapping[str, int] | None) -> None:
+    def edit(self, policy: str, shares: Mapping[str, int] | None) -> None:
+        """Somebody writes the records of a policy by hand; None: deletes them."""
         found = self.site.policies[policy]
         for target in found.targets:
             weights = answers_of(found, target, shares) if shares is not None else None
@@ -265,7 +267,7 @@ def answers_of(policy: Policy, target: Target, shares: Mapping[str, int]) -> dic
 
 def _daemon(zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World) -> SimulatedDaemon:
     providers = {name: PaperProvider(zonefile, now, name=name) for name, zonefile in zonefiles.items()}
-    return SimulatedDaemon(providers=providers, journal=journal, world=world)
+    return SimulatedDaemon(providers=providers, journal=journal, world=world, tick=TICK)
 
 
 def _begin(daemon: SimulatedDaemon, site: Site) -> None:
@@ -274,48 +276,66 @@ def _begin(daemon: SimulatedDaemon, site: Site) -> None:
     daemon.start(*site.policies.values())
 
 
+def warm(site: Site) -> float:
+    """Seconds for which all has to be well so that it is the same as if it had been well for ever.
+
+    So far back do the rules of health look: nothing else remembers anything of a time in which nothing happened.
+    """
+    looks = [
+        check.every * (max(policy.health.rise, policy.health.degraded_window) + 1) + policy.health.warm_up
+        for policy in site.policies.values()
+        for _, check in policy.probes()
+    ]
+    return max(_LEAST, *looks) + TICK
+
+
 @asynccontextmanager
-async def rehearsing(site: Site, given: GivenEntry, policy: str) -> AsyncIterator[Rehearsal]:
-    """Policies at work, as they are when it begins: all well for ten minutes, or as `given` says."""
+async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOON) -> AsyncIterator[Rehearsal]:
+    """Policies at work, as they are at that moment: all has been well for long, or as `given` says.
+
+    The loop's clock has to begin at `before(site, at)`.
+    """
     demand = given.demand if isinstance(given.demand, dict) else {policy: given.demand} if given.demand else {}
-    site = site.given(given).with_demand(demand)
+    site = site.given(given).with_demand({name: curve[0][0] for name, curve in demand.items()})
     names = sorted({target.provider for each in site.policies.values() for target in each.targets})
-    zonefiles = {name: Zonefile() for name in names}
-    world = World(now)
+    zonefiles, world = {name: Zonefile() for name in names}, World(now)
     daemon = _daemon(zonefiles, PaperJournal(), world)
     _begin(daemon, site)
     try:
         await _published(daemon, site)
     finally:
         await daemon.kill()
-    rehearsal = Rehearsal(site, _daemon(zonefiles, PaperJournal(), world), zonefiles)
+    rehearsal = Rehearsal(site, _daemon(zonefiles, PaperJournal(), world), zonefiles, at)
     if given.published is not None:
-        rehearsal._edit(policy, given.published)  # noqa: SLF001 - it begins here
+        await elapse(at - now())
+        rehearsal.edit(policy, given.published)
     _begin(rehearsal.daemon, site)
     try:
         await rehearsal.daemon.booted()
-        await (_seen(rehearsal.daemon, site) if given.published is not None else elapse(WARM))
-        rehearsal.began, rehearsal.told = now(), len(rehearsal.daemon.events)
+        await elapse(max(0.0, at - now()))
+        rehearsal.told = len(rehearsal.daemon.events)
         yield rehearsal
     finally:
         await rehearsal.daemon.kill()
 
 
+def before(site: Site, at: float) -> float:
+    """When a clock has to begin so that all has been well for long at that moment: once to publish, and once again."""
+    return at - 2 * warm(site)
+
+
 async def _published(daemon: SimulatedDaemon, site: Site) -> None:
     """Every record is there, with its marker: what a daemon finds that has looked after them for long."""
     await daemon.booted()
-    end = now() + WARM
+    end = now() + warm(site)
     while now() < end:
         await elapse(1.0)
-        stands = (daemon.providers[target.provider] for policy in site.policies.values() for target in policy.targets)
-        if all(isinstance(each, PaperProvider) and each.zonefile.records for each in stands) and not daemon.busy:
+        if not daemon.busy and all(
+            _stands(daemon, target) for each in site.policies.values() for target in each.targets
+        ):
             return
 
 
-async def _seen(daemon: SimulatedDaemon, site: Site) -> None:
-    """Every endpoint has a verdict."""
-    end = now() + WARM
-    while any(daemon.board.undecided(name) for name in site.policies) and now() < end:
-        await elapse(0.1)
-    while daemon.busy and now() < end:
-        await elapse(0.1)
+def _stands(daemon: SimulatedDaemon, target: Target) -> bool:
+    provider = daemon.providers[target.provider]
+    return isinstance(provider, PaperProvider) and (target.zone, target.key) in provider.zonefile.records

@@ -1,5 +1,6 @@
 """One test of a policy, played: what was different from what it says, and what was at work meanwhile."""
 
+import asyncio
 from dataclasses import dataclass
 
 from failoverd.config.loader import PolicySet
@@ -8,9 +9,11 @@ from failoverd.config.test_files import PolicyTest
 from failoverd.core.errors import FailoverdError, describe
 from failoverd.core.events import ChangeApplied
 from failoverd.simulation.coverage import shown
+from failoverd.simulation.crowding import Crowded, crowded
 from failoverd.simulation.expectations import Difference, compare, never_so
-from failoverd.simulation.rehearsal import NOON, Site, rehearsing
+from failoverd.simulation.rehearsal import NOON, SETTLING, Rehearsal, Site, before, rehearsing
 from failoverd.simulation.virtual_time import elapse, now, run
+from failoverd.simulation.zonefile import Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +46,58 @@ def site_of(found: PolicySet) -> Site:
 def play(test: PolicyTest, site: Site) -> Verdict:
     """Play it, on a clock of its own."""
     try:
-        return run(_play(test, site), test.entry.given.at or NOON)
+        return run(_play(test, site), before(site, _begins(test)))
     except FailoverdError as error:
         return Verdict(test, error=f"{error.detail} ({error.reason})" + (f": {error.remedy}" if error.remedy else ""))
     except Exception as error:  # noqa: BLE001 - a defect of one test, or of ours, stays with it
         return Verdict(test, error=f"failoverd stumbled over it: {describe(error)}; please report it with the files")
 
 
+def _begins(test: PolicyTest) -> float:
+    return test.entry.given.at or NOON
+
+
 async def _play(test: PolicyTest, site: Site) -> Verdict:
     entry, policy = test.entry, test.policy
     differences: list[Difference] = []
-    async with rehearsing(site, entry.given, policy) as rehearsal:
+    async with rehearsing(site, entry.given, policy, _begins(test)) as rehearsal:
+        watched = _Watched(rehearsal)
+        demands = entry.demands(policy)
         rehearsal.play(entry.series, entry.interval)
-        for at in sorted({*entry.happens, *entry.at, entry.lasts}):
+        for at in sorted({*demands, *entry.happens, *entry.at, entry.lasts}):
+            if at > entry.lasts:
+                break
             await elapse(max(0.0, rehearsal.began + at - now()))
+            if at in demands and at > 0:
+                await rehearsal.demand(demands[at])
             if at in entry.happens:
                 await rehearsal.happen(entry.happens[at], policy)
             if at in entry.at:
                 await rehearsal.settle()
-                differences += compare(entry.at[at], rehearsal, policy)
+                differences += compare(at, entry.at[at], rehearsal, policy)
         await rehearsal.settle()
-        differences += never_so(entry.never or NeverEntry(), rehearsal, policy)
+        watched.look()
+        differences += never_so(entry.never or NeverEntry(), rehearsal, policy, watched.overloads)
         changes = tuple((round(each.at - rehearsal.began, 3), each) for each in rehearsal.changes(policy))
         seen = tuple((name, shown(found, rehearsal.events)) for name, found in rehearsal.site.policies.items())
     return Verdict(test, tuple(differences), changes, seen)
+
+
+class _Watched:
+    """Whether a region has too much, looked at after each write: once the others of the same moment are done, too."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self.overloads: list[Crowded] = []
+        self._rehearsal = rehearsal
+        self._waits = False
+        for zonefile in rehearsal.zonefiles.values():
+            zonefile.heard = self._hear
+
+    def _hear(self, _: Write) -> None:
+        if not self._waits:
+            self._waits = True
+            asyncio.get_running_loop().call_later(SETTLING, self.look)
+
+    def look(self) -> None:
+        self._waits = False
+        self.overloads += crowded(self._rehearsal)

@@ -1,15 +1,25 @@
 """What a test of policies can say: what is given, what happens to the endpoints, and what must come of it.
 
-The notation of the series is promtool's: one letter for each moment, `x` and a number for how many of them.
+The notation of the series is promtool's: one letter for each moment, `x` and a number for how many of them. A curve of
+demand is written in the same way, with numbers for letters.
 """
 
 import re
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from failoverd.config.schema.measured import MOST_UNITS
-from failoverd.config.values import Moment, Name, Percent, Share, Text, Version, within
+from failoverd.config.values import Moment, Name, Percent, Share, Text, Version, parse_share, within
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Cause, Limit, ReasonCode
 from failoverd.core.status import TargetState
@@ -18,11 +28,15 @@ from failoverd.settings import Duration, Settings, parse_duration
 MOST_MOMENTS: Final = 100_000
 """Moments of one series: a week of minutes, a day of seconds."""
 
+_T = TypeVar("_T", str, float)
+
 MOST_TESTS: Final = 500
 _MAX_STEPS = 500
 _MAX_SERIES = 256
 
-_ITEM = re.compile(r"([A-Z_])(?:\s*x\s*([1-9][0-9]{0,5}))?")
+_TIMES = r"(?:\s*x\s*([1-9][0-9]{0,5}))?"
+_LETTER = re.compile(r"([A-Z_])" + _TIMES)
+_NUMBER = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)" + _TIMES + r"(?=\s|$)")
 
 LETTERS: Final = {
     "P": "passes",
@@ -35,6 +49,9 @@ LETTERS: Final = {
 }
 """What an endpoint does in one moment."""
 
+Curve = tuple[tuple[float, int], ...]
+"""Demand, each with how many moments it lasts; the last one goes on."""
+
 
 def parse_series(text: object) -> tuple[tuple[str, int], ...]:
     """`P x10 F x20`: each letter with how many moments it lasts.
@@ -44,19 +61,42 @@ def parse_series(text: object) -> tuple[tuple[str, int], ...]:
     """
     if not isinstance(text, str):
         raise ValueError('write letters with how many moments each lasts, such as "P x10 F x20"')  # noqa: TRY004 - for the file
-    items: list[tuple[str, int]] = []
+    return _bounded([(item[1], int(item[2] or 1)) for item in _items(text, _LETTER, LETTERS, "P x10 F x20")])
+
+
+def parse_curve(text: object) -> Curve:
+    """`800 x10 1600 x20`: each number with how many moments it lasts; a number alone lasts from now on.
+
+    Raises:
+        ValueError: it is no such text, too long, or no demand.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        items = [(float(text), 1)]
+    elif isinstance(text, str):
+        items = [(float(item[1]), int(item[2] or 1)) for item in _items(text, _NUMBER, (), "800 x10 1600 x20")]
+    else:
+        raise ValueError('demand is a number, or numbers with how many moments each lasts: "800 x10 1600 x20"')  # noqa: TRY004 - for the file
+    if not all(0 < number <= MOST_UNITS for number, _ in items):
+        raise ValueError(f"demand is more than 0, and at most {MOST_UNITS:g}")
+    return _bounded(items)
+
+
+def _items(text: str, item: re.Pattern[str], known: Mapping[str, str] | tuple[()], example: str) -> list[re.Match[str]]:
+    """What a text is a list of."""
+    found: list[re.Match[str]] = []
     at = 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        found = _ITEM.match(text, at)
-        if found is None or found[1] not in LETTERS:
-            raise ValueError(
-                f"{text[at : at + 20]!r} is none of {', '.join(LETTERS)}, with x and a number: P x10 F x20"
-            )
-        items.append((found[1], int(found[2] or 1)))
-        at = found.end()
+    while (rest := text[at:].lstrip()) != "":
+        at = len(text) - len(rest)
+        one = item.match(text, at)
+        if one is None or (known and one[1] not in known):
+            what = f"none of {', '.join(known)}," if known else "no number"
+            raise ValueError(f"{rest[:20]!r} is {what} with x and how many moments it lasts: write {example!r}")
+        found.append(one)
+        at = one.end()
+    return found
+
+
+def _bounded(items: list[tuple[_T, int]]) -> tuple[tuple[_T, int], ...]:
     moments = sum(number for _, number in items)
     if not 0 < moments <= MOST_MOMENTS:
         raise ValueError(f"a series has 1 to {MOST_MOMENTS} moments, not {moments}; interval makes one of them longer")
@@ -68,6 +108,41 @@ Series = Annotated[
     BeforeValidator(parse_series),
     WithJsonSchema({"type": "string", "examples": ["P x10 F x20"]}),
 ]
+
+
+def parse_demands(value: object) -> Curve | dict[str, Curve]:
+    """A curve of one policy, or of each by its name.
+
+    Raises:
+        ValueError: as `parse_curve`.
+    """
+    return (
+        {str(name): parse_curve(each) for name, each in value.items()}
+        if isinstance(value, dict)
+        else parse_curve(value)
+    )
+
+
+_A_DEMAND = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": MOST_UNITS}, {"type": "string"}]}
+
+Demands = Annotated[
+    Curve | dict[str, Curve],
+    PlainValidator(parse_demands),
+    WithJsonSchema(
+        {
+            "anyOf": [*_A_DEMAND["anyOf"], {"type": "object", "additionalProperties": _A_DEMAND}],
+            "examples": [800, "800 x10 1600 x20"],
+        }
+    ),
+]
+
+
+def _moment(text: object) -> float:
+    """What it means; for what means nothing, which is said elsewhere, a number that nothing else has."""
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return -float(id(text))
 
 
 def _offset(value: object) -> object:
@@ -91,6 +166,37 @@ _State = Annotated[RegionState, Field(strict=False)]
 Shares = dict[Name, Share]
 
 
+class SaidShare(NamedTuple):
+    """A share as exactly as it is written: 33 is 33.33, 33.3 is not, and 0 is nothing at all. In basis points."""
+
+    points: int
+    within: float
+
+    def is_so(self, points: int) -> bool:
+        return abs(points - self.points) <= self.within
+
+    def __str__(self) -> str:
+        return f"{self.points / 100:g}"
+
+
+def parse_said_share(value: object) -> SaidShare:
+    """What a number such as 33 or 33.3 says of a share: half of its last digit is left open.
+
+    Raises:
+        ValueError: it is no share.
+    """
+    points = parse_share(value)
+    decimals = len(str(value).partition(".")[2])
+    return SaidShare(points, 50 / 10**decimals if points else 0.0)
+
+
+Expected = Annotated[
+    SaidShare,
+    PlainValidator(parse_said_share),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "examples": [70, 33.3]}),
+]
+
+
 def _comparison(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"\s*(<=|>=|<|>)\s*[0-9]+(\.[0-9]+)?\s*", value):
         raise ValueError('write a comparison, such as "> 40"')
@@ -106,8 +212,10 @@ Comparison = Annotated[
 class GivenEntry(Settings):
     """How things are when a test begins."""
 
-    demand: Demand | dict[Name, Demand] | None = Field(
-        default=None, description="demand of the policy, or of each policy by name, instead of what the files say"
+    demand: Demands | None = Field(
+        default=None,
+        description="demand of the policy, or of each policy by name, instead of what the files say; "
+        "or how it goes on: 800 x10 1600 x20, by the interval of the series",
     )
     capacity: dict[Name, Demand] = Field(
         default_factory=dict, description="capacity of regions, instead of what the inventory says"
@@ -134,6 +242,18 @@ class WordEntry(Settings):
         default=3_600.0, alias="for", description="how long it holds"
     )
 
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        said = [name for name in _VERBS if getattr(self, name)]
+        if len(said) != 1:
+            raise ValueError(f"say one of {', '.join(_VERBS)}, not {' and '.join(said) or 'none'}")
+        if (self.to is not None) is not (self.shed is not None):
+            raise ValueError("shed says with to: how much of its share the region keeps: {shed: oci-fra, to: 50%}")
+        return self
+
+
+_VERBS: Final = ("drain", "shed", "up", "down", "pin", "hold", "pause")
+
 
 class HappeningEntry(Settings):
     """What happens at one moment, besides the series."""
@@ -152,7 +272,10 @@ class HappeningEntry(Settings):
 class ExpectedEntry(Settings):
     """What is so at one moment, once everything that was due is done. What is not said may be anything."""
 
-    shares: Shares | None = Field(default=None, description="what the record answers; regions not named get nothing")
+    shares: dict[Name, Expected] | None = Field(
+        default=None,
+        description="what the record answers, as exactly as it is written (33 is 33.33); regions not named get nothing",
+    )
     reasons: tuple[_Code, ...] = Field(
         default=(), max_length=32, strict=False, description="codes of reasons that the decision has, among others"
     )
@@ -179,7 +302,11 @@ class NeverEntry(Settings):
     empty: bool = Field(default=False, description="an empty answer")
     leaves_residency: bool = Field(default=False, description="an answer outside of the policy's residency")
     changes: Comparison | None = Field(default=None, description="how many changes it must not come to: '> 4'")
-    over_capacity: bool = Field(default=False, description="a region that is sent more than it can carry")
+    over_capacity: bool = Field(
+        default=False,
+        description="a region that is sent more than it can carry, by all policies together, while another that one of "
+        "them may use has room",
+    )
 
 
 class TestEntry(Settings):
@@ -209,6 +336,17 @@ class TestEntry(Settings):
         default=None, alias="for", description="how long it goes on; else until the last moment that it speaks of"
     )
 
+    @field_validator("happens", "at", mode="before")
+    @classmethod
+    def _apart(cls, written: object) -> object:
+        """A moment that is written twice, as 60s and 1m, would silently lose what is said of it first."""
+        known: dict[float, str] = {}
+        for text in written if isinstance(written, dict) else ():
+            before = known.setdefault(_moment(text), text)
+            if before != text:
+                raise ValueError(f"{before} and {text} are one moment: write what is said of it together")
+        return written
+
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
         if self.for_ is not None and self.for_ < max((*self.at, *self.happens), default=0.0):
@@ -220,9 +358,22 @@ class TestEntry(Settings):
         """Seconds."""
         if self.for_ is not None:
             return self.for_
-        longest = max((sum(number for _, number in each) for each in self.series.values()), default=0) * self.interval
+        curves = self.given.demand.values() if isinstance(self.given.demand, dict) else (self.given.demand or (),)
+        played = (*self.series.values(), *(curve for curve in curves if len(curve) > 1))
+        longest = max((sum(number for _, number in each) for each in played), default=0) * self.interval
         spoken = max((*self.at, *self.happens), default=0.0)
         return spoken if self.at else max(longest, spoken)
+
+    def demands(self, policy: str) -> dict[float, dict[str, float]]:
+        """What policies need from each moment on, by seconds since the beginning; `policy` is the test's own."""
+        given = self.given.demand
+        found: dict[float, dict[str, float]] = {}
+        for name, curve in given.items() if isinstance(given, dict) else ((policy, given or ()),):
+            at = 0.0
+            for number, moments in curve:
+                found.setdefault(at, {})[name] = number
+                at += moments * self.interval
+        return found
 
     @property
     def can_fail(self) -> bool:
