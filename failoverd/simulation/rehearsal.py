@@ -101,7 +101,8 @@ class Rehearsal:
         site: the files.
         daemon: who is at work.
         began: when it began, on the clock that everybody reads.
-        events: what was told since.
+        told: how many events were told before.
+        troubled: how each provider was said to be; it is so whoever restarts.
     """
 
     site: Site
@@ -109,7 +110,7 @@ class Rehearsal:
     zonefiles: Mapping[str, Zonefile]
     began: float
     told: int = 0
-    refused: list[str] = field(default_factory=list)
+    troubled: dict[str, str] = field(default_factory=dict)
 
     # -- what is seen --------------------------------------------------------------------------------------------------
 
@@ -216,6 +217,7 @@ class Rehearsal:
             self.zonefiles[target.provider].put(target, weights, ttl=ttl)
 
     def _provider(self, name: str, state: str) -> None:
+        self.troubled[name] = state
         provider = self.daemon.providers[name]
         if not isinstance(provider, PaperProvider):
             raise TypeError(f"{name} is no provider on paper")
@@ -236,6 +238,8 @@ class Rehearsal:
         await before.kill()
         self.daemon = _daemon(self.zonefiles, before.journal, before.world)
         self.daemon.events.extend(before.events)
+        for name, state in tuple(self.troubled.items()):
+            self._provider(name, state)
         _begin(self.daemon, self.site)
         await self.daemon.booted()
 
@@ -306,13 +310,14 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
     finally:
         await daemon.kill()
     rehearsal = Rehearsal(site, _daemon(zonefiles, PaperJournal(), world), zonefiles, at)
+    starts = at if given.published is not None else at - warm(site)
+    await elapse(starts - now())  # nobody is at work, so it costs nothing
     if given.published is not None:
-        await elapse(at - now())
         rehearsal.edit(policy, given.published)
     _begin(rehearsal.daemon, site)
     try:
+        await elapse(at - now())
         await rehearsal.daemon.booted()
-        await elapse(max(0.0, at - now()))
         rehearsal.told = len(rehearsal.daemon.events)
         yield rehearsal
     finally:

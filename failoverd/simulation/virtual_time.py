@@ -46,9 +46,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._now
 
     def skip(self, horizon: float) -> None:
-        """Go to the next timer, instead of waiting for it."""
-        timers = self.timers()
-        due = timers[0].when() if timers else None
+        """Go to the next timer, instead of waiting for it.
+
+        asyncio has taken cancelled timers off the head of its heap before it comes here.
+        """
+        heap: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        due = heap[0].when() if heap else None
         if due is None:
             raise Deadlock(f"nothing is ready and nothing is scheduled, but these still wait: {self._waiting()}")
         if due > horizon:
