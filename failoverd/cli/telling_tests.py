@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+from pydantic import BaseModel
 
 from failoverd.cli.screen import shown
 from failoverd.config.test_files import PolicyTest
@@ -87,7 +88,7 @@ def _covered(found: Coverage, *, every: bool) -> Iterator[str]:
 # -- for programs ------------------------------------------------------------------------------------------------------
 
 
-class DifferenceTold(TypedDict):
+class DifferenceTold(BaseModel):
     """`at_seconds` since the test began; null for what has no one moment."""
 
     at_seconds: float | None
@@ -97,7 +98,7 @@ class DifferenceTold(TypedDict):
     found: str
 
 
-class ChangeTold(TypedDict):
+class ChangeTold(BaseModel):
     """What moved, in basis points by region."""
 
     at_seconds: float
@@ -106,7 +107,7 @@ class ChangeTold(TypedDict):
     cause: str
 
 
-class TestTold(TypedDict):
+class TrialTold(BaseModel):
     """One test. `error` says why it could not be played; "" when it was."""
 
     name: str
@@ -120,14 +121,14 @@ class TestTold(TypedDict):
     took_seconds: float
 
 
-class PartTold(TypedDict):
+class PartTold(BaseModel):
     """A part of a policy, and its place, `file:line`."""
 
     name: str
     place: str
 
 
-class CoverageTold(TypedDict):
+class CoverageTold(BaseModel):
     """How much of a policy was shown at work, in percent of its parts."""
 
     policy: str
@@ -136,17 +137,17 @@ class CoverageTold(TypedDict):
     missing: list[PartTold]
 
 
-class TestsTold(TypedDict):
+class TrialsTold(BaseModel):
     """What `failoverctl test --output json` prints. `passed`: there was a test, and none failed."""
 
     passed: bool
-    tests: list[TestTold]
+    tests: list[TrialTold]
     coverage: list[CoverageTold]
 
 
-def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TestsTold:
+def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TrialsTold:
     """The same in one value, whose shape docs/testing.md tells of."""
-    return TestsTold(
+    return TrialsTold(
         passed=bool(played) and all(each.verdict.passed for each in played),
         tests=[_test(each) for each in played],
         coverage=[
@@ -161,9 +162,9 @@ def as_json(played: Sequence[Played], covered: Sequence[Coverage]) -> TestsTold:
     )
 
 
-def _test(played: Played) -> TestTold:
+def _test(played: Played) -> TrialTold:
     verdict, test = played.verdict, played.verdict.test
-    return TestTold(
+    return TrialTold(
         name=test.entry.name,
         policy=test.policy,
         file=test.file,

@@ -52,7 +52,7 @@ def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wante
         if wanted.junit is not None:
             _write(wanted.junit, played)
         if output is Output.JSON:
-            print_json(as_json(played, covered))
+            print_json(as_json(played, covered).model_dump())
         else:
             print_text(as_text(played, covered, every=wanted.fail_under > 0))
         under = [each for each in covered if each.percent < wanted.fail_under]
@@ -85,7 +85,7 @@ def _say(diagnostics: Iterator[Diagnostic]) -> None:
 
 def _nothing(found: TestSet, wanted: Wanted, output: Output) -> Exit:
     if output is Output.JSON:
-        print_json(as_json([], []))
+        print_json(as_json([], []).model_dump())
     if found.tests:
         note(f"none of {counted(len(found.tests), 'test')} has {wanted.run!r} in its name")
     else:

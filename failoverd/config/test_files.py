@@ -243,9 +243,17 @@ class _Judged:
         providers = {target.provider for policy in self.found.policies.values() for target in policy.targets}
         for name in said.providers:
             yield _Named((*at, "providers", name), "provider", name, providers)
-        if said.operator is not None:
-            for name in _spoken_of(said.operator):
-                yield _Named((*at, "operator"), "region", name, self._regions(self.test.policy))
+        for where in _spoken_of(said.operator) if said.operator is not None else ():
+            yield self._spoken((*at, "operator"), where)
+
+    def _spoken(self, at: Place, where: str) -> _Named:
+        """What an operator's word is about: a region, or endpoints of one."""
+        if "/" not in where:
+            return _Named(at, "region", where, self._regions(self.test.policy))
+        specs = self.found.policies[self.test.policy].regions
+        ends = [(spec.name, end) for spec in specs for end in spec.endpoints]
+        there = any(means(where, name, end) for name, end in ends)
+        return _Named(at, "endpoint", where, {where} if there else {f"{name}/{end.text}" for name, end in ends})
 
     def _demanding(self, at: Place, demand: object) -> Iterator[_Named]:
         for name in demand if isinstance(demand, dict) else ():

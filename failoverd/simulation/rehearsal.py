@@ -248,14 +248,25 @@ def request_of(word: WordEntry, policy: str) -> WordRequest:
     """An override as an operator would ask for it."""
     mine, reason = (policy,), "the test says so"
     for verb in (Verb.DRAIN, Verb.SHED, Verb.UP, Verb.DOWN):
-        region = getattr(word, verb.value)
-        if region is not None:
+        where = getattr(word, verb.value)
+        if where is not None:
             part = WHOLE - (word.to or 0) if verb is Verb.SHED else 0
-            return WordRequest(verb, Scope(mine, regions=(region,)), reason, word.for_, part=part)
+            return WordRequest(verb, _scope(verb, mine, where), reason, word.for_, part=part)
     if word.pin is not None:
         return WordRequest(Verb.PIN, Scope(mine), reason, word.for_, shares=word.pin)
     verb = Verb.PAUSE if word.pause else Verb.HOLD
     return WordRequest(verb, Scope() if word.pause else Scope(mine), reason, word.for_)
+
+
+def _scope(verb: Verb, policies: tuple[str, ...], where: str) -> Scope:
+    """A region, or endpoints; a verdict is that on endpoints."""
+    if "/" in where:
+        return Scope(policies, endpoints=(where,))
+    return (
+        Scope(policies, endpoints=(f"{where}/*",))
+        if verb in {Verb.UP, Verb.DOWN}
+        else Scope(policies, regions=(where,))
+    )
 
 
 def answers_of(policy: Policy, target: Target, shares: Mapping[str, int]) -> dict[str, int]:

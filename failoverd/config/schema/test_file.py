@@ -227,14 +227,18 @@ class GivenEntry(Settings):
     at: Moment | None = Field(default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00")
 
 
+Part = Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9*-]{0,62}(/.{1,253})?$", examples=["azure-weu/192.0.2.10"])]
+"""A region, or endpoints of it by `region/address`, with * for any letters."""
+
+
 class WordEntry(Settings):
     """An operator's override, as the command gives it."""
 
-    drain: Name | None = Field(default=None, description="a region that gets no traffic")
+    drain: Part | None = Field(default=None, description="a region, or region/address, that gets no traffic")
     shed: Name | None = Field(default=None, description="a region that gets less, by `to`")
     to: Percent | None = Field(default=None, description="how much of its share a region that is shed keeps")
-    up: Name | None = Field(default=None, description="a region that counts as healthy")
-    down: Name | None = Field(default=None, description="a region that counts as down")
+    up: Part | None = Field(default=None, description="endpoints that count as healthy: region/address, or a region")
+    down: Part | None = Field(default=None, description="endpoints that count as down: region/address, or a region")
     pin: Shares | None = Field(default=None, description="the shares that are answered")
     hold: bool = Field(default=False, description="nothing is changed")
     pause: bool = Field(default=False, description="nothing at all is written")
