@@ -12,7 +12,7 @@ from failoverd.cli.screen import shown
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, about_file, in_order
 from failoverd.config.documents import read
 from failoverd.config.files import leads_out
-from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, tests_schema
+from failoverd.config.jsonschema import config_schema, inventory_schema, policy_schema, schema_of_tests
 from failoverd.config.loader import Config, PolicySet, load_config, load_paths, load_policies
 from failoverd.config.machine import lacking
 from failoverd.config.schema.config_file import ApiTcpEntry
@@ -34,7 +34,7 @@ def print_schema(kind: FileKind) -> None:
         case FileKind.CONFIG:
             print_json(config_schema(kinds()))
         case FileKind.TESTS:
-            print_json(tests_schema())
+            print_json(schema_of_tests())
         case FileKind.API:
             print_json(document())
         case FileKind.EVENTS:

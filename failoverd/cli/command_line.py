@@ -125,7 +125,7 @@ def play_tests(
 
     source = context.get_parameter_source("config")
     named = config if source is not None and source.name == "COMMANDLINE" else None
-    raise typer.Exit(testing.play_tests(paths or [], named, output, testing.Wanted(run, junit, fail_under)))
+    raise typer.Exit(testing.play_tests(paths or [], named, output, testing.TestsWanted(run, junit, fail_under)))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from failoverd.config.test_files import PolicyTest
 from failoverd.core.events import ChangeApplied
 from failoverd.simulation.coverage import Coverage
 from failoverd.simulation.expectations import Difference, say_moment, say_shares
-from failoverd.simulation.trial import Verdict
+from failoverd.simulation.trial import TrialResult
 from failoverd.telemetry.prose import counted
 
 _NAMED = 5
@@ -22,7 +22,7 @@ _NAMED = 5
 class Played:
     """A test, what came of it, and how long that took, in seconds."""
 
-    verdict: Verdict
+    verdict: TrialResult
     took: float
 
 
@@ -44,13 +44,13 @@ def as_text(played: Sequence[Played], covered: Sequence[Coverage], *, every: boo
     return shown("\n".join(lines) + "\n", lines=True)
 
 
-def _failed(verdict: Verdict) -> Iterator[str]:
+def _failed(verdict: TrialResult) -> Iterator[str]:
     test = verdict.test
     yield f"FAIL  {test.policy}: {test.entry.name} ({test.place})"
     yield from (f"      {line}" for line in _apart(verdict))
 
 
-def _apart(verdict: Verdict) -> Iterator[str]:
+def _apart(verdict: TrialResult) -> Iterator[str]:
     if verdict.error:
         yield verdict.error
         return
@@ -98,7 +98,7 @@ class DifferenceTold(BaseModel):
     found: str
 
 
-class ChangeTold(BaseModel):
+class MoveTold(BaseModel):
     """What moved, in basis points by region."""
 
     at_seconds: float
@@ -117,7 +117,7 @@ class TrialTold(BaseModel):
     passed: bool
     error: str
     differences: list[DifferenceTold]
-    changes: list[ChangeTold]
+    changes: list[MoveTold]
     took_seconds: float
 
 
@@ -173,7 +173,7 @@ def _test(played: Played) -> TrialTold:
         error=verdict.error,
         differences=[_difference(each) for each in verdict.differences],
         changes=[
-            ChangeTold(
+            MoveTold(
                 at_seconds=round(at, 3),
                 from_bp=dict(change.shares_from),
                 to_bp=dict(change.shares_to),

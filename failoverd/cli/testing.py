@@ -24,7 +24,7 @@ from failoverd.telemetry.prose import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TestsWanted:
     """What of the tests is wanted.
 
     Attributes:
@@ -38,7 +38,7 @@ class Wanted:
     fail_under: float = 0.0
 
 
-def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wanted: Wanted) -> Exit:
+def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wanted: TestsWanted) -> Exit:
     """Play what these files and folders say; those of the working directory, without any."""
     with told():
         found = _read(paths or [Path()], config)
@@ -83,7 +83,7 @@ def _say(diagnostics: Iterator[Diagnostic]) -> None:
         sys.stderr.write(shown(each.render(), lines=True) + "\n")
 
 
-def _nothing(found: TestSet, wanted: Wanted, output: Output) -> Exit:
+def _nothing(found: TestSet, wanted: TestsWanted, output: Output) -> Exit:
     if output is Output.JSON:
         print_json(as_json([], []).model_dump())
     if found.tests:

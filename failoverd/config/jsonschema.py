@@ -33,7 +33,7 @@ def inventory_schema() -> Schema:
     return _schema(InventoryFile, [])[0]
 
 
-def tests_schema() -> Schema:
+def schema_of_tests() -> Schema:
     """What a file of tests beside the policies can say."""
     return _schema(TestFile, [])[0]
 

@@ -9,7 +9,7 @@ from failoverd.config.schema.test_file import ExpectedEntry, MomentEntry, NeverE
 from failoverd.config.values import say_duration, say_percent
 from failoverd.core.records import Policy, RecordSet
 from failoverd.simulation.crowding import Crowded
-from failoverd.simulation.rehearsal import Rehearsal, Sight
+from failoverd.simulation.rehearsal import Picture, Rehearsal
 from failoverd.simulation.zonefile import Write
 
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -52,7 +52,7 @@ Apart = tuple[str, str, str]
 """A key, what was expected of it, and what was found."""
 
 
-def _shares(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _shares(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     if said.shares is None:
         return
     nothing = SaidShare(0, 0.0)
@@ -62,14 +62,14 @@ def _shares(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
         yield "shares", expected, say_shares(seen.shares, order)
 
 
-def _reasons(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _reasons(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     codes = {reason.code for reason in seen.status.reasons} if seen.status is not None else set()
     missing = [code.value for code in said.reasons if code not in codes]
     if missing:
         yield "reasons", ", ".join(missing), _listed(code.value for code in codes)
 
 
-def _changes(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _changes(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     last = seen.changes[-1].cause.value if seen.changes else "nothing moved"
     if said.cause is not None and last != said.cause.value:
         yield "cause", said.cause.value, last
@@ -77,7 +77,7 @@ def _changes(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
         yield "changes", str(said.changes), str(len(seen.changes))
 
 
-def _holds(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _holds(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     if said.holds is None:
         return
     held = {check.limit.value for check in seen.status.checks if check.holds_back} if seen.status is not None else set()
@@ -86,20 +86,20 @@ def _holds(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
         yield "holds", _listed(wanted), _listed(held)
 
 
-def _state(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _state(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     found = seen.status.state.value if seen.status is not None else "not read yet"
     if said.state is not None and found != said.state.value:
         yield "state", said.state.value, found
 
 
-def _regions(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _regions(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     for name, state in said.regions.items():
         found = seen.regions.get(name)
         if found is not state:
             yield f"regions.{name}", state.value, found.value if found is not None else "not probed"
 
 
-def _until(said: ExpectedEntry, seen: Sight) -> Iterator[Apart]:
+def _until(said: ExpectedEntry, seen: Picture) -> Iterator[Apart]:
     if said.until is not None and (seen.until is None or abs(seen.until - said.until) >= 1.0):
         yield "until", say_moment(said.until), say_moment(seen.until) if seen.until is not None else "never by itself"
 

@@ -81,7 +81,7 @@ def _with_capacity(policy: Policy, capacity: Mapping[str, float]) -> Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Picture:
     """One policy at one moment. `at` is seconds since the rehearsal began; shares are in basis points."""
 
     policy: Policy
@@ -145,7 +145,7 @@ class Rehearsal:
         target = found.targets[0]
         return self.zonefiles[target.provider].shares(target, found.region_of(target.key.type))
 
-    def look(self, policy: str) -> Sight:
+    def look(self, policy: str) -> Picture:
         found = self.site.policies[policy]
         target = found.targets[0]
         running = self.daemon.reconcilers.get(policy)
@@ -153,7 +153,7 @@ class Rehearsal:
         regions = self.daemon.board.regions(policy, target.key.type)
         until = status.until - self.began if status is not None and status.until is not None else None
         states = {name: health.state for name, health in regions.items()}
-        return Sight(found, self.elapsed, status, self.shares(policy), self.changes(policy), states, until)
+        return Picture(found, self.elapsed, status, self.shares(policy), self.changes(policy), states, until)
 
     async def settle(self) -> None:
         """Let what is due now be done."""

@@ -17,7 +17,7 @@ from failoverd.simulation.zonefile import Write
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrialResult:
     """What came of a test.
 
     Attributes:
@@ -43,21 +43,25 @@ def site_of(found: PolicySet) -> Site:
     return Site(found.policies, found.rules or (), found.maintenance or (), found.practices or ())
 
 
-def play(test: PolicyTest, site: Site) -> Verdict:
+def play(test: PolicyTest, site: Site) -> TrialResult:
     """Play it, on a clock of its own."""
     try:
         return run(_play(test, site), before(site, _begins(test)))
     except FailoverdError as error:
-        return Verdict(test, error=f"{error.detail} ({error.reason})" + (f": {error.remedy}" if error.remedy else ""))
+        return TrialResult(
+            test, error=f"{error.detail} ({error.reason})" + (f": {error.remedy}" if error.remedy else "")
+        )
     except Exception as error:  # noqa: BLE001 - a defect of one test, or of ours, stays with it
-        return Verdict(test, error=f"failoverd stumbled over it: {describe(error)}; please report it with the files")
+        return TrialResult(
+            test, error=f"failoverd stumbled over it: {describe(error)}; please report it with the files"
+        )
 
 
 def _begins(test: PolicyTest) -> float:
     return test.entry.given.at or NOON
 
 
-async def _play(test: PolicyTest, site: Site) -> Verdict:
+async def _play(test: PolicyTest, site: Site) -> TrialResult:
     entry, policy = test.entry, test.policy
     differences: list[Difference] = []
     async with rehearsing(site, entry.given, policy, _begins(test)) as rehearsal:
@@ -80,7 +84,7 @@ async def _play(test: PolicyTest, site: Site) -> Verdict:
         differences += never_so(entry.never or NeverEntry(), rehearsal, policy, watched.overloads)
         changes = tuple((round(each.at - rehearsal.began, 3), each) for each in rehearsal.changes(policy))
         seen = tuple((name, shown(found, rehearsal.events)) for name, found in rehearsal.site.policies.items())
-    return Verdict(test, tuple(differences), changes, seen)
+    return TrialResult(test, tuple(differences), changes, seen)
 
 
 class _Watched:

@@ -74,25 +74,25 @@ class World:
         """It is over, or abandoned."""
         self._abreast[endpoint, check.name] -= 1
 
-    def answer(self, endpoint: Endpoint, check: Check) -> "Answer":
+    def answer(self, endpoint: Endpoint, check: Check) -> "PaperAnswer":
         """What comes of a probe that begins now."""
         match self.does(endpoint):
             case Does.REFUSE:
-                return Answer(0.0, ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
+                return PaperAnswer(0.0, ProbeOutcome.FAIL, ProbeReason.CONNECT_REFUSED)
             case Does.DROP | Does.STUBBORN:
-                return Answer(check.timeout, ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
+                return PaperAnswer(check.timeout, ProbeOutcome.FAIL, ProbeReason.CONNECT_TIMEOUT)
             case Does.BLIND:
-                return Answer(0.0, ProbeOutcome.BLIND, ProbeReason.NO_ROUTE)
+                return PaperAnswer(0.0, ProbeOutcome.BLIND, ProbeReason.NO_ROUTE)
             case Does.OVERLOAD:
-                return Answer(self.latency, ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED)
+                return PaperAnswer(self.latency, ProbeOutcome.DEGRADED, ProbeReason.OVERLOADED)
             case Does.ERROR:
-                return Answer(self.latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
+                return PaperAnswer(self.latency, ProbeOutcome.FAIL, ProbeReason.STATUS_UNEXPECTED)
             case _:
-                return Answer(self._slow.get(endpoint.address, self.latency), ProbeOutcome.PASS, ProbeReason.OK)
+                return PaperAnswer(self._slow.get(endpoint.address, self.latency), ProbeOutcome.PASS, ProbeReason.OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PaperAnswer:
     """What comes of a probe, after so many seconds."""
 
     after: float

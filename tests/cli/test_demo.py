@@ -211,7 +211,7 @@ async def test_a_step_that_does_not_come_is_told_with_what_the_daemon_said_last(
     """Without a daemon: how much one has said after a moment hangs on how busy the machine is."""
     monkeypatch.setattr(scenario, "LONGEST_STEP", 0.01)
     said = [DaemonStopped(at=0.0, cause=f"word {number}") for number in range(scenario.LAST_EVENTS + 1)]
-    stuck = scenario.World(cast("Any", None), cast("Any", None), DnsClient(1), {}, [*said])
+    stuck = scenario.DemoWorld(cast("Any", None), cast("Any", None), DnsClient(1), {}, [*said])
     with pytest.raises(FailoverdError, match=r"the first answer did not come within 0\.01s") as caught:
         await scenario._until(stuck, "the first answer", never)
     assert caught.value.reason == "demo_stuck"

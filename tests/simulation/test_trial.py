@@ -7,12 +7,12 @@ import pytest
 from support.playing import POLICY, REGIONS, apart, loaded, played
 
 from failoverd.simulation import rehearsal
-from failoverd.simulation.trial import Verdict, play, site_of
+from failoverd.simulation.trial import TrialResult, play, site_of
 
 REPORTING = POLICY + "on_drift: report\n"
 
 
-def moved(verdict: Verdict) -> list[tuple[float, str]]:
+def moved(verdict: TrialResult) -> list[tuple[float, str]]:
     """When traffic moved, and why."""
     return [(round(at, 1), change.cause.value) for at, change in verdict.changes]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from support.manual import REAL_KINDS
 
 from failoverd.config.test_files import TestSet, load_tests
-from failoverd.simulation.trial import Verdict, play, site_of
+from failoverd.simulation.trial import TrialResult, play, site_of
 
 REGIONS = """\
 version: 1
@@ -47,7 +47,7 @@ def loaded(path: Path) -> TestSet:
     return load_tests([path], REAL_KINDS)
 
 
-def played(path: Path, said: str, *, policy: str = POLICY, regions: str = REGIONS, **others: str) -> Verdict:
+def played(path: Path, said: str, *, policy: str = POLICY, regions: str = REGIONS, **others: str) -> TrialResult:
     """What comes of one test of the policy `shop`; `said` is all of it but its name."""
     lines = "".join(f"    {line}\n" for line in said.strip("\n").splitlines())
     text = f"version: 1\ntests:\n  - name: it\n    policy: shop\n{lines}"
@@ -58,7 +58,7 @@ def played(path: Path, said: str, *, policy: str = POLICY, regions: str = REGION
     return play(test, site_of(estate.found))
 
 
-def apart(verdict: Verdict) -> list[str]:
+def apart(verdict: TrialResult) -> list[str]:
     """What is not as the test says, a line each; or why it could not be played."""
     return (
         [verdict.error]
