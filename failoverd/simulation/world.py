@@ -70,9 +70,10 @@ class World:
         self.looks.append(Look(endpoint, check.name, began, self._abreast[key]))
         return began
 
-    def end(self, endpoint: Endpoint, check: Check) -> None:
-        """It is over, or abandoned."""
+    def end(self, endpoint: Endpoint, check: Check) -> float:
+        """It is over, or abandoned, now."""
         self._abreast[endpoint, check.name] -= 1
+        return self._clock()
 
     def answer(self, endpoint: Endpoint, check: Check) -> "PaperAnswer":
         """What comes of a probe that begins now."""
@@ -112,20 +113,19 @@ class PaperProber:
         does, answer = world.does(endpoint), world.answer(endpoint, check)
         if does is Does.CRASH:
             raise RuntimeError("a defect in the prober")
-        loop, began = asyncio.get_running_loop(), world.begin(endpoint, check)
+        began = world.begin(endpoint, check)
         over = False
 
-        def end() -> None:
+        def end() -> float:
             nonlocal over
             over = True
-            world.end(endpoint, check)
+            return world.end(endpoint, check)
 
         def report() -> None:
-            end()
-            now = loop.time()
+            now = end()
             tell(ProbeResult(endpoint, check.name, answer.outcome, answer.reason, Timings(now - began), now))
 
-        timer = loop.call_later(answer.after, report)
+        timer = asyncio.get_running_loop().call_later(answer.after, report)
 
         def abandon() -> None:
             if not over:
