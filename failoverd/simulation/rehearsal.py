@@ -301,7 +301,7 @@ def warm(site: Site) -> float:
         for policy in site.policies.values()
         for _, check in policy.probes()
     ]
-    return max(_LEAST, *looks) + TICK
+    return max((_LEAST, *looks)) + TICK
 
 
 @asynccontextmanager

@@ -46,7 +46,8 @@ def site_of(found: PolicySet) -> Site:
 def play(test: PolicyTest, site: Site) -> TrialResult:
     """Play it, on a clock of its own."""
     try:
-        return run(_play(test, site), before(site, _begins(test)))
+        starts = before(site, _begins(test))
+        return run(_play(test, site), starts)
     except FailoverdError as error:
         return TrialResult(
             test, error=f"{error.detail} ({error.reason})" + (f": {error.remedy}" if error.remedy else "")
