@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from pydantic import BaseModel
 
@@ -12,10 +13,12 @@ from failoverd.core.events import ChangeApplied
 from failoverd.simulation.coverage import Coverage
 from failoverd.simulation.expectations import Difference, say_moment, say_shares
 from failoverd.simulation.trial import TrialResult
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 _NAMED = 5
 """Parts of a policy that no test shows and that are named, where nobody asked for them."""
+
+_XML: Final = '<?xml version="1.0" encoding="utf-8"?>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ def _difference(found: Difference) -> DifferenceTold:
     )
 
 
-def as_junit(played: Sequence[Played]) -> ElementTree:
+def as_junit(played: Sequence[Played]) -> str:
     """The same as a report that CI servers read: one suite for each file."""
     suites = Element("testsuites")
     for file in dict.fromkeys(each.verdict.test.file for each in played):
@@ -208,7 +211,7 @@ def as_junit(played: Sequence[Played]) -> ElementTree:
         for each in mine:
             _case(suite, each)
     indent(suites)
-    return ElementTree(suites)
+    return f"{_XML}\n{tostring(suites, encoding='unicode')}\n"
 
 
 def _case(suite: Element, played: Played) -> None:

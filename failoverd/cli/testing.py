@@ -9,7 +9,8 @@ from pathlib import Path
 
 from failoverd.cli.failing import note, print_json, print_text, told
 from failoverd.cli.options import Exit, Output
-from failoverd.cli.progress import progress
+from failoverd.cli.output_file import save, try_place
+from failoverd.cli.progress_line import progress
 from failoverd.cli.screen import shown
 from failoverd.cli.telling_tests import Played, as_json, as_junit, as_text
 from failoverd.config.diagnostics import Diagnostic
@@ -20,7 +21,7 @@ from failoverd.installed import kinds
 from failoverd.operations.waiting import Stage, Waiting
 from failoverd.simulation.coverage import Coverage, coverage
 from failoverd.simulation.trial import play, site_of
-from failoverd.telemetry.prose import counted
+from failoverd.telemetry.phrases import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,12 @@ def play_tests(paths: Sequence[Path], config: Path | None, output: Output, wante
         chosen = [each for each in found.tests if fnmatch.fnmatchcase(each.entry.name, f"*{wanted.run}*")]
         if not chosen:
             return _nothing(found, wanted, output)
+        if wanted.junit is not None:
+            try_place(wanted.junit, "report")
         played = _play(found, chosen)
         covered = [] if wanted.run else list(_covered(found, played))
         if wanted.junit is not None:
-            _write(wanted.junit, played)
+            save(wanted.junit, as_junit(played), "report")
         if output is Output.JSON:
             print_json(as_json(played, covered).model_dump())
         else:
@@ -117,12 +120,3 @@ def _covered(found: TestSet, played: Sequence[Played]) -> Iterator[Coverage]:
         for name in sorted({verdict.test.policy for verdict in mine}):
             rules = estate.found.rules or ()
             yield coverage(estate.found.policies[name], rules, frozenset(names.get(name, ())))
-
-
-def _write(file: Path, played: Sequence[Played]) -> None:
-    try:
-        with file.open("wb") as report:
-            as_junit(played).write(report, encoding="utf-8", xml_declaration=True)
-    except OSError as error:
-        words = f"the report cannot be written to {file}: {error.strerror or error}"
-        raise ConfigError(words, reason="not_written", remedy="name a file in a folder that is there") from error

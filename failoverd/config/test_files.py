@@ -7,7 +7,7 @@ from pathlib import Path
 
 from failoverd.config.diagnostics import Code, Diagnostic, Severity, in_order, shown, suggestion
 from failoverd.config.documents import Document, bytes_of, read
-from failoverd.config.files import TESTS, named_yaml
+from failoverd.config.listing import TESTS, named_yaml
 from failoverd.config.loader import Config, PolicySet, load_paths
 from failoverd.config.schema.test_file import ExpectedEntry, HappeningEntry, TestEntry, TestFile, WordEntry
 from failoverd.config.tree import Place

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from failoverd.config.practising import planner_of_all
+from failoverd.config.drills import planner_of_all
 from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEntry
 from failoverd.config.test_files import means
 from failoverd.core.errors import Permanent, Transient

@@ -22,9 +22,9 @@ import pytest
 from support.embedded_dns import serving
 from support.servers import free_port, program
 
-from failoverd.cli.demo import scenario, tiers, world
+from failoverd.cli.demo import scenario, surroundings, tiers
+from failoverd.cli.demo.surroundings import DnsClient, free_ports
 from failoverd.cli.demo.view import Silence
-from failoverd.cli.demo.world import DnsClient, free_ports
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import DaemonStopped
 
@@ -246,8 +246,8 @@ async def test_asking_ends_when_it_is_told_to_whatever_answer_comes_at_that_mome
 
 def with_files(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
     """Play with the demo's files, one of them changed."""
-    shutil.copytree(world.FILES, folder, dirs_exist_ok=True)
+    shutil.copytree(surroundings.FILES, folder, dirs_exist_ok=True)
     text = (folder / name).read_text()
     assert old in text
     (folder / name).write_text(text.replace(old, new))
-    monkeypatch.setattr(world, "FILES", folder)
+    monkeypatch.setattr(surroundings, "FILES", folder)

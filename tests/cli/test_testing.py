@@ -231,7 +231,8 @@ def test_a_report_says_nothing_that_xml_cannot(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     told = playing(tmp_path, GOOD, "--junit", str(tmp_path / "nowhere" / "report.xml"))
     assert told.code == FAILED
-    assert "the report cannot be written" in told.said
+    assert "report_unwritable" in told.said
+    assert told.out == b"", "nothing is played before that is known"
 
 
 # -- what else reads the files -----------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from support.manual import MANUAL, POLICIES, REAL_KINDS, blocks, examples, sever
 from support.schemas import Checker
 
 from failoverd.config.documents import parse
-from failoverd.config.files import TESTS
 from failoverd.config.jsonschema import DIALECT, config_schema, inventory_schema, policy_schema, schema_of_tests
+from failoverd.config.listing import TESTS
 
 SCHEMAS: dict[str, dict[str, Any]] = {
     "policy": policy_schema(REAL_KINDS),

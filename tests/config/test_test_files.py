@@ -7,7 +7,7 @@ from support.manual import REAL_KINDS
 from support.playing import POLICY, REGIONS, folder, loaded
 
 from failoverd.config.documents import parse
-from failoverd.config.files import policy_files
+from failoverd.config.listing import policy_files
 from failoverd.config.loader import load_paths
 from failoverd.config.schema.test_file import MOST_MOMENTS, parse_curve, parse_demands, parse_series
 from failoverd.config.test_files import load_tests, wrong_tests

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from failoverd.app import Daemon
-from failoverd.cli.demo.world import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
+from failoverd.cli.demo.surroundings import POLICY, RECORD, REGIONS, DemoRegion, DnsClient, free_ports, write_files
 from failoverd.core.errors import FailoverdError
 from failoverd.core.events import ChangeApplied, Event, IncidentClosed
 from failoverd.telemetry import prose

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from failoverd.cli.demo.world import REGIONS
+from failoverd.cli.demo.surroundings import REGIONS
 from failoverd.core.events import Event, Level
 from failoverd.core.records import WHOLE
 from failoverd.core.status import RegionStatus, TargetStatus
