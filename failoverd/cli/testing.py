@@ -100,7 +100,7 @@ def _play(found: TestSet, chosen: Collection[PolicyTest]) -> list[Played]:
     played = list[Played]()
     with progress() as tell:
         for estate in found.estates:
-            site = site_of(estate.found)
+            site = site_of(estate.found, found.config)
             for each in estate.tests:
                 if each in chosen:
                     tell(Waiting(Stage.PLAYING, len(played), len(chosen)))

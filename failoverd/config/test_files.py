@@ -43,12 +43,16 @@ class TestedEstate:
 
 @dataclass(frozen=True, slots=True)
 class TestSet:
-    """Folders of policies with their tests. `diagnostics` is all that was found wrong, the policies' own included."""
+    """Folders of policies with their tests.
+
+    `diagnostics` is all that was found wrong, the policies' own included. `config` is the daemon's that was named.
+    """
 
     __test__ = False
 
     estates: tuple[TestedEstate, ...]
     diagnostics: tuple[Diagnostic, ...]
+    config: Config | None = None
 
     @property
     def tests(self) -> tuple[PolicyTest, ...]:
@@ -68,7 +72,7 @@ def load_tests(paths: Iterable[Path], kinds: Kinds, config: Config | None = None
         tests, wrong = tests_of(mine, found)
         estates.append(TestedEstate(found, tests))
         diagnostics += [*found.diagnostics, *wrong]
-    return TestSet(tuple(estates), in_order(diagnostics))
+    return TestSet(tuple(estates), in_order(diagnostics), config)
 
 
 def wrong_tests(paths: Iterable[Path], kinds: Kinds, config: Config | None = None) -> tuple[Diagnostic, ...]:

@@ -15,9 +15,10 @@ from failoverd.config.schema.test_file import GivenEntry, HappeningEntry, WordEn
 from failoverd.config.test_files import means
 from failoverd.core.errors import Permanent, Transient
 from failoverd.core.events import ChangeApplied, Event
+from failoverd.core.health.isolation import IsolationRules
 from failoverd.core.health.region import RegionState
 from failoverd.core.overrides import Scope, Verb
-from failoverd.core.records import WHOLE, Endpoint, Maintenance, Policy, Practice, Target, apportion
+from failoverd.core.records import WHOLE, Check, Endpoint, Maintenance, Policy, Practice, Target, apportion
 from failoverd.core.rules import Rule
 from failoverd.core.status import TargetStatus
 from failoverd.operations.commanding import Desk, WordRequest
@@ -55,12 +56,19 @@ _DOES: Final[Mapping[str, Does]] = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The files that are rehearsed: every policy that shares regions with the others, and what binds all of them."""
+    """The files that are rehearsed: every policy that shares regions with the others, and what binds all of them.
+
+    `isolation`, `sentinels` and `tick` are what the daemon's own configuration says, or what holds without one. The
+    sentinels always answer.
+    """
 
     policies: Mapping[str, Policy]
     rules: tuple[Rule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     practices: tuple[Practice, ...] = ()
+    isolation: IsolationRules = field(default_factory=IsolationRules)
+    sentinels: tuple[tuple[Endpoint, Check], ...] = ()
+    tick: float = TICK
 
     def given(self, said: GivenEntry) -> "Site":
         """The same with the demand and the capacity that are given, said as numbers whatever measured them."""
@@ -236,7 +244,7 @@ class Rehearsal:
     async def _restart(self) -> None:
         before = self.daemon
         await before.kill()
-        self.daemon = _daemon(self.zonefiles, before.journal, before.world)
+        self.daemon = _daemon(self.site, self.zonefiles, before.journal, before.world)
         self.daemon.events.extend(before.events)
         for name, state in tuple(self.troubled.items()):
             self._provider(name, state)
@@ -280,9 +288,16 @@ def answers_of(policy: Policy, target: Target, shares: Mapping[str, int]) -> dic
     return weights
 
 
-def _daemon(zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World) -> SimulatedDaemon:
+def _daemon(site: Site, zonefiles: Mapping[str, Zonefile], journal: PaperJournal, world: World) -> SimulatedDaemon:
     providers = {name: PaperProvider(zonefile, now, name=name) for name, zonefile in zonefiles.items()}
-    return SimulatedDaemon(providers=providers, journal=journal, world=world, tick=TICK)
+    return SimulatedDaemon(
+        providers=providers,
+        journal=journal,
+        world=world,
+        isolation=site.isolation,
+        sentinels=site.sentinels,
+        tick=site.tick,
+    )
 
 
 def _begin(daemon: SimulatedDaemon, site: Site) -> None:
@@ -301,7 +316,7 @@ def warm(site: Site) -> float:
         for policy in site.policies.values()
         for _, check in policy.probes()
     ]
-    return max((_LEAST, *looks)) + TICK
+    return max((_LEAST, *looks)) + site.tick
 
 
 @asynccontextmanager
@@ -314,13 +329,13 @@ async def rehearsing(site: Site, given: GivenEntry, policy: str, at: float = NOO
     site = site.given(given).with_demand({name: curve[0][0] for name, curve in demand.items()})
     names = sorted({target.provider for each in site.policies.values() for target in each.targets})
     zonefiles, world = {name: Zonefile() for name in names}, World(now)
-    daemon = _daemon(zonefiles, PaperJournal(), world)
+    daemon = _daemon(site, zonefiles, PaperJournal(), world)
     _begin(daemon, site)
     try:
         await _published(daemon, site)
     finally:
         await daemon.kill()
-    rehearsal = Rehearsal(site, _daemon(zonefiles, PaperJournal(), world), zonefiles, at)
+    rehearsal = Rehearsal(site, _daemon(site, zonefiles, PaperJournal(), world), zonefiles, at)
     starts = at if given.published is not None else at - warm(site)
     await elapse(starts - now())  # nobody is at work, so it costs nothing
     if given.published is not None:

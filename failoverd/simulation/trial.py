@@ -1,9 +1,9 @@
 """One test of a policy, played: what was different from what it says, and what was at work meanwhile."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from failoverd.config.loader import PolicySet
+from failoverd.config.loader import Config, PolicySet
 from failoverd.config.schema.test_file import NeverEntry
 from failoverd.config.test_files import PolicyTest
 from failoverd.core.errors import FailoverdError, describe
@@ -39,8 +39,13 @@ class TrialResult:
         return not self.differences and not self.error
 
 
-def site_of(found: PolicySet) -> Site:
-    return Site(found.policies, found.rules or (), found.maintenance or (), found.practices or ())
+def site_of(found: PolicySet, config: Config | None = None) -> Site:
+    """What these files say; with a daemon's configuration, as that one would heed them."""
+    site = Site(found.policies, found.rules or (), found.maintenance or (), found.practices or ())
+    if config is None:
+        return site
+    sentinels = tuple((sentinel.endpoint, sentinel.check) for sentinel in config.sentinels)
+    return replace(site, isolation=config.isolation, sentinels=sentinels, tick=config.tick)
 
 
 def play(test: PolicyTest, site: Site) -> TrialResult:

@@ -145,6 +145,46 @@ def test_an_inventory_that_is_missing_is_told(tmp_path: Path) -> None:
     assert "regions.yaml" in told.said
 
 
+CONFIG = """\
+version: 1
+owner: prod
+policies: .
+journal: journal.db
+providers:
+  dns: {kind: embedded, zones: [example.com], listen: "127.0.0.1:5353"}
+sentinels:
+  a: {tcp: 53, address: 192.0.2.201, every: 10s}
+  b: {tcp: 53, address: 198.51.100.201, every: 10s}
+  c: {tcp: 53, address: 203.0.113.201, every: 10s}
+"""
+
+
+def test_with_a_configuration_the_prober_knows_itself_by_its_sentinels(tmp_path: Path) -> None:
+    """Nobody answers: without sentinels the prober is doubted, and with them it is what it seems to be."""
+    tests = """\
+version: 1
+tests:
+  - name: nobody answers
+    policy: shop
+    series: {"*": "P x10 T"}
+    at: {1m: {reasons: [all_down]}}
+"""
+    config = tmp_path / "failoverd.conf"
+    config.write_text(CONFIG)
+    told = playing(tmp_path, tests)
+    assert (told.code, "prober_doubted" in out(told)) == (FAILED, True)
+    told = playing(tmp_path, tests, "--config", str(config))
+    assert told.code == FINE, told.said
+
+
+def test_a_configuration_that_is_wrong_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "failoverd.conf"
+    config.write_text(CONFIG.replace("embedded", "embeded"))
+    told = playing(tmp_path, GOOD, "--config", str(config))
+    assert told.code == FAILED
+    assert "embeded" in told.said
+
+
 # -- how much of a policy ----------------------------------------------------------------------------------------------
 
 

@@ -222,7 +222,7 @@ class GivenEntry(Settings):
     )
     published: Shares | None = Field(
         default=None,
-        description="what the records answer, and the daemon just started; without it, all was well for ten minutes",
+        description="what the records answer, and the daemon starts in that moment; else all has been well for long",
     )
     at: Moment | None = Field(default=None, description="the wall clock, with an offset: 2027-03-28T01:30:00+01:00")
 
