@@ -97,12 +97,12 @@ def _nothing(found: TestSet, wanted: TestsWanted, output: Output) -> Exit:
 
 
 def _play(found: TestSet, chosen: Collection[PolicyTest]) -> list[Played]:
-    played = list[Played]()
+    played, picked = list[Played](), {id(each) for each in chosen}
     with progress() as tell:
         for estate in found.estates:
             site = site_of(estate.found, found.config)
             for each in estate.tests:
-                if each in chosen:
+                if id(each) in picked:
                     tell(Waiting(Stage.PLAYING, len(played), len(chosen)))
                     began = time.monotonic()
                     played.append(Played(play(each, site), time.monotonic() - began))
@@ -112,7 +112,8 @@ def _play(found: TestSet, chosen: Collection[PolicyTest]) -> list[Played]:
 def _covered(found: TestSet, played: Sequence[Played]) -> Iterator[Coverage]:
     """Of each policy that a test is about, whichever test showed it."""
     for estate in found.estates:
-        mine = [each.verdict for each in played if each.verdict.test in estate.tests]
+        own = {id(each) for each in estate.tests}
+        mine = [each.verdict for each in played if id(each.verdict.test) in own]
         names: dict[str, set[str]] = {}
         for verdict in mine:
             for policy, parts in verdict.shown:
