@@ -12,9 +12,10 @@ from typing import Final
 
 from failoverd.core.control.decision import Decision
 from failoverd.core.control.identity import identity
+from failoverd.core.control.ramp import Ramps, reached
 from failoverd.core.names import failoverctl
 from failoverd.core.reasons import Cause
-from failoverd.core.records import Marker, Observed, RecordSet, Target
+from failoverd.core.records import LOWEST_TIER, Marker, Observed, RecordSet, Target
 
 
 class PlanKind(StrEnum):
@@ -37,7 +38,7 @@ class Plan:
     set when somebody's edit is accepted: what failoverd would have written instead. A `marker` that owns no type is
     not written: the one that stands there is removed (`marker_text` is None). `cause` is the most pressing of what it
     does, and `shifts` what it takes of the ration of each cause, in basis points. `whole` is set when a limit made the
-    plan smaller: the shares that are wanted.
+    plan smaller: the shares that are wanted. `tier` is the policy's: who waits for a rate is served by it.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Plan:
     cause: Cause = Cause.OPERATOR
     shifts: Mapping[Cause, int] = field(default_factory=dict)
     whole: Mapping[str, int] | None = None
+    tier: int = LOWEST_TIER
 
     @property
     def generation(self) -> int:
@@ -149,7 +151,9 @@ class Plan:
 
     def verified(self, at: float) -> "LastGood":
         """What is known once the plan was applied."""
-        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled)
+        wanted = {name: each for name, each in (self.decision.ramps or {}).items() if self.shares_after.get(name)}
+        stands = reached(wanted, at) if self.shares_after == self.wanted_shares else wanted
+        return LastGood(self.after, self.generation, dict(self.shares_after), at, self.overruled, stands)
 
 
 def _said(records: RecordSet | None) -> str:
@@ -241,7 +245,7 @@ class LastGood:
     """The answer that failoverd last verified at a target: what to put back, and the generation it belongs to.
 
     `overruled`: this is somebody's edit that was accepted, and failoverd wanted that instead. It stays until failoverd
-    wants something else.
+    wants something else. `ramps`: how far regions have come by it that are on their way back, for who did not write it.
     """
 
     records: RecordSet
@@ -249,6 +253,7 @@ class LastGood:
     shares: Mapping[str, int]
     at: float
     overruled: RecordSet | None = None
+    ramps: Ramps = field(default_factory=dict)
 
 
 def refusal(observed: Observed, owner: str) -> Refused | None:

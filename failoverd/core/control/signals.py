@@ -24,7 +24,7 @@ from typing import Final, TypedDict
 from failoverd.core.control.readings import FigureRole, Readings, asks, known, window
 from failoverd.core.events import Event, SignalCleared, SignalClipped, SignalFired, SignalShared
 from failoverd.core.health.region import DEGRADED_WORTH, RegionHealth, RegionState
-from failoverd.core.measures import WINDOW, ErrorBudget, May
+from failoverd.core.measures import REGION, WINDOW, ErrorBudget, May
 from failoverd.core.overrides import Override, Verb, by
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy
@@ -71,6 +71,7 @@ class Burn:
         others: the median of the others' in the long one; None where none is known.
         requests: in the long one.
         was_down: until when it was called down last; None where it never was, or is.
+        since: since when it is called ill; None where it is not.
     """
 
     found: BurnFinding
@@ -80,6 +81,7 @@ class Burn:
     others: float | None = None
     requests: float = 0.0
     was_down: float | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,13 @@ def _judged(budget: ErrorBudget, burn: Burn, others: list[float]) -> Burn:
 
 
 def _with_memory(burn: Burn, before: Burn | None, now: float) -> Burn:
-    """With until when it was called down: from then on it has to be well before it gets traffic again."""
+    """With since when it is called ill, and until when it was called down.
+
+    From then on it has to be well before it gets traffic again.
+    """
+    if burn.found in ACCUSED:
+        goes_on = before is not None and before.found in ACCUSED and now < before.until
+        burn = replace(burn, since=before.since if before is not None and goes_on and before.since else now)
     if burn.found is BurnFinding.DOWN or before is None:
         return burn
     ended = min(now, before.until) if before.found is BurnFinding.DOWN else before.was_down
@@ -290,6 +298,27 @@ def lowered(
     return Lowered(found, tuple(reasons), min(moments, default=None))
 
 
+def accused(
+    policy: Policy, signalled: Signalled, said: Sequence[Override], aside: Collection[str], now: float
+) -> Mapping[str, str]:
+    """Regions that a signal or an alert calls ill now, each with what it says, whatever comes of that.
+
+    `said` and `aside` are as `lowered` takes them.
+    """
+    burns = signalled.burns if policy.signals.errors is not None else {}
+    if not burns and not said:
+        return {}
+    found = {
+        name: f"{name} has {burn.long:.3g} times the errors that its service level allows"
+        for name, burn in burns.items()
+        if burn.found in ACCUSED and now < burn.until
+    }
+    alerts = _alerts(policy, [word for word in said if word.verb is Verb.ALERT and word.in_force(now)])
+    found |= {name: f"an alert calls {name} {word.name}: {word.reason}" for name, word in alerts.items()}
+    above = _above(policy, [word for word in said if word.verb is Verb.UP and word.in_force(now)]) if found else ()
+    return {name: words for name, words in sorted(found.items()) if name not in {*above, *aside}}
+
+
 def _wanted(burn: Burn | None, alert: Override | None, now: float) -> RegionState | None:
     """The worse of what both say."""
     found = {burn.found} if burn is not None and now < burn.until else set[BurnFinding]()
@@ -370,10 +399,14 @@ def _of_burn(name: str, burn: Burn, policy: Policy) -> Reason | None:
         return None
     numbers = {"burn": burn.long, "short": burn.short, "requests": burn.requests, "most": budget.burn}
     numbers |= {"others": burn.others} if burn.others is not None else {}
+    numbers |= {"since": burn.since} if burn.since is not None else {}
     detail = str(burn.found) if burn.found in ACCUSED else ""
-    return Reason(code, "signals.errors", name, numbers=numbers, detail=detail)
+    query = budget.errors.replace(WINDOW, window(budget.over)).replace(REGION, name)
+    return Reason(code, "signals.errors", name, numbers=numbers, named=(budget.source, query), detail=detail)
 
 
 def _of_alert(name: str, word: Override) -> Reason:
     detail = f"{word.name}: {word.id} {by(word.actor)}: {word.reason}"
-    return Reason(ReasonCode.ALERTED, "overrides", name, numbers={"until": word.ends}, detail=detail)
+    return Reason(
+        ReasonCode.ALERTED, "overrides", name, numbers={"since": word.since, "until": word.ends}, detail=detail
+    )

@@ -8,14 +8,17 @@ from support.scenes import NOW, policy, region
 from support.stories import Story
 
 from failoverd import codec
+from failoverd.core.control import progress
 from failoverd.core.control.outcome import OutcomeKind
 from failoverd.core.control.readings import FigureReading, window
-from failoverd.core.control.signals import Burn, BurnFinding, Signalled, judged, news, time_to_fire, wilson
+from failoverd.core.control.signals import Burn, BurnFinding, Signalled, accused, judged, news, time_to_fire, wilson
 from failoverd.core.health.region import RegionState
 from failoverd.core.measures import ErrorBudget, May, Signals
 from failoverd.core.overrides import Comment, Override, Scope, Verb
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Policy
+from failoverd.telemetry.phrases import moment
+from failoverd.telemetry.reasoning import words
 
 EVERY = 5.0
 ERRORS = "sum by (region) (rate(errors[$window])) / sum by (region) (rate(requests[$window]))"
@@ -259,11 +262,67 @@ def test_a_person_who_calls_it_up_counts_more() -> None:
     assert told.published == {"azure": 50, "oci": 30, "aws": 20}
 
 
+def test_whom_it_calls_ill_is_an_incident_while_that_is_known_and_nobody_knows_better() -> None:
+    told = watched()
+    told.measured(5, azure=15, oci=0, aws=0)
+    signalled, now = told.state.signalled, told.now
+    assert accused(SERVICE, signalled, (), (), now) == {
+        "azure": "azure has 150 times the errors that its service level allows"
+    }
+    up = word(Verb.UP, Scope(endpoints=("azure/*",)), now)
+    assert accused(SERVICE, signalled, (up,), (), now) == {}
+    assert accused(SERVICE, signalled, (), ("azure",), now) == {}, "it is drained"
+    assert accused(SERVICE, signalled, (), (), now + 60) == {}, "blind"
+    assert accused(THREE, signalled, (), (), now) == {}, "the file asks for no errors any more"
+    shared = judged(SERVICE, signalled, readings({"azure": 0.12, "oci": 0.11, "aws": 0.13}, at=now), frozenset(), now)
+    assert accused(SERVICE, shared, (), (), now) == {}, "it is the same everywhere"
+
+
+def test_an_incident_lasts_for_as_long_as_a_signal_calls_a_region_ill_though_nothing_moves() -> None:
+    told = watched(replace(SERVICE, regions=tuple(replace(each, capacity=1e3) for each in THREE.regions), demand=900.0))
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.state, _ = progress.opened(told.policy, told.state, "errors", told.now)
+    assert told.look().kind is OutcomeKind.IN_SYNC
+    assert told.state.incident is not None
+    told.measured(5, azure=0, oci=0, aws=0)
+    told.look()
+    assert told.state.incident is None
+
+
 def test_it_tells_what_turns_and_nothing_twice() -> None:
     told = watched()
     for percent in (15, 16, 15, 0, 0):
         told.measured(5, azure=percent, oci=0, aws=0)
     assert told.names == ["signal.fired", "signal.cleared"]
+
+
+def since(told: Watched) -> float | None:
+    return told.state.signalled.burns["azure"].since
+
+
+def test_it_says_since_when_a_region_burns_and_from_which_query() -> None:
+    told = watched()
+    assert since(told) is None
+    told.measured(5, azure=15, oci=0, aws=0)
+    began = told.now
+    for percent in (16, 30, 15):
+        told.measured(5, azure=percent, oci=0, aws=0)
+        assert since(told) == began
+    reason = told.look().reasons[0]
+    assert (reason.numbers["since"], reason.named) == (began, ("main", ERRORS.replace("$window", "300s")))
+    said = words(reason)
+    assert f"it is taken to be degraded since {moment(began)} (signals.errors, which asks main: sum by (region)" in said
+
+
+def test_it_burns_anew_after_it_was_well_or_nobody_looked() -> None:
+    told = watched()
+    told.measured(5, azure=15, oci=0, aws=0)
+    told.measured(5, azure=0, oci=0, aws=0)
+    assert since(told) is None
+    told.measured(5, azure=15, oci=0, aws=0)
+    assert since(told) == told.now
+    told.measured(600, azure=15, oci=0, aws=0)
+    assert since(told) == told.now, "for ten minutes nobody said so"
 
 
 # -- alerts ------------------------------------------------------------------------------------------------------------
@@ -281,6 +340,7 @@ def test_an_alert_degrades_a_region_until_it_ends() -> None:
     assert told.published == {"azure": 33.33, "oci": 40, "aws": 26.67}
     assert outcome.until == told.now + 1_800
     assert "alert-00000000 by alertmanager: GpuFailing" in outcome.reasons[0].detail
+    assert f"; since {moment(told.now)} until " in words(outcome.reasons[0])
     told.look(1_800)
     assert told.published == {"azure": 50, "oci": 30, "aws": 20}
 
