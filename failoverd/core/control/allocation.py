@@ -13,7 +13,7 @@ Everything is computed in exact fractions and rounded once, at the end.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import inf
 from typing import Final
 
@@ -39,7 +39,7 @@ class Allocation:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what is reckoned from it is reckoned once
 class Bounds:
     """What bounds the shares of regions besides what they can carry.
 
@@ -55,7 +55,7 @@ class Bounds:
     ramped: Mapping[str, Reason] = field(default_factory=dict)
     grant: Grant | None = None
 
-    @property
+    @cached_property
     def granted(self) -> Mapping[str, Fraction]:
         """What is left of the regions in which others are as well, in basis points of the demand."""
         grant = self.grant
@@ -178,12 +178,16 @@ def _carried(
     policy: Policy, regions: Mapping[str, RegionHealth], specs: Sequence[RegionSpec], bounds: Bounds
 ) -> dict[str, Fraction]:
     """The same without what operators shed."""
-    granted, linked = bounds.granted, _linked(policy, specs)
-    carries = {spec.name: room(policy, spec, regions[spec.name]) for spec in specs}
-    return {
-        name: min(of, Fraction(bounds.caps.get(name, WHOLE)), granted.get(name, of), linked.get(name, of))
-        for name, of in carries.items()
-    }
+    granted, linked, caps = bounds.granted, _linked(policy, specs), bounds.caps
+    found: dict[str, Fraction] = {}
+    for spec in specs:
+        name, carries = spec.name, room(policy, spec, regions[spec.name])
+        most = min(carries, _part(caps.get(name, WHOLE), WHOLE))
+        for others in (granted, linked):
+            if name in others and others[name] < most:
+                most = others[name]
+        found[name] = most
+    return found
 
 
 def _linked(policy: Policy, specs: Sequence[RegionSpec]) -> Mapping[str, Fraction]:
@@ -204,19 +208,15 @@ def levels(
     """The same tiers as a claim on the estate, in the unit of the policy's demand."""
     if not policy.demand:
         return ()
-    most = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
+    rooms = _rooms(policy, record, regions, specs, Fraction(WHOLE), bounds)
     unit = policy.demand / WHOLE
 
     def draw(spec: RegionSpec) -> Draw:
-        stated = spec.capacity is not None
-        carries = float(room(policy, spec, regions[spec.name])) * unit if stated else inf
-        bounded = most[spec.name] < (room(policy, spec, regions[spec.name]) if stated else WHOLE)
-        return Draw(
-            spec.name,
-            float(pull(policy, spec, regions[spec.name])),
-            carries,
-            float(most[spec.name]) * unit if bounded else carries,
-        )
+        health, most = regions[spec.name], rooms[spec.name]
+        carried = room(policy, spec, health) if spec.capacity is not None else None
+        carries = float(carried) * unit if carried is not None else inf
+        bounded = most < (carried if carried is not None else WHOLE)
+        return Draw(spec.name, float(pull(policy, spec, health)), carries, float(most) * unit if bounded else carries)
 
     if record.single:
         first = first_of(policy, specs)
@@ -234,10 +234,12 @@ def normal_shares(
 
 def all_well(specs: Sequence[RegionSpec]) -> Mapping[str, RegionHealth]:
     """Regions on a day on which nothing is wrong."""
-    return {
-        spec.name: RegionHealth(spec.name, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
-        for spec in specs
-    }
+    return {spec.name: _well(spec.name) for spec in specs}
+
+
+@lru_cache(maxsize=4_096)  # each decision asks for those of all its regions
+def _well(region: str) -> RegionHealth:
+    return RegionHealth(region, RegionState.HEALTHY, WHOLE, since=0.0, well_since=0.0, serving=())
 
 
 def tiers(policy: Policy, specs: Sequence[RegionSpec]) -> list[list[RegionSpec]]:
@@ -260,15 +262,21 @@ def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
     A region whose capacity, or a policy whose demand, is not stated is taken to carry everything while it is HEALTHY,
     and its score of it while it is DEGRADED.
     """
-    left = Fraction(spec.room, WHOLE)  # one that is full has a part of its room
     if spec.capacity is None or not policy.demand:
-        return left * (health.score if health.state is RegionState.DEGRADED else WHOLE)
-    return left * _whole_room(health.score, spec.capacity, spec.headroom, policy.demand)
+        return _part(spec.room, health.score if health.state is RegionState.DEGRADED else WHOLE)
+    return _room(spec.room, health.score, spec.capacity, spec.headroom, policy.demand)
 
 
 @lru_cache(maxsize=65_536)  # asked several times in each decision for each region, and seldom about other numbers
-def _whole_room(score: int, capacity: float, headroom: int, demand: float) -> Fraction:
-    return Fraction(score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
+def _room(left: int, score: int, capacity: float, headroom: int, demand: float) -> Fraction:
+    """`left`: one that is full has a part of its room."""
+    return _part(left, score) * Fraction(capacity) * Fraction(headroom, WHOLE) / Fraction(demand)
+
+
+@lru_cache(maxsize=65_536)  # the same
+def _part(one: int, other: int) -> Fraction:
+    """One number of basis points of another."""
+    return Fraction(one * other, WHOLE)
 
 
 def _all_to_first(policy: Policy, specs: Sequence[RegionSpec], budget: int, caps: Mapping[str, int]) -> Allocation:
@@ -337,8 +345,8 @@ def _fill(
     filled: dict[str, Fraction] = {}
     rest = amount
     while open_pulls and rest > 0:
-        total = sum(open_pulls.values())
-        wants = {name: rest * pull / total for name, pull in open_pulls.items()}
+        each = rest / sum(open_pulls.values())
+        wants = {name: each * pull for name, pull in open_pulls.items()}
         full = [name for name, want in wants.items() if want > rooms[name]]
         if not full:
             return filled | wants
@@ -380,7 +388,7 @@ def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[
 
 
 def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
-    return Fraction((spec.share or WHOLE) * _lowers(policy, spec, health), WHOLE)
+    return _part(spec.share or WHOLE, _lowers(policy, spec, health))
 
 
 def _lowers(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:
