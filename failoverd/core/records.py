@@ -12,6 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, ip_address
+from itertools import starmap
 from math import lcm
 from types import MappingProxyType
 from typing import Final, NamedTuple, Self
@@ -113,7 +114,7 @@ class RecordSet:
 
     @classmethod
     def of(cls, key: RecordKey, ttl: int, weights: Mapping[str, int]) -> Self:
-        return cls(key, ttl, tuple(Answer(value, weight) for value, weight in sorted(weights.items())))
+        return cls(key, ttl, tuple(starmap(Answer, sorted(weights.items()))))
 
     def with_ttls(self, found: Iterable[int]) -> Self:
         """The same, as its parts were found: with all of their TTLs, if these differ."""

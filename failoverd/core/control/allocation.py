@@ -10,6 +10,7 @@ is split by what each region can carry: overloaded beats shut.
 Everything is computed in exact fractions and rounded once, at the end.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -138,11 +139,11 @@ def _split(
     for tier in tiers(policy, specs):
         if rest <= 0:
             break
-        filled = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
+        before = rest
+        filled, rest = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
         given |= filled
-        rest -= sum(filled.values())
         if filled and rest > 0:
-            numbers = {"carried": float(sum(filled.values())), "rest": float(rest)}
+            numbers = {"carried": float(before - rest), "rest": float(rest)}
             reasons.append(Reason(ReasonCode.SPILL, "steering", regions=names(tier), numbers=numbers))
     fits = rest <= 0
     if not fits and policy.shed_to is not None:
@@ -181,8 +182,8 @@ def _carried(
     granted, linked, caps = bounds.granted, _linked(policy, specs), bounds.caps
     found: dict[str, Fraction] = {}
     for spec in specs:
-        name, carries = spec.name, room(policy, spec, regions[spec.name])
-        most = min(carries, _part(caps.get(name, WHOLE), WHOLE))
+        name = spec.name
+        most = min(room(policy, spec, regions[name]), _part(caps.get(name, WHOLE), WHOLE))
         for others in (granted, linked):
             if name in others and others[name] < most:
                 most = others[name]
@@ -216,7 +217,7 @@ def levels(
         carried = room(policy, spec, health) if spec.capacity is not None else None
         carries = float(carried) * unit if carried is not None else inf
         bounded = most < (carried if carried is not None else WHOLE)
-        return Draw(spec.name, float(pull(policy, spec, health)), carries, float(most) * unit if bounded else carries)
+        return Draw(spec.name, pull(policy, spec, health) / WHOLE, carries, float(most) * unit if bounded else carries)
 
     if record.single:
         first = first_of(policy, specs)
@@ -253,7 +254,10 @@ def tiers(policy: Policy, specs: Sequence[RegionSpec]) -> list[list[RegionSpec]]
         standby = int(spec.share == 0)
         return (standby, spec.priority) if policy.steering is Steering.WEIGHTED else (spec.priority, standby)
 
-    return [[spec for spec in specs if rank(spec) == level] for level in sorted({rank(spec) for spec in specs})]
+    found: defaultdict[tuple[int, int], list[RegionSpec]] = defaultdict(list)
+    for spec in specs:
+        found[rank(spec)].append(spec)
+    return [found[level] for level in sorted(found)]
 
 
 def room(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
@@ -337,8 +341,11 @@ def _fill(
     amount: Fraction,
     reasons: list[Reason],
     bounds: Bounds,
-) -> dict[str, Fraction]:
-    """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again."""
+) -> tuple[dict[str, Fraction], Fraction]:
+    """Split `amount` by pull; a region that would overflow is filled to its room and the rest is split again.
+
+    With what is left of it where all are full.
+    """
     open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
     granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier)
     specs = {spec.name: spec for spec in tier}
@@ -349,7 +356,7 @@ def _fill(
         wants = {name: each * pull for name, pull in open_pulls.items()}
         full = [name for name, want in wants.items() if want > rooms[name]]
         if not full:
-            return filled | wants
+            return filled | wants, Fraction(0)
         for name in full:
             numbers = {"wanted": float(wants[name]), "room": float(rooms[name])}
             if name in bounds.shed:
@@ -373,22 +380,23 @@ def _fill(
             filled[name] = rooms[name]
             rest -= rooms[name]
             del open_pulls[name]
-    return filled
+    return filled, rest
 
 
-def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> Fraction:
+def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> int:
     """What draws traffic to a region inside its tier: its share, while it is DEGRADED lowered by its score.
 
     A tier of standbys, where no region has a share, is split as if they all had the same.
     """
     drawn = pull(policy, spec, health)
-    numbers = {"pull": float(drawn), "share": float(spec.share), "score": float(_lowers(policy, spec, health))}
+    numbers = {"pull": drawn / WHOLE, "share": float(spec.share), "score": float(_lowers(policy, spec, health))}
     reasons.append(Reason(ReasonCode.PULL, f"regions.{spec.name}.share", spec.name, numbers=numbers))
     return drawn
 
 
-def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Fraction:
-    return _part(spec.share or WHOLE, _lowers(policy, spec, health))
+def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:
+    """The pull in whole numbers: `WHOLE` times as much, for it counts beside other pulls alone."""
+    return (spec.share or WHOLE) * _lowers(policy, spec, health)
 
 
 def _lowers(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:

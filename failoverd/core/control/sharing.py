@@ -340,7 +340,8 @@ class _Tier:
     def _draw(self, each: Filling, at: float, before: float) -> None:
         """Draw from the open regions of its level by pull from now on; until now it rose with the speed `before`."""
         claim, vessels, moved = each.claim, each.vessels, self._moved
-        each.speed = speed = each.need / sum([draw.pull for draw in each.open.values()])
+        need = each.need
+        each.speed = speed = need / sum([draw.pull for draw in each.open.values()])
         each.version += 1
         more = speed - before
         for name, draw in each.open.items():
@@ -350,7 +351,7 @@ class _Tier:
                     _advance(vessel, at)
                 vessel.rate += draw.pull * more
                 moved.add(vessel)
-            if draw.most < inf and (vessel is None or draw.most < vessel.room):
+            if draw.most < need and (vessel is None or draw.most < vessel.room):  # else it is not what bounds it
                 left = draw.most - each.loads.get(name, 0.0) - draw.pull * (each.height - each.began[name])
                 heappush(self._enough, (at + max(0.0, left) / (draw.pull * speed), each.version, claim.policy, name))
 
