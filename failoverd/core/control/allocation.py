@@ -78,19 +78,22 @@ def allocate(
     specs: Sequence[RegionSpec],
     budget: int,
     bounds: Bounds = FREE,
+    *,
+    explained: bool = True,
 ) -> Allocation:
     """Split `budget` basis points among `specs`.
 
-    Standbys that get nothing of it are kept tested by `trickle`, which the others go without.
+    Standbys that get nothing of it are kept tested by `trickle`, which the others go without. Without `explained` the
+    steps that every split has are not told: for who asks for the shares alone, in each decision.
     """
-    plain = _split(policy, record, regions, specs, Fraction(budget), bounds)
+    plain = _split(policy, record, regions, specs, Fraction(budget), bounds, explained=explained)
     if not policy.trickle or record.single or policy.weights is not Weights.NATIVE or not plain.fits:
         return plain
     idle = [spec for spec in specs if spec.share == 0 and not plain.shares.get(spec.name)]
     if not any(plain.shares.values()) or not (tested := _trickled(policy, regions, idle, budget, bounds)):
         return plain
     busy = [spec for spec in specs if spec.name not in tested]
-    return _split(policy, record, regions, busy, Fraction(budget), bounds, tested)
+    return _split(policy, record, regions, busy, Fraction(budget), bounds, tested, explained=explained)
 
 
 def _trickled(
@@ -115,6 +118,8 @@ def _split(
     budget: Fraction,
     bounds: Bounds = FREE,
     tested: Mapping[str, Fraction] | None = None,
+    *,
+    explained: bool = True,
 ) -> Allocation:
     """The split itself. `tested` is what standbys have of it beforehand.
 
@@ -140,6 +145,7 @@ def _split(
         if rest <= 0:
             break
         before = rest
+        reasons += [_pulled(policy, spec, regions[spec.name]) for spec in tier if explained]
         filled, rest = _fill(policy, tier, rooms, regions, rest, reasons, bounds)
         given |= filled
         if filled and rest > 0:
@@ -151,9 +157,11 @@ def _split(
     elif not fits:
         given = _overload(given, rooms, rest, reasons, bounds.grant)
     shares = apportion({**given, **tested}, int(budget))
-    reasons.extend(
-        Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share}) for name, share in shares.items()
-    )
+    reasons += [
+        Reason(ReasonCode.SHARE, f"regions.{name}", name, numbers={"share": share})
+        for name, share in shares.items()
+        if explained
+    ]
     return Allocation(shares, fits, tuple(reasons))
 
 
@@ -230,7 +238,7 @@ def normal_shares(
     policy: Policy, record: RecordSpec, specs: Sequence[RegionSpec], bounds: Bounds = FREE
 ) -> Mapping[str, int]:
     """What the file says when all is well: the first tier by share, within what the estate leaves of the capacities."""
-    return allocate(policy, record, all_well(specs), specs, WHOLE, bounds).shares
+    return allocate(policy, record, all_well(specs), specs, WHOLE, bounds, explained=False).shares
 
 
 def all_well(specs: Sequence[RegionSpec]) -> Mapping[str, RegionHealth]:
@@ -346,7 +354,7 @@ def _fill(
 
     With what is left of it where all are full.
     """
-    open_pulls = {spec.name: _pull(policy, spec, regions[spec.name], reasons) for spec in tier}
+    open_pulls = {spec.name: pull(policy, spec, regions[spec.name]) for spec in tier}
     granted, grant, linked = bounds.granted, bounds.grant, _linked(policy, tier)
     specs = {spec.name: spec for spec in tier}
     filled: dict[str, Fraction] = {}
@@ -383,15 +391,14 @@ def _fill(
     return filled, rest
 
 
-def _pull(policy: Policy, spec: RegionSpec, health: RegionHealth, reasons: list[Reason]) -> int:
+def _pulled(policy: Policy, spec: RegionSpec, health: RegionHealth) -> Reason:
     """What draws traffic to a region inside its tier: its share, while it is DEGRADED lowered by its score.
 
     A tier of standbys, where no region has a share, is split as if they all had the same.
     """
-    drawn = pull(policy, spec, health)
-    numbers = {"pull": drawn / WHOLE, "share": float(spec.share), "score": float(_lowers(policy, spec, health))}
-    reasons.append(Reason(ReasonCode.PULL, f"regions.{spec.name}.share", spec.name, numbers=numbers))
-    return drawn
+    drawn, score = pull(policy, spec, health) / WHOLE, float(_lowers(policy, spec, health))
+    numbers = {"pull": drawn, "share": float(spec.share), "score": score}
+    return Reason(ReasonCode.PULL, f"regions.{spec.name}.share", spec.name, numbers=numbers)
 
 
 def pull(policy: Policy, spec: RegionSpec, health: RegionHealth) -> int:
