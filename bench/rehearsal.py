@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from support.fakes import paper_incidents
-from support.virtual import VirtualTimetable, elapse, now, run
+from support.incidents import paper_incidents
 
 from bench.detectors import VARIANTS, Variant
 from bench.loners import Loners
@@ -33,6 +32,7 @@ from failoverd.core.records import (
 )
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Probing
+from failoverd.simulation.virtual_time import VirtualTimetable, elapse, now, run
 
 _BATCH = 50
 """Regions that are struck in one run of the clock."""

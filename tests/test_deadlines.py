@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from support.virtual import elapse, now, virtually
+from support.virtual import virtually
 
 from failoverd.deadlines import Deadlines
+from failoverd.simulation.virtual_time import elapse, now
 
 
 class Expired(dict[str, object]):

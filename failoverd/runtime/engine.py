@@ -29,7 +29,7 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.runtime.practising import Practising
 from failoverd.runtime.probing import Pace, Probing
@@ -125,7 +125,14 @@ class Engine:
         self.runner = PolicyRunner(self.tools, self.board, self.probing, around.providers)
         self._timetable = timetable
         self.measuring = Measuring(
-            around.sources, self.states, self.board, lambda: self.policies, self._work_on, self.emit, clock
+            around.sources,
+            self.states,
+            self.board,
+            lambda: self.policies,
+            self.incidents,
+            self._work_on,
+            self.emit,
+            clock,
         )
         self.practising = Practising(self.states, self.board, self.shared, lambda: self.runner, self.emit, clock)
         self._sinks.append(self.practising.take)

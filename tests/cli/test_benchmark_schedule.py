@@ -8,16 +8,17 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from support.probers import PaperLedger
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
-from failoverd.cli.benchmarking.plan import BenchmarkPlan, Prices, announce, make_plan
-from failoverd.cli.benchmarking.running import Run, Runner
+from failoverd.cli.benchmarking.open_loop import Run, Runner
+from failoverd.cli.benchmarking.schedule import BenchmarkPlan, Prices, announce, make_plan
 from failoverd.cli.spending import Counting
 from failoverd.config.schema.inventory_file import Region
 from failoverd.core.probe_reasons import ProbeOutcome, ProbeReason
 from failoverd.core.records import Check, Endpoint, Policy, ProbeResult, RegionSpec, Timings
 from failoverd.ports import Cancel, Tell
 from failoverd.probes.inference_check.inference_settings import InferenceSettings
+from failoverd.simulation.virtual_time import now
 
 HTTP = Check("live", "http", 10.0, 2.0)
 

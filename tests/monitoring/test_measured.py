@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from aiohttp import web
-from support.fakes import PaperJournal
 from support.prometheus import Prometheus, prometheus
 from support.scenes import policy, region
 from support.servers import free_port
@@ -23,11 +22,13 @@ from failoverd.core.health.region import RegionHealth
 from failoverd.core.measures import ErrorBudget, Load, Measure, Signals
 from failoverd.core.reasons import ReasonCode
 from failoverd.core.records import RecordType
+from failoverd.runtime.incidents import Incidents
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.measuring import Measuring
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
 from failoverd.signals.prometheus import PrometheusSource, asking
+from failoverd.simulation.paper_journal import PaperJournal
 
 EVERY = 0.25
 PATIENCE = 40.0
@@ -92,6 +93,7 @@ class Steered:
             self.states,
             Well(),
             lambda: policies,
+            Incidents(self.states, time.time),
             lambda _name, _urgency: None,
             self.events.append,
             time.time,

@@ -8,14 +8,13 @@ from types import NoneType
 
 import pytest
 from support.approving import limits
-from support.fakes import Fault, Moment
 from support.sessions import AZURE6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, record, target
 
 from failoverd import codec
 from failoverd.api.planned import attempt_told
 from failoverd.cli.options import Exit
-from failoverd.cli.planning import exit_code
+from failoverd.cli.plan_views import exit_code
 from failoverd.core.control.decision import DecisionKind
 from failoverd.core.control.incident import Incident
 from failoverd.core.control.limits import Held
@@ -31,6 +30,7 @@ from failoverd.core.records import Answer, Maintenance, Marker, Policy, RecordTy
 from failoverd.core.rules import Assertion, Rule
 from failoverd.operations.planning import Attempt, PlannedChange
 from failoverd.ports import ChangeOutcome
+from failoverd.simulation.faults import Fault, Moment
 
 BOTH = both_types()
 ONE = policy(health=QUICK)

@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from support.fakes import PaperJournal
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, target
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.clearance import Objection
 from failoverd.core.control.outcome import Outcome
@@ -33,6 +32,8 @@ from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import MOST_TOLD, Desk, Undoable, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
 from failoverd.runtime.policy_runner import AT_ONCE
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import elapse, now
 
 ALICE, BOB = "alice@bastion", "bob@laptop"
 HOUR = 3_600.0

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 from support.stage import AZURE, OCI, Stage, normal, playing, policy, regions
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied, OverrideEnded, OverrideEnding
 from failoverd.core.overrides import GUEST, WARNING, Scope, Verb
 from failoverd.core.records import Limits, Ration, Source
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
+from failoverd.simulation.virtual_time import now
 
 ALICE, BOB = "alice@bastion", "bob@laptop"
 HOUR = 3_600.0

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from support.journals import AFTER, TARGET
-from support.virtual import now, virtually
+from support.virtual import virtually
 
 from failoverd.core.control.plan import LastGood
 from failoverd.core.control.propagation import Hearing, Nameserver, Nameservers, Question, Statement
 from failoverd.core.errors import Transient
 from failoverd.core.records import Target
 from failoverd.operations.hearing import ABREAST, WHOLE_PATIENCE, RecordHearing, heard
+from failoverd.simulation.virtual_time import now
 
 GOOD = LastGood(AFTER, 8, {"oci-ashburn": 10_000}, 100.0)
 NEW, OLD = frozenset({"198.51.100.10"}), frozenset({"192.0.2.10", "198.51.100.10"})

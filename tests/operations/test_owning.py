@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from support.fakes import Fault, Moment
 from support.sessions import AZURE6, OCI6, QUICK, Desk, both_types
 from support.stage import AZURE, OCI, policy, target
 
-from failoverd.cli.planning import owned
+from failoverd.cli.plan_views import owned
 from failoverd.core.control.outcome import Outcome
 from failoverd.core.control.ownership import disowned
 from failoverd.core.control.plan import InSync, Plan, Signature
@@ -17,6 +16,7 @@ from failoverd.core.control.state import PolicyState
 from failoverd.core.errors import FailoverdError, Fenced
 from failoverd.core.records import Policy
 from failoverd.operations.owning import Owned, adopt_record, disown_record
+from failoverd.simulation.faults import Fault, Moment
 
 ONE, BOTH = policy(health=QUICK), both_types()
 AT = target(ONE)

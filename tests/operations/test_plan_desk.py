@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from support.fakes import Fault, Moment, hang
 from support.sessions import AZURE6, both_types
 from support.stage import API, AT, AZURE, NORMAL, OCI, RULES, Stage, normal, playing, policy
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.codec import plain
 from failoverd.core.control.outcome import OutcomeKind
@@ -20,6 +19,8 @@ from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.plan_desk import IN_TURN, LONGEST, WRITING, PlanDesk
 from failoverd.operations.planning import Planned
+from failoverd.simulation.faults import Fault, Moment, hang
+from failoverd.simulation.virtual_time import elapse, now
 
 ALICE = "alice@bastion"
 BACK = policy(failback_after=None)

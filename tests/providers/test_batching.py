@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from support.contract import target
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import Fenced, Permanent, RateLimited, Transient
 from failoverd.ports import Urgency
@@ -14,6 +14,7 @@ from failoverd.providers.shared.batching import LONGEST_LINGER, QUIET, Batcher
 from failoverd.providers.shared.bucket import Bucket, Rate, Ticket
 from failoverd.providers.shared.gathering import LONGEST_BEHIND, LONGEST_PROOF, Changes
 from failoverd.providers.shared.throttling import FIRST_TRIAL, THROTTLED
+from failoverd.simulation.virtual_time import now
 
 CHANGE, ROUTINE, FAIL_OUT = Urgency.CHANGE, Urgency.ROUTINE, Urgency.FAIL_OUT
 
@@ -75,6 +76,16 @@ async def test_no_request_carries_more_than_fits_and_the_most_urgent_go_first() 
     jobs = [(1, ROUTINE), (2, CHANGE), (3, FAIL_OUT), (4, ROUTINE), (5, FAIL_OUT)]
     await asyncio.gather(*(batcher(item, urgency) for item, urgency in jobs))
     assert api.requests == [[3, 5], [2, 1], [4]]
+
+
+@virtually
+async def test_of_what_is_as_urgent_the_more_important_tiers_go_with_the_first_request() -> None:
+    api = Api()
+    batcher = batching(api, most=2)
+    prod, dev = FAIL_OUT.of_tier(100), FAIL_OUT.of_tier(300)
+    jobs = [(1, dev), (2, CHANGE.of_tier(100)), (3, dev), (4, prod)]
+    await asyncio.gather(*(batcher(item, urgency) for item, urgency in jobs))
+    assert api.requests == [[4, 1], [3, 2]]
 
 
 @virtually

@@ -4,10 +4,11 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from support.virtual import START, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import Permanent
 from failoverd.providers.route53.spreading import LONGEST_PAUSE, Spreading
+from failoverd.simulation.virtual_time import START, now
 
 
 class Servers:

@@ -3,9 +3,8 @@
 import asyncio
 from dataclasses import replace
 
-from support.fakes import hang, refused
-from support.stage import API, AT, AZURE, NORMAL, OCI, OWNER, TICK, Stage, normal, playing, status
-from support.virtual import elapse, now, until, virtually
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, status
+from support.virtual import until, virtually
 
 from failoverd.core.errors import Permanent, RateLimited
 from failoverd.core.events import FailbackStepped, TargetDelayed
@@ -14,6 +13,9 @@ from failoverd.core.status import TargetState
 from failoverd.ports import Urgency
 from failoverd.runtime.agenda import GATHER, Agenda
 from failoverd.runtime.target_worker import LEAST_URGENT_PAUSE, LONGEST_URGENT_PAUSE
+from failoverd.simulation.faults import hang, refused
+from failoverd.simulation.simulated_daemon import OWNER, TICK
+from failoverd.simulation.virtual_time import elapse, now
 
 
 @virtually

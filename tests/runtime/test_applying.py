@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from support.fakes import Fault, Moment, refused
 from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, status
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import RateLimited
 from failoverd.core.events import ChangeApplied, ChangeFenced, ChangeVerified, TargetDelayed, TargetResumed
@@ -14,6 +13,8 @@ from failoverd.core.records import Marker, RecordSet, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.applying import VAIN_TRIES
+from failoverd.simulation.faults import Fault, Moment, refused
+from failoverd.simulation.virtual_time import elapse
 
 
 @virtually

@@ -1,9 +1,8 @@
 """A person pastes the command that failoverd printed, while it works, while it is down, and while it dies."""
 
 from support.approving import limits
-from support.fakes import PaperJournal, Script, Zonefile, refused
-from support.stage import API, AT, AZURE, NORMAL, OCI, TICK, Stage, normal, playing, policy, target
-from support.virtual import elapse, now, until, virtually
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, target
+from support.virtual import until, virtually
 
 from failoverd.core.control.by_hand import SETTLES
 from failoverd.core.control.plan import PlanKind
@@ -19,6 +18,11 @@ from failoverd.core.events import (
 from failoverd.core.overrides import BY_HAND, HAND, Override
 from failoverd.core.records import Marker
 from failoverd.ports import ChangeOutcome
+from failoverd.simulation.faults import Script, refused
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.simulated_daemon import TICK
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.zonefile import Zonefile
 
 ONE_TO_FOUR = {"azure": 20.0, "oci": 80.0}
 

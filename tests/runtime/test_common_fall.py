@@ -5,13 +5,14 @@ import itertools
 
 import pytest
 from support.approving import limits
-from support.fakes import Does
 from support.stage import AWS, AZURE, NORMAL, OCI, Stage, normal, playing, policy, regions, status
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied, RegionFailed
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import Urgency
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import Does
 
 TRIO = policy(regions=regions(azure=(40, AZURE), oci=(30, OCI), aws=(30, AWS)), limits=limits(max_changes=2))
 SHARES = {"azure": 40.0, "oci": 30.0, "aws": 30.0}
@@ -123,7 +124,7 @@ async def test_when_the_wait_for_a_dead_region_ends_it_leaves_before_anything_ro
         read = stage.dns.read
 
         async def busy(target: Target, *, urgency: Urgency = Urgency.ROUTINE) -> Observed:
-            await asyncio.sleep(30.0 if urgency is Urgency.ROUTINE else 0.0)
+            await asyncio.sleep(30.0 if urgency.is_routine else 0.0)
             return await read(target, urgency=urgency)
 
         stage.dns.read = busy  # type: ignore[method-assign]

@@ -1,15 +1,17 @@
 """Several services share the regions of several clouds, and one region is lost."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from support.stage import Stage, playing, policy, regions
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.claiming import claim
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import TIERS, Policy
+from failoverd.simulation.virtual_time import elapse, now
 
 CAPACITY = {"az": 900.0, "oci": 600.0, "aws": 900.0}
 
@@ -58,6 +60,10 @@ async def test_prod_is_served_first_when_a_region_is_lost_and_nobody_else_is_in_
         await until(stage.steers(DEV, aws=100.0))
         await elapse(60.0)
         assert (load(stage, "oci"), load(stage, "aws")) == (600, 1_100)
+        for each in (PROD, DEV):  # it is too full for prod as well, who does not send too much there
+            grant, _ = stage.engine.shared.grants(each, stage.states.looked_at(each, stage.board), now())
+            assert grant is not None
+            assert grant.crowded == pytest.approx({"aws": 200})
         status = stage.reconcilers["dev"].statuses()[0]
         assert (status.demand, status.capacities) == (400, {"az": 900, "oci": 600, "aws": 900}), "for the glance"
         said = status.reasons
@@ -113,9 +119,11 @@ async def test_a_policy_without_a_demand_is_in_nobodys_sum() -> None:
 
 
 @virtually
-async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_is_down(
+async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_is_down_and_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
     async with playing(*ALL) as stage:
         await calm(stage)
         whole = claim
@@ -128,6 +136,8 @@ async def test_what_one_policy_brings_to_light_keeps_no_other_from_leaving_what_
         monkeypatch.setattr("failoverd.runtime.estate.claim", stumbling)
         lose_azure(stage)
         await until(stage.steers(PROD, oci=60.0, aws=40.0))
+        await elapse(300.0)
+        assert [message.partition(":")[0] for message in told] == ["what policy dev needs cannot be told"]
 
 
 @virtually

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from support.approving import limits
 from support.stage import API, AT, AZURE, NORMAL, Stage, normal, playing, policy
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import (
@@ -16,6 +16,7 @@ from failoverd.core.events import (
 )
 from failoverd.core.records import Policy
 from failoverd.core.status import RegionStatus, TargetStatus
+from failoverd.simulation.virtual_time import elapse, now
 
 BROKEN = JournalError("the disk is gone", reason="journal_io", remedy="look at the disk")
 

@@ -4,22 +4,8 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from support.fakes import Fault, Moment, PaperProvider, Zonefile, hang, lie, lost_answer, refused
-from support.stage import (
-    API,
-    AT,
-    AZURE,
-    NORMAL,
-    OCI,
-    TICK,
-    Stage,
-    normal,
-    playing,
-    policy,
-    record,
-    status,
-)
-from support.virtual import elapse, now, until, virtually
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, record, status
+from support.virtual import until, virtually
 
 from failoverd.core.errors import Permanent, RateLimited
 from failoverd.core.events import (
@@ -34,6 +20,11 @@ from failoverd.core.events import (
 from failoverd.core.records import Observed, Target
 from failoverd.ports import ChangeOutcome, Urgency
 from failoverd.runtime.target_worker import DEADLINE
+from failoverd.simulation.faults import Fault, Moment, hang, lie, lost_answer, refused
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.simulated_daemon import TICK
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.zonefile import Zonefile
 
 
 @virtually
@@ -113,11 +104,11 @@ async def test_what_is_urgent_stays_urgent_until_it_is_done(monkeypatch: pytest.
         stage.dns.readonly = None
         asked.clear()
         await until(stage.steers(API, oci=100.0))
-        assert asked[0] is Urgency.FAIL_OUT
+        assert asked[0].fails_out
         await elapse(TICK)
         asked.clear()
         await elapse(TICK)
-        assert set(asked) == {Urgency.ROUTINE}
+        assert set(asked) == {Urgency.ROUTINE.of_tier(API.tier)}
 
 
 @virtually

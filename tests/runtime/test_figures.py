@@ -2,13 +2,14 @@
 
 import pytest
 from support.stage import API, AT, AZURE, Stage, normal, playing
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.figures import TargetFigures
 from failoverd.core.errors import Transient
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause
 from failoverd.core.status import RegionStatus, TargetStatus
+from failoverd.simulation.virtual_time import elapse, now
 
 
 def figures(stage: Stage) -> TargetFigures:

@@ -1,11 +1,10 @@
 """How many probes are under way at once, and who goes next."""
 
-from support.fakes import World
-
 from failoverd.core.records import Check, Endpoint, HealthRules
 from failoverd.core.tallies import ProbeTally
 from failoverd.runtime.in_flight import InFlightLimiter
 from failoverd.runtime.scheduled_probe import ScheduledProbe
+from failoverd.simulation.world import World
 
 CHECK = Check("live", "tcp", 10.0, 2.0)
 

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from support.fakes import PaperJournal, Script, World, Zonefile
 from support.stage import AZURE, Stage, policy, target
-from support.virtual import elapse, now, run, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.ports import ChangeOutcome
+from failoverd.simulation.faults import Script
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import elapse, now, run
+from failoverd.simulation.world import World
+from failoverd.simulation.zonefile import Zonefile
 
 API = policy()
 AT = target(API)

@@ -3,15 +3,16 @@
 import asyncio
 
 import pytest
-from support.fakes import PaperJournal
 from support.journals import TARGET, incident, plan
-from support.stage import end
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import JournalError
 from failoverd.core.events import Event, JournalFailed
 from failoverd.core.status import JournalStatus
 from failoverd.runtime.journal_writer import BATCH, CALM, MOST_EVENTS, PATIENCE, JournalWriter
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.simulated_daemon import end
+from failoverd.simulation.virtual_time import elapse, now
 
 BROKEN = JournalError("the disk is gone", reason="journal_io")
 

@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from support.fakes import PaperProvider, Zonefile
 from support.stage import AZURE, Stage, playing, policy, target
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import (
     ConfigError,
@@ -25,6 +24,9 @@ from failoverd.core.tallies import CallOutcome
 from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.settings import ProviderSettings
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.zonefile import Zonefile
 
 API = policy()
 AT = target(API)

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from support.fakes import PaperJournal
 from support.stage import API, AZURE, NORMAL, Stage, normal, playing, policy, record, regions
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeFenced, IncidentClosed, IncidentOpened, OverrideEnded, OverridesLost
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import elapse, now
 
 ALICE = "alice@host"
 WEB = policy(

@@ -3,24 +3,8 @@
 import asyncio
 
 import pytest
-from support.fakes import Fault
-from support.stage import (
-    API,
-    AT,
-    AZURE,
-    NORMAL,
-    OCI,
-    TICK,
-    Stage,
-    normal,
-    playing,
-    policy,
-    record,
-    regions,
-    status,
-    target,
-)
-from support.virtual import elapse, now, until, virtually
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, record, regions, status, target
+from support.virtual import until, virtually
 
 from failoverd.core.control.drift import INTENT
 from failoverd.core.errors import Fenced, Permanent
@@ -37,6 +21,9 @@ from failoverd.core.records import OnDrift, RecordType
 from failoverd.core.status import TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.target_worker import FENCED_TRIES
+from failoverd.simulation.faults import Fault
+from failoverd.simulation.simulated_daemon import TICK
+from failoverd.simulation.virtual_time import elapse, now
 from failoverd.telemetry import prose
 
 # -- somebody else was here --------------------------------------------------------------------------------------------

@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from support.fakes import PaperJournal
 from support.stage import API, AT, AZURE, LIVE, NORMAL, Stage, normal, playing, policy
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.config.maintenance import AHEAD, planner
 from failoverd.core.events import (
@@ -26,7 +25,9 @@ from failoverd.core.records import Maintenance, Policy
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import now
 
 TURN = 500.0
 """Seconds: a window lasts almost two of them unless said otherwise, too short to be warned of its end."""

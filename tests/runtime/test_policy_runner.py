@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from support.fakes import PaperProvider, Zonefile
 from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, policy
-from support.virtual import now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.plan import LastGood
 from failoverd.core.events import DriftDetected
@@ -17,6 +16,9 @@ from failoverd.ports import Access, Provider, ProviderKind
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.policy_runner import AT_ONCE, PolicyRunner
 from failoverd.settings import ProviderSettings
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.virtual_time import now
+from failoverd.simulation.zonefile import Zonefile
 
 GIVEN_UP = "192.0.2.99"
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.stage import API, AZURE, LIVE, NORMAL, OCI, Stage, normal, playing, policy, regions
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import (
     ChangeApplied,
@@ -21,6 +21,7 @@ from failoverd.core.practices import PracticeOutcome
 from failoverd.core.records import Policy
 from failoverd.operations.commanding import Desk, WordRequest
 from failoverd.operations.judging import OverrideError
+from failoverd.simulation.virtual_time import elapse, now
 
 HALF_AN_HOUR = 1_800.0
 ALICE = "alice@bastion"

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 from support.stage import Stage, playing, policy, regions
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control import saving
 from failoverd.core.events import ChangeApplied
 from failoverd.core.reasons import Cause, ReasonCode
 from failoverd.core.records import Check, CostRules, DataIn, Link, ListPrices, Policy, Traffic
 from failoverd.core.status import TargetStatus
+from failoverd.simulation.virtual_time import elapse
 
 PRICES = {"az": 0.087, "oci": 0.0085}
 USUAL = {"az": 70.0, "oci": 30.0}

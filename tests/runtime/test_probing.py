@@ -7,10 +7,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from support.fakes import Does, World, paper_incidents
+from support.incidents import paper_incidents
 from support.scenes import through_check
 from support.stage import AZURE, OCI, endpoints, policy, regions
-from support.virtual import VirtualLoop, VirtualTimetable, elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointRecovered, Event, RegionLost
 from failoverd.core.health.endpoint import Health
@@ -22,6 +22,8 @@ from failoverd.core.records import Check, HealthRules, Policy, RecordType, Regio
 from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.scheduled_probe import ScheduledProbe
+from failoverd.simulation.virtual_time import VirtualLoop, VirtualTimetable, elapse, now
+from failoverd.simulation.world import Does, World
 
 EXACT = 1e-6
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-from support.fakes import Does, PaperProber, World, paper_incidents
+from support.incidents import paper_incidents
 from support.stage import AZURE, endpoints, policy
-from support.virtual import VirtualTimetable, elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import EndpointFailed, EndpointLost, EndpointRecovered, Event, ProbingRestored, ProbingShed
 from failoverd.core.health.isolation import SENTINEL_RULES, SENTINELS
@@ -21,6 +21,8 @@ from failoverd.runtime.health_board import HealthBoard
 from failoverd.runtime.probing import Pace, Probing
 from failoverd.runtime.shedding import CALM, PATIENCE, WINDOW
 from failoverd.runtime.slot_clock import AHEAD
+from failoverd.simulation.virtual_time import VirtualTimetable, elapse, now
+from failoverd.simulation.world import Does, PaperProber, World
 from failoverd.telemetry import prose
 
 LIVE = Check("live", "tcp", 10.0, 2.0)

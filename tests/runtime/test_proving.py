@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.fakes import NS1, NS2, PaperAuthorities, PaperProvider, Zonefile
 from support.scenes import PAIR, plan_between
 from support.stage import API, AT, AZURE, OCI, Stage, normal, playing, policy, record, target
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.plan import Plan
 from failoverd.core.control.propagation import Nameserver, Nameservers, Question, Statement
@@ -16,6 +15,10 @@ from failoverd.core.events import ChangeApplied, ChangeDisputed, ChangeVerified,
 from failoverd.core.records import Marker, RecordSet, RecordType, Target
 from failoverd.ports import Provider
 from failoverd.runtime.proving import ABREAST, ABREAST_AT_ONE, Prover
+from failoverd.simulation.paper_authorities import NS1, NS2, PaperAuthorities
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.zonefile import Zonefile
 from failoverd.telemetry import prose
 
 

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import pytest
 from support.approving import limits
-from support.fakes import Fault, hang, refused
 from support.stage import (
     API,
     AT,
@@ -14,7 +13,6 @@ from support.stage import (
     NORMAL,
     OCI,
     SECOND,
-    TICK,
     ZONE,
     Stage,
     normal,
@@ -24,7 +22,7 @@ from support.stage import (
     regions,
     status,
 )
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.codec import load
 from failoverd.core.control.evaluate import evaluate
@@ -48,6 +46,9 @@ from failoverd.core.status import PolicyStatus, RegionStatus, TargetState
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.agenda import GATHER
 from failoverd.runtime.target_worker import DecisionInputs
+from failoverd.simulation.faults import Fault, hang, refused
+from failoverd.simulation.simulated_daemon import TICK
+from failoverd.simulation.virtual_time import elapse, now
 
 # -- from the first look to the way back -------------------------------------------------------------------------------
 

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support.fakes import World, Zonefile
-from support.stage import API, AT, AZURE, NORMAL, OCI, TICK, Stage, normal, playing, policy, record, regions, target
-from support.virtual import elapse, now, until, virtually
+from support.stage import API, AT, AZURE, NORMAL, OCI, Stage, normal, playing, policy, record, regions, target
+from support.virtual import until, virtually
 
 from failoverd.core.events import PlanHeld, RivalDetected, RivalSettled
 from failoverd.core.overrides import Scope
 from failoverd.core.records import Policy, RecordType
+from failoverd.simulation.simulated_daemon import TICK
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.world import World
+from failoverd.simulation.zonefile import Zonefile
 
 ONE, OTHER = "0000aaaa", "1111bbbb"
 EVEN = policy(regions=regions(azure=(50, AZURE), oci=(50, OCI)))

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from support.stage import end
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ClockJumped, Event, TaskCrashed
 from failoverd.runtime import scheduling
 from failoverd.runtime.scheduling import JUMP, ApTimetable, watch_clock
+from failoverd.simulation.simulated_daemon import end
+from failoverd.simulation.virtual_time import elapse, now
 
 PATIENCE = 5.0
 

@@ -16,23 +16,9 @@ from functools import partial
 
 import pytest
 from support.approving import limits
-from support.fakes import (
-    Does,
-    Fault,
-    Moment,
-    PaperJournal,
-    PaperProvider,
-    World,
-    Zonefile,
-    hang,
-    lie,
-    lost_answer,
-    refused,
-)
 from support.operating import CRON, Decided, Files, Operators, killed_at
 from support.scenes import GATED
-from support.stage import AWS, AZURE, OCI, OWNER, Stage, policy, record, regions
-from support.virtual import START, elapse, now, run
+from support.stage import AWS, AZURE, OCI, Stage, policy, record, regions
 from support.watching import Is, Scene, Sight, unlike
 
 from failoverd.config.maintenance import planner
@@ -63,7 +49,14 @@ from failoverd.core.records import (
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.core.status import TargetState, TargetStatus
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
+from failoverd.simulation.faults import Fault, Moment, hang, lie, lost_answer, refused
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.simulated_daemon import OWNER
+from failoverd.simulation.virtual_time import START, elapse, now, run
+from failoverd.simulation.world import Does, World
+from failoverd.simulation.zonefile import Zonefile
 from failoverd.telemetry import prose
 
 STEPS = int(os.environ.get("FAILOVERD_STEPS", "60"))

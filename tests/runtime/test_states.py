@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from support.fakes import PaperJournal
 from support.journals import TARGET, plan
-from support.virtual import now, virtually
+from support.virtual import virtually
 
 from failoverd.core.control import progress
 from failoverd.core.control.incident import Incident
@@ -16,8 +15,10 @@ from failoverd.core.events import JournalFailed
 from failoverd.core.records import Observed
 from failoverd.ports import ChangeOutcome
 from failoverd.runtime.journal_writer import JournalWriter
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.states import States
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import now
 
 NAME = TARGET.policy
 

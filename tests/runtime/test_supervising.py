@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
-from support.stage import end
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.errors import describe
 from failoverd.core.events import Event, TaskCrashed
 from failoverd.runtime.supervising import CALM, FIRST_DELAY, LONGEST_DELAY, backoff, supervise
+from failoverd.simulation.simulated_daemon import end
+from failoverd.simulation.virtual_time import elapse, now
 
 
 def crashes(events: list[Event]) -> list[TaskCrashed]:

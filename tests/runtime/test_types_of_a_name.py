@@ -3,14 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from support.fakes import PaperProvider, Zonefile, lost_answer, refused
 from support.stage import AZURE, OCI, Stage, playing, policy, record, regions, target
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.control.limits import PastChange
 from failoverd.core.events import ChangeApplied, ChangeFenced
 from failoverd.core.records import Observed, RecordType, Target
 from failoverd.ports import ChangeOutcome, Urgency
+from failoverd.simulation.faults import lost_answer, refused
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.virtual_time import elapse, now
+from failoverd.simulation.zonefile import Zonefile
 
 AZURE6, OCI6 = "2001:db8::10", "2001:db8:1::10"
 NORMAL = {"azure": 70.0, "oci": 30.0}

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 from support.approving import limits
-from support.fakes import PaperJournal
 from support.operating import Decided, Operators
 from support.scenes import GATED, NOW, TARGET, TRIO, healths, observed, plan_between, published
 from support.stage import Stage
-from support.virtual import elapse, now, virtually
+from support.virtual import virtually
 from support.watching import Scene, Sight, against, unlike
 
 from failoverd.core.overrides import LOST, Comment, Override, Scope, Verb
@@ -18,7 +17,9 @@ from failoverd.core.reasons import Cause, LimitNote, Reason, ReasonCode
 from failoverd.core.records import WHOLE
 from failoverd.core.rules import Assertion, Gate, Rule
 from failoverd.operations.commanding import Given
-from failoverd.runtime.overrides import given
+from failoverd.runtime.override_book import given
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import elapse, now
 
 NORMAL = {"azure": 70, "oci": 30}
 CLOUDS = Rule("clouds", Assertion(2, ("azure", "oci", "aws"), 1_000), else_after=60.0, people=2)

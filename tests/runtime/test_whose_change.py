@@ -2,11 +2,12 @@
 
 import pytest
 from support.stage import API, AZURE, Stage, normal, playing
-from support.virtual import elapse, now, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import ChangeApplied
 from failoverd.core.overrides import Scope, Verb
 from failoverd.operations.commanding import Desk, WordRequest
+from failoverd.simulation.virtual_time import elapse, now
 
 ALICE = "alice@console"
 OF_AZURE = Scope(regions=("azure",))

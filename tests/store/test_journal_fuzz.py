@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fakes import World, Zonefile
 from support.fuzzing import SOAK
 from support.stage import API, AT, AZURE, NORMAL, Stage
-from support.virtual import now, run, until
+from support.virtual import until
 
 from failoverd.api.telling import status_told
 from failoverd.core.errors import JournalError
 from failoverd.core.events import DecisionCrashed, TargetDelayed, TaskCrashed
 from failoverd.operations.overview import overview
 from failoverd.operations.why import why
+from failoverd.simulation.virtual_time import now, run
+from failoverd.simulation.world import World
+from failoverd.simulation.zonefile import Zonefile
 from failoverd.store.journal import SqliteJournal, open_journal
 from failoverd.store.reading import HistoryReading
 from failoverd.telemetry import prose

@@ -9,9 +9,7 @@ import random
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from support.fakes import PaperJournal, Script
 from support.stage import Stage
-from support.virtual import now
 from support.watching import Scene, Sight, against
 
 from failoverd.core.control.overriding import STEPS
@@ -23,6 +21,9 @@ from failoverd.core.rules import Rule
 from failoverd.operations.commanding import Desk, Given, Undoable, WordRequest
 from failoverd.operations.judging import OverrideError, people_for
 from failoverd.ports import ChangeOutcome
+from failoverd.simulation.faults import Script
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.virtual_time import now
 
 NIGHT_SHIFT = ("alice@host", "bob@host")
 LASTS = (15.0, 40.0, 120.0, 300.0, 1_000.0)

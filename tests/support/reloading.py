@@ -8,7 +8,6 @@ from pathlib import Path
 from support.files import KINDS, policy
 from support.files import Folder as Files
 from support.stage import Stage
-from support.virtual import now
 
 from failoverd.core.events import Event
 from failoverd.core.records import Capabilities, Policy
@@ -17,6 +16,7 @@ from failoverd.reloader import Reloader
 from failoverd.runtime.lazy_provider import LazyProvider
 from failoverd.runtime.policy_runner import PolicyRunner
 from failoverd.settings import ProviderSettings
+from failoverd.simulation.virtual_time import now
 
 
 class Scene:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from support.fakes import Does, PaperAuthorities, PaperJournal, PaperProvider, World, Zonefile
-from support.stage import AZURE, OCI, OWNER, ZONE, policy, record, regions, target
+from support.stage import AZURE, OCI, ZONE, policy, record, regions, target
 
 from failoverd.config.loader import Config
 from failoverd.config.maintenance import planner
@@ -22,9 +21,15 @@ from failoverd.operations.session import Session
 from failoverd.operations.waiting import Waiting
 from failoverd.runtime.journal_writer import JournalWriter
 from failoverd.runtime.orphans import Claims, Orphans
-from failoverd.runtime.overrides import Overrides
+from failoverd.runtime.override_book import Overrides
 from failoverd.runtime.proving import Prover
 from failoverd.runtime.states import States
+from failoverd.simulation.paper_authorities import PaperAuthorities
+from failoverd.simulation.paper_journal import PaperJournal
+from failoverd.simulation.paper_provider import PaperProvider
+from failoverd.simulation.simulated_daemon import OWNER
+from failoverd.simulation.world import Does, World
+from failoverd.simulation.zonefile import Zonefile
 
 AZURE6, OCI6 = "2001:db8::10", "2001:db8:1::10"
 QUICK = HealthRules(fall=2, rise=1, recheck=0.01)

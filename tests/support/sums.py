@@ -6,7 +6,7 @@ from itertools import groupby
 from failoverd.core.control.decision import Decision
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE
-from failoverd.telemetry import prose
+from failoverd.telemetry import reasoning
 
 _TIERS = frozenset(
     {
@@ -23,7 +23,7 @@ _TIERS = frozenset(
 
 def told(decision: Decision, code: str) -> list[str]:
     """The words of each reason with this code."""
-    return [prose.words(reason) for reason in decision.reasons if reason.code == code]
+    return [reasoning.words(reason) for reason in decision.reasons if reason.code == code]
 
 
 def found(decision: Decision, code: ReasonCode) -> list[Reason]:
@@ -83,7 +83,8 @@ def _room(reason: Reason) -> float:
     if "demand" not in numbers:
         return _percent(numbers["room"])
     if reason.code is ReasonCode.LINK:
-        return numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"] / numbers["demand"] * 100
+        passes = numbers["bandwidth"] * numbers["headroom"] / WHOLE / 8 / numbers["per_request"]
+        return (passes - numbers.get("taken", 0.0)) / numbers["demand"] * 100
     headroom = numbers.get("headroom", WHOLE) / WHOLE * numbers.get("left", WHOLE) / WHOLE
     carries = numbers["score"] / WHOLE * numbers["capacity"] * headroom
     if reason.code is ReasonCode.SHARED_CAPACITY:

@@ -11,7 +11,7 @@ that were down: nobody is waited for here.
 from collections.abc import Mapping, Sequence
 
 from failoverd.core.control.decision import View
-from failoverd.core.control.latency import Leaving
+from failoverd.core.control.distance import Leaving
 from failoverd.core.health.region import RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy, RegionSpec, WhenDegraded

@@ -12,7 +12,7 @@ from failoverd.core.records import Observed, RecordSet, Target
 from failoverd.ports import Access, Urgency
 from failoverd.providers.oci_cloud.client import THREADS, Connection, Zone
 from failoverd.providers.oci_cloud.errors import Call
-from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign, stale
+from failoverd.providers.oci_cloud.refusals import DOUBTFUL, explained, moved, refuse_foreign
 from failoverd.providers.oci_steering import change, manual
 from failoverd.providers.oci_steering.attachments import Attachments
 from failoverd.providers.oci_steering.client import Reader, Writer
@@ -23,6 +23,7 @@ from failoverd.providers.oci_steering.standing import PolicyVersion, Standing, o
 from failoverd.providers.shared import sets
 from failoverd.providers.shared.account import Account, account
 from failoverd.providers.shared.bucket import Rate
+from failoverd.providers.shared.refusals import stale
 from failoverd.providers.shared.unanswered import sensible
 
 _DOUBTFUL = DOUBTFUL | {"permission_denied"}
@@ -140,7 +141,7 @@ class OciSteering:
         policy = await self._base(plan, zone, urgency)
         body = change.update_of(plan, policy)
         await self._account.write(urgency, lambda: client.update(zone, policy.id, policy.etag, body))
-        if urgency is not Urgency.FAIL_OUT:  # then others may be waiting to leave a dead region
+        if not urgency.fails_out:  # then others may be waiting to leave a dead region
             await creating.clear(plan, zone)
 
     async def _base(self, plan: Plan, zone: Zone, urgency: Urgency) -> SteeringPolicy:

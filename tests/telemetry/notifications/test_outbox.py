@@ -8,14 +8,15 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from support import virtual
 from support.notices import Inbox, notice
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd.core.events import Event, NotificationDelivered, NotificationFailed
 from failoverd.core.status import Notice
 from failoverd.runtime.supervising import backoff
 from failoverd.settings import ReceiverSettings
+from failoverd.simulation import virtual_time
+from failoverd.simulation.virtual_time import elapse
 from failoverd.telemetry.notifications.ledger import GIVE_UP
 from failoverd.telemetry.notifications.outbox import ASIDE, Address, Outbox
 from failoverd.telemetry.notifications.posting import Undelivered
@@ -35,7 +36,7 @@ class Post:
         self.done: list[Notice] = []
         pause = partial(backoff, first=1.0, longest=LONGEST)
         address = Address("pager", "paper", settings, inbox)
-        self.box = Outbox(address, inbox.post, pause, self.events.append, virtual.now, self._done)
+        self.box = Outbox(address, inbox.post, pause, self.events.append, virtual_time.now, self._done)
 
     def _done(self, taken: Notice, place: str) -> None:
         assert place == "pager paper"
@@ -49,7 +50,7 @@ class Post:
 async def delivering(
     settings: ReceiverSettings | None = None, before: tuple[Notice, ...] = (), **how: object
 ) -> AsyncIterator[Post]:
-    post = Post(Inbox(virtual.now, **how), settings or ReceiverSettings())  # type: ignore[arg-type]  # fields of it
+    post = Post(Inbox(virtual_time.now, **how), settings or ReceiverSettings())  # type: ignore[arg-type]  # fields of it
     post.box.resume(before)
     task = asyncio.create_task(post.box.run())
     try:
@@ -88,7 +89,7 @@ async def test_an_address_that_answers_500_is_tried_more_and_more_seldom_and_tol
         (failed,) = post.named(NotificationFailed)
         assert isinstance(failed, NotificationFailed)
         assert (failed.receiver, failed.place, failed.reason, failed.waiting) == ("pager", "paper", "http_500", 1)
-        assert (post.box.status.failing_since, post.box.status.error) == (virtual.START, "paper answers 500")
+        assert (post.box.status.failing_since, post.box.status.error) == (virtual_time.START, "paper answers 500")
 
         post.inbox.fails = None
         await until(lambda: post.inbox.got, within=2 * LONGEST)
@@ -114,9 +115,9 @@ async def test_an_address_that_hangs_for_an_hour_keeps_nobody_waiting_and_hears_
     async with delivering() as post:
         post.inbox.hangs, post.inbox.fails = 10.0, HANGS
         for second in range(3_600):  # a region that flaps, and another one that fell and is back
-            moment = virtual.now()
+            moment = virtual_time.now()
             post.box.take(notice("flapping", at=float(second), ended=None if second % 2 else float(second)))
-            assert virtual.now() == moment
+            assert virtual_time.now() == moment
             await elapse(1)
         post.box.take(notice("fell"))
         post.box.take(over(notice("fell")))
@@ -160,7 +161,7 @@ async def test_a_message_that_is_refused_three_times_is_set_aside_and_holds_up_n
         assert post.box.status.waiting == 1
         set_aside = post.inbox.tries[2]
         await until(lambda: len(post.inbox.got) == 2)
-        assert virtual.now() - set_aside == pytest.approx(ASIDE)
+        assert virtual_time.now() - set_aside == pytest.approx(ASIDE)
     assert post.inbox.told[1] == ("odd", False)
 
 
@@ -214,9 +215,9 @@ async def test_an_end_that_nobody_takes_is_given_up_after_a_day() -> None:
         post.box.take(notice())
         await until(lambda: post.inbox.got)
         post.inbox.fails = SAYS_500
-        post.box.take(over(notice(), virtual.now()))
+        post.box.take(over(notice(), virtual_time.now()))
         await until(lambda: post.box.status.dropped, within=GIVE_UP + 2 * LONGEST)
-        assert virtual.now() - virtual.START > GIVE_UP
+        assert virtual_time.now() - virtual_time.START > GIVE_UP
         assert not post.box.owes(notice().key)
 
 
@@ -229,7 +230,7 @@ async def test_what_lasts_is_told_again_from_time_to_time_and_not_any_more_when_
         post.box.take(notice("a"))
         post.box.take(notice("b"))
         await elapse(150)
-        assert [at - virtual.START for at, _ in post.inbox.got] == pytest.approx([0, 60, 120])
+        assert [at - virtual_time.START for at, _ in post.inbox.got] == pytest.approx([0, 60, 120])
         assert all(len(some) == 2 for _, some in post.inbox.got)
         for each in ("a", "b"):
             post.box.take(over(notice(each)))

@@ -6,20 +6,21 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
-from support import virtual
 from support.journals import TARGET
 from support.notices import Inbox, closed, held, left, seen, target
-from support.virtual import elapse, until, virtually
+from support.virtual import until, virtually
 
 from failoverd import codec
 from failoverd.core.events import Event, FailoverHeld, JournalFailed, NotificationDelivered, NotificationFailed
 from failoverd.core.status import NotificationsStatus, TargetState
 from failoverd.runtime.supervising import backoff, supervise
 from failoverd.settings import ReceiverSettings
+from failoverd.simulation import virtual_time
+from failoverd.simulation.virtual_time import elapse
 from failoverd.telemetry.notifications.ledger import GRACE
+from failoverd.telemetry.notifications.notifier import Notifications
 from failoverd.telemetry.notifications.outbox import Address
 from failoverd.telemetry.notifications.posting import Undelivered
-from failoverd.telemetry.notifications.telling import Notifications
 from failoverd.telemetry.notifications.troubles import NEWS
 
 DOWN = Undelivered("paper answers 500", reason="http_500")
@@ -29,8 +30,8 @@ class Paper:
     """What outlives a process: the journal's row, and two receivers, of which the second knows no keys."""
 
     def __init__(self) -> None:
-        self.pager = Inbox(virtual.now, place="pager")
-        self.chat = Inbox(virtual.now, place="chat", keyed=False)
+        self.pager = Inbox(virtual_time.now, place="pager")
+        self.chat = Inbox(virtual_time.now, place="chat", keyed=False)
         self.kept = ""
         self.writes: list[float] = []
         self.known_when_sent: list[bool] = []
@@ -40,7 +41,7 @@ class Paper:
 
     async def keep(self, status: NotificationsStatus) -> bool:
         await asyncio.sleep(0.01)
-        self.writes.append(virtual.now())
+        self.writes.append(virtual_time.now())
         if self.journal_works:
             self.kept = codec.dump(status)
         return self.journal_works
@@ -70,10 +71,12 @@ class Paper:
             runbook_of=lambda policy: f"https://runbooks.example.com/{policy}",
             pause=partial(backoff, first=1.0, longest=60.0),
             emit=emit,
-            clock=virtual.now,
+            clock=virtual_time.now,
         )
         telling.resume(self.before)
-        tasks = [asyncio.create_task(supervise(name, work, emit, virtual.now)) for name, work in telling.work().items()]
+        tasks = [
+            asyncio.create_task(supervise(name, work, emit, virtual_time.now)) for name, work in telling.work().items()
+        ]
         try:
             yield telling
         finally:
@@ -90,7 +93,7 @@ CALM = seen(target(TargetState.IN_SYNC)).overview
 async def test_what_is_told_stands_in_the_journal_first() -> None:
     paper = Paper()
     async with paper.process() as telling:
-        telling.take(held(virtual.now()))
+        telling.take(held(virtual_time.now()))
         await until(lambda: paper.pager.got and paper.chat.got)
         assert paper.known_when_sent == [True, True]
         (notice,) = telling.status.notices
@@ -104,7 +107,7 @@ async def test_what_is_told_stands_in_the_journal_first() -> None:
 async def test_what_lasts_over_a_restart_is_told_again_where_keys_are_known_and_over_everywhere() -> None:
     paper = Paper()
     async with paper.process() as first:
-        first.take(held(virtual.now()))
+        first.take(held(virtual_time.now()))
         await elapse(5)
     async with paper.process() as second:
         for _ in range(30):
@@ -124,7 +127,7 @@ async def test_what_lasts_over_a_restart_is_told_again_where_keys_are_known_and_
 async def test_what_ended_while_no_daemon_ran_is_resolved_by_the_next_one() -> None:
     paper = Paper()
     async with paper.process() as first:
-        first.take(left(virtual.now()))
+        first.take(left(virtual_time.now()))
         await elapse(5)
     async with paper.process() as second:
         for _ in range(int(GRACE / 5) + 1):
@@ -138,10 +141,10 @@ async def test_what_ended_while_no_daemon_ran_is_resolved_by_the_next_one() -> N
 async def test_an_end_that_a_dead_receiver_did_not_hear_is_told_by_the_next_process() -> None:
     paper = Paper()
     async with paper.process() as first:
-        first.take(left(virtual.now()))
+        first.take(left(virtual_time.now()))
         await elapse(5)
         paper.pager.fails = DOWN
-        first.take(closed(virtual.now()))
+        first.take(closed(virtual_time.now()))
         await elapse(5)
     paper.pager.fails = None
     async with paper.process() as second:
@@ -154,7 +157,7 @@ async def test_an_end_that_a_dead_receiver_did_not_hear_is_told_by_the_next_proc
 async def test_a_kill_before_anything_was_written_loses_no_hold() -> None:
     paper = Paper()
     async with paper.process() as first:
-        first.take(held(virtual.now()))
+        first.take(held(virtual_time.now()))
     assert (paper.kept, paper.pager.tries) == ("", [])
     async with paper.process() as second:
         second.look(HELD)
@@ -167,7 +170,7 @@ async def test_a_journal_that_does_not_work_keeps_nobody_from_being_told() -> No
     paper = Paper()
     paper.journal_works = False
     async with paper.process() as telling:
-        telling.take(JournalFailed(at=virtual.now(), reason="journal_full", error="no space"))
+        telling.take(JournalFailed(at=virtual_time.now(), reason="journal_full", error="no space"))
         for _ in range(60):
             await elapse(5)
             telling.look(CALM)
@@ -176,7 +179,7 @@ async def test_a_journal_that_does_not_work_keeps_nobody_from_being_told() -> No
         for _ in range(3):
             telling.look(CALM)
             await elapse(5)
-    assert virtual.now() - virtual.START > NEWS
+    assert virtual_time.now() - virtual_time.START > NEWS
     assert paper.pager.told == [("journal", False), ("journal", True)]
 
 
@@ -185,7 +188,7 @@ async def test_a_receiver_that_fails_is_told_to_the_others_and_so_is_that_it_wor
     paper = Paper()
     paper.pager.fails = DOWN
     async with paper.process() as telling:
-        telling.take(left(virtual.now()))
+        telling.take(left(virtual_time.now()))
         await elapse(60)
         assert paper.chat.told == [("azure-eastus", False), ("pager at pager", False)]
         paper.pager.fails = None
@@ -201,9 +204,9 @@ async def test_with_every_receiver_dead_for_an_hour_nothing_grows() -> None:
     paper.pager.fails = paper.chat.fails = DOWN
     async with paper.process() as telling:
         for second in range(1_200):
-            before = virtual.now()
+            before = virtual_time.now()
             telling.take(replace(held(before, FailoverHeld), rule_at=f"api.yaml:{second}"))
-            assert virtual.now() == before
+            assert virtual_time.now() == before
             await elapse(3)
         status = telling.status
         assert len(status.notices) == 3, "the hold, and each receiver"
@@ -218,7 +221,7 @@ async def test_a_defect_in_here_stops_nobody_who_tells_an_event() -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: paper.complaints.append(context["message"]))
     async with paper.process() as telling:
-        telling.take(replace(left(virtual.now()), shares_from=None))  # type: ignore[arg-type]  # that is the defect
-        telling.take(held(virtual.now()))
+        telling.take(replace(left(virtual_time.now()), shares_from=None))  # type: ignore[arg-type]  # that is the defect
+        telling.take(held(virtual_time.now()))
         await until(lambda: paper.pager.got)
     assert paper.complaints == ["change.applied could not be made a notification"]

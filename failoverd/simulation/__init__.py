@@ -1,0 +1,1 @@
+"""The whole controller on a virtual clock, with the world on paper around it."""

@@ -1,0 +1,51 @@
+"""What stands in DNS on paper."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from failoverd.core.records import Marker, Observed, RecordKey, RecordSet, Target
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write that took effect."""
+
+    at: float
+    target: Target
+    records: RecordSet
+    marker: Marker
+    before: Observed
+
+
+@dataclass
+class Zonefile:
+    """What stands in DNS: shared by every provider that serves it, and by people who edit it."""
+
+    records: dict[tuple[str, RecordKey], RecordSet] = field(default_factory=dict)
+    markers: dict[tuple[str, str], str] = field(default_factory=dict)
+    writes: list[Write] = field(default_factory=list)
+
+    def observe(self, target: Target) -> Observed:
+        text = self.markers.get((target.zone, target.key.name))
+        marker = Marker.parse(text) if text is not None else None
+        return Observed(target, self.records.get((target.zone, target.key)), marker, text)
+
+    def put(self, target: Target, weights: Mapping[str, int] | None, *, ttl: int = 30) -> None:
+        """A person edits the record, past failoverd. None removes it."""
+        self.records.pop((target.zone, target.key), None)
+        if weights is not None:
+            self.records[target.zone, target.key] = RecordSet.of(target.key, ttl, weights)
+
+    def mark(self, target: Target, text: str | None) -> None:
+        """A person edits the marker. None removes it."""
+        self.markers.pop((target.zone, target.key.name), None)
+        if text is not None:
+            self.markers[target.zone, target.key.name] = text
+
+    def shares(self, target: Target, region_of: Mapping[str, str]) -> dict[str, int]:
+        found = self.records.get((target.zone, target.key))
+        return found.shares(region_of) if found is not None else {}
+
+    def generation(self, target: Target) -> int:
+        marker = self.observe(target).marker
+        return marker.generation if marker is not None else 0
