@@ -590,6 +590,24 @@ def test_load_and_who_is_short_are_of_all_policies_at_a_region() -> None:
     assert (unknown.load, unknown.capacity, unknown.short) == (None, None, ())
 
 
+def test_what_is_wanted_at_a_region_and_what_a_normal_day_wants_stand_beside_its_load() -> None:
+    """It failed out, of a region that can carry half of its 900 as it is."""
+    room = {"azure-eastus": 900.0}
+    left = moved("api", demand=1_000.0, capacities=room, seen=NOW, wanted={"azure-eastus": 2_000, "oci-ashburn": 8_000})
+    half = replace(region("A", "degraded"), score=5_000)
+    (found,) = seen(policy("api"), left, half).regions
+    assert (found.load, found.target, found.demand, found.room) == (0.0, 200.0, 700.0, 450.0)
+
+
+def test_who_overloads_its_regions_alone_is_named_at_each_of_them() -> None:
+    over = Reason(
+        ReasonCode.OVERLOAD, "demand", shares={"azure-eastus": 9_000, "oci-ashburn": 3_000}, numbers={"rest": 2_000.0}
+    )
+    full = target("api", demand=1_000.0, capacities={"azure-eastus": 600.0}, reasons=(over,), seen=NOW)
+    (found,) = seen(policy("api"), full, region("A", "healthy")).regions
+    assert found.short == ("api is short of 150",)
+
+
 def test_a_guest_of_a_residency_is_a_concern_that_says_until_when() -> None:
     guest = Reason(ReasonCode.GUEST, "residency", "aws-use1", numbers={"until": NOW + 3_600}, detail="pin-1 by alice")
     found = seen(policy("api"), target("api", reasons=(guest,)))
