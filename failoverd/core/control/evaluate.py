@@ -724,8 +724,9 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
 
 def _recalled(case: _Case, memory: TargetMemory, plan: Plan) -> bool:
     """Whether a region comes back that a drill took out, because the drill was cut short."""
-    wanted, overrides = plan.shares_after, case.state.overrides
-    back = practice.recalled(case.policy, memory.practised, case.heeded, overrides, plan.decision.shares)
+    wanted, practised = plan.shares_after, memory.practised
+    short = practice.cut_short(case.policy, practised, case.state.overrides)
+    back = practice.recalled(practised, short, case.heeded, plan.decision.shares)
     return any(wanted.get(name, 0) > plan.start.get(name, 0) for name in back)
 
 

@@ -211,8 +211,11 @@ def _with_returns(shared: Allocation, view: View, published: Mapping[str, int]) 
 
 
 def _recalled(view: View, heeded: Heeded) -> frozenset[str]:
-    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp."""
-    return frozenset(heeded.yielded) | (view.practised if view.incident else frozenset())
+    """Who comes back from a drill that ends because it is needed: the first to get traffic, and by no ramp.
+
+    What needs it may be trouble of another policy, of which this one has no incident.
+    """
+    return view.cut_short.union(heeded.yielded) | (view.practised if view.incident else frozenset())
 
 
 def _practising(heeded: Heeded, serving: tuple[RegionSpec, ...]) -> dict[str, _Held]:
