@@ -411,13 +411,20 @@ def _not_worth_it(step: Step, cause: Cause, distance: int) -> Skipped | None:
     if cause is Cause.RETURNING:
         return _dwells(step, cause)
     largest = max(abs(step.wanted.get(name, 0) - step.before.get(name, 0)) for name in {*step.wanted, *step.before})
-    overfull = cause is Cause.TUNING and _overfull(step)
-    if largest < step.limits.min_step and not (step.saving or overfull):  # what is left of a move is worth it
+    worth = step.saving or _quits_ill(step) or (cause is Cause.TUNING and _overfull(step))  # what is left of a move is
+    if largest < step.limits.min_step and not worth:
         numbers = {"step": float(largest), "min_step": float(step.limits.min_step)}
         return Skipped(step.plan, Reason(ReasonCode.DEADBAND, "limits.min_step", numbers=numbers))
     if cause is Cause.MAKING_ROOM:
         return None  # the higher tier is in the region by now, or on its way
     return _dwells(step, cause)
+
+
+def _quits_ill(step: Step) -> bool:
+    """Whether a region leaves that is not HEALTHY: what it had was too much, however little (a trickle, say)."""
+    leaving = (name for name, share in step.before.items() if share and not step.wanted.get(name))
+    states = (health.state for name in leaving if (health := step.regions.get(name)) is not None)
+    return any(state is not RegionState.HEALTHY for state in states)
 
 
 def _dwells(step: Step, cause: Cause) -> Skipped | None:

@@ -115,6 +115,12 @@ def test_of_several_only_so_many_leave_as_the_rest_has_room_for_the_worst_first(
     assert set(story.published) == {"azure", "aws"}
 
 
+def test_one_with_a_small_share_is_out_as_well() -> None:
+    story = begun(policy(region("azure", 3), region("oci", 97), base=replace(OUT, degraded=WhenDegraded.OUT)))
+    story.look(60.0, azure="D")
+    assert story.published == {"oci": 100}
+
+
 def test_a_region_whose_failback_is_held_is_not_let_in_for_it() -> None:
     story = begun(replace(sized(280, 600, 600), failback_after=None))
     story.look(60.0, oci="U")
