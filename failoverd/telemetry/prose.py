@@ -7,6 +7,7 @@ from typing import Final
 from failoverd.core.control.plan import PlanKind
 from failoverd.core.control.propagation import Propagation
 from failoverd.core.events import (
+    AlertIgnored,
     ApiFailed,
     ChangeApplied,
     ChangeDisputed,
@@ -940,6 +941,12 @@ def _(event: TargetResumed) -> str:
 def _named(signals: tuple[str, ...], count: int) -> str:
     more = count - len(signals)
     return ", ".join(signals) + (f" and {more} more" if more > 0 else "")
+
+
+@say.register
+def _(event: AlertIgnored) -> str:
+    name = f"the alert {event.alert}" if event.alert else "an alert"
+    return f"{event.by} sends {name}, and nothing moves for it: {event.why}"
 
 
 @say.register
