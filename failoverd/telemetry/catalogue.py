@@ -92,12 +92,12 @@ _EVENTS: Final[Mapping[str, str]] = {
     ),
     "rival.settled": "A person (`by`) says that they are gone: the name is written as before.",
     "alert.ignored": (
-        "An alert with a label of ours (`failoverd_region`) was sent by `by`, and nothing moves for it: `why` says what "
-        "is wrong. Told once while it fires."
+        "An alert with a label of ours (`failoverd_region`) was sent by `by`, and nothing moves for it: `why` says "
+        "what is wrong. Told once while it fires."
     ),
     "signal.lost": (
         "Nothing that is believed was measured for three intervals: of figures the last value counts, then the "
-        "declared one, and no signal is a cause."
+        "declared one; a region that a signal called ill or full gets no more than it has."
     ),
     "signal.found": "It is measured again; or it is asked for no more, and not named.",
     "signal.clipped": "A figure jumped, or fell below the least that is declared: `believed` is what counts.",

@@ -344,6 +344,11 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
     ReasonCode.CAPACITY: _capacity,
     ReasonCode.SHARED_CAPACITY: _capacity,
     ReasonCode.EXCESS: _excess,
+    ReasonCode.UNMEASURED: lambda r: (
+        f"{r.region} was called ill when its figures were lost, and "
+        + (f"keeps {percent(r.numbers['room'])} of {percent(r.numbers['wanted'])}" if r.numbers else "stays out")
+        + " until somebody measures it again"
+    ),
     ReasonCode.OPEN_VERDICT: lambda r: (
         f"{r.region} would get {percent(r.numbers['wanted'])} and keeps {percent(r.numbers['room'])} "
         "until it is known whether it is falling as well"
@@ -954,8 +959,8 @@ def _(event: SignalLost) -> str:
     remedy = f". {event.remedy}" if event.remedy else ""
     return (
         f"source {event.source} gives nothing to believe for {_named(event.signals, event.count)} ({event.reason}): "
-        f"{event.detail}. No traffic moves for it: last values count for 10 min, then declared ones, and no signal is "
-        f"a cause{remedy}"
+        f"{event.detail}. No traffic moves for it: last values count for 10 min, then declared ones, and a region that "
+        f"a signal called ill or full gets no more than it has{remedy}"
     )
 
 

@@ -37,9 +37,10 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     target, kind = record.targets[0], record.key.type
     memory = state.of(target)
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
-    regions = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now).regions
+    lowered = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now)
+    regions = lowered.regions
     heeded = practice.heard(heeded, regions, state.incident, memory.yielded)
-    view = remembered(policy, state, memory, heeded, regions)
+    view = replace(remembered(policy, state, memory, heeded, regions), unmeasured=lowered.unmeasured)
     if not view.regions:  # nobody looked, or not yet: what it publishes stays
         return _claim(policy, (), view.shares(policy.region_of(kind)))
     may = allowed(policy, kind, heeded, now)
@@ -70,7 +71,8 @@ def _open(policy: Policy, record: RecordSpec, view: View, found: Open, heeded: H
     held = {*held_back(policy, rules, view, published, serving, now), *practice.held(heeded, serving)}
     aside = _aside(policy, record, view, found, heeded, now) - held
     climbing = (name for name, each in view.ramps.items() if rules is not None and each.step < len(rules.steps))
-    caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing)}
+    unmeasured = (name for name in view.unmeasured if published)
+    caps = {name: published.get(name, 0) for name in (*found.found.capped, *climbing, *unmeasured)}
     bounds = Bounds(caps, heeded.shed)
     mine = [spec for spec in serving if spec.name not in held and spec.name not in aside]
     spare = [spec for spec in serving if spec.name in aside]

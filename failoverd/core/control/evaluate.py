@@ -337,6 +337,7 @@ def _view(case: _Case, memory: TargetMemory) -> View:
     return replace(
         remembered(case.policy, case.state, memory, case.heeded, case.regions),
         current=observed.records,
+        unmeasured=case.seen.unmeasured,
         owned=observed.marker is not None and kind in observed.marker.types,
         drifted=drifted(observed, memory.last_good),
     )

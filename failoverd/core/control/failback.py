@@ -9,6 +9,7 @@ keep them overloaded.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from failoverd.core.control import practice, ramp
 from failoverd.core.control.allocation import Allocation, Bounds, allocate
@@ -62,15 +63,42 @@ def with_failback(
     now: float,
     grant: Grant | None = None,
 ) -> Back:
-    """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts."""
+    """Allocate what no frozen region keeps, leaving withdrawn regions out while their hold lasts.
+
+    A region whose figures are lost gets no more than it has; but it does where the others cannot carry the rest, or
+    would need somebody for it who waits.
+    """
+    unmeasured = {name: published.get(name, 0) for name in view.unmeasured if published.get(name)}
+    kept = _back(policy, record, view, published, found, heeded, now, grant, unmeasured)
+    if not unmeasured or (kept.shared.fits and not any(each.code in _WAIVED for each in kept.shared.reasons)):
+        return kept
+    return _back(policy, record, view, published, found, heeded, now, grant, {})
+
+
+_WAIVED: Final = frozenset({ReasonCode.FAILBACK_WAIVED, ReasonCode.PRACTICE_YIELDS})
+
+
+def _back(  # noqa: PLR0913, PLR0917 - all that an allocation is made of
+    policy: Policy,
+    record: RecordSpec,
+    view: View,
+    published: Mapping[str, int],
+    found: Eligible,
+    heeded: Heeded,
+    now: float,
+    grant: Grant | None,
+    unmeasured: Mapping[str, int],
+) -> Back:
+    """The same, where the `unmeasured` get so much at most."""
     budget = WHOLE - sum(found.frozen.values())
-    limits = {name: published.get(name, 0) for name in found.capped}
+    limits = {**unmeasured, **{name: published.get(name, 0) for name in found.capped}}
+    lost = {name: Reason(ReasonCode.UNMEASURED, "signals", name) for name in unmeasured if name not in found.capped}
 
     def share_out(specs: Sequence[RegionSpec], climb: _Climb | None = None) -> Allocation:
-        caps, told = limits, dict[str, Reason]()
+        caps, told = limits, lost
         if climb is not None:
             caps = limits | {name: min(cap, limits.get(name, WHOLE)) for name, cap in climb.caps.items()}
-            told = {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
+            told = lost | {name: reason for name, reason in climb.told.items() if caps[name] == climb.caps[name]}
         return allocate(policy, record, view.regions, specs, budget, Bounds(caps, heeded.shed, told, grant))
 
     rules = ramp.rules_of(policy, record)
@@ -81,7 +109,7 @@ def with_failback(
         if practised := tuple(name for name in held if name in heeded.practised):
             yields = Reason(ReasonCode.PRACTICE_YIELDS, "overrides", regions=practised)
             without = replace(heeded, practised={}, yielded=heeded.practised)
-            back = with_failback(policy, record, view, published, found, without, now, grant)
+            back = _back(policy, record, view, published, found, without, now, grant, unmeasured)
             return replace(back, shared=replace(back.shared, reasons=(yields, *back.shared.reasons)))
         waived = Reason(ReasonCode.FAILBACK_WAIVED, "failback", regions=tuple(held))
         shared = whole if not others else share_out(found.serving)
@@ -237,6 +265,9 @@ def held_back(
     for spec in serving:
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
         free = free or spec.name in view.aside or spec.name in view.practised  # it never was down
+        if spec.name in view.unmeasured and not published.get(spec.name) and spec.name not in view.returning:
+            held[spec.name] = _Held(Reason(ReasonCode.UNMEASURED, "signals", spec.name))
+            continue
         if free:
             continue
         known = view.ramps.get(spec.name)

@@ -185,11 +185,27 @@ def taken(
 
 def known(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> float | None:
     """What is known of a region now, by a question for all of them or for each; None where that is nothing."""
-    own = REGION in query
-    reading = readings.get(f"{ask_role}/{region}" if own else ask_role)
-    if reading is None or reading.query != query.replace(REGION, region) or not reading.fresh(now):
+    reading = _of_region(ask_role, query, readings, region)
+    if reading is None or not reading.fresh(now):
         return None
-    return reading.values.get("" if own else region)
+    return reading.values.get("" if REGION in query else region)
+
+
+def fresh(ask_role: FigureRole, query: str, readings: Readings, region: str, now: float) -> bool:
+    """Whether an answer counts that would say it of a region, if there were something to say."""
+    reading = _of_region(ask_role, query, readings, region)
+    return reading is not None and reading.fresh(now)
+
+
+def read(ask_role: FigureRole, query: str, readings: Readings, region: str) -> bool:
+    """Whether the question was answered for the region ever, by the same query."""
+    reading = _of_region(ask_role, query, readings, region)
+    return reading is not None and ("" if REGION in query else region) in reading.values
+
+
+def _of_region(ask_role: FigureRole, query: str, readings: Readings, region: str) -> FigureReading | None:
+    reading = readings.get(f"{ask_role}/{region}" if REGION in query else ask_role)
+    return reading if reading is not None and reading.query == query.replace(REGION, region) else None
 
 
 # -- a policy as it counts now -----------------------------------------------------------------------------------------
