@@ -419,8 +419,9 @@ _WORDS: Final[Mapping[ReasonCode, Callable[[Reason], str]]] = {
         f"{_figure(r)} {r.numbers['value']:.6g}, as declared: nothing is measured that counts"
     ),
     ReasonCode.LOADED: lambda r: (
-        f"{r.region} has {percent(r.numbers['room'])} of its room, at a load of {r.numbers['load']:.6g} "
-        f"(all of it below {r.numbers['low']:g}, nothing above {r.numbers['high']:g})"
+        f"{r.region} has {percent(r.numbers['room'])} of its room, "
+        + (f"at a load of {r.numbers['load']:.6g}" if "load" in r.numbers else "and its load is not known now")
+        + f" (full above {r.numbers['low']:g}, nothing left at {r.numbers['high']:g})"
     ),
     ReasonCode.LOADED_ALIKE: lambda r: (
         f"{_listed(r.regions)} would shed, and no region is known to have room for it: all keep theirs"

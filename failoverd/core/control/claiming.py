@@ -9,7 +9,7 @@ failback itself does it. Before them come those that serve and are left out beca
 from collections.abc import Mapping
 from dataclasses import replace
 
-from failoverd.core.control import practice, ramp
+from failoverd.core.control import practice, ramp, relieving
 from failoverd.core.control.allocation import Bounds, all_well, levels
 from failoverd.core.control.aside import narrowed
 from failoverd.core.control.decide import Open, weigh
@@ -36,6 +36,7 @@ def claim(policy: Policy, state: PolicyState, now: float) -> Claim | None:
     record = policy.records[0]
     target, kind = record.targets[0], record.key.type
     memory = state.of(target)
+    policy = relieving.in_force(policy, memory.reliefs)
     heeded = heed(policy, target, state.overrides, None, "", now, memory.lost)
     lowered = seen(policy, target, state.regions(kind), state.signalled, state.overrides, heeded, now)
     regions = lowered.regions

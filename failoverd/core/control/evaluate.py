@@ -6,8 +6,8 @@ done. It is pure: equal inputs give equal outcomes. Inside, one stage per file:
     by hand → words (overriding) → residency → drills (practice) → price (saving) → eligible → failback → allocation
         → aside (of latency and degraded) → answers (decide) → plan → drift → limits
 
-What others measure stands before all of them: figures count as they do now (readings), and what signals and alerts say
-lowers what probes found (signals).
+What others measure stands before all of them: figures count as they do now (readings), who is full has less room
+(relieving), and what signals and alerts say lowers what probes found (signals).
 """
 
 from collections.abc import Mapping
@@ -41,6 +41,7 @@ from failoverd.core.control.overriding import Heeded, heed, out_by_word, seen
 from failoverd.core.control.plan import InSync, LastGood, Plan, PlanKind, Refused, Signature, diff, drifted, shares_now
 from failoverd.core.control.ramp import Ramp
 from failoverd.core.control.readings import measured
+from failoverd.core.control.relieving import Relieved, relieved
 from failoverd.core.control.residency import Allowed, allowed
 from failoverd.core.control.rules import people, ruled, withheld
 from failoverd.core.control.saving import considered
@@ -118,11 +119,13 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
         Permanent: the provider cannot say what is wanted.
     """
     figures = measured(policy, state.signalled.readings, now)
-    policy = figures.policy
-    record, nothing_said = policy.record_of(observed.target), Heeded()
+    record, nothing_said = figures.policy.record_of(observed.target), Heeded()
+    relief = _relieved(figures.policy, record, state, observed, now)
+    policy = relief.policy
     may = allowed(policy, record.key.type, nothing_said, now)
     case = _Case(policy, record, state, observed, estate, now, nothing_said, may)
     memory, found, generation = _remembered(case)
+    memory = replace(memory, reliefs=relief.reliefs)
     memory, heard = _by_hand(case, memory, generation)
     for _ in filter(None, (found, heard)):
         case = replace(case, state=progress.counted(case.state))
@@ -140,8 +143,9 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     shared = estate.grant, estate.usual
     decision = decide(policy, case.record, observed.target, view, now, case.heeded, case.may, *shared)
     said = case.seen
-    until = soonest(decision.until, figures.until, said.until, priced_at)
-    decision = replace(decision, reasons=(*figures.reasons, *said.reasons, *decision.reasons), until=until)
+    until = soonest(decision.until, figures.until, relief.until, said.until, priced_at)
+    first = (*figures.reasons, *relief.reasons, *said.reasons)
+    decision = replace(decision, reasons=(*first, *decision.reasons), until=until)
     decision = _identified(_rivalled(decision, memory), memory)
     memory = _accepted(case, memory, decision, heard)
     lost, told = news.lost(memory.told, case.heeded, observed, decision, state.incident, now)
@@ -157,6 +161,13 @@ def evaluate(policy: Policy, state: PolicyState, observed: Observed, estate: Est
     change = heard.change if heard is not None else None
     told_of = (*rivals_told, *lost, *events, *fell, *outcome.events)
     return replace(outcome, events=told_of, found=found, by_hand=change, words=words)
+
+
+def _relieved(policy: Policy, record: RecordSpec, state: PolicyState, observed: Observed, now: float) -> Relieved:
+    memory = state.of(observed.target)
+    shares = memory.last_good.shares if memory.last_good is not None else {}
+    regions = state.regions(record.key.type)
+    return relieved(policy, record, state.signalled.readings, regions, shares, memory.reliefs, now)
 
 
 # -- what is known -----------------------------------------------------------------------------------------------------

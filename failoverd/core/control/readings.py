@@ -8,8 +8,7 @@ by being gone or absurd.
 - Nothing (0) is not believed, unless the least that there is was declared: then that counts.
 
 A load says how full a region is, by whatever grows as it fills: factor = clamp((high - load) / (high - low), 0, 1) of
-its room is left. That takes effect only where another region is below `low`, for else there is nobody to shed to. A
-load that is not known takes nothing away.
+its room is left. What follows from that is said in `relieving`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing import Final
 
 from failoverd.core.measures import REGION, WINDOW, Load, Measure
 from failoverd.core.reasons import Reason, ReasonCode
-from failoverd.core.records import WHOLE, Policy, RegionSpec
+from failoverd.core.records import WHOLE, Policy
 
 STALE_AFTER: Final = 3
 """Intervals after which a reading is old."""
@@ -249,9 +248,9 @@ class _Notes:
 
 
 def measured(policy: Policy, readings: Readings, now: float) -> Measured:
-    """The policy with its demand, its regions' capacity and what is left of their room, as they count now."""
+    """The policy with its demand and its regions' capacity, as they count now."""
     figures = [ask for ask in asks(policy) if ask.measure is not None]
-    if not figures and policy.signals.room is None:
+    if not figures:
         return Measured(policy)
     notes = _Notes()
     demand, capacities = policy.demand, dict[str, float | None]()
@@ -261,29 +260,8 @@ def measured(policy: Policy, readings: Readings, now: float) -> Measured:
         else:
             capacities[ask.region] = notes.value(ask, readings, f"regions.{ask.region}", now)
     regions = tuple(replace(spec, capacity=capacities.get(spec.name, spec.capacity)) for spec in policy.regions)
-    if policy.signals.room is not None:
-        regions = _rooms(policy.signals.room, regions, readings, notes, now)
     until = min(notes.moments, default=None)
     return Measured(replace(policy, demand=demand, regions=regions), tuple(notes.reasons), until)
-
-
-def _rooms(
-    load: Load, regions: tuple[RegionSpec, ...], readings: Readings, notes: _Notes, now: float
-) -> tuple[RegionSpec, ...]:
-    """The regions with what is left of their room."""
-    loads = {spec.name: known(FigureRole.LOAD, load.query, readings, spec.name, now) for spec in regions}
-    left = {name: factor(load, value) for name, value in loads.items() if value is not None}
-    full = tuple(name for name, part in left.items() if part < WHOLE)
-    notes.moments += [reading.old_at for key, reading in readings.items() if key.startswith(FigureRole.LOAD) and full]
-    if not full:
-        return regions
-    if len(full) == len(left):
-        notes.reasons.append(Reason(ReasonCode.LOADED_ALIKE, "signals.room", regions=full))
-        return regions
-    for name in full:
-        numbers = {"load": loads[name] or 0.0, "low": load.low, "high": load.high, "room": float(left[name])}
-        notes.reasons.append(Reason(ReasonCode.LOADED, "signals.room", name, numbers=numbers))
-    return tuple(replace(spec, room=left.get(spec.name, WHOLE)) for spec in regions)
 
 
 def factor(load: Load, value: float) -> int:

@@ -17,7 +17,7 @@ from failoverd.core.control.readings import (
     taken,
 )
 from failoverd.core.control.signals import Signalled
-from failoverd.core.measures import Load, Measure, Signals
+from failoverd.core.measures import Load, Measure
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import Policy
 
@@ -126,25 +126,6 @@ def test_room_shrinks_between_low_and_high(load: float, left: int) -> None:
     assert factor(QUEUE, load) == left
 
 
-def loaded(service: Policy = SERVICE, at: float = NOW, **loads: float) -> list[int]:
-    service = replace(service, signals=Signals(room=QUEUE))
-    readings = {"load": FigureReading(QUEUE.query, loads, at, EVERY)}
-    return [spec.room for spec in measured(service, readings, NOW).policy.regions]
-
-
-def test_a_full_region_sheds_to_one_that_has_room() -> None:
-    assert loaded(azure=30, oci=5) == [5_000, 10_000]
-
-
-def test_where_nobody_has_room_nothing_is_shed() -> None:
-    assert loaded(azure=40, oci=30) == [10_000, 10_000]
-    assert loaded(azure=40) == [10_000, 10_000]
-
-
-def test_a_load_that_is_not_known_takes_nothing_away() -> None:
-    assert loaded(at=NOW - 45, azure=30, oci=5) == [10_000, 10_000]
-
-
 # -- in a decision -----------------------------------------------------------------------------------------------------
 
 
@@ -174,13 +155,3 @@ def test_a_figure_that_grows_old_moves_nothing_for_ten_minutes_and_the_round_is_
     assert told.published == {"azure": 60, "oci": 40}
     told.look(1)
     assert told.published == {"azure": 70, "oci": 30}  # by the declared one
-
-
-def test_a_full_region_gets_less() -> None:
-    told = story(replace(SERVICE, signals=Signals(room=QUEUE)))
-    full = {"load": FigureReading(QUEUE.query, {"azure": 30.0, "oci": 0.0}, NOW, EVERY)}
-    told.state = replace(told.state, signalled=Signalled(full))
-    outcome = told.look(40)
-    (reason,) = [each for each in outcome.reasons if each.code is ReasonCode.CAPACITY]
-    assert reason.numbers["left"] == 5_000
-    assert told.published == {"azure": 56.25, "oci": 43.75}  # 450 of 800
