@@ -446,9 +446,9 @@ def _on_ramps(
             del ramps[name]
         elif not each.step or decision.kind not in _DECIDED or decision.shares.get(name):
             continue
-        elif health.serves or name in case.heeded.drained or case.heeded.pin is not None:
+        elif name in case.heeded.drained or case.heeded.pin is not None:
             ramps[name] = each.foot(case.now)
-        elif published.get(name):
+        elif published.get(name) and (not health.serves or ramp.hurts(each, health)):
             ramps[name] = each.fallen(case.now)
             fell.append(name)
         else:
@@ -730,6 +730,9 @@ def _step(case: _Case, memory: TargetMemory, plan: Plan) -> Step:
         evicted=case.leaving,
         sorry=place.name if (place := case.policy.when_all_down_place) is not None else "",
         recalled=_recalled(case, memory, plan),
+        hurt=frozenset(
+            name for name, each in memory.ramps.items() if name in case.regions and ramp.hurts(each, case.regions[name])
+        ),
         saving=memory.saving.moving,
     )
 

@@ -18,6 +18,7 @@ from failoverd.core.control.eligible import Eligible
 from failoverd.core.control.overriding import Heeded
 from failoverd.core.control.ramp import Ramp, Ramps
 from failoverd.core.control.sharing import Grant
+from failoverd.core.health.region import RegionHealth, RegionState
 from failoverd.core.reasons import Reason, ReasonCode
 from failoverd.core.records import WHOLE, Policy, RampRules, RecordSpec, RegionSpec
 
@@ -262,15 +263,19 @@ def held_back(
     if not published:
         return {}  # a record that answers nothing has nobody to hold back
     held = {}
+    hurt = _hurting(policy, rules, view, published, serving)
     for spec in serving:
         free = published.get(spec.name, 0) > 0 or spec.name in view.returning or spec.name in view.common_fall
         free = free or spec.name in view.aside or spec.name in view.practised  # it never was down
         if spec.name in view.unmeasured and not published.get(spec.name) and spec.name not in view.returning:
             held[spec.name] = _Held(Reason(ReasonCode.UNMEASURED, "signals", spec.name))
             continue
+        known = view.ramps.get(spec.name)
+        if spec.name in hurt and known is not None and rules is not None:
+            held[spec.name] = _hurt(policy, rules, spec.name, known)
+            continue
         if free:
             continue
-        known = view.ramps.get(spec.name)
         if ramp.given_up(rules, known):
             numbers = {"aborts": float(known.aborts if known is not None else 0)}
             held[spec.name] = _Held(
@@ -282,7 +287,7 @@ def held_back(
         if policy.failback_after is None:
             held[spec.name] = _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", spec.name))
             continue
-        since = view.regions[spec.name].well_since
+        since = _well_since(view.regions[spec.name], known)
         hold = ramp.hold(policy.failback_after, rules, known)
         due = (since if since is not None else now) + hold
         if now < due:
@@ -291,3 +296,44 @@ def held_back(
             reason = Reason(ReasonCode.FAILBACK_HOLD, "failback.after", spec.name, numbers=numbers)
             held[spec.name] = _Held(reason, due)
     return held
+
+
+def _hurting(
+    policy: Policy,
+    rules: RampRules | None,
+    view: View,
+    published: Mapping[str, int],
+    serving: Sequence[RegionSpec],
+) -> frozenset[str]:
+    """Who is hurt by a step of its ramp, and leaves: as long as enough regions are left that answer."""
+    found = frozenset(
+        spec.name
+        for spec in serving
+        if rules is not None
+        and (known := view.ramps.get(spec.name)) is not None
+        and spec.name not in view.returning
+        and ramp.hurts(known, view.regions[spec.name])
+    )
+    left = sum(1 for spec in serving if published.get(spec.name) and spec.name not in found)
+    out = found.difference(name for name, share in published.items() if share)
+    return found if left >= max(1, policy.limits.min_regions) else out
+
+
+def _hurt(policy: Policy, rules: RampRules, name: str, known: Ramp) -> _Held:
+    """Why it is out: until it is well, and then for a hold that has doubled, or until a person brings it back."""
+    fell = known.aborts + (1 if known.step else 0)
+    if fell >= rules.retries:
+        given_up = Reason(ReasonCode.FAILBACK_GIVEN_UP, "failback.retries", name, numbers={"aborts": float(fell)})
+        return _Held(given_up)
+    if policy.failback_after is None:
+        return _Held(Reason(ReasonCode.FAILBACK_MANUAL, "failback", name))
+    hold = policy.failback_after * 2**fell
+    return _Held(Reason(ReasonCode.FAILBACK_HOLD, "failback.after", name, numbers={"well": 0.0, "hold": hold}))
+
+
+def _well_since(health: RegionHealth, known: Ramp | None) -> float | None:
+    """Since when it serves; one that fell is well only while it is HEALTHY."""
+    fell = known is not None and known.aborts > 0 and not known.step and health.state is RegionState.HEALTHY
+    if health.well_since is None or not fell:
+        return health.well_since
+    return max(health.well_since, health.since)

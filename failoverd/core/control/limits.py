@@ -180,6 +180,7 @@ class Step:
         sorry: the place that answers while every region is down.
         recalled: whether a region comes back that a drill took out, and that never failed: no rate counts.
         saving: whether traffic is on its way to shares that were chosen for their price.
+        hurt: regions that a step of their ramp makes ill: that they leave it is failing out.
     """
 
     plan: Plan
@@ -202,6 +203,7 @@ class Step:
     sorry: str = ""
     recalled: bool = False
     saving: bool = False
+    hurt: frozenset[str] = frozenset()
 
     @property
     def decision(self) -> Decision:
@@ -319,7 +321,9 @@ def _failing_out(step: Step) -> frozenset[str]:
         return frozenset(step.before)
     answering = {name for name, share in (*step.before.items(), *step.plan.shares_before.items()) if share > 0}
     gone = {name for name in answering if not step.wanted.get(name)}
-    return frozenset(name for name in gone if name in step.evicted or name == step.sorry or _dead(step, name))
+    return frozenset(
+        name for name in gone if name in step.evicted or name == step.sorry or name in step.hurt or _dead(step, name)
+    )
 
 
 def _dead(step: Step, region: str) -> bool:

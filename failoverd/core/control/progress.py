@@ -66,6 +66,8 @@ def stepped(
     if rules is None or not new:
         return memory, ()
     ramps = ramp.reached(memory.ramps, now)
+    if rules is ramp.ONE_STEP:  # the change itself says that it is back
+        return replace(memory, ramps=ramps), ()
     events = tuple(
         FailbackStepped(
             **news.names(memory.target, news.id_of(incident), now),
